@@ -1,0 +1,85 @@
+# One static library and one test program for each directory of src/LAYERS:
+#   hikyaku_DIR      DIR/*.cc but *_test.cc, *_fuzz.cc, *_bench.cc, *_main.cc; links what DIR may include
+#   test_DIR         DIR/*_test.cc
+#   fuzz_DIR_NAME    DIR/NAME_fuzz.cc (with HIKYAKU_FUZZ)
+#   bench_DIR_NAME   DIR/NAME_bench.cc (built on demand)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/LAYERS)
+file(STRINGS ${CMAKE_SOURCE_DIR}/src/LAYERS layer_lines REGEX "^[0-9]")
+
+if(HIKYAKU_FUZZ)
+  # Coverage counters in the whole code, main() only in the fuzz targets.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+set(seen_dirs "")
+set(test_programs "")
+foreach(line IN LISTS layer_lines)
+  string(REGEX MATCHALL "[^ ]+" words "${line}")
+  list(POP_FRONT words layer dir)
+  set(LAYER_${dir} ${layer})
+
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${dir}/*.cc)
+  set(library_sources ${sources})
+  list(FILTER library_sources EXCLUDE REGEX "_(test|fuzz|bench|main)\\.cc$|/main\\.cc$")
+  set(test_sources ${sources})
+  list(FILTER test_sources INCLUDE REGEX "_test\\.cc$")
+
+  set(links ${EXTERNAL_${dir}})
+  foreach(other IN LISTS seen_dirs)
+    if(other STREQUAL "base" OR other IN_LIST words OR
+       (layer GREATER 1 AND LAYER_${other} LESS layer))
+      list(APPEND links hikyaku_${other})
+    endif()
+  endforeach()
+
+  if(library_sources)
+    add_library(hikyaku_${dir} STATIC ${library_sources})
+    target_include_directories(hikyaku_${dir} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(hikyaku_${dir} PUBLIC ${links})
+  else()
+    add_library(hikyaku_${dir} INTERFACE)
+    target_include_directories(hikyaku_${dir} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(hikyaku_${dir} INTERFACE ${links})
+  endif()
+
+  if(dir STREQUAL "base")
+    file(GLOB testing_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/testing/*.cc)
+    list(FILTER testing_sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+    add_library(hikyaku_testing STATIC ${testing_sources})
+    target_link_libraries(hikyaku_testing PUBLIC hikyaku_base)
+  endif()
+  if(test_sources)
+    add_executable(test_${dir} ${test_sources} ${CMAKE_SOURCE_DIR}/src/testing/unit_main.cc)
+    target_link_libraries(test_${dir} PRIVATE hikyaku_${dir} hikyaku_testing)
+    target_compile_definitions(test_${dir} PRIVATE
+      HIKYAKU_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HIKYAKU_TESTDATA="${CMAKE_SOURCE_DIR}/src/${dir}/testdata")
+    list(APPEND test_programs test_${dir})
+  endif()
+
+  file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${dir}/*_fuzz.cc)
+  if(HIKYAKU_FUZZ)
+    foreach(source IN LISTS fuzz_sources)
+      get_filename_component(name ${source} NAME_WE)
+      string(REGEX REPLACE "_fuzz$" "" name ${name})
+      add_executable(fuzz_${dir}_${name} ${source})
+      target_link_libraries(fuzz_${dir}_${name} PRIVATE hikyaku_${dir} hikyaku_testing)
+      target_link_options(fuzz_${dir}_${name} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+  endif()
+
+  file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${dir}/*_bench.cc)
+  foreach(source IN LISTS bench_sources)
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "_bench$" "" name ${name})
+    add_executable(bench_${dir}_${name} EXCLUDE_FROM_ALL ${source})
+    target_link_libraries(bench_${dir}_${name} PRIVATE hikyaku_${dir})
+  endforeach()
+
+  list(APPEND seen_dirs ${dir})
+endforeach()
+
+add_custom_target(unit_tests DEPENDS ${test_programs})
+if(EXISTS ${CMAKE_SOURCE_DIR}/src/app/main.cc)
+  add_executable(hikyaku src/app/main.cc)
+  target_link_libraries(hikyaku PRIVATE hikyaku_app)
+endif()

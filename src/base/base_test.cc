@@ -1,0 +1,228 @@
+#include <doctest/doctest.h>
+#include <thread>
+
+#include "base/async.h"
+#include "base/base64.h"
+#include "base/codec.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "base/phrase.h"
+#include "base/result.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "testing/test_loop.h"
+
+namespace hikyaku {
+namespace {
+
+using testing::TestLoop;
+
+Task<int> answer() {
+  co_return 42;
+}
+Task<int> twice() {
+  co_return co_await answer() + co_await answer();
+}
+Task<int> throws() {
+  throw std::runtime_error("no");
+  co_return 0;
+}
+Task<int> count_down(int n) {
+  co_return n == 0 ? 0 : 1 + co_await count_down(n - 1);
+}
+Task<long> many() {
+  long sum = 0;
+  for (int i = 0; i < 100'000; ++i) sum += co_await answer();
+  co_return sum;
+}
+Result<int> half(int n) {
+  if (n % 2) return fail(ErrorCode::Invalid, "{} is odd", n);
+  return n / 2;
+}
+Result<int> quarter(int n) {
+  TRY(auto first, half(n));
+  TRY(auto second, half(first));
+  return second;
+}
+
+class Threads final : public WorkerPool {
+ public:
+  ~Threads() override {
+    for (auto& t : threads_) t.join();
+  }
+  void submit(Callback work) override { threads_.emplace_back(std::move(work)); }
+
+ private:
+  std::vector<std::thread> threads_;
+};
+
+TEST_CASE("tasks give values, rethrow, and nest without using up the stack") {
+  TestLoop loop;
+  CHECK(loop.run(twice()) == 84);
+  CHECK_THROWS_WITH(loop.run(throws()), "no");
+  CHECK(loop.run(count_down(1000)) == 1000);
+  CHECK(loop.run(many()) == 4'200'000);
+}
+
+TEST_CASE("a coroutine comes back to its own loop from a worker") {
+  TestLoop loop;
+  Threads pool;
+  auto here = std::this_thread::get_id();
+  auto [worker, after] =
+      loop.run([](WorkerPool& p) -> Task<std::pair<std::thread::id, std::thread::id>> {
+        auto there = co_await run_on(p, [] { return std::this_thread::get_id(); });
+        co_return {there, std::this_thread::get_id()};
+      }(pool));
+  CHECK(worker != here);
+  CHECK(after == here);
+}
+
+TEST_CASE("timers fire in order and time jumps to them") {
+  TestLoop loop;
+  auto before = loop.now();
+  loop.run([]() -> Task<void> { co_await sleep_for(std::chrono::hours(5)); }());
+  CHECK(loop.now() - before >= std::chrono::hours(5));
+}
+
+TEST_CASE("a gate counts its tasks and tells when the last has ended") {
+  TestLoop loop;
+  Gate gate;
+  bool ended = false;
+  gate.spawn([]() -> Task<void> { co_await yield_now(); }());
+  CHECK(gate.running() == 1);
+  gate.close([&] { ended = true; });
+  CHECK(!ended);
+  CHECK(!gate.spawn([]() -> Task<void> { co_return; }()));
+  loop.run_ready();
+  CHECK(ended);
+}
+
+TEST_CASE("errors carry their code and their causes") {
+  CHECK(quarter(8).value() == 2);
+  auto odd = quarter(6);
+  REQUIRE(!odd);
+  CHECK(odd.error().text == "3 is odd");
+  auto wrapped = [&]() -> Result<> { return wrap(odd.error(), "cannot quarter {}", 6); }();
+  CHECK(wrapped.error().describe() == "cannot quarter 6: 3 is odd");
+  CHECK(wrapped.error().code == ErrorCode::Invalid);
+  CHECK(errno_error("open x", ENOENT).code == ErrorCode::NotFound);
+}
+
+TEST_CASE("base64 is strict") {
+  for (std::string text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"})
+    CHECK(base64_decode(base64_encode(text)) == text);
+  CHECK(base64_encode("foob") == "Zm9vYg==");
+  CHECK(base64_decode("\xff") == std::nullopt);
+  CHECK(base64_decode("Zm9vYg=") == std::nullopt);   // padding too short
+  CHECK(base64_decode("Zm9vYh==") == std::nullopt);  // left-over bits
+  CHECK(base64_decode("Zm9 Yg==") == std::nullopt);  // space inside
+  CHECK(base64_decode("=") == std::nullopt);
+  CHECK(base64url_encode("\xfb\xff") == "-_8");
+}
+
+TEST_CASE("times") {
+  auto time = parse_rfc3339("2026-11-21T22:44:10.5+09:00");
+  REQUIRE(time);
+  CHECK(format_rfc3339(*time) == "2026-11-21T13:44:10.500Z");
+  CHECK(parse_rfc3339("2026-02-29") == std::nullopt);
+  CHECK(parse_rfc3339("2026-11-21T25:00:00Z") == std::nullopt);
+  CHECK(parse_rfc3339("2026-11-21T22:44:10") == std::nullopt);
+  CHECK(parse_duration("1h30m") == std::chrono::minutes(90));
+  CHECK(parse_duration("500ms") == milliseconds(500));
+  CHECK(parse_duration("5") == std::nullopt);
+  CHECK(parse_duration("5x") == std::nullopt);
+  CHECK(parse_duration("999999999999w") == std::nullopt);
+  CHECK(format_duration(std::chrono::hours(5 * 24)) == "5d");
+  CHECK(format_duration(milliseconds(0)) == "0s");
+}
+
+TEST_CASE("text") {
+  CHECK(iequals("MAIL", "mail"));
+  CHECK(!iequals("MAIL", "mai"));
+  CHECK(split("a,,b", ',').size() == 3);
+  CHECK(parse_decimal("18446744073709551615") == UINT64_MAX);
+  CHECK(parse_decimal("18446744073709551616") == std::nullopt);
+  CHECK(parse_decimal("65536", 65535) == std::nullopt);
+  CHECK(parse_decimal("-1") == std::nullopt);
+  CHECK(parse_decimal("") == std::nullopt);
+  CHECK(parse_decimal("9", 5) == std::nullopt);
+  CHECK(is_utf8("飛脚"));
+  CHECK(!is_utf8("\xC0\xAF"));          // overlong
+  CHECK(!is_utf8("\xED\xA0\x80"));      // surrogate
+  CHECK(!is_utf8("\xF4\x90\x80\x80"));  // above U+10FFFF
+  CHECK(to_valid_utf8("a\xffz") == "a\xEF\xBF\xBDz");
+  CHECK(utf8_prefix("飛脚", 4) == "飛");
+  CHECK(printable("a\r\n\x1b[31m\xff") == "a\\r\\n\\x1b[31m\\xff");
+  CHECK(from_hex(to_hex("\x01\xfe")) == "\x01\xfe");
+  CHECK(from_hex("0") == std::nullopt);
+  CHECK(ifind("Hello World", "WORLD") == 6);
+  CHECK(ifind("Hello", "x") == std::string_view::npos);
+}
+
+TEST_CASE("addresses") {
+  CHECK(IpAddress::parse("::ffff:192.0.2.1")->to_string() == "192.0.2.1");
+  CHECK(IpAddress::parse("2001:DB8:0:0::1")->to_literal() == "[IPv6:2001:db8::1]");
+  CHECK(IpAddress::parse("192.0.2.1")->reverse_name() == "1.2.0.192.in-addr.arpa");
+  CHECK(IpAddress::parse("192.0.02.1") == std::nullopt);
+  CHECK(IpAddress::parse("1.2.3") == std::nullopt);
+  CHECK(IpAddress::parse("192.0.2.200")->in_network(*IpAddress::parse("192.0.2.128"), 25));
+  CHECK(!IpAddress::parse("192.0.2.100")->in_network(*IpAddress::parse("192.0.2.128"), 25));
+  CHECK(IpAddress::parse("2001:db8::1")->in_network(*IpAddress::parse("2001:db8::"), 32));
+  CHECK(!IpAddress::parse("::1")->in_network(*IpAddress::parse("0.0.0.0"), 0));
+  CHECK(IpAddress::parse("127.3.4.5")->is_loopback());
+  CHECK(Endpoint::parse("[::1]:25")->to_string() == "[::1]:25");
+  CHECK(Endpoint::parse("127.0.0.1:99999") == std::nullopt);
+  CHECK(Endpoint::parse("::1:25") == std::nullopt);
+}
+
+TEST_CASE("stored values come back, and broken ones fail") {
+  Encoder out;
+  out.varint(300);
+  out.svarint(-5);
+  out.text("hello");
+  out.u64_be(7);
+  Decoder in(out.bytes());
+  CHECK(in.varint() == 300);
+  CHECK(in.svarint() == -5);
+  CHECK(in.text() == "hello");
+  CHECK(in.u64_be() == 7);
+  CHECK(in.at_end());
+  CHECK(!in.failed());
+  CHECK(in.u8() == 0);
+  CHECK(in.failed());
+  for (std::size_t cut = 0; cut < out.bytes().size(); ++cut) {
+    Decoder broken(std::string_view(out.bytes()).substr(0, cut));
+    broken.varint();
+    broken.svarint();
+    broken.text();
+    broken.u64_be();
+    CHECK(broken.failed());
+  }
+  Decoder overlong("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f");
+  overlong.varint();
+  CHECK(overlong.failed());
+}
+
+TEST_CASE("log lines quote what needs it and inherit fields") {
+  struct Lines final : LogSink {
+    void write(LogLevel, std::string_view line) override { last = line; }
+    std::string last;
+  } lines;
+  Log log(lines, LogLevel::Info);
+  auto child = log.with({{"cid", 7}, {"ip", "192.0.2.1"}});
+  child.info("smtp.accept", {{"from", "a b\"c"}, {"size", 12}});
+  CHECK(lines.last == "event=smtp.accept cid=7 ip=192.0.2.1 from=\"a b\\\"c\" size=12");
+  child.debug("smtp.other");
+  CHECK(lines.last.starts_with("event=smtp.accept"));
+}
+
+TEST_CASE("languages") {
+  CHECK(language_of("ja_JP.UTF-8") == Language::Japanese);
+  CHECK(language_of("jam") == Language::English);
+  CHECK(language_of("C") == Language::English);
+  CHECK(say(Language::Japanese, Phrase{"{} from {}", "{1}からの{0}"}, "mail", "a") ==
+        "aからのmail");
+}
+
+}  // namespace
+}  // namespace hikyaku

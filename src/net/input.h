@@ -1,0 +1,55 @@
+// Input: what was read from a Stream and not yet used. Holds a buffer only while there are such
+// bytes.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "base/task.h"
+#include "net/stream.h"
+
+namespace hikyaku::net {
+
+/// Read-ahead for one Stream (which must outlive it). An idle connection costs no buffer: buffers
+/// of kBufferSize come from a pool per event loop and go back when empty. Drivers feed
+/// `available()` to their parsers and `consume` what those took; a parser that needs more bytes
+/// keeps what it has seen itself.
+class Input {
+ public:
+  static constexpr std::size_t kBufferSize = 16 * 1024;
+
+  explicit Input(Stream& stream);
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+  ~Input();
+
+  /// The unread bytes; valid until the next call of anything else here.
+  std::string_view available() const;
+  void consume(std::size_t count);
+
+  /// What ended fill().
+  enum class Filled {
+    Bytes,  ///< available() is longer than before
+    End,    ///< the peer sends nothing more
+    Woken,  ///< Stream::wake() was called
+  };
+  /// Waits for more bytes. The unread ones stay in front; with kBufferSize unread bytes it is a
+  /// defect to call it.
+  Task<Filled> fill();
+  /// More bytes if they are there already, without waiting. True if available() grew. Drivers flush
+  /// their replies only when this is false (pipelining).
+  bool fill_now();
+
+  /// Forgets the unread bytes: at STARTTLS, what came in clear must not be taken for what came
+  /// under TLS.
+  void drop();
+
+ private:
+  Stream& stream_;
+  std::unique_ptr<char[]> buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace hikyaku::net

@@ -1,0 +1,120 @@
+// Stream: one connection, plain or TLS, as every server and client sees it. The socket below it is
+// net/'s own business.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/ip.h"
+#include "base/result.h"
+#include "base/task.h"
+
+namespace hikyaku::net {
+
+class ClientTls;
+class ServerTls;
+
+/// The peer or the upstream is gone, too slow, or the server is going down. Thrown only by Stream;
+/// caught once, at the top of a session (STYLE §4).
+class Disconnected : public std::exception {
+ public:
+  enum class Why {
+    Closed,    ///< the peer closed its side in the middle of something, or reset the connection
+    Timeout,   ///< a deadline passed
+    Shutdown,  ///< this server ends
+    Tls,       ///< the TLS layer failed after the handshake
+  };
+  Disconnected(Why why, std::string detail) : why_(why), detail_(std::move(detail)) {}
+  Why why() const { return why_; }
+  const char* what() const noexcept override { return detail_.c_str(); }
+
+ private:
+  Why why_;
+  std::string detail_;
+};
+
+/// What a TLS handshake agreed on; for Received headers, the story, SCRAM-*-PLUS and the log.
+struct TlsInfo {
+  std::string version;  ///< "TLSv1.3"
+  std::string cipher;   ///< "TLS_AES_128_GCM_SHA256"
+  int cipher_bits = 0;
+  std::string group;         ///< key exchange group, such as "X25519"; empty when unknown
+  std::string sni;           ///< the name that the client asked for
+  std::string verify_error;  ///< client side: why the peer's certificate is not trusted for its
+                             ///< name; empty = trusted
+  std::string peer_subject;  ///< subject of the peer's certificate, if it sent one
+  bool resumed = false;
+};
+
+/// Channel bindings for SASL (RFC 5929 §4, RFC 9266). Bytes; empty when the connection has none.
+struct ChannelBindings {
+  std::string tls_exporter;          ///< TLS 1.3
+  std::string tls_unique;            ///< TLS 1.2 and below
+  std::string tls_server_end_point;  ///< hash of the server's certificate
+};
+
+/// What ended a wait.
+enum class Wake {
+  Readable,  ///< there are bytes to read (or the end of the peer's)
+  Woken,     ///< wake() was called
+};
+
+/// One connection. Lives on one event loop; every call happens there. Every operation that waits
+/// ends by the deadline with Disconnected{Timeout}, and with Disconnected{Shutdown} once
+/// shut_down() was called.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+
+  /// Takes what is there, without waiting: the number of bytes, 0 at the end of the peer's bytes,
+  /// nullopt when there is nothing yet. After a nullopt, wait_readable() is sure to report what
+  /// comes (also bytes inside the TLS layer).
+  virtual std::optional<std::size_t> try_read(std::span<char> into) = 0;
+  /// Waits until try_read has something to say, or wake() is called. A wake() before the wait
+  /// counts.
+  virtual Task<Wake> wait_readable() = 0;
+
+  /// Writes all of `bytes`, waiting for the peer when its window is full. The caller keeps `bytes`
+  /// until it returns.
+  virtual Task<void> write(std::string_view bytes) = 0;
+  /// Tells the peer that nothing more comes (TLS close_notify, then FIN). Never throws, does not
+  /// wait for the peer.
+  virtual void finish() = 0;
+  /// Ends the connection at once. Idempotent.
+  virtual void close() = 0;
+
+  /// Ends the current or the next wait_readable() with Wake::Woken. On the stream's loop only.
+  virtual void wake() = 0;
+  /// Makes the current and every later operation throw Disconnected{Shutdown}, after what is being
+  /// written.
+  virtual void shut_down() = 0;
+
+  /// Each wait from now on may take this long (per command). Replaces the former limit.
+  virtual void set_timeout(std::chrono::milliseconds per_wait) = 0;
+  /// The whole of what is done from now on may take this long (per transaction, per session); zero:
+  /// no such limit.
+  virtual void set_total_timeout(std::chrono::milliseconds total) = 0;
+
+  /// The handshake as server (after STARTTLS was answered, or at once on implicit-TLS ports). Bytes
+  /// that were read in clear before must have been dropped by the caller. Invalid when the
+  /// handshake fails: the connection is unusable.
+  virtual Task<Result<TlsInfo>> start_tls(const ServerTls& tls) = 0;
+  /// The handshake as client, for `server_name` (SNI and verification).
+  virtual Task<Result<TlsInfo>> start_tls(const ClientTls& tls, std::string server_name) = 0;
+  /// Set after a handshake.
+  virtual const TlsInfo* tls() const = 0;
+  virtual ChannelBindings channel_bindings() const = 0;
+
+  virtual Endpoint local() const = 0;
+  virtual Endpoint peer() const = 0;
+  /// Bytes read from and written to the peer so far (inside TLS, when there is TLS).
+  virtual std::uint64_t bytes_in() const = 0;
+  virtual std::uint64_t bytes_out() const = 0;
+};
+
+}  // namespace hikyaku::net

@@ -1,0 +1,210 @@
+// The store: an ordered key space with transactions and snapshots, bodies, and notification of
+// changes. It knows nothing of mail. One journal holds both the operations and the bodies; RocksDB
+// is the index over it. docs/storage.md describes the files; this header is all that the rest of
+// Hikyaku sees.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/result.h"
+#include "base/task.h"
+
+namespace hikyaku::store {
+
+/// Whose keys. Every key begins with its account; 0 is the instance itself (directory, queue,
+/// story, bodies).
+using AccountId = std::uint32_t;
+inline constexpr AccountId kInstance = 0;
+
+/// A body's number: sequential, never used again. 0 is no body.
+using BlobId = std::uint64_t;
+
+/// Keys from `begin` (included) to `end` (not included). Keys are made with store/key.h; both lie
+/// in one account.
+struct KeyRange {
+  std::string begin;
+  std::string end;
+};
+
+/// A consistent view of the keys: what steps and reads see. Functions over it are written once and
+/// used in both. A read that would have to wait for the disk ends the function by an internal
+/// exception (never catch it); it is called again once the data is in memory. So such functions
+/// have no effects but their result.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  virtual std::optional<std::string> get(std::string_view key) = 0;
+
+  enum class Direction { Forward, Backward };
+  /// Calls `visit(key, value)` for the keys of the range in order until it returns false. The views
+  /// are valid during the call only.
+  virtual void scan(
+      const KeyRange& range, Direction direction,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) = 0;
+  void scan(const KeyRange& range,
+            const std::function<bool(std::string_view, std::string_view)>& visit) {
+    scan(range, Direction::Forward, visit);
+  }
+  /// The length in bytes of a body; nullopt if there is no such body.
+  virtual std::optional<std::uint64_t> blob_size(BlobId blob) = 0;
+};
+
+/// Bytes that were staged and may be owned by transactions. Copies share the bytes; when the last
+/// copy goes and no transaction has owned them, they are forgotten.
+class StagedBlob {
+ public:
+  StagedBlob() = default;
+  std::uint64_t size() const;
+  /// SHA-256 of the bytes (32 bytes).
+  const std::string& sha256() const;
+  explicit operator bool() const { return static_cast<bool>(state_); }
+
+  struct State;  ///< the store's own
+  explicit StagedBlob(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  const std::shared_ptr<State>& state() const { return state_; }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// What a step reads and writes. Writes are seen by later reads of the same transaction and by
+/// later steps.
+class Transaction : public Reader {
+ public:
+  virtual void put(std::string_view key, std::string_view value) = 0;
+  virtual void erase(std::string_view key) = 0;
+  /// Erases every key of the range, also those that this transaction has put.
+  virtual void erase_range(const KeyRange& range) = 0;
+
+  /// Makes `owner` (any key; it need not exist) an owner of the body. Gives the body's id, the same
+  /// for every owner.
+  virtual BlobId own(const StagedBlob& blob, std::string_view owner) = 0;
+  virtual void own(BlobId blob, std::string_view owner) = 0;
+  /// Takes an owner away. A body without owners is kept for the retention time, then its space
+  /// returns.
+  virtual void disown(BlobId blob, std::string_view owner) = 0;
+
+  /// After the commit, wakes the subscriptions to (account, topic). Topics belong to who uses the
+  /// account's tables.
+  virtual void notify(AccountId account, std::uint32_t topic) = 0;
+};
+
+enum class Durability {
+  Sync,  ///< the transaction is on disk when transact returns
+  Lazy,  ///< returns once applied in memory; goes to disk with the next group. Lost by a crash
+         ///< before that.
+};
+
+struct TransactOptions {
+  Durability durability = Durability::Sync;
+  /// May use the reserve of free disk space: deleting, finishing queue entries. Others get NoSpace
+  /// at the reserve.
+  bool may_use_reserve = false;
+};
+
+/// Reads and writes keys, all or nothing; see Store::transact.
+using Step = std::move_only_function<Result<void>(Transaction&)>;
+
+/// Writes one body. Appending waits while the total of staged bytes is at its limit.
+class BlobWriter {
+ public:
+  virtual ~BlobWriter() = default;
+  /// Copies `bytes`. NoSpace, Io; after an error the writer is of no more use.
+  virtual Task<Result<void>> append(std::string_view bytes) = 0;
+  virtual std::uint64_t size() const = 0;
+  /// The staged body. Bodies above 256 KB are on disk then.
+  virtual Task<Result<StagedBlob>> finish() = 0;
+};
+
+/// An open body; keeps its file open, so reads go on when the body is expunged meanwhile.
+class Blob {
+ public:
+  virtual ~Blob() = default;
+  virtual std::uint64_t size() const = 0;
+  virtual const std::string& sha256() const = 0;
+  /// The bytes [offset, offset + length), fewer at the end. Corrupt, Io. At most 1 MB at once.
+  virtual Task<Result<std::string>> read(std::uint64_t offset, std::uint64_t length) = 0;
+};
+
+/// A pinned state of all keys. Hold it for one bounded piece of work (about 1,000 rows or a
+/// second).
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+};
+
+/// Ends the subscription when destroyed.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+};
+
+/// One instance's store. All methods may be called on any event loop; coroutines go on where they
+/// were called.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// Runs `step` after all transactions that were queued before it (fairly among accounts) and
+  /// commits what it wrote. With Sync it returns once that is on disk. `accounts` names every
+  /// account whose keys are touched.
+  ///
+  /// A step is synchronous, short (25 µs for a delivery), without effects beside its writes and the
+  /// variables it sets for its caller, and may run more than once, on another thread: it owns what
+  /// it uses, or uses what its caller's frame holds. What it returns as error, or throws, drops its
+  /// writes alone and is returned here. NoSpace: at the reserve of free space. Shutdown: the store
+  /// is closing; nothing was written.
+  virtual Task<Result<void>> transact(std::vector<AccountId> accounts, Step step,
+                                      TransactOptions options = {}) = 0;
+
+  /// Reads: calls `function(Reader&)` on the newest durable state (or a pinned one), here if all is
+  /// in memory, otherwise on a worker. At most about 1,000 rows a call.
+  template <class Function>
+  auto read(Function function) -> Task<std::invoke_result_t<Function&, Reader&>> {
+    return read_at(nullptr, std::move(function));
+  }
+  template <class Function>
+  auto read_at(std::shared_ptr<const Snapshot> snapshot, Function function)
+      -> Task<std::invoke_result_t<Function&, Reader&>> {
+    std::optional<std::invoke_result_t<Function&, Reader&>> value;
+    // A plain reference is safe: the awaiting frame holds both until run_read has returned.
+    std::function<void(Reader&)> body = [&](Reader& reader) { value.emplace(function(reader)); };
+    co_await run_read(std::move(snapshot), body);
+    co_return std::move(*value);
+  }
+  virtual std::shared_ptr<const Snapshot> snapshot() = 0;
+
+  /// Begins a new body. `salvage` (at most 200 bytes) is written beside it, for rebuilding what a
+  /// lost index knew.
+  virtual std::unique_ptr<BlobWriter> stage(std::string salvage = {}) = 0;
+  /// Opens a body for reading. NotFound; Corrupt when its place cannot be what it should be.
+  virtual Task<Result<std::unique_ptr<Blob>>> open_blob(BlobId blob) = 0;
+
+  /// Calls `changed` on the calling event loop after commits that notified (account, topic), or any
+  /// topic of the account with kEveryTopic; several commits may become one call.
+  static constexpr std::uint32_t kEveryTopic = 0xFFFFFFFF;
+  virtual std::unique_ptr<Subscription> subscribe(AccountId account, std::uint32_t topic,
+                                                  std::function<void()> changed) = 0;
+
+  /// Grows with every restore or repair that may have lost something; parts of it go into
+  /// UIDVALIDITY.
+  virtual std::uint32_t epoch() const = 0;
+
+  /// Finishes what is queued and closes the files. No other calls afterwards. Blocks.
+  virtual void close() = 0;
+
+ protected:
+  virtual Task<void> run_read(std::shared_ptr<const Snapshot> snapshot,
+                              std::function<void(Reader&)>& function) = 0;
+};
+
+}  // namespace hikyaku::store
