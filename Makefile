@@ -1,0 +1,6 @@
+# The same names as ./run, for those whose fingers type make.
+VERBS = lab build serve test check format fuzz bench docs help
+.PHONY: $(VERBS)
+.DEFAULT_GOAL := help
+$(VERBS):
+	@./run $@ $(ARGS)
