@@ -1,0 +1,111 @@
+// The directory: domains, accounts, aliases; who gets mail for an address, and who may send as it.
+// Functions over a Reader work in reads and in steps alike.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/phrase.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "store/store.h"
+
+namespace hikyaku::auth {
+
+using store::AccountId;
+
+/// A domain that we are responsible for. Names are A-labels in lower case.
+struct Domain {
+  std::string name;
+  std::string catch_all;  ///< address that gets mail for unknown local parts; empty: 550 5.1.1
+  Time created{};
+};
+
+/// One person's (or role's) mailboxes.
+struct Account {
+  AccountId id = 0;
+  std::string address;  ///< primary address, also the login name; local part in lower case
+  std::string name;     ///< display name, may be empty
+  Language language = Language::English;
+  bool enabled = true;      ///< disabled: no login, mail for it is refused with 550 5.2.1
+  std::uint64_t quota = 0;  ///< bytes; 0: none
+  Time created{};
+};
+
+/// Other addresses: every target gets the mail. Targets are addresses, here or elsewhere.
+struct Alias {
+  std::string address;
+  std::vector<std::string> targets;
+};
+
+/// "User@EXAMPLE.com" as a key of the directory: local part and domain in lower case, IDN as
+/// A-label. Invalid.
+Result<std::string> normalize_address(std::string_view address);
+
+/// Every domain has postmaster and abuse from the start (RFC 2142, RFC 5321 §4.5.1): they go to the
+/// domain's first account until an alias of that name says otherwise.
+Result<Domain> add_domain(store::Transaction& tx, std::string_view name, Time now);
+/// Conflict while it has accounts or aliases.
+Result<void> remove_domain(store::Transaction& tx, std::string_view name);
+Result<void> set_catch_all(store::Transaction& tx, std::string_view domain,
+                           std::string_view address);
+std::vector<Domain> list_domains(store::Reader& reader);
+std::optional<Domain> find_domain(store::Reader& reader, std::string_view name);
+
+/// Makes the account with its standard mailboxes. The domain is added when it is missing and
+/// `add_missing_domain`. Exists (an account or alias), NotFound (domain), Invalid.
+Result<Account> add_account(store::Transaction& tx, std::string_view address, std::string_view name,
+                            Language language, bool add_missing_domain, Time now);
+/// Marks it; its mail is erased in pieces behind (auth/ keeps what is left to do).
+Result<void> remove_account(store::Transaction& tx, std::string_view address);
+Result<void> update_account(store::Transaction& tx, const Account& account);
+std::vector<Account> list_accounts(store::Reader& reader, std::string_view domain = {});
+std::optional<Account> find_account(store::Reader& reader, std::string_view address);
+std::optional<Account> get_account(store::Reader& reader, AccountId id);
+
+/// Adds targets to the address, making the alias when there is none. Exists (an account has the
+/// address), NotFound (domain), Invalid.
+Result<void> add_alias(store::Transaction& tx, std::string_view address,
+                       const std::vector<std::string>& targets);
+/// With no targets given the whole alias goes. NotFound.
+Result<void> remove_alias(store::Transaction& tx, std::string_view address,
+                          const std::vector<std::string>& targets = {});
+std::vector<Alias> list_aliases(store::Reader& reader, std::string_view domain = {});
+
+/// How an address is to be delivered. Aliases are followed (≤ 10 deep, ≤ 1,000 targets, loops end
+/// quietly).
+struct Resolution {
+  enum class Kind {
+    Local,  ///< `accounts` and `remote` together are the recipients (either may be empty, not both)
+    Unknown,   ///< our domain, no such address: 550 5.1.1
+    Disabled,  ///< the account is switched off: 550 5.2.1
+    Foreign,   ///< not our domain
+  };
+  struct LocalTarget {
+    AccountId account = 0;
+    std::string address;  ///< the account's primary address
+    std::string detail;   ///< what stood behind the recipient delimiter ("+work"): "work"
+  };
+  Kind kind = Kind::Foreign;
+  std::vector<LocalTarget> accounts;
+  std::vector<std::string> remote;
+  std::string via;  ///< for the story: "alias sales@a.test", "catch-all of a.test", ""
+};
+/// `delimiters`: characters that separate a detail from the local part ("+"); empty: none. The
+/// whole local part is tried first, then without the detail, then the catch-all.
+Resolution resolve(store::Reader& reader, std::string_view address, std::string_view delimiters);
+
+/// True if the account may use this address in MAIL FROM and From: its own, with details, and
+/// aliases that lead to it.
+bool may_send_as(store::Reader& reader, AccountId account, std::string_view address,
+                 std::string_view delimiters);
+
+/// Grows with every change of the directory: caches compare it.
+std::uint64_t directory_version(store::Reader& reader);
+/// The store topic (of account store::kInstance) that is notified when the directory changes.
+inline constexpr std::uint32_t kTopicDirectory = 1;
+
+}  // namespace hikyaku::auth

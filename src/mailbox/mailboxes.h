@@ -1,0 +1,101 @@
+// The mailboxes of an account: names, roles, counters. Functions over a Reader work in reads and in
+// steps alike.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/phrase.h"
+#include "base/result.h"
+#include "mailbox/types.h"
+
+namespace hikyaku::mailbox {
+
+/// One mailbox. Paths join the levels with "/" in UTF-8 (NFC); a "/" inside a level (JMAP allows
+/// it) and the escape character itself are written "%2F" and "%25". The inbox is "INBOX" in any
+/// case.
+struct MailboxInfo {
+  MailboxId id = 0;
+  MailboxId parent = kRoot;
+  std::string name;  ///< the last level alone, unescaped
+  std::string path;  ///< all levels, escaped
+  Role role = Role::None;
+  std::uint32_t uid_validity = 0;
+  bool subscribed = false;
+  bool selectable = true;  ///< false: a level that only holds others (deleted, but with children)
+  bool has_children = false;
+  Time created{};
+};
+
+/// What SELECT and STATUS answer from, without looking at any message.
+struct Counters {
+  Uid uid_next = 1;
+  std::uint32_t total = 0;
+  std::uint32_t unseen = 0;
+  std::uint64_t size = 0;
+  std::uint32_t deleted = 0;  ///< of total, those with \Deleted
+  std::uint32_t deleted_unseen = 0;
+  std::uint64_t deleted_size = 0;
+  Uid recent_from = 1;  ///< messages from this UID on are \Recent to the next session that selects
+  ChangeNumber highest_change = 1;  ///< HIGHESTMODSEQ
+};
+
+/// The roles that a new account's mailboxes have, with their names in `language`:
+/// INBOX, Drafts, Sent, Archive, Junk, Trash; all subscribed. Idempotent.
+void create_standard_mailboxes(store::Transaction& tx, AccountId account, Language language,
+                               Time now);
+
+/// All mailboxes, sorted by path, INBOX first.
+std::vector<MailboxInfo> list_mailboxes(store::Reader& reader, AccountId account);
+std::optional<MailboxInfo> find_mailbox(store::Reader& reader, AccountId account,
+                                        std::string_view path);
+std::optional<MailboxInfo> get_mailbox(store::Reader& reader, AccountId account, MailboxId id);
+std::optional<MailboxInfo> find_role(store::Reader& reader, AccountId account, Role role);
+/// Subscribed paths whose mailbox is gone (RFC 9051 §6.3.7: they stay until UNSUBSCRIBE).
+std::vector<std::string> orphaned_subscriptions(store::Reader& reader, AccountId account);
+
+/// Makes a mailbox and the levels above it that are missing. Exists; Invalid (empty level, too
+/// long, too deep, not NFC-able UTF-8, control characters); TooLarge (too many mailboxes); Conflict
+/// if another has the role.
+Result<MailboxInfo> create_mailbox(store::Transaction& tx, AccountId account, std::string_view path,
+                                   Role role, Time now);
+/// NotFound, Exists, Invalid (into itself). Renaming INBOX moves its messages to the new name (RFC
+/// 9051 §6.3.6).
+Result<void> rename_mailbox(store::Transaction& tx, AccountId account, std::string_view from,
+                            std::string_view to, Time now);
+/// NotFound; Denied for INBOX and for a name that has only children. With children, the name stays,
+/// not selectable. The messages are erased (in pieces behind, for large ones).
+Result<void> delete_mailbox(store::Transaction& tx, AccountId account, std::string_view path,
+                            Time now);
+/// NotFound when there is neither a mailbox nor (for unsubscribing) an orphaned subscription.
+Result<void> subscribe_mailbox(store::Transaction& tx, AccountId account, std::string_view path,
+                               bool subscribed);
+/// Conflict if another mailbox has it.
+Result<void> set_role(store::Transaction& tx, AccountId account, MailboxId mailbox, Role role);
+
+Counters get_counters(store::Reader& reader, AccountId account, MailboxId mailbox);
+/// Takes the \Recent messages for this session: gives the old mark and moves it to uid_next (RFC
+/// 3501 §2.3.2).
+Uid claim_recent(store::Transaction& tx, AccountId account, MailboxId mailbox);
+
+/// The mailbox's keywords, by number (bit kFirstKeyword + number).
+std::vector<std::string> keywords(store::Reader& reader, AccountId account, MailboxId mailbox);
+/// The bits of these keywords (any case); new ones are added. TooLarge when kMaxKeywords are used
+/// or one is too long.
+Result<Flags> intern_keywords(store::Transaction& tx, AccountId account, MailboxId mailbox,
+                              const std::vector<std::string>& names);
+
+/// Bytes and messages of the whole account.
+struct Usage {
+  std::uint64_t bytes = 0;
+  std::uint64_t messages = 0;
+};
+Usage usage(store::Reader& reader, AccountId account);
+
+/// Removes everything of the account, in pieces: call it again (in new transactions) until it
+/// returns true.
+bool erase_account(store::Transaction& tx, AccountId account);
+
+}  // namespace hikyaku::mailbox

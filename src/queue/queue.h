@@ -1,0 +1,104 @@
+// The queue: what must still go out. Rows in the store, written in the transaction that accepts the
+// message; a schedule of which only a bounded window is in memory. transmit/ takes from it and
+// reports back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "base/time.h"
+#include "store/store.h"
+#include "story/story.h"
+
+namespace hikyaku::queue {
+
+using story::MessageId;
+
+/// The part that all recipients of a queued message share.
+struct Message {
+  MessageId id = 0;
+  store::BlobId blob = 0;
+  std::string prefix;        ///< our header fields in front of the body
+  std::uint64_t size = 0;    ///< prefix + body
+  std::string mail_from;     ///< reverse path, "" for the null sender
+  std::string envelope_id;   ///< ENVID (RFC 3461)
+  bool return_full = false;  ///< RET=FULL
+  bool eight_bit = false;    ///< BODY=8BITMIME
+  bool smtputf8 = false;
+  Time arrived{};
+  store::AccountId account = 0;  ///< who submitted it; 0: relayed for an alias, a bounce
+};
+
+enum class State : std::uint8_t {
+  Waiting,  ///< for its next attempt
+  Held,     ///< until somebody releases it
+};
+
+/// One recipient of a queued message.
+struct Entry {
+  MessageId message = 0;
+  std::uint32_t number = 0;  ///< 0, 1, 2, … within the message
+  std::string recipient;     ///< forward path
+  std::string original;      ///< ORCPT, or the alias that led here
+  std::uint8_t notify = 0;   ///< NOTIFY: kNotify… bits
+  std::string destination;   ///< lower-case domain (or literal) that routes it
+  State state = State::Waiting;
+  Time next_attempt{};
+  int attempts = 0;
+  int interrupted = 0;      ///< attempts that a crash cut off; at three it is held
+  bool attempting = false;  ///< an attempt was noted and has not ended
+  bool delay_told = false;
+  std::string last_host;   ///< MX of the last attempt
+  std::string last_reply;  ///< its words, or what went wrong
+  std::string hold_reason;
+};
+inline constexpr std::uint8_t kNotifyNever = 1;
+inline constexpr std::uint8_t kNotifySuccess = 2;
+inline constexpr std::uint8_t kNotifyFailure = 4;
+inline constexpr std::uint8_t kNotifyDelay = 8;
+inline constexpr std::uint8_t kNotifyDefault = kNotifyFailure | kNotifyDelay;
+
+/// Adds a message with its entries, within the transaction that accepts it. `body` is owned by the
+/// queue too.
+void add(store::Transaction& tx, Message message, const store::StagedBlob& body,
+         std::vector<Entry> entries);
+/// The same for a body that has an id already.
+void add(store::Transaction& tx, Message message, std::vector<Entry> entries);
+
+std::optional<Message> get_message(store::Reader& reader, MessageId id);
+std::optional<Entry> get_entry(store::Reader& reader, MessageId id, std::uint32_t number);
+/// In order of arrival, from `after` on.
+std::vector<Entry> list(store::Reader& reader, MessageId after, std::size_t most);
+/// Entries that are due at `now`, earliest first; and when the next one is due.
+struct Due {
+  std::vector<Entry> entries;
+  std::optional<Time> next;
+};
+Due due(store::Reader& reader, Time now, std::size_t most);
+
+/// Steps of an entry's life. Each also keeps the schedule right. NotFound when the entry is gone.
+Result<void> begin_attempt(store::Transaction& tx, MessageId id, std::uint32_t number, Time now);
+Result<void> defer(store::Transaction& tx, MessageId id, std::uint32_t number, Time next,
+                   std::string_view host, std::string_view reply);
+Result<void> hold(store::Transaction& tx, MessageId id, std::uint32_t number,
+                  std::string_view reason);
+Result<void> release(store::Transaction& tx, MessageId id, std::uint32_t number, Time now);
+/// Try at once (a held entry is released).
+Result<void> retry_now(store::Transaction& tx, MessageId id, std::uint32_t number, Time now);
+/// Done with, whatever the outcome; with its last entry the message and its body go.
+Result<void> finish(store::Transaction& tx, MessageId id, std::uint32_t number);
+
+/// At start: entries whose attempt a crash cut off. Those interrupted for the third time are held.
+/// Gives those held.
+std::vector<Entry> recover_interrupted(store::Transaction& tx, Time now);
+
+/// Notified on account store::kInstance when entries were added or became due earlier.
+inline constexpr std::uint32_t kTopicQueue = 2;
+
+}  // namespace hikyaku::queue
