@@ -51,8 +51,10 @@ struct Entry {
   State state = State::Waiting;
   Time next_attempt{};
   int attempts = 0;
-  int interrupted = 0;      ///< attempts that a crash cut off; at three it is held
-  bool attempting = false;  ///< an attempt was noted and has not ended
+  int interrupted = 0;           ///< attempts that a crash cut off; at three it is held
+  bool attempting = false;       ///< an attempt was noted and has not ended
+  std::uint32_t lease_node = 0;  ///< which node attempts it (0: the only one) …
+  Time lease_until{};            ///< … and until when nobody else may
   bool delay_told = false;
   std::string last_host;   ///< MX of the last attempt
   std::string last_reply;  ///< its words, or what went wrong
@@ -75,17 +77,26 @@ std::optional<Message> get_message(store::Reader& reader, MessageId id);
 std::optional<Entry> get_entry(store::Reader& reader, MessageId id, std::uint32_t number);
 /// In order of arrival, from `after` on.
 std::vector<Entry> list(store::Reader& reader, MessageId after, std::size_t most);
-/// Entries that are due at `now`, earliest first; and when the next one is due.
+/// Waiting entries that are due at `now`, earliest first; and when the next one is due.
 struct Due {
   std::vector<Entry> entries;
   std::optional<Time> next;
 };
 Due due(store::Reader& reader, Time now, std::size_t most);
 
+/// Forgets the part of the schedule before `time` (which is not later than the earliest due entry),
+/// so that due() need not step over what was erased there. Worth a lazy transaction now and then.
+void set_low_water(store::Transaction& tx, Time time);
+
 /// Steps of an entry's life. Each also keeps the schedule right. NotFound when the entry is gone.
-Result<void> begin_attempt(store::Transaction& tx, MessageId id, std::uint32_t number, Time now);
+Result<void> begin_attempt(store::Transaction& tx, MessageId id, std::uint32_t number,
+                           Time lease_until);
+/// The attempt did not take place after all (shutdown, no free connection): as if it had not begun.
+Result<void> abandon_attempt(store::Transaction& tx, MessageId id, std::uint32_t number, Time next);
 Result<void> defer(store::Transaction& tx, MessageId id, std::uint32_t number, Time next,
                    std::string_view host, std::string_view reply);
+/// The sender has been told that it takes longer.
+Result<void> mark_delay_told(store::Transaction& tx, MessageId id, std::uint32_t number);
 Result<void> hold(store::Transaction& tx, MessageId id, std::uint32_t number,
                   std::string_view reason);
 Result<void> release(store::Transaction& tx, MessageId id, std::uint32_t number, Time now);
