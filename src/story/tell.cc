@@ -1,0 +1,201 @@
+// The story in words and as JSON.
+#include "base/json.h"
+#include "base/text.h"
+#include "story/story.h"
+
+namespace hikyaku::story {
+namespace {
+
+constexpr Phrase kMessage{"Message {}\n", "メッセージ {}\n"};
+constexpr Phrase kNoArrival{"  how it came is no longer (or not yet) known\n",
+                            "  到着の記録はありません\n"};
+constexpr Phrase kCame{"{}  came by {} from {}\n", "{}  {} で {} から届きました\n"};
+constexpr Phrase kCameLocally{"{}  was made on this server ({})\n",
+                              "{}  このサーバー上で作られました({})\n"};
+constexpr Phrase kHelo{"    it called itself {}\n", "    相手は {} と名乗りました\n"};
+constexpr Phrase kNamed{"    its address has the name {} (confirmed)\n",
+                        "    そのアドレスの名前は {} です(確認済み)\n"};
+constexpr Phrase kEncrypted{"    the connection was encrypted: {}\n",
+                            "    接続は暗号化されていました: {}\n"};
+constexpr Phrase kInClear{"    the connection was in clear: anybody on the way could read it\n",
+                          "    接続は平文でした: 途中の誰でも読めました\n"};
+constexpr Phrase kLoggedIn{"    logged in as {}\n", "    {} としてログインしました\n"};
+constexpr Phrase kSentBy{"    shown as from {}, really sent by {}\n",
+                         "    表示上の差出人は {}、実際の送信者は {}\n"};
+constexpr Phrase kNullSender{"nobody (<>: a notice that must not be answered)",
+                             "なし(<>: 返信してはならない通知)"};
+constexpr Phrase kAbout{"    Message-ID {}, subject “{}”, {} bytes\n",
+                        "    Message-ID {}、件名「{}」、{} バイト\n"};
+constexpr Phrase kFinding{"    {}: {}: {}\n", "    {}: {}: {}\n"};
+constexpr Phrase kFindingBare{"    {}: {}\n", "    {}: {}\n"};
+constexpr Phrase kDelivered{"    for {}: delivered: {}\n", "    {} 宛: 配達済み: {}\n"};
+constexpr Phrase kQueued{"    for {}: put into the queue: {}\n",
+                         "    {} 宛: キューに入りました: {}\n"};
+constexpr Phrase kRefused{"    for {}: refused: {}\n", "    {} 宛: 拒否しました: {}\n"};
+constexpr Phrase kExpanded{"    for {}: became: {}\n", "    {} 宛: 展開されました: {}\n"};
+constexpr Phrase kOther{"    for {}: {}: {}\n", "    {} 宛: {}: {}\n"};
+constexpr Phrase kTried{"{}  attempt {} for {}", "{}  {} 回目の送信、{} 宛"};
+constexpr Phrase kAtHost{" at {} [{}]", "、{} [{}] へ"};
+constexpr Phrase kOverTls{", {}", "、{}"};
+constexpr Phrase kWasDelivered{": delivered", ": 相手が受け取りました"};
+constexpr Phrase kWasDeferred{": not yet", ": まだ届いていません"};
+constexpr Phrase kWasBounced{": refused for good; the sender was told",
+                             ": 恒久的に拒否されました。送信者に知らせました"};
+constexpr Phrase kWasExpired{": given up; the sender was told",
+                             ": 期限切れです。送信者に知らせました"};
+constexpr Phrase kWasHeld{": held", ": 保留しました"};
+constexpr Phrase kWasDropped{": dropped", ": 破棄しました"};
+constexpr Phrase kReply{"    they said: {}\n", "    相手の言葉: {}\n"};
+constexpr Phrase kNext{"    next attempt {}\n", "    次の送信は {}\n"};
+
+const Phrase* outcome_phrase(std::string_view kind) {
+  if (kind == "delivered") return &kDelivered;
+  if (kind == "queued") return &kQueued;
+  if (kind == "refused") return &kRefused;
+  if (kind == "expanded") return &kExpanded;
+  return nullptr;
+}
+
+const Phrase* result_phrase(std::string_view result) {
+  if (result == "delivered") return &kWasDelivered;
+  if (result == "deferred") return &kWasDeferred;
+  if (result == "bounced") return &kWasBounced;
+  if (result == "expired") return &kWasExpired;
+  if (result == "held") return &kWasHeld;
+  if (result == "dropped") return &kWasDropped;
+  return nullptr;
+}
+
+std::string tell_findings(const std::vector<Finding>& findings, Language language) {
+  std::string text;
+  for (auto& finding : findings) {
+    text += finding.reason.empty()
+                ? say(language, kFindingBare, finding.check, finding.result)
+                : say(language, kFinding, finding.check, finding.result, printable(finding.reason));
+  }
+  return text;
+}
+
+std::string tell_arrival(const Story& story, Language language) {
+  auto& arrival = *story.arrival;
+  auto when = format_rfc3339(time_of(story.id));
+  auto text = arrival.peer.empty() ? say(language, kCameLocally, when, arrival.protocol)
+                                   : say(language, kCame, when, arrival.protocol, arrival.peer);
+  if (!arrival.helo.empty()) text += say(language, kHelo, printable(arrival.helo));
+  if (!arrival.peer_name.empty()) text += say(language, kNamed, printable(arrival.peer_name));
+  if (!arrival.peer.empty())
+    text += arrival.tls.empty() ? say(language, kInClear) : say(language, kEncrypted, arrival.tls);
+  if (!arrival.login.empty()) text += say(language, kLoggedIn, printable(arrival.login));
+  auto sender = arrival.mail_from.empty() ? std::string(kNullSender.in(language))
+                                          : printable(arrival.mail_from);
+  text += say(language, kSentBy, printable(arrival.header_from), sender);
+  text += say(language, kAbout, printable(arrival.message_id), printable(arrival.subject),
+              arrival.size);
+  text += tell_findings(arrival.findings, language);
+  for (auto& recipient : story.recipients) {
+    auto phrase = outcome_phrase(recipient.kind);
+    auto address = printable(recipient.address);
+    auto detail = printable(recipient.detail);
+    text += phrase ? say(language, *phrase, address, detail)
+                   : say(language, kOther, address, recipient.kind, detail);
+  }
+  return text;
+}
+
+std::string tell_attempt(const Story::Event& event, Language language) {
+  auto& attempt = *event.attempt;
+  auto text =
+      say(language, kTried, format_rfc3339(event.at), attempt.number, printable(attempt.recipient));
+  if (!attempt.host.empty())
+    text += say(language, kAtHost, printable(attempt.host), attempt.endpoint);
+  if (!attempt.tls.empty()) text += say(language, kOverTls, attempt.tls);
+  auto result = result_phrase(attempt.result);
+  text += result ? std::string(result->in(language)) : ": " + attempt.result;
+  text += '\n';
+  if (!attempt.reply.empty()) text += say(language, kReply, printable(attempt.reply));
+  text += tell_findings(attempt.findings, language);
+  if (!attempt.next.empty()) text += say(language, kNext, attempt.next);
+  return text;
+}
+
+void write_findings(JsonWriter& json, const std::vector<Finding>& findings) {
+  json.key("findings").begin_array();
+  for (auto& finding : findings) {
+    json.begin_object()
+        .member("check", finding.check)
+        .member("result", finding.result)
+        .member("reason", finding.reason)
+        .end_object();
+  }
+  json.end_array();
+}
+
+}  // namespace
+
+std::string tell(const Story& story, Language language) {
+  auto text = say(language, kMessage, to_text(story.id));
+  text += story.arrival ? tell_arrival(story, language) : std::string(kNoArrival.in(language));
+  for (auto& event : story.events) {
+    if (event.attempt) text += tell_attempt(event, language);
+    if (event.note) text += format_rfc3339(event.at) + "  " + printable(event.note->text) + "\n";
+  }
+  return text;
+}
+
+std::string to_json(const Story& story) {
+  JsonWriter json;
+  json.begin_object()
+      .member("id", to_text(story.id))
+      .member("time", format_rfc3339(time_of(story.id)));
+  if (story.arrival) {
+    auto& arrival = *story.arrival;
+    json.key("arrival")
+        .begin_object()
+        .member("protocol", arrival.protocol)
+        .member("peer", arrival.peer)
+        .member("peer_name", arrival.peer_name)
+        .member("helo", arrival.helo)
+        .member("tls", arrival.tls)
+        .member("login", arrival.login)
+        .member("mail_from", arrival.mail_from)
+        .member("header_from", arrival.header_from)
+        .member("message_id", arrival.message_id)
+        .member("subject", arrival.subject)
+        .member("size", arrival.size);
+    write_findings(json, arrival.findings);
+    json.end_object();
+  }
+  json.key("recipients").begin_array();
+  for (auto& recipient : story.recipients) {
+    json.begin_object()
+        .member("address", recipient.address)
+        .member("outcome", recipient.kind)
+        .member("detail", recipient.detail)
+        .end_object();
+  }
+  json.end_array().key("events").begin_array();
+  for (auto& event : story.events) {
+    json.begin_object().member("time", format_rfc3339(event.at));
+    if (event.attempt) {
+      auto& attempt = *event.attempt;
+      json.key("attempt")
+          .begin_object()
+          .member("recipient", attempt.recipient)
+          .member("number", attempt.number)
+          .member("host", attempt.host)
+          .member("endpoint", attempt.endpoint)
+          .member("tls", attempt.tls)
+          .member("result", attempt.result)
+          .member("reply", attempt.reply)
+          .member("next", attempt.next);
+      write_findings(json, attempt.findings);
+      json.end_object();
+    }
+    if (event.note) json.member("note", event.note->text);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return json.take();
+}
+
+}  // namespace hikyaku::story
