@@ -42,7 +42,7 @@ Key story_key(MessageId id) {
 }
 
 std::string index_form(std::string_view text) {
-  return to_lower(trim(text));
+  return to_lower(hikyaku::trim(text));
 }
 
 Key index_key(store::Table table, std::uint32_t day, std::string_view text) {
