@@ -1,0 +1,31 @@
+#include "config/config.h"
+
+#include <algorithm>
+
+namespace hikyaku::config {
+
+std::vector<Endpoint> Config::Listen::endpoints(const std::vector<ListenEntry>& entries) const {
+  std::vector<Endpoint> all;
+  for (auto& entry : entries) {
+    if (!entry.everywhere) {
+      all.push_back(entry.at);
+      continue;
+    }
+    auto port = static_cast<std::uint16_t>(entry.at.port + port_base);
+    for (auto& address : addresses) all.push_back({address, port});
+  }
+  return all;
+}
+
+std::uint16_t Config::mx_port() const {
+  if (transmit.mx_port != 0) return transmit.mx_port;
+  return static_cast<std::uint16_t>(25 + (server.local ? listen.port_base : 0));
+}
+
+bool Config::offers(std::string_view mechanism) const {
+  for (auto list : {&smtp.mechanisms, &submission.mechanisms, &imap.mechanisms, &pop3.mechanisms})
+    if (std::ranges::find(*list, mechanism) != list->end()) return true;
+  return false;
+}
+
+}  // namespace hikyaku::config

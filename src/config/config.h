@@ -1,0 +1,150 @@
+// Config: the configuration as one typed value. Each member is declared, with its default, range
+// and documentation, in options.cc; this file only gives it a type and a place.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/log.h"
+#include "base/phrase.h"
+#include "base/time.h"
+#include "config/units.h"
+
+namespace hikyaku::config {
+
+/// One entry of listen.smtp and its like.
+struct ListenEntry {
+  /// A port at every address of listen.addresses (`everywhere`), with listen.port_base added; or
+  /// exactly `at`.
+  bool everywhere = true;
+  Endpoint at;  ///< `everywhere`: only its port counts
+  bool operator==(const ListenEntry&) const = default;
+};
+
+/// One entry of tls.certificates.
+struct Certificate {
+  std::filesystem::path cert;      ///< PEM: the certificate, then its issuers
+  std::filesystem::path key;       ///< PEM
+  std::vector<std::string> names;  ///< the names (SNI) it serves; empty: those in the certificate
+  bool operator==(const Certificate&) const = default;
+};
+
+enum class LogFormat { Text, Json };
+enum class TlsVersion { Tls12, Tls13 };
+
+/// A whole configuration, complete and checked: every member has its configured value or its
+/// default. Components never see it; app/ makes their Settings from it.
+struct Config {
+  struct Server {
+    std::string host_name;  ///< empty: the machine's name
+    bool local = false;
+    Bytes memory;      ///< 0: a quarter of the machine's (or the cgroup's)
+    std::string user;  ///< empty: stay who we are
+    Language language = Language::English;
+  } server;
+
+  struct Listen {
+    std::vector<IpAddress> addresses;
+    std::uint16_t port_base = 0;
+    std::vector<ListenEntry> smtp, submission, submissions, imap, imaps, pop3, pop3s;
+
+    /// Where to listen for one of these lists: its entries with addresses and port_base applied.
+    std::vector<Endpoint> endpoints(const std::vector<ListenEntry>& entries) const;
+  } listen;
+
+  struct Tls {
+    std::vector<Certificate> certificates;
+    TlsVersion minimum = TlsVersion::Tls12;
+  } tls;
+
+  struct Login {
+    bool plaintext_on_loopback = false;
+    std::uint32_t max_failures = 0;
+  } login;
+
+  struct Smtp {
+    std::vector<std::string> mechanisms;  ///< empty: no AUTH on this port
+    Bytes max_message_size;
+    std::uint32_t max_recipients = 0;
+    Bytes max_line;
+    std::uint32_t max_errors = 0;
+    std::uint32_t max_received = 0;
+    milliseconds timeout{};
+    milliseconds transaction_timeout{};
+  } smtp;
+
+  struct Submission {
+    std::vector<std::string> mechanisms;
+    bool hide_client_address = true;
+  } submission;
+
+  struct Delivery {
+    std::string recipient_delimiter;  ///< one character, or empty: no +detail
+  } delivery;
+
+  struct Queue {
+    std::vector<milliseconds> retry;  ///< the last one repeats
+    milliseconds lifetime{};
+    milliseconds delay_notice{};  ///< 0: none
+  } queue;
+
+  struct Transmit {
+    std::uint32_t connections = 0;
+    std::uint32_t connections_per_destination = 0;
+    std::uint32_t messages_per_connection = 0;
+    std::vector<IpAddress> source_addresses;  ///< at most one of each family
+    std::uint16_t mx_port = 0;                ///< 0: see Config::mx_port()
+    milliseconds connect_timeout{};
+  } transmit;
+
+  struct Dns {
+    std::vector<Endpoint> resolver;       ///< empty: ask the authoritative servers ourselves
+    std::filesystem::path zone_file;      ///< empty: none
+    std::filesystem::path trust_anchors;  ///< empty: the root's
+  } dns;
+
+  struct Imap {
+    std::vector<std::string> mechanisms;
+    milliseconds timeout{};
+    milliseconds login_timeout{};
+    Bytes max_line;
+    Bytes max_append_size;
+    std::uint32_t max_errors = 0;
+  } imap;
+
+  struct Pop3 {
+    std::vector<std::string> mechanisms;
+    milliseconds timeout{};
+    std::uint32_t max_errors = 0;
+    bool lock = true;
+  } pop3;
+
+  struct Store {
+    std::filesystem::path path;  ///< empty: data/ of the instance
+    Bytes reserve;
+    milliseconds retention{};
+  } store;
+
+  struct Limits {
+    std::uint32_t connections = 0;
+    std::uint32_t connections_per_address = 0;
+    std::uint32_t connections_per_account = 0;
+    Bytes session_memory;
+  } limits;
+
+  struct Logging {
+    LogLevel level = LogLevel::Info;
+    LogFormat format = LogFormat::Text;
+  } log;
+
+  /// The port of other servers' MX: transmit.mx_port, else 25, plus listen.port_base with
+  /// server.local.
+  std::uint16_t mx_port() const;
+  /// True if some listener offers this login mechanism, so that credentials must be kept for it.
+  bool offers(std::string_view mechanism) const;
+};
+
+}  // namespace hikyaku::config

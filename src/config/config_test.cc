@@ -1,0 +1,435 @@
+#include "config/config.h"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "config/diff.h"
+#include "config/load.h"
+#include "config/render.h"
+
+using namespace hikyaku;
+using namespace hikyaku::config;
+
+namespace {
+
+Config good(std::string_view text) {
+  CAPTURE(std::string(text));
+  auto config = load_text(text, "/etc/hikyaku/hikyaku.toml");
+  if (!config) FAIL(config.error().describe());
+  return std::move(*config);
+}
+
+std::string bad(std::string_view text) {
+  auto config = load_text(text, "h.toml");
+  return config ? "no problem" : config.error().describe();
+}
+
+}  // namespace
+
+TEST_CASE("sizes") {
+  struct Case {
+    std::string_view text;
+    std::int64_t bytes;  // -1: refused
+  };
+  const Case cases[] = {
+      {"0", 0},
+      {"512", 512},
+      {"64KB", 64 * kKB},
+      {"64kb", 64 * kKB},
+      {"50 MB", 50 * kMB},
+      {"2G", 2 * kGB},
+      {"2GiB", 2 * kGB},
+      {"1TB", kTB},
+      {"12B", 12},
+      {"", -1},
+      {"MB", -1},
+      {"5 apples", -1},
+      {"-1", -1},
+      {"1.5MB", -1},
+      {"1 MB x", -1},
+      {"9999999TB", -1},
+      {"8388607TB", 8388607 * kTB},
+      {"99999999999999999999", -1},
+  };
+  for (auto& c : cases) {
+    CAPTURE(c.text);
+    auto size = parse_bytes(c.text);
+    CHECK((size ? static_cast<std::int64_t>(size->count) : -1) == c.bytes);
+    if (size) CHECK(parse_bytes(format_bytes(*size)) == size);
+  }
+  CHECK(format_bytes({50 * kMB}) == "50MB");
+  CHECK(format_bytes({1000}) == "1000B");
+}
+
+TEST_CASE("an empty file is a complete configuration") {
+  auto config = good("");
+  CHECK(config.smtp.max_message_size.count == 50 * kMB);
+  CHECK(config.queue.lifetime == std::chrono::days(5));
+  CHECK(config.queue.retry.front() == std::chrono::minutes(1));
+  CHECK(config.pop3.lock);
+  CHECK(config.log.level == LogLevel::Info);
+  CHECK(config.tls.certificates.at(0).key == "/etc/hikyaku/tls/key.pem");
+  CHECK(config.smtp.mechanisms.empty());
+  CHECK(config.offers("PLAIN"));
+  CHECK_FALSE(config.offers("CRAM-MD5"));
+  CHECK(config.mx_port() == 25);
+  auto imaps = config.listen.endpoints(config.listen.imaps);
+  REQUIRE(imaps.size() == 2);
+  CHECK(imaps[0].to_string() == "0.0.0.0:993");
+  CHECK(imaps[1].to_string() == "[::]:993");
+}
+
+TEST_CASE("local mode changes defaults, and only those") {
+  auto config = good("[server]\nlocal = true\n[imap]\nmechanisms = [\"PLAIN\"]");
+  CHECK(config.listen.endpoints(config.listen.smtp).at(0).to_string() == "127.0.0.1:8025");
+  CHECK(config.mx_port() == 8025);
+  CHECK(config.login.plaintext_on_loopback);
+  CHECK(config.offers("APOP"));
+  CHECK(config.imap.mechanisms == std::vector<std::string>{"PLAIN"});
+  CHECK(config.server.user.empty());
+}
+
+TEST_CASE("values of every type") {
+  auto config = good(R"(
+[server]
+host_name = "mail.example.org"
+memory = "2GB"
+language = "ja"
+[listen]
+addresses = ["192.0.2.1", "2001:db8::1"]
+port_base = 1000
+smtp = [25, "127.0.0.1:2525"]
+pop3 = []
+[tls]
+minimum = "1.3"
+[[tls.certificates]]
+cert = "/etc/ssl/a.pem"
+key = "keys/a.pem"
+names = ["Mail.Example.org"]
+[[tls.certificates]]
+cert = "b.pem"
+key = "b.key"
+[smtp]
+timeout = "90s"
+mechanisms = ["scram-sha-256"]
+[queue]
+retry = ["10s", "1h"]
+[dns]
+resolver = ["127.0.0.1", "[::1]:5353"]
+zone_file = "../lab.zone"
+[log]
+format = "json"
+level = "trace"
+)");
+  CHECK(config.server.host_name == "mail.example.org");
+  CHECK(config.server.memory.count == 2 * kGB);
+  CHECK(config.server.language == Language::Japanese);
+  std::string smtp;
+  for (auto& at : config.listen.endpoints(config.listen.smtp)) smtp += at.to_string() + ' ';
+  CHECK(smtp == "192.0.2.1:1025 [2001:db8::1]:1025 127.0.0.1:2525 ");
+  CHECK(config.listen.endpoints(config.listen.pop3).empty());
+  CHECK(config.tls.minimum == TlsVersion::Tls13);
+  REQUIRE(config.tls.certificates.size() == 2);
+  CHECK(config.tls.certificates[0].cert == "/etc/ssl/a.pem");
+  CHECK(config.tls.certificates[0].key == "/etc/hikyaku/keys/a.pem");
+  CHECK(config.tls.certificates[0].names.at(0) == "mail.example.org");
+  CHECK(config.smtp.timeout == std::chrono::seconds(90));
+  CHECK(config.smtp.mechanisms.at(0) == "SCRAM-SHA-256");
+  CHECK(config.queue.retry.size() == 2);
+  CHECK(config.dns.resolver.at(0).to_string() == "127.0.0.1:53");
+  CHECK(config.dns.resolver.at(1).to_string() == "[::1]:5353");
+  CHECK(config.dns.zone_file == "/etc/lab.zone");
+  CHECK(config.log.format == LogFormat::Json);
+  CHECK(config.log.level == LogLevel::Trace);
+  CHECK(config.mx_port() == 25);  // port_base counts for others' MX only with server.local
+}
+
+TEST_CASE("every mistake is named with its line and what would be right") {
+  struct Case {
+    std::string_view text, problem;
+  };
+  const Case cases[] = {
+      // Syntax.
+      {"[smtp]\nmax_errors 5\n",
+       "h.toml:2: this is not TOML: Error while parsing key-value pair: expected '=', saw '5'. "
+       "Correct this line first; what follows was not read.\n"},
+      // Names.
+      {"[smtp]\nmax_recipient = 5",
+       "h.toml:2: unknown option smtp.max_recipient. Did you mean smtp.max_recipients?\n"},
+      {"\n[smpt]\nmax_errors = 5", "h.toml:2: unknown section [smpt]. Did you mean [smtp]?\n"},
+      {"[imap]\nretention = \"7d\"",
+       "h.toml:2: unknown option imap.retention. Did you mean store.retention?\n"},
+      {"[imap]\nbanana = 1",
+       "h.toml:2: unknown option imap.banana. See `hikyaku config explain imap` for its "
+       "options.\n"},
+      {"[banana]",
+       "h.toml:1: unknown section [banana]. See `hikyaku config explain` for all "
+       "sections.\n"},
+      {"hostname = \"a\"", "h.toml:1: unknown option hostname. Did you mean server.host_name?\n"},
+      {"\"smtp.max_errors\" = 5",
+       "h.toml:1: unknown option smtp.max_errors. Write it without quotes: smtp.max_errors = "
+       "….\n"},
+      {"smtp = 5",
+       "h.toml:1: smtp is a section, not an option. Write [smtp] on a line of its own, "
+       "its options below it.\n"},
+      // Types and ranges.
+      {"[smtp]\nmax_recipients = \"many\"",
+       "h.toml:2: smtp.max_recipients must be an integer from 100 to 100000, not \"many\". The "
+       "default is max_recipients = 1000.\n"},
+      {"[smtp]\nmax_recipients = 5",
+       "h.toml:2: smtp.max_recipients must be an integer from 100 to 100000, not 5. The default "
+       "is max_recipients = 1000.\n"},
+      {"[smtp]\nmax_message_size = \"50 apples\"",
+       "h.toml:2: smtp.max_message_size must be a size from 64KB to 2GB, not \"50 apples\". The "
+       "default is max_message_size = \"50MB\".\n"},
+      {"[smtp]\nmax_message_size = 1.5",
+       "h.toml:2: smtp.max_message_size must be a size from 64KB to 2GB, not a number with a "
+       "fraction. The default is max_message_size = \"50MB\".\n"},
+      {"[smtp]\ntimeout = 300",
+       "h.toml:2: smtp.timeout must be a duration from 1s to 1h, not 300. Write it with a unit, "
+       "such as \"300s\".\n"},
+      {"[pop3]\nlock = \"no\"",
+       "h.toml:2: pop3.lock must be true or false, not \"no\". The default is lock = true.\n"},
+      {"[log]\nlevel = \"debgu\"",
+       "h.toml:2: log.level must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\", not "
+       "\"debgu\". Did you mean \"debug\"?\n"},
+      {"[listen]\naddresses = \"127.0.0.1\"",
+       "h.toml:2: listen.addresses must be a list of IP addresses, not \"127.0.0.1\". Put it in "
+       "brackets: addresses = [\"127.0.0.1\"].\n"},
+      {"[listen]\nsmtp = [25, 70000]",
+       "h.toml:2: listen.smtp must be a list of ports or \"ADDRESS:PORT\", not 70000. The default "
+       "is smtp = [25].\n"},
+      {"[queue]\nretry = [\n  \"5m\",\n  \"soon\",\n]",
+       "h.toml:4: queue.retry must be a list of durations from 1s to 1d, not \"soon\". The default "
+       "is retry = [\"1m\", \"5m\", \"15m\", \"30m\", \"1h\", \"2h\", \"4h\"].\n"},
+      {"[tls]\ncertificates = [{ cert = \"a\" }]",
+       "h.toml:2: tls.certificates needs cert and key. Write a list of { cert = \"FILE\", key = "
+       "\"FILE\", names = [\"NAME\"] }, names optional.\n"},
+      {"[[tls.certificates]]\ncert = \"a\"\nkye = \"b\"",
+       "h.toml:3: tls.certificates has no \"kye\" of this kind. Write a list of { cert = \"FILE\", "
+       "key = \"FILE\", names = [\"NAME\"] }, names optional.\n"},
+      // An option's own checks.
+      {"[server]\nhost_name = \"mail_server\"",
+       "h.toml:2: server.host_name cannot be \"mail_server\": it is not a host name. The default "
+       "is host_name = \"\".\n"},
+      {"[server]\nmemory = \"1MB\"",
+       "h.toml:2: server.memory cannot be \"1MB\": it is 0 or at least 64MB. The default is memory "
+       "= 0.\n"},
+      {"[delivery]\nrecipient_delimiter = \"+-\"",
+       "h.toml:2: delivery.recipient_delimiter cannot be \"+-\": it must be empty or one of + - _ "
+       "= #. The default is recipient_delimiter = \"+\".\n"},
+      {"[transmit]\nsource_addresses = [\"192.0.2.1\", \"192.0.2.2\"]",
+       "h.toml:2: transmit.source_addresses cannot be [\"192.0.2.1\", \"192.0.2.2\"]: at most one "
+       "IPv4 and one IPv6 address. The default is source_addresses = [].\n"},
+      {"[queue]\nretry = []",
+       "h.toml:2: queue.retry cannot be []: it must not be empty. The default is retry = [\"1m\", "
+       "\"5m\", \"15m\", \"30m\", \"1h\", \"2h\", \"4h\"].\n"},
+      // Conflicts.
+      {"[listen]\nimap = [25]",
+       "h.toml:2: listen.smtp and listen.imap both want 0.0.0.0:25. Give each service a port of "
+       "its own, or close one with [].\n"
+       "h.toml:2: listen.smtp and listen.imap both want [::]:25. Give each service a port of its "
+       "own, or close one with [].\n"},
+      {"[listen]\nsmtp = [65000]\nport_base = 1000",
+       "h.toml:3: listen.smtp has port 65000, which with listen.port_base = 1000 exceeds 65535. "
+       "Choose a smaller listen.port_base.\n"},
+      {"[server]\nlocal = true\n[listen]\naddresses = [\"0.0.0.0\"]",
+       "h.toml:4: server.local = true, but listen.addresses has 0.0.0.0, which others can reach. "
+       "Use loopback addresses (127.0.0.0/8, ::1), or server.local = false.\n"},
+      {"[queue]\nlifetime = \"4h\"",
+       "h.toml:2: queue.delay_notice = \"4h\" would come after queue.lifetime = \"4h\". Make it "
+       "shorter, or \"0s\" for no notice.\n"},
+      {"[queue]\nlifetime = \"1h\"\ndelay_notice = \"0s\"",
+       "h.toml:2: queue.retry has \"4h\", longer than queue.lifetime = \"1h\". No message would "
+       "live to see that attempt; use shorter waits.\n"},
+      {"[limits]\nconnections = 60",
+       "h.toml:2: limits.connections_per_address = 100 is more than limits.connections = 60. A "
+       "part cannot have more than the whole.\n"},
+      {"[tls]\ncertificates = [{cert=\"a\",key=\"b\"},{cert=\"a\",key=\"b\"}]",
+       "h.toml:2: tls.certificates has a twice. Remove one.\n"},
+      // All at once, by line.
+      {"[pop3]\nlokc = true\n[imap]\ntimeout = 5\n[log]\nlevel = 1\n",
+       "h.toml:2: unknown option pop3.lokc. Did you mean pop3.lock?\n"
+       "h.toml:4: imap.timeout must be a duration from 1m to 1d, not 5. Write it with a unit, such "
+       "as \"5s\".\n"
+       "h.toml:6: log.level must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\", not 1. "
+       "The default is level = \"info\".\n"},
+  };
+  for (auto& c : cases) {
+    CAPTURE(std::string(c.text));
+    CHECK(bad(c.text) == c.problem);
+  }
+}
+
+TEST_CASE("a file that is not there, and one that is too large") {
+  auto missing = load_file("/nonexistent/hikyaku.toml");
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().describe() ==
+        "/nonexistent/hikyaku.toml: cannot read it: No such file or directory. `hikyaku quickstart "
+        "ADDRESS` writes one; --dir says where.\n");
+  CHECK_FALSE(load_file("/"));  // a directory
+  auto endless = load_file("/dev/zero");
+  REQUIRE_FALSE(endless);
+  CHECK(endless.error().list[0].what == "it is larger than 1 MB");
+}
+
+TEST_CASE("hostile nesting and names end in a problem, not in a crash") {
+  CHECK(bad("[smtp]\nmax_errors = " + std::string(100000, '[')).contains("this is not TOML"));
+  CHECK(bad("[smtp]\nmax_errors = " + std::string(50, '[') + std::string(50, ']'))
+            .contains("not a list"));
+  CHECK(bad("[smtp]\n\"a\\u0007b\" = 1").contains("unknown option smtp.a\\x07b"));
+  CHECK(bad("[dns]\nzone_file = \"a\\u0000b\"").contains("must be a path"));
+}
+
+TEST_CASE("the table itself") {
+  std::set<std::string_view> names, section_names;
+  for (auto& section : sections()) section_names.insert(section.name);
+  for (auto& option : options()) {
+    CAPTURE(option.name);
+    CHECK(names.insert(option.name).second);
+    CHECK(section_names.contains(option.section()));
+    CHECK_FALSE(option.doc.empty());
+    CHECK(option.doc.ends_with('.'));
+    CHECK_FALSE(option.why.empty());
+    CHECK_FALSE(option.why.ends_with('.'));
+    CHECK_FALSE(option.since.empty());
+    auto ranged = option.kind == Kind::Integer || option.kind == Kind::Size ||
+                  option.kind == Kind::Duration || option.kind == Kind::Durations;
+    CHECK((option.least < option.most) == ranged);
+  }
+  for (auto name : section_names) {
+    CAPTURE(name);
+    CHECK(std::ranges::any_of(options(), [&](auto& o) { return o.section() == name; }));
+  }
+}
+
+TEST_CASE("defaults are written in their one form and read back the same") {
+  auto config = *load_text("", "hikyaku.toml");  // no directory: paths stay as written
+  for (auto& option : options()) {
+    CAPTURE(option.name);
+    auto shown = to_toml(option, option.get(config));
+    CHECK(shown == option.fallback);
+  }
+}
+
+TEST_CASE("every option can be set, and changes only itself") {
+  auto before = defaults();
+  for (auto& option : options()) {
+    CAPTURE(option.name);
+    std::string other;
+    switch (option.kind) {
+      case Kind::Boolean:
+        other = option.fallback == "true" ? "false" : "true";
+        break;
+      case Kind::Integer:
+        other = std::to_string(std::get<std::int64_t>(option.get(before)) + 1);
+        break;
+      case Kind::Size:
+        other = std::to_string(std::max<std::int64_t>(option.least, 64 * kMB) + 1);
+        break;
+      case Kind::Duration:
+        other = "\"150s\"";
+        break;
+      case Kind::Text:
+        other = option.name == "delivery.recipient_delimiter" ? "\"-\"" : "\"other\"";
+        break;
+      case Kind::Choice:
+        other = "\"" + std::string(option.choices.back()) + "\"";
+        break;
+      case Kind::Path:
+        other = "\"other/path\"";
+        break;
+      case Kind::Texts:
+        other = "[\"SCRAM-SHA-1\"]";
+        break;
+      case Kind::Durations:
+        other = "[\"3m\"]";
+        break;
+      case Kind::Addresses:
+        other = "[\"127.0.0.7\"]";
+        break;
+      case Kind::Endpoints:
+        other = "[\"127.0.0.7:5353\"]";
+        break;
+      case Kind::Listen:
+        other = "[\"127.0.0.7:5353\"]";
+        break;
+      case Kind::Certificates:
+        other = "[{ cert = \"x\", key = \"y\" }]";
+        break;
+    }
+    if (option.name == "log.format" || option.name == "server.language" ||
+        option.name == "smtp.max_line" || option.name == "imap.max_line")
+      other = option.kind == Kind::Size ? "\"16KB\"" : other;
+    if (option.name == "queue.lifetime") other = "\"6d\"";
+    if (option.name == "server.local") continue;  // it changes others on purpose
+    auto text = std::string(option.name) + " = " + other;
+    auto after = load_text(text, "hikyaku.toml");
+    if (!after) FAIL(after.error().describe());
+    auto changes = diff(before, *after);
+    REQUIRE(changes.size() == 1);
+    CHECK(changes[0].option->name == option.name);
+    auto merged = reloaded(before, *after);
+    auto on_reload = option.applies == Applies::OnReload;
+    CHECK(diff(before, merged).size() == (on_reload ? 1u : 0u));
+  }
+}
+
+TEST_CASE("a reload tells what changed from what to what") {
+  auto before = good("[smtp]\nmax_errors = 7"), after = good("[listen]\nsmtp = [26]");
+  auto changes = diff(before, after);
+  REQUIRE(changes.size() == 2);
+  CHECK(changes[0].option->name == "listen.smtp");
+  CHECK(changes[0].option->applies == Applies::OnRestart);
+  CHECK(changes[0].before == "[25]");
+  CHECK(changes[0].after == "[26]");
+  CHECK(changes[1].before == "7");
+  CHECK(changes[1].after == "20");
+}
+
+TEST_CASE("the sample is read back, as it is and with everything switched on") {
+  auto text = sample({}, Detail::Everything);
+  CHECK(diff(good(text), good("")).empty());
+
+  std::string uncommented;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    uncommented +=
+        (line.starts_with("#") && !line.starts_with("# ") ? line.substr(1) : line) + '\n';
+  CHECK(uncommented != text);
+  CHECK(diff(good(uncommented), good("")).empty());
+  for (auto& option : options()) {
+    CAPTURE(option.name);
+    CHECK(text.contains(std::string("#") + std::string(option.key()) + " = "));
+  }
+
+  auto set =
+      sample({{"server.host_name", "\"mx.example\""}, {"pop3.lock", "false"}}, Detail::SetOnly);
+  auto config = good(set);
+  CHECK(config.server.host_name == "mx.example");
+  CHECK_FALSE(config.pop3.lock);
+  CHECK_FALSE(set.contains("[imap]"));
+}
+
+TEST_CASE("docs/configuration.md is what the table says (./run docs writes it)") {
+  std::ifstream in(HIKYAKU_SOURCE_DIR "/docs/configuration.md");
+  std::stringstream text;
+  text << in.rdbuf();
+  CHECK_MESSAGE(text.str() == markdown(), "docs/configuration.md is stale: ./run docs");
+}
+
+TEST_CASE("explain") {
+  CHECK(explain(*find_option("pop3.lock"), 80) == R"(pop3.lock
+  While one client has a maildrop open, a second one gets -ERR [IN-USE]. false:
+  both may work; each keeps its numbering, and QUIT deletes by id.
+
+  what      true or false
+  default   true
+  why       RFC 1939 §4 asks for an exclusive lock
+  applies   on reload
+  since     0.1
+)");
+}

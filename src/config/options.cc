@@ -1,0 +1,636 @@
+#include "config/options.h"
+
+#include "base/text.h"
+#include "config/binding.h"
+
+namespace hikyaku::config {
+namespace {
+
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+
+constexpr std::string_view kLanguages[] = {"en", "ja"};      // Language
+constexpr std::string_view kTlsVersions[] = {"1.2", "1.3"};  // TlsVersion
+constexpr std::string_view kLogLevels[] = {"error", "warn", "info", "debug", "trace"};  // LogLevel
+constexpr std::string_view kLogFormats[] = {"text", "json"};                            // LogFormat
+constexpr std::string_view kMechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1",
+                                            "CRAM-MD5"};
+constexpr std::string_view kPop3Mechanisms[] = {"PLAIN",       "LOGIN",    "SCRAM-SHA-256",
+                                                "SCRAM-SHA-1", "CRAM-MD5", "APOP"};
+
+std::string check_host_name(const Value& value) {
+  std::string_view name = std::get<std::string>(value);
+  if (name.empty()) return {};
+  if (name.size() > 253) return "a host name has at most 253 characters";
+  for (auto label : split(name, '.')) {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
+      return "it is not a host name";
+    for (auto c : label)
+      if (!is_ascii_alnum(c) && c != '-') return "it is not a host name";
+  }
+  return {};
+}
+
+std::string check_delimiter(const Value& value) {
+  auto& text = std::get<std::string>(value);
+  if (text.empty() || (text.size() == 1 && std::string_view("+-_=#").contains(text[0]))) return {};
+  return "it must be empty or one of + - _ = #";
+}
+
+std::string check_sources(const Value& value) {
+  int v4 = 0, v6 = 0;
+  for (auto& address : std::get<std::vector<IpAddress>>(value)) ++(address.is_v4() ? v4 : v6);
+  return v4 > 1 || v6 > 1 ? "at most one IPv4 and one IPv6 address" : "";
+}
+
+std::string check_not_empty(const Value& value) {
+  return std::visit(
+      [](auto& list) -> std::string {
+        if constexpr (requires { list.empty(); })
+          if (list.empty()) return "it must not be empty";
+        return {};
+      },
+      value);
+}
+
+constexpr Section kSections[] = {
+    {"server", "The machine and the instance as a whole."},
+    {"listen",
+     "Where connections are accepted. Each list has port numbers, opened at every address of "
+     "listen.addresses with listen.port_base added, or texts \"ADDRESS:PORT\" that are taken as "
+     "they are. An empty list closes the service."},
+    {"tls", "Certificates and TLS."},
+    {"login", "Logging in, whatever the protocol."},
+    {"smtp", "Mail from other servers (port 25). The limits count for submission (587, 465) too."},
+    {"submission", "Mail from our own users (ports 587 and 465)."},
+    {"delivery", "Putting mail into mailboxes."},
+    {"queue", "Mail that waits for other servers."},
+    {"transmit", "Connections to other servers."},
+    {"dns", "Asking for names."},
+    {"imap", "Reading mail with IMAP (ports 143 and 993)."},
+    {"pop3", "Fetching mail with POP3 (ports 110 and 995)."},
+    {"store", "The store of all mail on disk."},
+    {"limits", "What all connections together, and each by itself, may use."},
+    {"log", "What is written to standard error."},
+};
+
+using C = Config;
+
+constexpr std::string_view kMechanismsDoc =
+    "The login mechanisms that are offered. PLAIN and LOGIN send the password itself and are "
+    "offered under TLS only (see login.plaintext_on_loopback). SCRAM-SHA-256 and SCRAM-SHA-1 never "
+    "send it and bind to the TLS connection with their -PLUS forms, which are offered with them. "
+    "CRAM-MD5 needs passwords that can be read back, which are stored encrypted. A mechanism that "
+    "is switched on works for an account from its next password change or login by PLAIN on.";
+constexpr std::string_view kAllMechanisms =
+    R"(["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"])";
+constexpr std::string_view kMechanismsWhy =
+    "under TLS these two work with every client, and passwords can be stored as Argon2id alone";
+
+constexpr Option kOptions[] = {
+    // ------------------------------------------------------------------ server
+    bind<&C::server, &C::Server::host_name>({
+        .name = "server.host_name",
+        .fallback = R"("")",
+        .why = "empty: the name that the machine itself has",
+        .doc = "The full name of this server, such as mail.example.org: in greetings, EHLO, "
+               "Received and Message-ID fields. Other servers expect its address to resolve to "
+               "this name and back.",
+        .check = check_host_name,
+    }),
+    bind<&C::server, &C::Server::local>({
+        .name = "server.local",
+        .fallback = "false",
+        .why = "a real server serves the internet",
+        .doc = "An instance to try things out with: it listens on loopback only, needs no root, "
+               "offers every login mechanism, also without TLS, and talks to other servers' port "
+               "25 + listen.port_base. It changes the defaults of other options; what the file "
+               "says explicitly stays.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::server, &C::Server::memory>({
+        .name = "server.memory",
+        .fallback = "0",
+        .why = "0: a quarter of the machine's memory, or of the cgroup's limit, leaves room for "
+               "the page cache",
+        .doc = "How much memory Hikyaku may plan with; it is divided among index, staged "
+               "messages, open mailboxes and sessions.",
+        .least = 0,
+        .most = 4 * kTB,
+        .applies = Applies::OnRestart,
+        .check = [](const Value& value) -> std::string {
+          auto size = std::get<Bytes>(value);
+          return size.count != 0 && size.count < 64 * kMB ? "it is 0 or at least 64MB" : "";
+        },
+    }),
+    bind<&C::server, &C::Server::user>({
+        .name = "server.user",
+        .fallback = R"("hikyaku")",
+        .local_fallback = R"("")",
+        .why = "nothing that talks to strangers should run as root",
+        .doc = "When started as root, the server becomes this user once its ports are open. "
+               "Empty: it stays who it is.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::server, &C::Server::language>({
+        .name = "server.language",
+        .fallback = R"("en")",
+        .why = "bounces go to people all over the world",
+        .doc = "The language of the texts that the server writes to people: bounces and notices "
+               "of delay. Protocol replies and logs are always English.",
+        .choices = kLanguages,
+    }),
+    // ------------------------------------------------------------------ listen
+    bind<&C::listen, &C::Listen::addresses>({
+        .name = "listen.addresses",
+        .fallback = R"(["0.0.0.0", "::"])",
+        .local_fallback = R"(["127.0.0.1"])",
+        .why = "every address of the machine, IPv4 and IPv6",
+        .doc = "The addresses at which ports are opened.",
+        .applies = Applies::OnRestart,
+        .check = check_not_empty,
+    }),
+    bind<&C::listen, &C::Listen::port_base>({
+        .name = "listen.port_base",
+        .fallback = "0",
+        .local_fallback = "8000",
+        .why = "the ports that everybody knows",
+        .doc = "Added to every port number below: with 8000, SMTP is on 8025 and IMAP on 8143.",
+        .least = 0,
+        .most = 60000,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::listen, &C::Listen::smtp>({
+        .name = "listen.smtp",
+        .fallback = "[25]",
+        .why = "other servers deliver to port 25 only (RFC 5321 §4.5.4.2)",
+        .doc = "Mail from other servers.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::listen, &C::Listen::submission>({
+        .name = "listen.submission",
+        .fallback = "[587]",
+        .why = "RFC 6409; many clients still look here first",
+        .doc = "Mail from our users' clients, TLS by STARTTLS.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::listen, &C::Listen::submissions>({
+        .name = "listen.submissions",
+        .fallback = "[465]",
+        .why = "RFC 8314 §3.3 prefers it to STARTTLS",
+        .doc = "Mail from our users' clients, TLS from the first byte.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::listen, &C::Listen::imap>({
+        .name = "listen.imap",
+        .fallback = "[143]",
+        .why = "RFC 9051; nobody can log in here before STARTTLS",
+        .doc = "IMAP, TLS by STARTTLS.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::listen, &C::Listen::imaps>({
+        .name = "listen.imaps",
+        .fallback = "[993]",
+        .why = "RFC 8314 §3.2 prefers it to STARTTLS",
+        .doc = "IMAP, TLS from the first byte.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::listen, &C::Listen::pop3>({
+        .name = "listen.pop3",
+        .fallback = "[110]",
+        .why = "RFC 1939; nobody can log in here before STLS",
+        .doc = "POP3, TLS by STLS.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::listen, &C::Listen::pop3s>({
+        .name = "listen.pop3s",
+        .fallback = "[995]",
+        .why = "RFC 8314 §3.2 prefers it to STLS",
+        .doc = "POP3, TLS from the first byte.",
+        .applies = Applies::OnRestart,
+    }),
+    // ------------------------------------------------------------------ tls
+    bind<&C::tls, &C::Tls::certificates>({
+        .name = "tls.certificates",
+        .fallback = R"([{ cert = "tls/cert.pem", key = "tls/key.pem" }])",
+        .why = "where `hikyaku quickstart` writes them",
+        .doc = "Certificates with their keys, in PEM; relative paths start at the directory of "
+               "this file. A client that asks for a name (SNI) gets the certificate whose names "
+               "match (those in the certificate, unless names = [\"…\"] says otherwise), any "
+               "other the first. Two certificates for one name, ECDSA first and RSA second, "
+               "serve old clients too.",
+        .check = check_not_empty,
+    }),
+    bind<&C::tls, &C::Tls::minimum>({
+        .name = "tls.minimum",
+        .fallback = R"("1.2")",
+        .why = "RFC 8996 forbids 1.0 and 1.1; 1.3 alone would lock out clients in use",
+        .doc = "The oldest version of TLS that is spoken.",
+        .choices = kTlsVersions,
+    }),
+    // ------------------------------------------------------------------ login
+    bind<&C::login, &C::Login::plaintext_on_loopback>({
+        .name = "login.plaintext_on_loopback",
+        .fallback = "false",
+        .local_fallback = "true",
+        .why = "behind a tunnel or a proxy the whole internet arrives from loopback",
+        .doc = "Offer PLAIN and LOGIN without TLS to clients that connect from this machine. It "
+               "concerns confidentiality only: it allows no relaying and exempts nobody from "
+               "throttling.",
+    }),
+    bind<&C::login, &C::Login::max_failures>({
+        .name = "login.max_failures",
+        .fallback = "5",
+        .why = "enough for a person's typing, few for a guessing program",
+        .doc = "After so many failed logins a connection is closed.",
+        .least = 1,
+        .most = 100,
+    }),
+    // ------------------------------------------------------------------ smtp
+    bind<&C::smtp, &C::Smtp::mechanisms>({
+        .name = "smtp.mechanisms",
+        .fallback = "[]",
+        .why = "users belong on 587 and 465; AUTH on 25 only invites guessing",
+        .doc = "The login mechanisms on port 25; empty: no AUTH there. See "
+               "submission.mechanisms.",
+        .choices = kMechanisms,
+    }),
+    bind<&C::smtp, &C::Smtp::max_message_size>({
+        .name = "smtp.max_message_size",
+        .fallback = R"("50MB")",
+        .why = "holds attachments of 36 MB, more than the large providers take",
+        .doc = "The largest message that is accepted, from outside and from users (SIZE, RFC "
+               "1870).",
+        .least = 64 * kKB,
+        .most = 2 * kGB,
+    }),
+    bind<&C::smtp, &C::Smtp::max_recipients>({
+        .name = "smtp.max_recipients",
+        .fallback = "1000",
+        .why = "a mailing list's batch; RFC 5321 §4.5.3.1.8 asks for 100 at least",
+        .doc = "Recipients of one message; further ones get 452 4.5.3 and can be sent the message "
+               "again.",
+        .least = 100,
+        .most = 100000,
+    }),
+    bind<&C::smtp, &C::Smtp::max_line>({
+        .name = "smtp.max_line",
+        .fallback = R"("12KB")",
+        .why = "12,288 bytes are the longest line of a login (RFC 4954 §4); other commands are "
+               "shorter",
+        .doc = "The longest command line. Lines of the message itself are not limited.",
+        .least = 2048,
+        .most = 1 * kMB,
+    }),
+    bind<&C::smtp, &C::Smtp::max_errors>({
+        .name = "smtp.max_errors",
+        .fallback = "20",
+        .why = "a person at the keyboard may err; a program that errs so often is broken or "
+               "searching",
+        .doc = "After so many refused or wrong commands a connection is closed with 421.",
+        .least = 3,
+        .most = 10000,
+    }),
+    bind<&C::smtp, &C::Smtp::max_received>({
+        .name = "smtp.max_received",
+        .fallback = "100",
+        .why = "RFC 5321 §6.3 asks for 100 at least",
+        .doc = "A message with more Received fields goes in circles and is refused with 5.4.6.",
+        .least = 20,
+        .most = 1000,
+    }),
+    bind<&C::smtp, &C::Smtp::timeout>({
+        .name = "smtp.timeout",
+        .fallback = R"("5m")",
+        .why = "RFC 5321 §4.5.3.2.7",
+        .doc = "How long a server or client may take for its next command or piece of data.",
+        .least = kSecond,
+        .most = kHour,
+    }),
+    bind<&C::smtp, &C::Smtp::transaction_timeout>({
+        .name = "smtp.transaction_timeout",
+        .fallback = R"("2h")",
+        .why = "50 MB through 64 kbit/s take 1 h 50 min",
+        .doc = "How long one message may take as a whole, from MAIL to the end of its data; "
+               "against peers that send a byte at a time.",
+        .least = kMinute,
+        .most = kDay,
+    }),
+    // ------------------------------------------------------------------ submission
+    bind<&C::submission, &C::Submission::mechanisms>({
+        .name = "submission.mechanisms",
+        .fallback = R"(["PLAIN", "LOGIN"])",
+        .local_fallback = kAllMechanisms,
+        .why = kMechanismsWhy,
+        .doc = kMechanismsDoc,
+        .choices = kMechanisms,
+        .check = check_not_empty,
+    }),
+    bind<&C::submission, &C::Submission::hide_client_address>({
+        .name = "submission.hide_client_address",
+        .fallback = "true",
+        .why = "where a user is when writing is nobody's business; the story keeps it",
+        .doc = "Leave the user's address out of the Received field of submitted mail.",
+    }),
+    // ------------------------------------------------------------------ delivery
+    bind<&C::delivery, &C::Delivery::recipient_delimiter>({
+        .name = "delivery.recipient_delimiter",
+        .fallback = R"("+")",
+        .why = "what most sites and sign-up forms know",
+        .doc = "Mail for user+anything is delivered to user when no account has the longer name. "
+               "Empty: addresses are taken literally.",
+        .check = check_delimiter,
+    }),
+    // ------------------------------------------------------------------ queue
+    bind<&C::queue, &C::Queue::retry>({
+        .name = "queue.retry",
+        .fallback = R"(["1m", "5m", "15m", "30m", "1h", "2h", "4h"])",
+        .why = "quick at first for greylisting and short failures, then gentle (RFC 5321 §4.5.4.1)",
+        .doc = "How long to wait after each failed attempt; the last wait repeats until "
+               "queue.lifetime. Each wait is varied by a tenth, so that mail for a server that "
+               "came back does not arrive all at once.",
+        .least = kSecond,
+        .most = kDay,
+        .check = check_not_empty,
+    }),
+    bind<&C::queue, &C::Queue::lifetime>({
+        .name = "queue.lifetime",
+        .fallback = R"("5d")",
+        .why = "RFC 5321 §4.5.4.1: at least four to five days, to outlast a long weekend",
+        .doc = "A message that could not be delivered for so long is returned to its sender.",
+        .least = kMinute,
+        .most = 30 * kDay,
+    }),
+    bind<&C::queue, &C::Queue::delay_notice>({
+        .name = "queue.delay_notice",
+        .fallback = R"("4h")",
+        .why = "soon enough to telephone instead, late enough to be rare",
+        .doc = "After so long the sender is told once that the message is still waiting. \"0s\": "
+               "never.",
+        .least = 0,
+        .most = 30 * kDay,
+    }),
+    // ------------------------------------------------------------------ transmit
+    bind<&C::transmit, &C::Transmit::connections>({
+        .name = "transmit.connections",
+        .fallback = "200",
+        .why = "keeps a fast line busy while staying far from the limit of open files",
+        .doc = "Connections to other servers at the same time, all destinations together.",
+        .least = 1,
+        .most = 10000,
+    }),
+    bind<&C::transmit, &C::Transmit::connections_per_destination>({
+        .name = "transmit.connections_per_destination",
+        .fallback = "5",
+        .why = "large providers throttle those who open many more",
+        .doc = "Connections to the servers of one domain at the same time. Destinations never wait "
+               "for each other.",
+        .least = 1,
+        .most = 1000,
+    }),
+    bind<&C::transmit, &C::Transmit::messages_per_connection>({
+        .name = "transmit.messages_per_connection",
+        .fallback = "100",
+        .why = "the common limit on the other side",
+        .doc = "Messages that are sent over one connection before a new one is made.",
+        .least = 1,
+        .most = 100000,
+    }),
+    bind<&C::transmit, &C::Transmit::source_addresses>({
+        .name = "transmit.source_addresses",
+        .fallback = "[]",
+        .why = "empty: the system chooses by its routes",
+        .doc = "The addresses from which other servers are called: at most one IPv4 and one IPv6. "
+               "A family that is not named is left to the system.",
+        .check = check_sources,
+    }),
+    bind<&C::transmit, &C::Transmit::mx_port>({
+        .name = "transmit.mx_port",
+        .fallback = "0",
+        .why = "0: port 25, and with server.local 25 + listen.port_base",
+        .doc = "The port at which other servers are called. Anything else than 25 is of use only "
+               "among instances that try things out.",
+        .least = 0,
+        .most = 65535,
+    }),
+    bind<&C::transmit, &C::Transmit::connect_timeout>({
+        .name = "transmit.connect_timeout",
+        .fallback = R"("30s")",
+        .why = "an address that does not answer in half a minute seldom does; the next is tried",
+        .doc = "How long to wait for one address to accept a connection; for "
+               "its replies RFC 5321 §4.5.3.2 says it.",
+        .least = kSecond,
+        .most = 5 * kMinute,
+    }),
+    // ------------------------------------------------------------------ dns
+    bind<&C::dns, &C::Dns::resolver>({
+        .name = "dns.resolver",
+        .fallback = "[]",
+        .why = "empty: Hikyaku asks the authoritative servers itself, so that no shared resolver's "
+               "limits or mistakes count, and validates DNSSEC",
+        .doc = "Resolvers to ask instead, as \"ADDRESS\" (port 53) or \"ADDRESS:PORT\".",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dns, &C::Dns::zone_file>({
+        .name = "dns.zone_file",
+        .fallback = R"("")",
+        .why = "the internet's names need none",
+        .doc = "Records laid over what the resolver says, in the master file format of RFC 1035: "
+               "for names inside a network, for tests. They count as not secured by DNSSEC.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dns, &C::Dns::trust_anchors>({
+        .name = "dns.trust_anchors",
+        .fallback = R"("")",
+        .why = "empty: the keys of the root zone, which are built in",
+        .doc = "A file of DS or DNSKEY records to begin DNSSEC validation from.",
+        .applies = Applies::OnRestart,
+    }),
+    // ------------------------------------------------------------------ imap
+    bind<&C::imap, &C::Imap::mechanisms>({
+        .name = "imap.mechanisms",
+        .fallback = R"(["PLAIN", "LOGIN"])",
+        .local_fallback = kAllMechanisms,
+        .why = kMechanismsWhy,
+        .doc = "The login mechanisms for IMAP; see submission.mechanisms. The LOGIN command is "
+               "allowed where PLAIN is.",
+        .choices = kMechanisms,
+        .check = check_not_empty,
+    }),
+    bind<&C::imap, &C::Imap::timeout>({
+        .name = "imap.timeout",
+        .fallback = R"("30m")",
+        .why = "RFC 9051 §5.4 asks for 30 minutes at least",
+        .doc = "A client that is logged in and silent for so long, also in IDLE, is logged out.",
+        .least = kMinute,
+        .most = kDay,
+    }),
+    bind<&C::imap, &C::Imap::login_timeout>({
+        .name = "imap.login_timeout",
+        .fallback = R"("1m")",
+        .why = "enough for a person to type a login by hand; strangers hold no connections",
+        .doc = "How long a client may be silent before it has logged in.",
+        .least = kSecond,
+        .most = 30 * kMinute,
+    }),
+    bind<&C::imap, &C::Imap::max_line>({
+        .name = "imap.max_line",
+        .fallback = R"("64KB")",
+        .why = "clients send sequence sets of tens of kilobytes",
+        .doc = "The longest command, literals of messages not counted.",
+        .least = 8 * kKB,
+        .most = 16 * kMB,
+    }),
+    bind<&C::imap, &C::Imap::max_append_size>({
+        .name = "imap.max_append_size",
+        .fallback = R"("150MB")",
+        .why = "the largest messages of mailboxes that move in from large providers",
+        .doc = "The largest message that a client may store (APPENDLIMIT, RFC 7889).",
+        .least = 64 * kKB,
+        .most = 2 * kGB,
+    }),
+    bind<&C::imap, &C::Imap::max_errors>({
+        .name = "imap.max_errors",
+        .fallback = "50",
+        .why = "clients try commands to see whether they exist; a program that errs so often is "
+               "broken",
+        .doc = "After so many commands in a row answered BAD a connection is closed.",
+        .least = 3,
+        .most = 10000,
+    }),
+    // ------------------------------------------------------------------ pop3
+    bind<&C::pop3, &C::Pop3::mechanisms>({
+        .name = "pop3.mechanisms",
+        .fallback = R"(["PLAIN", "LOGIN"])",
+        .local_fallback =
+            R"(["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "APOP"])",
+        .why = kMechanismsWhy,
+        .doc = "The login mechanisms for POP3; see submission.mechanisms. USER and PASS are "
+               "allowed where PLAIN is. APOP, like CRAM-MD5, needs passwords that can be read "
+               "back.",
+        .choices = kPop3Mechanisms,
+        .check = check_not_empty,
+    }),
+    bind<&C::pop3, &C::Pop3::timeout>({
+        .name = "pop3.timeout",
+        .fallback = R"("10m")",
+        .why = "RFC 1939 §3 asks for 10 minutes at least",
+        .doc = "A client that is silent for so long is disconnected; nothing is deleted then.",
+        .least = 10 * kSecond,
+        .most = kDay,
+    }),
+    bind<&C::pop3, &C::Pop3::max_errors>({
+        .name = "pop3.max_errors",
+        .fallback = "20",
+        .why = "a person at the keyboard may err; a program that errs so often is broken",
+        .doc = "After so many commands answered -ERR a connection is closed.",
+        .least = 3,
+        .most = 10000,
+    }),
+    bind<&C::pop3, &C::Pop3::lock>({
+        .name = "pop3.lock",
+        .fallback = "true",
+        .why = "RFC 1939 §4 asks for an exclusive lock",
+        .doc = "While one client has a maildrop open, a second one gets -ERR [IN-USE]. false: "
+               "both may work; each keeps its numbering, and QUIT deletes by id.",
+    }),
+    // ------------------------------------------------------------------ store
+    bind<&C::store, &C::Store::path>({
+        .name = "store.path",
+        .fallback = R"("")",
+        .why = "empty: data/ beside this file, or /var/lib/hikyaku for the system's instance",
+        .doc = "The directory of the store. It should be on a disk of this machine.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::store, &C::Store::reserve>({
+        .name = "store.reserve",
+        .fallback = R"("256MB")",
+        .why = "room to delete, to finish the queue and to reclaim, which all need to write",
+        .doc = "When less than this is free on the disk, mail is refused for now (452, NO) until "
+               "there is space again.",
+        .least = 16 * kMB,
+        .most = 1 * kTB,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::store, &C::Store::retention>({
+        .name = "store.retention",
+        .fallback = R"("7d")",
+        .why = "most mistakes are noticed within a week",
+        .doc = "How long the bytes of deleted messages stay on disk.",
+        .least = 0,
+        .most = 3650 * kDay,
+        .applies = Applies::OnRestart,
+    }),
+    // ------------------------------------------------------------------ limits
+    bind<&C::limits, &C::Limits::connections>({
+        .name = "limits.connections",
+        .fallback = "10000",
+        .why = "an idle connection costs 1 KB, 15 KB with TLS",
+        .doc = "Connections at the same time, all protocols together. The limit of open files must "
+               "be higher (LimitNOFILE=).",
+        .least = 10,
+        .most = 1000000,
+    }),
+    bind<&C::limits, &C::Limits::connections_per_address>({
+        .name = "limits.connections_per_address",
+        .fallback = "100",
+        .why = "an office behind one address, with several connections for each client",
+        .doc = "Connections at the same time from one IPv4 address or one IPv6 /64.",
+        .least = 1,
+        .most = 1000000,
+    }),
+    bind<&C::limits, &C::Limits::connections_per_account>({
+        .name = "limits.connections_per_account",
+        .fallback = "50",
+        .why = "several devices with several folders in IDLE each",
+        .doc = "Connections at the same time that are logged in to one account.",
+        .least = 1,
+        .most = 100000,
+    }),
+    bind<&C::limits, &C::Limits::session_memory>({
+        .name = "limits.session_memory",
+        .fallback = R"("64MB")",
+        .why = "a search with many results or an envelope listing of a large folder fits",
+        .doc = "What one session may hold in memory beside the mailbox it shares with others; a "
+               "command that needs more is refused.",
+        .least = 1 * kMB,
+        .most = 4 * kGB,
+    }),
+    // ------------------------------------------------------------------ log
+    bind<&C::log, &C::Logging::level>({
+        .name = "log.level",
+        .fallback = R"("info")",
+        .why = "one line for each connection, message and delivery attempt",
+        .doc = "The least important lines that are written. debug adds decisions, trace the "
+               "protocol's lines without secrets and bodies.",
+        .choices = kLogLevels,
+    }),
+    bind<&C::log, &C::Logging::format>({
+        .name = "log.format",
+        .fallback = R"("text")",
+        .why = "people and grep read it",
+        .doc = "text: time, level, then key=value. json: one object a line.",
+        .choices = kLogFormats,
+        .applies = Applies::OnRestart,
+    }),
+};
+
+}  // namespace
+
+std::span<const Section> sections() {
+  return kSections;
+}
+
+std::span<const Option> options() {
+  return kOptions;
+}
+
+const Option* find_option(std::string_view name) {
+  for (auto& option : kOptions)
+    if (option.name == name) return &option;
+  return nullptr;
+}
+
+}  // namespace hikyaku::config
