@@ -56,6 +56,8 @@ class Reader {
   }
   /// The length in bytes of a body; nullopt if there is no such body.
   virtual std::optional<std::uint64_t> blob_size(BlobId blob) = 0;
+  /// The store's epoch (Store::epoch()), for the numbers that must not be given out twice.
+  virtual std::uint32_t epoch() const = 0;
 };
 
 /// Bytes that were staged and may be owned by transactions. Copies share the bytes; when the last
@@ -68,7 +70,7 @@ class StagedBlob {
   const std::string& sha256() const;
   explicit operator bool() const { return static_cast<bool>(state_); }
 
-  struct State;  ///< the store's own
+  struct State;  ///< the store's own: store/staged.h
   explicit StagedBlob(std::shared_ptr<State> state) : state_(std::move(state)) {}
   const std::shared_ptr<State>& state() const { return state_; }
 
@@ -84,6 +86,9 @@ class Transaction : public Reader {
   virtual void erase(std::string_view key) = 0;
   /// Erases every key of the range, also those that this transaction has put.
   virtual void erase_range(const KeyRange& range) = 0;
+  /// True if this transaction itself has put `key` (and not erased it since): functions that are
+  /// called one after another in a step find by it what the ones before began.
+  virtual bool has_put(std::string_view key) const = 0;
 
   /// Makes `owner` (any key; it need not exist) an owner of the body. Gives the body's id, the same
   /// for every owner.
