@@ -1,0 +1,103 @@
+// Every reply that our servers give on their own account, by name. Refusals tell the remedy.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+#include "smtp/reply.h"
+
+namespace hikyaku::smtp::replies {
+
+// The course of a session.
+Reply greeting(std::string_view host_name);
+Reply ok();
+Reply sender_ok();
+Reply recipient_ok();
+Reply start_data();  ///< 354
+Reply chunk_ok(std::uint64_t octets);
+Reply accepted(
+    std::string_view id);  ///< 250 after the end of data; `id` as the trace command knows it
+Reply ready_for_tls();
+Reply logged_in();
+Reply auth_challenge(std::string_view base64);  ///< 334
+Reply bye(std::string_view host_name);
+Reply cannot_verify();  ///< VRFY: 252
+Reply no_expansion();   ///< EXPN
+Reply help();
+
+// The connection ends (421, 554 as greeting).
+Reply shutting_down(std::string_view host_name);
+Reply timed_out(std::string_view host_name);
+Reply too_many_errors(std::string_view host_name);
+Reply too_much_junk(std::string_view host_name);
+Reply too_many_connections(std::string_view host_name);
+Reply foreign_protocol();
+Reply endless_line();
+Reply no_service(std::string_view reason);  ///< 554 in place of a greeting, RFC 5321 §3.1
+Reply internal_error();                     ///< 451: a defect of ours
+
+// The line is wrong (500, 501, 555).
+Reply bare_cr_or_lf_in_command();
+Reply nul_in_command();
+Reply line_too_long();
+Reply auth_line_too_long();
+Reply unknown_command(std::string_view verb);
+Reply obsolete_command(std::string_view verb);
+Reply not_implemented(std::string_view verb);
+Reply takes_no_argument(std::string_view verb);
+Reply helo_without_brackets(std::string_view verb);
+Reply helo_syntax(std::string_view verb);
+Reply mail_syntax();
+Reply mail_needs_brackets();
+Reply rcpt_syntax();
+Reply rcpt_needs_brackets();
+Reply bdat_syntax();
+Reply auth_syntax();
+Reply vrfy_syntax(std::string_view verb);
+Reply bad_sender(const Error& why);     ///< 501 5.1.7; 553 5.6.7 when it needs SMTPUTF8
+Reply bad_recipient(const Error& why);  ///< 501 5.1.3; likewise
+Reply unknown_parameter(std::string_view name, std::string_view command);
+Reply repeated_parameter(std::string_view name);
+Reply bad_parameter(std::string_view name, std::string_view right_form);
+Reply parameter_not_offered(std::string_view what);
+
+// The order is wrong (503), or something must come first (530, 538).
+Reply hello_first();
+Reply nested_mail();
+Reply mail_first();
+Reply rcpt_first();
+Reply no_valid_recipients();  ///< DATA after nothing but refused recipients
+Reply no_recipients_now();    ///< the same when one of them may be taken later
+Reply not_between_chunks(std::string_view verb);
+Reply bdat_for_binary();
+Reply transaction_failed();
+Reply not_in_transaction(std::string_view verb);
+Reply already_tls();
+Reply tls_first();
+Reply tls_and_login_first();
+Reply login_first();
+Reply already_logged_in();
+Reply auth_not_offered();
+Reply auth_needs_tls();
+Reply auth_unknown_mechanism(std::string_view offered);
+Reply auth_cancelled();
+Reply auth_bad_base64();
+Reply auth_failed();
+Reply auth_unavailable();
+Reply needs_smtputf8(bool sender);
+Reply pipelined_too_early(std::string_view verb);
+
+// Policy and limits.
+Reply relaying_denied();
+Reply unknown_recipient(std::string_view address);
+Reply too_many_recipients(std::size_t limit);
+Reply too_large(std::uint64_t limit);  ///< 552 5.3.4
+Reply no_space();
+Reply mailbox_full(std::string_view address);
+Reply bare_cr_or_lf_in_data();
+Reply nul_in_data();
+Reply mail_loop();
+
+}  // namespace hikyaku::smtp::replies
