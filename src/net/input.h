@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/task.h"
@@ -46,10 +47,13 @@ class Input {
   void drop();
 
  private:
+  std::optional<std::size_t> read();
+
   Stream& stream_;
   std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  int reads_without_wait_ = 0;
 };
 
 }  // namespace hikyaku::net

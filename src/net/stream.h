@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -48,6 +49,7 @@ struct TlsInfo {
   std::string verify_error;  ///< client side: why the peer's certificate is not trusted for its
                              ///< name; empty = trusted
   std::string peer_subject;  ///< subject of the peer's certificate, if it sent one
+  std::string alpn;          ///< the protocol agreed on by ALPN, if any
   bool resumed = false;
 };
 
@@ -64,19 +66,29 @@ enum class Wake {
   Woken,     ///< wake() was called
 };
 
+/// The process at the other end of a Unix-domain socket, as the kernel vouches for it.
+struct PeerProcess {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::int32_t pid = 0;
+};
+
 /// One connection. Lives on one event loop; every call happens there. Every operation that waits
-/// ends by the deadline with Disconnected{Timeout}, and with Disconnected{Shutdown} once
-/// shut_down() was called.
+/// ends by the deadline with Disconnected{Timeout}; shut_down() ends them with
+/// Disconnected{Shutdown}. At most one coroutine reads (wait_readable, start_tls) and one writes at
+/// a time. A new stream has a timeout of kDefaultTimeout per wait and no total one.
 class Stream {
  public:
+  static constexpr std::chrono::minutes kDefaultTimeout{5};  ///< RFC 5321 §4.5.3.2.7
+
   virtual ~Stream() = default;
 
   /// Takes what is there, without waiting: the number of bytes, 0 at the end of the peer's bytes,
   /// nullopt when there is nothing yet. After a nullopt, wait_readable() is sure to report what
   /// comes (also bytes inside the TLS layer).
   virtual std::optional<std::size_t> try_read(std::span<char> into) = 0;
-  /// Waits until try_read has something to say, or wake() is called. A wake() before the wait
-  /// counts.
+  /// Waits until try_read has something to say (it may be nothing after all), or wake() is called.
+  /// A wake() before the wait counts.
   virtual Task<Wake> wait_readable() = 0;
 
   /// Writes all of `bytes`, waiting for the peer when its window is full. The caller keeps `bytes`
@@ -90,9 +102,10 @@ class Stream {
 
   /// Ends the current or the next wait_readable() with Wake::Woken. On the stream's loop only.
   virtual void wake() = 0;
-  /// Makes the current and every later operation throw Disconnected{Shutdown}, after what is being
-  /// written.
-  virtual void shut_down() = 0;
+  /// Makes the current and every later read (and handshake) throw Disconnected{Shutdown}. Writing
+  /// goes on for at most `grace`, so that what is being sent ends well and the session can say
+  /// goodbye. On the stream's loop only.
+  virtual void shut_down(std::chrono::milliseconds grace = std::chrono::seconds(5)) = 0;
 
   /// Each wait from now on may take this long (per command). Replaces the former limit.
   virtual void set_timeout(std::chrono::milliseconds per_wait) = 0;
@@ -102,7 +115,8 @@ class Stream {
 
   /// The handshake as server (after STARTTLS was answered, or at once on implicit-TLS ports). Bytes
   /// that were read in clear before must have been dropped by the caller. Invalid when the
-  /// handshake fails: the connection is unusable.
+  /// handshake fails, Unavailable when the peer goes away meanwhile: the connection is unusable.
+  /// `tls` must live until it returns.
   virtual Task<Result<TlsInfo>> start_tls(const ServerTls& tls) = 0;
   /// The handshake as client, for `server_name` (SNI and verification).
   virtual Task<Result<TlsInfo>> start_tls(const ClientTls& tls, std::string server_name) = 0;
@@ -112,6 +126,8 @@ class Stream {
 
   virtual Endpoint local() const = 0;
   virtual Endpoint peer() const = 0;
+  /// Set for Unix-domain sockets (whose endpoints are 0.0.0.0:0).
+  virtual std::optional<PeerProcess> peer_process() const = 0;
   /// Bytes read from and written to the peer so far (inside TLS, when there is TLS).
   virtual std::uint64_t bytes_in() const = 0;
   virtual std::uint64_t bytes_out() const = 0;

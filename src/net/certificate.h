@@ -1,0 +1,25 @@
+// Reading certificates and keys with OpenSSL. Private to net/.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "net/openssl.h"
+
+namespace hikyaku::net {
+
+/// One certificate as the server uses it.
+struct Certificate {
+  X509Ptr leaf;
+  std::vector<X509Ptr> chain;
+  KeyPtr key;
+  CertificateFacts facts;
+};
+
+/// Invalid with the origin and the reason in words.
+Result<Certificate> parse_certificate(const CertificatePem& pem);
+
+/// All certificates of a PEM text.
+std::vector<X509Ptr> parse_pem_certificates(const std::string& pem);
+
+}  // namespace hikyaku::net

@@ -1,0 +1,27 @@
+// Connecting to others.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ip.h"
+#include "base/result.h"
+#include "base/task.h"
+#include "net/stream.h"
+
+namespace hikyaku::net {
+
+/// Connects from the loop it is awaited on (one of Cores), from the address `from` if given.
+/// Unavailable with the reason in words: refused, no answer within `timeout`, no route. Invalid
+/// when `from` is no address of this machine.
+Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, std::optional<IpAddress> from,
+                                              std::chrono::milliseconds timeout);
+
+/// Connects to a Unix-domain socket. NotFound when nothing is there, Unavailable when nobody
+/// listens, Denied without the right to.
+Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
+                                                   std::chrono::milliseconds timeout);
+
+}  // namespace hikyaku::net

@@ -1,0 +1,91 @@
+#include "net/input.h"
+
+#include <cassert>
+#include <cstring>
+#include <vector>
+
+#include "base/async.h"
+
+namespace hikyaku::net {
+namespace {
+
+/// Buffers that nobody uses, per thread (an event loop is a thread).
+constexpr std::size_t kSpareBuffers = 64;
+thread_local std::vector<std::unique_ptr<char[]>> spare;
+
+std::unique_ptr<char[]> take_buffer() {
+  if (spare.empty()) return std::make_unique_for_overwrite<char[]>(Input::kBufferSize);
+  auto buffer = std::move(spare.back());
+  spare.pop_back();
+  return buffer;
+}
+
+void give_back(std::unique_ptr<char[]> buffer) {
+  if (buffer && spare.size() < kSpareBuffers) spare.push_back(std::move(buffer));
+}
+
+/// A peer that always has bytes for us lets the other sessions run after so many reads.
+constexpr int kReadsWithoutYield = 32;
+
+}  // namespace
+
+Input::Input(Stream& stream) : stream_(stream) {}
+
+Input::~Input() {
+  give_back(std::move(buffer_));
+}
+
+std::string_view Input::available() const {
+  return {buffer_.get() + begin_, end_ - begin_};
+}
+
+void Input::consume(std::size_t count) {
+  assert(count <= end_ - begin_);
+  begin_ += count;
+  if (begin_ == end_) drop();
+}
+
+void Input::drop() {
+  begin_ = end_ = 0;
+  give_back(std::move(buffer_));
+}
+
+std::optional<std::size_t> Input::read() {
+  assert(end_ - begin_ < kBufferSize && "the parser must take something first");
+  if (!buffer_) buffer_ = take_buffer();
+  if (begin_ > 0 && end_ == kBufferSize) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  std::optional<std::size_t> count;
+  try {
+    count = stream_.try_read({buffer_.get() + end_, kBufferSize - end_});
+  } catch (...) {
+    if (begin_ == end_) drop();
+    throw;
+  }
+  if (count) end_ += *count;
+  if (begin_ == end_) drop();
+  return count;
+}
+
+Task<Input::Filled> Input::fill() {
+  if (++reads_without_wait_ >= kReadsWithoutYield) {
+    reads_without_wait_ = 0;
+    co_await yield_now();
+  }
+  while (true) {
+    if (auto count = read()) co_return *count > 0 ? Filled::Bytes : Filled::End;
+    reads_without_wait_ = 0;
+    if (co_await stream_.wait_readable() == Wake::Woken) co_return Filled::Woken;
+  }
+}
+
+bool Input::fill_now() {
+  if (end_ - begin_ == kBufferSize) return false;
+  auto count = read();
+  return count && *count > 0;
+}
+
+}  // namespace hikyaku::net
