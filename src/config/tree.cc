@@ -5,7 +5,21 @@
 
 #include "base/text.h"
 
-#define TOML_EXCEPTIONS 0
+namespace hikyaku::config {
+namespace {
+/// A broken assumption inside the TOML library: it has some that mistyped files reach ("[[(").
+struct ParserDefect {};
+[[noreturn]] void throw_defect() {
+  throw ParserDefect();
+}
+}  // namespace
+}  // namespace hikyaku::config
+
+// Its assertions must not end a server that reloads a mistyped file.
+#define TOML_ASSERT(condition) \
+  (static_cast<bool>(condition) ? static_cast<void>(0) : ::hikyaku::config::throw_defect())
+#undef NDEBUG  // else they become assumptions that the optimiser believes
+#define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
@@ -65,17 +79,21 @@ std::string Problem::describe(std::string_view file) const {
 }
 
 std::expected<Node, Problem> parse_tree(std::string_view text) {
-  auto parsed = toml::parse(text);
-  if (!parsed) {
-    auto& error = parsed.error();
+  constexpr std::string_view kRemedy = "Correct this line first; what follows was not read.";
+  try {
+    auto table = toml::parse(text);
+    Node root;
+    root.line = 1;
+    convert_table(table, 0, root);
+    return root;
+  } catch (const toml::parse_error& error) {
     return std::unexpected(Problem{line_of(error.source()),
                                    "this is not TOML: " + printable(error.description(), 300),
-                                   "Correct this line first; what follows was not read."});
+                                   std::string(kRemedy)});
+  } catch (const ParserDefect&) {
+    return std::unexpected(
+        Problem{0, "this is not TOML", "Look for a stray character in a key or a [section]."});
   }
-  Node root;
-  root.line = 1;
-  convert_table(parsed.table(), 0, root);
-  return root;
 }
 
 }  // namespace hikyaku::config

@@ -1,0 +1,88 @@
+#include "app/cli.h"
+
+#include <exception>
+
+#include "app/command_line.h"
+#include "app/help.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kDefect{"a defect in Hikyaku ended this command: {}. Please report it.",
+                         "Hikyaku の不具合で、このコマンドは終わりました: {}。ご報告ください。"};
+constexpr Phrase kNotWritten{"the output could not be written completely",
+                             "出力をすべて書き出すことができませんでした"};
+
+Exit run_verb(const Invocation& invocation, Terminal& terminal) {
+  // The one place for what nobody expected; a verb reports what it expects itself.
+  try {
+    return invocation.verb().run(invocation, terminal);
+  } catch (const std::exception& unexpected) {
+    terminal.complain(kDefect, unexpected.what());
+    return Exit::Software;
+  }
+}
+
+}  // namespace
+
+Exit run_command_line(std::span<const std::string> words, std::span<const Verb> verbs,
+                      Terminal& terminal) {
+  if (auto asked = asked_language(words)) terminal.set_language(*asked);
+  auto parsed = parse_command_line(words, verbs, terminal.language());
+  if (!parsed) {
+    terminal.complain_text(parsed.error().text);
+    return Exit::Usage;
+  }
+  auto exit = Exit::Ok;
+  switch (parsed->what) {
+    case Parsed::What::Help:
+      show_help(verbs, parsed->words, terminal);
+      break;
+    case Parsed::What::Version:
+      terminal.out(std::string(version_text()) + '\n');
+      break;
+    case Parsed::What::Run:
+      exit = run_verb(*parsed->invocation, terminal);
+      break;
+  }
+  if (!terminal.intact() && exit == Exit::Ok) {
+    terminal.complain(kNotWritten);
+    return Exit::Io;
+  }
+  return exit;
+}
+
+Exit exit_for(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::Invalid:
+    case ErrorCode::TooLarge:
+    case ErrorCode::Corrupt:
+      return Exit::Data;
+    case ErrorCode::NotFound:
+      return Exit::NoInput;
+    case ErrorCode::Exists:
+      return Exit::CannotCreate;
+    case ErrorCode::Denied:
+      return Exit::NoPermission;
+    case ErrorCode::Unsupported:
+      return Exit::Unavailable;
+    case ErrorCode::Conflict:
+    case ErrorCode::QuotaExceeded:
+    case ErrorCode::NoSpace:
+    case ErrorCode::Unavailable:
+    case ErrorCode::Shutdown:
+      return Exit::TryLater;
+    case ErrorCode::Io:
+      return Exit::Io;
+    case ErrorCode::Internal:
+      return Exit::Software;
+  }
+  return Exit::Software;
+}
+
+Exit report(const Error& error, Terminal& terminal) {
+  terminal.complain_text(error.describe());
+  return exit_for(error.code);
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,34 @@
+// Where the server's log lines go: standard error, for systemd or a terminal.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "config/config.h"
+
+namespace hikyaku::app {
+
+/// Text: "2026-11-21T22:44:10.123Z info event=… key=value". JSON: {"time":…,"level":…,"event":…},
+/// numbers as numbers. Each line is written at once; from every thread.
+class StandardErrorSink final : public LogSink {
+ public:
+  /// `clock` must outlive the sink.
+  StandardErrorSink(config::LogFormat format, const Clock& clock);
+
+  void write(LogLevel level, std::string_view line) override;
+
+ private:
+  config::LogFormat format_;
+  const Clock& clock_;
+  std::mutex mutex_;
+};
+
+/// One line, with its newline, as the sink writes it.
+std::string format_log_line(config::LogFormat format, Time time, LogLevel level,
+                            std::string_view line);
+
+}  // namespace hikyaku::app

@@ -1,0 +1,61 @@
+#include "app/progress.h"
+
+#include <fmt/core.h>
+
+#include "base/phrase.h"
+#include "base/time.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr auto kInterval = std::chrono::milliseconds(200);
+constexpr std::string_view kClearLine = "\r\x1b[K";
+
+constexpr Phrase kOf{"{}: {} of {} ({} %), {}/s", "{}: {} / {} ({} %)、毎秒 {}"};
+constexpr Phrase kDone{"{}: {}, {}/s", "{}: {}、毎秒 {}"};
+constexpr Phrase kLeft{", {} left", "、残り {}"};
+
+}  // namespace
+
+std::string grouped(std::uint64_t number) {
+  auto digits = std::to_string(number);
+  for (auto at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+Progress::Progress(Terminal& terminal, std::string label, std::uint64_t total,
+                   Clock::time_point now)
+    : terminal_(terminal),
+      label_(std::move(label)),
+      total_(total),
+      begun_(now),
+      // The first line comes after a second: what is quicker needs none.
+      shown_(now + std::chrono::seconds(1) - kInterval) {}
+
+Progress::~Progress() {
+  if (visible_) terminal_.err(kClearLine);
+}
+
+void Progress::set(std::uint64_t done, Clock::time_point now) {
+  if (!terminal_.shows_progress() || now - shown_ < kInterval) return;
+  shown_ = now;
+  visible_ = true;
+  terminal_.err(std::string(kClearLine) + line(done, now));
+}
+
+std::string Progress::line(std::uint64_t done, Clock::time_point now) const {
+  auto language = terminal_.language();
+  auto spent = std::chrono::duration<double>(now - begun_).count();
+  auto rate = spent > 0 ? static_cast<double>(done) / spent : 0;
+  auto per_second = grouped(static_cast<std::uint64_t>(rate));
+  if (total_ == 0) return say(language, kDone, label_, grouped(done), per_second);
+  auto text = say(language, kOf, label_, grouped(done), grouped(total_),
+                  done >= total_ ? 100 : done * 100 / total_, per_second);
+  if (rate > 0 && done < total_) {
+    auto left = static_cast<std::int64_t>(static_cast<double>(total_ - done) / rate) + 1;
+    text += say(language, kLeft, format_duration(std::chrono::seconds(left)));
+  }
+  return text;
+}
+
+}  // namespace hikyaku::app

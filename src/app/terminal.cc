@@ -1,0 +1,125 @@
+#include "app/terminal.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "app/text_width.h"
+#include "base/text.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr std::size_t kWidest = 100;
+
+Terminal::Write to_descriptor(int descriptor) {
+  return [descriptor](std::string_view text) {
+    while (!text.empty()) {
+      auto written = ::write(descriptor, text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+  };
+}
+
+std::string_view environment(const char* name) {
+  auto value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::size_t terminal_width() {
+  if (auto told = parse_decimal(environment("COLUMNS"), 10000); told && *told >= 40)
+    return std::min(kWidest, static_cast<std::size_t>(*told));
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+    return std::min(kWidest, static_cast<std::size_t>(size.ws_col));
+  return 80;
+}
+
+Language environment_language() {
+  for (auto name : {"LC_ALL", "LC_MESSAGES", "LANG"})
+    if (auto value = environment(name); !value.empty()) return language_of(value);
+  return Language::English;
+}
+
+std::string_view escape_of(Tone tone) {
+  switch (tone) {
+    case Tone::Plain:
+      return "";
+    case Tone::Strong:
+      return "\x1b[1m";
+    case Tone::Faint:
+      return "\x1b[2m";
+    case Tone::Good:
+      return "\x1b[32m";
+    case Tone::Bad:
+      return "\x1b[31m";
+    case Tone::Warning:
+      return "\x1b[33m";
+  }
+  return "";
+}
+
+}  // namespace
+
+Terminal::Terminal(Write out, Write err, Shape shape)
+    : out_(std::move(out)), err_(std::move(err)), shape_(shape) {}
+
+Terminal Terminal::for_process() {
+  auto dumb = environment("TERM").empty() || environment("TERM") == "dumb";
+  Shape shape;
+  shape.width = terminal_width();
+  shape.colour = ::isatty(STDOUT_FILENO) && !dumb && environment("NO_COLOR").empty();
+  shape.progress = ::isatty(STDERR_FILENO) && !dumb;
+  shape.language = environment_language();
+  return Terminal(to_descriptor(STDOUT_FILENO), to_descriptor(STDERR_FILENO), shape);
+}
+
+void Terminal::out(std::string_view text) {
+  if (intact_) intact_ = out_(text);
+}
+
+void Terminal::err(std::string_view text) {
+  err_(text);
+}
+
+void Terminal::complain_text(std::string_view text) {
+  err(wrapped("hikyaku: " + std::string(text), 0, shape_.width));
+}
+
+void Terminal::paragraph(std::string_view text, std::size_t indent) {
+  out(wrapped(text, indent, shape_.width));
+}
+
+void Terminal::table(const Table& table) {
+  std::vector<std::size_t> widths;
+  auto measure = [&](const std::vector<std::string>& row) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], columns(printable(row[i])));
+  };
+  measure(table.headings);
+  for (auto& row : table.rows) measure(row);
+
+  auto write_row = [&](const std::vector<std::string>& row, Tone tone) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      auto cell = printable(row[i]);
+      line += i + 1 == row.size() ? cell : padded(cell, widths[i] + 2);
+    }
+    out(toned(tone, line) + '\n');
+  };
+  if (!table.headings.empty()) write_row(table.headings, Tone::Strong);
+  for (auto& row : table.rows) write_row(row, Tone::Plain);
+}
+
+std::string Terminal::toned(Tone tone, std::string_view text) const {
+  if (!shape_.colour || tone == Tone::Plain) return std::string(text);
+  return std::string(escape_of(tone)) + std::string(text) + "\x1b[0m";
+}
+
+}  // namespace hikyaku::app

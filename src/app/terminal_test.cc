@@ -1,0 +1,106 @@
+#include "app/terminal.h"
+
+#include <doctest/doctest.h>
+
+#include "app/log_sink.h"
+#include "app/progress.h"
+#include "app/text_width.h"
+
+using namespace hikyaku;
+using namespace hikyaku::app;
+
+TEST_CASE("columns") {
+  CHECK(columns("") == 0);
+  CHECK(columns("mail") == 4);
+  CHECK(columns("メール") == 6);
+  CHECK(columns("ﾒｰﾙ") == 3);        // half-width kana
+  CHECK(columns("e\xcc\x81") == 1);  // combining acute
+  CHECK(columns("\xff\xfe") == 2);   // two replacement characters
+  CHECK(padded("メール", 8) == "メール  ");
+}
+
+TEST_CASE("wrapping") {
+  CHECK(wrapped("one two three", 0, 8) == "one two\nthree\n");
+  CHECK(wrapped("one two three", 2, 9) == "  one two\n  three\n");
+  CHECK(wrapped("unbreakablelongword x", 0, 8) == "unbreakablelongword\nx\n");
+  CHECK(wrapped("日本語の文です", 0, 8) == "日本語の\n文です\n");
+  CHECK(wrapped("日本語だ。次", 0, 8) == "日本語\nだ。次\n");  // no 。 at the start of a line
+  CHECK(wrapped("ab「日本」", 0, 4) == "ab\n「日\n本」\n");    // no 「 at the end of one
+  CHECK(wrapped("a b\nc", 0, 80) == "a b\nc\n");
+  CHECK(wrapped("text\n  keep   this\n\nend", 2, 80) == "  text\n    keep   this\n\n  end\n");
+  CHECK(wrapped("日本 is Japan", 0, 7) == "日本 is\nJapan\n");
+  CHECK(wrapped("", 2, 80) == "\n");
+}
+
+namespace {
+
+struct Screen {
+  std::string out, err;
+  Terminal terminal;
+  explicit Screen(Terminal::Shape shape)
+      : terminal(
+            [this](std::string_view text) {
+              out += text;
+              return true;
+            },
+            [this](std::string_view text) {
+              err += text;
+              return true;
+            },
+            shape) {}
+};
+
+}  // namespace
+
+TEST_CASE("tables align and show control characters harmlessly") {
+  Screen screen({.width = 80});
+  screen.terminal.table({{"Name", "Size"}, {{"受信箱", "12"}, {"a\x1b[2Jb", "3"}}});
+  CHECK(screen.out ==
+        "Name       Size\n"
+        "受信箱     12\n"
+        "a\\x1b[2Jb  3\n");
+}
+
+TEST_CASE("colour only where there is a terminal") {
+  CHECK(Screen({.colour = false}).terminal.toned(Tone::Bad, "x") == "x");
+  CHECK(Screen({.colour = true}).terminal.toned(Tone::Bad, "x") == "\x1b[31mx\x1b[0m");
+}
+
+TEST_CASE("progress: after a second, a few times a second, and cleared at the end") {
+  using namespace std::chrono_literals;
+  auto start = Progress::Clock::time_point(100s);
+  Screen screen({.progress = true});
+  {
+    Progress progress(screen.terminal, "import", 50'000, start);
+    progress.set(10, start + 500ms);
+    CHECK(screen.err == "");
+    progress.set(10'000, start + 2s);
+    CHECK(screen.err == "\r\x1b[Kimport: 10,000 of 50,000 (20 %), 5,000/s, 9s left");
+    screen.err.clear();
+    progress.set(10'100, start + 2100ms);
+    CHECK(screen.err == "");
+    screen.terminal.set_language(Language::Japanese);
+    progress.set(50'000, start + 10s);
+    CHECK(screen.err == "\r\x1b[Kimport: 50,000 / 50,000 (100 %)、毎秒 5,000");
+    screen.err.clear();
+  }
+  CHECK(screen.err == "\r\x1b[K");
+
+  Screen file({.progress = false});
+  Progress(file.terminal, "import", 0, start).set(5, start + 1h);
+  CHECK(file.err == "");
+  CHECK(grouped(0) == "0");
+  CHECK(grouped(1234567) == "1,234,567");
+}
+
+TEST_CASE("log lines as text and as JSON") {
+  auto time = *parse_rfc3339("2026-11-21T22:44:10.123Z");
+  auto line =
+      R"(event=smtp.refused cid=42 helo="a \"b\" \\ c" empty="" n=007 big=12345678901234567 z=0 m=-5)";
+  CHECK(format_log_line(config::LogFormat::Text, time, LogLevel::Info, "event=x.y a=1") ==
+        "2026-11-21T22:44:10.123Z info event=x.y a=1\n");
+  CHECK(format_log_line(config::LogFormat::Json, time, LogLevel::Warn, line) ==
+        R"({"time":"2026-11-21T22:44:10.123Z","level":"warn","event":"smtp.refused","cid":42,)"
+        R"("helo":"a \"b\" \\ c","empty":"","n":"007","big":"12345678901234567","z":0,"m":-5})"
+        "\n");
+}

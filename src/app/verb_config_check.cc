@@ -1,0 +1,62 @@
+#include <fmt/core.h>
+
+#include "app/instance.h"
+#include "app/json.h"
+#include "app/verbs.h"
+#include "config/load.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kFine{"{}: no mistakes.", "{}: 誤りはありません。"};
+
+std::string as_json(const config::Problems& problems) {
+  boost::json::array list;
+  for (auto& problem : problems.list)
+    list.push_back({{"line", problem.line}, {"what", problem.what}, {"remedy", problem.remedy}});
+  return boost::json::serialize(
+      boost::json::object{{"file", problems.file}, {"problems", std::move(list)}});
+}
+
+Exit run(const Invocation& invocation, Terminal& terminal) {
+  auto file = invocation.arguments().empty() ? Instance::from(invocation.value("--dir")).config
+                                             : std::filesystem::path(invocation.argument(0));
+  auto config = config::load_file(file);
+  if (invocation.json()) {
+    terminal.out(as_json(config ? config::Problems{file.string(), {}} : config.error()) + '\n');
+  } else if (config) {
+    terminal.say(kFine, file.string());
+  } else {
+    terminal.err(config.error().describe());
+  }
+  return config ? Exit::Ok : Exit::Config;
+}
+
+}  // namespace
+
+Verb verb_config_check() {
+  return {
+      .name = "config check",
+      .group = Group::Help,
+      .summary = {"names every mistake in hikyaku.toml", "hikyaku.toml の誤りをすべて挙げる"},
+      .details = {"Each mistake comes with its file, its line, what is wrong and what would be "
+                  "right. Exit code 0: there are none; 78: there are.",
+                  "誤りごとに、ファイル、行、何が誤りで、どう書けば正しいかを示します。終了コードは"
+                  "、誤りがなければ "
+                  "0、あれば 78 です。"},
+      .arguments = {{"FILE",
+                     {"the file to read instead of the instance's",
+                      "インスタンスのものの代わりに読むファイル"},
+                     ArgumentSpec::Count::Optional}},
+      .examples = {{"hikyaku config check --dir ~/mail",
+                    {"reads ~/mail/hikyaku.toml", "~/mail/hikyaku.toml を調べる"}},
+                   {"hikyaku config check new.toml && mv new.toml /etc/hikyaku/hikyaku.toml",
+                    {"puts a new file in place only if it is right",
+                     "正しいときだけ新しいファイルに置き換える"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = run,
+  };
+}
+
+}  // namespace hikyaku::app
