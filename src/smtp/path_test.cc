@@ -143,8 +143,11 @@ std::string text_of(std::string_view xml, std::string_view tag) {
   if (open == std::string_view::npos) return {};
   auto begin = open + tag.size() + 2;
   std::string text(xml.substr(begin, xml.find("</", begin) - begin));
-  for (auto [entity, character] :
-       {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&amp;", "&"}})
+  for (auto [entity, character] : {std::pair{"&lt;", "<"},
+                                   {"&gt;", ">"},
+                                   {"&quot;", "\""},
+                                   {"&amp;", "&"},
+                                   {"&#xA9;", "\xC2\xA9"}})
     for (std::size_t at; (at = text.find(entity)) != std::string::npos;)
       text.replace(at, std::string_view(entity).size(), character);
   // "&#x2400;" + n stands for the control character n.
