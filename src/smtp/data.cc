@@ -22,13 +22,18 @@ void ContentCheck::set_problem(DataProblem problem) {
 }
 
 bool ContentCheck::add(std::string_view bytes) {
+  auto room = size_ < max_size_ ? max_size_ - size_ : 0;
   size_ += bytes.size();
-  if (size_ > max_size_) set_problem(DataProblem::TooLarge);
   if (problem_ != DataProblem::None) return false;
-  if (!has_8bit_) has_8bit_ = !is_ascii(bytes);
-  if (kind_ == Kind::Binary) return true;
-  if (bytes.find('\0') != npos) set_problem(DataProblem::Nul);
-  add_text(bytes);
+  // In the order of the octets, so that the problem does not depend on where they were cut.
+  auto fitting = bytes.substr(0, std::min<std::uint64_t>(room, bytes.size()));
+  if (!has_8bit_) has_8bit_ = !is_ascii(fitting);
+  if (kind_ == Kind::Text) {
+    auto nul = fitting.find('\0');
+    add_text(fitting.substr(0, nul));
+    if (nul != npos) set_problem(DataProblem::Nul);
+  }
+  if (fitting.size() < bytes.size()) set_problem(DataProblem::TooLarge);
   return problem_ == DataProblem::None;
 }
 

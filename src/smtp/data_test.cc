@@ -73,6 +73,7 @@ TEST_CASE("DATA, wherever it is cut") {
            Row{"x\r\r\n.\r\n", refused(DataProblem::BareCr)},
            Row{"\n.\r\nx\r\n.\r\n", refused(DataProblem::BareLf)},
            Row{"x\0y\r\n.\r\n"s, refused(DataProblem::Nul)},
+           Row{"x\n\0\r\n.\r\n"s, refused(DataProblem::BareLf)},  // the first one is told
            Row{"\0\r\n.\r\n"s, refused(DataProblem::Nul)},
        }) {
     CAPTURE(bytes);
