@@ -51,4 +51,8 @@ void wipe(std::string& text) noexcept {
   text.clear();
 }
 
+void wipe(std::span<char> bytes) noexcept {
+  if (!bytes.empty()) sodium_memzero(bytes.data(), bytes.size());
+}
+
 }  // namespace hikyaku::crypto

@@ -47,5 +47,6 @@ class Secret {
 
 /// Overwrites the bytes of `text`, in a way that no optimizer removes, and empties it.
 void wipe(std::string& text) noexcept;
+void wipe(std::span<char> bytes) noexcept;
 
 }  // namespace hikyaku::crypto
