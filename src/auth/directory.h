@@ -61,6 +61,10 @@ Result<Account> add_account(store::Transaction& tx, std::string_view address, st
                             Language language, bool add_missing_domain, Time now);
 /// Marks it; its mail is erased in pieces behind (auth/ keeps what is left to do).
 Result<void> remove_account(store::Transaction& tx, std::string_view address);
+/// Removed accounts whose mail is still to be erased; erase_removed_account does a piece and is
+/// true when all is gone.
+std::vector<AccountId> removed_accounts(store::Reader& reader);
+bool erase_removed_account(store::Transaction& tx, AccountId account);
 Result<void> update_account(store::Transaction& tx, const Account& account);
 std::vector<Account> list_accounts(store::Reader& reader, std::string_view domain = {});
 std::optional<Account> find_account(store::Reader& reader, std::string_view address);

@@ -1,0 +1,151 @@
+"""Starts real Hikyaku servers for the tests: build/hikyaku in temporary directories on loopback addresses.
+
+    with Instance("anna@alpha.test") as server:
+        smtp = smtplib.SMTP(server.host, server.port("submission"))
+"""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+HIKYAKU = pathlib.Path(os.environ.get("HIKYAKU", TOP / "build" / "hikyaku"))
+VECTORS = pathlib.Path(os.environ.get("HIKYAKU_VECTORS", TOP.parent / "shared" / "vectors"))
+PASSWORD = "correct horse battery staple"
+
+PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "pop3": 110, "pop3s": 995, "imap": 143, "imaps": 993}
+
+_next_base = [10_000 + os.getpid() % 300 * 100]
+
+
+def free_port_base(host="127.0.0.1"):
+    """A port base whose ports are all free on `host`; below the range that the kernel gives to clients."""
+    for _ in range(300):
+        base = _next_base[0]
+        _next_base[0] = 10_000 + (base - 10_000 + 1_100) % 20_000
+        with contextlib.ExitStack() as stack:
+            try:
+                for offset in PORTS.values():
+                    s = stack.enter_context(socket.socket())
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.bind((host, base + offset))
+                return base
+            except OSError:
+                continue
+    raise RuntimeError("no free ports")
+
+
+def hikyaku(*arguments, directory=None, input=None, check=True, timeout=60, env=None):
+    """Runs one command of the program; gives the CompletedProcess."""
+    command = [str(HIKYAKU), *map(str, arguments)]
+    if directory:
+        command += ["--dir", str(directory)]
+    done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout,
+                          env={**os.environ, "LANG": "C.UTF-8", **(env or {})})
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)} exited {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+class Instance:
+    """One server with a data directory of its own."""
+
+    def __init__(self, address, *, host="127.0.0.1", base=None, zone=None, config="", keep=False):
+        self.address, self.host, self.zone, self.extra = address, host, zone, config
+        self.domain = address.split("@")[1]
+        self.base = base or free_port_base(host)
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-test-"))
+        self.keep = keep
+        self.process = None
+        self.log = []
+
+    def port(self, service):
+        return self.base + PORTS[service]
+
+    def __enter__(self):
+        self.quickstart()
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+        if not self.keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def quickstart(self):
+        arguments = ["quickstart", self.address, "--local", "--port-base", self.base, "--password-stdin"]
+        if self.zone:
+            arguments += ["--zone", self.zone]
+        self.quickstart_output = hikyaku(*arguments, directory=self.dir, input=PASSWORD + "\n").stdout
+        if self.extra:
+            path = self.dir / "hikyaku.toml"
+            path.write_text(path.read_text() + "\n" + self.extra)
+
+    def run(self, *arguments, **options):
+        return hikyaku(*arguments, directory=self.dir, **options)
+
+    def add_account(self, address, password=PASSWORD, *options):
+        return self.run("account", "add", address, "--password-stdin", *options, input=password + "\n")
+
+    def start(self, wait=30):
+        self.process = subprocess.Popen([str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, errors="replace",
+                                        env={**os.environ, "LANG": "C.UTF-8"})
+        ready = threading.Event()
+        lines = self.log = []
+
+        def read(pipe):
+            for line in pipe:
+                lines.append(line.rstrip("\n"))
+                if line.strip() == "ready":
+                    ready.set()
+            ready.set()
+
+        self._reader = threading.Thread(target=read, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
+        if not ready.wait(wait) or self.process.poll() is not None:
+            raise AssertionError("serve did not become ready:\n" + "\n".join(lines))
+
+    def stop(self, how=signal.SIGTERM, wait=30):
+        """Ends the server; gives its exit code."""
+        if not self.process:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        code = self.process.wait(wait)
+        self._reader.join(5)
+        self.process = None
+        return code
+
+    def kill(self):
+        self.stop(signal.SIGKILL)
+
+    def restart(self, how=signal.SIGTERM):
+        self.stop(how)
+        self.start()
+
+
+def eventually(probe, timeout=20, every=0.05):
+    """Calls `probe` until it gives something true; gives that, or fails."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not become true within {timeout} s: {probe}")
+        time.sleep(every)
+
+
+def need(*programs):
+    """Skips the test, saying so, when a program is missing."""
+    missing = [p for p in programs if not shutil.which(p)]
+    if missing:
+        raise unittest.SkipTest("not installed: " + ", ".join(missing))
