@@ -193,6 +193,9 @@ class Store {
   virtual std::unique_ptr<BlobWriter> stage(std::string salvage = {}) = 0;
   /// Opens a body for reading. NotFound; Corrupt when its place cannot be what it should be.
   virtual Task<Result<std::unique_ptr<Blob>>> open_blob(BlobId blob) = 0;
+  /// Opens a body that is staged, before or after a transaction owned it: for what must be worked
+  /// out from all of its bytes first. Io, Corrupt.
+  virtual Task<Result<std::unique_ptr<Blob>>> open_staged(StagedBlob blob) = 0;
 
   /// Calls `changed` on the calling event loop after commits that notified (account, topic), or any
   /// topic of the account with kEveryTopic; several commits may become one call.
