@@ -279,6 +279,7 @@ TEST_CASE("a file that is not there, and one that is too large") {
 TEST_CASE("hostile nesting and names end in a problem, not in a crash") {
   CHECK(bad("[[(") ==
         "h.toml: this is not TOML. Look for a stray character in a key or a [section].\n");
+  CHECK(bad("\xef\xbb\x99 = 2").contains("this is not TOML"));
   CHECK(bad("[smtp]\nmax_errors = " + std::string(100000, '[')).contains("this is not TOML"));
   CHECK(bad("[smtp]\nmax_errors = " + std::string(50, '[') + std::string(50, ']'))
             .contains("not a list"));

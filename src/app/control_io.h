@@ -1,0 +1,63 @@
+// The control protocol over a stream: the server's end, the client's end, and a call without
+// either.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "app/control.h"
+#include "net/input.h"
+#include "net/stream.h"
+
+namespace hikyaku::app {
+
+/// Reads control lines from a stream (which must outlive it).
+class ControlReader {
+ public:
+  explicit ControlReader(net::Stream& stream) : input_(stream) {}
+
+  /// The next line, nullopt at the end of the stream. TooLarge: the rest cannot be read.
+  Task<Result<std::optional<std::string>>> line();
+
+ private:
+  net::Input input_;
+  std::string partial_;
+};
+
+/// Serves one connection of the control socket until the client leaves; several requests may follow
+/// each other. `instance_user` owns the instance. Throws what the stream throws.
+Task<void> serve_control(net::Stream& stream, const ControlTable& table,
+                         std::uint32_t instance_user);
+
+/// What the asking side does with what comes before the result. Called on the loop that asks.
+struct ControlHandlers {
+  std::function<void(const boost::json::object&)> item = [](auto&) {};
+  std::function<void(const ControlProgress&)> progress = [](auto&) {};
+  /// The next piece of data to send (at most kMaxControlData bytes), nullopt at the end; empty
+  /// function: the command takes none. May block: a command line has nothing else to do.
+  std::function<std::optional<std::string>()> data = {};
+};
+
+/// Sends the request over a connected stream and waits for its end. Unavailable: the server went
+/// away.
+Task<Result<boost::json::object>> ask_control(net::Stream& stream, const ControlRequest& request,
+                                              const ControlHandlers& handlers);
+
+/// The same in this process, without any stream: what a command line does when no server runs.
+Task<Result<boost::json::object>> run_control_here(const ControlTable& table,
+                                                   ControlRequest request,
+                                                   const ControlHandlers& handlers);
+
+/// Asks the server at `socket`, on an event loop made for it; not on a loop's thread. NotFound and
+/// Unavailable with nobody listening: no server runs, the caller may open the store itself.
+struct ServerAnswer {
+  bool running = false;  ///< false: nobody listens there, nothing was asked
+  Result<boost::json::object> result;
+};
+ServerAnswer ask_server(const std::filesystem::path& socket, const ControlRequest& request,
+                        const ControlHandlers& handlers);
+
+}  // namespace hikyaku::app
