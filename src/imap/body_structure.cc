@@ -1,0 +1,144 @@
+#include "imap/body_structure.h"
+
+#include <string_view>
+#include <vector>
+
+#include "base/text.h"
+#include "imap/envelope.h"
+#include "mime/parameter.h"
+
+namespace hikyaku::imap {
+namespace {
+
+using mime::Part;
+using mime::PartKind;
+
+std::string extended_value(const mime::Parameter& parameter) {
+  std::string result = "utf-8'" + parameter.language + '\'';
+  for (char c : parameter.text()) {
+    if (is_ascii_alnum(c) || c == '-' || c == '.' || c == '_')
+      result += c;
+    else
+      result += '%' + to_upper(to_hex({&c, 1}));
+  }
+  return result;
+}
+
+std::string parameter_list(const std::vector<mime::Parameter>& parameters) {
+  std::string result;
+  for (auto& parameter : parameters) {
+    result += result.empty() ? '(' : ' ';
+    if (parameter.extended && !parameter.charset.empty())
+      result +=
+          response_string(parameter.name + '*') + ' ' + response_string(extended_value(parameter));
+    else
+      result += response_string(parameter.name) + ' ' + response_string(parameter.value);
+  }
+  return result.empty() ? "NIL" : result + ')';
+}
+
+std::string field_nstring(std::string_view raw) {
+  return raw.data() == nullptr ? "NIL" : response_nstring(mime::unfold(raw));
+}
+
+std::string disposition(std::string_view raw) {
+  if (raw.data() == nullptr) return "NIL";
+  auto parsed = mime::parse_parameterized(raw);
+  // The type string is not optional in the grammar (body-fld-dsp).
+  if (parsed.value.empty()) parsed.value = "attachment";
+  return '(' + response_string(parsed.value) + ' ' + parameter_list(parsed.parameters) + ')';
+}
+
+/// RFC 3282: one tag as a string, several as a list.
+std::string language(std::string_view raw) {
+  std::string result;
+  std::size_t count = 0;
+  auto value = mime::unfold(raw);
+  for (auto tag : split(value, ',')) {
+    tag = trim_space(tag.substr(0, tag.find('(')));
+    if (tag.empty()) continue;
+    if (count++ > 0) result += ' ';
+    result += response_string(tag);
+  }
+  if (count == 0) return "NIL";
+  return count == 1 ? result : '(' + result + ')';
+}
+
+class Writer {
+ public:
+  Writer(const mime::Message& message, BodyForm form) : message_(message), form_(form) {}
+
+  /// Recursion is bounded by mime::Limits::depth.
+  void write(const Part& part) {
+    out_ += '(';
+    if (part.kind == PartKind::Multipart)
+      multipart(part);
+    else
+      single(part);
+    out_ += ')';
+  }
+
+  std::string take() { return std::move(out_); }
+
+ private:
+  void multipart(const Part& part) {
+    for (auto child = part.first_child; child != mime::kNoPart;
+         child = message_.parts[child].next_sibling)
+      write(message_.parts[child]);
+    out_ += ' ' + response_string(part.content_type.subtype);
+    if (form_ == BodyForm::Body) return;
+    out_ += ' ' + parameter_list(part.content_type.parameters);
+    extension(part);
+  }
+
+  void single(const Part& part) {
+    out_ += response_string(part.shown_type()) + ' ' + response_string(part.shown_subtype()) + ' ' +
+            parameters(part) + ' ' + field_nstring(part.id) + ' ' +
+            field_nstring(part.description) + ' ' + encoding(part) + ' ' +
+            std::to_string(part.body.size);
+    if (part.kind == PartKind::Message) {
+      auto& inner = message_.parts[part.first_child];
+      out_ += ' ' + envelope(message_.fields(inner)) + ' ';
+      write(inner);
+      out_ += ' ' + std::to_string(part.body_lines);
+    } else if (part.is_text()) {
+      out_ += ' ' + std::to_string(part.body_lines);
+    }
+    if (form_ == BodyForm::Body) return;
+    out_ += ' ' + field_nstring(part.md5);
+    extension(part);
+  }
+
+  void extension(const Part& part) {
+    out_ += ' ' + disposition(part.disposition) + ' ' + language(part.language) + ' ' +
+            field_nstring(part.location);
+  }
+
+  static std::string parameters(const Part& part) {
+    if (part.shown_type() != part.content_type.type) return "NIL";
+    // RFC 2045 §5.2: the default type has its charset.
+    if (!part.has_content_type && part.is_text()) return "(\"charset\" \"us-ascii\")";
+    return parameter_list(part.content_type.parameters);
+  }
+
+  static std::string encoding(const Part& part) {
+    if (part.encoding != mime::Encoding::Unknown)
+      return response_string(mime::to_string(part.encoding));
+    auto raw = mime::unfold(part.transfer_encoding);
+    return response_string(raw.empty() ? std::string("7bit") : raw);
+  }
+
+  const mime::Message& message_;
+  BodyForm form_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string body_structure(const mime::Message& message, BodyForm form) {
+  Writer writer(message, form);
+  writer.write(message.root());
+  return writer.take();
+}
+
+}  // namespace hikyaku::imap

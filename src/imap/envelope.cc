@@ -1,0 +1,96 @@
+#include "imap/envelope.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "base/text.h"
+#include "mime/address.h"
+
+namespace hikyaku::imap {
+namespace {
+
+/// The fields of an envelope in the order of the response.
+enum Slot { kDate, kSubject, kFrom, kSender, kReplyTo, kTo, kCc, kBcc, kInReplyTo, kMessageId };
+constexpr std::array<std::string_view, 10> kNames = {"date",        "subject",   "from", "sender",
+                                                     "reply-to",    "to",        "cc",   "bcc",
+                                                     "in-reply-to", "message-id"};
+
+std::string address_list(std::string_view value) {
+  std::string result;
+  for (auto& address : mime::parse_address_list(value)) {
+    result += result.empty() ? "((" : "(";
+    switch (address.kind) {
+      case mime::Address::Kind::GroupStart:
+        // A group without a name would look like its end.
+        result += "NIL NIL " + response_string(address.name) + " NIL)";
+        break;
+      case mime::Address::Kind::GroupEnd:
+        result += "NIL NIL NIL NIL)";
+        break;
+      case mime::Address::Kind::Mailbox:
+        // A NIL host would begin a group: what is no address has an empty one, as a name alone
+        // has an empty mailbox.
+        result += response_nstring(address.name) + ' ' + response_nstring(address.route) + ' ' +
+                  response_string(address.local) + ' ' + response_string(address.domain) + ')';
+    }
+  }
+  return result.empty() ? "NIL" : result + ')';
+}
+
+}  // namespace
+
+std::string response_string(std::string_view text) {
+  constexpr std::size_t kQuoted = 1000;  // clients read quoted strings into line buffers
+  auto quotable =
+      text.size() <= kQuoted && std::ranges::all_of(text, [](char c) {
+        return static_cast<unsigned char>(c) < 0x80 && c != '\r' && c != '\n' && c != '\0';
+      });
+  std::string result;
+  if (quotable) {
+    result.reserve(text.size() + 2);
+    result += '"';
+    for (char c : text) {
+      if (c == '"' || c == '\\') result += '\\';
+      result += c;
+    }
+    return result + '"';
+  }
+  result = '{' + std::to_string(text.size()) + "}\r\n";
+  result += text;
+  std::ranges::replace(result, '\0', ' ');
+  return result;
+}
+
+std::string response_nstring(std::string_view text) {
+  return text.empty() ? "NIL" : response_string(text);
+}
+
+std::string envelope(mime::HeaderView header) {
+  std::array<std::optional<std::string_view>, 10> values;
+  for (auto& field : header) {
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+      if (!values[i] && field.is(kNames[i])) values[i] = field.value;
+    }
+  }
+  auto text = [&](Slot slot) -> std::string {
+    // A field that is there but empty is "" and not NIL (RFC 9051 §7.5.2).
+    return values[slot] ? response_string(mime::unfold(*values[slot])) : "NIL";
+  };
+  auto addresses = [&](Slot slot) { return address_list(values[slot].value_or("")); };
+  auto from = addresses(kFrom);
+  auto or_from = [&](Slot slot) {
+    auto list = addresses(slot);
+    return list == "NIL" ? from : list;
+  };
+  return '(' + text(kDate) + ' ' + text(kSubject) + ' ' + from + ' ' + or_from(kSender) + ' ' +
+         or_from(kReplyTo) + ' ' + addresses(kTo) + ' ' + addresses(kCc) + ' ' + addresses(kBcc) +
+         ' ' + text(kInReplyTo) + ' ' + text(kMessageId) + ')';
+}
+
+std::string envelope(std::string_view header) {
+  return envelope(mime::HeaderView(header));
+}
+
+}  // namespace hikyaku::imap

@@ -1,0 +1,155 @@
+#include "mime/header.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/text.h"
+
+namespace hikyaku::mime {
+namespace {
+
+/// The length of the first line with its LF.
+std::size_t line_length(std::string_view bytes) {
+  auto* end = static_cast<const char*>(std::memchr(bytes.data(), '\n', bytes.size()));
+  return end ? static_cast<std::size_t>(end - bytes.data()) + 1 : bytes.size();
+}
+
+bool is_empty_line(std::string_view line) {
+  return line == "\r\n" || line == "\n" || line == "\r";
+}
+
+std::string_view without_line_end(std::string_view line) {
+  if (line.ends_with('\n')) line.remove_suffix(1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+/// True when within three lines after the junk at the front of `bytes` a field begins, so that the
+/// junk stands inside the header.
+bool field_follows_junk(std::string_view bytes) {
+  constexpr int kLines = 3;
+  bytes.remove_prefix(line_length(bytes));
+  for (int i = 0; i < kLines && !bytes.empty(); ++i) {
+    auto line = bytes.substr(0, line_length(bytes));
+    std::size_t name_length = 0, colon = 0;
+    if (is_empty_line(line)) return false;
+    if (begins_field(line, name_length, colon)) return true;
+    bytes.remove_prefix(line.size());
+  }
+  return false;
+}
+
+}  // namespace
+
+bool begins_field(std::string_view line, std::size_t& name_length, std::size_t& colon) {
+  // RFC 5322 §4.5: obsolete fields may have space before the colon.
+  std::size_t i = 0;
+  while (i < line.size() && line[i] > 32 && line[i] < 127 && line[i] != ':') ++i;
+  if (i == 0) return false;
+  name_length = i;
+  while (i < line.size() && is_ascii_space(line[i])) ++i;
+  if (i == line.size() || line[i] != ':') return false;
+  colon = i;
+  return true;
+}
+
+bool Field::is(std::string_view field_name) const {
+  return iequals(name, field_name);
+}
+
+void HeaderView::iterator::advance() {
+  auto first = left_.substr(0, line_length(left_));
+  if (first.empty() || is_empty_line(first)) {
+    done_ = true;
+    return;
+  }
+  auto length = first.size();
+  while (length < left_.size() && is_ascii_space(left_[length]))
+    length += line_length(left_.substr(length));
+  field_.raw = left_.substr(0, length);
+  left_.remove_prefix(length);
+
+  std::size_t name_length = 0, colon = 0;
+  if (begins_field(first, name_length, colon)) {
+    field_.name = field_.raw.substr(0, name_length);
+    field_.value = without_line_end(field_.raw.substr(colon + 1));
+  } else {
+    field_.name = {};
+    field_.value = without_line_end(field_.raw);
+  }
+}
+
+std::optional<Field> HeaderView::find(std::string_view name) const {
+  for (auto& field : *this)
+    if (field.is(name)) return field;
+  return std::nullopt;
+}
+
+std::string HeaderView::value(std::string_view name) const {
+  auto field = find(name);
+  return field ? unfold(field->value) : std::string();
+}
+
+std::vector<Field> HeaderView::find_all(std::string_view name) const {
+  std::vector<Field> fields;
+  for (auto& field : *this)
+    if (field.is(name)) fields.push_back(field);
+  return fields;
+}
+
+HeaderLine classify_header_line(std::string_view bytes, std::size_t at, std::size_t length,
+                                bool in_field) {
+  auto line = bytes.substr(at, length);
+  if (is_empty_line(line)) return HeaderLine::End;
+  if (is_ascii_space(line.front())) {
+    if (in_field) return HeaderLine::Folded;
+  } else {
+    std::size_t name_length = 0, colon = 0;
+    if (begins_field(line, name_length, colon)) return HeaderLine::Field;
+    // What an mbox put there.
+    if (at == 0 && (line.starts_with("From ") || line.starts_with(">From ")))
+      return HeaderLine::Junk;
+  }
+  return field_follows_junk(bytes.substr(at)) ? HeaderLine::Junk : HeaderLine::Body;
+}
+
+std::size_t header_length(std::string_view bytes) {
+  std::size_t at = 0;
+  bool in_field = false;
+  while (at < bytes.size()) {
+    auto length = line_length(bytes.substr(at));
+    auto line = classify_header_line(bytes, at, length, in_field);
+    if (line == HeaderLine::Body) return at;
+    at += length;
+    if (line == HeaderLine::End) return at;
+    if (line == HeaderLine::Field) in_field = true;
+  }
+  return at;
+}
+
+std::string unfold(std::string_view value) {
+  std::string result;
+  result.reserve(value.size());
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    char c = value[i];
+    if (c == '\r' && i + 1 < value.size() && value[i + 1] == '\n') continue;
+    if (c == '\n' && i + 1 < value.size() && is_ascii_space(value[i + 1])) continue;
+    result += c == '\n' || c == '\r' || c == '\0' ? ' ' : c;
+  }
+  auto trimmed = trim_space(result);
+  if (trimmed.size() != result.size()) return std::string(trimmed);
+  return result;
+}
+
+std::string select_fields(std::string_view header, const std::vector<std::string>& names,
+                          Select select) {
+  std::string result;
+  for (auto& field : HeaderView(header)) {
+    bool named = std::ranges::any_of(names, [&](auto& name) { return field.is(name); });
+    if (named == (select == Select::Named)) result += field.raw;
+  }
+  result += "\r\n";
+  return result;
+}
+
+}  // namespace hikyaku::mime

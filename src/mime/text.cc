@@ -1,0 +1,253 @@
+#include "mime/text.h"
+
+#include <algorithm>
+#include <unicode/unorm2.h>
+
+#include "base/text.h"
+#include "mime/charset.h"
+#include "mime/encoded_word.h"
+#include "mime/japanese.h"
+
+namespace hikyaku::mime {
+namespace {
+
+/// The charset that an HTML document names for itself: `<meta charset=x>` or in a content
+/// attribute.
+std::string html_charset(std::string_view html) {
+  constexpr std::size_t kLooked = 1024;
+  html = html.substr(0, kLooked);
+  auto meta = ifind(html, "<meta");
+  while (meta != html.npos) {
+    html.remove_prefix(meta + 5);
+    auto end = html.find('>');
+    auto element = html.substr(0, end);
+    auto charset = ifind(element, "charset=");
+    if (charset != element.npos) {
+      auto value = element.substr(charset + 8);
+      while (!value.empty() &&
+             (value.front() == '"' || value.front() == '\'' || value.front() == ' '))
+        value.remove_prefix(1);
+      auto length = value.find_first_of("\"' />;");
+      return std::string(value.substr(0, length));
+    }
+    meta = ifind(html, "<meta");
+  }
+  return "";
+}
+
+void append_utf16_as_utf8(const char16_t* from, std::size_t count, std::string& out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    char32_t c = from[i];
+    if (c >= 0xD800 && c <= 0xDBFF && i + 1 < count)
+      c = 0x10000 + ((c - 0xD800) << 10) + (from[++i] - 0xDC00u);
+    if (c < 0x80) {
+      out += static_cast<char>(c);
+    } else if (c < 0x800) {
+      out += static_cast<char>(0xC0 | c >> 6);
+      out += static_cast<char>(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+      out += static_cast<char>(0xE0 | c >> 12);
+      out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
+      out += static_cast<char>(0x80 | (c & 0x3F));
+    } else {
+      out += static_cast<char>(0xF0 | c >> 18);
+      out += static_cast<char>(0x80 | (c >> 12 & 0x3F));
+      out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
+      out += static_cast<char>(0x80 | (c & 0x3F));
+    }
+  }
+}
+
+/// RFC 5256 §5 subj-leader and friends, taken off the front or the end; true if there was one.
+/// subj-blob = "[" *BLOBCHAR "]" *WSP
+bool take_blob(std::string_view& text) {
+  if (!text.starts_with('[')) return false;
+  auto end = text.find_first_of("[]", 1);
+  if (end == text.npos || text[end] != ']') return false;
+  text = text.substr(end + 1);
+  while (!text.empty() && is_ascii_space(text.front())) text.remove_prefix(1);
+  return true;
+}
+
+/// subj-refwd = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"
+bool take_refwd(std::string_view& text) {
+  auto left = text;
+  if (istarts_with(left, "re"))
+    left.remove_prefix(2);
+  else if (istarts_with(left, "fwd"))
+    left.remove_prefix(3);
+  else if (istarts_with(left, "fw"))
+    left.remove_prefix(2);
+  else
+    return false;
+  while (!left.empty() && is_ascii_space(left.front())) left.remove_prefix(1);
+  take_blob(left);
+  if (!left.starts_with(':')) return false;
+  text = left.substr(1);
+  return true;
+}
+
+/// subj-leader = (*subj-blob subj-refwd) / WSP
+bool take_leader(std::string_view& text) {
+  if (!text.empty() && is_ascii_space(text.front())) {
+    text.remove_prefix(1);
+    return true;
+  }
+  auto left = text;
+  while (take_blob(left)) {
+  }
+  if (!take_refwd(left)) return false;
+  text = left;
+  return true;
+}
+
+/// Step 4 of §2.1: a blob goes if something is left behind it.
+bool take_blob_before_text(std::string_view& text) {
+  auto left = text;
+  if (!take_blob(left) || left.empty()) return false;
+  text = left;
+  return true;
+}
+
+std::string collapse_space(std::string_view text) {
+  std::string result;
+  for (char c : text) {
+    if (is_ascii_space(c)) c = ' ';
+    if (c != ' ' || !result.ends_with(' ')) result += c;
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string decoded_body(const Message& message, const Part& part, std::size_t limit) {
+  return decode_transfer(message.body(part), part.encoding, limit);
+}
+
+std::string body_text(const Message& message, const Part& part, std::size_t limit) {
+  auto bytes = decoded_body(message, part, limit);
+  std::string charset(part.content_type.get("charset"));
+  if (charset.empty() && part.content_type.subtype == "html") charset = html_charset(bytes);
+  return to_utf8(bytes, charset);
+}
+
+std::string file_name(const Part& part) {
+  if (!part.disposition.empty()) {
+    auto disposition = parse_parameterized(part.disposition);
+    if (auto* name = disposition.find("filename")) return name->text();
+  }
+  if (auto* name = part.content_type.find("name")) return name->text();
+  return "";
+}
+
+std::string disposition_kind(const Part& part) {
+  return part.disposition.empty() ? std::string() : parse_parameterized(part.disposition).value;
+}
+
+std::string fold(std::string_view utf8) {
+  if (is_ascii(utf8)) return to_lower(utf8);
+  UErrorCode status = U_ZERO_ERROR;
+  auto* folding = unorm2_getNFKCCasefoldInstance(&status);
+  std::vector<char16_t> from;
+  from.reserve(utf8.size());
+  append_utf16(is_utf8(utf8) ? std::string(utf8) : to_valid_utf8(utf8), from);
+  std::vector<char16_t> folded(from.size() + from.size() / 4 + 16);
+  auto run = [&] {
+    return unorm2_normalize(folding, from.data(), static_cast<int32_t>(from.size()), folded.data(),
+                            static_cast<int32_t>(folded.size()), &status);
+  };
+  auto length = run();
+  if (status == U_BUFFER_OVERFLOW_ERROR) {
+    status = U_ZERO_ERROR;
+    folded.resize(static_cast<std::size_t>(length));
+    length = run();
+  }
+  if (U_FAILURE(status)) return to_lower(utf8);
+  std::string result;
+  result.reserve(utf8.size());
+  append_utf16_as_utf8(folded.data(), static_cast<std::size_t>(length), result);
+  return result;
+}
+
+bool contains_folded(std::string_view text, std::string_view folded_needle) {
+  return folded_needle.empty() || fold(text).find(folded_needle) != std::string::npos;
+}
+
+std::string field_text(const Field& field) {
+  return decode_words(field.value);
+}
+
+bool search_message(const Message& message, std::string_view folded_needle, bool with_headers,
+                    std::size_t limit) {
+  if (folded_needle.empty()) return true;
+  for (auto& part : message.parts) {
+    if (with_headers) {
+      for (auto& field : message.fields(part))
+        if (contains_folded(std::string(field.name) + ": " + field_text(field), folded_needle))
+          return true;
+    }
+    if (part.kind != PartKind::Leaf) continue;
+    if (part.content_type.type != "text" && part.content_type.type != "message") continue;
+    if (limit == 0) return false;
+    auto text = part.is_text() ? body_text(message, part, limit)
+                               : to_utf8(decoded_body(message, part, limit), "");
+    limit -= std::min<std::size_t>(limit, part.body.size);
+    if (contains_folded(text, folded_needle)) return true;
+  }
+  return false;
+}
+
+std::string base_subject(std::string_view subject_value, bool* is_reply) {
+  auto decoded = collapse_space(decode_words(subject_value));
+  std::string_view text = decoded;
+  bool reply = false;
+  while (true) {
+    // Steps 2 to 5 of RFC 5256 §2.1.
+    while (true) {
+      text = trim_space(text);
+      if (!iends_with(text, "(fwd)")) break;
+      text.remove_suffix(5);
+      reply = true;
+    }
+    while (true) {
+      auto before = text;
+      if (take_leader(text)) {
+        reply = reply || !is_ascii_space(before.front());
+        continue;
+      }
+      // No leader: then none stands behind these blobs either.
+      while (take_blob_before_text(text)) {
+      }
+      break;
+    }
+    // Step 6: "[fwd: subject]" is unwrapped, and all of it begins again.
+    if (!istarts_with(text, "[fwd:") || !text.ends_with(']')) break;
+    text = text.substr(5, text.size() - 6);
+    reply = true;
+  }
+  if (is_reply) *is_reply = reply;
+  return std::string(text);
+}
+
+std::vector<std::string> message_ids(std::string_view value, std::size_t limit) {
+  std::vector<std::string> ids;
+  while (true) {
+    auto open = value.find('<');
+    if (open == value.npos) break;
+    value.remove_prefix(open + 1);
+    auto close = value.find_first_of("<>");
+    if (close == value.npos) break;
+    if (value[close] == '<') continue;
+    std::string id;
+    for (char c : value.substr(0, close))
+      if (static_cast<unsigned char>(c) > 32 && c != 127) id += c;
+    value.remove_prefix(close + 1);
+    if (id.empty() || id.size() > 998 || limit == 0) continue;
+    // A long thread: its first message and the newest ones are what decides.
+    if (ids.size() >= limit) ids.erase(ids.begin() + (limit > 1 ? 1 : 0));
+    ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
+}  // namespace hikyaku::mime

@@ -1,0 +1,158 @@
+#include "mime/text.h"
+
+#include <doctest/doctest.h>
+
+namespace hikyaku::mime {
+namespace {
+
+TEST_CASE("bodies are read with encoding and charset removed") {
+  auto text = [](std::string bytes) {
+    auto message = parse_message(bytes);
+    return body_text(message, message.root());
+  };
+  CHECK(text("Content-Type: text/plain; charset=iso-8859-1\r\n\r\ncaf\xE9") == "caf\u00E9");
+  CHECK(text("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+             "44GC\r\n") == "\u3042");
+  CHECK(text("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
+             "quoted-printable\r\n\r\n=E3=\r\n=81=82") == "\u3042");
+  CHECK(text("Content-Type: text/html\r\n\r\n<meta http-equiv=x content=\"text/html; "
+             "charset=shift_jis\">\x82\xA0")
+            .ends_with("\u3042"));
+  CHECK(text("Content-Type: text/html\r\n\r\n<meta charset='euc-jp'>\xA4\xA2").ends_with("\u3042"));
+}
+
+TEST_CASE("file names from wherever they stand") {
+  auto name = [](std::string header) {
+    auto bytes = header + "\r\n\r\n";
+    return file_name(parse_message(bytes).root());
+  };
+  CHECK(name("Content-Disposition: attachment; filename=a.txt") == "a.txt");
+  CHECK(name("Content-Type: a/b; name=a.txt") == "a.txt");
+  CHECK(name("Content-Type: a/b; name=a.txt\r\nContent-Disposition: attachment; filename=b") ==
+        "b");
+  CHECK(name("Content-Type: a/b; name=a.txt\r\nContent-Disposition: attachment") == "a.txt");
+  CHECK(name("Content-Disposition: attachment; filename*=utf-8''%E3%81%82") == "\u3042");
+  CHECK(name("Content-Disposition: attachment; filename=\"=?utf-8?B?44GC?=\"") == "\u3042");
+  CHECK(name("X: y") == "");
+}
+
+TEST_CASE("search sees neither case nor width") {
+  struct Row {
+    std::string_view text, needle;
+    bool found;
+  };
+  for (auto& row : std::initializer_list<Row>{
+           {"Hello World", "WORLD", true},
+           {"\uFF28\uFF25\uFF2C\uFF2C\uFF2F", "hello", true},  // full-width letters
+           {"\uFF76\uFF9E", "\u30AC", true},                   // half-width kana
+           {"\u30AB\u3099", "\u30AC", true},                   // combining mark
+           {"STRASSE", "stra\u00DFe", true},
+           {"\u00C9t\u00E9", "\u00E9T\u00C9", true},
+           {"e\u0301", "\u00C9", true},
+           {"\u03A3\u03AF\u03C3\u03C5\u03C6\u03BF\u03C2",
+            "\u03C3\u03AF\u03C3\u03C5\u03C6\u03BF\u03C3", true},
+           {"abc", "abd", false},
+           {"abc", "", true},
+           {"a\xFF"
+            "b",
+            "b", true},
+       }) {
+    CAPTURE(row.text);
+    CAPTURE(row.needle);
+    CHECK(contains_folded(row.text, fold(row.needle)) == row.found);
+  }
+}
+
+TEST_CASE("a message is searched in its text parts and its headers") {
+  std::string bytes =
+      "Subject: =?utf-8?B?5Lya6K2w?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+      "--b\r\nContent-Type: text/plain; charset=iso-2022-jp\r\n\r\n\x1B$BEl5~\x1B(B\r\n"
+      "--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; "
+      "filename=secret.pdf\r\n\r\nneedle\r\n"
+      "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inside\r\n\r\nnested text\r\n--b--\r\n";
+  auto message = parse_message(bytes);
+  auto body = [&](std::string_view needle) { return search_message(message, fold(needle), false); };
+  auto text = [&](std::string_view needle) { return search_message(message, fold(needle), true); };
+  CHECK(body("\u6771\u4EAC"));
+  CHECK(body("NESTED"));
+  CHECK_FALSE(body("\u4F1A\u8B70"));
+  CHECK(text("\u4F1A\u8B70"));
+  CHECK(text("subject: inside"));
+  CHECK(text("secret.pdf"));
+  CHECK_FALSE(body("needle"));  // in a PDF
+  CHECK_FALSE(text("absent"));
+  CHECK(body(""));
+}
+
+TEST_CASE("base subjects (RFC 5256)") {
+  struct Row {
+    std::string_view subject, base;
+    bool reply;
+  };
+  for (auto& row : std::initializer_list<Row>{
+           {"hello", "hello", false},
+           {"Re: hello", "hello", true},
+           {"RE:hello", "hello", true},
+           {"re : re: Fwd: fw: hello", "hello", true},
+           {"Re[2]: hello", "hello", true},
+           {"[list] hello", "hello", false},
+           {"[list] Re: hello", "hello", true},
+           {"Re: [list] hello", "hello", true},
+           {"[a][b] hello", "hello", false},
+           {"[list]", "[list]", false},
+           {"hello (fwd)", "hello", true},
+           {"hello (fwd) (FWD) ", "hello", true},
+           {"[Fwd: hello]", "hello", true},
+           {"[fwd: Re: [x] hello (fwd)]", "hello", true},
+           {"  a \t b  ", "a b", false},
+           {"reply to you", "reply to you", false},
+           {"Re:", "", true},
+           {"", "", false},
+           {"=?utf-8?Q?Re:_caf=C3=A9?=", "caf\u00E9", true},
+           {"[unclosed hello", "[unclosed hello", false},
+       }) {
+    CAPTURE(row.subject);
+    bool reply = false;
+    CHECK(base_subject(row.subject, &reply) == row.base);
+    CHECK(reply == row.reply);
+  }
+  std::string many;
+  for (int i = 0; i < 100'000; ++i) many += "Re: ";
+  CHECK(base_subject(many + "x") == "x");
+  std::string wrapped;
+  for (int i = 0; i < 50'000; ++i) wrapped += "[fwd: ";
+  CHECK_FALSE(base_subject(wrapped + "x").empty());
+  std::string blobs;
+  for (int i = 0; i < 100'000; ++i) blobs += "[a]";
+  CHECK(base_subject(blobs + "x") == "x");
+}
+
+TEST_CASE("Message-IDs") {
+  struct Row {
+    std::string_view value;
+    std::vector<std::string> ids;
+  };
+  for (auto& row : std::initializer_list<Row>{
+           {"<a@b>", {"a@b"}},
+           {"<a@b> <c@d>\r\n\t<e@f>", {"a@b", "c@d", "e@f"}},
+           {"Your message of Tue <a@b>", {"a@b"}},
+           {"<a@b\r\n c>", {"a@bc"}},
+           {"<a@b <c@d>", {"c@d"}},
+           {"<a@b", {}},
+           {"a@b", {}},
+           {"<>", {}},
+           {"<a@b><c@d>", {"a@b", "c@d"}},
+       }) {
+    CAPTURE(row.value);
+    CHECK(message_ids(row.value) == row.ids);
+  }
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "<" + std::to_string(i) + "@x> ";
+  auto ids = message_ids(many, 10);
+  CHECK(ids.size() == 10);
+  CHECK(ids.front() == "0@x");
+  CHECK(ids.back() == "999@x");
+}
+
+}  // namespace
+}  // namespace hikyaku::mime
