@@ -4,6 +4,7 @@
 // Hikyaku sees.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -105,8 +106,9 @@ class Transaction : public Reader {
 
 enum class Durability {
   Sync,  ///< the transaction is on disk when transact returns
-  Lazy,  ///< returns once applied in memory; goes to disk with the next group. Lost by a crash
-         ///< before that.
+  Lazy,  ///< returns once its step has run; goes to disk with the next group, after about a
+         ///< second at the latest. Later steps see it at once, readers from then on. Lost by a
+         ///< crash before that.
 };
 
 struct TransactOptions {
@@ -151,6 +153,26 @@ class Snapshot {
 class Subscription {
  public:
   virtual ~Subscription() = default;
+};
+
+/// What a store has done since it was opened, for metrics and for people.
+struct Statistics {
+  std::uint64_t transactions = 0;  ///< that are in groups
+  std::uint64_t failed_steps = 0;  ///< steps that returned or threw an error
+  std::uint64_t cold_steps = 0;    ///< runs that were abandoned to read from the disk
+  std::uint64_t waiting = 0;       ///< transactions that wait now
+  std::uint64_t groups = 0;        ///< each is one write and one sync
+  std::uint64_t largest_group = 0;
+  std::uint64_t journal_bytes = 0;       ///< written in groups
+  std::chrono::nanoseconds sync_time{};  ///< spent writing and syncing groups, in total
+  std::chrono::nanoseconds longest_sync{};
+  std::uint64_t staged_bytes = 0;  ///< memory that staged bodies take now
+  std::uint64_t tail_bytes = 0;    ///< what a restart would have to replay
+  std::uint64_t tail_records = 0;
+  std::uint64_t index_flushes = 0;
+  int index_stall = 0;                ///< 0: writes flow, 1: slowed, 2: stopped
+  std::uint64_t replayed_groups = 0;  ///< at the start
+  std::string read_only;              ///< why nothing can be written; empty otherwise
 };
 
 /// One instance's store. All methods may be called on any event loop; coroutines go on where they
@@ -206,6 +228,8 @@ class Store {
   /// Grows with every restore or repair that may have lost something; parts of it go into
   /// UIDVALIDITY.
   virtual std::uint32_t epoch() const = 0;
+
+  virtual Statistics statistics() const = 0;
 
   /// Finishes what is queued and closes the files. No other calls afterwards. Blocks.
   virtual void close() = 0;

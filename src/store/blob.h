@@ -1,0 +1,22 @@
+// Reading bodies.
+#pragma once
+
+#include <memory>
+
+#include "base/executor.h"
+#include "store/record.h"
+#include "store/rows.h"
+#include "store/segments.h"
+#include "store/store.h"
+
+namespace hikyaku::store {
+
+/// Opens the body at `place`. Bytes that are in memory are read at once, others on a worker.
+/// Corrupt, Io.
+Task<Result<std::unique_ptr<Blob>>> open_body(Segments& segments, WorkerPool& workers,
+                                              BodyPlace place);
+
+/// Reads and checks the header of a body. Blocks.
+Result<BodyHeader> read_body_header(const Segment& segment, const BodyPlace& place);
+
+}  // namespace hikyaku::store

@@ -1,0 +1,432 @@
+#include "store/committer.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstdio>
+#include <cstdlib>
+
+namespace hikyaku::store {
+namespace {
+
+/// A group takes no more than so much, so that nobody waits long for the first byte of his answer.
+constexpr std::uint64_t kMostSteps = 1000;
+constexpr std::uint64_t kMostGroupBytes = 16 << 20;
+/// After so many cold runs a step may read the disk on the committer: what was warmed is thrown out
+/// faster than it can be used.
+constexpr int kMostColdRuns = 4;
+constexpr auto kApplyPause = std::chrono::milliseconds(200);
+constexpr int kApplyTries = 300;
+
+std::uint64_t add(std::uint64_t value, std::int64_t change) {
+  auto sum = static_cast<std::int64_t>(value) + change;
+  return sum < 0 ? 0 : static_cast<std::uint64_t>(sum);
+}
+
+}  // namespace
+
+CommitAwaiter::~CommitAwaiter() {
+  std::lock_guard lock(ticket_->running);
+  ticket_->abandoned = true;
+}
+
+void CommitAwaiter::await_suspend(std::coroutine_handle<> waiting) {
+  ticket_->home = Executor::current();
+  assert(ticket_->home && "transact called outside an event loop");
+  ticket_->waiting = waiting;
+  committer_.submit(ticket_);
+}
+
+void Committer::Queue::push(std::shared_ptr<Ticket> ticket) {
+  auto& waiting = accounts_[ticket->account];
+  if (waiting.empty()) turns_.push_back(ticket->account);
+  waiting.push_back(std::move(ticket));
+  ++count_;
+}
+
+void Committer::Queue::push_front(std::shared_ptr<Ticket> ticket) {
+  auto& waiting = accounts_[ticket->account];
+  if (!waiting.empty()) std::erase(turns_, ticket->account);
+  turns_.push_front(ticket->account);
+  waiting.push_front(std::move(ticket));
+  ++count_;
+}
+
+std::shared_ptr<Ticket> Committer::Queue::pop() {
+  auto account = turns_.front();
+  turns_.pop_front();
+  auto waiting = accounts_.find(account);
+  auto ticket = std::move(waiting->second.front());
+  waiting->second.pop_front();
+  if (waiting->second.empty()) {
+    accounts_.erase(waiting);
+  } else {
+    turns_.push_back(account);
+  }
+  --count_;
+  return ticket;
+}
+
+Committer::Committer(Context context, LogWriter log, JournalPosition position)
+    : context_(std::move(context)), log_(std::move(log)), position_(position) {
+  view_ = context_.index.view();
+  if (auto next = view_->get(next_blob_key(), Reach::Disk)) group_.next_blob = decode_number(*next);
+  group_.next_blob = std::max<BlobId>(group_.next_blob, 1);
+  stored_next_blob_ = group_.next_blob;
+  auto range = Key(kInstance, kSegmentTable).children();
+  auto cursor = view_->cursor(range, Reach::Disk);
+  for (cursor->seek(range.begin); cursor->valid(); cursor->next())
+    if (auto use = decode_segment_use(cursor->value()))
+      uses_[key_fields(cursor->key()).u32_be()] = *use;
+  thread_ = std::thread([this] { run(); });
+}
+
+Committer::~Committer() {
+  stop();
+}
+
+bool Committer::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  // The index may still be flushing on a worker.
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [&] { return !flushing_; });
+  return !dead_;
+}
+
+void Committer::submit(std::shared_ptr<Ticket> ticket) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!stopping_) {
+      queue_.push(std::move(ticket));
+    }
+  }
+  if (!ticket) return wake_.notify_one();
+  ticket->result = fail(ErrorCode::Shutdown, "the store is closing");
+  std::vector<std::shared_ptr<Ticket>> one{std::move(ticket)};
+  settle(one);
+}
+
+std::shared_ptr<const IndexView> Committer::view() const {
+  std::lock_guard lock(mutex_);
+  return view_;
+}
+
+CommitterCounters Committer::counters() const {
+  std::lock_guard lock(mutex_);
+  auto counters = counters_;
+  counters.waiting = queue_.size();
+  return counters;
+}
+
+void Committer::run() {
+  while (wait_for_work()) {
+    gather();
+    settle(settled_);
+    if (commit_needed()) commit();
+  }
+}
+
+/// False when everything is done and the store is closing.
+bool Committer::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (!queue_.empty()) return true;
+    if (stopping_ && warming_ == 0) return !group_.empty();
+    if (group_.empty()) {
+      wake_.wait(lock);
+    } else if (wake_.wait_until(lock, lazy_since_ + context_.options.lazy_delay) ==
+               std::cv_status::timeout) {
+      return true;
+    }
+  }
+}
+
+void Committer::gather() {
+  group_full_ = false;
+  group_steps_ = 0;
+  while (group_steps_ < kMostSteps &&
+         group_.rows.encoded_bound() + group_bodies_ < kMostGroupBytes) {
+    std::shared_ptr<Ticket> ticket;
+    {
+      std::lock_guard lock(mutex_);
+      if (queue_.empty()) return;
+      ticket = queue_.pop();
+    }
+    if (take(ticket) == Taken::GroupFull) {
+      std::lock_guard lock(mutex_);
+      queue_.push_front(std::move(ticket));
+      return;
+    }
+    ++group_steps_;
+  }
+  group_full_ = true;
+}
+
+/// Runs a step and, if it succeeds, makes it part of the group. GroupFull: the group must be
+/// committed first.
+Committer::Taken Committer::take(const std::shared_ptr<Ticket>& ticket) {
+  std::unique_lock running(ticket->running);
+  if (ticket->abandoned) return Taken::Done;
+  auto finish = [&](Result<void> result) {
+    ticket->result = std::move(result);
+    // Even an error may rest on what others of this group wrote, so it is told after them.
+    waiting_.push_back(ticket);
+    return Taken::Done;
+  };
+  if (dead_) return finish(fail(ErrorCode::Io, "the journal has failed"));
+  if (!ticket->options.may_use_reserve)
+    if (auto space = context_.space.check(); !space) return finish(std::move(space));
+
+  auto reach = ticket->cold_runs < kMostColdRuns ? Reach::Memory : Reach::Disk;
+  auto now = context_.clock.now();
+  StepTransaction transaction({group_, *view_, reach, now});
+  bool cold = false;
+  auto result = run_step(*ticket, transaction, cold);
+#ifdef HIKYAKU_DEBUG
+  if (!cold) {
+    StepTransaction second({group_, *view_, reach, now});
+    auto again = run_step(*ticket, second, cold);
+    if (!cold &&
+        (again.has_value() != result.has_value() ||
+         (result && (!(second.writes().rows == transaction.writes().rows) ||
+                     second.writes().uses != transaction.writes().uses ||
+                     second.writes().notifications != transaction.writes().notifications)))) {
+      std::fputs("store: a step did not do the same when it was run again\n", stderr);
+      std::abort();
+    }
+  }
+#endif
+  if (cold) {
+    running.unlock();
+    warm(ticket);
+    return Taken::Done;
+  }
+  if (!result) return finish(std::move(result));
+
+  auto& writes = transaction.writes();
+  if (!writes.empty()) {
+    auto bodies = writes.body_bytes();
+    auto rows = group_.rows.encoded_bound() + writes.rows.encoded_bound();
+    if (auto bytes = LogWriter::bound(rows, group_bodies_ + bodies); !log_.fits(bytes)) {
+      if (!group_.empty()) {
+        group_full_ = true;
+        return Taken::GroupFull;
+      }
+      // Space is taken before anything is written or promised: a full disk ends here.
+      if (auto rolled = log_.roll(position_, bytes); !rolled) {
+        if (rolled.error().code != ErrorCode::NoSpace) fail_everything(rolled.error());
+        return finish(std::move(rolled));
+      }
+    }
+    group_bodies_ += bodies;
+    if (group_.empty()) lazy_since_ = std::chrono::steady_clock::now();
+  }
+  group_.merge(std::move(writes));
+  ++group_transactions_;
+  if (ticket->options.durability == Durability::Lazy) {
+    ticket->result = {};
+    settled_.push_back(ticket);
+    return Taken::Done;
+  }
+  return finish({});
+}
+
+Result<void> Committer::run_step(Ticket& ticket, StepTransaction& transaction, bool& cold) {
+  Result<void> result;
+  try {
+    result = ticket.step(transaction);
+  } catch (const ColdRead&) {
+    cold = true;
+  } catch (const std::exception& error) {
+    result = fail(ErrorCode::Internal, "a transaction failed: {}", error.what());
+  } catch (...) {
+    result = fail(ErrorCode::Internal, "a transaction failed");
+  }
+  // Also when the step has caught what it must not catch.
+  cold = cold || transaction.went_cold();
+  if (!cold && !result) {
+    std::lock_guard lock(mutex_);
+    ++counters_.failed_steps;
+  }
+  return result;
+}
+
+/// Runs the step for nothing on a worker, where it may wait for the disk; what it read is in memory
+/// then, and it is queued again.
+void Committer::warm(std::shared_ptr<Ticket> ticket) {
+  {
+    std::lock_guard lock(mutex_);
+    ++warming_;
+    ++counters_.cold_runs;
+  }
+  context_.workers.submit(
+      [this, ticket = std::move(ticket), view = view_, next_blob = group_.next_blob] {
+        bool abandoned = false;
+        {
+          std::lock_guard running(ticket->running);
+          abandoned = ticket->abandoned;
+          if (!abandoned) {
+            ++ticket->cold_runs;
+            Writes nothing;
+            nothing.next_blob = next_blob;
+            StepTransaction dry({nothing, *view, Reach::Disk, context_.clock.now()});
+            bool cold = false;
+            (void)run_step(*ticket, dry, cold);
+          }
+        }
+        std::lock_guard lock(mutex_);
+        if (!abandoned) queue_.push(ticket);
+        --warming_;
+        wake_.notify_one();
+      });
+}
+
+bool Committer::commit_needed() {
+  if (group_.empty()) {
+    // Nothing to write: answers and notifications alone.
+    Deliveries deliveries;
+    context_.subscriptions.notify(std::exchange(group_.notifications, {}), deliveries);
+    deliveries.post();
+    settle(waiting_);
+    return false;
+  }
+  if (!waiting_.empty() || group_full_) return true;
+  bool stopping = false;
+  {
+    std::lock_guard lock(mutex_);
+    stopping = stopping_;
+  }
+  return stopping || std::chrono::steady_clock::now() >= lazy_since_ + context_.options.lazy_delay;
+}
+
+/// The rows that the store itself keeps: one for each group, not one for each step.
+void Committer::add_own_rows() {
+  if (group_.next_blob != stored_next_blob_) {
+    group_.rows.put(next_blob_key(), encode_number(group_.next_blob));
+    stored_next_blob_ = group_.next_blob;
+  }
+  std::set<SegmentNumber> touched;
+  for (const auto& change : group_.uses) {
+    auto segment = change.segment ? change.segment : log_.segment();
+    auto& use = uses_[segment];
+    use.live = add(use.live, change.live);
+    use.retained = add(use.retained, change.retained);
+    touched.insert(segment);
+  }
+  for (auto segment : touched) group_.rows.put(segment_use_key(segment), encode(uses_[segment]));
+}
+
+void Committer::commit() {
+  auto began = std::chrono::steady_clock::now();
+  auto before = log_.end();
+  add_own_rows();
+  auto appended = log_.append(group_, position_.lsn + 1, context_.clock.now());
+  if (!appended) return fail_everything(appended.error());
+  auto took = std::chrono::steady_clock::now() - began;
+  if (!apply(group_.rows, *appended)) return;
+  position_ = *appended;
+
+  auto view = context_.index.view();
+  Deliveries deliveries;
+  context_.subscriptions.notify(group_.notifications, deliveries);
+  for (const auto& body : group_.bodies) body.state->forget_frames();
+  {
+    std::lock_guard lock(mutex_);
+    view_ = std::move(view);
+    ++counters_.groups;
+    counters_.transactions += group_transactions_;
+    counters_.largest_group = std::max(counters_.largest_group, group_transactions_);
+    counters_.journal_bytes += log_.end() - before;
+    counters_.sync_time += took;
+    counters_.longest_sync = std::max<std::chrono::nanoseconds>(counters_.longest_sync, took);
+    counters_.tail_bytes += group_.rows.encoded_bound();
+    counters_.tail_records += group_.rows.entries().size() + group_.rows.ranges().size();
+  }
+  auto next_blob = group_.next_blob;
+  group_ = {};
+  group_.next_blob = next_blob;
+  group_bodies_ = 0;
+  group_transactions_ = 0;
+  // Answers first: who is told of a change may look at once and must find it.
+  settle(waiting_);
+  deliveries.post();
+  bound_tail();
+}
+
+/// The group is durable, so the index must take it, now or at the next start.
+bool Committer::apply(const Overlay& rows, JournalPosition position) {
+  for (int tries = 0;; ++tries) {
+    auto applied = context_.index.apply(rows, position);
+    if (applied) return true;
+    context_.log.error("store.index_failed", {{"err", applied.error().describe()}});
+    if (tries == kApplyTries) {
+      fail_everything(applied.error());
+      return false;
+    }
+    std::this_thread::sleep_for(kApplyPause);
+  }
+}
+
+/// Flushes the index when a restart would have too much to replay; waits when even that falls
+/// behind.
+void Committer::bound_tail() {
+  std::unique_lock lock(mutex_);
+  const auto& options = context_.options;
+  auto over = [&](std::uint64_t times) {
+    return counters_.tail_bytes > times * options.most_tail_bytes ||
+           counters_.tail_records > times * options.most_tail_records;
+  };
+  if (over(1) && !flushing_) {
+    flushing_ = true;
+    auto bytes = counters_.tail_bytes;
+    auto records = counters_.tail_records;
+    context_.workers.submit([this, bytes, records] {
+      auto flushed = context_.index.flush();
+      if (!flushed)
+        context_.log.error("store.index_flush_failed", {{"err", flushed.error().describe()}});
+      std::lock_guard again(mutex_);
+      if (flushed) {
+        counters_.tail_bytes -= bytes;
+        counters_.tail_records -= records;
+        ++counters_.index_flushes;
+      }
+      flushing_ = false;
+      wake_.notify_all();
+    });
+  }
+  if (over(4)) wake_.wait(lock, [&] { return !flushing_; });
+}
+
+void Committer::settle(std::vector<std::shared_ptr<Ticket>>& tickets) {
+  Deliveries deliveries;
+  for (auto& ticket : tickets) {
+    auto& home = *ticket->home;
+    deliveries.add(home, [ticket = std::move(ticket)] {
+      // Abandoned is only ever set on this thread.
+      if (!ticket->abandoned) ticket->waiting.resume();
+    });
+  }
+  tickets.clear();
+  deliveries.post();
+}
+
+/// What is on disk is unknown now. In production `failed` ends the process; a test goes on here
+/// with a store that acknowledges nothing any more.
+void Committer::fail_everything(const Error& error) {
+  context_.log.error("store.journal_failed", {{"err", error.describe()}});
+  context_.failed(error);
+  dead_ = true;
+  for (auto& ticket : waiting_) ticket->result = std::unexpected(error);
+  settle(waiting_);
+  auto next_blob = group_.next_blob;
+  group_ = {};
+  group_.next_blob = next_blob;
+  group_bodies_ = 0;
+  group_transactions_ = 0;
+}
+
+}  // namespace hikyaku::store

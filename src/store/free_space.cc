@@ -1,0 +1,20 @@
+#include "store/free_space.h"
+
+namespace hikyaku::store {
+
+Result<void> FreeSpace::check() {
+  if (reserve_ == 0) return {};
+  std::lock_guard lock(mutex_);
+  auto now = std::chrono::steady_clock::now();
+  if (now - asked_ >= std::chrono::milliseconds(100) || asked_ == decltype(asked_){}) {
+    asked_ = now;
+    // When it cannot be told, writing goes on: the write itself will tell.
+    auto free = files_.free_space(directory_);
+    low_ = free && *free < reserve_;
+  }
+  if (low_)
+    return fail(ErrorCode::NoSpace, "less than {} MB of disk space are free", reserve_ >> 20);
+  return {};
+}
+
+}  // namespace hikyaku::store

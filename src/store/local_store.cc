@@ -1,0 +1,292 @@
+#include "store/local_store.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstdio>
+#include <cstdlib>
+
+#include "store/blob.h"
+#include "store/borrowed_job.h"
+#include "store/layered_reader.h"
+#include "store/posix_file_system.h"
+#include "store/rocks_index.h"
+#include "store/store_files.h"
+
+namespace hikyaku::store {
+namespace {
+
+FileSystem& system_files() {
+  static PosixFileSystem files;  // has no state
+  return files;
+}
+
+[[noreturn]] void end_process(const Error& error) {
+  // The kernel may have forgotten what it could not write; only a fresh look at the disk tells.
+  std::fprintf(stderr, "hikyaku: the journal has failed, ending: %s\n", error.describe().c_str());
+  std::abort();
+}
+
+class StoreSnapshot final : public Snapshot {
+ public:
+  explicit StoreSnapshot(std::shared_ptr<const IndexView> view) : view(std::move(view)) {}
+  std::shared_ptr<const IndexView> view;
+};
+
+/// Stands for a BlobWriter when there is nothing to write to.
+class NoWriter final : public BlobWriter {
+ public:
+  explicit NoWriter(Error error) : error_(std::move(error)) {}
+  Task<Result<void>> append(std::string_view) override { co_return std::unexpected(error_); }
+  std::uint64_t size() const override { return 0; }
+  Task<Result<StagedBlob>> finish() override { co_return std::unexpected(error_); }
+
+ private:
+  Error error_;
+};
+
+}  // namespace
+
+void CountedWorkers::submit(Callback work) {
+  {
+    std::lock_guard lock(mutex_);
+    ++running_;
+  }
+  workers_.submit([this, work = std::move(work)]() mutable {
+    work();
+    work = nullptr;  // what it owns goes before the store can
+    std::lock_guard lock(mutex_);
+    if (--running_ == 0) idle_.notify_all();
+  });
+}
+
+void CountedWorkers::wait_until_idle() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [&] { return running_ == 0; });
+}
+
+LocalStore::LocalStore(Options options)
+    : options_(std::move(options)),
+      files_(options_.files ? *options_.files : system_files()),
+      workers_(options_.workers),
+      space_(files_, options_.directory, options_.reserve),
+      memory_(std::make_shared<StagedMemory>(options_.staged_memory)) {
+  if (!options_.journal_failed) options_.journal_failed = end_process;
+}
+
+LocalStore::~LocalStore() {
+  close();
+}
+
+Result<std::unique_ptr<Store>> LocalStore::open(Options options) {
+  std::unique_ptr<LocalStore> store(new LocalStore(std::move(options)));
+  TRY_DO(store->start());
+  return store;
+}
+
+Result<std::unique_ptr<Store>> open_store(Options options) {
+  return LocalStore::open(std::move(options));
+}
+
+Result<void> LocalStore::start() {
+  const auto& directory = options_.directory;
+  TRY_DO(files_.make_directory(journal_directory(directory)));
+  TRY(lock_, files_.lock(directory + "/LOCK"));
+  TRY(auto id, load_store_id(files_, directory));
+  segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
+  TRY_DO(segments_->load(true));
+  if (options_.open_index) {
+    TRY(index_, options_.open_index());
+  } else {
+    TRY(index_, open_rocks_index({directory + "/index", options_.index_memory, options_.log}));
+  }
+  TRY_DO(recover());
+  bulk_ =
+      std::make_unique<BulkStore>(*segments_, options_.largest_segment, options_.journal_failed);
+  staging_ = std::make_unique<StagingContext>(
+      StagingContext{workers_, options_.clock, memory_, *bulk_, [this] { return space_.check(); }});
+  if (!read_only_.empty()) {
+    options_.log.error("store.read_only", {{"reason", read_only_}});
+    fixed_view_ = index_->view();
+  }
+  return {};
+}
+
+Result<void> LocalStore::recover() {
+  TRY(auto clean, read_clean_mark(files_, options_.directory));
+  auto chain = open_log_chain(*segments_);
+  if (!chain) {
+    if (chain.error().code != ErrorCode::Corrupt) return std::unexpected(chain.error());
+    read_only_ = chain.error().describe();
+    return {};
+  }
+  if (!chain->links.empty()) segments_->set_epoch(chain->links.back().segment->header().epoch);
+  TRY(auto replayed,
+      replay(*chain, index_->position(), [&](const GroupRecord& group, JournalPosition position) {
+        return index_->apply(group.writes, position);
+      }));
+  replayed_groups_ = replayed.groups;
+  if (replayed.damage) {
+    read_only_ = replayed.damage->describe();
+    return {};
+  }
+  if (clean && replayed.last != *clean) {
+    read_only_ = fmt::format("the journal ends at group {}, but was closed at group {}",
+                             replayed.last.lsn, clean->lsn);
+    return {};
+  }
+  if (clean) {
+    TRY_DO(remove_clean_mark(files_, options_.directory));
+  } else {
+    TRY_DO(write_last_group_again(*segments_, replayed));
+  }
+  TRY(auto log, begin_log(*chain, replayed, clean.has_value()));
+  options_.log.info(
+      "store.opened",
+      {{"groups", replayed.groups}, {"lsn", replayed.last.lsn}, {"clean", clean ? "yes" : "no"}});
+  CommitterOptions committer;
+  committer.segment_sizes = {options_.smallest_segment, options_.largest_segment};
+  committer.most_tail_bytes = options_.most_tail_bytes;
+  committer.most_tail_records = options_.most_tail_records;
+  committer.lazy_delay = options_.lazy_delay;
+  committer_ = std::make_unique<Committer>(
+      Committer::Context{*segments_, *index_, *subscriptions_, space_, workers_, options_.clock,
+                         options_.log, options_.journal_failed, committer},
+      std::move(log), replayed.last);
+  return {};
+}
+
+Result<LogWriter> LocalStore::begin_log(const LogChain& chain, const ReplayResult& replayed,
+                                        bool clean) {
+  LogWriter log(*segments_, {options_.smallest_segment, options_.largest_segment});
+  if (clean && !chain.links.empty()) {
+    // Nothing uncertain stands behind a clean end, so the segment can be used up.
+    auto number = chain.links.back().segment->number();
+    auto position = replayed.last;
+    if (position.segment != number) position.end = kSegmentStart;
+    TRY(auto segment, segments_->open_for_writing(number));
+    auto capacity = std::clamp(std::bit_ceil(position.end + position.end / 4),
+                               options_.smallest_segment, options_.largest_segment);
+    if (capacity > position.end && segment->file().preallocate(capacity)) {
+      log.continue_in(std::move(segment), position, capacity);
+      return log;
+    }
+  }
+  // What follows a crash never stands behind what the crash may have left.
+  auto rolled = log.roll(replayed.last, 0);
+  // With a full disk the store opens all the same: the first transaction tries again.
+  if (!rolled && rolled.error().code != ErrorCode::NoSpace) return std::unexpected(rolled.error());
+  return log;
+}
+
+bool LocalStore::closed() const {
+  return !index_;
+}
+
+void LocalStore::close() {
+  if (closed()) return;
+  bool healthy = committer_ && committer_->stop();
+  workers_.wait_until_idle();
+  if (healthy) {
+    auto position = committer_->position();
+    auto finish = [&]() -> Result<void> {
+      TRY_DO(index_->flush());
+      TRY(bool finished, committer_->log().close());
+      if (!finished) return {};
+      return write_clean_mark(files_, options_.directory, position);
+    };
+    if (auto finished = finish(); !finished)
+      options_.log.error("store.close_failed", {{"err", finished.error().describe()}});
+  }
+  committer_.reset();
+  fixed_view_.reset();
+  index_.reset();
+  lock_.reset();
+}
+
+std::shared_ptr<const IndexView> LocalStore::newest() const {
+  return committer_ ? committer_->view() : fixed_view_;
+}
+
+Task<Result<void>> LocalStore::transact(std::vector<AccountId> accounts, Step step,
+                                        TransactOptions options) {
+  if (!committer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
+  auto ticket = std::make_shared<Ticket>();
+  ticket->account = accounts.empty() ? kInstance : accounts.front();
+  ticket->step = std::move(step);
+  ticket->options = options;
+  co_return co_await CommitAwaiter(*committer_, std::move(ticket));
+}
+
+std::shared_ptr<const Snapshot> LocalStore::snapshot() {
+  return std::make_shared<StoreSnapshot>(newest());
+}
+
+Task<void> LocalStore::run_read(std::shared_ptr<const Snapshot> snapshot,
+                                std::function<void(Reader&)>& function) {
+  auto view = snapshot ? static_cast<const StoreSnapshot&>(*snapshot).view : newest();
+  bool cold = false;
+  {
+    ViewReader reader(*view, Reach::Memory);
+    try {
+      function(reader);
+    } catch (const ColdRead&) {
+      cold = true;
+    }
+    cold = cold || reader.went_cold();
+  }
+  if (!cold) co_return;
+  co_await run_borrowed(workers_, [view, &function] {
+    ViewReader reader(*view, Reach::Disk);
+    function(reader);
+  });
+}
+
+std::unique_ptr<BlobWriter> LocalStore::stage(std::string salvage) {
+  if (!committer_)
+    return std::make_unique<NoWriter>(
+        Error{ErrorCode::Unavailable, "the store is read-only: " + read_only_, nullptr});
+  return make_blob_writer(*staging_, std::move(salvage));
+}
+
+Task<Result<std::unique_ptr<Blob>>> LocalStore::open_blob(BlobId blob) {
+  auto row =
+      co_await read([key = place_key(blob).bytes()](Reader& reader) { return reader.get(key); });
+  if (!row) co_return fail(ErrorCode::NotFound, "there is no body {}", blob);
+  CO_TRY(auto place, decode_body_place(*row));
+  auto opened = co_await open_body(*segments_, workers_, place);
+  if (!opened && opened.error().code == ErrorCode::NotFound)
+    co_return wrap(Error{ErrorCode::Corrupt, opened.error().describe(), nullptr}, "body {}", blob);
+  if (!opened) co_return wrap(std::move(opened).error(), "body {}", blob);
+  co_return opened;
+}
+
+std::unique_ptr<Subscription> LocalStore::subscribe(AccountId account, std::uint32_t topic,
+                                                    std::function<void()> changed) {
+  return subscriptions_->add(account, topic, std::move(changed));
+}
+
+Statistics LocalStore::statistics() const {
+  Statistics statistics;
+  statistics.read_only = read_only_;
+  statistics.replayed_groups = replayed_groups_;
+  statistics.staged_bytes = memory_->used();
+  if (index_) statistics.index_stall = index_->stall_state();
+  if (!committer_) return statistics;
+  auto counters = committer_->counters();
+  statistics.transactions = counters.transactions;
+  statistics.failed_steps = counters.failed_steps;
+  statistics.cold_steps = counters.cold_runs;
+  statistics.waiting = counters.waiting;
+  statistics.groups = counters.groups;
+  statistics.largest_group = counters.largest_group;
+  statistics.journal_bytes = counters.journal_bytes;
+  statistics.sync_time = counters.sync_time;
+  statistics.longest_sync = counters.longest_sync;
+  statistics.tail_bytes = counters.tail_bytes;
+  statistics.tail_records = counters.tail_records;
+  statistics.index_flushes = counters.index_flushes;
+  return statistics;
+}
+
+}  // namespace hikyaku::store

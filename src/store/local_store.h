@@ -1,0 +1,74 @@
+// The Store on the local disk: puts journal, index, committer and the rest together.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "store/committer.h"
+#include "store/open.h"
+#include "store/recovery.h"
+#include "store/staging.h"
+
+namespace hikyaku::store {
+
+/// Counts what runs on the workers for the store, so that closing can wait for it.
+class CountedWorkers final : public WorkerPool {
+ public:
+  explicit CountedWorkers(WorkerPool& workers) : workers_(workers) {}
+  void submit(Callback work) override;
+  void wait_until_idle();
+
+ private:
+  WorkerPool& workers_;
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::size_t running_ = 0;
+};
+
+class LocalStore final : public Store {
+ public:
+  static Result<std::unique_ptr<Store>> open(Options options);
+  ~LocalStore() override;
+
+  Task<Result<void>> transact(std::vector<AccountId> accounts, Step step,
+                              TransactOptions options) override;
+  std::shared_ptr<const Snapshot> snapshot() override;
+  std::unique_ptr<BlobWriter> stage(std::string salvage) override;
+  Task<Result<std::unique_ptr<Blob>>> open_blob(BlobId blob) override;
+  std::unique_ptr<Subscription> subscribe(AccountId account, std::uint32_t topic,
+                                          std::function<void()> changed) override;
+  std::uint32_t epoch() const override { return segments_->epoch(); }
+  Statistics statistics() const override;
+  void close() override;
+
+ protected:
+  Task<void> run_read(std::shared_ptr<const Snapshot> snapshot,
+                      std::function<void(Reader&)>& function) override;
+
+ private:
+  explicit LocalStore(Options options);
+  Result<void> start();
+  Result<void> recover();
+  Result<LogWriter> begin_log(const LogChain& chain, const ReplayResult& replayed, bool clean);
+  std::shared_ptr<const IndexView> newest() const;
+  bool closed() const;
+
+  Options options_;
+  FileSystem& files_;
+  std::unique_ptr<FileLock> lock_;
+  std::string read_only_;
+  std::uint64_t replayed_groups_ = 0;
+  std::shared_ptr<Subscriptions> subscriptions_ = std::make_shared<Subscriptions>();
+  CountedWorkers workers_;
+  FreeSpace space_;
+  std::shared_ptr<StagedMemory> memory_;
+  std::unique_ptr<Segments> segments_;
+  std::unique_ptr<BulkStore> bulk_;
+  std::unique_ptr<StagingContext> staging_;
+  std::unique_ptr<Index> index_;
+  std::shared_ptr<const IndexView> fixed_view_;  ///< when there is no committer
+  std::unique_ptr<Committer> committer_;
+};
+
+}  // namespace hikyaku::store

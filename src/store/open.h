@@ -1,0 +1,63 @@
+// Opening a store on the local disk.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/executor.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "store/store.h"
+
+namespace hikyaku::store {
+
+class FileSystem;
+class Index;
+
+/// What a store needs and how it behaves. References must outlive the store.
+struct Options {
+  /// The directory that holds everything of the store; made if it is not there.
+  std::string directory;
+  WorkerPool& workers;
+  const Clock& clock;
+  Log log = {};
+
+  /// For the index: its cache and write buffers.
+  std::uint64_t index_memory = 64ull << 20;
+  /// For bodies that are on their way in. Above it, bodies go through small buffers to the disk.
+  std::uint64_t staged_memory = 64ull << 20;
+  /// Below so much free disk space only transactions that may use the reserve are taken. 0: no
+  /// reserve.
+  std::uint64_t reserve = 256ull << 20;
+
+  /// Log segments double from the first size to the second; bulk segments have the second.
+  std::uint64_t smallest_segment = 8ull << 20;
+  std::uint64_t largest_segment = 256ull << 20;
+  /// How much a restart may have to replay.
+  std::uint64_t most_tail_bytes = 32ull << 20;
+  std::uint64_t most_tail_records = 200'000;
+  /// How long lazy transactions may wait for others to share their sync with.
+  std::chrono::milliseconds lazy_delay{1000};
+
+  /// The files under journal and lock; null: the operating system's.
+  FileSystem* files = nullptr;
+  /// Opens the index; empty: RocksDB in `directory`/index.
+  std::function<Result<std::unique_ptr<Index>>()> open_index = {};
+  /// Called when the journal could not be written or synced; nothing was acknowledged. Empty: ends
+  /// the process, and the next start recovers. One that returns leaves a store that fails
+  /// everything.
+  std::function<void(const Error&)> journal_failed = {};
+};
+
+/// Opens the store and recovers what a crash has left. A journal that is damaged elsewhere than at
+/// its torn end opens for reading only: statistics().read_only says why, transact and stage give
+/// Unavailable.
+/// Conflict: another process holds it (named). Denied, Io, NoSpace. Corrupt: not a store of ours.
+/// Blocks.
+Result<std::unique_ptr<Store>> open_store(Options options);
+
+}  // namespace hikyaku::store

@@ -1,0 +1,206 @@
+#include "store/posix_file_system.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace hikyaku::store {
+namespace {
+
+std::unexpected<Error> last_error(const std::string& what) {
+  return std::unexpected(errno_error(what, errno));
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+  ~PosixFile() override { ::close(descriptor_); }
+
+  Result<std::size_t> write_some(std::uint64_t offset,
+                                 std::span<const std::string_view> pieces) override {
+    std::array<iovec, 1024> list;
+    static_assert(list.size() <= IOV_MAX);
+    std::size_t count = std::min(pieces.size(), list.size());
+    for (std::size_t i = 0; i < count; ++i)
+      list[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    while (true) {
+      auto written =
+          ::pwritev(descriptor_, list.data(), static_cast<int>(count), static_cast<off_t>(offset));
+      if (written >= 0) return static_cast<std::size_t>(written);
+      if (errno != EINTR) return last_error("cannot write " + path_);
+    }
+  }
+
+  Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
+    std::size_t done = 0;
+    while (done < into.size()) {
+      auto got = ::pread(descriptor_, into.data() + done, into.size() - done,
+                         static_cast<off_t>(offset + done));
+      if (got == 0) break;
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return last_error("cannot read " + path_);
+      done += static_cast<std::size_t>(got);
+    }
+    return done;
+  }
+
+  std::optional<std::size_t> read_cached(std::uint64_t offset, std::span<char> into) override {
+    iovec piece{into.data(), into.size()};
+    auto got = ::preadv2(descriptor_, &piece, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    // A short answer may be the end of the file or of what is in memory; `read` finds out.
+    if (got < 0 || static_cast<std::size_t>(got) != into.size()) return std::nullopt;
+    return into.size();
+  }
+
+  Result<void> sync_data() override {
+    if (::fdatasync(descriptor_) != 0) return last_error("cannot sync " + path_);
+    return {};
+  }
+
+  Result<void> preallocate(std::uint64_t wanted) override {
+    TRY(auto present, size());
+    if (present >= wanted) return {};
+    while (::fallocate(descriptor_, 0, static_cast<off_t>(present),
+                       static_cast<off_t>(wanted - present)) != 0) {
+      if (errno == EINTR) continue;
+      if (errno == EOPNOTSUPP) return write_zeros(present, wanted);
+      int error = errno;
+      // What was taken before the disk was full goes back.
+      if (::ftruncate(descriptor_, static_cast<off_t>(present)) != 0) errno = error;
+      return std::unexpected(errno_error("cannot take space for " + path_, error));
+    }
+    return {};
+  }
+
+  Result<void> truncate(std::uint64_t length) override {
+    if (::ftruncate(descriptor_, static_cast<off_t>(length)) != 0)
+      return last_error("cannot shorten " + path_);
+    return {};
+  }
+
+  Result<std::uint64_t> size() override {
+    struct stat status;
+    if (::fstat(descriptor_, &status) != 0) return last_error("cannot examine " + path_);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+ private:
+  // For file systems that cannot allocate ahead.
+  Result<void> write_zeros(std::uint64_t from, std::uint64_t to) {
+    std::string zeros(static_cast<std::size_t>(std::min<std::uint64_t>(to - from, 1 << 20)), '\0');
+    for (auto at = from; at < to;) {
+      auto piece = std::string_view(zeros).substr(0, static_cast<std::size_t>(to - at));
+      if (auto written = write_all(*this, at, piece); !written) {
+        (void)truncate(from);
+        return written;
+      }
+      at += piece.size();
+    }
+    return {};
+  }
+
+  int descriptor_;
+  std::string path_;
+};
+
+class PosixLock final : public FileLock {
+ public:
+  explicit PosixLock(int descriptor) : descriptor_(descriptor) {}
+  PosixLock(const PosixLock&) = delete;
+  PosixLock& operator=(const PosixLock&) = delete;
+  ~PosixLock() override { ::close(descriptor_); }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, OpenMode mode) {
+  int flags = O_CLOEXEC;
+  if (mode == OpenMode::Read) flags |= O_RDONLY;
+  if (mode == OpenMode::Write) flags |= O_RDWR;
+  if (mode == OpenMode::Create) flags |= O_RDWR | O_CREAT | O_EXCL;
+  int descriptor = ::open(path.c_str(), flags, 0600);
+  if (descriptor < 0) return last_error("cannot open " + path);
+  return std::make_unique<PosixFile>(descriptor, path);
+}
+
+Result<void> PosixFileSystem::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return last_error("cannot rename " + from);
+  return {};
+}
+
+Result<void> PosixFileSystem::unlink(const std::string& path) {
+  if (::unlink(path.c_str()) != 0) return last_error("cannot remove " + path);
+  return {};
+}
+
+Result<void> PosixFileSystem::make_directory(const std::string& path) {
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    auto part = path.substr(0, end);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
+      return last_error("cannot make " + part);
+    if (end == std::string::npos) return {};
+  }
+}
+
+Result<std::vector<std::string>> PosixFileSystem::list(const std::string& directory) {
+  std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
+  if (!open) return last_error("cannot list " + directory);
+  std::vector<std::string> names;
+  while (auto* entry = ::readdir(open.get())) {
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(std::move(name));
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<void> PosixFileSystem::sync_directory(const std::string& directory) {
+  int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return last_error("cannot open " + directory);
+  int outcome = ::fsync(descriptor);
+  int error = errno;
+  ::close(descriptor);
+  if (outcome != 0) return std::unexpected(errno_error("cannot sync " + directory, error));
+  return {};
+}
+
+Result<std::uint64_t> PosixFileSystem::free_space(const std::string& directory) {
+  struct statvfs status;
+  if (::statvfs(directory.c_str(), &status) != 0) return last_error("cannot examine " + directory);
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {
+  int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) return last_error("cannot open " + path);
+  auto lock = std::make_unique<PosixLock>(descriptor);
+  char text[32] = {};
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return last_error("cannot lock " + path);
+    auto got = ::pread(descriptor, text, sizeof text - 1, 0);
+    std::string holder(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+    while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+    return fail(ErrorCode::Conflict, "{} is held by process {}", path,
+                holder.empty() ? "unknown" : holder);
+  }
+  auto mine = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(descriptor, 0) != 0 ||
+      ::pwrite(descriptor, mine.data(), mine.size(), 0) != static_cast<ssize_t>(mine.size()))
+    return last_error("cannot write " + path);
+  return lock;
+}
+
+}  // namespace hikyaku::store

@@ -1,0 +1,273 @@
+#include "store/rocks_index.h"
+
+#include <algorithm>
+#include <mutex>
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include "base/codec.h"
+
+namespace hikyaku::store {
+namespace {
+
+/// Account 0, table 0: nobody else's key. Holds the JournalPosition that the rows belong to.
+constexpr std::string_view kPositionKey("\0\0\0\0\0", 5);
+/// Keys begin with their account.
+constexpr std::size_t kPrefix = 4;
+
+rocksdb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+std::string_view text(const rocksdb::Slice& bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+Error to_error(const rocksdb::Status& status, std::string_view doing) {
+  auto code = ErrorCode::Io;
+  if (status.IsCorruption()) code = ErrorCode::Corrupt;
+  if (status.IsNoSpace()) code = ErrorCode::NoSpace;
+  if (status.IsLockLimit() || status.IsBusy()) code = ErrorCode::Conflict;
+  return Error{code, fmt::format("{}: {}", doing, status.ToString()), nullptr};
+}
+
+/// Throws what a failed read means.
+void check_read(const rocksdb::Status& status) {
+  if (status.ok() || status.IsNotFound()) return;
+  if (status.IsIncomplete()) throw ColdRead{};
+  throw IndexError(to_error(status, "cannot read the index").text);
+}
+
+class BackgroundErrors final : public rocksdb::EventListener {
+ public:
+  explicit BackgroundErrors(Log log) : log_(std::move(log)) {}
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    log_.error("store.index_background_error", {{"err", status->ToString()}});
+  }
+
+ private:
+  Log log_;
+};
+
+class RocksCursor final : public IndexCursor {
+ public:
+  RocksCursor(rocksdb::DB& db, const rocksdb::Snapshot* snapshot, const KeyRange& range,
+              Reach reach)
+      : range_(range), lower_(slice(range_.begin)), upper_(slice(range_.end)) {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    // Bounds keep a seek from walking over the tombstones of its neighbours.
+    options.iterate_lower_bound = &lower_;
+    options.iterate_upper_bound = &upper_;
+    options.total_order_seek = text(lower_).substr(0, kPrefix) != text(upper_).substr(0, kPrefix);
+    if (reach == Reach::Memory) options.read_tier = rocksdb::kBlockCacheTier;
+    iterator_.reset(db.NewIterator(options));
+  }
+
+  void seek(std::string_view key) override {
+    iterator_->Seek(slice(std::max<std::string_view>(key, range_.begin)));
+    check();
+  }
+  void seek_before(std::string_view key) override {
+    key = std::min<std::string_view>(key, range_.end);
+    iterator_->SeekForPrev(slice(key));
+    check();
+    if (valid() && this->key() == key) previous();
+  }
+  bool valid() const override { return iterator_->Valid(); }
+  void next() override {
+    iterator_->Next();
+    check();
+  }
+  void previous() override {
+    iterator_->Prev();
+    check();
+  }
+  std::string_view key() const override { return text(iterator_->key()); }
+  std::string_view value() const override { return text(iterator_->value()); }
+
+ private:
+  void check() const {
+    if (!iterator_->Valid()) check_read(iterator_->status());
+  }
+
+  KeyRange range_;
+  rocksdb::Slice lower_;
+  rocksdb::Slice upper_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+class RocksView final : public IndexView {
+ public:
+  explicit RocksView(std::shared_ptr<rocksdb::DB> db)
+      : db_(std::move(db)), snapshot_(db_->GetSnapshot()) {}
+  RocksView(const RocksView&) = delete;
+  RocksView& operator=(const RocksView&) = delete;
+  ~RocksView() override { db_->ReleaseSnapshot(snapshot_); }
+
+  std::optional<std::string> get(std::string_view key, Reach reach) const override {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_;
+    if (reach == Reach::Memory) options.read_tier = rocksdb::kBlockCacheTier;
+    rocksdb::PinnableSlice value;
+    auto status = db_->Get(options, db_->DefaultColumnFamily(), slice(key), &value);
+    check_read(status);
+    if (!status.ok()) return std::nullopt;
+    return std::string(text(value));
+  }
+  std::unique_ptr<IndexCursor> cursor(const KeyRange& range, Reach reach) const override {
+    return std::make_unique<RocksCursor>(*db_, snapshot_, range, reach);
+  }
+
+ private:
+  std::shared_ptr<rocksdb::DB> db_;
+  const rocksdb::Snapshot* snapshot_;
+};
+
+std::string encode(JournalPosition position) {
+  Encoder out;
+  out.varint(position.lsn);
+  out.varint(position.segment);
+  out.varint(position.end);
+  return out.take();
+}
+
+class RocksIndex final : public Index {
+ public:
+  explicit RocksIndex(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+
+  Result<void> load() {
+    std::string value;
+    auto status = db_->Get({}, slice(kPositionKey), &value);
+    if (status.IsNotFound()) return {};
+    if (!status.ok()) return std::unexpected(to_error(status, "cannot read the index"));
+    Decoder in(value);
+    position_.lsn = in.varint();
+    position_.segment = static_cast<SegmentNumber>(in.varint());
+    position_.end = in.varint();
+    if (in.failed()) return fail(ErrorCode::Corrupt, "the index has lost its place in the journal");
+    flushed_ = position_;
+    return {};
+  }
+
+  JournalPosition position() const override {
+    std::lock_guard lock(mutex_);
+    return position_;
+  }
+  JournalPosition flushed() const override {
+    std::lock_guard lock(mutex_);
+    return flushed_;
+  }
+
+  Result<void> apply(const Overlay& writes, JournalPosition position) override {
+    rocksdb::WriteBatch batch(writes.encoded_bound() + 256);
+    for (const auto& [begin, end] : writes.ranges()) batch.DeleteRange(slice(begin), slice(end));
+    for (const auto& [key, value] : writes.entries()) {
+      if (value) {
+        batch.Put(slice(key), slice(*value));
+      } else {
+        batch.Delete(slice(key));
+      }
+    }
+    batch.Put(slice(kPositionKey), encode(position));
+    rocksdb::WriteOptions options;
+    options.disableWAL = true;
+    auto status = db_->Write(options, &batch);
+    if (!status.ok()) {
+      // A failed flush or compaction stops all writes until somebody says that they may go on.
+      db_->Resume();
+      return std::unexpected(to_error(status, "cannot write the index"));
+    }
+    std::lock_guard lock(mutex_);
+    position_ = position;
+    return {};
+  }
+
+  std::shared_ptr<const IndexView> view() override { return std::make_shared<RocksView>(db_); }
+
+  Result<void> flush() override {
+    auto reached = position();
+    auto status = db_->Flush(rocksdb::FlushOptions());
+    if (!status.ok()) {
+      db_->Resume();
+      return std::unexpected(to_error(status, "cannot flush the index"));
+    }
+    std::lock_guard lock(mutex_);
+    flushed_ = reached;
+    return {};
+  }
+
+  int stall_state() const override {
+    std::uint64_t value = 0;
+    if (db_->GetIntProperty("rocksdb.is-write-stopped", &value) && value != 0) return 2;
+    if (db_->GetIntProperty("rocksdb.actual-delayed-write-rate", &value) && value != 0) return 1;
+    return 0;
+  }
+
+ private:
+  std::shared_ptr<rocksdb::DB> db_;
+  mutable std::mutex mutex_;
+  JournalPosition position_;
+  JournalPosition flushed_;
+};
+
+rocksdb::Options make_options(const RocksIndexOptions& options) {
+  auto cache = rocksdb::NewLRUCache(options.memory);
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = 16 * 1024;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.format_version = 5;
+
+  rocksdb::Options db;
+  db.create_if_missing = true;
+  db.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  db.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kPrefix));
+  // Write buffers live inside the cache's budget.
+  auto buffers = std::max<std::uint64_t>(options.memory / 2, 4ull << 20);
+  db.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(buffers, cache);
+  db.write_buffer_size = std::clamp<std::uint64_t>(buffers / 4, 1ull << 20, 64ull << 20);
+  db.max_write_buffer_number = 4;
+  db.max_background_jobs = 2;
+  db.bytes_per_sync = 1 << 20;
+  db.level_compaction_dynamic_level_bytes = true;
+  db.compression = rocksdb::kLZ4Compression;
+  db.bottommost_compression = rocksdb::kZSTD;
+  db.table_properties_collector_factories.push_back(
+      rocksdb::NewCompactOnDeletionCollectorFactory(10'000, 5'000));
+  db.listeners.push_back(std::make_shared<BackgroundErrors>(options.log));
+  db.max_log_file_size = 4 << 20;
+  db.keep_log_file_num = 3;
+  db.info_log_level = rocksdb::WARN_LEVEL;
+  return db;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options) {
+  rocksdb::DB* opened = nullptr;
+  auto status = rocksdb::DB::Open(make_options(options), options.directory, &opened);
+  if (!status.ok())
+    return std::unexpected(to_error(status, "cannot open the index " + options.directory));
+  auto index = std::make_unique<RocksIndex>(std::shared_ptr<rocksdb::DB>(opened));
+  TRY_DO(index->load());
+  return index;
+}
+
+Result<void> remove_rocks_index(const std::string& directory) {
+  auto status = rocksdb::DestroyDB(directory, rocksdb::Options());
+  if (!status.ok()) return std::unexpected(to_error(status, "cannot remove " + directory));
+  return {};
+}
+
+}  // namespace hikyaku::store

@@ -1,0 +1,141 @@
+#include "store/segment.h"
+
+#include <array>
+#include <fmt/format.h>
+
+#include "base/codec.h"
+#include "base/text.h"
+#include "store/crc32c.h"
+
+namespace hikyaku::store {
+namespace {
+
+constexpr std::string_view kMagic = "HIKYAKU\x01";
+constexpr std::uint32_t kFormat = 1;
+constexpr std::size_t kHeaderSize = 128;
+constexpr std::size_t kCopyAt = 2048;  // in another sector than the first
+
+Result<SegmentHeader> decode_copy(std::string_view bytes) {
+  if (bytes.size() < kHeaderSize) return fail(ErrorCode::Corrupt, "the header is cut off");
+  bytes = bytes.substr(0, kHeaderSize);
+  Decoder in(bytes);
+  if (in.raw(kMagic.size()) != kMagic) return fail(ErrorCode::Corrupt, "not a journal segment");
+  auto check = Decoder(bytes.substr(kHeaderSize - 4)).u32_be();
+  if (crc32c(0, bytes.substr(0, kHeaderSize - 4)) != check)
+    return fail(ErrorCode::Corrupt, "the header's checksum is wrong");
+  if (auto format = in.u32_be(); format != kFormat)
+    return fail(ErrorCode::Unsupported, "journal format {}", format);
+  SegmentHeader header;
+  header.kind = static_cast<SegmentKind>(in.u8());
+  in.raw(3);
+  header.store_id = in.raw(16);
+  header.number = in.u32_be();
+  header.mark = in.u64_be();
+  header.seed = in.u32_be();
+  header.first_lsn = in.u64_be();
+  header.previous = in.u32_be();
+  header.previous_end = in.u64_be();
+  header.epoch = in.u32_be();
+  header.created = Time(milliseconds(static_cast<std::int64_t>(in.u64_be())));
+  if (header.kind != SegmentKind::Log && header.kind != SegmentKind::Bulk)
+    return fail(ErrorCode::Corrupt, "a segment of no known kind");
+  return header;
+}
+
+}  // namespace
+
+std::string encode_segment_header(const SegmentHeader& header) {
+  Encoder out;
+  out.raw(kMagic);
+  out.u32_be(kFormat);
+  out.u8(static_cast<std::uint8_t>(header.kind));
+  out.raw(std::string_view("\0\0\0", 3));
+  out.raw(header.store_id);
+  out.u32_be(header.number);
+  out.u64_be(header.mark);
+  out.u32_be(header.seed);
+  out.u64_be(header.first_lsn);
+  out.u32_be(header.previous);
+  out.u64_be(header.previous_end);
+  out.u32_be(header.epoch);
+  out.u64_be(static_cast<std::uint64_t>(header.created.time_since_epoch().count()));
+  auto bytes = out.take();
+  bytes.resize(kHeaderSize - 4);
+  Encoder check;
+  check.u32_be(crc32c(0, bytes));
+  bytes += check.bytes();
+
+  std::string both = bytes;
+  both.resize(kCopyAt);
+  both += bytes;
+  both.resize(kSegmentStart);
+  return both;
+}
+
+Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
+  auto first = decode_copy(bytes);
+  if (first || bytes.size() < kCopyAt) return first;
+  auto copy = decode_copy(bytes.substr(kCopyAt));
+  return copy ? std::move(copy) : std::move(first);
+}
+
+std::string segment_name(SegmentNumber number, SegmentKind kind) {
+  return fmt::format("{:010}.{}", number, kind == SegmentKind::Log ? "log" : "bulk");
+}
+
+std::optional<SegmentName> parse_segment_name(std::string_view name) {
+  auto dot = name.find('.');
+  if (dot != 10) return std::nullopt;
+  auto number = parse_decimal(name.substr(0, dot), UINT32_MAX);
+  if (!number || *number == 0) return std::nullopt;
+  SegmentName parsed{static_cast<SegmentNumber>(*number), SegmentKind::Log};
+  if (name.substr(dot) == ".bulk") {
+    parsed.kind = SegmentKind::Bulk;
+  } else if (name.substr(dot) != ".log") {
+    return std::nullopt;
+  }
+  return parsed;
+}
+
+std::uint32_t Segment::checksum(std::uint64_t offset, std::string_view bytes) const {
+  Encoder place;
+  place.u64_be(offset);
+  return crc32c(crc32c(header_.seed, place.bytes()), bytes);
+}
+
+Result<std::shared_ptr<Segment>> open_segment(FileSystem& files, const std::string& directory,
+                                              SegmentName name, OpenMode mode) {
+  auto path = directory + "/" + segment_name(name.number, name.kind);
+  TRY(auto file, files.open(path, mode));
+  std::string bytes(kSegmentStart, '\0');
+  TRY(auto got, file->read(0, bytes));
+  bytes.resize(got);
+  auto header = decode_segment_header(bytes);
+  if (!header) return wrap(header.error(), "{}", path);
+  if (header->number != name.number || header->kind != name.kind)
+    return fail(ErrorCode::Corrupt, "{} is segment {} under a wrong name", path, header->number);
+  return std::make_shared<Segment>(std::move(file), std::move(*header));
+}
+
+Result<std::shared_ptr<Segment>> create_segment(FileSystem& files, const std::string& directory,
+                                                SegmentHeader header, std::uint64_t size) {
+  auto path = directory + "/" + segment_name(header.number, header.kind);
+  auto beside = path + ".new";
+  auto make = [&]() -> Result<std::unique_ptr<File>> {
+    TRY(auto file, files.open(beside, OpenMode::Create));
+    TRY_DO(file->preallocate(std::max(size, kSegmentStart)));
+    TRY_DO(write_all(*file, 0, encode_segment_header(header)));
+    TRY_DO(file->sync_data());
+    TRY_DO(files.rename(beside, path));
+    TRY_DO(files.sync_directory(directory));
+    return file;
+  };
+  auto file = make();
+  if (!file) {
+    (void)files.unlink(beside);
+    return wrap(file.error(), "cannot begin {}", path);
+  }
+  return std::make_shared<Segment>(std::move(*file), std::move(header));
+}
+
+}  // namespace hikyaku::store

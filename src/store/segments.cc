@@ -1,0 +1,120 @@
+#include "store/segments.h"
+
+#include <algorithm>
+#include <bit>
+#include <random>
+
+namespace hikyaku::store {
+namespace {
+
+std::uint64_t secret() {
+  std::random_device device;  // the kernel's generator on every system we run on
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+}  // namespace
+
+Result<void> Segments::load(bool may_write) {
+  TRY(auto listed, files_.list(directory_));
+  std::lock_guard lock(mutex_);
+  for (const auto& file : listed) {
+    if (auto name = parse_segment_name(file)) {
+      known_[name->number] = name->kind;
+      next_number_ = std::max(next_number_, name->number + 1);
+    } else if (may_write && file.ends_with(".new")) {
+      TRY_DO(files_.unlink(directory_ + "/" + file));
+    }
+  }
+  return {};
+}
+
+std::vector<SegmentName> Segments::names() const {
+  std::lock_guard lock(mutex_);
+  std::vector<SegmentName> all;
+  for (auto [number, kind] : known_) all.push_back({number, kind});
+  return all;
+}
+
+std::shared_ptr<Segment> Segments::opened(SegmentNumber number) {
+  std::lock_guard lock(mutex_);
+  auto place = places_.find(number);
+  if (place == places_.end()) return nullptr;
+  open_.splice(open_.begin(), open_, place->second);
+  return *place->second;
+}
+
+Result<std::shared_ptr<Segment>> Segments::open(SegmentNumber number) {
+  if (auto segment = opened(number)) return segment;
+  SegmentName name{number, SegmentKind::Log};
+  {
+    std::lock_guard lock(mutex_);
+    auto known = known_.find(number);
+    if (known == known_.end())
+      return fail(ErrorCode::NotFound, "there is no journal segment {}", number);
+    name.kind = known->second;
+  }
+  TRY(auto segment, open_segment(files_, directory_, name, OpenMode::Read));
+  if (segment->header().store_id != store_id_)
+    return fail(ErrorCode::Corrupt, "journal segment {} belongs to another store", number);
+  remember(segment);
+  return segment;
+}
+
+Result<std::shared_ptr<Segment>> Segments::open_for_writing(SegmentNumber number) {
+  TRY(auto segment, open_segment(files_, directory_, {number, SegmentKind::Log}, OpenMode::Write));
+  remember(segment);
+  return segment;
+}
+
+Result<std::shared_ptr<Segment>> Segments::create(SegmentHeader chain, std::uint64_t size) {
+  chain.store_id = store_id_;
+  chain.mark = secret();
+  chain.seed = static_cast<std::uint32_t>(secret());
+  chain.created = clock_.now();
+  {
+    std::lock_guard lock(mutex_);
+    chain.number = next_number_++;
+    chain.epoch = epoch_;
+  }
+  TRY(auto segment, create_segment(files_, directory_, chain, size));
+  {
+    std::lock_guard lock(mutex_);
+    known_[chain.number] = chain.kind;
+    bytes_made_ += size;
+  }
+  remember(segment);
+  return segment;
+}
+
+void Segments::remember(std::shared_ptr<Segment> segment) {
+  std::lock_guard lock(mutex_);
+  auto number = segment->number();
+  if (auto place = places_.find(number); place != places_.end()) {
+    open_.erase(place->second);
+    places_.erase(place);
+  }
+  open_.push_front(std::move(segment));
+  places_[number] = open_.begin();
+  while (open_.size() > kMostOpen) {
+    places_.erase(open_.back()->number());
+    open_.pop_back();
+  }
+}
+
+std::uint64_t Segments::next_size(std::uint64_t smallest, std::uint64_t largest) const {
+  std::lock_guard lock(mutex_);
+  // Each as large as all that this run has made before it, so sizes double.
+  return std::clamp(std::bit_ceil(std::max<std::uint64_t>(bytes_made_, 1)), smallest, largest);
+}
+
+std::uint32_t Segments::epoch() const {
+  std::lock_guard lock(mutex_);
+  return epoch_;
+}
+
+void Segments::set_epoch(std::uint32_t epoch) {
+  std::lock_guard lock(mutex_);
+  epoch_ = epoch;
+}
+
+}  // namespace hikyaku::store

@@ -1,0 +1,66 @@
+// All segments of a store: which there are, those that are open, and new ones.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "store/segment.h"
+
+namespace hikyaku::store {
+
+/// From any thread.
+class Segments {
+ public:
+  /// `files` and `clock` must outlive it.
+  Segments(FileSystem& files, const Clock& clock, std::string directory, std::string store_id)
+      : files_(files),
+        clock_(clock),
+        directory_(std::move(directory)),
+        store_id_(std::move(store_id)) {}
+
+  /// Finds what is in the directory and removes segments that were never finished.
+  Result<void> load(bool may_write);
+  std::vector<SegmentName> names() const;
+
+  /// An open segment, for reading (the ones made here also for writing). Blocks.
+  /// NotFound, Corrupt, Io.
+  Result<std::shared_ptr<Segment>> open(SegmentNumber number);
+  /// The same if it is open already, otherwise null. Does not block.
+  std::shared_ptr<Segment> opened(SegmentNumber number);
+  /// Opens a log segment for writing on (after a clean close).
+  Result<std::shared_ptr<Segment>> open_for_writing(SegmentNumber number);
+
+  /// Makes a new segment. `chain` gives kind, first_lsn, previous and previous_end.
+  Result<std::shared_ptr<Segment>> create(SegmentHeader chain, std::uint64_t size);
+
+  /// The size for a new log segment: small stores have small ones.
+  std::uint64_t next_size(std::uint64_t smallest, std::uint64_t largest) const;
+
+  std::uint32_t epoch() const;
+  void set_epoch(std::uint32_t epoch);
+
+ private:
+  void remember(std::shared_ptr<Segment> segment);
+
+  static constexpr std::size_t kMostOpen = 128;
+
+  FileSystem& files_;
+  const Clock& clock_;
+  std::string directory_;
+  std::string store_id_;
+
+  mutable std::mutex mutex_;
+  std::map<SegmentNumber, SegmentKind> known_;
+  SegmentNumber next_number_ = 1;
+  std::uint32_t epoch_ = 1;
+  std::uint64_t bytes_made_ = 0;
+  /// Least recently used last.
+  std::list<std::shared_ptr<Segment>> open_;
+  std::unordered_map<SegmentNumber, std::list<std::shared_ptr<Segment>>::iterator> places_;
+};
+
+}  // namespace hikyaku::store

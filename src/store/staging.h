@@ -1,0 +1,132 @@
+// Bodies on their way in: counted memory for small ones, a bulk segment for large ones.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/time.h"
+#include "store/record.h"
+#include "store/rows.h"
+#include "store/segments.h"
+#include "store/store.h"
+
+namespace hikyaku::store {
+
+/// The memory that all staged bodies together may take. From any thread.
+class StagedMemory {
+ public:
+  explicit StagedMemory(std::uint64_t limit) : limit_(limit) {}
+  bool try_take(std::uint64_t bytes);
+  void give_back(std::uint64_t bytes) { used_ -= bytes; }
+  std::uint64_t used() const { return used_; }
+
+ private:
+  std::uint64_t limit_;
+  std::atomic<std::uint64_t> used_{0};
+};
+
+/// A part of StagedMemory, given back when destroyed.
+class MemoryShare {
+ public:
+  explicit MemoryShare(StagedMemory& memory) : memory_(memory) {}
+  MemoryShare(const MemoryShare&) = delete;
+  MemoryShare& operator=(const MemoryShare&) = delete;
+  ~MemoryShare() { release(); }
+  bool grow(std::uint64_t bytes);
+  void release();
+
+ private:
+  StagedMemory& memory_;
+  std::uint64_t taken_ = 0;
+};
+
+/// A body that is staged. Everything but `id` and what `forget_frames` clears stays as it is once
+/// the StagedBlob exists.
+struct StagedBlob::State {
+  explicit State(std::shared_ptr<StagedMemory> memory)
+      : memory_(std::move(memory)), share(*memory_) {}
+
+  std::uint64_t size = 0;
+  std::string sha256;
+  std::string salvage;
+  Time staged{};
+  /// A large body's place; a small one gets its place with its group.
+  std::optional<BodyPlace> place;
+  /// A small body's bytes until its group is written; the committer's then.
+  std::vector<EncodedFrame> frames;
+  /// Given when the first transaction that owns it is applied.
+  std::atomic<BlobId> id{0};
+
+  /// Bytes that it takes in a segment.
+  std::uint64_t stored() const;
+  void forget_frames();
+
+ private:
+  std::shared_ptr<StagedMemory> memory_;
+
+ public:
+  MemoryShare share;
+};
+
+/// A segment into which large bodies are written, by several writers at once.
+class BulkSegment {
+ public:
+  explicit BulkSegment(std::shared_ptr<Segment> segment) : segment_(std::move(segment)) {}
+
+  Segment& segment() const { return *segment_; }
+  std::uint64_t end() const { return end_; }
+  /// Appends; gives where. Blocks.
+  Result<std::uint64_t> append(std::string_view bytes);
+  /// Takes a place for `length` bytes.
+  std::uint64_t reserve(std::uint64_t length) { return end_.fetch_add(length); }
+  /// Blocks. One caller at a time: a failed sync is told to one caller only, so the others must see
+  /// `failed_`.
+  Result<void> sync();
+
+ private:
+  std::shared_ptr<Segment> segment_;
+  std::atomic<std::uint64_t> end_{kSegmentStart};
+  std::mutex syncing_;
+  bool failed_ = false;
+};
+
+/// Called when the journal could not be written or synced: must not return in production.
+using JournalFailure = std::function<void(const Error&)>;
+
+/// Hands out bulk segments. From any thread.
+class BulkStore {
+ public:
+  BulkStore(Segments& segments, std::uint64_t segment_size, JournalFailure failed)
+      : segments_(segments), segment_size_(segment_size), failed_(std::move(failed)) {}
+
+  /// The segment for a new body. Blocks. NoSpace, Io.
+  Result<std::shared_ptr<BulkSegment>> segment();
+  /// Appends one frame's bytes. Blocks. NoSpace, Io.
+  Result<Frame> append(BulkSegment& segment, std::string bytes);
+  /// Writes the body's header behind its frames and syncs. Blocks.
+  Result<BodyPlace> finish(BulkSegment& segment, const BodyHeader& header);
+
+ private:
+  Segments& segments_;
+  std::uint64_t segment_size_;
+  JournalFailure failed_;
+  std::mutex mutex_;
+  std::shared_ptr<BulkSegment> current_;
+};
+
+/// What a BlobWriter needs; outlives it.
+struct StagingContext {
+  WorkerPool& workers;
+  const Clock& clock;
+  std::shared_ptr<StagedMemory> memory;
+  BulkStore& bulk;
+  std::function<Result<void>()> space;  ///< NoSpace at the reserve
+};
+
+std::unique_ptr<BlobWriter> make_blob_writer(StagingContext& context, std::string salvage);
+
+}  // namespace hikyaku::store

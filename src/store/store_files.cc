@@ -1,0 +1,88 @@
+#include "store/store_files.h"
+
+#include <random>
+
+#include "base/codec.h"
+#include "store/crc32c.h"
+
+namespace hikyaku::store {
+namespace {
+
+constexpr const char* kStoreFile = "STORE";
+constexpr const char* kCleanFile = "CLEAN";
+constexpr std::string_view kStoreMagic = "HIKYAKU STORE 1\n";
+constexpr std::string_view kCleanMagic = "HIKYAKU CLEAN 1\n";
+
+std::string with_crc(std::string bytes) {
+  Encoder check;
+  check.u32_be(crc32c(0, bytes));
+  return bytes + check.bytes();
+}
+
+/// The bytes between magic and CRC; nullopt unless all is as it should be.
+std::optional<std::string> without_crc(std::string_view bytes, std::string_view magic) {
+  if (bytes.size() < magic.size() + 4 || !bytes.starts_with(magic)) return std::nullopt;
+  auto body = bytes.substr(0, bytes.size() - 4);
+  if (Decoder(bytes.substr(body.size())).u32_be() != crc32c(0, body)) return std::nullopt;
+  return std::string(body.substr(magic.size()));
+}
+
+}  // namespace
+
+Result<std::string> load_store_id(FileSystem& files, const std::string& directory) {
+  auto bytes = read_file(files, directory + "/" + kStoreFile, 4096);
+  if (bytes) {
+    auto id = without_crc(*bytes, kStoreMagic);
+    if (!id || id->size() != 16)
+      return fail(ErrorCode::Corrupt, "{}/{} is not a store's file", directory, kStoreFile);
+    return *id;
+  }
+  if (bytes.error().code != ErrorCode::NotFound) return std::unexpected(bytes.error());
+  TRY(auto segments, files.list(journal_directory(directory)));
+  for (const auto& name : segments)
+    if (parse_segment_name(name))
+      return fail(ErrorCode::Corrupt, "{} has a journal but no file {}", directory, kStoreFile);
+  std::random_device device;
+  Encoder id;
+  for (int i = 0; i < 4; ++i) id.u32_be(device());
+  TRY_DO(
+      replace_file(files, directory, kStoreFile, with_crc(std::string(kStoreMagic) + id.bytes())));
+  return id.take();
+}
+
+Result<void> write_clean_mark(FileSystem& files, const std::string& directory,
+                              JournalPosition position) {
+  Encoder out;
+  out.raw(kCleanMagic);
+  out.u64_be(position.lsn);
+  out.u32_be(position.segment);
+  out.u64_be(position.end);
+  return replace_file(files, directory, kCleanFile, with_crc(out.take()));
+}
+
+Result<std::optional<JournalPosition>> read_clean_mark(FileSystem& files,
+                                                       const std::string& directory) {
+  auto bytes = read_file(files, directory + "/" + kCleanFile, 4096);
+  if (!bytes) {
+    if (bytes.error().code == ErrorCode::NotFound) return std::nullopt;
+    return std::unexpected(bytes.error());
+  }
+  auto body = without_crc(*bytes, kCleanMagic);
+  if (!body) return std::nullopt;  // then recovery looks for itself
+  Decoder in(*body);
+  JournalPosition position;
+  position.lsn = in.u64_be();
+  position.segment = in.u32_be();
+  position.end = in.u64_be();
+  if (in.failed()) return std::nullopt;
+  return position;
+}
+
+Result<void> remove_clean_mark(FileSystem& files, const std::string& directory) {
+  auto removed = files.unlink(directory + "/" + kCleanFile);
+  if (!removed && removed.error().code == ErrorCode::NotFound) return {};
+  TRY_DO(std::move(removed));
+  return files.sync_directory(directory);
+}
+
+}  // namespace hikyaku::store

@@ -1,0 +1,28 @@
+// The small files of a store beside journal and index: who it is, and whether it was closed well.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "store/file_system.h"
+#include "store/index.h"
+
+namespace hikyaku::store {
+
+/// The 16 bytes that name a store; made at random the first time. Corrupt when there are segments
+/// but no name.
+Result<std::string> load_store_id(FileSystem& files, const std::string& directory);
+
+/// Written at a clean end: where the log ends. Nothing may follow there.
+Result<void> write_clean_mark(FileSystem& files, const std::string& directory,
+                              JournalPosition position);
+/// nullopt after a crash.
+Result<std::optional<JournalPosition>> read_clean_mark(FileSystem& files,
+                                                       const std::string& directory);
+Result<void> remove_clean_mark(FileSystem& files, const std::string& directory);
+
+inline std::string journal_directory(const std::string& directory) {
+  return directory + "/journal";
+}
+
+}  // namespace hikyaku::store
