@@ -1,0 +1,110 @@
+#include "imap/reply.h"
+
+#include "base/text.h"
+#include "imap/characters.h"
+
+namespace hikyaku::imap {
+namespace {
+
+std::string_view word(Reply::Status status) {
+  switch (status) {
+    case Reply::Status::Ok:
+      return "OK";
+    case Reply::Status::No:
+      return "NO";
+    case Reply::Status::Bad:
+      return "BAD";
+    case Reply::Status::Bye:
+      return "BYE";
+    case Reply::Status::PreAuth:
+      return "PREAUTH";
+  }
+  return "BAD";
+}
+
+}  // namespace
+
+Reply ok(std::string text, std::string code) {
+  return {Reply::Status::Ok, std::move(code), std::move(text)};
+}
+Reply no(std::string text, std::string code) {
+  return {Reply::Status::No, std::move(code), std::move(text)};
+}
+Reply bad(std::string text, std::string code) {
+  return {Reply::Status::Bad, std::move(code), std::move(text)};
+}
+Reply bye(std::string text, std::string code) {
+  return {Reply::Status::Bye, std::move(code), std::move(text)};
+}
+
+void append_reply(std::string& out, std::string_view tag, const Reply& reply, Wire wire) {
+  out += tag.empty() ? std::string_view("*") : tag;
+  out += ' ';
+  out += word(reply.status);
+  out += ' ';
+  if (!reply.code.empty()) {
+    out += '[';
+    for (char c : reply.code) out += is_ctl(c) || is_8bit(c) ? '?' : c;
+    out += "] ";
+  }
+  auto begin = out.size();
+  append_text(out, reply.text, wire);
+  if (out[begin] == '[') out[begin] = '(';
+  out += "\r\n";
+}
+
+void append_continuation(std::string& out, std::string_view text) {
+  out += "+ ";
+  append_text(out, text);
+  out += "\r\n";
+}
+
+Reply reply_for(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::Invalid:
+      return bad(error.text);
+    case ErrorCode::NotFound:
+      return no(error.text, "NONEXISTENT");
+    case ErrorCode::Exists:
+      return no(error.text, "ALREADYEXISTS");
+    case ErrorCode::Denied:
+      return no(error.text, "NOPERM");
+    case ErrorCode::Conflict:
+      return no(error.text, "INUSE");
+    case ErrorCode::TooLarge:
+      return no(error.text, "LIMIT");
+    case ErrorCode::QuotaExceeded:
+    case ErrorCode::NoSpace:
+      return no(error.text, "OVERQUOTA");
+    case ErrorCode::Unavailable:
+    case ErrorCode::Shutdown:
+      return no(error.text, "UNAVAILABLE");
+    case ErrorCode::Io:
+    case ErrorCode::Corrupt:
+      return no(error.text, "CORRUPTION");
+    case ErrorCode::Unsupported:
+      return no(error.text, "CANNOT");
+    case ErrorCode::Internal:
+      return no(error.text, "SERVERBUG");
+  }
+  return no(error.text, "SERVERBUG");
+}
+
+std::string append_uid_code(std::uint32_t uid_validity, const NumberSet& uids) {
+  return fmt::format("APPENDUID {} {}", uid_validity, uids.to_string());
+}
+
+std::string copy_uid_code(std::uint32_t uid_validity, const NumberSet& from, const NumberSet& to) {
+  return fmt::format("COPYUID {} {} {}", uid_validity, from.to_string(), to.to_string());
+}
+
+std::string modified_code(const NumberSet& numbers) {
+  return "MODIFIED " + numbers.to_string();
+}
+
+Reply bad_charset(std::string_view charset) {
+  return no(fmt::format("the charset {} is not known here", printable(charset, 40)),
+            "BADCHARSET (US-ASCII UTF-8)");
+}
+
+}  // namespace hikyaku::imap

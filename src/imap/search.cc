@@ -1,0 +1,241 @@
+#include "imap/search.h"
+
+#include <algorithm>
+
+namespace hikyaku::imap {
+namespace {
+
+using Kind = SearchKey::Kind;
+
+/// What a key needs itself, without its children.
+SearchCost own_cost(Kind kind) {
+  switch (kind) {
+    case Kind::SentBefore:
+    case Kind::SentOn:
+    case Kind::SentSince:
+    case Kind::EmailId:
+    case Kind::ThreadId:
+      return SearchCost::Record;
+    case Kind::Header:
+    case Kind::Subject:
+    case Kind::From:
+    case Kind::To:
+    case Kind::Cc:
+    case Kind::Bcc:
+      return SearchCost::Header;
+    case Kind::Body:
+    case Kind::Text:
+      return SearchCost::Body;
+    default:
+      return SearchCost::Row;
+  }
+}
+
+bool compare_day(Kind kind, Day own, Day asked) {
+  switch (kind) {
+    case Kind::Before:
+    case Kind::SentBefore:
+    case Kind::SavedBefore:
+      return own < asked;
+    case Kind::On:
+    case Kind::SentOn:
+    case Kind::SavedOn:
+      return own == asked;
+    default:
+      return own >= asked;
+  }
+}
+
+std::string_view field_name(const SearchKey& key) {
+  switch (key.kind) {
+    case Kind::Subject:
+      return "Subject";
+    case Kind::From:
+      return "From";
+    case Kind::To:
+      return "To";
+    case Kind::Cc:
+      return "Cc";
+    case Kind::Bcc:
+      return "Bcc";
+    default:
+      return key.field;
+  }
+}
+
+/// A key without children, for whose cost there is enough.
+bool matches(const SearchKey& key, const SearchMessage& message, Time now) {
+  switch (key.kind) {
+    case Kind::Numbers:
+      return key.resolved.contains(message.number());
+    case Kind::Uids:
+      return key.resolved.contains(message.uid());
+    case Kind::System:
+      return has(message.system_flags(), key.flag);
+    case Kind::Keyword:
+      return message.has_keyword(key.text);
+    case Kind::Header:
+    case Kind::Subject:
+    case Kind::From:
+    case Kind::To:
+    case Kind::Cc:
+    case Kind::Bcc:
+      return message.header_contains(field_name(key), key.text);
+    case Kind::Body:
+      return message.body_contains(key.text);
+    case Kind::Text:
+      return message.any_header_contains(key.text) || message.body_contains(key.text);
+    case Kind::Before:
+    case Kind::On:
+    case Kind::Since:
+      return compare_day(key.kind, day_of(message.internal_date()), key.day);
+    case Kind::SentBefore:
+    case Kind::SentOn:
+    case Kind::SentSince:
+      return compare_day(key.kind, message.sent_day(), key.day);
+    case Kind::SavedBefore:
+    case Kind::SavedOn:
+    case Kind::SavedSince: {
+      // RFC 8514 §4.3: without a save date the internal date is used.
+      auto saved = message.save_date();
+      return compare_day(key.kind, day_of(saved ? *saved : message.internal_date()), key.day);
+    }
+    case Kind::SaveDateSupported:
+      return message.save_date().has_value();
+    case Kind::Larger:
+      return message.size() > key.number;
+    case Kind::Smaller:
+      return message.size() < key.number;
+    case Kind::Older:
+      return message.internal_date() <= now - seconds(key.number);
+    case Kind::Younger:
+      return message.internal_date() >= now - seconds(key.number);
+    case Kind::ModSeq:
+      return message.modseq() >= key.number;
+    case Kind::EmailId:
+      return message.email_id() == key.text;
+    case Kind::ThreadId:
+      return !message.thread_id().empty() && message.thread_id() == key.text;
+    case Kind::All:
+    case Kind::And:
+    case Kind::Or:
+    case Kind::Not:
+      break;
+  }
+  return true;
+}
+
+/// And (decides at the first false) or Or (at the first true).
+std::optional<bool> evaluate_children(const SearchKey& key, const SearchMessage& message, Time now,
+                                      SearchCost available) {
+  bool deciding = key.kind == Kind::Or;
+  bool open = false;
+  for (auto& child : key.children) {
+    auto result = evaluate(child, message, now, available);
+    if (result == deciding) return deciding;
+    open |= !result;
+  }
+  if (open) return std::nullopt;
+  return !deciding;
+}
+
+/// What `key` demands of `kind`'s set, if anything.
+std::optional<NumberSet> required(const SearchKey& key, Kind kind) {
+  if (key.kind == kind) return key.resolved;
+  if (key.kind != Kind::And) return std::nullopt;
+  std::optional<NumberSet> all;
+  for (auto& child : key.children) {
+    auto one = required(child, kind);
+    if (!one) continue;
+    all = all ? all->intersection(*one) : std::move(*one);
+  }
+  return all;
+}
+
+template <class Predicate>
+bool any_key(const SearchKey& key, Predicate predicate) {
+  if (predicate(key)) return true;
+  return std::ranges::any_of(key.children, [&](auto& child) { return any_key(child, predicate); });
+}
+
+}  // namespace
+
+std::optional<bool> evaluate(const SearchKey& key, const SearchMessage& message, Time now,
+                             SearchCost available) {
+  switch (key.kind) {
+    case Kind::And:
+    case Kind::Or:
+      return evaluate_children(key, message, now, available);
+    case Kind::Not: {
+      auto child = evaluate(key.children.front(), message, now, available);
+      if (!child) return std::nullopt;
+      return !*child;
+    }
+    default:
+      break;
+  }
+  if (own_cost(key.kind) > available) return std::nullopt;
+  return matches(key, message, now);
+}
+
+SearchCost cost(const SearchKey& key) {
+  auto most = own_cost(key.kind);
+  for (auto& child : key.children) most = std::max(most, cost(child));
+  return most;
+}
+
+void plan(SearchKey& key) {
+  for (auto& child : key.children) plan(child);
+  if (key.kind != Kind::And && key.kind != Kind::Or) return;
+  std::vector<SearchKey> flat;
+  for (auto& child : key.children) {
+    if (child.kind == key.kind)
+      std::ranges::move(child.children, std::back_inserter(flat));
+    else
+      flat.push_back(std::move(child));
+  }
+  std::vector<std::pair<SearchCost, std::size_t>> order;
+  for (std::size_t i = 0; i < flat.size(); ++i) order.emplace_back(cost(flat[i]), i);
+  std::ranges::sort(order);
+  key.children.clear();
+  for (auto& [ignored, index] : order) key.children.push_back(std::move(flat[index]));
+}
+
+void resolve_sets(SearchKey& key, const SetMeaning& meaning) {
+  if (key.kind == Kind::Numbers)
+    key.resolved =
+        key.set.is_saved_result() ? meaning.saved_numbers : key.set.resolve(meaning.largest_number);
+  if (key.kind == Kind::Uids)
+    key.resolved =
+        key.set.is_saved_result() ? meaning.saved_uids : key.set.resolve(meaning.largest_uid);
+  for (auto& child : key.children) resolve_sets(child, meaning);
+}
+
+std::optional<NumberSet> required_uids(const SearchKey& key) {
+  return required(key, Kind::Uids);
+}
+
+std::optional<NumberSet> required_numbers(const SearchKey& key) {
+  return required(key, Kind::Numbers);
+}
+
+Result<> convert_strings(
+    SearchKey& key, const std::function<std::optional<std::string>(std::string_view)>& convert) {
+  if (own_cost(key.kind) >= SearchCost::Header) {
+    auto text = convert(key.text);
+    if (!text) return fail(ErrorCode::Invalid, "a search string is not in the charset it claims");
+    key.text = std::move(*text);
+  }
+  for (auto& child : key.children) TRY_DO(convert_strings(child, convert));
+  return {};
+}
+
+bool uses_modseq(const SearchKey& key) {
+  return any_key(key, [](auto& one) { return one.kind == Kind::ModSeq; });
+}
+
+bool uses_saved_result(const SearchKey& key) {
+  return any_key(key, [](auto& one) { return one.set.is_saved_result(); });
+}
+
+}  // namespace hikyaku::imap
