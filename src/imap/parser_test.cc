@@ -143,8 +143,8 @@ TEST_CASE("limits of lines, literals and commands") {
   good("a LOGIN {11}\r\nb NOOP\r\n", "a NO [TOOBIG];b NOOP;", limits);
   good("a LOGIN {11+}\r\n12345678901 x\r\nb NOOP\r\n", "a NO [TOOBIG];b NOOP;", limits);
   good("a LOGIN {201+}\r\n", "FATAL * BYE [TOOBIG];", limits);
-  good("a LOGIN {99999999999999999999+}\r\n", "FATAL * BYE [TOOBIG];", limits);
-  good("a LOGIN {99999999999999999999}\r\nb NOOP\r\n", "a NO [TOOBIG];b NOOP;", limits);
+  good("a LOGIN {9999999999999999999+}\r\n", "FATAL * BYE [TOOBIG];", limits);
+  good("a LOGIN {9999999999999999999}\r\nb NOOP\r\n", "a NO [TOOBIG];b NOOP;", limits);
   good("a LIST {1+}\r\n1 {1+}\r\n2 {1+}\r\n3 {1+}\r\n4\r\nb NOOP\r\n", "a NO [LIMIT];b NOOP;",
        limits);
   std::string endless = "a FROB " + std::string(300, 'x');
@@ -190,15 +190,15 @@ TEST_CASE("APPEND that is wrong or too large") {
   good("a APPEND x {11+}\r\n12345678901 {2+}\r\nxx\r\nb NOOP\r\n",
        "a APPEND x;a NO [TOOBIG];b NOOP;", limits);
   good("a APPEND x {51+}\r\n", "a APPEND x;FATAL * BYE [TOOBIG];", limits);
-  good("a APPEND x {0}\r\nb NOOP\r\n", "a APPEND x;a NO an;b NOOP;");
+  good("a APPEND x {0}\r\nb NOOP\r\n", "a APPEND x;a NO ;b NOOP;");
   good("a APPEND x {8}\r\n12345678 {8}\r\nb NOOP\r\n",
        "a APPEND x;message () 8;data=12345678;end;a NO [TOOBIG];b NOOP;", limits);
   good("a APPEND x {1}\r\n1 {1}\r\n2 {1}\r\nb NOOP\r\n",
        "a APPEND x;message () 1;data=1;end;message () 1;data=2;end;a NO [LIMIT];b NOOP;", limits);
   good("a APPEND x {1}\r\n1x\r\nb NOOP\r\n",
-       "a APPEND x;message () 1;data=1;end;a BAD exp;b NOOP;");
+       "a APPEND x;message () 1;data=1;end;a BAD;b NOOP;");
   good("a APPEND x UTF8 (~{1}\r\n1\r\nb NOOP\r\n",
-       "a APPEND x;message () 1 binary utf8;data=1;end;a BAD exp;b NOOP;");
+       "a APPEND x;message () 1 binary utf8;data=1;end;a BAD;b NOOP;");
 }
 
 TEST_CASE("the driver's refusals") {
