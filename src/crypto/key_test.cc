@@ -78,6 +78,26 @@ TEST_CASE("an RSA public key is read in both of its forms") {
   auto bare = PublicKey::from_der(std::string_view(der).substr(24));  // inside the BIT STRING
   REQUIRE(bare);
   CHECK((*bare == key->public_key()));
+  CHECK(bare->der() == der);
+  auto signature = *key->sign(Signature::RsaSha256, "x");
+  CHECK(bare->verify(Signature::RsaSha256, "x", signature));
+  CHECK(!bare->verify(Signature::RsaSha1, "x", signature));
+}
+
+TEST_CASE("an old signature with SHA-1 still verifies, and none is made") {
+  auto key = PublicKey::from_der(*base64_decode(
+      "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDaK3ZRU/f7kCw5TMxSwppwVqkq4GZWDfrTMlG3NBIzMDGVcc9a"
+      "UzCJuYGBYmvipkguODmOUFJcy4XiMCbM9dx327iFx3wFg4Y8Brvj6UFA+e15pPkVvqstQzsd6mVccrYK9pi10c5E"
+      "7Kns8MzpDPEKxHjTJrawZqFuzqFmSMjISQIDAQAB"));
+  REQUIRE(key);
+  CHECK(key->bits() == 1024);
+  auto signature = *base64_decode(
+      "HZ8DQBrHndVpwChbuaeeUc2+LmcNRkdXVpDAXNlcbab794fH5L47BZ7dZwM2LS8Wvzy/5Y3DUfnVjF3D6CTmLEcG"
+      "CZxDWuXO6nwREEKtP0kHyOc3ORxhJzbuEfTL7P9LD/ByW8EsnlmIAPw71Cw1zvbuXXTs2yu2KWT3oqC9SFA=");
+  CHECK(key->verify(Signature::RsaSha1, "an old letter", signature));
+  CHECK(!key->verify(Signature::RsaSha256, "an old letter", signature));
+  CHECK(!key->verify(Signature::RsaSha1, "an old Letter", signature));
+  CHECK(!PrivateKey::generate(KeyType::Rsa)->sign(Signature::RsaSha1, "x"));
 }
 
 TEST_CASE("what is no key is refused") {

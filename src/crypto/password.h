@@ -12,7 +12,7 @@
 namespace hikyaku::crypto {
 
 /// What one verification costs us, and so whoever stole the hashes. The defaults (19 MiB, two
-/// passes: about 18 ms of a core) are OWASP's recommendation for Argon2id.
+/// passes: about 20 ms of a core) are OWASP's recommendation for Argon2id.
 struct Argon2Cost {
   std::size_t memory_kib = 19 * 1024;
   unsigned passes = 2;

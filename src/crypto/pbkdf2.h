@@ -10,7 +10,7 @@
 
 namespace hikyaku::crypto {
 
-/// `length` bytes of key. Costs about 0.4 µs times `iterations` for one block: run more than a few
+/// `length` bytes of key. Costs about 0.3 µs times `iterations` for one block: run more than a few
 /// thousand on a worker. At least one iteration is done.
 Secret pbkdf2(Hash hash, std::string_view password, std::string_view salt, std::uint32_t iterations,
               std::size_t length);

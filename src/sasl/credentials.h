@@ -37,7 +37,7 @@ struct ScramCredentials {
   std::vector<ScramKeys> keys;
 };
 
-/// The keys for `password` (RFC 5802 §3). About 0.4 µs an iteration: on a worker. Invalid when
+/// The keys for `password` (RFC 5802 §3). About 0.3 µs an iteration: on a worker. Invalid when
 /// SASLprep refuses the password: such a one cannot be used with SCRAM.
 Result<ScramKeys> derive_scram_keys(crypto::Hash hash, const crypto::Secret& password,
                                     std::string_view salt, std::uint32_t iterations);
