@@ -1,7 +1,5 @@
 #include "sasl/server.h"
 
-#include <cassert>
-
 #include "base/text.h"
 #include "sasl/saslprep.h"
 #include "sasl/server_internal.h"
@@ -30,6 +28,15 @@ std::optional<Failure> check_authzid(std::string_view authzid, std::string_view 
   return Failure{FailureReason::NotAuthorized, "asked to act as somebody else"};
 }
 
+namespace {
+
+/// A driver that calls what is not due has a defect; whatever led to it must not log anybody in.
+Failure out_of_order() {
+  return malformed("the login exchange is not at this point");
+}
+
+}  // namespace
+
 Step Server::enter(Step step) {
   if (std::holds_alternative<Challenge>(step))
     state_ = State::Client;
@@ -41,7 +48,7 @@ Step Server::enter(Step step) {
 }
 
 Step Server::start(std::optional<std::string_view> initial) {
-  assert(state_ == State::New);
+  if (state_ != State::New) return enter(out_of_order());
   if (!initial) return enter(Challenge{begin()});
   if (first_ == First::Server)
     return enter(malformed("this mechanism begins with the server's challenge"));
@@ -50,18 +57,18 @@ Step Server::start(std::optional<std::string_view> initial) {
 }
 
 Step Server::respond(std::string_view message) {
-  assert(state_ == State::Client);
+  if (state_ != State::Client) return enter(out_of_order());
   if (message.size() > settings_.limits.message) return enter(malformed("the message is too long"));
   return enter(on_message(message));
 }
 
 Step Server::known(Stored stored) {
-  assert(state_ == State::Credentials);
+  if (state_ != State::Credentials) return enter(out_of_order());
   return enter(on_known(std::move(stored)));
 }
 
 Step Server::unknown(std::string_view name) {
-  assert(state_ == State::Credentials);
+  if (state_ != State::Credentials) return enter(out_of_order());
   return enter(on_unknown(name));
 }
 

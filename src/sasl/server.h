@@ -93,6 +93,7 @@ struct ServerSettings {
 ///     start() and then respond() for each line of the client, until a step is CheckPassword,
 ///     Success or Failure. After NeedCredentials: known() or unknown(), then on.
 ///
+/// A call that is not due fails the exchange (Malformed).
 /// Whether a name exists shows neither in what is sent nor in the work done here. The final message
 /// of SCRAM is a Challenge, which the client answers with an empty response: so it travels in
 /// protocols whose success carries no data.

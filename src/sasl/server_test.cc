@@ -296,6 +296,26 @@ TEST_CASE("channel bindings must agree with what was offered") {
   }
 }
 
+TEST_CASE("nothing out of order logs anybody in") {
+  const auto& example = kExamples[1];
+  auto stored = [&] { return scram(example.hash, "pencil", example.salt); };
+  auto begun = [&] {
+    auto exchange = server(example.mechanism, {.nonce = std::string(example.nonce)});
+    (void)exchange->start(example.first);
+    return exchange;
+  };
+  CHECK(reason(server(example.mechanism, {})->respond(example.first)) == FailureReason::Malformed);
+  CHECK(reason(server(example.mechanism, {})->known(stored())) == FailureReason::Malformed);
+  CHECK(reason(begun()->respond(example.final)) == FailureReason::Malformed);
+  CHECK(reason(begun()->start(example.first)) == FailureReason::Malformed);
+  auto over = begun();
+  (void)over->known(stored());
+  (void)over->respond(example.final);
+  CHECK(std::holds_alternative<Success>(over->respond("")));
+  CHECK(reason(over->respond("")) == FailureReason::Malformed);
+  CHECK(reason(over->unknown("user")) == FailureReason::Malformed);
+}
+
 TEST_CASE("APOP as RFC 1939 shows") {
   CHECK(make_timestamp("1896.697170952", "dbc.mtview.ca.us") ==
         "<1896.697170952@dbc.mtview.ca.us>");
