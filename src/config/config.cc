@@ -4,6 +4,23 @@
 
 namespace hikyaku::config {
 
+std::vector<std::string> offered_mechanisms(const std::vector<std::string>& configured,
+                                            Channel channel) {
+  constexpr std::string_view kStrongestFirst[] = {"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5",
+                                                  "PLAIN", "LOGIN"};
+  std::vector<std::string> offered;
+  for (auto name : kStrongestFirst) {
+    std::string mechanism(name);
+    if (std::ranges::find(configured, mechanism) == configured.end()) continue;
+    auto shows_password = mechanism == "PLAIN" || mechanism == "LOGIN";
+    if (shows_password && channel == Channel::Clear) continue;
+    if (mechanism.starts_with("SCRAM-") && channel == Channel::Tls)
+      offered.push_back(mechanism + "-PLUS");
+    offered.push_back(mechanism);
+  }
+  return offered;
+}
+
 std::vector<Endpoint> Config::Listen::endpoints(const std::vector<ListenEntry>& entries) const {
   std::vector<Endpoint> all;
   for (auto& entry : entries) {

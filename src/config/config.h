@@ -33,7 +33,17 @@ struct Certificate {
 };
 
 enum class LogFormat { Text, Json };
-enum class TlsVersion { Tls12, Tls13 };
+
+/// How an option's list of login mechanisms is offered on a connection, strongest first. On a
+/// confidential one: all, each SCRAM with its -PLUS form before it when it is under TLS. On any
+/// other: those that do not show the password. APOP is no SASL mechanism and never in it.
+enum class Channel {
+  Tls,           ///< confidential, with channel binding
+  Confidential,  ///< in clear, but loopback with login.plaintext_on_loopback
+  Clear,
+};
+std::vector<std::string> offered_mechanisms(const std::vector<std::string>& configured,
+                                            Channel channel);
 
 /// A whole configuration, complete and checked: every member has its configured value or its
 /// default. Components never see it; app/ makes their Settings from it.
@@ -57,7 +67,6 @@ struct Config {
 
   struct Tls {
     std::vector<Certificate> certificates;
-    TlsVersion minimum = TlsVersion::Tls12;
   } tls;
 
   struct Login {
@@ -82,7 +91,7 @@ struct Config {
   } submission;
 
   struct Delivery {
-    std::string recipient_delimiter;  ///< one character, or empty: no +detail
+    std::string recipient_delimiters;  ///< "+": user+detail; empty: none
   } delivery;
 
   struct Queue {

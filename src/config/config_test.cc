@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/text.h"
 #include "config/diff.h"
 #include "config/load.h"
 #include "config/render.h"
@@ -92,6 +93,20 @@ TEST_CASE("local mode changes defaults, and only those") {
   CHECK(config.server.user.empty());
 }
 
+TEST_CASE("which mechanisms are offered where") {
+  auto joined = [](const Config& config, Channel channel) {
+    return join(offered_mechanisms(config.pop3.mechanisms, channel), " ");
+  };
+  auto usual = good("");
+  CHECK(joined(usual, Channel::Tls) == "PLAIN LOGIN");
+  CHECK(joined(usual, Channel::Clear) == "");
+  auto all = good("[server]\nlocal = true");
+  CHECK(joined(all, Channel::Tls) ==
+        "SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN");
+  CHECK(joined(all, Channel::Confidential) == "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN");
+  CHECK(joined(all, Channel::Clear) == "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5");
+}
+
 TEST_CASE("values of every type") {
   auto config = good(R"(
 [server]
@@ -103,8 +118,6 @@ addresses = ["192.0.2.1", "2001:db8::1"]
 port_base = 1000
 smtp = [25, "127.0.0.1:2525"]
 pop3 = []
-[tls]
-minimum = "1.3"
 [[tls.certificates]]
 cert = "/etc/ssl/a.pem"
 key = "keys/a.pem"
@@ -131,7 +144,6 @@ level = "trace"
   for (auto& at : config.listen.endpoints(config.listen.smtp)) smtp += at.to_string() + ' ';
   CHECK(smtp == "192.0.2.1:1025 [2001:db8::1]:1025 127.0.0.1:2525 ");
   CHECK(config.listen.endpoints(config.listen.pop3).empty());
-  CHECK(config.tls.minimum == TlsVersion::Tls13);
   REQUIRE(config.tls.certificates.size() == 2);
   CHECK(config.tls.certificates[0].cert == "/etc/ssl/a.pem");
   CHECK(config.tls.certificates[0].key == "/etc/hikyaku/keys/a.pem");
@@ -218,9 +230,9 @@ TEST_CASE("every mistake is named with its line and what would be right") {
       {"[server]\nmemory = \"1MB\"",
        "h.toml:2: server.memory cannot be \"1MB\": it is 0 or at least 64MB. The default is memory "
        "= 0.\n"},
-      {"[delivery]\nrecipient_delimiter = \"+-\"",
-       "h.toml:2: delivery.recipient_delimiter cannot be \"+-\": it must be empty or one of + - _ "
-       "= #. The default is recipient_delimiter = \"+\".\n"},
+      {"[delivery]\nrecipient_delimiters = \"+/\"",
+       "h.toml:2: delivery.recipient_delimiters cannot be \"+/\": the characters may be + - _ = #. "
+       "The default is recipient_delimiters = \"+\".\n"},
       {"[transmit]\nsource_addresses = [\"192.0.2.1\", \"192.0.2.2\"]",
        "h.toml:2: transmit.source_addresses cannot be [\"192.0.2.1\", \"192.0.2.2\"]: at most one "
        "IPv4 and one IPv6 address. The default is source_addresses = [].\n"},
@@ -337,7 +349,7 @@ TEST_CASE("every option can be set, and changes only itself") {
         other = "\"150s\"";
         break;
       case Kind::Text:
-        other = option.name == "delivery.recipient_delimiter" ? "\"-\"" : "\"other\"";
+        other = option.name == "delivery.recipient_delimiters" ? "\"-\"" : "\"other\"";
         break;
       case Kind::Choice:
         other = "\"" + std::string(option.choices.back()) + "\"";

@@ -11,8 +11,7 @@ constexpr std::int64_t kMinute = 60 * kSecond;
 constexpr std::int64_t kHour = 60 * kMinute;
 constexpr std::int64_t kDay = 24 * kHour;
 
-constexpr std::string_view kLanguages[] = {"en", "ja"};      // Language
-constexpr std::string_view kTlsVersions[] = {"1.2", "1.3"};  // TlsVersion
+constexpr std::string_view kLanguages[] = {"en", "ja"};                                 // Language
 constexpr std::string_view kLogLevels[] = {"error", "warn", "info", "debug", "trace"};  // LogLevel
 constexpr std::string_view kLogFormats[] = {"text", "json"};                            // LogFormat
 constexpr std::string_view kMechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1",
@@ -33,10 +32,10 @@ std::string check_host_name(const Value& value) {
   return {};
 }
 
-std::string check_delimiter(const Value& value) {
-  auto& text = std::get<std::string>(value);
-  if (text.empty() || (text.size() == 1 && std::string_view("+-_=#").contains(text[0]))) return {};
-  return "it must be empty or one of + - _ = #";
+std::string check_delimiters(const Value& value) {
+  for (auto c : std::get<std::string>(value))
+    if (!std::string_view("+-_=#").contains(c)) return "the characters may be + - _ = #";
+  return {};
 }
 
 std::string check_sources(const Value& value) {
@@ -61,7 +60,7 @@ constexpr Section kSections[] = {
      "Where connections are accepted. Each list has port numbers, opened at every address of "
      "listen.addresses with listen.port_base added, or texts \"ADDRESS:PORT\" that are taken as "
      "they are. An empty list closes the service."},
-    {"tls", "Certificates and TLS."},
+    {"tls", "TLS. Versions 1.2 and 1.3 are spoken, with forward secrecy."},
     {"login", "Logging in, whatever the protocol."},
     {"smtp", "Mail from other servers (port 25). The limits count for submission (587, 465) too."},
     {"submission", "Mail from our own users (ports 587 and 465)."},
@@ -223,13 +222,6 @@ constexpr Option kOptions[] = {
                "serve old clients too.",
         .check = check_not_empty,
     }),
-    bind<&C::tls, &C::Tls::minimum>({
-        .name = "tls.minimum",
-        .fallback = R"("1.2")",
-        .why = "RFC 8996 forbids 1.0 and 1.1; 1.3 alone would lock out clients in use",
-        .doc = "The oldest version of TLS that is spoken.",
-        .choices = kTlsVersions,
-    }),
     // ------------------------------------------------------------------ login
     bind<&C::login, &C::Login::plaintext_on_loopback>({
         .name = "login.plaintext_on_loopback",
@@ -277,12 +269,12 @@ constexpr Option kOptions[] = {
     }),
     bind<&C::smtp, &C::Smtp::max_line>({
         .name = "smtp.max_line",
-        .fallback = R"("12KB")",
-        .why = "12,288 bytes are the longest line of a login (RFC 4954 §4); other commands are "
-               "shorter",
-        .doc = "The longest command line. Lines of the message itself are not limited.",
-        .least = 2048,
-        .most = 1 * kMB,
+        .fallback = R"("2KB")",
+        .why = "the 512 bytes of RFC 5321 §4.5.3.1.4 and what all extensions add to them",
+        .doc = "The longest command line. Lines of a login may always have 12,288 bytes (RFC 4954 "
+               "§4); lines of the message are not limited.",
+        .least = 1 * kKB,
+        .most = 64 * kKB,
     }),
     bind<&C::smtp, &C::Smtp::max_errors>({
         .name = "smtp.max_errors",
@@ -335,13 +327,13 @@ constexpr Option kOptions[] = {
         .doc = "Leave the user's address out of the Received field of submitted mail.",
     }),
     // ------------------------------------------------------------------ delivery
-    bind<&C::delivery, &C::Delivery::recipient_delimiter>({
-        .name = "delivery.recipient_delimiter",
+    bind<&C::delivery, &C::Delivery::recipient_delimiters>({
+        .name = "delivery.recipient_delimiters",
         .fallback = R"("+")",
         .why = "what most sites and sign-up forms know",
         .doc = "Mail for user+anything is delivered to user when no account has the longer name. "
-               "Empty: addresses are taken literally.",
-        .check = check_delimiter,
+               "Each character of this text separates; empty: addresses are taken literally.",
+        .check = check_delimiters,
     }),
     // ------------------------------------------------------------------ queue
     bind<&C::queue, &C::Queue::retry>({
