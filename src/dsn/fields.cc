@@ -64,25 +64,6 @@ std::vector<std::vector<Field>> parse_groups(std::string_view body, std::size_t 
   return groups;
 }
 
-std::string field_value(std::string_view header, std::string_view name) {
-  std::string value;
-  bool inside = false;
-  while (!header.empty()) {
-    auto line = take_line(header);
-    if (line.empty()) break;
-    if (is_ascii_space(line.front())) {
-      if (inside && value.size() < kMaxValue)
-        (value += ' ') += trim_space(line).substr(0, kMaxValue);
-      continue;
-    }
-    if (inside) break;
-    auto colon = line.find(':');
-    inside = colon != std::string_view::npos && iequals(trim_space(line.substr(0, colon)), name);
-    if (inside) value = trim_space(line.substr(colon + 1)).substr(0, kMaxValue);
-  }
-  return value;
-}
-
 std::string format_field(std::string_view name, std::string_view value, bool utf8) {
   std::string field(name);
   field += ':';

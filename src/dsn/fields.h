@@ -20,9 +20,6 @@ struct Field {
 /// groups, none without fields.
 std::vector<std::vector<Field>> parse_groups(std::string_view body, std::size_t most);
 
-/// The first value of a field in a header section, unfolded; empty if there is none.
-std::string field_value(std::string_view header, std::string_view name);
-
 /// "Name: value" CRLF, folded at spaces so that lines stay within 76 octets where they can.
 /// Characters that do not belong into a field become "?"; 8-bit ones too unless `utf8`.
 std::string format_field(std::string_view name, std::string_view value, bool utf8);

@@ -4,10 +4,11 @@
 #include <array>
 #include <fmt/format.h>
 
-#include "base/base64.h"
 #include "base/text.h"
 #include "dsn/fields.h"
 #include "dsn/words.h"
+#include "mime/header.h"
+#include "mime/transfer.h"
 #include "smtp/received.h"
 
 namespace hikyaku::dsn {
@@ -65,11 +66,8 @@ std::string status_part(const Report& report, bool utf8) {
 
 std::string text_part(const std::string& text) {
   if (is_ascii(text)) return "Content-Type: text/plain; charset=us-ascii\r\n\r\n" + text;
-  std::string part =
-      "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n";
-  auto encoded = base64_encode(text);
-  for (std::size_t at = 0; at < encoded.size(); at += 76) part += encoded.substr(at, 76) + "\r\n";
-  return part;
+  return "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+         mime::encode_base64_body(text);
 }
 
 /// The header fields of the report itself.
@@ -80,7 +78,7 @@ std::string own_header(const Report& report, bool utf8, bool eight_bit) {
   text += format_field("Subject", subject_of(report), utf8);
   text += format_field("Date", smtp::format_message_date(report.now), utf8);
   text += format_field("Message-ID", fmt::format("<{}>", report.message_id), utf8);
-  auto original_id = field_value(report.original_header, "Message-ID");
+  auto original_id = mime::HeaderView(report.original_header).value("Message-ID");
   if (original_id.starts_with('<') && original_id.size() < 500) {
     text += format_field("In-Reply-To", original_id, utf8);
     text += format_field("References", original_id, utf8);

@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "dsn/fields.h"
+#include "mime/encoded_word.h"
+#include "mime/header.h"
 #include "smtp/received.h"
 
 namespace hikyaku::dsn {
@@ -96,7 +97,7 @@ std::string about(const Recipient& recipient, Language language) {
 std::string about_message(const Report& report) {
   std::string text;
   for (auto name : {"Subject", "Date", "Message-ID"}) {
-    auto value = field_value(report.original_header, name);
+    auto value = mime::decode_words(mime::HeaderView(report.original_header).value(name));
     if (!value.empty()) text += fmt::format("  {}: {}\r\n", name, printable(value, 400));
   }
   return text.empty() ? text : "\r\n" + text;
