@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dns/name.h"
 
 namespace hikyaku::smtp {
 namespace {
@@ -188,7 +189,9 @@ Result<std::string> parse_domain(std::string_view text, Characters characters) {
   TRY_DO(check_characters(text, characters));
   if (text.starts_with('[')) return parse_address_literal(text);
   for (auto label : split(text, '.')) TRY_DO(check_label(label, text));
-  return to_lower(text);
+  // ASCII stays as it is, even what only looks like an A-label: it is for DNS to say no.
+  if (is_ascii(text)) return to_lower(text);
+  return dns::to_ascii(text);
 }
 
 Result<Mailbox> parse_mailbox(std::string_view text, const PathRules& rules) {

@@ -83,15 +83,19 @@ TEST_CASE("UTF-8 addresses") {
   CHECK(mailbox->to_string() == "\xE6\x9D\x89\xE5\xB1\xB1@example.test");
   CHECK(!parse_mailbox("\xE6\x9D@example.test", kUtf8));  // cut in the middle of a character
   auto domain = parse_mailbox(
-      "a@b\xC3\xBC"
+      "a@B\xC3\xBC"
       "cher.test",
       kUtf8);
   REQUIRE(domain);
   CHECK(!domain->needs_utf8());
   CHECK(domain->written_in_utf8());
+  CHECK(domain->domain == "xn--bcher-kva.test");
+  CHECK(domain->to_string() == "a@xn--bcher-kva.test");
   CHECK(domain->to_unicode() ==
-        "a@b\xC3\xBC"
+        "a@B\xC3\xBC"
         "cher.test");
+  CHECK(*domain == *parse_mailbox("a@xn--bcher-kva.test"));
+  CHECK(!parse_mailbox("a@\xE2\x80\x8D.test", kUtf8));  // a joiner alone (RFC 5892 appendix A)
 }
 
 TEST_CASE("comparison") {
