@@ -36,7 +36,9 @@ std::string_view applies_text(const Option& option) {
 
 std::string sample_option(const Option& option, const Setting* setting) {
   auto out = wrap_lines(option.doc, "# ", 100);
-  out += wrap_lines(fmt::format("{}; default: {}.", describe_kind(option), option.why), "# ", 100);
+  out += wrap_lines(
+      fmt::format("{}. Default: {} ({}).", describe_kind(option), option.fallback, option.why),
+      "# ", 100);
   if (setting) return out + fmt::format("{} = {}\n\n", option.key(), setting->toml);
   return out + fmt::format("#{} = {}\n\n", option.key(), option.fallback);
 }
