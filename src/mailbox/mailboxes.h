@@ -13,9 +13,8 @@
 
 namespace hikyaku::mailbox {
 
-/// One mailbox. Paths join the levels with "/" in UTF-8 (NFC); a "/" inside a level (JMAP allows
-/// it) and the escape character itself are written "%2F" and "%25". The inbox is "INBOX" in any
-/// case.
+/// One mailbox. Paths join the levels with "/" in UTF-8 (NFC); mailbox/names.h has the rules. The
+/// inbox is "INBOX" in any case.
 struct MailboxInfo {
   MailboxId id = 0;
   MailboxId parent = kRoot;
@@ -40,6 +39,10 @@ struct Counters {
   std::uint64_t deleted_size = 0;
   Uid recent_from = 1;  ///< messages from this UID on are \Recent to the next session that selects
   ChangeNumber highest_change = 1;  ///< HIGHESTMODSEQ
+  std::uint32_t threads = 0;        ///< threads that have a message here
+  Uid reserved_from = 0;            ///< a long append writes from this UID on, unseen; 0: none does
+  std::uint64_t reserved_by = 0;    ///< its intent
+  bool operator==(const Counters&) const = default;
 };
 
 /// The roles that a new account's mailboxes have, with their names in `language`:
@@ -61,19 +64,25 @@ std::vector<std::string> orphaned_subscriptions(store::Reader& reader, AccountId
 /// if another has the role.
 Result<MailboxInfo> create_mailbox(store::Transaction& tx, AccountId account, std::string_view path,
                                    Role role, Time now);
-/// NotFound, Exists, Invalid (into itself). Renaming INBOX moves its messages to the new name (RFC
-/// 9051 §6.3.6).
+/// NotFound, Exists, Invalid (into itself, too deep). Subscriptions go with it. Renaming INBOX
+/// moves its messages to the new name (RFC 9051 §6.3.6): INBOX becomes another mailbox, empty, with
+/// the UIDVALIDITY and UIDNEXT that it had, and the old one gets the new name and a new
+/// UIDVALIDITY. A session that has INBOX selected opens "INBOX" anew when told that the mailboxes
+/// changed, and finds all messages gone.
 Result<void> rename_mailbox(store::Transaction& tx, AccountId account, std::string_view from,
                             std::string_view to, Time now);
 /// NotFound; Denied for INBOX and for a name that has only children. With children, the name stays,
-/// not selectable. The messages are erased (in pieces behind, for large ones).
+/// not selectable, until the last of them is gone. Messages count no more from then on; those of
+/// large mailboxes are erased in pieces behind (work_off in mailbox/intents.h).
 Result<void> delete_mailbox(store::Transaction& tx, AccountId account, std::string_view path,
                             Time now);
-/// NotFound when there is neither a mailbox nor (for unsubscribing) an orphaned subscription.
+/// NotFound when there is no such mailbox. Unsubscribing from what is not there succeeds: a client
+/// that renames and then unsubscribes from the old name has what it wants.
 Result<void> subscribe_mailbox(store::Transaction& tx, AccountId account, std::string_view path,
-                               bool subscribed);
-/// Conflict if another mailbox has it.
-Result<void> set_role(store::Transaction& tx, AccountId account, MailboxId mailbox, Role role);
+                               bool subscribed, Time now);
+/// NotFound; Conflict if another mailbox has it; Denied for INBOX and for its role.
+Result<void> set_role(store::Transaction& tx, AccountId account, MailboxId mailbox, Role role,
+                      Time now);
 
 Counters get_counters(store::Reader& reader, AccountId account, MailboxId mailbox);
 /// Takes the \Recent messages for this session: gives the old mark and moves it to uid_next (RFC
@@ -82,20 +91,23 @@ Uid claim_recent(store::Transaction& tx, AccountId account, MailboxId mailbox);
 
 /// The mailbox's keywords, by number (bit kFirstKeyword + number).
 std::vector<std::string> keywords(store::Reader& reader, AccountId account, MailboxId mailbox);
-/// The bits of these keywords (any case); new ones are added. TooLarge when kMaxKeywords are used
-/// or one is too long.
-Result<Flags> intern_keywords(store::Transaction& tx, AccountId account, MailboxId mailbox,
-                              const std::vector<std::string>& names);
+/// The bits of these keywords (any case) as far as the mailbox has them.
+Flags find_keywords(store::Reader& reader, AccountId account, MailboxId mailbox,
+                    const std::vector<std::string>& names);
 
-/// Bytes and messages of the whole account.
+/// Bytes and messages of the whole account: the sum over its mailboxes (a message in two of them
+/// counts twice, so that it agrees with what a client adds up).
 struct Usage {
   std::uint64_t bytes = 0;
   std::uint64_t messages = 0;
+  std::uint64_t quota = 0;  ///< bytes; 0: no limit
 };
 Usage usage(store::Reader& reader, AccountId account);
+/// Sets the limit. What is there already may exceed it.
+void set_quota(store::Transaction& tx, AccountId account, std::uint64_t bytes);
 
-/// Removes everything of the account, in pieces: call it again (in new transactions) until it
-/// returns true.
+/// Removes everything of the account, in pieces of at most kMaxBatch emails: call it again (in new
+/// transactions) until it returns true. Nobody else uses the account any more.
 bool erase_account(store::Transaction& tx, AccountId account);
 
 }  // namespace hikyaku::mailbox

@@ -1,6 +1,7 @@
 // The messages in mailboxes: delivery, reading, flags, copying, moving, expunging.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "base/result.h"
 #include "mailbox/mailboxes.h"
+#include "mailbox/number_set.h"
 #include "mailbox/types.h"
 
 namespace hikyaku::mailbox {
@@ -59,12 +61,18 @@ struct Placed {
   ChangeNumber change = 0;
 };
 
-/// NotFound (mailbox gone), QuotaExceeded, TooLarge (keywords, UIDs used up).
+/// NotFound (mailbox gone), QuotaExceeded, TooLarge (UIDs used up), Unavailable (a long append has
+/// reserved the next UID). An error leaves the transaction as it was, so the step may go on with
+/// another outcome. Keywords that the mailbox has no room for, or that are none, are left out.
 Result<Placed> deliver(store::Transaction& tx, AccountId account, MailboxId mailbox,
                        const NewMessage& message, Time now);
 
 std::optional<MessageRecord> get_message(store::Reader& reader, AccountId account,
                                          MailboxId mailbox, Uid uid);
+/// The same, also of a message that was expunged (not moved) a short time ago: for a session that
+/// has not been told yet (RFC 9051 §7.5.1).
+std::optional<MessageRecord> get_message_or_ghost(store::Reader& reader, AccountId account,
+                                                  MailboxId mailbox, Uid uid);
 /// Records from `first` to `last` in UID order until `visit` returns false. At most about 1,000 per
 /// read.
 void scan_messages(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
@@ -88,37 +96,81 @@ struct StoredFlags {
       changed;                ///< those whose flags are now as asked for (also if they were before)
   std::vector<Uid> modified;  ///< left alone: changed after unchanged_since
 };
-/// Unknown UIDs are passed over. Call it with at most 1,000 UIDs a transaction.
+/// Unknown UIDs are passed over; any order, at most kMaxBatch a transaction. NotFound; TooLarge
+/// (the mailbox has no room for a new keyword); Invalid (a keyword that is none). Messages that
+/// have the flags already keep their change number.
 Result<StoredFlags> store_flags(store::Transaction& tx, AccountId account, MailboxId mailbox,
-                                std::span<const Uid> uids, const StoreFlags& wish);
+                                std::span<const Uid> uids, const StoreFlags& wish, Time now);
 
 struct Copied {
   std::uint32_t uid_validity = 0;
   std::vector<Uid> from;  ///< in the order of `uids`, those that existed
   std::vector<Uid> to;    ///< pairwise
 };
-/// Within one account: the same email in another mailbox (or twice in the same). All or nothing; ≤
-/// 1,000 a call.
+/// Within one account: the same email in another mailbox (or twice in the same). All or nothing; at
+/// most kMaxBatch a call (mailbox/intents.h for more). NotFound, QuotaExceeded, TooLarge,
+/// Unavailable as for deliver.
 Result<Copied> copy_messages(store::Transaction& tx, AccountId account, MailboxId from,
                              std::span<const Uid> uids, MailboxId to, Time now);
-/// RFC 6851. NotFound, QuotaExceeded. In pieces of ≤ 1,000.
+/// RFC 6851. NotFound, TooLarge, Unavailable. In pieces of at most kMaxBatch.
 Result<Copied> move_messages(store::Transaction& tx, AccountId account, MailboxId from,
                              std::span<const Uid> uids, MailboxId to, Time now);
-/// Erases those of `uids` that exist and, with `only_deleted`, have \Deleted. Gives the UIDs that
-/// went.
+/// Erases those of `uids` (at most kMaxBatch) that exist and, with `only_deleted`, have \Deleted.
+/// Gives the UIDs that went, ascending. They can be brought back for a while (undelete).
 std::vector<Uid> expunge_messages(store::Transaction& tx, AccountId account, MailboxId mailbox,
                                   std::span<const Uid> uids, bool only_deleted, Time now);
 
-/// What happened in a mailbox after `since`: from the change table. nullopt when it has been
-/// trimmed beyond `since`.
+/// What happened in a mailbox after `since`.
 struct MailboxChanges {
-  std::vector<Uid> created;
-  std::vector<Uid> updated;
-  std::vector<Uid> destroyed;  ///< RFC 7162 VANISHED
+  NumberSet created;    ///< UIDs that came and are still there
+  NumberSet updated;    ///< others whose flags changed and that are still there
+  NumberSet destroyed;  ///< RFC 7162 VANISHED; may name UIDs that never were
   ChangeNumber up_to = 0;
 };
+/// From the change table. nullopt when it has been trimmed beyond `since`, when more than
+/// `max_changes` of the account lie behind it, or when `since` was given out in a future that a
+/// restore has taken back: compare everything then.
 std::optional<MailboxChanges> changes_since(store::Reader& reader, AccountId account,
                                             MailboxId mailbox, ChangeNumber since,
                                             std::size_t max_changes = 10'000);
+/// True if `since` (a client's MODSEQ) belongs to what the account remembers: between a number that
+/// was never given out in this history, and all others. When false, use 0 instead.
+bool knows_change(store::Reader& reader, AccountId account, ChangeNumber since);
+
+/// The account's last change number (JMAP state).
+ChangeNumber account_change(store::Reader& reader, AccountId account);
+
+/// How long the change table remembers.
+struct TrimRules {
+  std::chrono::hours age{24 * 90};
+  std::uint64_t keep = 10'000;   ///< changes that stay whatever their age
+  std::uint64_t most = 200'000;  ///< changes that stay at most
+};
+/// Removes at most kMaxBatch old changes. True when there are no more to remove.
+bool trim_changes(store::Transaction& tx, AccountId account, Time now, const TrimRules& rules);
+
+/// Forgets messages that were expunged before `before`, at most kMaxBatch of them. True when there
+/// are no more. Their bodies are the store's to reclaim.
+bool trim_expunged(store::Transaction& tx, AccountId account, Time before);
+
+/// A message that can be brought back.
+struct ExpungedMessage {
+  Time expunged{};
+  std::string path;  ///< of the mailbox, as it was called
+  MailboxId mailbox = 0;
+  Uid uid = 0;
+  std::uint32_t uid_validity = 0;
+  Flags system_flags = 0;
+  std::vector<std::string> keywords;
+  MessageRecord record;
+};
+/// Those that were expunged at `from` or later, oldest first, until `visit` returns false.
+void scan_expunged(store::Reader& reader, AccountId account, Time from,
+                   const std::function<bool(const ExpungedMessage&)>& visit);
+/// Puts it back into a mailbox (usually of the same path), as a new message with its flags (without
+/// \Deleted) and date. NotFound when the body has been reclaimed, or the row is gone; else as
+/// deliver.
+Result<Placed> restore_message(store::Transaction& tx, AccountId account, MailboxId into,
+                               const ExpungedMessage& message, Time now);
 
 }  // namespace hikyaku::mailbox

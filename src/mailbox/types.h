@@ -27,7 +27,7 @@ using ChangeNumber = std::uint64_t;
 
 /// One email of an account, which may lie in several mailboxes (RFC 8474 EMAILID).
 using EmailId = std::uint64_t;
-/// RFC 8474 THREADID.
+/// RFC 8474 THREADID: the id of the thread's first email.
 using ThreadId = std::uint64_t;
 
 /// Flags of a message in a mailbox: system flags and, from bit kFirstKeyword on, the mailbox's
@@ -69,6 +69,11 @@ inline constexpr int kMaxMailboxDepth = 50;
 inline constexpr std::size_t kMaxMailboxes = 10'000;  ///< per account
 inline constexpr std::size_t kMaxKeywordLength = 128;
 
+inline constexpr std::size_t kMaxPlaces = 256;     ///< of one email; a further copy is a new email
+inline constexpr std::size_t kMaxReferences = 32;  ///< Message-IDs that a thread is looked up by
+/// What one transaction may touch: messages of one copy, move, flag change, expunge.
+inline constexpr std::size_t kMaxBatch = 1'000;
+
 /// One row of a mailbox as listings need it.
 struct MessageSummary {
   Uid uid = 0;
@@ -76,6 +81,9 @@ struct MessageSummary {
   ChangeNumber changed = 0;  ///< when it arrived or its flags changed last: MODSEQ
   std::uint64_t size = 0;    ///< octets, prefix included: RFC822.SIZE
   Time received{};           ///< INTERNALDATE
+  EmailId email = 0;         ///< EMAILID
+  ThreadId thread = 0;       ///< THREADID
+  bool operator==(const MessageSummary&) const = default;
 };
 
 }  // namespace hikyaku::mailbox

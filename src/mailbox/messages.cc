@@ -1,0 +1,124 @@
+#include "mailbox/messages.h"
+
+#include <algorithm>
+
+#include "mailbox/record.h"
+#include "mailbox/rows.h"
+#include "mailbox/summary_rows.h"
+
+namespace hikyaku::mailbox {
+
+namespace {
+
+/// UIDs from uid_next on are not there yet, though a long append may be writing them.
+Uid uid_next(store::Reader& reader, AccountId account, MailboxId mailbox) {
+  auto counters = load<Counters>(reader, counters_key(account, mailbox));
+  return counters ? counters->uid_next : 1;
+}
+
+void decode_group(std::string_view key, std::string_view value, SummaryGroup& group) {
+  auto fields = store::key_fields(key);
+  fields.u32_be();
+  auto number = fields.u32_be();
+  if (fields.failed() || number > group_of(UINT32_MAX) || !group.decode(value, base_of(number)))
+    throw CorruptRow(key);
+}
+
+/// Calls visit(group) for the groups with UIDs from `first` to `last`, until it returns false.
+void scan_groups(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
+                 const std::function<bool(SummaryGroup&)>& visit) {
+  auto begin = summary_key(account, mailbox, group_of(first)).bytes();
+  auto end = summary_key(account, mailbox, group_of(last) + 1).bytes();
+  SummaryGroup group;
+  reader.scan({begin, end}, [&](std::string_view key, std::string_view value) {
+    decode_group(key, value, group);
+    return visit(group);
+  });
+}
+
+}  // namespace
+
+void scan_summaries(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first,
+                    Uid last, const std::function<bool(const MessageSummary&)>& visit) {
+  auto next = uid_next(reader, account, mailbox);
+  last = std::min(last, next - 1);
+  first = std::max<Uid>(first, 1);
+  if (first > last) return;
+  scan_groups(reader, account, mailbox, first, last, [&](SummaryGroup& group) {
+    for (const auto& row : group.rows()) {
+      if (row.uid < first) continue;
+      if (row.uid > last || !visit(row)) return false;
+    }
+    return true;
+  });
+}
+
+std::optional<MessageSummary> get_summary(store::Reader& reader, AccountId account,
+                                          MailboxId mailbox, Uid uid) {
+  std::optional<MessageSummary> found;
+  scan_summaries(reader, account, mailbox, uid, uid, [&](const MessageSummary& row) {
+    found = row;
+    return false;
+  });
+  return found;
+}
+
+std::optional<MessageRecord> get_message_or_ghost(store::Reader& reader, AccountId account,
+                                                  MailboxId mailbox, Uid uid) {
+  if (uid >= uid_next(reader, account, mailbox)) return std::nullopt;
+  return load<MessageRecord>(reader, message_key(account, mailbox, uid));
+}
+
+std::optional<MessageRecord> get_message(store::Reader& reader, AccountId account,
+                                         MailboxId mailbox, Uid uid) {
+  if (!get_summary(reader, account, mailbox, uid)) return std::nullopt;
+  return load<MessageRecord>(reader, message_key(account, mailbox, uid));
+}
+
+void scan_messages(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
+                   const std::function<bool(Uid, const MessageRecord&)>& visit) {
+  auto next = uid_next(reader, account, mailbox);
+  last = std::min(last, next - 1);
+  first = std::max<Uid>(first, 1);
+  if (first > last) return;
+  MessageRecord record;
+  auto take = [&](std::string_view key, std::string_view value, Uid uid) {
+    if (!decode(value, record)) throw CorruptRow(key);
+    return visit(uid, record);
+  };
+  // Rows of expunged messages stay a while: where few are left among many, get those alone.
+  constexpr std::size_t kFew = kGroup / 4;
+  scan_groups(reader, account, mailbox, first, last, [&](SummaryGroup& group) {
+    std::vector<Uid> uids;
+    for (const auto& row : group.rows())
+      if (row.uid >= first && row.uid <= last) uids.push_back(row.uid);
+    if (uids.empty()) return group.empty() || group.rows().back().uid < last;
+    bool more = true;
+    if (uids.size() <= kFew) {
+      for (auto uid : uids) {
+        auto key = message_key(account, mailbox, uid);
+        auto value = reader.get(key);
+        if (!value) throw CorruptRow(key);
+        more = take(key, *value, uid);
+        if (!more) break;
+      }
+      return more;
+    }
+    auto next_uid = uids.begin();
+    auto end = message_key(account, mailbox, uids.back());
+    reader.scan({message_key(account, mailbox, uids.front()).bytes(), end.bytes() + '\0'},
+                [&](std::string_view key, std::string_view value) {
+                  auto fields = store::key_fields(key);
+                  fields.u32_be();
+                  auto uid = fields.u32_be();
+                  if (uid != *next_uid) return true;
+                  ++next_uid;
+                  more = take(key, value, uid);
+                  return more && next_uid != uids.end();
+                });
+    if (more && next_uid != uids.end()) throw CorruptRow(message_key(account, mailbox, *next_uid));
+    return more;
+  });
+}
+
+}  // namespace hikyaku::mailbox
