@@ -1,8 +1,9 @@
 // ENVELOPE, BODY and BODYSTRUCTURE: message in, response text out.
+#include "imap/envelope.h"
+
 #include <doctest/doctest.h>
 
 #include "imap/body_structure.h"
-#include "imap/envelope.h"
 
 namespace hikyaku::imap {
 namespace {

@@ -79,6 +79,28 @@ std::string request_label(const BodyItem& item) {
   return label(item, true);
 }
 
+mime::Section digest_section(const Section& section) {
+  mime::Section place;
+  place.path = section.part;
+  switch (section.text) {
+    case Section::Text::Whole:
+      place.what = mime::Section::What::Content;
+      break;
+    case Section::Text::Header:
+    case Section::Text::HeaderFields:
+    case Section::Text::HeaderFieldsNot:
+      place.what = mime::Section::What::Header;
+      break;
+    case Section::Text::Text:
+      place.what = mime::Section::What::Text;
+      break;
+    case Section::Text::Mime:
+      place.what = mime::Section::What::Mime;
+      break;
+  }
+  return place;
+}
+
 bool FetchItems::sets_seen() const {
   return std::ranges::any_of(bodies, [](auto& item) {
     return !item.peek && item.form != BodyItem::Form::BinarySize &&

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "mime/digest.h"
+
 namespace hikyaku::imap {
 
 /// A section of a message: "", "1.2", "HEADER", "2.HEADER.FIELDS (FROM TO)", "3.MIME" …
@@ -23,6 +25,10 @@ struct Section {
   std::vector<std::string> fields;  ///< header field names as written
   friend bool operator==(const Section&, const Section&) = default;
 };
+
+/// Where to find it: the section of the message's digest. For HeaderFields and HeaderFieldsNot the
+/// whole header, from which the fields are to be taken.
+mime::Section digest_section(const Section& section);
 
 /// "<offset.length>": only these octets, of those that there are.
 struct Partial {

@@ -195,8 +195,7 @@ TEST_CASE("APPEND that is wrong or too large") {
        "a APPEND x;message () 8;data=12345678;end;a NO [TOOBIG];b NOOP;", limits);
   good("a APPEND x {1}\r\n1 {1}\r\n2 {1}\r\nb NOOP\r\n",
        "a APPEND x;message () 1;data=1;end;message () 1;data=2;end;a NO [LIMIT];b NOOP;", limits);
-  good("a APPEND x {1}\r\n1x\r\nb NOOP\r\n",
-       "a APPEND x;message () 1;data=1;end;a BAD;b NOOP;");
+  good("a APPEND x {1}\r\n1x\r\nb NOOP\r\n", "a APPEND x;message () 1;data=1;end;a BAD;b NOOP;");
   good("a APPEND x UTF8 (~{1}\r\n1\r\nb NOOP\r\n",
        "a APPEND x;message () 1 binary utf8;data=1;end;a BAD;b NOOP;");
 }

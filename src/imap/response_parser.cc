@@ -86,7 +86,7 @@ class ValueReader {
       TRY(value.items, read_list(true, lenient, depth + 1));
       return value;
     }
-    if (next() == '"') return read_quoted();
+    if (next() == '"') return read_quoted(lenient);
     if (next() == '{' || rest().starts_with("~{")) {
       if (auto literal = read_literal()) return std::move(*literal);
     }
@@ -107,7 +107,7 @@ class ValueReader {
     return left.substr(0, stop);
   }
 
-  Result<Value> read_quoted() {
+  Result<Value> read_quoted(bool lenient) {
     Value value{.kind = Value::Kind::String, .text = {}, .items = {}, .size = 0};
     for (++at_; at_ < text_.size(); ++at_) {
       char c = text_[at_];
@@ -118,6 +118,7 @@ class ValueReader {
       if (c == '\\' && at_ + 1 < text_.size()) c = text_[++at_];
       value.text += c;
     }
+    if (lenient) return value;
     return fail(ErrorCode::Invalid, "a quoted string without end");
   }
 

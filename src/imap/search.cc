@@ -1,6 +1,10 @@
 #include "imap/search.h"
 
 #include <algorithm>
+#include <iterator>
+
+#include "mime/charset.h"
+#include "mime/text.h"
 
 namespace hikyaku::imap {
 namespace {
@@ -158,6 +162,12 @@ bool any_key(const SearchKey& key, Predicate predicate) {
   return std::ranges::any_of(key.children, [&](auto& child) { return any_key(child, predicate); });
 }
 
+void fold_strings(SearchKey& key, std::string_view charset) {
+  if (own_cost(key.kind) >= SearchCost::Header)
+    key.text = mime::fold(mime::to_utf8(key.text, charset));
+  for (auto& child : key.children) fold_strings(child, charset);
+}
+
 }  // namespace
 
 std::optional<bool> evaluate(const SearchKey& key, const SearchMessage& message, Time now,
@@ -219,15 +229,11 @@ std::optional<NumberSet> required_numbers(const SearchKey& key) {
   return required(key, Kind::Numbers);
 }
 
-Result<> convert_strings(
-    SearchKey& key, const std::function<std::optional<std::string>(std::string_view)>& convert) {
-  if (own_cost(key.kind) >= SearchCost::Header) {
-    auto text = convert(key.text);
-    if (!text) return fail(ErrorCode::Invalid, "a search string is not in the charset it claims");
-    key.text = std::move(*text);
-  }
-  for (auto& child : key.children) TRY_DO(convert_strings(child, convert));
-  return {};
+std::optional<Reply> prepare_strings(SearchProgram& program) {
+  if (!program.charset.empty() && !mime::is_known_charset(program.charset))
+    return bad_charset(program.charset);
+  fold_strings(program.key, program.charset);
+  return std::nullopt;
 }
 
 bool uses_modseq(const SearchKey& key) {

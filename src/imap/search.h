@@ -3,16 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
 #include "base/time.h"
 #include "imap/date.h"
 #include "imap/flags.h"
+#include "imap/reply.h"
 #include "imap/sequence_set.h"
 
 namespace hikyaku::imap {
@@ -115,8 +114,8 @@ class SearchMessage {
   virtual std::string_view email_id() const = 0;
   virtual std::string_view thread_id() const = 0;
 
-  // Header, Body. The needle comes as UTF-8, as given: comparing without regard to case and forms
-  // is the message's work (search_text.h). An empty needle is in every text that exists.
+  // Header, Body. The needle is as prepare_strings() left it, folded: to be looked for with
+  // mime/text.h. An empty needle is in every text that exists.
   /// A field `name` exists whose decoded value contains `needle`.
   virtual bool header_contains(std::string_view name, std::string_view needle) const = 0;
   /// Any field (name or value) contains it.
@@ -153,10 +152,10 @@ void resolve_sets(SearchKey& key, const SetMeaning& meaning);
 std::optional<NumberSet> required_uids(const SearchKey& key);
 std::optional<NumberSet> required_numbers(const SearchKey& key);
 
-/// Turns every string of the tree into UTF-8 with `convert` (nullopt: ill-formed in its charset).
-/// Invalid when one cannot be converted.
-Result<> convert_strings(
-    SearchKey& key, const std::function<std::optional<std::string>(std::string_view)>& convert);
+/// Turns every string to look for from the program's charset into folded UTF-8 (mime/text.h). A
+/// string that is not what its charset says is read as what it most probably is. The refusal
+/// (BADCHARSET) when the charset is not known.
+std::optional<Reply> prepare_strings(SearchProgram& program);
 
 /// MODSEQ is among the keys: the answer then carries the highest (RFC 7162 §3.1.5).
 bool uses_modseq(const SearchKey& key);
