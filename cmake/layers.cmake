@@ -51,7 +51,7 @@ foreach(line IN LISTS layer_lines)
   endif()
   if(test_sources)
     add_executable(test_${dir} ${test_sources} ${CMAKE_SOURCE_DIR}/src/testing/unit_main.cc)
-    target_link_libraries(test_${dir} PRIVATE hikyaku_${dir} hikyaku_testing)
+    target_link_libraries(test_${dir} PRIVATE hikyaku_${dir} hikyaku_testing ${EXTERNAL_TEST_${dir}})
     target_compile_definitions(test_${dir} PRIVATE
       HIKYAKU_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HIKYAKU_TESTDATA="${CMAKE_SOURCE_DIR}/src/${dir}/testdata")
     list(APPEND test_programs test_${dir})

@@ -330,7 +330,7 @@ class ListParser {
       if (token_.is_word() && words.size() < 1000) append_word(words, token_);
       take();
     }
-    if (address.name.empty() && comment_.empty() && address.domain.empty()) address.name = words;
+    if (address.name.empty() && comment_.empty()) address.name = words;
   }
 
   Lexer lexer_;

@@ -21,12 +21,14 @@ struct Zone {
 };
 // RFC 5322 §4.3; the zones behind the first ten are no standard, but unambiguous in mail.
 constexpr Zone kZones[] = {
-    {"ut", 0},     {"utc", 0},    {"gmt", 0},    {"z", 0},      {"est", -300},  {"edt", -240},
-    {"cst", -360}, {"cdt", -300}, {"mst", -420}, {"mdt", -360}, {"pst", -480},  {"pdt", -420},
-    {"jst", 540},  {"kst", 540},  {"cet", 60},   {"cest", 120}, {"met", 60},    {"mest", 120},
-    {"mesz", 120}, {"mez", 60},   {"eet", 120},  {"eest", 180}, {"wet", 0},     {"west", 60},
-    {"bst", 60},   {"msk", 180},  {"msd", 240},  {"hst", -600}, {"akst", -540}, {"akdt", -480},
-    {"aest", 600}, {"aedt", 660}, {"nzst", 720}, {"nzdt", 780}, {"sgt", 480},   {"hkt", 480},
+    {"ut", 0},     {"utc", 0},        {"gmt", 0},        {"z", 0},          {"est", -300},
+    {"edt", -240}, {"cst", -360},     {"cdt", -300},     {"mst", -420},     {"mdt", -360},
+    {"pst", -480}, {"pdt", -420},     {"jst", 540},      {"kst", 540},      {"cet", 60},
+    {"cest", 120}, {"met", 60},       {"mest", 120},     {"mesz", 120},     {"mez", 60},
+    {"eet", 120},  {"eest", 180},     {"wet", 0},        {"west", 60},      {"bst", 60},
+    {"msk", 180},  {"msd", 240},      {"hst", -600},     {"akst", -540},    {"akdt", -480},
+    {"aest", 600}, {"aedt", 660},     {"nzst", 720},     {"nzdt", 780},     {"sgt", 480},
+    {"hkt", 480},  {"est5edt", -300}, {"cst6cdt", -360}, {"mst7mdt", -420}, {"pst8pdt", -480},
 };
 
 /// The words of a date: comments and commas are space; a sign begins a word where it can be a

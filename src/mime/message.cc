@@ -133,6 +133,15 @@ class Parser {
   void close_top(std::uint64_t end, std::uint64_t end_line) {
     close_leaf(end, end_line);
     auto& open = open_.back();
+    if (open.last_child != kNoPart) {
+      // The line end before the delimiter may be the empty line that ends the header of a part
+      // without body: then it is that part's, and so the parent's.
+      auto& last = message_.parts[open.last_child];
+      if (last.body.end() > end) {
+        end = last.body.end();
+        ++end_line;
+      }
+    }
     close_range(open.part, end, end_line, open.body_line);
     auto& part = message_.parts[open.part];
     if (part.kind == PartKind::Multipart && !open.boundary.empty()) {

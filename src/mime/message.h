@@ -19,7 +19,7 @@ struct Limits {
   std::uint32_t parts = 10'000;              ///< of one message, nested ones counted
   std::uint32_t header_fields = 10'000;      ///< of one part that are looked at
   std::uint64_t header_bytes = 1024 * 1024;  ///< of one part that are looked at
-  std::uint32_t boundary_bytes = 1000;       ///< RFC 2046 allows 70; longer ones are met
+  std::uint32_t boundary_bytes = 10'000;     ///< RFC 2046 allows 70; longer ones are met
   ParameterLimits parameters;
 };
 

@@ -150,7 +150,8 @@ std::vector<Segment> parse_segments(std::string_view text, ParameterLimits limit
     skip_cfws(text);
     auto quoted = !text.empty() && text.front() == '"';
     auto value = quoted ? take_quoted(text) : take_bare_value(text);
-    segments.push_back(make_segment(name, std::move(value)));
+    auto segment = make_segment(name, std::move(value));
+    if (!segment.name.empty()) segments.push_back(std::move(segment));
   }
   return segments;
 }
@@ -177,6 +178,14 @@ Parameter join(std::vector<Segment*> pieces) {
         value.remove_prefix(second + 1);
       }
       parameter.extended = true;
+    }
+    // Only the first piece names the charset (RFC 2231 §4.1); some senders repeat it.
+    if (piece != pieces.front() && piece->extended && !parameter.charset.empty() &&
+        value.size() > parameter.charset.size() && istarts_with(value, parameter.charset) &&
+        value[parameter.charset.size()] == '\'') {
+      value.remove_prefix(parameter.charset.size() + 1);
+      if (value.starts_with(parameter.language + '\''))
+        value.remove_prefix(parameter.language.size() + 1);
     }
     parameter.value += piece->extended ? percent_decode(value) : std::string(value);
   }
@@ -214,7 +223,7 @@ bool is_token_char(char c) {
 
 std::string Parameter::text() const {
   if (extended && !charset.empty()) return to_utf8(value, charset);
-  return decode_words(value);
+  return value.find("=?") == value.npos ? guess_text(value) : decode_words(value);
 }
 
 const Parameter* ParameterizedValue::find(std::string_view name) const {

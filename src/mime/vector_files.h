@@ -1,0 +1,65 @@
+// For this directory's tests: the messages of others, which lie beside the checkout.
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hikyaku::mime::vectors {
+
+/// $HIKYAKU_VECTORS, or shared/vectors beside the checkout; empty when there is no such folder.
+inline std::filesystem::path folder() {
+  auto* named = std::getenv("HIKYAKU_VECTORS");
+  auto source = std::filesystem::path(HIKYAKU_SOURCE_DIR);
+  for (auto& path : {std::filesystem::path(named ? named : ""), source / "../shared/vectors",
+                     source / "../../shared/vectors"})
+    if (!path.empty() && std::filesystem::is_directory(path / "mime")) return path;
+  return {};
+}
+
+/// The folder, or a printed word that the test is skipped and an empty path.
+inline std::filesystem::path folder_or_skip(std::string_view test) {
+  auto path = folder();
+  if (path.empty())
+    std::cout << "skipped: " << test << " (no vectors; set HIKYAKU_VECTORS to their folder)\n";
+  return path;
+}
+
+inline std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// All regular files below a folder, sorted, whose name ends so.
+inline std::vector<std::filesystem::path> files(const std::filesystem::path& below,
+                                                std::string_view ending = "") {
+  std::vector<std::filesystem::path> result;
+  for (auto& entry : std::filesystem::recursive_directory_iterator(below))
+    if (entry.is_regular_file() && entry.path().string().ends_with(ending))
+      result.push_back(entry.path());
+  std::ranges::sort(result);
+  return result;
+}
+
+inline std::string without_cr(std::string text) {
+  std::erase(text, '\r');
+  return text;
+}
+
+/// Every line end CRLF.
+inline std::string with_crlf(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) result += '\r';
+    result += text[i];
+  }
+  return result;
+}
+
+}  // namespace hikyaku::mime::vectors
