@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <fmt/core.h>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -327,6 +328,26 @@ TEST_CASE("defaults are written in their one form and read back the same") {
     CAPTURE(option.name);
     auto shown = to_toml(option, option.get(config));
     CHECK(shown == option.fallback);
+  }
+}
+
+TEST_CASE("every range is kept at both ends") {
+  for (auto& option : options()) {
+    CAPTURE(option.name);
+    // What the file says about the option itself; conflicts with others are another matter.
+    auto refused = [&](std::int64_t value) {
+      auto text = option.kind == Kind::Duration    ? fmt::format("\"{}ms\"", value)
+                  : option.kind == Kind::Durations ? fmt::format("[\"{}ms\"]", value)
+                                                   : std::to_string(value);
+      CAPTURE(text);
+      return bad(fmt::format("{} = {}", option.name, text))
+          .starts_with(fmt::format("h.toml:1: {} must be ", option.name));
+    };
+    if (option.least == option.most) continue;
+    CHECK_FALSE(refused(option.least));
+    CHECK_FALSE(refused(option.most));
+    CHECK(refused(option.least - 1));
+    CHECK(refused(option.most + 1));
   }
 }
 
