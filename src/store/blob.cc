@@ -85,7 +85,41 @@ class StoredBlob final : public Blob {
   std::string kept_;
 };
 
+class StagedReader final : public Blob {
+ public:
+  StagedReader(const StagedBody& state, std::shared_ptr<StagedFrames> frames)
+      : size_(state.size), sha256_(state.sha256), frames_(std::move(frames)) {}
+
+  std::uint64_t size() const override { return size_; }
+  const std::string& sha256() const override { return sha256_; }
+  Task<Result<std::string>> read(std::uint64_t offset, std::uint64_t length) override {
+    std::string result;
+    length = std::min(length, kMostAtOnce);
+    for (const auto& encoded : frames_->frames) {
+      std::string_view bytes = encoded.bytes;  // the writer leaves frames raw
+      if (offset < bytes.size()) {
+        result += bytes.substr(static_cast<std::size_t>(offset),
+                               static_cast<std::size_t>(length - result.size()));
+        offset = bytes.size();
+      }
+      offset -= bytes.size();
+      if (result.size() == length) break;
+    }
+    co_return result;
+  }
+
+ private:
+  std::uint64_t size_;
+  std::string sha256_;
+  std::shared_ptr<StagedFrames> frames_;
+};
+
 }  // namespace
+
+std::unique_ptr<Blob> open_in_memory(const StagedBody& state,
+                                     std::shared_ptr<StagedFrames> frames) {
+  return std::make_unique<StagedReader>(state, std::move(frames));
+}
 
 Result<BodyHeader> read_body_header(const Segment& segment, const BodyPlace& place) {
   TRY(auto bytes, read_exactly(segment.file(), place.header_offset, place.header_length));

@@ -7,6 +7,7 @@
 #include "store/record.h"
 #include "store/rows.h"
 #include "store/segments.h"
+#include "store/staging.h"
 #include "store/store.h"
 
 namespace hikyaku::store {
@@ -15,6 +16,9 @@ namespace hikyaku::store {
 /// Corrupt, Io.
 Task<Result<std::unique_ptr<Blob>>> open_body(Segments& segments, WorkerPool& workers,
                                               BodyPlace place);
+
+/// A body whose bytes are still in memory.
+std::unique_ptr<Blob> open_in_memory(const StagedBody& state, std::shared_ptr<StagedFrames> frames);
 
 /// Reads and checks the header of a body. Blocks.
 Result<BodyHeader> read_body_header(const Segment& segment, const BodyPlace& place);

@@ -183,12 +183,12 @@ Committer::Taken Committer::take(const std::shared_ptr<Ticket>& ticket) {
 
   auto reach = ticket->cold_runs < kMostColdRuns ? Reach::Memory : Reach::Disk;
   auto now = context_.clock.now();
-  StepTransaction transaction({group_, *view_, reach, now});
+  StepTransaction transaction({group_, *view_, reach, context_.segments.epoch(), now});
   bool cold = false;
   auto result = run_step(*ticket, transaction, cold);
 #ifdef HIKYAKU_DEBUG
   if (!cold) {
-    StepTransaction second({group_, *view_, reach, now});
+    StepTransaction second({group_, *view_, reach, context_.segments.epoch(), now});
     auto again = run_step(*ticket, second, cold);
     if (!cold &&
         (again.has_value() != result.has_value() ||
@@ -273,7 +273,8 @@ void Committer::warm(std::shared_ptr<Ticket> ticket) {
             ++ticket->cold_runs;
             Writes nothing;
             nothing.next_blob = next_blob;
-            StepTransaction dry({nothing, *view, Reach::Disk, context_.clock.now()});
+            StepTransaction dry(
+                {nothing, *view, Reach::Disk, context_.segments.epoch(), context_.clock.now()});
             bool cold = false;
             (void)run_step(*ticket, dry, cold);
           }
@@ -333,7 +334,6 @@ void Committer::commit() {
   auto view = context_.index.view();
   Deliveries deliveries;
   context_.subscriptions.notify(group_.notifications, deliveries);
-  for (const auto& body : group_.bodies) body.state->forget_frames();
   {
     std::lock_guard lock(mutex_);
     view_ = std::move(view);

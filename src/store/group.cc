@@ -23,7 +23,7 @@ const NewBody* Writes::find(BlobId id) const {
   return &bodies[static_cast<std::size_t>(id - bodies.front().id)];
 }
 
-const NewBody* Writes::find(const StagedBlob::State* state) const {
+const NewBody* Writes::find(const StagedBody* state) const {
   for (const auto& body : bodies)
     if (body.state.get() == state) return &body;
   return nullptr;
@@ -32,7 +32,7 @@ const NewBody* Writes::find(const StagedBlob::State* state) const {
 std::uint64_t Writes::body_bytes() const {
   std::uint64_t bytes = uses.size() * kUseRow;
   for (const auto& body : bodies)
-    bytes += kBodyRow + (body.state->place ? 0 : body.state->stored());
+    bytes += kBodyRow + (body.state->bulk_segment ? 0 : body.state->stored);
   return bytes;
 }
 
@@ -74,7 +74,7 @@ const NewBody* StepTransaction::find_new(BlobId blob) const {
 std::optional<StepTransaction::Known> StepTransaction::find_body(BlobId blob) {
   if (auto* body = find_new(blob)) {
     const auto& state = *body->state;
-    return Known{state.size, state.stored(), state.place ? state.place->segment : 0};
+    return Known{state.size, state.stored, state.bulk_segment};
   }
   auto row = get(place_key(blob));
   if (!row) return std::nullopt;
@@ -105,8 +105,13 @@ void StepTransaction::erase_range(const KeyRange& range) {
   writes_.rows.erase_range(range);
 }
 
+bool StepTransaction::has_put(std::string_view key) const {
+  auto* entry = writes_.rows.find(key);
+  return entry && *entry;
+}
+
 BlobId StepTransaction::own(const StagedBlob& blob, std::string_view owner) {
-  const auto& state = blob.state();
+  auto state = staged_body(blob);
   if (!state) throw std::invalid_argument("own: no staged body");
   BlobId id = state->id;
   if (id == 0)
@@ -118,8 +123,7 @@ BlobId StepTransaction::own(const StagedBlob& blob, std::string_view owner) {
   check_key(owner);
   id = writes_.next_blob++;
   writes_.bodies.push_back({id, state});
-  writes_.uses.push_back(
-      {state->place ? state->place->segment : 0, static_cast<std::int64_t>(state->stored()), 0});
+  writes_.uses.push_back({state->bulk_segment, static_cast<std::int64_t>(state->stored), 0});
   writes_.rows.put(owner_key(id, owner), "");
   return id;
 }

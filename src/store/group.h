@@ -15,7 +15,7 @@ namespace hikyaku::store {
 /// A body that a transaction owns for the first time.
 struct NewBody {
   BlobId id;
-  std::shared_ptr<StagedBlob::State> state;
+  std::shared_ptr<StagedBody> state;
 };
 
 /// Bytes that became owned, or lost their last owner. Segment 0: of the body's own group.
@@ -37,7 +37,7 @@ struct Writes {
   bool empty() const { return rows.empty() && bodies.empty(); }
   /// The body of this id among `bodies`, whose ids are consecutive.
   const NewBody* find(BlobId id) const;
-  const NewBody* find(const StagedBlob::State* state) const;
+  const NewBody* find(const StagedBody* state) const;
   /// At least the bytes of the small bodies with their headers, and of the rows that the store
   /// itself will add.
   std::uint64_t body_bytes() const;
@@ -52,6 +52,7 @@ class StepTransaction final : public Transaction {
     const Writes& group;
     const IndexView& view;
     Reach reach;
+    std::uint32_t epoch;
     Time now;  ///< the same for every run, so that runs can be compared
   };
   explicit StepTransaction(const Context& context);
@@ -60,9 +61,11 @@ class StepTransaction final : public Transaction {
   using Reader::scan;
   void scan(const KeyRange& range, Direction direction, const LayeredReader::Visit& visit) override;
   std::optional<std::uint64_t> blob_size(BlobId blob) override;
+  std::uint32_t epoch() const override { return context_.epoch; }
   void put(std::string_view key, std::string_view value) override;
   void erase(std::string_view key) override;
   void erase_range(const KeyRange& range) override;
+  bool has_put(std::string_view key) const override;
   BlobId own(const StagedBlob& blob, std::string_view owner) override;
   void own(BlobId blob, std::string_view owner) override;
   void disown(BlobId blob, std::string_view owner) override;

@@ -40,15 +40,18 @@ class LayeredReader {
 /// Reads of one state without writes above it.
 class ViewReader final : public Reader {
  public:
-  ViewReader(const IndexView& view, Reach reach) : layers_(nullptr, nullptr, view, reach) {}
+  ViewReader(const IndexView& view, Reach reach, std::uint32_t epoch)
+      : layers_(nullptr, nullptr, view, reach), epoch_(epoch) {}
   std::optional<std::string> get(std::string_view key) override { return layers_.get(key); }
   using Reader::scan;
   void scan(const KeyRange& range, Direction direction, const LayeredReader::Visit& visit) override;
   std::optional<std::uint64_t> blob_size(BlobId blob) override;
+  std::uint32_t epoch() const override { return epoch_; }
   bool went_cold() const { return layers_.went_cold(); }
 
  private:
   LayeredReader layers_;
+  std::uint32_t epoch_;
 };
 
 }  // namespace hikyaku::store

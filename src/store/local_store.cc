@@ -227,7 +227,7 @@ Task<void> LocalStore::run_read(std::shared_ptr<const Snapshot> snapshot,
   auto view = snapshot ? static_cast<const StoreSnapshot&>(*snapshot).view : newest();
   bool cold = false;
   {
-    ViewReader reader(*view, Reach::Memory);
+    ViewReader reader(*view, Reach::Memory, epoch());
     try {
       function(reader);
     } catch (const ColdRead&) {
@@ -236,8 +236,8 @@ Task<void> LocalStore::run_read(std::shared_ptr<const Snapshot> snapshot,
     cold = cold || reader.went_cold();
   }
   if (!cold) co_return;
-  co_await run_borrowed(workers_, [view, &function] {
-    ViewReader reader(*view, Reach::Disk);
+  co_await run_borrowed(workers_, [view, &function, epoch = epoch()] {
+    ViewReader reader(*view, Reach::Disk, epoch);
     function(reader);
   });
 }
@@ -259,6 +259,13 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_blob(BlobId blob) {
     co_return wrap(Error{ErrorCode::Corrupt, opened.error().describe(), nullptr}, "body {}", blob);
   if (!opened) co_return wrap(std::move(opened).error(), "body {}", blob);
   co_return opened;
+}
+
+Task<Result<std::unique_ptr<Blob>>> LocalStore::open_staged(StagedBlob blob) {
+  auto body = staged_body(blob);
+  if (!body) co_return fail(ErrorCode::NotFound, "nothing is staged");
+  if (auto frames = body->frames()) co_return open_in_memory(*body, std::move(frames));
+  co_return co_await open_body(*segments_, workers_, *body->place());
 }
 
 std::unique_ptr<Subscription> LocalStore::subscribe(AccountId account, std::uint32_t topic,

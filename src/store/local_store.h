@@ -36,6 +36,7 @@ class LocalStore final : public Store {
   std::shared_ptr<const Snapshot> snapshot() override;
   std::unique_ptr<BlobWriter> stage(std::string salvage) override;
   Task<Result<std::unique_ptr<Blob>>> open_blob(BlobId blob) override;
+  Task<Result<std::unique_ptr<Blob>>> open_staged(StagedBlob blob) override;
   std::unique_ptr<Subscription> subscribe(AccountId account, std::uint32_t topic,
                                           std::function<void()> changed) override;
   std::uint32_t epoch() const override { return segments_->epoch(); }

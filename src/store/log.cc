@@ -157,27 +157,30 @@ Result<JournalPosition> LogWriter::append(Writes& group, Lsn lsn, Time now) {
   std::vector<std::string_view> pieces(1);
   std::vector<std::string> headers;
   headers.reserve(group.bodies.size());
+  std::vector<std::pair<const NewBody*, BodyPlace>> places;
   auto at = end_ + GroupHeader::kSize;
   GroupHeader header;
   for (const auto& body : group.bodies) {
     const auto& state = *body.state;
-    if (state.place) {
-      group.rows.put(place_key(body.id), encode(*state.place));
+    if (state.bulk_segment) {
+      group.rows.put(place_key(body.id), encode(*state.place()));
       continue;
     }
+    auto small = state.frames();
     BodyHeader body_header{state.size, state.staged, state.sha256, state.salvage, {}};
-    BodyPlace place{segment_->number(), at, 0, state.size, state.stored(), true};
-    at += BodyHeader::encoded_size(state.salvage.size(), state.frames.size());
+    BodyPlace place{segment_->number(), at, 0, state.size, state.stored, true};
+    at += BodyHeader::encoded_size(state.salvage.size(), small->frames.size());
     place.header_length = static_cast<std::uint32_t>(at - place.header_offset);
-    for (const auto& encoded : state.frames) {
+    for (const auto& encoded : small->frames) {
       body_header.frames.push_back(encoded.frame);
       body_header.frames.back().offset = at;
       at += encoded.bytes.size();
     }
     headers.push_back(encode_body_header(body_header, *segment_, place.header_offset));
     pieces.push_back(headers.back());
-    for (const auto& encoded : state.frames) pieces.push_back(encoded.bytes);
+    for (const auto& encoded : small->frames) pieces.push_back(encoded.bytes);
     group.rows.put(place_key(body.id), encode(place));
+    places.emplace_back(&body, place);
     ++header.body_count;
   }
 
@@ -194,6 +197,7 @@ Result<JournalPosition> LogWriter::append(Writes& group, Lsn lsn, Time now) {
   TRY_DO(write_all(segment_->file(), end_, pieces));
   TRY_DO(segment_->file().sync_data());
   end_ = at + operations.size();
+  for (const auto& [body, place] : places) body->state->set_place(place);
   return JournalPosition{lsn, segment_->number(), end_};
 }
 

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <bit>
-#include <random>
+
+#include "base/codec.h"
+#include "crypto/random.h"
 
 namespace hikyaku::store {
 namespace {
 
 std::uint64_t secret() {
-  std::random_device device;  // the kernel's generator on every system we run on
-  return static_cast<std::uint64_t>(device()) << 32 | device();
+  return Decoder(crypto::SystemRandom().bytes(8)).u64_be();
 }
 
 }  // namespace

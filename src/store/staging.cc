@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/async.h"
-#include "store/sha256.h"
+#include "crypto/digest.h"
 
 namespace hikyaku::store {
 namespace {
@@ -24,34 +24,34 @@ bool StagedMemory::try_take(std::uint64_t bytes) {
 }
 
 bool MemoryShare::grow(std::uint64_t bytes) {
-  if (!memory_.try_take(bytes)) return false;
+  if (!memory_->try_take(bytes)) return false;
   taken_ += bytes;
   return true;
 }
 
 void MemoryShare::release() {
-  memory_.give_back(std::exchange(taken_, 0));
+  memory_->give_back(std::exchange(taken_, 0));
 }
 
-std::uint64_t StagedBlob::State::stored() const {
-  if (place) return place->stored;
-  std::uint64_t bytes = BodyHeader::encoded_size(salvage.size(), frames.size());
-  for (const auto& encoded : frames) bytes += encoded.bytes.size();
-  return bytes;
+std::shared_ptr<StagedFrames> StagedBody::frames() const {
+  std::lock_guard lock(mutex_);
+  return frames_;
 }
 
-void StagedBlob::State::forget_frames() {
-  frames.clear();
-  frames.shrink_to_fit();
-  share.release();
+std::optional<BodyPlace> StagedBody::place() const {
+  std::lock_guard lock(mutex_);
+  return place_;
 }
 
-std::uint64_t StagedBlob::size() const {
-  return state_->size;
+void StagedBody::set_place(const BodyPlace& place) {
+  std::shared_ptr<StagedFrames> frames;
+  std::lock_guard lock(mutex_);
+  place_ = place;
+  frames.swap(frames_);
 }
 
-const std::string& StagedBlob::sha256() const {
-  return state_->sha256;
+std::shared_ptr<StagedBody> staged_body(const StagedBlob& blob) {
+  return std::dynamic_pointer_cast<StagedBody>(blob.state());
 }
 
 Result<std::uint64_t> BulkSegment::append(std::string_view bytes) {
@@ -110,7 +110,7 @@ namespace {
 class StagingWriter final : public BlobWriter {
  public:
   StagingWriter(StagingContext& context, std::string salvage)
-      : context_(context), state_(std::make_shared<StagedBlob::State>(context.memory)) {
+      : context_(context), state_(std::make_shared<StagedBody>(context.memory)) {
     salvage.resize(std::min(salvage.size(), kMaxSalvage));
     state_->salvage = std::move(salvage);
   }
@@ -121,7 +121,7 @@ class StagingWriter final : public BlobWriter {
       co_return fail(ErrorCode::TooLarge, "a body may have {} bytes", kMaxBody);
     hash_.update(bytes);
     size_ += bytes.size();
-    if (!bulk_ && (size_ > kMaxInMemory || !state_->share.grow(bytes.size())))
+    if (!bulk_ && (size_ > kMaxInMemory || !small_->share.grow(bytes.size())))
       CO_TRY_DO(co_await begin_bulk());
     while (!bytes.empty()) {
       auto part = bytes.substr(0, frame_size_ - std::min(frame_size_, buffer_.size()));
@@ -146,9 +146,14 @@ class StagingWriter final : public BlobWriter {
                                                             header = std::move(header)] {
                return bulk.finish(*segment, header);
              }));
-      state_->place = place;
-      state_->share.release();
+      state_->bulk_segment = place.segment;
+      state_->stored = place.stored;
+      state_->set_place(place);
+    } else {
+      state_->stored = BodyHeader::encoded_size(state_->salvage.size(), small_->frames.size());
+      for (const auto& encoded : small_->frames) state_->stored += encoded.bytes.size();
     }
+    small_.reset();
     co_return StagedBlob(std::move(state_));
   }
 
@@ -157,13 +162,13 @@ class StagingWriter final : public BlobWriter {
   Task<Result<void>> begin_bulk() {
     CO_TRY(bulk_,
            co_await run_on(context_.workers, [&bulk = context_.bulk] { return bulk.segment(); }));
-    auto before = std::exchange(state_->frames, {});
+    auto before = std::exchange(small_->frames, {});
     for (auto& encoded : before) CO_TRY_DO(co_await write_frame(std::move(encoded.bytes)));
     if (!buffer_.empty()) CO_TRY_DO(co_await write_frame(std::exchange(buffer_, {})));
-    state_->share.release();
+    small_->share.release();
     // At the limit of memory a body goes through a small buffer that is not counted: slower, but it
     // waits for nobody who waits for somebody else.
-    frame_size_ = state_->share.grow(kMaxFrame) ? kMaxFrame : kSmallFrame;
+    frame_size_ = small_->share.grow(kMaxFrame) ? kMaxFrame : kSmallFrame;
     co_return Result<void>{};
   }
 
@@ -173,7 +178,7 @@ class StagingWriter final : public BlobWriter {
       CO_TRY_DO(co_await write_frame(std::move(bytes)));
     } else {
       bytes.shrink_to_fit();
-      state_->frames.push_back(encode_frame(std::move(bytes), Codec::Raw));
+      small_->frames.push_back(encode_frame(std::move(bytes), Codec::Raw));
     }
     co_return Result<void>{};
   }
@@ -188,8 +193,9 @@ class StagingWriter final : public BlobWriter {
   }
 
   StagingContext& context_;
-  std::shared_ptr<StagedBlob::State> state_;
-  Sha256 hash_;
+  std::shared_ptr<StagedBody> state_;
+  std::shared_ptr<StagedFrames> small_ = state_->frames();
+  crypto::Digest hash_{crypto::Hash::Sha256};
   std::uint64_t size_ = 0;
   std::string buffer_;
   std::size_t frame_size_ = kMaxFrame;

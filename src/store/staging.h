@@ -12,6 +12,7 @@
 #include "store/record.h"
 #include "store/rows.h"
 #include "store/segments.h"
+#include "store/staged.h"
 #include "store/store.h"
 
 namespace hikyaku::store {
@@ -32,7 +33,7 @@ class StagedMemory {
 /// A part of StagedMemory, given back when destroyed.
 class MemoryShare {
  public:
-  explicit MemoryShare(StagedMemory& memory) : memory_(memory) {}
+  explicit MemoryShare(std::shared_ptr<StagedMemory> memory) : memory_(std::move(memory)) {}
   MemoryShare(const MemoryShare&) = delete;
   MemoryShare& operator=(const MemoryShare&) = delete;
   ~MemoryShare() { release(); }
@@ -40,37 +41,45 @@ class MemoryShare {
   void release();
 
  private:
-  StagedMemory& memory_;
+  std::shared_ptr<StagedMemory> memory_;
   std::uint64_t taken_ = 0;
 };
 
-/// A body that is staged. Everything but `id` and what `forget_frames` clears stays as it is once
-/// the StagedBlob exists.
-struct StagedBlob::State {
-  explicit State(std::shared_ptr<StagedMemory> memory)
-      : memory_(std::move(memory)), share(*memory_) {}
+/// The bytes of a small body, counted until nobody needs them.
+struct StagedFrames {
+  explicit StagedFrames(std::shared_ptr<StagedMemory> memory) : share(std::move(memory)) {}
+  MemoryShare share;
+  std::vector<EncodedFrame> frames;
+};
 
-  std::uint64_t size = 0;
-  std::string sha256;
+/// A body staged here. What is public does not change once its StagedBlob exists, but for `id`.
+struct StagedBody final : StagedBlob::State {
+  explicit StagedBody(std::shared_ptr<StagedMemory> memory)
+      : frames_(std::make_shared<StagedFrames>(std::move(memory))) {}
+
   std::string salvage;
   Time staged{};
-  /// A large body's place; a small one gets its place with its group.
-  std::optional<BodyPlace> place;
-  /// A small body's bytes until its group is written; the committer's then.
-  std::vector<EncodedFrame> frames;
-  /// Given when the first transaction that owns it is applied.
+  /// Bytes that it takes in a segment, header and all.
+  std::uint64_t stored = 0;
+  /// It was written before its transaction, to a bulk segment: 0 is none.
+  SegmentNumber bulk_segment = 0;
+  /// Given when the first transaction that owns it is part of a group.
   std::atomic<BlobId> id{0};
 
-  /// Bytes that it takes in a segment.
-  std::uint64_t stored() const;
-  void forget_frames();
+  /// The bytes while they are in memory; null once they have a place.
+  std::shared_ptr<StagedFrames> frames() const;
+  std::optional<BodyPlace> place() const;
+  /// It is on the disk now, and no longer needed in memory.
+  void set_place(const BodyPlace& place);
 
  private:
-  std::shared_ptr<StagedMemory> memory_;
-
- public:
-  MemoryShare share;
+  mutable std::mutex mutex_;
+  std::optional<BodyPlace> place_;
+  std::shared_ptr<StagedFrames> frames_;
 };
+
+/// The body behind a StagedBlob; null if there is none, or another kind of store's.
+std::shared_ptr<StagedBody> staged_body(const StagedBlob& blob);
 
 /// A segment into which large bodies are written, by several writers at once.
 class BulkSegment {

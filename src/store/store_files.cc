@@ -1,8 +1,7 @@
 #include "store/store_files.h"
 
-#include <random>
-
 #include "base/codec.h"
+#include "crypto/random.h"
 #include "store/crc32c.h"
 
 namespace hikyaku::store {
@@ -42,12 +41,9 @@ Result<std::string> load_store_id(FileSystem& files, const std::string& director
   for (const auto& name : segments)
     if (parse_segment_name(name))
       return fail(ErrorCode::Corrupt, "{} has a journal but no file {}", directory, kStoreFile);
-  std::random_device device;
-  Encoder id;
-  for (int i = 0; i < 4; ++i) id.u32_be(device());
-  TRY_DO(
-      replace_file(files, directory, kStoreFile, with_crc(std::string(kStoreMagic) + id.bytes())));
-  return id.take();
+  auto id = crypto::SystemRandom().bytes(16);
+  TRY_DO(replace_file(files, directory, kStoreFile, with_crc(std::string(kStoreMagic) + id)));
+  return id;
 }
 
 Result<void> write_clean_mark(FileSystem& files, const std::string& directory,
