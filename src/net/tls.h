@@ -45,7 +45,7 @@ class ServerTls {
   struct Settings {
     /// ALPN protocols in order of preference; empty: not negotiated. A client that offers none of
     /// them goes on without.
-    std::vector<std::string> alpn;
+    std::vector<std::string> alpn{};
   };
 
   /// The first certificate is also the default: it is shown to clients that name no host or an
@@ -90,9 +90,9 @@ class ClientTls {
   struct Settings {
     Verify verify = Verify::Record;
     /// Trusted roots as PEM; empty: the system's.
-    std::string roots;
+    std::string roots{};
     /// ALPN protocols to offer.
-    std::vector<std::string> alpn;
+    std::vector<std::string> alpn{};
   };
 
   static Result<std::unique_ptr<ClientTls>> create(Settings settings);
