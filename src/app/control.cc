@@ -1,6 +1,7 @@
 #include "app/control.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/base64.h"
 #include "base/text.h"
@@ -64,6 +65,17 @@ std::uint64_t number_of(const json::object& object, std::string_view name) {
              : 0;
 }
 
+/// True if every number in it can be written again: JSON has no infinity, but 1e999 is read as
+/// one. The parser has bounded the depth.
+bool is_finite(const json::value& value) {
+  if (value.is_double()) return std::isfinite(value.get_double());
+  if (value.is_array()) return std::ranges::all_of(value.get_array(), is_finite);
+  if (value.is_object())
+    return std::ranges::all_of(value.get_object(),
+                               [](auto& member) { return is_finite(member.value()); });
+  return true;
+}
+
 Result<ControlLine> decode_request(json::object& object) {
   auto verb = text_of(object, "verb");
   if (!verb) return fail(ErrorCode::Invalid, "control request: verb is not a text");
@@ -99,7 +111,8 @@ Result<ControlLine> decode_control_line(std::string_view line) {
     return fail(ErrorCode::TooLarge, "control line of more than {} bytes", kMaxControlLine);
   boost::json::error_code error;
   auto value = json::parse(line, error);  // depth is bounded by the library: 32
-  if (error || !value.is_object()) return fail(ErrorCode::Invalid, "not a control line");
+  if (error || !value.is_object() || !is_finite(value))
+    return fail(ErrorCode::Invalid, "not a control line");
   auto& object = value.get_object();
 
   if (object.contains("verb")) return decode_request(object);

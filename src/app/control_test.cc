@@ -127,6 +127,7 @@ TEST_CASE("control lines: what is no line") {
       {"{\"verb\":5}", "control request: verb is not a text"},
       {"{\"verb\":\"x\",\"args\":[]}", "control request: args is no object"},
       {"{\"data\":\"a\"}", "control data is not base64"},
+      {"{\"verb\":\"x\",\"args\":{\"a\":[1e999]}}", "not a control line"},
       {"{\"data\":7}", "control data is not base64"},
       {"{\"item\":1}", "control line: item is no object"},
       {"{\"verb\":\"\xff\"}", "not a control line"},
