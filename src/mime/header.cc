@@ -1,7 +1,6 @@
 #include "mime/header.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/text.h"
 
@@ -10,8 +9,8 @@ namespace {
 
 /// The length of the first line with its LF.
 std::size_t line_length(std::string_view bytes) {
-  auto* end = static_cast<const char*>(std::memchr(bytes.data(), '\n', bytes.size()));
-  return end ? static_cast<std::size_t>(end - bytes.data()) + 1 : bytes.size();
+  auto end = bytes.find('\n');
+  return end == std::string_view::npos ? bytes.size() : end + 1;
 }
 
 bool is_empty_line(std::string_view line) {
