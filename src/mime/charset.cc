@@ -18,55 +18,70 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
-void append_utf8(char32_t c, std::string& out) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | c >> 12);
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | c >> 18);
-    out += static_cast<char>(0x80 | (c >> 12 & 0x3F));
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  }
-}
-
 /// UTF-16 in pieces to UTF-8; a surrogate alone becomes U+FFFD.
 class Utf16Writer {
  public:
   explicit Utf16Writer(DecodedText& result) : result_(result) {}
 
   void write(const char16_t* from, const char16_t* end) {
-    for (; from != end; ++from) {
-      if (high_ != 0) {
-        auto low = *from >= 0xDC00 && *from <= 0xDFFF;
-        put(low ? 0x10000 + ((high_ - 0xD800u) << 10) + (*from - 0xDC00u) : 0xFFFDu);
-        high_ = 0;
-        if (low) continue;
-      }
-      if (*from >= 0xD800 && *from <= 0xDBFF)
-        high_ = *from;
-      else
-        put(*from >= 0xDC00 && *from <= 0xDFFF ? 0xFFFDu : *from);
-    }
+    auto& text = result_.text;
+    auto old = text.size();
+    // A unit gives at most three bytes, a surrogate kept from before as many.
+    text.resize_and_overwrite(old + static_cast<std::size_t>(end - from + 1) * 3,
+                              [&](char* data, std::size_t) {
+                                at_ = data + old;
+                                for (; from != end; ++from) take(*from);
+                                return static_cast<std::size_t>(at_ - data);
+                              });
   }
   void finish() {
-    if (high_ != 0) put(0xFFFD);
+    if (high_ != 0) {
+      result_.text += kReplacement;
+      result_.replaced = true;
+    }
     high_ = 0;
   }
 
  private:
+  void take(char16_t unit) {
+    if (unit < 0x80 && high_ == 0) {
+      *at_++ = static_cast<char>(unit);
+      return;
+    }
+    if (high_ != 0) {
+      auto low = unit >= 0xDC00 && unit <= 0xDFFF;
+      put(low ? 0x10000 + ((high_ - 0xD800u) << 10) + (unit - 0xDC00u) : 0xFFFDu);
+      high_ = 0;
+      if (low) return;
+    }
+    if (unit >= 0xD800 && unit <= 0xDBFF)
+      high_ = unit;
+    else
+      put(unit >= 0xDC00 && unit <= 0xDFFF ? 0xFFFDu : unit);
+  }
+
   void put(char32_t c) {
     if (c == 0xFFFD) result_.replaced = true;
-    append_utf8(c, result_.text);
+    if (c < 0x80) {
+      *at_++ = static_cast<char>(c);
+      return;
+    }
+    if (c < 0x800) {
+      *at_++ = static_cast<char>(0xC0 | c >> 6);
+    } else {
+      if (c < 0x10000) {
+        *at_++ = static_cast<char>(0xE0 | c >> 12);
+      } else {
+        *at_++ = static_cast<char>(0xF0 | c >> 18);
+        *at_++ = static_cast<char>(0x80 | (c >> 12 & 0x3F));
+      }
+      *at_++ = static_cast<char>(0x80 | (c >> 6 & 0x3F));
+    }
+    *at_++ = static_cast<char>(0x80 | (c & 0x3F));
   }
 
   DecodedText& result_;
+  char* at_ = nullptr;
   char32_t high_ = 0;
 };
 

@@ -142,7 +142,10 @@ void Base64Decoder::feed(std::string_view text, std::string& out) {
     auto* in = reinterpret_cast<const unsigned char*>(text.data());
     auto* end = in + text.size();
     while (in < end) {
-      if (count_ == 0) in = decode_groups(in, end, p);
+      if (count_ == 0) {
+        in = decode_groups(in, end, p);
+        while (in < end && (*in == '\r' || *in == '\n')) ++in;
+      }
       if (in == end) break;
       auto byte = *in++;
       auto value = kBase64.at[3][byte];
@@ -278,6 +281,8 @@ void TransferDecoder::finish(std::string& out) {
 
 std::string decode_transfer(std::string_view body, Encoding encoding, std::size_t limit) {
   std::string out;
+  out.reserve(
+      std::min(limit, encoding == Encoding::Base64 ? body.size() / 4 * 3 + 8 : body.size()));
   TransferDecoder decoder(encoding);
   constexpr std::size_t kPiece = 256 * 1024;
   while (!body.empty() && out.size() < limit) {
@@ -293,22 +298,28 @@ std::string decode_transfer(std::string_view body, Encoding encoding, std::size_
 
 std::string encode_base64_body(std::string_view bytes) {
   constexpr std::size_t kBytesPerLine = 57;
+  auto lines = (bytes.size() + kBytesPerLine - 1) / kBytesPerLine;
   std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4 + bytes.size() / kBytesPerLine * 2 + 4);
-  for (std::size_t i = 0; i < bytes.size(); i += kBytesPerLine) {
-    auto line = bytes.substr(i, kBytesPerLine);
-    for (std::size_t j = 0; j < line.size(); j += 3) {
-      auto at = [&](std::size_t k) {
-        return k < line.size() ? static_cast<unsigned char>(line[k]) : 0u;
-      };
-      auto group = at(j) << 16 | at(j + 1) << 8 | at(j + 2);
-      out += kAlphabet[group >> 18];
-      out += kAlphabet[group >> 12 & 63];
-      out += j + 1 < line.size() ? kAlphabet[group >> 6 & 63] : '=';
-      out += j + 2 < line.size() ? kAlphabet[group & 63] : '=';
+  out.resize_and_overwrite((bytes.size() + 2) / 3 * 4 + lines * 2, [&](char* data, std::size_t) {
+    auto* p = data;
+    auto* in = reinterpret_cast<const unsigned char*>(bytes.data());
+    auto put = [&](std::uint32_t group) {
+      for (int shift = 18; shift >= 0; shift -= 6) *p++ = kAlphabet[group >> shift & 63];
+    };
+    for (auto left = bytes.size(); left > 0;) {
+      auto size = std::min(left, kBytesPerLine);
+      left -= size;
+      for (; size >= 3; size -= 3, in += 3) put(in[0] << 16u | in[1] << 8u | in[2]);
+      if (size > 0) {
+        put(in[0] << 16u | (size > 1 ? in[1] << 8u : 0u));
+        p[-1] = '=';
+        if (size == 1) p[-2] = '=';
+      }
+      *p++ = '\r';
+      *p++ = '\n';
     }
-    out += "\r\n";
-  }
+    return static_cast<std::size_t>(p - data);
+  });
   return out;
 }
 
