@@ -16,15 +16,15 @@
 
 namespace hikyaku::mailbox {
 
-/// The rows of a mailbox at one change number. Immutable; made of shared blocks of 512 rows, so the
-/// next one copies only what changed. Row numbers count from 0; IMAP's sequence numbers are one
-/// more.
+/// The rows of a mailbox at one change number. Immutable; made of shared blocks of at most 512
+/// rows, so the next one copies only what changed. Row numbers count from 0; IMAP's sequence
+/// numbers are one more. From any thread.
 class View {
  public:
   struct Block;
 
   std::size_t size() const;
-  MessageSummary operator[](std::size_t row) const;
+  const MessageSummary& operator[](std::size_t row) const;
   /// The row of a UID, if it is there.
   std::optional<std::size_t> find(Uid uid) const;
   /// The first row whose UID is at least `uid` (size() if none).
@@ -33,7 +33,8 @@ class View {
   Uid uid_next() const;
   std::uint32_t uid_validity() const;
   const std::vector<std::string>& keywords() const;
-  /// Rows of the block that holds `row`, from `row` to the block's end: for fast loops.
+  /// Rows of the block that holds `row`, from `row` to the block's end: for fast loops. Empty at
+  /// the end of the view.
   std::span<const MessageSummary> run(std::size_t row) const;
 
   struct Parts;  ///< mailbox/'s own
@@ -41,6 +42,8 @@ class View {
   const Parts& parts() const { return *parts_; }
 
  private:
+  std::size_t block_of(std::size_t row) const;
+
   std::shared_ptr<const Parts> parts_;
 };
 
@@ -49,51 +52,98 @@ class View {
 class Views {
  public:
   virtual ~Views() = default;
-  /// The newest view. NotFound when the mailbox is gone. Cheap when nothing changed.
+  /// The newest view: it shows every transaction that had returned before the call. NotFound when
+  /// the mailbox is gone (or only holds others). Cheap when nothing changed.
   virtual Task<Result<std::shared_ptr<const View>>> open(AccountId account, MailboxId mailbox) = 0;
+  /// What the cache holds, views in use included.
+  struct Held {
+    std::size_t views = 0;
+    std::size_t bytes = 0;
+  };
+  virtual Held held() const = 0;
 };
-/// `memory`: bytes that views without a user may take; those in use always stay.
+/// `memory`: bytes that cached views may take; beyond it those that nobody uses go, the longest
+/// unused first. Those in use always stay. `store` must outlive it.
 std::unique_ptr<Views> make_views(store::Store& store, std::size_t memory);
+
+/// The whole mailbox at once, without cache: for short jobs and tests. nullptr when it is gone.
+std::shared_ptr<const View> read_view(store::Reader& reader, AccountId account, MailboxId mailbox);
+/// The view after what happened since `old`. nullptr when it cannot be made from it (the change
+/// table is trimmed, too much changed, the mailbox is gone): read it anew. `old` itself when
+/// nothing changed.
+std::shared_ptr<const View> update_view(store::Reader& reader, AccountId account, MailboxId mailbox,
+                                        std::shared_ptr<const View> old);
 
 /// What a session must tell its client, in this order.
 struct Updates {
+  bool keywords_changed = false;  ///< FLAGS and PERMANENTFLAGS
   std::vector<std::uint32_t>
       expunged;  ///< sequence numbers, each valid when the ones before were told (descending)
-  std::vector<Uid> expunged_uids;       ///< the same as UIDs, ascending: for VANISHED
-  std::optional<std::uint32_t> exists;  ///< the new number of messages
+  NumberSet expunged_uids;              ///< the same as UIDs: for VANISHED
+  std::optional<std::uint32_t> exists;  ///< the new number of messages, when there are more
   struct FlagsChanged {
-    std::uint32_t sequence;
+    std::uint32_t sequence = 0;  ///< valid after all of the above
     MessageSummary message;
   };
-  std::vector<FlagsChanged> flags;
-  bool keywords_changed = false;  ///< tell FLAGS and PERMANENTFLAGS first
+  std::vector<FlagsChanged> flags;  ///< ascending
   bool empty() const { return expunged.empty() && !exists && flags.empty() && !keywords_changed; }
 };
 
-/// What one session has been told of its mailbox: the numbering that its client uses. Pure.
+/// What one session has been told of its mailbox: the numbering that its client uses. Pure. One
+/// thread.
 class SessionView {
  public:
   explicit SessionView(std::shared_ptr<const View> view);
 
-  /// Moves on to a newer view. Without `may_expunge` (RFC 9051 §7.5.1: during FETCH, STORE, SEARCH)
-  /// rows that are gone stay as ghosts under their number; flags and new messages are told at once.
-  /// `own_uids` with their new flags are not reported (the client asked for .SILENT).
+  /// Moves on to a newer view (an older one changes nothing). Without `may_expunge` (RFC 9051
+  /// §7.5.1: during FETCH, STORE, SEARCH) rows that are gone stay as ghosts under their number;
+  /// flags and new messages are told at once. Rows of `silent` (by UID, ascending) whose flags are
+  /// still those are not reported (the client asked for .SILENT, or is told by its command).
   Updates advance(std::shared_ptr<const View> newer, bool may_expunge,
                   std::span<const MessageSummary> silent = {});
 
+  /// Lets go of the rows: an idle session keeps only the UIDs that its client knows, as ranges.
+  /// Until advance() brings a view, only size() may be called. False, and nothing happens, when the
+  /// ranges would take more than `max_ranges`.
+  bool park(std::size_t max_ranges = 4'096);
+  bool parked() const { return !view_; }
+
+  /// Messages by the client's counting, ghosts included.
   std::size_t size() const;
-  /// By sequence number, from 1. A ghost has its last known row.
-  MessageSummary at(std::uint32_t sequence) const;
+  /// By sequence number, from 1 to size(). A ghost has its last known row.
+  const MessageSummary& at(std::uint32_t sequence) const;
   bool is_ghost(std::uint32_t sequence) const;
+  /// Ghosts have one too.
   std::optional<std::uint32_t> sequence_of(Uid uid) const;
-  /// The UIDs with sequence numbers [first, last].
+  /// The first sequence number whose UID is at least `uid`; size() + 1 if none.
+  std::uint32_t lower_bound(Uid uid) const;
+  /// The UIDs with sequence numbers [first, last], as far as they exist, ghosts included.
   std::vector<Uid> uids(std::uint32_t first, std::uint32_t last) const;
+  std::size_t ghosts() const { return ghosts_.size(); }
   const View& view() const { return *view_; }
   std::shared_ptr<const View> shared_view() const { return view_; }
 
  private:
+  struct Ghost {
+    MessageSummary row;
+    std::uint32_t sequence = 0;
+  };
+  struct Difference;
+  Difference from_view(const View& newer) const;
+  Difference from_parked(const View& newer) const;
+  std::size_t ghosts_below(Uid uid) const;
+  void number_ghosts();
+
   std::shared_ptr<const View> view_;
-  std::vector<MessageSummary> ghosts_;  ///< by UID; expunged, but the client does not know yet
+  std::vector<Ghost> ghosts_;  ///< by UID; expunged, but the client does not know yet
+  /// Instead of a view.
+  struct Parked {
+    NumberSet uids;  ///< without ghosts
+    std::size_t size = 0;
+    ChangeNumber change = 0;
+    std::vector<std::string> keywords;
+  };
+  Parked parked_;
 };
 
 }  // namespace hikyaku::mailbox

@@ -1,0 +1,238 @@
+// Sessions with random operations against a client that knows nothing but what it is told.
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <random>
+
+#include "mailbox/mailbox_fixture_test.h"
+#include "mailbox/view.h"
+
+namespace hikyaku::mailbox {
+namespace {
+
+constexpr AccountId kId = TestAccount::kId;
+
+/// Applies untagged responses as RFC 9051 §7.5 says.
+struct Client {
+  struct Message {
+    Uid uid = 0;  ///< 0: not fetched yet
+    Flags flags = 0;
+  };
+  std::vector<Message> messages;
+
+  void apply(const Updates& updates) {
+    for (auto sequence : updates.expunged) {
+      REQUIRE(sequence >= 1);
+      REQUIRE(sequence <= messages.size());
+      messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(sequence) - 1);
+    }
+    if (updates.exists) {
+      REQUIRE(*updates.exists > messages.size());
+      messages.resize(*updates.exists);
+    }
+    for (const auto& changed : updates.flags) {
+      REQUIRE(changed.sequence <= messages.size());
+      auto& message = messages[changed.sequence - 1];
+      REQUIRE((message.uid == 0 || message.uid == changed.message.uid));
+      message = {changed.message.uid, changed.message.flags};
+    }
+  }
+};
+
+struct Session {
+  explicit Session(std::shared_ptr<const View> view) : shown(std::move(view)) {
+    client.messages.resize(shown.size());
+    fetch();
+  }
+  SessionView shown;
+  Client client;
+
+  /// FETCH of what the client does not know: what it is told must be what it has counted.
+  void fetch() {
+    REQUIRE(client.messages.size() == shown.size());
+    for (std::uint32_t sequence = 1; sequence <= shown.size(); ++sequence) {
+      auto& known = client.messages[sequence - 1];
+      const auto& row = shown.at(sequence);
+      REQUIRE((known.uid == 0 || known.uid == row.uid));
+      if (known.uid == 0) known = {row.uid, row.flags};
+      REQUIRE(shown.sequence_of(row.uid) == sequence);
+    }
+  }
+};
+
+TEST_CASE("every client ends with the mailbox as it is, whatever happened in between") {
+  for (unsigned seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    auto number = [&](unsigned below) { return static_cast<unsigned>(random() % below); };
+    TestAccount account;
+    auto inbox = account.id("INBOX");
+    for (unsigned left = number(1'500); left > 0; --left) account.put("INBOX");
+    auto view = read_view(account.memory, kId, inbox);
+    std::vector<Session> sessions;
+    for (int i = 0; i < 3; ++i) sessions.emplace_back(view);
+    for (int i = 0; i < 150; ++i) {
+      CAPTURE(i);
+      auto uids = account.uids("INBOX");
+      std::vector<Uid> some;
+      auto keep = 1 + number(50);
+      for (auto uid : uids)
+        if (number(keep) == 0 && some.size() < 400) some.push_back(uid);
+      switch (number(6)) {
+        case 0:
+          account.expunge("INBOX", some);
+          break;
+        case 1:
+          account.flag("INBOX", some, {static_cast<FlagChange>(number(3)), number(32), {}, {}});
+          break;
+        case 2:
+          account.put("Archive");
+          break;
+        case 3:
+          account.copy("INBOX", some, "INBOX");
+          break;
+        default:
+          for (auto left = number(4); left > 0; --left) account.put("INBOX");
+      }
+      auto updated = update_view(account.memory, kId, inbox, view);
+      REQUIRE(updated);
+      view = updated;
+      auto fresh = read_view(account.memory, kId, inbox);
+      REQUIRE(view->size() == fresh->size());
+      for (std::size_t row = 0; row < view->size(); ++row) REQUIRE((*view)[row] == (*fresh)[row]);
+      REQUIRE(view->change() == fresh->change());
+
+      auto& session = sessions[number(3)];
+      if (number(4) == 0) session.shown.park();
+      session.client.apply(session.shown.advance(view, number(2) == 0));
+      session.fetch();
+    }
+    for (auto& session : sessions) {
+      session.client.apply(session.shown.advance(view, true));
+      session.fetch();
+      REQUIRE(session.shown.ghosts() == 0);
+      auto rows = account.list("INBOX");
+      REQUIRE(session.client.messages.size() == rows.size());
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        CHECK(session.client.messages[i].uid == rows[i].uid);
+        CHECK(session.client.messages[i].flags == rows[i].flags);
+      }
+    }
+  }
+}
+
+struct Shown : TestAccount {
+  std::shared_ptr<const View> view() { return read_view(memory, kId, id("INBOX")); }
+};
+
+TEST_CASE("expunged messages keep their number until the session may tell") {
+  Shown account;
+  for (int i = 0; i < 5; ++i) account.put("INBOX");
+  SessionView shown(account.view());
+  account.expunge("INBOX", {2, 4});
+  account.put("INBOX");
+  auto updates = shown.advance(account.view(), false);
+  CHECK(updates.expunged.empty());
+  CHECK(updates.exists == 6);
+  CHECK(shown.size() == 6);
+  CHECK(shown.is_ghost(2));
+  CHECK(!shown.is_ghost(3));
+  CHECK(shown.at(2).uid == 2);
+  CHECK(shown.at(6).uid == 6);
+  CHECK(shown.uids(1, 99) == std::vector<Uid>{1, 2, 3, 4, 5, 6});
+  CHECK(shown.uids(4, 5) == std::vector<Uid>{4, 5});
+  CHECK(shown.sequence_of(5) == 5);
+  CHECK(!shown.sequence_of(7));
+  CHECK(shown.lower_bound(7) == 7);
+  updates = shown.advance(account.view(), true);
+  CHECK(updates.expunged == std::vector<std::uint32_t>{4, 2});
+  CHECK(updates.expunged_uids == NumberSet{2, 4});
+  CHECK(!updates.exists);
+  CHECK(shown.uids(1, 99) == std::vector<Uid>{1, 3, 5, 6});
+  CHECK(shown.advance(account.view(), true).empty());
+}
+
+TEST_CASE("a session does not hear what it has done itself, but what others made of it") {
+  Shown account;
+  account.put("INBOX");
+  account.put("INBOX");
+  SessionView shown(account.view());
+  auto stored = account.flag("INBOX", {1, 2}, {FlagChange::Add, kSeen, {}, {}});
+  account.flag("INBOX", {2}, {FlagChange::Add, kFlagged, {}, {}});
+  auto updates = shown.advance(account.view(), true, stored->changed);
+  REQUIRE(updates.flags.size() == 1);
+  CHECK(updates.flags[0].sequence == 2);
+  CHECK(updates.flags[0].message.flags == (kSeen | kFlagged));
+}
+
+TEST_CASE("new keywords are announced") {
+  Shown account;
+  account.put("INBOX");
+  SessionView shown(account.view());
+  account.flag("INBOX", {1}, {FlagChange::Add, 0, {"new"}, {}});
+  CHECK(shown.advance(account.view(), false).keywords_changed);
+  CHECK(!shown.advance(account.view(), false).keywords_changed);
+}
+
+TEST_CASE("INBOX renamed away: all is gone, and new mail comes with new numbers") {
+  Shown account;
+  account.put("INBOX");
+  account.put("INBOX");
+  SessionView shown(account.view());
+  account.rename("INBOX", "old");
+  account.put("INBOX");
+  auto updates = shown.advance(account.view(), true);
+  CHECK(updates.expunged == std::vector<std::uint32_t>{2, 1});
+  CHECK(updates.exists == 1);
+  CHECK(shown.at(1).uid == 3);
+}
+
+TEST_CASE("parking needs bounded memory") {
+  Shown account;
+  for (int i = 0; i < 20; ++i) account.put("INBOX");
+  std::vector<Uid> odd;
+  for (Uid uid = 1; uid <= 20; uid += 2) odd.push_back(uid);
+  account.expunge("INBOX", odd);
+  SessionView shown(account.view());
+  CHECK(!shown.park(9));
+  CHECK(!shown.parked());
+  CHECK(shown.park(10));
+  CHECK(shown.size() == 10);
+}
+
+TEST_CASE("an update copies only the blocks that changed") {
+  Shown account;
+  for (int i = 0; i < 3'000; ++i) account.put("INBOX");
+  auto before = account.view();
+  account.flag("INBOX", {700}, {FlagChange::Add, kSeen, {}, {}});
+  auto after = update_view(account.memory, kId, account.id("INBOX"), before);
+  REQUIRE(after);
+  int copied = 0;
+  for (std::size_t row = 0; row < after->size(); row += 512)
+    copied += &(*after)[row] != &(*before)[row];
+  CHECK(copied == 1);
+  CHECK((*after)[699].flags == kSeen);
+  CHECK((*before)[699].flags == 0);
+  CHECK(after->find(700) == 699);
+  CHECK(after->lower_bound(5'000) == 3'000);
+  CHECK(!after->find(5'000));
+}
+
+TEST_CASE("a view is read anew when the change table does not reach back") {
+  Shown account;
+  account.put("INBOX");
+  auto before = account.view();
+  for (int i = 0; i < 5; ++i) account.put("INBOX");
+  account.run(
+      [&](auto& tx) { return trim_changes(tx, kId, account.now, {std::chrono::hours(0), 1, 1}); });
+  CHECK(!update_view(account.memory, kId, account.id("INBOX"), before));
+  account.remove("INBOX");
+  account.create("a");
+  auto a = read_view(account.memory, kId, account.id("a"));
+  auto id = account.id("a");
+  account.remove("a");
+  CHECK(!update_view(account.memory, kId, id, a));
+  CHECK(!read_view(account.memory, kId, id));
+}
+
+}  // namespace
+}  // namespace hikyaku::mailbox
