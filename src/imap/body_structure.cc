@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "imap/envelope.h"
+#include "imap/quote.h"
 #include "mime/parameter.h"
 
 namespace hikyaku::imap {
@@ -12,6 +13,16 @@ namespace {
 
 using mime::Part;
 using mime::PartKind;
+
+std::string string(std::string_view text) {
+  std::string result;
+  append_string(result, text);
+  return result;
+}
+
+std::string nstring(std::string_view text) {
+  return text.empty() ? "NIL" : string(text);
+}
 
 std::string extended_value(const mime::Parameter& parameter) {
   std::string result = "utf-8'" + parameter.language + '\'';
@@ -29,16 +40,15 @@ std::string parameter_list(const std::vector<mime::Parameter>& parameters) {
   for (auto& parameter : parameters) {
     result += result.empty() ? '(' : ' ';
     if (parameter.extended && !parameter.charset.empty())
-      result +=
-          response_string(parameter.name + '*') + ' ' + response_string(extended_value(parameter));
+      result += string(parameter.name + '*') + ' ' + string(extended_value(parameter));
     else
-      result += response_string(parameter.name) + ' ' + response_string(parameter.value);
+      result += string(parameter.name) + ' ' + string(parameter.value);
   }
   return result.empty() ? "NIL" : result + ')';
 }
 
 std::string field_nstring(std::string_view raw) {
-  return raw.data() == nullptr ? "NIL" : response_nstring(mime::unfold(raw));
+  return raw.data() == nullptr ? "NIL" : nstring(mime::unfold(raw));
 }
 
 std::string disposition(std::string_view raw) {
@@ -46,7 +56,7 @@ std::string disposition(std::string_view raw) {
   auto parsed = mime::parse_parameterized(raw);
   // The type string is not optional in the grammar (body-fld-dsp).
   if (parsed.value.empty()) parsed.value = "attachment";
-  return '(' + response_string(parsed.value) + ' ' + parameter_list(parsed.parameters) + ')';
+  return '(' + string(parsed.value) + ' ' + parameter_list(parsed.parameters) + ')';
 }
 
 /// RFC 3282: one tag as a string, several as a list.
@@ -58,7 +68,7 @@ std::string language(std::string_view raw) {
     tag = trim_space(tag.substr(0, tag.find('(')));
     if (tag.empty()) continue;
     if (count++ > 0) result += ' ';
-    result += response_string(tag);
+    result += string(tag);
   }
   if (count == 0) return "NIL";
   return count == 1 ? result : '(' + result + ')';
@@ -85,14 +95,14 @@ class Writer {
     for (auto child = part.first_child; child != mime::kNoPart;
          child = message_.parts[child].next_sibling)
       write(message_.parts[child]);
-    out_ += ' ' + response_string(part.content_type.subtype);
+    out_ += ' ' + string(part.content_type.subtype);
     if (form_ == BodyForm::Body) return;
     out_ += ' ' + parameter_list(part.content_type.parameters);
     extension(part);
   }
 
   void single(const Part& part) {
-    out_ += response_string(part.shown_type()) + ' ' + response_string(part.shown_subtype()) + ' ' +
+    out_ += string(part.shown_type()) + ' ' + string(part.shown_subtype()) + ' ' +
             parameters(part) + ' ' + field_nstring(part.id) + ' ' +
             field_nstring(part.description) + ' ' + encoding(part) + ' ' +
             std::to_string(part.body.size);
@@ -122,10 +132,9 @@ class Writer {
   }
 
   static std::string encoding(const Part& part) {
-    if (part.encoding != mime::Encoding::Unknown)
-      return response_string(mime::to_string(part.encoding));
+    if (part.encoding != mime::Encoding::Unknown) return string(mime::to_string(part.encoding));
     auto raw = mime::unfold(part.transfer_encoding);
-    return response_string(raw.empty() ? std::string("7bit") : raw);
+    return string(raw.empty() ? std::string("7bit") : raw);
   }
 
   const mime::Message& message_;

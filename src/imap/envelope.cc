@@ -1,11 +1,10 @@
 #include "imap/envelope.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <vector>
 
-#include "base/text.h"
+#include "imap/quote.h"
 #include "mime/address.h"
 
 namespace hikyaku::imap {
@@ -17,6 +16,16 @@ constexpr std::array<std::string_view, 10> kNames = {"date",        "subject",  
                                                      "reply-to",    "to",        "cc",   "bcc",
                                                      "in-reply-to", "message-id"};
 
+std::string string(std::string_view text) {
+  std::string result;
+  append_string(result, text);
+  return result;
+}
+
+std::string nstring(std::string_view text) {
+  return text.empty() ? "NIL" : string(text);
+}
+
 std::string address_list(std::string_view value) {
   std::string result;
   for (auto& address : mime::parse_address_list(value)) {
@@ -24,7 +33,7 @@ std::string address_list(std::string_view value) {
     switch (address.kind) {
       case mime::Address::Kind::GroupStart:
         // A group without a name would look like its end.
-        result += "NIL NIL " + response_string(address.name) + " NIL)";
+        result += "NIL NIL " + string(address.name) + " NIL)";
         break;
       case mime::Address::Kind::GroupEnd:
         result += "NIL NIL NIL NIL)";
@@ -32,40 +41,14 @@ std::string address_list(std::string_view value) {
       case mime::Address::Kind::Mailbox:
         // A NIL host would begin a group: what is no address has an empty one, as a name alone
         // has an empty mailbox.
-        result += response_nstring(address.name) + ' ' + response_nstring(address.route) + ' ' +
-                  response_string(address.local) + ' ' + response_string(address.domain) + ')';
+        result += nstring(address.name) + ' ' + nstring(address.route) + ' ' +
+                  string(address.local) + ' ' + string(address.domain) + ')';
     }
   }
   return result.empty() ? "NIL" : result + ')';
 }
 
 }  // namespace
-
-std::string response_string(std::string_view text) {
-  constexpr std::size_t kQuoted = 1000;  // clients read quoted strings into line buffers
-  auto quotable =
-      text.size() <= kQuoted && std::ranges::all_of(text, [](char c) {
-        return static_cast<unsigned char>(c) < 0x80 && c != '\r' && c != '\n' && c != '\0';
-      });
-  std::string result;
-  if (quotable) {
-    result.reserve(text.size() + 2);
-    result += '"';
-    for (char c : text) {
-      if (c == '"' || c == '\\') result += '\\';
-      result += c;
-    }
-    return result + '"';
-  }
-  result = '{' + std::to_string(text.size()) + "}\r\n";
-  result += text;
-  std::ranges::replace(result, '\0', ' ');
-  return result;
-}
-
-std::string response_nstring(std::string_view text) {
-  return text.empty() ? "NIL" : response_string(text);
-}
 
 std::string envelope(mime::HeaderView header) {
   std::array<std::optional<std::string_view>, 10> values;
@@ -76,7 +59,7 @@ std::string envelope(mime::HeaderView header) {
   }
   auto text = [&](Slot slot) -> std::string {
     // A field that is there but empty is "" and not NIL (RFC 9051 §7.5.2).
-    return values[slot] ? response_string(mime::unfold(*values[slot])) : "NIL";
+    return values[slot] ? string(mime::unfold(*values[slot])) : "NIL";
   };
   auto addresses = [&](Slot slot) { return address_list(values[slot].value_or("")); };
   auto from = addresses(kFrom);

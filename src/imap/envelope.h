@@ -16,10 +16,4 @@ std::string envelope(mime::HeaderView header);
 /// The same from a header whose fields are all of interest (what a mailbox kept of it).
 std::string envelope(std::string_view header);
 
-/// A string of a response: quoted when it is 7-bit without CR, LF and NUL and not too long, else a
-/// literal; NUL becomes space, which no form can carry.
-std::string response_string(std::string_view text);
-/// NIL for empty text, else response_string.
-std::string response_nstring(std::string_view text);
-
 }  // namespace hikyaku::imap

@@ -54,15 +54,6 @@ TEST_CASE("envelopes") {
   }
 }
 
-TEST_CASE("strings take the form that can carry them") {
-  CHECK(response_string("a") == "\"a\"");
-  CHECK(response_string("") == "\"\"");
-  CHECK(response_string("a\nb") == "{3}\r\na\nb");
-  CHECK(response_string(std::string_view("a\0b", 3)) == "{3}\r\na b");
-  CHECK(response_nstring("") == "NIL");
-  CHECK(response_string(std::string(2000, 'x')).starts_with("{2000}\r\nxxx"));
-}
-
 TEST_CASE("body structures") {
   struct Row {
     std::string_view message, body, structure;
