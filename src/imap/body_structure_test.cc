@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "imap/envelope.h"
 #include "mime/digest.h"
-#include "mime/vector_files.h"
+#include "testing/vectors.h"
 
 namespace hikyaku::imap {
 namespace {
@@ -81,13 +81,13 @@ TEST_CASE("the reader of this test sees what is wrong") {
 }
 
 TEST_CASE("every message of the vectors has a well-formed envelope and structure") {
-  auto folder = mime::vectors::folder_or_skip("envelopes and structures of all messages");
+  auto folder = testing::vectors::folder_or_skip("envelopes and structures of all messages");
   if (folder.empty()) return;
   for (auto* name : {"mime", "bounces", "corpus-notmuch", "corpus-spamassassin", "arf", "dkim"}) {
     if (!std::filesystem::is_directory(folder / name)) continue;
-    for (auto& path : mime::vectors::files(folder / name)) {
+    for (auto& path : testing::vectors::files(folder / name)) {
       CAPTURE(path.string());
-      auto bytes = mime::vectors::with_crlf(mime::vectors::read(path));
+      auto bytes = testing::vectors::with_crlf(testing::vectors::read(path));
       auto message = mime::parse_message(bytes);
       CHECK(ResponseReader(envelope(message.fields())).whole());
       CHECK(ResponseReader(body_structure(message, BodyForm::Body)).whole());

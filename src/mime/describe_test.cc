@@ -3,10 +3,12 @@
 #include <boost/json.hpp>
 #include <doctest/doctest.h>
 
-#include "mime/vector_files.h"
+#include "testing/vectors.h"
 
 namespace hikyaku::mime {
 namespace {
+
+namespace vectors = testing::vectors;
 
 constexpr std::string_view kMessage =
     "Subject: =?utf-8?B?44GC?= \"x\"\r\nFrom: A <a@b>\r\nTo: g: c@d;\r\nMessage-ID: <i@d>\r\n"

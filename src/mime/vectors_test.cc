@@ -1,5 +1,7 @@
 // The parser against messages and expectations that others wrote. Where we differ, the exception is
 // named here with its reason.
+#include "testing/vectors.h"
+
 #include <boost/json.hpp>
 #include <doctest/doctest.h>
 #include <map>
@@ -13,12 +15,12 @@
 #include "mime/encoded_word.h"
 #include "mime/message.h"
 #include "mime/text.h"
-#include "mime/vector_files.h"
 
 namespace hikyaku::mime {
 namespace {
 
 namespace json = boost::json;
+namespace vectors = testing::vectors;
 
 // ---- every message: no byte lost, ranges nested, the digest agrees ----
 

@@ -1,4 +1,4 @@
-// For this directory's tests: the messages of others, which lie beside the checkout.
+// Test material that others wrote lies beside the checkout: where, and reading it.
 #pragma once
 
 #include <algorithm>
@@ -11,15 +11,18 @@
 #include <string_view>
 #include <vector>
 
-namespace hikyaku::mime::vectors {
+namespace hikyaku::testing::vectors {
 
 /// $HIKYAKU_VECTORS, or shared/vectors beside the checkout; empty when there is no such folder.
 inline std::filesystem::path folder() {
-  auto* named = std::getenv("HIKYAKU_VECTORS");
-  auto source = std::filesystem::path(HIKYAKU_SOURCE_DIR);
-  for (auto& path : {std::filesystem::path(named ? named : ""), source / "../shared/vectors",
-                     source / "../../shared/vectors"})
-    if (!path.empty() && std::filesystem::is_directory(path / "mime")) return path;
+  if (auto* named = std::getenv("HIKYAKU_VECTORS")) return named;
+#ifdef HIKYAKU_SOURCE_DIR
+  std::filesystem::path source = HIKYAKU_SOURCE_DIR;
+#else
+  std::filesystem::path source = std::filesystem::current_path();
+#endif
+  for (auto& path : {source / "../shared/vectors", source / "../../shared/vectors"})
+    if (std::filesystem::is_directory(path)) return path;
   return {};
 }
 
@@ -62,4 +65,4 @@ inline std::string with_crlf(std::string_view text) {
   return result;
 }
 
-}  // namespace hikyaku::mime::vectors
+}  // namespace hikyaku::testing::vectors
