@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/command_line.h"
+#include "app/input_file.h"
 #include "app/instance.h"
 #include "app/verbs.h"
 #include "base/text.h"
@@ -259,6 +260,29 @@ TEST_CASE("config verbs") {
   CHECK(run("config explain pop3.lokc").err ==
         "hikyaku: there is no option and no section 'pop3.lokc'. Did you mean 'pop3.lock'?\n");
   CHECK(run("config explain pop3.lock --json").out.starts_with("[{\"name\":\"pop3.lock\""));
+}
+
+TEST_CASE("mime") {
+  auto file = std::string("/tmp/hikyaku-cli-test.") + std::to_string(::getpid()) + ".eml";
+  std::ofstream(file) << "Subject: =?utf-8?B?5omL57SZ?=\r\n\r\nhello\r\n";
+  auto text = run("mime " + file);
+  CHECK(text.exit == Exit::Ok);
+  CHECK(text.out.contains("手紙"));
+  CHECK(text.out.contains("hello"));
+  auto json = run("mime --json " + file);
+  CHECK(json.out.starts_with("{"));
+  CHECK(json.out.ends_with("}\n"));
+  CHECK(json.out.contains("手紙"));
+  ::unlink(file.c_str());
+  auto missing = run("mime " + file);
+  CHECK(missing.exit == Exit::NoInput);
+  CHECK(missing.err == "hikyaku: cannot read " + file + ": No such file or directory\n");
+  CHECK(run("mime /").exit == Exit::Io);  // a directory
+
+  auto endless = read_input("/dev/zero", 1'000'000);
+  REQUIRE_FALSE(endless);
+  CHECK(endless.error().text == "/dev/zero has more than 1000000 bytes");
+  CHECK(read_input("/dev/null").value().empty());
 }
 
 TEST_CASE("a defect and a full disk have their exit codes") {
