@@ -327,7 +327,7 @@ class ListParser {
       }
       // "<a@b> <c@d>" and "a@b <a@b>": a second address of which the comma was forgotten.
       if (token_.is('<')) break;
-      if (token_.is_word() && words.size() < 1000) append_word(words, token_);
+      if ((token_.is_word() || token_.is('.')) && words.size() < 1000) append_word(words, token_);
       take();
     }
     if (address.name.empty() && comment_.empty()) address.name = words;

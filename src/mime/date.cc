@@ -118,7 +118,7 @@ std::optional<minutes> numeric_zone(std::string_view word) {
 int full_year(std::string_view word, std::uint64_t number) {
   auto year = static_cast<int>(number);
   if (word.size() <= 2) return year < 50 ? year + 2000 : year + 1900;
-  if (word.size() == 3) return year + 1900;
+  if (year < 1000) return year + 1900;  // "102", and "0102" of programs that print four digits
   return year;
 }
 

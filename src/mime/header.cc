@@ -23,16 +23,48 @@ std::string_view without_line_end(std::string_view line) {
   return line;
 }
 
-/// True when within three lines after the junk at the front of `bytes` a field begins, so that the
-/// junk stands inside the header.
+/// A name that hardly begins a line of text.
+bool is_common_field(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"received",
+                                                "from",
+                                                "to",
+                                                "cc",
+                                                "subject",
+                                                "date",
+                                                "sender",
+                                                "bcc",
+                                                "message-id",
+                                                "reply-to",
+                                                "mime-version",
+                                                "return-path",
+                                                "list-id",
+                                                "user-agent",
+                                                "references",
+                                                "in-reply-to",
+                                                "dkim-signature",
+                                                "authentication-results",
+                                                "delivered-to",
+                                                "thread-index",
+                                                "thread-topic"};
+  return istarts_with(name, "x-") || istarts_with(name, "content-") || istarts_with(name, "arc-") ||
+         std::ranges::any_of(kNames, [&](auto known) { return iequals(name, known); });
+}
+
+/// True when the junk at the front of `bytes` stands inside the header: within three lines after it
+/// a field begins, or within thirty one that is surely a field. (Programs that strip the space from
+/// folded lines leave many in a row.)
 bool field_follows_junk(std::string_view bytes) {
-  constexpr int kLines = 3;
+  constexpr int kLines = 30, kNearLines = 3;
+  constexpr std::size_t kBytes = 8192;
   bytes.remove_prefix(line_length(bytes));
+  bytes = bytes.substr(0, kBytes);
   for (int i = 0; i < kLines && !bytes.empty(); ++i) {
     auto line = bytes.substr(0, line_length(bytes));
     std::size_t name_length = 0, colon = 0;
     if (is_empty_line(line)) return false;
-    if (begins_field(line, name_length, colon)) return true;
+    if (begins_field(line, name_length, colon) &&
+        (i < kNearLines || is_common_field(line.substr(0, name_length))))
+      return true;
     bytes.remove_prefix(line.size());
   }
   return false;

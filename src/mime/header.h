@@ -67,8 +67,8 @@ class HeaderView {
 
 /// The length of the header section at the front of `bytes`, with the empty line that ends it (LF
 /// or CRLF). A line that is no field and no continuation ends it too, and belongs to the body,
-/// unless a field follows within three lines (then it is junk inside the header); an mbox "From "
-/// line at the front never does.
+/// unless a field follows within three lines, or a common one within thirty (then it is junk inside
+/// the header); an mbox "From " line at the front never does.
 std::size_t header_length(std::string_view bytes);
 
 /// What a line is inside a header section: the rule by which header_length and message.h agree.

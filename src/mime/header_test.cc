@@ -55,6 +55,9 @@ TEST_CASE("where the header ends") {
            {"", "Only text, no header at all.\r\nMore.\r\n"},
            {"A: 1\r\n", "Text without an empty line\r\nmore\r\n\r\nand more"},
            {"A: 1\r\njunk\r\nB: 2\r\n\r\n", "body"},
+           // folds whose space was stripped
+           {"A: 1\r\na\r\nb\r\nc\r\nd\r\ne\r\nSubject: 2\r\n\r\n", "body"},
+           {"A: 1\r\n", "a\r\nb\r\nc\r\nd\r\ne\r\nNote: 2\r\n\r\nbody"},
            {"From me Mon Jan  1 00:00:00 2001\nA: 1\n\n", "body"},
            {">From me\nA: 1\n\n", "body"},
            {"A: 1\r\nB: 2", ""},
