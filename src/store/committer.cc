@@ -217,7 +217,7 @@ Committer::Taken Committer::take(const std::shared_ptr<Ticket>& ticket) {
         return Taken::GroupFull;
       }
       // Space is taken before anything is written or promised: a full disk ends here.
-      if (auto rolled = log_.roll(position_, bytes); !rolled) {
+      if (auto rolled = log_.roll(position_.lsn + 1, bytes); !rolled) {
         if (rolled.error().code != ErrorCode::NoSpace) fail_everything(rolled.error());
         return finish(std::move(rolled));
       }

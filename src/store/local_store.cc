@@ -159,21 +159,23 @@ Result<void> LocalStore::recover() {
 Result<LogWriter> LocalStore::begin_log(const LogChain& chain, const ReplayResult& replayed,
                                         bool clean) {
   LogWriter log(*segments_, {options_.smallest_segment, options_.largest_segment});
-  if (clean && !chain.links.empty()) {
-    // Nothing uncertain stands behind a clean end, so the segment can be used up.
+  if (!chain.links.empty()) {
     auto number = chain.links.back().segment->number();
-    auto position = replayed.last;
-    if (position.segment != number) position.end = kSegmentStart;
-    TRY(auto segment, segments_->open_for_writing(number));
-    auto capacity = std::clamp(std::bit_ceil(position.end + position.end / 4),
-                               options_.smallest_segment, options_.largest_segment);
-    if (capacity > position.end && segment->file().preallocate(capacity)) {
-      log.continue_in(std::move(segment), position, capacity);
-      return log;
+    auto end = replayed.last.segment == number ? replayed.last.end : kSegmentStart;
+    log.continue_behind(number, end);
+    auto capacity = std::clamp(std::bit_ceil(end + end / 4), options_.smallest_segment,
+                               options_.largest_segment);
+    if (clean && end < capacity) {
+      // Nothing uncertain stands behind a clean end, so the segment can be used up.
+      TRY(auto segment, segments_->open_for_writing(number));
+      if (segment->file().preallocate(capacity)) {
+        log.continue_in(std::move(segment), end, capacity);
+        return log;
+      }
     }
   }
   // What follows a crash never stands behind what the crash may have left.
-  auto rolled = log.roll(replayed.last, 0);
+  auto rolled = log.roll(replayed.last.lsn + 1, 0);
   // With a full disk the store opens all the same: the first transaction tries again.
   if (!rolled && rolled.error().code != ErrorCode::NoSpace) return std::unexpected(rolled.error());
   return log;

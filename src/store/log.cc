@@ -122,26 +122,30 @@ Result<std::vector<std::pair<std::uint64_t, BodyHeader>>> find_body_headers(cons
   return all;
 }
 
-void LogWriter::continue_in(std::shared_ptr<Segment> segment, JournalPosition position,
+void LogWriter::continue_in(std::shared_ptr<Segment> segment, std::uint64_t end,
                             std::uint64_t capacity) {
+  number_ = segment->number();
   segment_ = std::move(segment);
-  end_ = position.end;
+  end_ = end;
   capacity_ = capacity;
 }
 
-Result<void> LogWriter::roll(JournalPosition last, std::uint64_t bytes) {
+void LogWriter::continue_behind(SegmentNumber number, std::uint64_t end) {
+  number_ = number;
+  end_ = end;
+}
+
+Result<void> LogWriter::roll(Lsn next, std::uint64_t bytes) {
   SegmentHeader chain;
   chain.kind = SegmentKind::Log;
-  chain.first_lsn = last.lsn + 1;
-  chain.previous = last.segment;
-  chain.previous_end = last.end;
+  chain.first_lsn = next;
+  chain.previous = number_;
+  chain.previous_end = end_;
   auto size = std::max(segments_.next_size(sizes_.smallest, sizes_.largest), kSegmentStart + bytes);
   TRY(auto made, segments_.create(chain, size));
   // The old one is sealed now; its unused space is worth having back, no more than that.
   if (segment_) (void)segment_->file().truncate(end_);
-  segment_ = std::move(made);
-  end_ = kSegmentStart;
-  capacity_ = size;
+  continue_in(std::move(made), kSegmentStart, size);
   return {};
 }
 

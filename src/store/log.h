@@ -47,12 +47,13 @@ class LogWriter {
   };
   LogWriter(Segments& segments, Sizes sizes) : segments_(segments), sizes_(sizes) {}
 
-  /// Goes on in `segment`, behind the position's end, where there is space until `capacity`.
-  void continue_in(std::shared_ptr<Segment> segment, JournalPosition position,
-                   std::uint64_t capacity);
-  /// Begins a new segment with space for a group of `bytes`, behind `last`. NoSpace leaves
-  /// everything as it was; after any other error nothing may be written any more.
-  Result<void> roll(JournalPosition last, std::uint64_t bytes);
+  /// Goes on in `segment` from `end` on, where there is space until `capacity`.
+  void continue_in(std::shared_ptr<Segment> segment, std::uint64_t end, std::uint64_t capacity);
+  /// The log ends at `end` of segment `number`, and what is written next goes to a new one.
+  void continue_behind(SegmentNumber number, std::uint64_t end);
+  /// Begins a new segment with space for a group of `bytes`, of which `next` is the first. NoSpace
+  /// leaves everything as it was; after any other error nothing may be written any more.
+  Result<void> roll(Lsn next, std::uint64_t bytes);
 
   /// Whether a group of so many bytes fits into the segment.
   bool fits(std::uint64_t bytes) const { return segment_ && end_ + bytes <= capacity_; }
@@ -60,7 +61,7 @@ class LogWriter {
   /// Writes one group and syncs; adds the places of its bodies to its rows. Any error is final.
   Result<JournalPosition> append(Writes& group, Lsn lsn, Time now);
 
-  SegmentNumber segment() const { return segment_->number(); }
+  SegmentNumber segment() const { return number_; }
   std::uint64_t end() const { return end_; }
   /// Gives the unused space back, at a clean end. False if there is no segment to write on.
   Result<bool> close();
@@ -74,6 +75,7 @@ class LogWriter {
   Segments& segments_;
   Sizes sizes_;
   std::shared_ptr<Segment> segment_;
+  SegmentNumber number_ = 0;
   std::uint64_t end_ = 0;
   std::uint64_t capacity_ = 0;
 };

@@ -140,6 +140,7 @@ std::shared_ptr<const IndexView> MemoryIndex::view() {
 
 Result<void> MemoryIndex::flush() {
   std::shared_lock lock(state_->mutex);
+  if (!disk_->writable()) return fail(ErrorCode::Io, "the index's disk is gone");
   disk_->rows.clear();
   for (const auto& [key, versions] : state_->rows)
     if (auto* value = state_->at(versions, state_->sequence)) disk_->rows.emplace(key, *value);

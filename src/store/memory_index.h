@@ -12,6 +12,8 @@ namespace hikyaku::store {
 struct MemoryIndexDisk {
   std::map<std::string, std::string, std::less<>> rows;
   JournalPosition position;
+  /// Flushes fail while this says no.
+  std::function<bool()> writable = [] { return true; };
 };
 
 class MemoryIndex final : public Index {
