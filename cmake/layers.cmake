@@ -74,7 +74,7 @@ foreach(line IN LISTS layer_lines)
     get_filename_component(name ${source} NAME_WE)
     string(REGEX REPLACE "_bench$" "" name ${name})
     add_executable(bench_${dir}_${name} EXCLUDE_FROM_ALL ${source})
-    target_link_libraries(bench_${dir}_${name} PRIVATE hikyaku_${dir})
+    target_link_libraries(bench_${dir}_${name} PRIVATE hikyaku_${dir} hikyaku_testing)
   endforeach()
 
   list(APPEND seen_dirs ${dir})
