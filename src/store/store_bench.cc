@@ -1,7 +1,5 @@
 // Durable transactions per second: bench_store_store [DIRECTORY [SECONDS]]. Each stages a 4 KB body
 // and writes five rows, as a delivery does.
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -9,6 +7,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 #include "base/completion.h"
 #include "base/gate.h"

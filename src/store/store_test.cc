@@ -1,10 +1,15 @@
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/async.h"
+#include "base/gate.h"
+#include "crypto/digest.h"
 #include "store/key.h"
 #include "store/memory_index.h"
 #include "store/open.h"
+#include "store/rows.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -138,4 +143,293 @@ TEST_CASE("store: bodies of every size come back, whole and in ranges") {
     }
     bench.reopen();
   }
+}
+
+TEST_CASE("store: a step sees what it wrote; an error or exception drops it alone") {
+  Bench bench;
+  bench.put("a", "1");
+  auto failed = bench.transact([](Transaction& tx) -> Result<void> {
+    auto key = Key(1, kTable).raw("a");
+    tx.put(key, "2");
+    CHECK(tx.get(key) == "2");
+    CHECK(tx.has_put(key));
+    tx.erase_range(Key(1, kTable).children());
+    CHECK(tx.get(key) == std::nullopt);
+    CHECK_FALSE(tx.has_put(key));
+    return fail(ErrorCode::Denied, "no");
+  });
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().code == ErrorCode::Denied);
+  auto threw = bench.transact([](Transaction& tx) -> Result<void> {
+    tx.put(Key(1, kTable).raw("a"), "3");
+    throw std::runtime_error("a defect");
+  });
+  REQUIRE_FALSE(threw);
+  CHECK(threw.error().code == ErrorCode::Internal);
+  auto bad_key = bench.transact([](Transaction& tx) -> Result<void> {
+    tx.put("x", "");
+    return {};
+  });
+  REQUIRE_FALSE(bad_key);
+  CHECK(bench.get("a") == "1");
+  CHECK(bench.store->statistics().failed_steps >= 3);
+}
+
+TEST_CASE("store: concurrent transactions share groups and see each other in order") {
+  Bench bench;
+  int ended = 0;
+  Gate gate;
+  auto client = [](Store& store, AccountId account, int count, int& done) -> Task<void> {
+    for (int i = 0; i < count; ++i) {
+      auto result = co_await store.transact({account}, [&](Transaction& tx) -> Result<void> {
+        auto key = Key(9, kTable).raw("counter");
+        auto value = tx.get(key);
+        tx.put(key, std::to_string(std::stoi(value.value_or("0")) + 1));
+        return {};
+      });
+      CHECK(result);
+    }
+    ++done;
+  };
+  for (AccountId i = 0; i < 50; ++i) gate.spawn(client(*bench.store, i % 7, 10, ended));
+  auto wait = [&]() -> Task<void> {
+    while (ended < 50) co_await yield_now();
+  };
+  bench.loop.run(wait());
+  gate.close([] {});
+  CHECK(bench.loop.run(bench.store->read(
+            [](Reader& reader) { return reader.get(Key(9, kTable).raw("counter")); })) == "500");
+  CHECK(bench.store->statistics().groups < 400);
+}
+
+TEST_CASE("store: snapshots stay as they were, scans go both ways") {
+  Bench bench;
+  for (auto key : {"a", "b", "c", "d"}) bench.put(key, key);
+  auto pinned = bench.store->snapshot();
+  auto erased = bench.transact([](Transaction& tx) -> Result<void> {
+    tx.erase(Key(1, kTable).raw("b"));
+    tx.put(Key(1, kTable).raw("e"), "e");
+    return {};
+  });
+  REQUIRE(erased);
+  auto list = [](Reader::Direction direction) {
+    return [=](Reader& reader) {
+      std::string all;
+      reader.scan(Key(1, kTable).children(), direction, [&](auto, std::string_view value) {
+        all += value;
+        return all.size() < 4;
+      });
+      return all;
+    };
+  };
+  using enum Reader::Direction;
+  CHECK(bench.loop.run(bench.store->read_at(pinned, list(Forward))) == "abcd");
+  CHECK(bench.loop.run(bench.store->read_at(pinned, list(Backward))) == "dcba");
+  CHECK(bench.loop.run(bench.store->read(list(Forward))) == "acde");
+  CHECK(bench.loop.run(bench.store->read(list(Backward))) == "edca");
+}
+
+TEST_CASE("store: bodies have owners; without any they wait for reclaiming, and can come back") {
+  Bench bench;
+  auto staged = bench.stage("shared");
+  auto id = bench.own(staged, "one");
+  CHECK(bench.own(staged, "two") == id);
+  CHECK(bench.own(bench.stage("other"), "x") == id + 1);
+  auto change = [&](auto what) {
+    auto done = bench.transact([=](Transaction& tx) -> Result<void> {
+      what(tx);
+      return {};
+    });
+    REQUIRE_MESSAGE(done, done.error().describe());
+  };
+  auto waiting = [&] {
+    return bench.loop.run(bench.store->read([](Reader& reader) {
+      int count = 0;
+      reader.scan(Key(kInstance, kFreedTable).children(), [&](auto, auto) { return ++count > 0; });
+      return count;
+    }));
+  };
+  auto use = [&] {
+    auto row = bench.loop.run(bench.store->read([](Reader& reader) {
+      std::string value;
+      reader.scan(Key(kInstance, kSegmentTable).children(), [&](auto, std::string_view bytes) {
+        value = bytes;
+        return false;
+      });
+      return value;
+    }));
+    return *decode_segment_use(row);
+  };
+  auto live = use().live;
+  auto owner = [](const char* name) { return Key(1, kTable).raw(name).bytes(); };
+  change([=](Transaction& tx) { tx.disown(id, owner("one")); });
+  CHECK(waiting() == 0);
+  change([=](Transaction& tx) { tx.disown(id, owner("nobody")); });
+  change([=](Transaction& tx) { tx.disown(id, owner("two")); });
+  CHECK(waiting() == 1);
+  CHECK(use().live < live);
+  CHECK(use().retained == live - use().live);
+  CHECK(bench.body(id) == "shared");
+  bench.reopen();
+  change([=](Transaction& tx) { tx.own(id, owner("again")); });
+  CHECK(waiting() == 0);
+  CHECK(use() == SegmentUse{live, 0});
+  // Owned and given up in one transaction.
+  auto brief = bench.stage("brief");
+  change([=](Transaction& tx) { tx.disown(tx.own(brief, owner("b")), owner("b")); });
+  CHECK(waiting() == 1);
+  auto unknown = bench.transact([=](Transaction& tx) -> Result<void> {
+    tx.own(999, owner("x"));
+    return {};
+  });
+  CHECK_FALSE(unknown);
+  CHECK(bench.loop.run(bench.store->open_blob(999)).error().code == ErrorCode::NotFound);
+}
+
+TEST_CASE("store: a staged body can be read before and after it is owned") {
+  Bench bench;
+  for (std::size_t size : {1000u, 200'000u, 600'000u}) {
+    auto bytes = some_bytes(size);
+    auto staged = bench.stage(bytes, 50'000);
+    CHECK(staged.size() == size);
+    CHECK(staged.sha256() == crypto::digest(crypto::Hash::Sha256, bytes));
+    auto read = [&](std::uint64_t offset, std::uint64_t length) -> Task<std::string> {
+      auto blob = co_await bench.store->open_staged(staged);
+      REQUIRE(blob);
+      CHECK((*blob)->size() == size);
+      auto part = co_await (*blob)->read(offset, length);
+      REQUIRE(part);
+      co_return *part;
+    };
+    CHECK(bench.loop.run(read(0, size)) == bytes);
+    CHECK(bench.loop.run(read(size - 500, 200)) == bytes.substr(size - 500, 200));
+    CHECK(bench.loop.run(read(size, 10)) == "");
+    bench.own(staged, "o");
+    CHECK(bench.loop.run(read(0, size)) == bytes);
+  }
+  CHECK(bench.store->statistics().staged_bytes == 0);
+}
+
+TEST_CASE("store: at the limit of staged memory bodies go to the disk, and all come back") {
+  Bench bench;
+  auto options = bench.options();
+  options.staged_memory = 100'000;
+  bench.store.reset();
+  bench.store = *open_store(options);
+  std::vector<std::pair<StagedBlob, std::string>> all;
+  for (std::size_t i = 0; i < 20; ++i) {
+    auto bytes = some_bytes(30'000 + i);
+    all.emplace_back(bench.stage(bytes, 1'000), bytes);
+    CHECK(bench.store->statistics().staged_bytes <= 100'000);
+  }
+  for (auto& [staged, bytes] : all) CHECK(bench.body(bench.own(staged, "o")) == bytes);
+  all.clear();
+  CHECK(bench.store->statistics().staged_bytes == 0);
+}
+
+TEST_CASE("store: subscriptions are called after the commit, once for many, never when destroyed") {
+  Bench bench;
+  int exact = 0, every = 0, other = 0;
+  auto a = bench.store->subscribe(1, 7, [&] { ++exact; });
+  auto b = bench.store->subscribe(1, Store::kEveryTopic, [&] { ++every; });
+  auto c = bench.store->subscribe(2, 7, [&] { ++other; });
+  auto notify = [&](std::uint32_t topic) {
+    auto done = bench.transact([=](Transaction& tx) -> Result<void> {
+      tx.put(Key(1, kTable).raw("n"), std::to_string(topic));
+      tx.notify(1, topic);
+      return {};
+    });
+    REQUIRE(done);
+    bench.loop.run_ready();
+    // The answer of the next transaction comes behind the notifications of this one.
+    bench.put("flush", "");
+    bench.loop.run_ready();
+  };
+  notify(7);
+  CHECK(exact == 1);
+  CHECK(every == 1);
+  notify(8);
+  CHECK(exact == 1);
+  CHECK(every == 2);
+  CHECK(other == 0);
+  a.reset();
+  notify(7);
+  CHECK(exact == 1);
+  CHECK(every == 3);
+  bench.put("x", "");  // a step without notifications wakes nobody
+  CHECK(every == 3);
+}
+
+TEST_CASE("store: lazy transactions are seen by later steps, and are there after closing") {
+  Bench bench;
+  auto lazy = bench.transact(
+      [](Transaction& tx) -> Result<void> {
+        tx.put(Key(1, kTable).raw("lazy"), "1");
+        return {};
+      },
+      {.durability = Durability::Lazy});
+  REQUIRE(lazy);
+  CHECK(bench.store->statistics().groups == 0);
+  auto seen = bench.transact([](Transaction& tx) -> Result<void> {
+    CHECK(tx.get(Key(1, kTable).raw("lazy")) == "1");
+    return {};
+  });
+  REQUIRE(seen);
+  bench.reopen();
+  CHECK(bench.get("lazy") == "1");
+}
+
+TEST_CASE("store: a transaction whose waiter goes away is harmless") {
+  Bench bench;
+  for (int i = 0; i < 100; ++i) {
+    auto seen = std::make_unique<int>(0);  // the step uses what the frame holds
+    auto wait = [](Store& store, int& value) -> Task<void> {
+      (void)co_await store.transact({1}, [&](Transaction&) -> Result<void> {
+        ++value;
+        return {};
+      });
+    };
+    Gate gate;
+    {
+      // A frame that is destroyed while it waits.
+      struct Starter {
+        struct promise_type {
+          Starter get_return_object() {
+            return {std::coroutine_handle<promise_type>::from_promise(*this)};
+          }
+          std::suspend_never initial_suspend() { return {}; }
+          std::suspend_always final_suspend() noexcept { return {}; }
+          void return_void() {}
+          void unhandled_exception() { std::terminate(); }
+        };
+        std::coroutine_handle<promise_type> frame;
+      };
+      auto start = [](Task<void> task) -> Starter { co_await std::move(task); };
+      auto starter = start(wait(*bench.store, *seen));
+      if (i % 2) bench.put("x", "y");
+      starter.frame.destroy();
+    }
+    seen.reset();
+  }
+  bench.loop.run_ready();
+}
+
+TEST_CASE("store: only one process owns it") {
+  Bench bench;
+  auto second = open_store(bench.options());
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == ErrorCode::Conflict);
+  CHECK(second.error().text.find(std::to_string(getpid())) != std::string::npos);
+}
+
+TEST_CASE("store: after closing nothing is taken") {
+  Bench bench;
+  bench.put("a", "1");
+  auto& store = *bench.store;
+  auto late = [&]() -> Task<Result<void>> {
+    co_return co_await store.transact({1}, [](Transaction&) -> Result<void> { return {}; });
+  };
+  CHECK(bench.loop.run(late()));
+  store.close();
+  store.close();
 }
