@@ -49,7 +49,9 @@ void append_reply(std::string& out, std::string_view tag, const Reply& reply, Wi
   }
   auto begin = out.size();
   append_text(out, reply.text, wire);
-  if (out[begin] == '[') out[begin] = '(';
+  // Also behind spaces: readers skip them.
+  auto first = out.find_first_not_of(' ', begin);
+  if (first != std::string::npos && out[first] == '[') out[first] = '(';
   out += "\r\n";
 }
 

@@ -101,6 +101,7 @@ TEST_CASE("replies are one line whatever is in them") {
   CHECK(reply("a1", no("x\r\n* OK [ALERT] pay", "TRY\r\nCREATE")) ==
         "a1 NO [TRY??CREATE] x  * OK [ALERT] pay\r\n");
   CHECK(reply("a1", no("[ALERT] x")) == "a1 NO (ALERT] x\r\n");
+  CHECK(reply("a1", no("\n [ALERT] x")) == "a1 NO   (ALERT] x\r\n");
   CHECK(reply("a1", no("é")) == "a1 NO ??\r\n");
   CHECK(reply("a1", no("é"), Wire::Utf8) == "a1 NO é\r\n");
   CHECK(reply("a1", ok("")) == "a1 OK -\r\n");

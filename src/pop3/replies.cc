@@ -17,7 +17,9 @@ void append_text(std::string& out, std::string_view text) {
     auto byte = static_cast<unsigned char>(c);
     out += byte < 0x20 || byte == 0x7F ? ' ' : byte >= 0x80 ? '?' : c;
   }
-  if (out.size() > begin && out[begin] == '[') out[begin] = '(';
+  // What begins like a response code must not be taken for one; readers skip spaces.
+  auto first = out.find_first_not_of(' ', begin);
+  if (first != std::string::npos && out[first] == '[') out[first] = '(';
 }
 
 }  // namespace
