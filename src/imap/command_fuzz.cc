@@ -48,6 +48,10 @@ std::string read(std::string_view bytes, std::size_t step, unsigned refusals) {
       if (event != Parser::Event::Command) continue;
       auto command = parser.take_command();
       if (rule_of(command.verb).verb != command.verb || command.tag.empty()) std::abort();
+      Session session;
+      session.phase = static_cast<Phase>(refusals & 7);
+      session.read_only = (refusals & 32) != 0;
+      if (auto refusal = check(session, command)) append_reply(story, command.tag, *refusal);
       story += command.tag + display_name(command.verb, command.uid());
       if (command.verb == Verb::Idle || command.verb == Verb::Authenticate) parser.expect_line(100);
       if (command.verb == Verb::Append && (refusals & 16)) parser.refuse();

@@ -291,7 +291,8 @@ Result<AppendMessage> parse_append_message(Scanner& in, const GrammarLimits& lim
     message.date = date;
     TRY_DO(in.expect_space());
   }
-  if (in.take_word("UTF8")) {
+  // RFC 9755 §4: once UTF8=ACCEPT is enabled.
+  if (in.form() == NameForm::Utf8 && in.take_word("UTF8")) {
     TRY_DO(in.expect_space());
     TRY_DO(in.expect('('));
     message.utf8 = true;

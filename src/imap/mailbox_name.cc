@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "base/text.h"
 
@@ -277,11 +278,6 @@ class PatternRun {
   std::vector<bool> at_;
 };
 
-/// INBOX matches in any case: it is in capitals in names, so capitalise it in the pattern.
-std::string with_inbox_in_capitals(std::string pattern) {
-  return with_capital_inbox(std::move(pattern));
-}
-
 /// Wildcards side by side are one: "**%" is "*", "%%" is "%".
 std::string without_double_wildcards(std::string_view pattern) {
   std::string result;
@@ -296,42 +292,108 @@ std::string without_double_wildcards(std::string_view pattern) {
   return result;
 }
 
-}  // namespace
-
-bool pattern_matches(std::string_view pattern, std::string_view name) {
-  PatternRun run(pattern);
+/// Calls `read` for the name's characters until the run is dead.
+template <class Run>
+bool run_over(Run& run, std::string_view name) {
   for (char c : name) {
     run.read(c);
     if (!run.alive()) return false;
   }
-  return run.at_end();
+  return true;
+}
+
+}  // namespace
+
+/// The same automaton as PatternRun for short patterns: all its positions in one word, a mask of
+/// positions for every character.
+class ListPatterns::Pattern {
+ public:
+  explicit Pattern(std::string text) : text_(std::move(text)) {
+    if (text_.size() > 63) return;
+    literals_ = std::make_unique<std::array<std::uint64_t, 256>>();
+    for (std::size_t i = 0; i < text_.size(); ++i) {
+      auto here = std::uint64_t{1} << i;
+      if (text_[i] == '*')
+        stars_ |= here;
+      else if (text_[i] == '%')
+        percents_ |= here;
+      else
+        (*literals_)[static_cast<unsigned char>(text_[i])] |= here;
+    }
+  }
+
+  bool matches(std::string_view name) const {
+    if (text_ == "*") return true;
+    if (!literals_) return pattern_matches(text_, name);
+    ShortRun run(*this);
+    return run_over(run, name) && run.at_end();
+  }
+
+  bool may_match_below(std::string_view name) const {
+    if (!literals_) {
+      PatternRun run(text_);
+      return run_over(run, name) && run_over(run, "/") && run.alive_before_end();
+    }
+    ShortRun run(*this);
+    return run_over(run, name) && run_over(run, "/") && run.alive_before_end();
+  }
+
+ private:
+  class ShortRun {
+   public:
+    explicit ShortRun(const Pattern& pattern) : pattern_(pattern) { skip_wildcards(); }
+    void read(char c) {
+      auto stays = at_ & (c == kSeparator ? pattern_.stars_ : pattern_.stars_ | pattern_.percents_);
+      at_ = stays | ((at_ & (*pattern_.literals_)[static_cast<unsigned char>(c)]) << 1);
+      skip_wildcards();
+    }
+    bool alive() const { return at_ != 0; }
+    bool at_end() const { return (at_ & end()) != 0; }
+    bool alive_before_end() const { return (at_ & ~end()) != 0; }
+
+   private:
+    std::uint64_t end() const { return std::uint64_t{1} << pattern_.text_.size(); }
+    // Wildcards never stand side by side: once is enough.
+    void skip_wildcards() { at_ |= (at_ & (pattern_.stars_ | pattern_.percents_)) << 1; }
+
+    const Pattern& pattern_;
+    std::uint64_t at_ = 1;
+  };
+
+  std::string text_;
+  std::unique_ptr<std::array<std::uint64_t, 256>> literals_;
+  std::uint64_t stars_ = 0;
+  std::uint64_t percents_ = 0;
+};
+
+bool pattern_matches(std::string_view pattern, std::string_view name) {
+  PatternRun run(pattern);
+  return run_over(run, name) && run.at_end();
 }
 
 ListPatterns::ListPatterns(std::string_view reference, const std::vector<std::string>& patterns) {
   for (auto& pattern : patterns) {
     bool absolute = pattern.starts_with(kSeparator);
     auto whole = absolute ? pattern.substr(1) : std::string(reference) + pattern;
-    patterns_.push_back(with_inbox_in_capitals(without_double_wildcards(whole)));
+    whole = with_capital_inbox(without_double_wildcards(whole));
+    // "inb%" and the like match INBOX too.
+    auto upper = to_upper(whole);
+    if (upper != whole && pattern_matches(upper, "INBOX")) matches_inbox_ = true;
+    patterns_.emplace_back(std::move(whole));
   }
 }
+ListPatterns::~ListPatterns() = default;
+ListPatterns::ListPatterns(ListPatterns&&) noexcept = default;
+ListPatterns& ListPatterns::operator=(ListPatterns&&) noexcept = default;
 
 bool ListPatterns::matches(std::string_view name) const {
-  for (auto& pattern : patterns_) {
-    if (pattern == "*" || pattern_matches(pattern, name)) return true;
-    // "inb%" and the like: the case of INBOX does not matter within a pattern either.
-    if (name == "INBOX" && pattern_matches(to_upper(pattern), name)) return true;
-  }
-  return false;
+  if (matches_inbox_ && name == "INBOX") return true;
+  return std::ranges::any_of(patterns_, [&](auto& pattern) { return pattern.matches(name); });
 }
 
 bool ListPatterns::may_match_below(std::string_view name) const {
-  for (auto& pattern : patterns_) {
-    PatternRun run(pattern);
-    for (char c : name) run.read(c);
-    run.read(kSeparator);
-    if (run.alive_before_end()) return true;
-  }
-  return false;
+  return std::ranges::any_of(patterns_,
+                             [&](auto& pattern) { return pattern.may_match_below(name); });
 }
 
 }  // namespace hikyaku::imap

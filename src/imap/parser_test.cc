@@ -11,7 +11,10 @@ namespace {
 /// Runs a parser over pieces as a driver does and writes down what it says.
 class Transcript {
  public:
-  explicit Transcript(ParserLimits limits = {}) : parser_(std::move(limits)) {}
+  explicit Transcript(ParserLimits limits = {}, NameForm form = NameForm::Utf7)
+      : parser_(std::move(limits)) {
+    parser_.set_name_form(form);
+  }
 
   void feed(std::string_view input) {
     while (true) {
@@ -88,16 +91,16 @@ class Transcript {
 };
 
 void good(std::string_view input, std::string_view expected, const ParserLimits& limits = {},
-          std::string_view refuse_at = {}) {
+          std::string_view refuse_at = {}, NameForm form = NameForm::Utf7) {
   CAPTURE(input);
   testing::every_split(input, [&](std::string_view first, std::string_view second) {
-    Transcript transcript(limits);
+    Transcript transcript(limits, form);
     transcript.refuse_at = refuse_at;
     transcript.feed(first);
     if (!transcript.text().contains("FATAL")) transcript.feed(second);
     REQUIRE(transcript.text() == expected);
   });
-  Transcript single(limits);
+  Transcript single(limits, form);
   single.refuse_at = refuse_at;
   for (char c : input) {
     if (!single.text().contains("FATAL")) single.feed(std::string_view(&c, 1));
@@ -173,7 +176,8 @@ TEST_CASE("APPEND streams its messages") {
   good(std::string_view("a APPEND x ~{3}\r\na\0b\r\n", 22),
        std::string_view("a APPEND x;message () 3 binary;data=a\0b;end;appended a;", 55));
   good("a APPEND x UTF8 (~{3+}\r\nabc)\r\n",
-       "a APPEND x;message () 3+ binary utf8;data=abc;end;appended a;");
+       "a APPEND x;message () 3+ binary utf8;data=abc;end;appended a;", {}, {}, NameForm::Utf8);
+  good("a APPEND x UTF8 (~{3}\r\nb NOOP\r\n", "a BAD;b NOOP;");  // not enabled
 }
 
 TEST_CASE("APPEND that is wrong or too large") {
@@ -197,7 +201,7 @@ TEST_CASE("APPEND that is wrong or too large") {
        "a APPEND x;message () 1;data=1;end;message () 1;data=2;end;a NO [LIMIT];b NOOP;", limits);
   good("a APPEND x {1}\r\n1x\r\nb NOOP\r\n", "a APPEND x;message () 1;data=1;end;a BAD;b NOOP;");
   good("a APPEND x UTF8 (~{1}\r\n1\r\nb NOOP\r\n",
-       "a APPEND x;message () 1 binary utf8;data=1;end;a BAD;b NOOP;");
+       "a APPEND x;message () 1 binary utf8;data=1;end;a BAD;b NOOP;", {}, {}, NameForm::Utf8);
 }
 
 TEST_CASE("the driver's refusals") {

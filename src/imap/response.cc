@@ -289,7 +289,7 @@ void append_esearch(std::string& out, std::string_view tag, bool uid, const Sear
   if (!found.empty()) {
     if (program.wants(SearchReturn::Min)) put(" MIN ", found.lowest());
     if (program.wants(SearchReturn::Max)) put(" MAX ", found.highest());
-    if (program.wants(SearchReturn::All)) {
+    if (program.wants(SearchReturn::All) || program.options == 0) {
       out += " ALL ";
       found.append_to(out);
     }

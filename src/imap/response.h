@@ -110,7 +110,8 @@ void append_status(std::string& out, std::string_view mailbox, NameForm form, St
 /// "* SEARCH 1 5 7", with "(MODSEQ n)" if given and anything was found (RFC 7162 §3.1.5).
 void append_search(std::string& out, const NumberSet& found, std::optional<std::uint64_t> modseq);
 /// "* ESEARCH (TAG "a1") UID MIN 1 MAX 7 COUNT 3 ALL 1,5,7" by the program's options; what does not
-/// exist is left out (RFC 4731 §3.1). Not to be called when SAVE is the only option: nothing is
+/// exist is left out (RFC 4731 §3.1). Without options, ALL: what IMAP4rev2 answers to a SEARCH
+/// without RETURN (RFC 9051 §6.4.4). Not to be called when SAVE is the only option: nothing is
 /// asked for then (RFC 5182 §2.1).
 void append_esearch(std::string& out, std::string_view tag, bool uid, const SearchProgram& program,
                     const NumberSet& found, std::optional<std::uint64_t> modseq);

@@ -118,6 +118,8 @@ TEST_CASE("SEARCH and ESEARCH") {
   CHECK(esearch(numbers("2,8:9"), 5) ==
         "* ESEARCH (TAG \"a\\\"1\") UID MIN 2 MAX 9 ALL 2,8:9 COUNT 3 MODSEQ 5\r\n");
   CHECK(esearch({}, 5) == "* ESEARCH (TAG \"a\\\"1\") UID COUNT 0\r\n");
+  program.options = 0;
+  CHECK(esearch(numbers("4")) == "* ESEARCH (TAG \"a\\\"1\") UID ALL 4\r\n");
   program.options = static_cast<std::uint8_t>(SearchReturn::All);
   CHECK(esearch({}) == "* ESEARCH (TAG \"a\\\"1\") UID\r\n");
 }

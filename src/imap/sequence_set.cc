@@ -20,6 +20,23 @@ bool touches(const NumberRange& left, const NumberRange& right) {
   return left.last == kMaxNumber || right.first <= left.last + 1;
 }
 
+/// The first position from `from` on whose UID is at least `uid`. Looks near `from` first: the
+/// ranges of a set mostly follow each other closely.
+std::size_t first_at_least(std::span<const std::uint32_t> uids, std::size_t from,
+                           std::uint64_t uid) {
+  std::size_t step = 1;
+  auto low = from;
+  auto high = from;
+  while (high < uids.size() && uids[high] < uid) {
+    low = high + 1;
+    high += step;
+    step *= 2;
+  }
+  auto end = uids.begin() + static_cast<std::ptrdiff_t>(std::min(high, uids.size()));
+  auto found = std::lower_bound(uids.begin() + static_cast<std::ptrdiff_t>(low), end, uid);
+  return static_cast<std::size_t>(found - uids.begin());
+}
+
 }  // namespace
 
 NumberSet NumberSet::from_ranges(std::vector<NumberRange> ranges) {
@@ -136,20 +153,20 @@ void NumberSet::append_to(std::string& out) const {
 
 std::vector<IndexRange> positions(const NumberSet& set, std::span<const std::uint32_t> uids) {
   std::vector<IndexRange> found;
-  auto from = uids.begin();
+  std::size_t from = 0;
   for (auto& range : set.ranges()) {
-    auto begin = std::lower_bound(from, uids.end(), range.first);
-    auto end = std::upper_bound(begin, uids.end(), range.last);
+    auto begin = first_at_least(uids, from, range.first);
+    auto end = first_at_least(uids, begin, std::uint64_t{range.last} + 1);
     from = end;
-    if (begin == end) continue;
-    auto first = static_cast<std::size_t>(begin - uids.begin());
-    auto last = static_cast<std::size_t>(end - uids.begin());
+    if (begin == end) {
+      if (end == uids.size()) break;
+      continue;
+    }
     // Ranges with a gap of unknown UIDs between them may be neighbours here.
-    if (!found.empty() && found.back().end == first)
-      found.back().end = last;
+    if (!found.empty() && found.back().end == begin)
+      found.back().end = end;
     else
-      found.push_back({first, last});
-    if (end == uids.end()) break;
+      found.push_back({begin, end});
   }
   return found;
 }

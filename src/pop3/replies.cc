@@ -113,6 +113,18 @@ void DotStuffer::end_line(std::string& out) {
   }
 }
 
+std::size_t DotStuffer::plain_lines(std::string_view piece) const {
+  std::size_t end = 0;
+  while (end < piece.size() && piece[end] != '.') {
+    auto newline = piece.find('\n', end);
+    if (newline == std::string_view::npos || newline == end) return end;
+    // The only CR of the line must be the one before its LF.
+    if (piece.substr(end, newline - end).find('\r') != newline - end - 1) return end;
+    end = newline + 1;
+  }
+  return end;
+}
+
 void DotStuffer::add(std::string_view piece, std::string& out) {
   while (!done_ && !piece.empty()) {
     if (after_cr_) {
@@ -121,6 +133,13 @@ void DotStuffer::add(std::string_view piece, std::string& out) {
         piece.remove_prefix(1);
         continue;
       }
+    }
+    // In the body, lines are not counted unless for TOP: what is in order is copied as a whole.
+    if (at_line_start_ && !in_header_ && lines_left_ == kAllLines) {
+      auto plain = plain_lines(piece);
+      out += piece.substr(0, plain);
+      piece.remove_prefix(plain);
+      if (piece.empty()) return;
     }
     auto line_end = piece.find_first_of("\r\n");
     put(piece.substr(0, line_end), out);

@@ -73,6 +73,8 @@ class DotStuffer {
  private:
   void end_line(std::string& out);
   void put(std::string_view bytes, std::string& out);
+  /// How much of `piece`, which begins a line, is whole lines that need no change.
+  std::size_t plain_lines(std::string_view piece) const;
 
   std::uint64_t lines_left_;
   bool in_header_ = true;
