@@ -20,14 +20,18 @@ namespace hikyaku::mailbox {
 /// body.
 struct Digest {
   std::string envelope;        ///< finished IMAP ENVELOPE
-  std::string body_structure;  ///< finished BODYSTRUCTURE (extended form)
-  std::string body;  ///< finished BODY (basic form); empty: derive it from the stored parts
-  std::string
-      header_fields;  ///< raw header fields that clients ask for, "Name: value\r\n" each, in order
+  std::string body_structure;  ///< finished BODYSTRUCTURE; digest.h derives BODY from it
+  /// Raw header fields that clients ask for, as they stand, in order: all that `header_set` names.
+  std::string header_fields;
   std::string parts;  ///< encoded part offsets (mime/digest), relative to the body's first byte
   std::vector<std::uint64_t>
-      reference_hashes;  ///< hashes of Message-ID, In-Reply-To, References: for the thread
+      reference_hashes;  ///< hashes of References, In-Reply-To: for the thread
   std::uint64_t message_id_hash = 0;
+  std::uint8_t header_set = 0;  ///< see digest.h; 0: none are kept
+  /// False when the texts would take too much room: they are empty, and whoever needs them makes
+  /// the digest again from the message.
+  bool complete = true;
+  bool operator==(const Digest&) const = default;
 };
 
 /// What is stored once per message and mailbox.

@@ -16,9 +16,10 @@ std::string encode(const MessageRecord& record) {
   const auto& digest = record.digest;
   out.text(digest.envelope);
   out.text(digest.body_structure);
-  out.text(digest.body);
   out.text(digest.header_fields);
   out.text(digest.parts);
+  out.u8(digest.header_set);
+  out.u8(digest.complete ? 1 : 0);
   out.u64_be(digest.message_id_hash);
   out.varint(digest.reference_hashes.size());
   for (auto hash : digest.reference_hashes) out.u64_be(hash);
@@ -37,9 +38,10 @@ bool decode(std::string_view bytes, MessageRecord& record) {
   auto& digest = record.digest;
   digest.envelope = in.text();
   digest.body_structure = in.text();
-  digest.body = in.text();
   digest.header_fields = in.text();
   digest.parts = in.text();
+  digest.header_set = in.u8();
+  digest.complete = in.u8() & 1;
   digest.message_id_hash = in.u64_be();
   auto count = in.varint();
   if (in.failed() || count > in.remaining() / 8) return false;
