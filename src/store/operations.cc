@@ -50,6 +50,7 @@ Result<Overlay> decode_operations(std::string_view bytes) {
   Decoder in(bytes);
   std::string key;
   auto count = in.varint();
+  if (in.failed()) return fail(ErrorCode::Corrupt, "no operation list");
   for (std::uint64_t i = 0; i < count; ++i) {
     auto kind = in.u8();
     auto shared = in.varint();
