@@ -14,6 +14,8 @@ namespace {
 using mime::Part;
 using mime::PartKind;
 
+constexpr std::size_t kMaxText = 4096;  // of a field; the structure is stored with every message
+
 std::string string(std::string_view text) {
   std::string result;
   append_string(result, text);
@@ -48,7 +50,7 @@ std::string parameter_list(const std::vector<mime::Parameter>& parameters) {
 }
 
 std::string field_nstring(std::string_view raw) {
-  return raw.data() == nullptr ? "NIL" : nstring(mime::unfold(raw));
+  return raw.data() == nullptr ? "NIL" : nstring(mime::unfold(raw.substr(0, kMaxText)));
 }
 
 std::string disposition(std::string_view raw) {
@@ -63,7 +65,7 @@ std::string disposition(std::string_view raw) {
 std::string language(std::string_view raw) {
   std::string result;
   std::size_t count = 0;
-  auto value = mime::unfold(raw);
+  auto value = mime::unfold(raw.substr(0, kMaxText));
   for (auto tag : split(value, ',')) {
     tag = trim_space(tag.substr(0, tag.find('(')));
     if (tag.empty()) continue;
@@ -133,7 +135,7 @@ class Writer {
 
   static std::string encoding(const Part& part) {
     if (part.encoding != mime::Encoding::Unknown) return string(mime::to_string(part.encoding));
-    auto raw = mime::unfold(part.transfer_encoding);
+    auto raw = mime::unfold(part.transfer_encoding.substr(0, kMaxText));
     return string(raw.empty() ? std::string("7bit") : raw);
   }
 

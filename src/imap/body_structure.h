@@ -15,6 +15,7 @@ enum class BodyForm {
 /// The structure of a whole message, finished text. RFC 2231 continuations are joined; a value with
 /// a charset comes as "name*" in the syntax of RFC 2231 in UTF-8, as clients expect it. Types are
 /// those of Part::shown_type, so that what is said here and what sections can be fetched agree.
+/// Content-ID, description and the like are cut at 4 KB.
 std::string body_structure(const mime::Message& message, BodyForm form);
 
 }  // namespace hikyaku::imap

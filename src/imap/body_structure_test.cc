@@ -112,5 +112,19 @@ TEST_CASE("hostile fields do not break the response") {
   }
 }
 
+TEST_CASE("what is stored with every message stays small, whatever its fields") {
+  std::string bytes;
+  for (auto* name : {"Subject", "From", "To", "Content-ID", "Content-Description", "Content-Type",
+                     "Content-Disposition"}) {
+    bytes += std::string(name) + ": a/b; ";
+    for (int i = 0; i < 300'000; ++i) bytes += "x=y,;";
+    bytes += "\r\n";
+  }
+  bytes += "\r\n";
+  auto message = mime::parse_message(bytes);
+  CHECK(envelope(message.fields()).size() < 2'000'000);
+  CHECK(body_structure(message, BodyForm::BodyStructure).size() < 20'000);
+}
+
 }  // namespace
 }  // namespace hikyaku::imap

@@ -10,6 +10,10 @@
 namespace hikyaku::imap {
 namespace {
 
+constexpr std::size_t kMaxText = 64 * 1024;
+constexpr std::size_t kMaxList = 256 * 1024;
+constexpr std::size_t kMaxAddresses = 5000;
+
 /// The fields of an envelope in the order of the response.
 enum Slot { kDate, kSubject, kFrom, kSender, kReplyTo, kTo, kCc, kBcc, kInReplyTo, kMessageId };
 constexpr std::array<std::string_view, 10> kNames = {"date",        "subject",   "from", "sender",
@@ -28,7 +32,7 @@ std::string nstring(std::string_view text) {
 
 std::string address_list(std::string_view value) {
   std::string result;
-  for (auto& address : mime::parse_address_list(value)) {
+  for (auto& address : mime::parse_address_list(value.substr(0, kMaxList), kMaxAddresses)) {
     result += result.empty() ? "((" : "(";
     switch (address.kind) {
       case mime::Address::Kind::GroupStart:
@@ -59,7 +63,7 @@ std::string envelope(mime::HeaderView header) {
   }
   auto text = [&](Slot slot) -> std::string {
     // A field that is there but empty is "" and not NIL (RFC 9051 §7.5.2).
-    return values[slot] ? string(mime::unfold(*values[slot])) : "NIL";
+    return values[slot] ? string(mime::unfold(values[slot]->substr(0, kMaxText))) : "NIL";
   };
   auto addresses = [&](Slot slot) { return address_list(values[slot].value_or("")); };
   auto from = addresses(kFrom);

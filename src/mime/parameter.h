@@ -25,7 +25,7 @@ struct Parameter {
 
 struct ParameterLimits {
   std::size_t count = 200;        ///< parameters of one field; further ones are ignored
-  std::size_t bytes = 64 * 1024;  ///< of one field's value that are looked at
+  std::size_t bytes = 16 * 1024;  ///< of one field's value that are looked at
 };
 
 /// A value with parameters: "text/plain; charset=x" or "attachment; filename=y".
