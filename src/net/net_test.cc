@@ -12,6 +12,7 @@
 #include "net/connect.h"
 #include "net/cores.h"
 #include "net/input.h"
+#include "net/linger.h"
 #include "net/listener.h"
 #include "net/output.h"
 #include "net/served.h"
@@ -218,6 +219,39 @@ TEST_CASE("a connection that the peer resets is lost, not ended") {
   served.client([](Stream& stream) -> Task<void> {
     co_await stream.write("unread");
     CHECK(co_await ending(read_all(stream)) == "closed");
+  });
+}
+
+TEST_CASE("linger: the last reply arrives although the peer goes on talking") {
+  Served served(2, [](std::unique_ptr<Stream> stream) -> Task<void> {
+    co_await stream->wait_readable();
+    co_await stream->write("421 enough\r\n");
+    co_await linger(*stream);
+    CHECK(co_await ending(stream->write("x")) == "closed");
+  });
+  served.client([](Stream& stream) -> Task<void> {
+    co_await stream.write(pattern(100'000));
+    co_await sleep_for(20ms);
+    CHECK(co_await read_all(stream) == "421 enough\r\n");
+  });
+}
+
+TEST_CASE("IPv6: a listener of its own, beside IPv4 on the same port") {
+  auto v6 = Listener::bind({*IpAddress::parse("::1"), 0});
+  if (!v6) {
+    MESSAGE("skipped: no IPv6 here: ", v6.error().text);
+    return;
+  }
+  auto any = Listener::bind({*IpAddress::parse("::"), 0});
+  REQUIRE(any);
+  CHECK(Listener::bind({*IpAddress::parse("0.0.0.0"), (*any)->endpoint().port}));
+  Cores cores(1);
+  cores.start();
+  auto stream = cores.run(0, [&] { return connect((*v6)->endpoint(), {}, 1s); });
+  REQUIRE(stream);
+  cores.call(0, [&] {
+    CHECK((*stream)->peer().to_string() == fmt::format("[::1]:{}", (*v6)->endpoint().port));
+    stream->reset();
   });
 }
 

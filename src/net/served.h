@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <vector>
 
 #include "base/gate.h"
@@ -49,6 +50,7 @@ class Served {
   /// `talk`.
   template <class Talk>
   void client(Talk talk) {
+    ++clients_;
     cores_.run(cores_.size() - 1, [&]() -> Task<void> {
       auto stream = co_await connect(listener_->endpoint(), {}, std::chrono::seconds(5));
       co_await talk(**stream);
@@ -62,10 +64,13 @@ class Served {
     stopped.get_future().wait();
   }
 
-  /// Waits until every session has ended.
+  /// Waits until every client was served and every session has ended.
   void settle() {
     if (std::exchange(settled_, true)) return;
+    // A client may have come and gone before the listener has seen it.
+    for (int i = 0; i < 5000 && !stopped_ && taken_in() < clients_; ++i) ::usleep(1000);
     stop_listening();
+    for (std::size_t i = 0; i < cores_.size(); ++i) cores_.call(i, [] {});
     for (std::size_t i = 0; i < gates_.size(); ++i) {
       std::promise<void> ended;
       cores_[i].post([&] { gates_[i]->close([&] { ended.set_value(); }); });
@@ -78,6 +83,10 @@ class Served {
     for (std::size_t i = 0; i < gates_.size(); ++i)
       if (&cores_[i] == Executor::current()) gates_[i]->spawn(serve(session_, std::move(stream)));
   }
+  std::uint64_t taken_in() const {
+    auto counters = listener_->counters();
+    return counters.accepted + counters.refused + counters.dropped;
+  }
   static Task<void> serve(Session& session, std::unique_ptr<Stream> stream) {
     try {
       co_await session(std::move(stream));
@@ -89,6 +98,7 @@ class Served {
   Session session_;
   std::vector<std::unique_ptr<Gate>> gates_;
   std::unique_ptr<Listener> listener_;
+  std::uint64_t clients_ = 0;
   bool stopped_ = false;
   bool settled_ = false;
 };
