@@ -13,6 +13,7 @@
 #include "store/memory_index.h"
 #include "store/open.h"
 #include "store/simulated_file_system.h"
+#include "store/verify.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -120,6 +121,7 @@ class Torture {
     open();
     check();
     store_.reset();
+    verify();
   }
 
   std::uint64_t acknowledged() const { return acknowledged_.size(); }
@@ -203,6 +205,17 @@ class Torture {
             tx.put(Key(account, kHistory).u64(n + 1), std::to_string(number));
             plan.write(account, tx);
           }
+          // Gives up some body of before; it stays readable while its retention lasts.
+          if (number % 5 == 0) {
+            std::string row, id;
+            tx.scan(Key(plan.accounts[0], kBodies).children(),
+                    [&](std::string_view key, std::string_view value) {
+                      row = key;
+                      id = value;
+                      return std::stoull(id) % 3 == 0;
+                    });
+            if (!row.empty()) tx.disown(std::stoull(id), row);
+          }
           if (staged) {
             auto row = Key(plan.accounts[0], kBodies).u64(number);
             body = tx.own(staged, row);
@@ -219,6 +232,18 @@ class Torture {
       REQUIRE_MESSAGE(fresh, "body id ", body, " was given out twice");
     }
     co_return true;
+  }
+
+  /// Every record, body, owner and counter; and the index says what all groups together say.
+  void verify() {
+    VerifyOptions how;
+    how.open_scratch = []() -> Result<std::unique_ptr<Index>> {
+      return std::make_unique<MemoryIndex>(std::make_shared<MemoryIndexDisk>());
+    };
+    auto report = verify_store(options(), how);
+    REQUIRE_MESSAGE(report, report.error().describe());
+    for (const auto& problem : report->problems) FAIL_CHECK(problem);
+    REQUIRE((report->rows > 0 || report->groups == 0));
   }
 
   void check() { loop_.run(check_all()); }

@@ -114,15 +114,15 @@ Result<void> LocalStore::start() {
 
 Result<void> LocalStore::recover() {
   TRY(auto clean, read_clean_mark(files_, options_.directory));
-  auto chain = open_log_chain(*segments_);
-  if (!chain) {
-    if (chain.error().code != ErrorCode::Corrupt) return std::unexpected(chain.error());
-    read_only_ = chain.error().describe();
-    return {};
-  }
-  if (!chain->links.empty()) segments_->set_epoch(chain->links.back().segment->header().epoch);
+  TRY(auto chain, open_log_chain(*segments_));
+  if (!chain.links.empty()) segments_->set_epoch(chain.links.back().segment->header().epoch);
+  for (const auto& problem : chain.problems)
+    if (index_->position().segment < problem.since) {
+      read_only_ = problem.text;
+      return {};
+    }
   TRY(auto replayed,
-      replay(*chain, index_->position(), [&](const GroupRecord& group, JournalPosition position) {
+      replay(chain, index_->position(), [&](const GroupRecord& group, JournalPosition position) {
         return index_->apply(group.writes, position);
       }));
   replayed_groups_ = replayed.groups;
@@ -140,7 +140,7 @@ Result<void> LocalStore::recover() {
   } else {
     TRY_DO(write_last_group_again(*segments_, replayed));
   }
-  TRY(auto log, begin_log(*chain, replayed, clean.has_value()));
+  TRY(auto log, begin_log(chain, replayed, clean.has_value()));
   options_.log.info(
       "store.opened",
       {{"groups", replayed.groups}, {"lsn", replayed.last.lsn}, {"clean", clean ? "yes" : "no"}});

@@ -12,15 +12,24 @@ Result<LogChain> open_log_chain(Segments& segments) {
   LogChain chain;
   for (const auto& name : segments.names()) {
     if (name.kind != SegmentKind::Log) continue;
-    TRY(auto segment, segments.open(name.number));
+    auto opened = segments.open(name.number);
+    if (!opened) {
+      if (opened.error().code == ErrorCode::Io) return std::unexpected(opened.error());
+      chain.problems.push_back({name.number + 1, opened.error().describe()});
+      continue;
+    }
+    auto segment = std::move(*opened);
     const auto& header = segment->header();
     if (!chain.links.empty()) {
       auto& before = chain.links.back();
-      if (header.previous != before.segment->number())
-        return fail(ErrorCode::Corrupt,
-                    "journal segment {}, which segment {} continues, is missing", header.previous,
-                    header.number);
       before.end = header.previous_end;
+      if (header.previous != before.segment->number()) {
+        chain.problems.push_back(
+            {header.number,
+             fmt::format("journal segment {}, which segment {} continues, is missing",
+                         header.previous, header.number)});
+        before.end.reset();
+      }
     }
     chain.links.push_back({std::move(segment), std::nullopt});
   }
@@ -124,7 +133,7 @@ Result<std::optional<Resumption>> behind_damage(const LogChain& chain, const Dam
     if (segment.number() < damage.segment) continue;
     TRY(auto size, segment.file().size());
     auto limit = std::min(size, link.end.value_or(size));
-    auto from = segment.number() == damage.segment ? damage.begin + 1 : kSegmentStart;
+    auto from = segment.number() == damage.segment ? damage.begin : kSegmentStart;
     TRY(auto found, find_group(segment, from, limit, last + 1));
     if (!found) continue;
     TRY(auto group, read_group(segment, *found, limit));

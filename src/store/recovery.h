@@ -19,6 +19,13 @@ struct LogChain {
     std::optional<std::uint64_t> end;
   };
   std::vector<Link> links;
+  /// Segments that are missing or cannot be read. Only who replays from before segment `since`
+  /// needs them.
+  struct Problem {
+    SegmentNumber since;
+    std::string text;
+  };
+  std::vector<Problem> problems;
 };
 
 /// A part of the journal that should hold groups and does not.
@@ -30,8 +37,7 @@ struct DamagedRange {
   std::string describe() const;
 };
 
-/// Opens all log segments and checks that each continues the one before it. Corrupt names what is
-/// missing.
+/// Opens all log segments and checks that each continues the one before it. Io.
 Result<LogChain> open_log_chain(Segments& segments);
 
 struct ReplayResult {

@@ -1,0 +1,429 @@
+#include "store/verify.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <set>
+
+#include "crypto/digest.h"
+#include "store/blob.h"
+#include "store/log.h"
+#include "store/posix_file_system.h"
+#include "store/recovery.h"
+#include "store/rocks_index.h"
+#include "store/rows.h"
+#include "store/store_files.h"
+
+namespace hikyaku::store {
+namespace {
+
+constexpr std::size_t kMostProblems = 1000;
+constexpr std::size_t kMostLost = 100'000;
+
+/// Every key there can be.
+KeyRange everything() {
+  return {std::string(5, '\0') + '\0', std::string(kMaxKey, '\xFF')};
+}
+
+class Verifier {
+ public:
+  Verifier(const Options& options, const VerifyOptions& how)
+      : options_(options), how_(how), files_(options.files ? *options.files : system_files_) {}
+
+  Result<VerifyReport> run() {
+    TRY_DO(open());
+    TRY_DO(check_log());
+    TRY_DO(bring_index_up());
+    TRY_DO(compare_with_replay());
+    TRY_DO(check_bodies());
+    report_.epoch = segments_->epoch();
+    return std::move(report_);
+  }
+
+ private:
+  // --- what is there ---------------------------------------------------------------------------
+
+  Result<void> open() {
+    const auto& directory = options_.directory;
+    TRY(lock_, files_.lock(directory + "/LOCK"));
+    TRY(auto id, load_store_id(files_, directory));
+    segments_ =
+        std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
+    TRY_DO(segments_->load(how_.repair));
+    TRY(chain_, open_log_chain(*segments_));
+    report_.segments = segments_->names().size();
+    if (!chain_.links.empty()) segments_->set_epoch(chain_.links.back().segment->header().epoch);
+    complete_ = chain_.problems.empty() &&
+                (chain_.links.empty() || chain_.links.front().segment->header().first_lsn == 1);
+    TRY_DO(open_index());
+    for (const auto& broken_link : chain_.problems)
+      if (!skipped_.contains({broken_link.since, 0})) problem(broken_link.text);
+    return {};
+  }
+
+  Result<void> open_index() {
+    auto opened = options_.open_index ? options_.open_index()
+                                      : open_rocks_index({options_.directory + "/index",
+                                                          options_.index_memory, options_.log});
+    if (opened) {
+      index_ = std::move(*opened);
+      return load_skipped();
+    }
+    if (opened.error().code != ErrorCode::Corrupt) return std::unexpected(opened.error());
+    problem("the index cannot be opened: " + opened.error().describe());
+    if (!how_.repair) return std::unexpected(opened.error());
+    return make_index_again();
+  }
+
+  Result<void> make_index_again() {
+    index_.reset();
+    if (how_.remove_index) {
+      TRY_DO(how_.remove_index());
+    } else {
+      TRY_DO(remove_rocks_index(options_.directory + "/index"));
+    }
+    TRY(index_, options_.open_index ? options_.open_index()
+                                    : open_rocks_index({options_.directory + "/index",
+                                                        options_.index_memory, options_.log}));
+    repaired("the index is made again from the journal");
+    return bring_index_up();
+  }
+
+  /// Ranges that an earlier repair went over are no news.
+  Result<void> load_skipped() {
+    auto view = index_->view();
+    auto range = Key(kInstance, kSkippedTable).children();
+    auto cursor = view->cursor(range, Reach::Disk);
+    for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
+      auto fields = key_fields(cursor->key());
+      auto segment = fields.u32_be();
+      skipped_.insert({segment, fields.u64_be()});
+    }
+    if (!skipped_.empty()) complete_ = false;
+    return {};
+  }
+
+  // --- the journal -----------------------------------------------------------------------------
+
+  Result<void> check_log() {
+    Lsn expected = 0;
+    for (std::size_t i = 0; i < chain_.links.size(); ++i) {
+      progress("journal", i, chain_.links.size());
+      const auto& segment = *chain_.links[i].segment;
+      bool last = i + 1 == chain_.links.size();
+      TRY(auto size, segment.file().size());
+      auto limit = std::min(size, chain_.links[i].end.value_or(size));
+      if (chain_.links[i].end && *chain_.links[i].end > size)
+        broken(segment, size, "the file is too short");
+      TRY_DO(check_segment(segment, limit, last, expected));
+    }
+    return {};
+  }
+
+  Result<void> check_segment(const Segment& segment, std::uint64_t limit, bool last,
+                             Lsn& expected) {
+    for (auto at = kSegmentStart; at < limit;) {
+      auto group = read_group(segment, at, limit);
+      if (!group) {
+        TRY(auto next, find_group(segment, at, limit, expected));
+        if (last && !next) return {};  // the end, or what a crash has left of the last group
+        broken(segment, at, group.error().describe());
+        if (!next) return {};
+        at = *next;
+        continue;
+      }
+      if (expected != 0 && group->header.lsn != expected &&
+          !skipped_.contains({segment.number(), at}))
+        problem(fmt::format("groups {} to {} are missing", expected, group->header.lsn - 1));
+      expected = group->header.lsn + 1;
+      ++report_.groups;
+      if (auto bodies = check_group_bodies(segment, *group); !bodies) {
+        if (bodies.error().code != ErrorCode::Corrupt) return bodies;
+        if (last && group->header.lsn > index_->position().lsn &&
+            !read_group(segment, group->end, limit))
+          return {};  // cut off by a crash
+        // Bodies that somebody owns are named later; what is said here is where.
+        problem(fmt::format("journal segment {}: {}", segment.number(), bodies.error().text));
+      }
+      at = group->end;
+    }
+    return {};
+  }
+
+  void broken(const Segment& segment, std::uint64_t at, const std::string& what) {
+    if (skipped_.contains({segment.number(), at})) return;
+    complete_ = false;
+    problem(fmt::format("journal segment {}, from byte {}: {}", segment.number(), at, what));
+  }
+
+  // --- the index -------------------------------------------------------------------------------
+
+  /// Replays what the index lacks, as opening does; over damage only when repairing.
+  Result<void> bring_index_up() {
+    auto apply = [&](const GroupRecord& group, JournalPosition position) {
+      return index_->apply(group.writes, position);
+    };
+    std::vector<SkippedRange> skipped;
+    TRY(auto replayed, replay(chain_, index_->position(), apply));
+    while (replayed.damage) {
+      if (!how_.repair) {
+        problem("the journal cannot be replayed: " + replayed.damage->describe());
+        return {};
+      }
+      TRY(auto behind, behind_damage(chain_, *replayed.damage, replayed.last.lsn));
+      TRY_DO(note_lost(*replayed.damage, behind));
+      skipped.push_back({replayed.damage->segment, replayed.damage->begin, replayed.damage->end});
+      if (!behind) break;
+      report_.lost_groups += behind->next - replayed.last.lsn - 1;
+      TRY(replayed, replay(chain_, behind->before, apply));
+    }
+    if (how_.repair)
+      for (const auto& broken_link : chain_.problems)
+        if (!skipped_.contains({broken_link.since, 0}))
+          skipped.push_back({broken_link.since, 0, 0});
+    if (!skipped.empty()) return begin_new_epoch(replayed.last, skipped);
+    return write_last_group_again(*segments_, replayed);
+  }
+
+  /// Lists the bodies that stand in a damaged range: nobody knows them any more.
+  Result<void> note_lost(const DamagedRange& damage, const std::optional<Resumption>& behind) {
+    auto segment = segments_->open(damage.segment);
+    if (!segment) return {};
+    TRY(auto size, (*segment)->file().size());
+    auto end = behind && behind->before.segment == damage.segment ? behind->before.end : size;
+    TRY(auto headers, find_body_headers(**segment, damage.begin, end));
+    for (auto& [place, header] : headers)
+      lost({0, header.size, header.staged, std::move(header.salvage), {}});
+    repaired("went over " + damage.describe());
+    return {};
+  }
+
+  /// Numbers that were given out after the lost groups must not be given out again.
+  Result<void> begin_new_epoch(JournalPosition last, const std::vector<SkippedRange>& skipped) {
+    if (chain_.links.empty())
+      return fail(ErrorCode::Corrupt, "no segment of the journal can be read");
+    TRY_DO(remove_clean_mark(files_, options_.directory));
+    segments_->set_epoch(segments_->epoch() + 1);
+    LogWriter log(*segments_, {options_.smallest_segment, options_.largest_segment});
+    // The log goes on behind the last segment there is, wherever its last group stands.
+    const auto& back = *chain_.links.back().segment;
+    TRY(auto end, back.file().size());
+    if (back.number() == last.segment) end = last.end;
+    log.continue_behind(back.number(), end);
+    TRY_DO(log.roll(last.lsn + 1, 1 << 20));
+    Writes group;
+    for (const auto& range : skipped) {
+      group.rows.put(skipped_key(range), encode_number(range.end));
+      skipped_.insert({range.segment, range.begin});
+    }
+    TRY(auto position, log.append(group, last.lsn + 1, options_.clock.now()));
+    TRY_DO(index_->apply(group.rows, position));
+    TRY_DO(index_->flush());
+    repaired(fmt::format("the epoch is {} now", segments_->epoch()));
+    complete_ = false;
+    return {};
+  }
+
+  /// The index must hold what all groups together say; that can be told while all are there.
+  Result<void> compare_with_replay() {
+    if (!complete_ || chain_.links.empty()) return {};
+    TRY(bool same, replay_gives_the_same());
+    if (same) return {};
+    if (how_.repair) return make_index_again();
+    return {};
+  }
+
+  Result<bool> replay_gives_the_same() {
+    auto scratch_directory = options_.directory + "/verify";
+    auto remove = [&] {
+      if (how_.remove_scratch) return how_.remove_scratch();
+      if (!how_.open_scratch) (void)remove_rocks_index(scratch_directory);
+    };
+    remove();
+    bool same = true;
+    {
+      TRY(auto scratch,
+          how_.open_scratch
+              ? how_.open_scratch()
+              : open_rocks_index({scratch_directory, options_.index_memory, options_.log}));
+      TRY(auto replayed,
+          replay(chain_, {}, [&](const GroupRecord& group, JournalPosition position) {
+            return scratch->apply(group.writes, position);
+          }));
+      same = compare(*index_->view(), *scratch->view());
+    }
+    remove();
+    return same;
+  }
+
+  bool compare(const IndexView& stored, const IndexView& replayed) {
+    auto a = stored.cursor(everything(), Reach::Disk);
+    auto b = replayed.cursor(everything(), Reach::Disk);
+    std::uint64_t different = 0;
+    a->seek(everything().begin);
+    b->seek(everything().begin);
+    while (a->valid() || b->valid()) {
+      ++report_.rows;
+      int order = !a->valid() ? 1 : !b->valid() ? -1 : a->key().compare(b->key());
+      if (order != 0 || a->value() != b->value()) ++different;
+      if (order <= 0) a->next();
+      if (order >= 0) b->next();
+    }
+    if (different != 0)
+      problem(fmt::format("{} rows of the index are not what the journal says", different));
+    return different == 0;
+  }
+
+  // --- bodies ----------------------------------------------------------------------------------
+
+  /// A table whose keys begin with a number, row by row.
+  struct Table {
+    Table(const IndexView& view, store::Table table)
+        : range(Key(kInstance, table).children()), cursor(view.cursor(range, Reach::Disk)) {
+      cursor->seek(range.begin);
+    }
+    bool valid() const { return cursor->valid(); }
+    std::uint64_t number() const { return key_fields(cursor->key()).u64_be(); }
+
+    KeyRange range;
+    std::unique_ptr<IndexCursor> cursor;
+  };
+
+  /// Every body with its bytes; owners have bodies, bodies have owners or wait for reclaiming.
+  Result<void> check_bodies() {
+    auto view = index_->view();
+    BlobId next = 1;
+    if (auto row = view->get(next_blob_key(), Reach::Disk)) next = decode_number(*row);
+    Table owners(*view, kOwnerTable);
+    Table freed(*view, kFreedAtTable);
+    std::map<SegmentNumber, SegmentUse> uses;
+    for (Table places(*view, kPlaceTable); places.valid(); places.cursor->next()) {
+      auto id = places.number();
+      progress("bodies", id, next);
+      if (id >= next) problem(fmt::format("body {} has a number not yet given out", id));
+      bool owned = pass(owners, id, "owned");
+      bool waiting = pass(freed, id, "waiting for reclaiming");
+      if (owned == waiting)
+        problem(fmt::format("body {} {}", id,
+                            owned ? "is owned but waits for reclaiming"
+                                  : "has no owner and does not wait for reclaiming"));
+      auto place = decode_body_place(places.cursor->value());
+      if (!place) {
+        problem(fmt::format("body {}: {}", id, place.error().text));
+        continue;
+      }
+      auto& use = uses[place->segment];
+      (owned ? use.live : use.retained) += place->stored;
+      TRY_DO(check_body_at(id, *place));
+    }
+    pass(owners, UINT64_MAX, "owned");
+    pass(freed, UINT64_MAX, "waiting for reclaiming");
+    check_uses(*view, uses);
+    return {};
+  }
+
+  /// Goes over the rows up to body `id`; those before it belong to no body. Whether it has any.
+  bool pass(Table& table, BlobId id, std::string_view what) {
+    bool any = false;
+    for (; table.valid() && table.number() <= id; table.cursor->next()) {
+      if (table.number() < id)
+        problem(fmt::format("body {} is {} but not there", table.number(), what));
+      any = true;
+    }
+    return any;
+  }
+
+  void check_uses(const IndexView& view, std::map<SegmentNumber, SegmentUse>& uses) {
+    auto range = Key(kInstance, kSegmentTable).children();
+    auto cursor = view.cursor(range, Reach::Disk);
+    for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
+      auto number = key_fields(cursor->key()).u32_be();
+      auto use = decode_segment_use(cursor->value());
+      if (!use || *use != std::exchange(uses[number], {}))
+        problem(fmt::format("segment {}: its counters are not the sum of its bodies", number));
+    }
+    for (const auto& [number, use] : uses)
+      if (use != SegmentUse{}) problem(fmt::format("segment {} has no counters", number));
+  }
+
+  Result<void> check_body_at(BlobId id, const BodyPlace& place) {
+    ++report_.bodies;
+    report_.body_bytes += place.size;
+    auto checked = check_body(place);
+    if (checked) return {};
+    if (checked.error().code == ErrorCode::Io) return checked;
+    problem(fmt::format("body {}: {}", id, checked.error().describe()));
+    lost(describe_lost(id, place));
+    return {};
+  }
+
+  Result<void> check_body(const BodyPlace& place) {
+    TRY(auto segment, segments_->open(place.segment));
+    TRY(auto header, read_body_header(*segment, place));
+    crypto::Digest digest(crypto::Hash::Sha256);
+    for (const auto& frame : header.frames) {
+      TRY(auto stored, read_exactly(segment->file(), frame.offset, frame.stored));
+      TRY(auto bytes, decode_frame(frame, std::move(stored)));
+      digest.update(bytes);
+    }
+    if (digest.finish() != header.sha256)
+      return fail(ErrorCode::Corrupt, "its SHA-256 is not what it was");
+    return {};
+  }
+
+  VerifyReport::LostBody describe_lost(BlobId id, const BodyPlace& place) {
+    VerifyReport::LostBody body;
+    body.id = id;
+    body.size = place.size;
+    auto view = index_->view();
+    auto range = owners_key(id).children();
+    auto cursor = view->cursor(range, Reach::Disk);
+    for (cursor->seek(range.begin); cursor->valid(); cursor->next())
+      body.owners.emplace_back(cursor->key().substr(owners_key(id).bytes().size()));
+    if (auto segment = segments_->open(place.segment))
+      if (auto header = read_body_header(**segment, place)) {
+        body.staged = header->staged;
+        body.salvage = header->salvage;
+      }
+    return body;
+  }
+
+  // --- telling ---------------------------------------------------------------------------------
+
+  void problem(std::string text) {
+    ++report_.problem_count;
+    if (report_.problems.size() < kMostProblems) report_.problems.push_back(std::move(text));
+  }
+  void repaired(std::string text) { report_.repairs.push_back(std::move(text)); }
+  void lost(VerifyReport::LostBody body) {
+    if (report_.lost.size() < kMostLost) report_.lost.push_back(std::move(body));
+  }
+  void progress(std::string_view doing, std::uint64_t done, std::uint64_t all) {
+    if (how_.progress) how_.progress(doing, all == 0 ? 1 : double(done) / double(all));
+  }
+
+  const Options& options_;
+  const VerifyOptions& how_;
+  PosixFileSystem system_files_;
+  FileSystem& files_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Segments> segments_;
+  std::unique_ptr<Index> index_;
+  LogChain chain_;
+  /// All groups since the first are there and whole.
+  bool complete_ = false;
+  std::set<std::pair<SegmentNumber, std::uint64_t>> skipped_;
+  VerifyReport report_;
+};
+
+}  // namespace
+
+Result<VerifyReport> verify_store(const Options& options, const VerifyOptions& how) {
+  try {
+    return Verifier(options, how).run();
+  } catch (const IndexError& error) {
+    return fail(ErrorCode::Corrupt, "the index cannot be read: {}", error.what());
+  }
+}
+
+}  // namespace hikyaku::store

@@ -1,0 +1,58 @@
+// Checking a store that nobody has open: every record, every body, every row; and mending it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "store/open.h"
+
+namespace hikyaku::store {
+
+struct VerifyOptions {
+  /// Go over what cannot be read, and make an index again that does not agree with the journal.
+  bool repair = false;
+  /// Called now and then with what is being done, and how much of it is done (0 to 1).
+  std::function<void(std::string_view doing, double part)> progress = {};
+  /// Opens an empty index beside the store's for comparing, and removes it; empty: RocksDB in
+  /// `directory`/verify.
+  std::function<Result<std::unique_ptr<Index>>()> open_scratch = {};
+  std::function<void()> remove_scratch = {};
+  /// Removes the store's index, so that opening it gives an empty one; empty: RocksDB's files.
+  std::function<Result<void>()> remove_index = {};
+};
+
+struct VerifyReport {
+  std::uint64_t segments = 0;
+  std::uint64_t groups = 0;
+  std::uint64_t bodies = 0;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t rows = 0;  ///< compared with a replay; 0 if that was not possible
+  /// What is not as it should be, a sentence each; the first thousand of `problem_count`.
+  std::vector<std::string> problems;
+  std::uint64_t problem_count = 0;
+
+  /// A body that cannot be read, or that no row knows any more.
+  struct LostBody {
+    BlobId id = 0;  ///< 0 if unknown
+    std::uint64_t size = 0;
+    Time staged{};
+    std::string salvage;              ///< as it was given to stage()
+    std::vector<std::string> owners;  ///< keys
+  };
+  std::vector<LostBody> lost;
+  std::uint64_t lost_groups = 0;
+  /// What repairing did, a sentence each.
+  std::vector<std::string> repairs;
+  std::uint32_t epoch = 0;
+
+  bool good() const { return problem_count == 0; }
+};
+
+/// Locks the store and checks it. Conflict when a process has it open; Io. What is wrong with the
+/// store is no error but in the report. Blocks, reads everything.
+Result<VerifyReport> verify_store(const Options& options, const VerifyOptions& how);
+
+}  // namespace hikyaku::store

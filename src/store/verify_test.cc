@@ -1,0 +1,213 @@
+#include "store/verify.h"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+#include <stdlib.h>
+
+#include "store/key.h"
+#include "store/segment.h"
+#include "testing/test_loop.h"
+#include "testing/test_pool.h"
+
+using namespace hikyaku;
+using namespace hikyaku::store;
+
+namespace {
+
+constexpr Table kTable = 0xF0;
+
+/// A store with RocksDB in a directory of its own, with some transactions and bodies in it.
+struct Yard {
+  testing::TestLoop loop;
+  testing::TestPool pool;
+  std::filesystem::path directory;
+  Options options;
+  std::unique_ptr<Store> store;
+  std::vector<BlobId> bodies;
+
+  static std::string make_directory() {
+    auto pattern = (std::filesystem::temp_directory_path() / "hikyaku-verify-XXXXXX").string();
+    REQUIRE(mkdtemp(pattern.data()));
+    return pattern;
+  }
+  Yard()
+      : directory(make_directory()),
+        options{.directory = directory.string(), .workers = pool, .clock = loop} {
+    options.reserve = 0;
+    options.smallest_segment = 64 << 10;
+    options.largest_segment = 256 << 10;
+    options.index_memory = 8 << 20;
+    open();
+    for (int i = 0; i < 10; ++i) {
+      put("k" + std::to_string(i));
+      bodies.push_back(deliver(i == 5 ? 300'000 : 9'000, "salvage " + std::to_string(i)));
+    }
+    REQUIRE(loop.run(store->transact({1}, [&](Transaction& tx) -> Result<void> {
+      tx.disown(bodies[0], Key(1, kTable).raw("owner"));
+      return {};
+    })));
+  }
+  ~Yard() {
+    store.reset();
+    std::filesystem::remove_all(directory);
+  }
+  void open() {
+    auto opened = open_store(options);
+    REQUIRE_MESSAGE(opened, opened.error().describe());
+    store = std::move(*opened);
+  }
+  void put(std::string key) {
+    REQUIRE(loop.run(store->transact({1}, [=](Transaction& tx) -> Result<void> {
+      tx.put(Key(1, kTable).raw(key), std::string(100, 'v'));
+      return {};
+    })));
+  }
+  std::optional<std::string> get(std::string key) {
+    return loop.run(
+        store->read([=](Reader& reader) { return reader.get(Key(1, kTable).raw(key)); }));
+  }
+  BlobId deliver(std::size_t size, std::string salvage) {
+    auto whole = [](Store& in, std::size_t length, std::string beside) -> Task<BlobId> {
+      auto writer = in.stage(beside);
+      REQUIRE(co_await writer->append(std::string(length, 'b')));
+      auto staged = *co_await writer->finish();
+      BlobId id = 0;
+      REQUIRE(co_await in.transact({1}, [&](Transaction& tx) -> Result<void> {
+        id = tx.own(staged, Key(1, kTable).raw("owner"));
+        return {};
+      }));
+      co_return id;
+    };
+    return loop.run(whole(*store, size, salvage));
+  }
+  VerifyReport verify(bool repair = false) {
+    store.reset();
+    VerifyOptions how;
+    how.repair = repair;
+    auto report = verify_store(options, how);
+    REQUIRE_MESSAGE(report, report.error().describe());
+    return *report;
+  }
+  void lose_index() {
+    store.reset();
+    std::filesystem::remove_all(directory / "index");
+  }
+  void flip(const std::string& name, std::streamoff offset) {
+    std::fstream file(directory / "journal" / name,
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(offset);
+    char c = static_cast<char>(file.get() ^ 4);
+    file.seekp(offset);
+    file.put(c);
+    REQUIRE(file.good());
+  }
+  /// Where the text stands in a log segment.
+  std::pair<std::string, std::streamoff> find(const std::string& text) {
+    for (const auto& entry : std::filesystem::directory_iterator(directory / "journal")) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      std::string bytes((std::istreambuf_iterator<char>(file)), {});
+      if (auto at = bytes.find(text); at != bytes.npos)
+        return {entry.path().filename().string(), static_cast<std::streamoff>(at)};
+    }
+    FAIL("not found");
+    return {};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("verify: a good store is good, and everything is counted") {
+  Yard yard;
+  auto report = yard.verify();
+  for (const auto& problem : report.problems) MESSAGE(problem);
+  CHECK(report.good());
+  CHECK(report.groups == 21);
+  CHECK(report.bodies == 10);
+  CHECK(report.body_bytes == 381'000);
+  CHECK(report.rows > 30);
+  CHECK(report.epoch == 1);
+  yard.open();
+  auto locked = verify_store(yard.options, {});
+  CHECK(locked.error().code == ErrorCode::Conflict);
+}
+
+TEST_CASE("verify: a damaged body is named with its owners and salvage") {
+  Yard yard;
+  yard.store.reset();
+  auto [name, at] = yard.find("salvage 3");
+  yard.flip(name, at + 1'000);
+  auto report = yard.verify();
+  CHECK_FALSE(report.good());
+  REQUIRE(report.lost.size() == 1);
+  CHECK(report.lost[0].id == yard.bodies[3]);
+  CHECK(report.lost[0].salvage == "salvage 3");
+  CHECK(report.lost[0].size == 9'000);
+  CHECK(report.lost[0].owners == std::vector<std::string>{Key(1, kTable).raw("owner").bytes()});
+}
+
+TEST_CASE("verify --repair: goes over a damaged group, keeps all others, raises the epoch") {
+  Yard yard;
+  yard.lose_index();
+  auto [name, at] = yard.find("salvage 7");
+  yard.flip(name, at - 90);  // the group's header, or the body's before its salvage
+  yard.flip(name, at - 130);
+  yard.open();
+  CHECK(yard.store->statistics().read_only != "");
+  CHECK(yard.get("k7"));
+  CHECK_FALSE(yard.get("k9"));
+  CHECK_FALSE(yard.verify().good());
+
+  auto repaired = yard.verify(true);
+  CHECK(repaired.lost_groups == 1);
+  CHECK(repaired.epoch == 2);
+  CHECK_FALSE(repaired.repairs.empty());
+  yard.open();
+  CHECK(yard.store->statistics().read_only == "");
+  CHECK(yard.store->epoch() == 2);
+  for (int i = 0; i < 10; ++i) CHECK(yard.get("k" + std::to_string(i)));
+  yard.put("more");
+  yard.store.reset();
+  yard.open();
+  CHECK(yard.get("more"));
+  CHECK(yard.store->epoch() == 2);
+}
+
+TEST_CASE("verify --repair: an index that does not agree with the journal is made again") {
+  Yard yard;
+  yard.store.reset();
+  // An index that is behind its own position: rows of another, shorter life.
+  auto saved = yard.directory / "saved";
+  std::filesystem::copy(yard.directory / "index", saved, std::filesystem::copy_options::recursive);
+  auto report = yard.verify(true);
+  CHECK(report.good());
+  std::filesystem::remove_all(yard.directory / "index");
+  auto rebuilt = yard.verify(true);
+  CHECK(rebuilt.good());
+  CHECK(rebuilt.bodies == 10);
+  CHECK(rebuilt.rows > 30);
+  CHECK_FALSE(std::filesystem::exists(yard.directory / "verify" / "CURRENT"));
+}
+
+TEST_CASE("verify: a missing segment is named; repair goes on without it") {
+  Yard yard;
+  for (int i = 0; i < 30; ++i) yard.deliver(9'000, "");
+  yard.lose_index();
+  std::vector<std::string> logs;
+  for (const auto& entry : std::filesystem::directory_iterator(yard.directory / "journal"))
+    if (entry.path().extension() == ".log") logs.push_back(entry.path().filename());
+  std::ranges::sort(logs);
+  REQUIRE(logs.size() >= 3);
+  std::filesystem::remove(yard.directory / "journal" / logs[logs.size() - 2]);
+  yard.open();
+  CHECK(yard.store->statistics().read_only.find("missing") != std::string::npos);
+  CHECK_FALSE(yard.verify().good());
+  auto repaired = yard.verify(true);
+  CHECK(repaired.epoch == 2);
+  yard.open();
+  CHECK(yard.store->statistics().read_only == "");
+  yard.put("more");
+  CHECK(yard.get("more"));
+  CHECK(yard.verify(true).epoch == 2);
+}
