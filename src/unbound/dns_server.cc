@@ -135,7 +135,14 @@ struct DnsServer::Key {
   }
 };
 
-DnsServer::DnsServer(dns::Zone zone) : zone_(std::move(zone)) {
+DnsServer::DnsServer(dns::Zone zone, std::string apex)
+    : zone_(std::move(zone)), apex_(std::move(apex)) {
+  if (!apex_.empty()) {
+    key_ = std::make_unique<Key>();
+    if (auto added = zone_.add({apex_, Type::DNSKEY, kTtl, key_->data}); !added)
+      throw std::runtime_error(added.error().text);
+    signing_ = Signing::Good;
+  }
   // The same port for both: any that TCP gives and UDP has free too.
   for (int attempt = 0; attempt < 20 && udp_ < 0; ++attempt) {
     if (tcp_ >= 0) ::close(tcp_);
@@ -155,15 +162,6 @@ DnsServer::~DnsServer() {
   [[maybe_unused]] auto ignored = ::write(wake_[1], "x", 1);
   thread_.join();
   for (int fd : {udp_, tcp_, wake_[0], wake_[1]}) ::close(fd);
-}
-
-void DnsServer::sign(std::string apex) {
-  apex_ = std::move(apex);
-  key_ = std::make_unique<Key>();
-  if (auto added = zone_.add({apex_, Type::DNSKEY, kTtl, key_->data}); !added)
-    throw std::runtime_error(added.error().text);
-  signed_ = true;
-  signing_ = Signing::Good;
 }
 
 std::string DnsServer::trust_anchor() const {
@@ -211,7 +209,7 @@ std::string DnsServer::answer(std::string_view message, bool tcp) {
   auto question = Question::parse(message);
   if (!question) return {};
   ++questions_;
-  bool ours = signed_ && dns::is_within(question->name, apex_);
+  bool ours = key_ && dns::is_within(question->name, apex_);
   bool sign = ours && question->dnssec && signing_ != Signing::Stripped;
   auto found = zone_.find(question->name, question->type);
   if (found.timed_out) return {};

@@ -20,12 +20,11 @@ class DnsServer {
   /// How the server's signatures are.
   enum class Signing { None, Good, Wrong, Stripped };
 
-  explicit DnsServer(dns::Zone zone);
+  /// Signs everything at and below `apex`, if one is given (normal form).
+  explicit DnsServer(dns::Zone zone, std::string apex = "");
   ~DnsServer();
 
   Endpoint endpoint() const { return endpoint_; }
-  /// Signs everything at and below `apex` from now on. Before the first question.
-  void sign(std::string apex);
   void set_signing(Signing signing) { signing_ = signing; }
   /// The DNSKEY record of the signed zone, for Settings::trust_anchors.
   std::string trust_anchor() const;
@@ -49,7 +48,6 @@ class DnsServer {
   int tcp_ = -1;
   int wake_[2] = {-1, -1};
   std::string apex_;
-  bool signed_ = false;
   std::unique_ptr<Key> key_;
   std::atomic<Signing> signing_{Signing::None};
   std::atomic<int> questions_{0};

@@ -41,11 +41,9 @@ out.signed.test. CNAME mx1.example.org.
 /// A resolver that asks the test's server, on two loops.
 class Asking {
  public:
-  explicit Asking(Settings settings = {.dnssec = false}, std::string apex = "") : server_(zone()) {
-    if (!apex.empty()) {
-      server_.sign(apex);
-      settings.trust_anchors = {server_.trust_anchor()};
-    }
+  explicit Asking(Settings settings = {.dnssec = false}, std::string apex = "")
+      : server_(zone(), apex) {
+    if (!apex.empty()) settings.trust_anchors = {server_.trust_anchor()};
     settings.forwarders = {server_.endpoint()};
     cores_.start();
     auto made = Resolver::create(cores_, std::move(settings));
