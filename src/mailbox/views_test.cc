@@ -1,74 +1,16 @@
 // Views on a real store.
-#include <cstdlib>
 #include <doctest/doctest.h>
-#include <filesystem>
 
 #include "base/async.h"
 #include "base/gate.h"
 #include "mailbox/intents.h"
+#include "mailbox/store_fixture_test.h"
 #include "mailbox/view.h"
-#include "store/open.h"
-#include "testing/test_loop.h"
-#include "testing/test_pool.h"
 
 namespace hikyaku::mailbox {
 namespace {
 
-constexpr AccountId kId = 5;
-
-struct OnDisk {
-  testing::TestLoop loop;
-  testing::TestPool pool;
-  std::filesystem::path directory;
-  std::unique_ptr<store::Store> store;
-  MailboxId inbox = 0;
-
-  OnDisk() {
-    auto pattern = (std::filesystem::temp_directory_path() / "hikyaku-mailbox-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()));
-    directory = pattern;
-    open();
-    transact([this](store::Transaction& tx) -> Result<void> {
-      create_standard_mailboxes(tx, kId, Language::English, loop.now());
-      return {};
-    });
-    inbox = id("INBOX");
-  }
-  ~OnDisk() {
-    store.reset();
-    std::filesystem::remove_all(directory);
-  }
-  void open() {
-    store::Options options{.directory = directory.string(), .workers = pool, .clock = loop};
-    options.reserve = 0;
-    options.smallest_segment = 1 << 20;
-    auto opened = store::open_store(std::move(options));
-    REQUIRE_MESSAGE(opened, opened.error().describe());
-    store = std::move(*opened);
-  }
-  void transact(store::Step step) {
-    auto done = loop.run(store->transact({kId}, std::move(step)));
-    REQUIRE_MESSAGE(done, done.error().describe());
-  }
-  MailboxId id(std::string path) {
-    return loop.run(store->read([path](store::Reader& reader) {
-      auto info = find_mailbox(reader, kId, path);
-      return info ? info->id : 0;
-    }));
-  }
-  void deliver(MailboxId mailbox, int count, std::string text = "hello") {
-    auto writer = store->stage();
-    REQUIRE(loop.run(writer->append(text)));
-    NewMessage message;
-    message.body = loop.run(writer->finish()).value();
-    transact([=, this](store::Transaction& tx) -> Result<void> {
-      for (int i = 0; i < count; ++i)
-        if (auto placed = mailbox::deliver(tx, kId, mailbox, message, loop.now()); !placed)
-          return std::unexpected(placed.error());
-      return {};
-    });
-  }
-};
+constexpr AccountId kId = OnDisk::kId;
 
 TEST_CASE("a view is kept, and brought up to date when something changed") {
   OnDisk disk;

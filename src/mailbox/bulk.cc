@@ -1,0 +1,254 @@
+#include "mailbox/bulk.h"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+
+#include "store/store.h"
+
+namespace hikyaku::mailbox {
+
+namespace {
+
+/// Messages of a transaction that writes whole message rows: some milliseconds.
+constexpr std::size_t kPiece = 250;
+
+constexpr store::TransactOptions kFreesSpace{.durability = store::Durability::Sync,
+                                             .may_use_reserve = true};
+
+std::vector<AccountId> only(AccountId account) {
+  return {account};
+}
+
+void sort_unique(std::vector<Uid>& uids) {
+  std::sort(uids.begin(), uids.end());
+  uids.erase(std::unique(uids.begin(), uids.end()), uids.end());
+}
+
+template <class Item>
+std::span<const Item> piece_at(const std::vector<Item>& items, std::size_t at, std::size_t size) {
+  return std::span(items).subspan(at, std::min(size, items.size() - at));
+}
+
+/// A step that gives a value: `value` is what its last run gave.
+template <class Value, class Function>
+store::Step giving(std::optional<Value>& value, Function function) {
+  return [&value, function = std::move(function)](store::Transaction& tx) -> Result<void> {
+    auto result = function(tx);
+    if (!result) return std::unexpected(result.error());
+    value = std::move(*result);
+    return {};
+  };
+}
+
+template <class Item>
+void append(std::vector<Item>& to, const std::vector<Item>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+/// Repeats a step that says when nothing is left.
+Task<Result<void>> repeat(BulkContext context, AccountId account,
+                          bool (*piece)(store::Transaction&, AccountId, Time)) {
+  for (bool done = false; !done;) {
+    CO_TRY_DO(co_await context.store.transact(
+        only(account),
+        [&](store::Transaction& tx) -> Result<void> {
+          done = piece(tx, account, context.clock.now());
+          return {};
+        },
+        kFreesSpace));
+  }
+  co_return Result<void>{};
+}
+
+Task<void> give_up(BulkContext context, AccountId account, IntentId intent) {
+  auto abandoned = co_await context.store.transact(
+      only(account),
+      [&](store::Transaction& tx) -> Result<void> {
+        abandon(tx, account, intent);
+        return {};
+      },
+      kFreesSpace);
+  // If even this fails, the next start undoes it.
+  if (abandoned) (void)co_await work_off_bulk(context, account);
+}
+
+Task<Result<Published>> publish_or_give_up(BulkContext context, AccountId account, IntentId intent,
+                                           Result<void> written) {
+  std::optional<Published> published;
+  if (written)
+    written = co_await context.store.transact(
+        only(account), giving(published, [&](store::Transaction& tx) {
+          return publish(tx, account, intent, context.clock.now());
+        }));
+  if (!written) {
+    co_await give_up(context, account, intent);
+    co_return std::unexpected(written.error());
+  }
+  co_return *published;
+}
+
+Task<Result<IntentId>> begin(BulkContext context, AccountId account, MailboxId mailbox,
+                             std::size_t count, std::uint64_t bytes) {
+  if (count > UINT32_MAX) co_return fail(ErrorCode::TooLarge, "too many messages at once");
+  std::optional<IntentId> intent;
+  CO_TRY_DO(co_await context.store.transact(
+      only(account), giving(intent, [&](store::Transaction& tx) {
+        return begin_append(tx, account, mailbox, static_cast<std::uint32_t>(count), bytes,
+                            context.clock.now());
+      })));
+  co_return *intent;
+}
+
+Task<Result<void>> write_pieces(BulkContext context, AccountId account, IntentId intent,
+                                const std::vector<NewMessage>& messages) {
+  for (std::size_t at = 0; at < messages.size(); at += kPiece) {
+    auto piece = piece_at(messages, at, kPiece);
+    CO_TRY_DO(co_await context.store.transact(only(account), [&](store::Transaction& tx) {
+      return append_piece(tx, account, intent, piece, context.clock.now());
+    }));
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<void>> copy_pieces(BulkContext context, AccountId account, IntentId intent,
+                               MailboxId from, const std::vector<Uid>& uids,
+                               std::vector<Uid>& copied) {
+  for (std::size_t at = 0; at < uids.size(); at += kPiece) {
+    auto piece = piece_at(uids, at, kPiece);
+    std::optional<std::vector<Uid>> written;
+    CO_TRY_DO(co_await context.store.transact(
+        only(account), giving(written, [&](store::Transaction& tx) {
+          return copy_piece(tx, account, intent, from, piece, context.clock.now());
+        })));
+    append(copied, *written);
+  }
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId account,
+                                           MailboxId mailbox, std::vector<Uid> uids,
+                                           StoreFlags wish) {
+  sort_unique(uids);
+  StoredFlags all;
+  for (std::size_t at = 0; at < uids.size(); at += kMaxBatch) {
+    auto piece = piece_at(uids, at, kMaxBatch);
+    std::optional<StoredFlags> stored;
+    CO_TRY_DO(co_await context.store.transact(
+        only(account), giving(stored, [&](store::Transaction& tx) {
+          return store_flags(tx, account, mailbox, piece, wish, context.clock.now());
+        })));
+    append(all.changed, stored->changed);
+    append(all.modified, stored->modified);
+  }
+  co_return all;
+}
+
+Task<Result<Copied>> copy_bulk(BulkContext context, AccountId account, MailboxId from,
+                               std::vector<Uid> uids, MailboxId to) {
+  sort_unique(uids);
+  if (uids.size() <= kMaxBatch) {
+    std::optional<Copied> copied;
+    CO_TRY_DO(co_await context.store.transact(
+        only(account), giving(copied, [&](store::Transaction& tx) {
+          return copy_messages(tx, account, from, uids, to, context.clock.now());
+        })));
+    co_return std::move(*copied);
+  }
+  CO_TRY(auto intent, co_await begin(context, account, to, uids.size(), 0));
+  Copied copied;
+  auto written = co_await copy_pieces(context, account, intent, from, uids, copied.from);
+  CO_TRY(auto published, co_await publish_or_give_up(context, account, intent, std::move(written)));
+  copied.uid_validity = published.uid_validity;
+  copied.to.reserve(published.count);
+  for (std::uint32_t i = 0; i < published.count; ++i) copied.to.push_back(published.first + i);
+  co_return copied;
+}
+
+Task<Result<Published>> append_bulk(BulkContext context, AccountId account, MailboxId mailbox,
+                                    std::vector<NewMessage> messages) {
+  if (messages.size() <= kMaxBatch) {
+    Published published;
+    CO_TRY_DO(
+        co_await context.store.transact(only(account), [&](store::Transaction& tx) -> Result<void> {
+          published = {};
+          for (const auto& message : messages) {
+            TRY(auto placed, deliver(tx, account, mailbox, message, context.clock.now()));
+            if (published.count++ == 0) published.first = placed.uid;
+            published.uid_validity = placed.uid_validity;
+          }
+          return {};
+        }));
+    co_return published;
+  }
+  std::uint64_t bytes = 0;
+  for (const auto& message : messages) bytes += message.prefix.size() + message.body.size();
+  CO_TRY(auto intent, co_await begin(context, account, mailbox, messages.size(), bytes));
+  auto written = co_await write_pieces(context, account, intent, messages);
+  co_return co_await publish_or_give_up(context, account, intent, std::move(written));
+}
+
+Task<Result<void>> move_bulk(BulkContext context, AccountId account, MailboxId from,
+                             std::vector<Uid> uids, MailboxId to, Copied& moved) {
+  sort_unique(uids);
+  for (std::size_t at = 0; at < uids.size(); at += kPiece) {
+    auto piece = piece_at(uids, at, kPiece);
+    std::optional<Copied> went;
+    CO_TRY_DO(co_await context.store.transact(
+        only(account), giving(went, [&](store::Transaction& tx) {
+          return move_messages(tx, account, from, piece, to, context.clock.now());
+        })));
+    moved.uid_validity = went->uid_validity;
+    append(moved.from, went->from);
+    append(moved.to, went->to);
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<std::vector<Uid>>> expunge_bulk(BulkContext context, AccountId account,
+                                            MailboxId mailbox, std::vector<Uid> uids,
+                                            bool only_deleted) {
+  sort_unique(uids);
+  std::vector<Uid> gone;
+  for (std::size_t at = 0; at < uids.size(); at += kPiece) {
+    auto piece = piece_at(uids, at, kPiece);
+    std::vector<Uid> went;
+    CO_TRY_DO(co_await context.store.transact(
+        only(account),
+        [&](store::Transaction& tx) -> Result<void> {
+          went = expunge_messages(tx, account, mailbox, piece, only_deleted, context.clock.now());
+          return {};
+        },
+        kFreesSpace));
+    append(gone, went);
+  }
+  co_return gone;
+}
+
+Task<Result<void>> work_off_bulk(BulkContext context, AccountId account) {
+  return repeat(context, account, work_off);
+}
+
+Task<Result<void>> recover_bulk(BulkContext context, AccountId account) {
+  return repeat(context, account, recover_intents);
+}
+
+Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules rules,
+                             milliseconds retention) {
+  for (bool done = false; !done;) {
+    CO_TRY_DO(co_await context.store.transact(
+        only(account),
+        [&](store::Transaction& tx) -> Result<void> {
+          auto now = context.clock.now();
+          done = trim_changes(tx, account, now, rules);
+          done = trim_expunged(tx, account, now - retention) && done;
+          return {};
+        },
+        kFreesSpace));
+  }
+  co_return Result<void>{};
+}
+
+}  // namespace hikyaku::mailbox

@@ -1,0 +1,49 @@
+// The operations of messages.h on any number of messages, as a few short transactions: so that a
+// command for 100,000 messages holds nobody else up.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "base/time.h"
+#include "mailbox/intents.h"
+#include "mailbox/messages.h"
+
+namespace hikyaku::mailbox {
+
+/// Where bulk work is done. Both must outlive it.
+struct BulkContext {
+  store::Store& store;
+  const Clock& clock;
+};
+
+/// STORE, in pieces: what a piece has changed stays when a later one fails. UIDs in any order.
+Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId account,
+                                           MailboxId mailbox, std::vector<Uid> uids,
+                                           StoreFlags wish);
+/// COPY: all or nothing, and seen all at once. Do not destroy it half-way (but at shutdown): the
+/// mailbox would take no other long append until the next start.
+Task<Result<Copied>> copy_bulk(BulkContext context, AccountId account, MailboxId from,
+                               std::vector<Uid> uids, MailboxId to);
+/// APPEND and MULTIAPPEND: the same, of bodies that are all staged already. UIDs
+/// [first, first + count).
+Task<Result<Published>> append_bulk(BulkContext context, AccountId account, MailboxId mailbox,
+                                    std::vector<NewMessage> messages);
+/// MOVE, in pieces: every message is in exactly one of the mailboxes at any time. With an error,
+/// what was moved before stays moved, and is in `moved`.
+Task<Result<void>> move_bulk(BulkContext context, AccountId account, MailboxId from,
+                             std::vector<Uid> uids, MailboxId to, Copied& moved);
+/// EXPUNGE, CLOSE, UID EXPUNGE, in pieces. May use the reserve of disk space.
+Task<Result<std::vector<Uid>>> expunge_bulk(BulkContext context, AccountId account,
+                                            MailboxId mailbox, std::vector<Uid> uids,
+                                            bool only_deleted);
+/// Works off what delete_mailbox and abandoned appends have left. Call it after delete_mailbox.
+Task<Result<void>> work_off_bulk(BulkContext context, AccountId account);
+/// For every account at start, before its first session.
+Task<Result<void>> recover_bulk(BulkContext context, AccountId account);
+/// Housekeeping, once a day or so: old changes, expunged messages older than `retention`.
+Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules rules,
+                             milliseconds retention);
+
+}  // namespace hikyaku::mailbox

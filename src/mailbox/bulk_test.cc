@@ -1,0 +1,91 @@
+#include "mailbox/bulk.h"
+
+#include <doctest/doctest.h>
+
+#include "mailbox/store_fixture_test.h"
+
+namespace hikyaku::mailbox {
+namespace {
+
+constexpr AccountId kId = OnDisk::kId;
+
+std::vector<Uid> up_to(Uid last) {
+  std::vector<Uid> uids;
+  for (Uid uid = last; uid >= 1; --uid) uids.push_back(uid);
+  return uids;
+}
+
+TEST_CASE("thousands of messages: flags, copies, moves, expunges") {
+  OnDisk disk;
+  disk.deliver(disk.inbox, 2'300);
+  BulkContext context{*disk.store, disk.loop};
+  auto archive = disk.id("Archive");
+  auto uids = up_to(2'400);
+
+  auto stored = disk.loop.run(
+      store_flags_bulk(context, kId, disk.inbox, uids, {FlagChange::Add, kFlagged, {"x"}, {}}));
+  REQUIRE(stored);
+  CHECK(stored->changed.size() == 2'300);
+  auto copied = disk.loop.run(copy_bulk(context, kId, disk.inbox, uids, archive));
+  REQUIRE(copied);
+  CHECK(copied->from.size() == 2'300);
+  CHECK(copied->to.size() == 2'300);
+  CHECK(copied->from[2'299] == 2'300);
+  CHECK(copied->to[2'299] == copied->to[0] + 2'299);
+  CHECK(disk.counters(archive).total == 2'300);
+
+  Copied moved;
+  REQUIRE(disk.loop.run(move_bulk(context, kId, disk.inbox, up_to(1'500), archive, moved)));
+  CHECK(moved.to.size() == 1'500);
+  CHECK(disk.counters(disk.inbox).total == 800);
+  auto gone = disk.loop.run(expunge_bulk(context, kId, archive, copied->to, false));
+  REQUIRE(gone);
+  CHECK(*gone == copied->to);
+  CHECK(disk.counters(archive).total == 1'500);
+
+  disk.transact(
+      [&](store::Transaction& tx) { return delete_mailbox(tx, kId, "Archive", disk.loop.now()); });
+  REQUIRE(disk.loop.run(work_off_bulk(context, kId)));
+  REQUIRE(disk.loop.run(trim_bulk(context, kId, {std::chrono::hours(0), 0, 0}, milliseconds(-1))));
+  CHECK(disk.loop.run(disk.store->read([](store::Reader& reader) {
+    int expunged = 0;
+    scan_expunged(reader, kId, Time{}, [&](const auto&) { return ++expunged < 10; });
+    return expunged;
+  })) == 0);
+}
+
+TEST_CASE("appending many is all or nothing") {
+  OnDisk disk;
+  BulkContext context{*disk.store, disk.loop};
+  std::vector<NewMessage> messages(1'200, disk.message("hello"));
+  auto appended = disk.loop.run(append_bulk(context, kId, disk.inbox, messages));
+  REQUIRE(appended);
+  CHECK(appended->count == 1'200);
+  CHECK(disk.counters(disk.inbox).total == 1'200);
+  CHECK(disk.counters(disk.inbox).uid_next == appended->first + 1'200);
+
+  disk.transact([&](store::Transaction& tx) -> Result<void> {
+    set_quota(tx, kId, 1'200 * 5 + 100);
+    return {};
+  });
+  CHECK(disk.loop.run(append_bulk(context, kId, disk.inbox, messages)).error().code ==
+        ErrorCode::QuotaExceeded);
+  messages.resize(50);
+  CHECK(disk.loop.run(append_bulk(context, kId, disk.inbox, messages)).error().code ==
+        ErrorCode::QuotaExceeded);
+  CHECK(disk.counters(disk.inbox).total == 1'200);
+  messages.resize(20);
+  CHECK(disk.loop.run(append_bulk(context, kId, disk.inbox, messages))->count == 20);
+
+  // A copy that finds the account full at its end leaves nothing behind.
+  CHECK(
+      disk.loop
+          .run(copy_bulk(context, kId, disk.inbox, up_to(appended->first + 1'300), disk.id("Sent")))
+          .error()
+          .code == ErrorCode::QuotaExceeded);
+  CHECK(disk.counters(disk.id("Sent")).total == 0);
+  CHECK(disk.counters(disk.id("Sent")).reserved_from == 0);
+}
+
+}  // namespace
+}  // namespace hikyaku::mailbox
