@@ -138,12 +138,22 @@ class FlagsTranslator {
 };
 
 // threads.cc
+/// What is known when an email enters a thread, and need not be read again.
+struct Joining {
+  bool new_email = false;   ///< it lies nowhere yet
+  bool new_thread = false;  ///< nor does any other of its thread
+};
 /// The thread that an email with these hashes belongs to; `email` itself begins a new one. The
 /// hashes lead to it from now on.
-ThreadId assign_thread(Change& change, const Digest& digest, EmailId email);
+struct AssignedThread {
+  ThreadId thread = 0;
+  bool is_new = false;
+};
+AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email);
 /// The email lies in a mailbox (once more), or no longer. Gives the change of the number of threads
 /// in the mailbox: -1, 0 or 1.
-int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email);
+int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email,
+                 Joining joining);
 int leave_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email);
 bool thread_is_empty(store::Reader& reader, AccountId account, ThreadId thread);
 
@@ -153,6 +163,7 @@ struct NewPlace {
   Uid uid = 0;
   Flags flags = 0;
   ChangeNumber changed = 0;
+  Joining joining = {};
 };
 /// Writes message row, summary and thread rows. Not: email row, counters, change record.
 /// Gives the change of the number of threads in the mailbox.
@@ -172,9 +183,10 @@ void count_out(Change& change, OpenMailbox& mailbox, const MessageSummary& messa
 
 /// Another place for an existing email; or, when it has kMaxPlaces, a new email with its body.
 /// Changes `record`'s ids; writes the email row.
-void add_place(Change& change, MessageRecord& record, Place place);
+Joining add_place(Change& change, MessageRecord& record, Place place);
 /// A new email of this body: its id and blob into `record`, its thread, its row.
-void add_email(Change& change, MessageRecord& record, const store::StagedBlob* body, Place place);
+Joining add_email(Change& change, MessageRecord& record, const store::StagedBlob* body,
+                  Place place);
 
 /// The message row, which must be there.
 MessageRecord load_record(Change& change, MailboxId mailbox, Uid uid);

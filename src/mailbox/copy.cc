@@ -36,10 +36,10 @@ Result<Copied> copy_messages(store::Transaction& tx, AccountId account, MailboxI
   for (const auto& message : messages) {
     auto record = load_record(change, from, message.uid);
     auto uid = target->counters.uid_next;
-    add_place(change, record, {to, uid});
+    auto joining = add_place(change, record, {to, uid});
     record.saved = now;
     auto threads =
-        write_place(change, to, record, {uid, translate(message.flags), change.number()});
+        write_place(change, to, record, {uid, translate(message.flags), change.number(), joining});
     count_in(change, *target, *change.group(to, group_of(uid)).find(uid), threads);
     copied.from.push_back(message.uid);
     copied.to.push_back(uid);
@@ -65,10 +65,10 @@ Result<Copied> move_messages(store::Transaction& tx, AccountId account, MailboxI
     auto record = load_record(change, from, message.uid);
     auto uid = target->counters.uid_next;
     // The new place first: an email must not be without any in between.
-    add_place(change, record, {to, uid});
+    auto joining = add_place(change, record, {to, uid});
     record.saved = now;
     auto threads =
-        write_place(change, to, record, {uid, translate(message.flags), change.number()});
+        write_place(change, to, record, {uid, translate(message.flags), change.number(), joining});
     count_in(change, *target, *change.group(to, group_of(uid)).find(uid), threads);
     threads = remove_place(change, from, message).threads;
     count_out(change, *source, message, threads);

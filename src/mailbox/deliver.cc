@@ -19,8 +19,8 @@ Placed place_new(Change& change, OpenMailbox& box, MessageRecord record,
                  const store::StagedBlob* body, Flags flags) {
   change.renew_uid_validity(box);
   auto uid = box.counters.uid_next;
-  add_email(change, record, body, {box.id, uid});
-  auto threads = write_place(change, box.id, record, {uid, flags, change.number()});
+  auto joining = add_email(change, record, body, {box.id, uid});
+  auto threads = write_place(change, box.id, record, {uid, flags, change.number(), joining});
   count_in(change, box, *change.group(box.id, group_of(uid)).find(uid), threads);
   return {box.id, box.row.uid_validity, uid, record.email, change.number()};
 }

@@ -49,10 +49,10 @@ void count(IntentRow& row, const MessageSummary& message, int sign) {
 }
 
 /// Writes one message at the next reserved UID, with change number 0 until it is published.
-void write_hidden(Change& change, Append& append, const MessageRecord& record, Uid uid,
-                  Flags flags) {
-  append.row.threads += write_place(change, append.box->id, record, {uid, flags, 0});
-  count(append.row, *change.group(append.box->id, group_of(uid)).find(uid), 1);
+void write_hidden(Change& change, Append& append, const MessageRecord& record,
+                  const NewPlace& place) {
+  append.row.threads += write_place(change, append.box->id, record, place);
+  count(append.row, *change.group(append.box->id, group_of(place.uid)).find(place.uid), 1);
 }
 
 Result<void> check_room(const Append& append, std::size_t more) {
@@ -197,8 +197,8 @@ Result<void> append_piece(store::Transaction& tx, AccountId account, IntentId in
     record.digest = message.digest;
     auto flags = message.system_flags & kSystemFlags;
     flags |= intern(change, *append.box, message.keywords).bits;
-    add_email(change, record, &message.body, {append.box->id, uid});
-    write_hidden(change, append, record, uid, flags);
+    auto joining = add_email(change, record, &message.body, {append.box->id, uid});
+    write_hidden(change, append, record, {uid, flags, 0, joining});
   }
   save(change, intent, append.row);
   change.finish();
@@ -218,9 +218,9 @@ Result<std::vector<Uid>> copy_piece(store::Transaction& tx, AccountId account, I
   for (const auto& message : messages) {
     auto uid = append.row.first + append.row.written;
     auto record = load_record(change, from, message.uid);
-    add_place(change, record, {append.box->id, uid});
+    auto joining = add_place(change, record, {append.box->id, uid});
     record.saved = now;
-    write_hidden(change, append, record, uid, translate(message.flags));
+    write_hidden(change, append, record, {uid, translate(message.flags), 0, joining});
     copied.push_back(message.uid);
   }
   save(change, intent, append.row);

@@ -75,50 +75,60 @@ std::optional<MessageRecord> get_message(store::Reader& reader, AccountId accoun
   return load<MessageRecord>(reader, message_key(account, mailbox, uid));
 }
 
+namespace {
+
+/// The next UIDs that are there, from `first` to `last`, at most about kMaxBatch.
+std::vector<Uid> next_uids(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first,
+                           Uid last) {
+  std::vector<Uid> uids;
+  scan_groups(reader, account, mailbox, first, last, [&](SummaryGroup& group) {
+    for (const auto& row : group.rows())
+      if (row.uid >= first && row.uid <= last) uids.push_back(row.uid);
+    return uids.size() < kMaxBatch;
+  });
+  return uids;
+}
+
+}  // namespace
+
 void scan_messages(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
                    const std::function<bool(Uid, const MessageRecord&)>& visit) {
   auto next = uid_next(reader, account, mailbox);
   last = std::min(last, next - 1);
   first = std::max<Uid>(first, 1);
-  if (first > last) return;
   MessageRecord record;
-  auto take = [&](std::string_view key, std::string_view value, Uid uid) {
-    if (!decode(value, record)) throw CorruptRow(key);
-    return visit(uid, record);
-  };
-  // Rows of expunged messages stay a while: where few are left among many, get those alone.
-  constexpr std::size_t kFew = kGroup / 4;
-  scan_groups(reader, account, mailbox, first, last, [&](SummaryGroup& group) {
-    std::vector<Uid> uids;
-    for (const auto& row : group.rows())
-      if (row.uid >= first && row.uid <= last) uids.push_back(row.uid);
-    if (uids.empty()) return group.empty() || group.rows().back().uid < last;
-    bool more = true;
-    if (uids.size() <= kFew) {
-      for (auto uid : uids) {
-        auto key = message_key(account, mailbox, uid);
-        auto value = reader.get(key);
-        if (!value) throw CorruptRow(key);
-        more = take(key, *value, uid);
-        if (!more) break;
-      }
-      return more;
-    }
-    auto next_uid = uids.begin();
-    auto end = message_key(account, mailbox, uids.back());
-    reader.scan({message_key(account, mailbox, uids.front()).bytes(), end.bytes() + '\0'},
+  bool more = true;
+  // One walk over a run of rows, in which those of expunged messages are passed over; but not over
+  // long stretches of them.
+  constexpr Uid kLongGap = 32;
+  auto scan_run = [&](std::span<const Uid> run) {
+    auto wanted = run.begin();
+    auto end = message_key(account, mailbox, run.back());
+    reader.scan({message_key(account, mailbox, run.front()).bytes(), end.bytes() + '\0'},
                 [&](std::string_view key, std::string_view value) {
                   auto fields = store::key_fields(key);
                   fields.u32_be();
                   auto uid = fields.u32_be();
-                  if (uid != *next_uid) return true;
-                  ++next_uid;
-                  more = take(key, value, uid);
-                  return more && next_uid != uids.end();
+                  if (uid != *wanted) return uid < *wanted;
+                  ++wanted;
+                  if (!decode(value, record)) throw CorruptRow(key);
+                  more = visit(uid, record);
+                  return more && wanted != run.end();
                 });
-    if (more && next_uid != uids.end()) throw CorruptRow(message_key(account, mailbox, *next_uid));
-    return more;
-  });
+    if (more && wanted != run.end()) throw CorruptRow(message_key(account, mailbox, *wanted));
+  };
+  while (more && first <= last) {
+    auto uids = next_uids(reader, account, mailbox, first, last);
+    if (uids.empty()) return;
+    std::span<const Uid> left(uids);
+    while (more && !left.empty()) {
+      std::size_t length = 1;
+      while (length < left.size() && left[length] - left[length - 1] <= kLongGap) ++length;
+      scan_run(left.first(length));
+      left = left.subspan(length);
+    }
+    first = uids.back() + 1;
+  }
 }
 
 }  // namespace hikyaku::mailbox

@@ -19,7 +19,7 @@ int write_place(Change& change, MailboxId mailbox, const MessageRecord& record,
       .put({place.uid, place.flags, place.changed, record.size, record.received, record.email,
             record.thread});
   change.mark_group(mailbox, place.uid);
-  return enter_thread(change, record.thread, mailbox, record.email);
+  return enter_thread(change, record.thread, mailbox, record.email, place.joining);
 }
 
 void count_in(Change& change, OpenMailbox& mailbox, const MessageSummary& message, int threads) {
@@ -68,7 +68,8 @@ void count_out(Change& change, OpenMailbox& mailbox, const MessageSummary& messa
   change.record(mailbox).destroyed.add(message.uid);
 }
 
-void add_email(Change& change, MessageRecord& record, const store::StagedBlob* body, Place place) {
+Joining add_email(Change& change, MessageRecord& record, const store::StagedBlob* body,
+                  Place place) {
   auto& tx = change.tx();
   change.number();
   record.email = change.row().next_email++;
@@ -77,25 +78,27 @@ void add_email(Change& change, MessageRecord& record, const store::StagedBlob* b
     record.blob = tx.own(*body, key);
   else
     tx.own(record.blob, key);
-  record.thread = assign_thread(change, record.digest, record.email);
+  auto assigned = assign_thread(change, record.digest, record.email);
+  record.thread = assigned.thread;
   change.record().emails_created.add(record.email);
   tx.put(key, encode(EmailRow{record.blob, record.thread, record.size, {place}}));
+  return {.new_email = true, .new_thread = assigned.is_new};
 }
 
-void add_place(Change& change, MessageRecord& record, Place place) {
+Joining add_place(Change& change, MessageRecord& record, Place place) {
   auto& tx = change.tx();
   auto key = email_key(change.account(), record.email);
   auto email = load<EmailRow>(tx, key);
   if (!email) throw CorruptRow(key);
   if (email->places.size() >= kMaxPlaces) {
     // Rows must not grow without end: the copy becomes an email of its own, with the same body.
-    add_email(change, record, nullptr, place);
-    return;
+    return add_email(change, record, nullptr, place);
   }
   email->places.push_back(place);
   tx.put(key, encode(*email));
   change.number();
   change.record().emails_updated.add(record.email);
+  return {};
 }
 
 }  // namespace hikyaku::mailbox

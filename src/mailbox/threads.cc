@@ -38,7 +38,7 @@ bool thread_is_empty(store::Reader& reader, AccountId account, ThreadId thread) 
   return !any(reader, store::Key(account, kTableThread).u64(thread).children());
 }
 
-ThreadId assign_thread(Change& change, const Digest& digest, EmailId email) {
+AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email) {
   auto& tx = change.tx();
   auto account = change.account();
   ThreadId thread = 0;
@@ -58,7 +58,8 @@ ThreadId assign_thread(Change& change, const Digest& digest, EmailId email) {
     else if (thread != mapped && thread_is_empty(tx, account, mapped))
       unmapped.push_back(hash);  // its thread has died; ids do not come back
   }
-  if (thread == 0) {
+  bool is_new = thread == 0;
+  if (is_new) {
     thread = email;
     change.record().threads_created.add(thread);
   } else {
@@ -67,19 +68,25 @@ ThreadId assign_thread(Change& change, const Digest& digest, EmailId email) {
   Encoder value;
   value.u64_be(thread);
   for (auto hash : unmapped) tx.put(thread_of_key(account, hash), value.bytes());
-  return thread;
+  return {thread, is_new};
 }
 
-int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email) {
+int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email,
+                 Joining joining) {
   auto& tx = change.tx();
   auto key = thread_key(change.account(), thread, mailbox, email);
   std::uint64_t count = 0;
-  int threads = 0;
-  if (auto bytes = tx.get(key)) {
-    Decoder in(*bytes);
-    count = in.varint();
-    if (in.failed()) throw CorruptRow(key);
-  } else {
+  if (!joining.new_email) {
+    if (auto bytes = tx.get(key)) {
+      Decoder in(*bytes);
+      count = in.varint();
+      if (in.failed()) throw CorruptRow(key);
+    }
+  }
+  int threads = 1;
+  if (count > 0) {
+    threads = 0;
+  } else if (!joining.new_thread) {
     auto here = store::Key(change.account(), kTableThread).u64(thread).u32(mailbox).children();
     threads = any(tx, here) ? 0 : 1;
   }

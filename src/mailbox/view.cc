@@ -12,9 +12,6 @@ namespace {
 /// A view is brought up to date from at most this many summary rows; with more, it is read anew.
 constexpr std::size_t kMaxTouchedGroups = 1'000;
 
-/// Changes of other mailboxes that an unchanged view lets go by.
-constexpr ChangeNumber kMaxLag = 1'000;
-
 /// Blocks that became smaller are joined with their neighbour below this.
 constexpr std::size_t kSmallBlock = kBlockRows / 4;
 
@@ -206,15 +203,11 @@ class Merge {
 
 std::shared_ptr<const View> update_view(store::Reader& reader, AccountId account, MailboxId mailbox,
                                         std::shared_ptr<const View> old) {
+  auto counters = load<Counters>(reader, counters_key(account, mailbox));
+  if (!counters) return nullptr;
+  if (counters->highest_change == old->change()) return old;
   auto state = read_state(reader, account, mailbox);
   if (!state || state->uid_validity != old->uid_validity()) return nullptr;
-  if (state->counters.highest_change == old->change()) {
-    if (state->account_change - old->parts().account_change < kMaxLag) return old;
-    // Nothing here, much elsewhere: the next update need not look at all that again.
-    auto parts = std::make_shared<View::Parts>(old->parts());
-    parts->account_change = state->account_change;
-    return std::make_shared<const View>(std::move(parts));
-  }
   auto changes = changes_since(reader, account, mailbox, old->parts().account_change);
   if (!changes) return nullptr;
   std::vector<MessageSummary> rows;
