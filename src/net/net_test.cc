@@ -180,6 +180,7 @@ TEST_CASE("shut_down ends reading at once, and leaves time to say goodbye") {
       threw = gone.why() == Disconnected::Why::Shutdown;
     }
     CHECK(threw);
+    CHECK(co_await ending(stream.wait_readable()) == "shutdown");
     co_await stream.write("bye");
     stream.finish();
   });
@@ -330,6 +331,27 @@ TEST_CASE("TLS: large data both ways, what was agreed, and the same bindings at 
     CHECK(ours.tls_server_end_point.size() == 32);
     CHECK(ours.tls_server_end_point == at_server.tls_server_end_point);
     CHECK(ours.tls_unique.empty());
+  });
+}
+
+TEST_CASE("TLS: bytes that OpenSSL holds already count as readable") {
+  auto tls = server_tls();
+  auto client = ClientTls::create({}).value();
+  Served served(1, [&](std::unique_ptr<Stream> stream) -> Task<void> {
+    if (!co_await stream->start_tls(*tls)) co_return;
+    co_await stream->write("one record");
+    co_await ending(read_all(*stream));
+  });
+  served.client([&](Stream& stream) -> Task<void> {
+    REQUIRE(co_await stream.start_tls(*client, "mx.example.org"));
+    stream.set_timeout(1s);
+    std::string got;
+    while (got.size() < 10) {
+      REQUIRE(co_await stream.wait_readable() == Wake::Readable);
+      char byte;
+      if (stream.try_read({&byte, 1})) got += byte;  // the rest stays inside
+    }
+    CHECK(got == "one record");
   });
 }
 
