@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "net/openssl.h"
+#include "net/openssl_internal.h"
 
 namespace hikyaku::net {
 

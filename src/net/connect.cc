@@ -11,7 +11,7 @@
 
 #include "base/time.h"
 #include "net/address.h"
-#include "net/core.h"
+#include "net/core_internal.h"
 #include "net/socket.h"
 
 namespace hikyaku::net {

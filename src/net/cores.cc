@@ -5,7 +5,7 @@
 #include <csignal>
 #include <sched.h>
 
-#include "net/core.h"
+#include "net/core_internal.h"
 
 namespace hikyaku::net {
 namespace {

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <system_error>
 
-#include "net/core.h"
+#include "net/core_internal.h"
 #include "net/cores.h"
 
 namespace hikyaku::net {

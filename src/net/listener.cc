@@ -12,7 +12,7 @@
 #include <sys/un.h>
 
 #include "net/address.h"
-#include "net/core.h"
+#include "net/core_internal.h"
 #include "net/cores.h"
 #include "net/port_holder.h"
 #include "net/socket.h"

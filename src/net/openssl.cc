@@ -1,6 +1,6 @@
-#include "net/openssl.h"
-
 #include <openssl/x509v3.h>
+
+#include "net/openssl_internal.h"
 
 namespace hikyaku::net {
 namespace {

@@ -1,8 +1,7 @@
-#include "net/readiness.h"
-
 #include <algorithm>
 #include <cassert>
 
+#include "net/readiness_internal.h"
 #include "net/stream.h"
 
 namespace hikyaku::net {

@@ -7,7 +7,7 @@
 
 #include "base/ip.h"
 #include "base/text.h"
-#include "net/openssl.h"
+#include "net/openssl_internal.h"
 
 namespace hikyaku::net {
 namespace {

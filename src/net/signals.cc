@@ -2,7 +2,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
-#include "net/core.h"
+#include "net/core_internal.h"
 #include "net/cores.h"
 
 namespace hikyaku::net {

@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "net/openssl.h"
-#include "net/readiness.h"
+#include "net/openssl_internal.h"
+#include "net/readiness_internal.h"
 #include "net/stream.h"
 
 namespace hikyaku::net {

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-#include "net/openssl.h"
+#include "net/openssl_internal.h"
 
 namespace hikyaku::net {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "net/core.h"
+#include "net/core_internal.h"
 #include "net/fd.h"
 
 namespace hikyaku::net {
