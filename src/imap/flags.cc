@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "base/text.h"
 #include "imap/characters.h"
@@ -81,6 +82,20 @@ void append_flags(std::string& out, FlagBits system, const std::vector<std::stri
     if (separate) out += ' ';
     separate = true;
     out += keyword;
+  }
+  out += ')';
+}
+
+void append_flags(std::string& out, FlagBits system, std::uint64_t keyword_bits,
+                  const std::vector<std::string>& names) {
+  append_flags(out, system);
+  if (keyword_bits == 0) return;
+  out.pop_back();
+  for (; keyword_bits != 0; keyword_bits &= keyword_bits - 1) {
+    auto number = static_cast<std::size_t>(std::countr_zero(keyword_bits));
+    if (number >= names.size()) break;
+    if (out.back() != '(') out += ' ';
+    out += names[number];
   }
   out += ')';
 }

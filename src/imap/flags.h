@@ -58,5 +58,9 @@ std::string_view flag_name(Flag flag);
 
 /// "(\Seen $Forwarded)".
 void append_flags(std::string& out, FlagBits system, const std::vector<std::string>& keywords = {});
+/// The same with keywords by number: bit n of `keyword_bits` is `names[n]`; bits without a name are
+/// left out.
+void append_flags(std::string& out, FlagBits system, std::uint64_t keyword_bits,
+                  const std::vector<std::string>& names);
 
 }  // namespace hikyaku::imap

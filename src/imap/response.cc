@@ -41,6 +41,12 @@ void FetchResponse::flags(FlagBits system, const std::vector<std::string>& keywo
   append_flags(out_, system, keywords);
 }
 
+void FetchResponse::flags(FlagBits system, std::uint64_t keyword_bits,
+                          const std::vector<std::string>& names) {
+  item("FLAGS ");
+  append_flags(out_, system, keyword_bits, names);
+}
+
 void FetchResponse::uid(std::uint32_t uid) {
   item("UID ");
   append_number(out_, uid);

@@ -29,6 +29,8 @@ class FetchResponse {
   FetchResponse(std::string& out, std::uint32_t number);
 
   void flags(FlagBits system, const std::vector<std::string>& keywords = {});
+  /// The keywords of a mailbox by number, and a bit for each that the message has.
+  void flags(FlagBits system, std::uint64_t keyword_bits, const std::vector<std::string>& names);
   void uid(std::uint32_t uid);
   void modseq(std::uint64_t modseq);
   void internal_date(Time date);

@@ -24,6 +24,8 @@ class Output {
 
   /// Adds bytes without sending. For replies of bounded size; larger data goes through write().
   void append(std::string_view bytes) { buffer_.append(bytes); }
+  /// The buffer itself, for writers that append to a string. Valid until the next flush or write.
+  std::string& buffer() { return buffer_; }
   /// Adds bytes, and sends once kFlushAt are gathered; waits for a slow peer then. Large pieces go
   /// out without being copied: the caller keeps them until it returns.
   Task<void> write(std::string_view bytes);
