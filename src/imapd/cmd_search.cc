@@ -1,0 +1,270 @@
+// SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182, RFC 7162 §3.1.5), by scanning: first the rows of the
+// view, then records, headers and bodies of those that are undecided, in pieces.
+#include <algorithm>
+#include <deque>
+
+#include "base/async.h"
+#include "base/semaphore.h"
+#include "base/text.h"
+#include "imapd/content.h"
+#include "imapd/limits.h"
+#include "imapd/searched_message.h"
+#include "imapd/session.h"
+#include "mailbox/digest.h"
+
+namespace hikyaku::imapd {
+namespace {
+
+using Kind = imap::SearchKey::Kind;
+
+/// Bytes of small messages that one turn on a worker looks through.
+constexpr std::size_t kBytesPerTurn = 1024 * 1024;
+
+template <class Predicate>
+bool any_key(const imap::SearchKey& key, const Predicate& predicate) {
+  return predicate(key) ||
+         std::ranges::any_of(key.children, [&](auto& child) { return any_key(child, predicate); });
+}
+
+/// Save dates are no part of the rows.
+bool asks_for_save_date(const imap::SearchKey& key) {
+  return any_key(key, [](auto& one) {
+    return one.kind == Kind::SavedBefore || one.kind == Kind::SavedOn ||
+           one.kind == Kind::SavedSince || one.kind == Kind::SaveDateSupported;
+  });
+}
+
+/// All header fields that are asked for are kept in the records.
+bool asks_for_kept_fields(const imap::SearchKey& key) {
+  return !any_key(key, [](auto& one) {
+    return one.kind == Kind::Header && !mailbox::keeps_field(mailbox::kHeaderSet, one.field);
+  });
+}
+
+}  // namespace
+
+struct Session::Searching {
+  imap::SearchProgram program;
+  imap::SearchCost cost = imap::SearchCost::Row;
+  bool rows_decide = true;  ///< rows may be asked by themselves
+  bool kept_fields = true;  ///< the records' header fields are enough for header keys
+  Time now{};
+  std::vector<std::uint32_t> found;  ///< sequence numbers, at the end ascending
+};
+
+Task<imap::Reply> Session::handle(imap::SearchCommand command) {
+  auto& program = command.program;
+  if (imap::uses_modseq(program.key)) enable_condstore();
+  co_await unpark();
+  if (auto refusal = imap::prepare_strings(program)) {
+    // RFC 5182 §2.1: a search that fails leaves nothing saved.
+    if (program.wants(imap::SearchReturn::Save)) selected_->saved = {};
+    co_return std::move(*refusal);
+  }
+
+  auto& messages = selected_->messages;
+  auto size = static_cast<std::uint32_t>(messages.size());
+  imap::SetMeaning meaning;
+  meaning.largest_number = size;
+  meaning.largest_uid = size == 0 ? 0 : messages.at(size).uid;
+  if (imap::uses_saved_result(program.key)) {
+    meaning.saved_uids = selected_->saved;
+    auto saved = resolve(*selected_, imap::SequenceSet::of(selected_->saved), true);
+    meaning.saved_numbers = imap::NumberSet::from_ranges(std::move(*saved));
+  }
+  imap::resolve_sets(program.key, meaning);
+  imap::plan(program.key);
+
+  Searching searching;
+  searching.cost = imap::cost(program.key);
+  searching.rows_decide = !asks_for_save_date(program.key);
+  searching.kept_fields = asks_for_kept_fields(program.key);
+  searching.now = services_.clock.now();
+  searching.program = std::move(program);
+  auto done = co_await search(searching);
+  if (!done) {
+    if (searching.program.wants(imap::SearchReturn::Save)) selected_->saved = {};
+    co_return imap::reply_for(done.error());
+  }
+  tell_found(searching, command.uid);
+  co_return imap::ok("Searched");
+}
+
+Task<Result<void>> Session::search(Searching& searching) {
+  auto& messages = selected_->messages;
+  auto& key = searching.program.key;
+  SequenceRanges ranges;
+  auto size = static_cast<std::uint32_t>(messages.size());
+  if (auto uids = imap::required_uids(key))
+    ranges = *resolve(*selected_, imap::SequenceSet::of(std::move(*uids)), true);
+  else if (auto numbers = imap::required_numbers(key))
+    ranges = numbers->ranges();
+  else if (size > 0)
+    ranges.push_back({1, size});
+
+  std::vector<std::uint32_t> undecided;
+  std::size_t rows = 0;
+  RowWalk walk(messages);
+  auto& keywords = messages.view().keywords();
+  for (auto& range : ranges) {
+    for (auto sequence = range.first; sequence <= std::min(range.last, size); ++sequence) {
+      if (++rows % kRowsPerTurn == 0) co_await yield_now();
+      auto& row = walk.at(sequence);
+      // Nothing but its UID is known of a message that went while this session was idle.
+      if (row.email == 0) continue;
+      std::optional<bool> decided;
+      if (searching.rows_decide) {
+        SearchedRow message(sequence, row, selected_->recent.contains(row.uid), keywords);
+        decided = imap::evaluate(key, message, searching.now, imap::SearchCost::Row);
+      }
+      if (!decided)
+        undecided.push_back(sequence);
+      else if (*decided)
+        searching.found.push_back(sequence);
+    }
+  }
+  std::span<const std::uint32_t> left = undecided;
+  while (!left.empty()) {
+    auto piece = left.first(std::min(left.size(), kRecordsPerRead));
+    left = left.subspan(piece.size());
+    CO_TRY_DO(co_await search_records(searching, {piece.begin(), piece.end()}));
+  }
+  std::ranges::sort(searching.found);
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Session::search_records(Searching& searching,
+                                           std::vector<std::uint32_t> sequences) {
+  auto& messages = selected_->messages;
+  auto& keywords = messages.view().keywords();
+  auto records = co_await services_.store.read(
+      [&, id = account(), mailbox = selected_->mailbox](store::Reader& reader) {
+        std::vector<std::optional<mailbox::MessageRecord>> found;
+        for (auto sequence : sequences) {
+          auto uid = messages.at(sequence).uid;
+          found.push_back(mailbox::get_message_or_ghost(reader, id, mailbox, uid));
+        }
+        return found;
+      });
+  std::deque<SearchedMessage> open;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    if (!records[i]) continue;
+    auto& row = messages.at(sequences[i]);
+    open.emplace_back(sequences[i], row, selected_->recent.contains(row.uid), keywords,
+                      std::move(*records[i]));
+  }
+  co_return co_await search_messages(searching, open);
+}
+
+namespace {
+
+using Verdicts = std::vector<std::optional<bool>>;
+
+/// Evaluates on a worker.
+Task<Verdicts> decide(WorkerPool& workers, const imap::SearchKey& key, Time now,
+                      std::span<SearchedMessage* const> messages, imap::SearchCost available) {
+  co_return co_await run_on(workers, [&key, now, messages, available] {
+    Verdicts verdicts;
+    for (auto* message : messages)
+      verdicts.push_back(imap::evaluate(key, *message, now, available));
+    return verdicts;
+  });
+}
+
+}  // namespace
+
+Task<Result<void>> Session::search_messages(Searching& searching,
+                                            std::deque<SearchedMessage>& open) {
+  auto& key = searching.program.key;
+  // As far as the records go; a digest that was left out has no header fields.
+  auto from_record = searching.cost >= imap::SearchCost::Header && searching.kept_fields
+                         ? imap::SearchCost::Header
+                         : imap::SearchCost::Record;
+  std::vector<SearchedMessage*> undecided;
+  std::vector<SearchedMessage*> whole;
+  for (auto& message : open) {
+    auto& digest = message.record().digest;
+    if (digest.complete && digest.header_set == mailbox::kHeaderSet)
+      whole.push_back(&message);
+    else
+      undecided.push_back(&message);
+  }
+  auto verdicts = co_await decide(services_.workers, key, searching.now, whole, from_record);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (!verdicts[i])
+      undecided.push_back(whole[i]);
+    else if (*verdicts[i])
+      searching.found.push_back(whole[i]->number());
+  }
+
+  std::vector<SearchedMessage*> turn;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < undecided.size(); ++i) {
+    auto& message = *undecided[i];
+    std::optional<Semaphore::Permit> permit;
+    if (message.size() > kSmallMessage) permit.emplace(co_await services_.large_messages.acquire());
+    CO_TRY_DO(co_await read_for_search(searching, message));
+    turn.push_back(&message);
+    bytes += message.size();
+    if (!permit && bytes < kBytesPerTurn && i + 1 < undecided.size()) continue;
+    verdicts = co_await decide(services_.workers, key, searching.now, turn, imap::SearchCost::Body);
+    for (std::size_t n = 0; n < turn.size(); ++n) {
+      if (*verdicts[n]) searching.found.push_back(turn[n]->number());
+      turn[n]->forget();
+    }
+    turn.clear();
+    bytes = 0;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Session::read_for_search(const Searching& searching, SearchedMessage& message) {
+  Content content(services_.store, message.record());
+  if (searching.cost < imap::SearchCost::Body) {
+    mailbox::Sections sections(message.record());
+    if (sections.good()) {
+      CO_TRY(auto header, co_await content.read_all(sections.bytes(sections.header())));
+      message.set_header(std::move(header));
+      co_return Result<void>{};
+    }
+  }
+  CO_TRY(auto body, co_await content.whole_body(settings_.search_bytes));
+  message.set_bytes(message.record().prefix + body);
+  co_return Result<void>{};
+}
+
+void Session::tell_found(const Searching& searching, bool uid) {
+  auto& program = searching.program;
+  auto& messages = selected_->messages;
+  auto only_ends =
+      program.extended && !program.wants(imap::SearchReturn::All) &&
+      !program.wants(imap::SearchReturn::Count) &&
+      (program.wants(imap::SearchReturn::Min) || program.wants(imap::SearchReturn::Max));
+  // RFC 5182 §2.1, RFC 7162 §3.1.5: with MIN or MAX alone, only those count.
+  std::vector<std::uint32_t> numbers;
+  if (only_ends && !searching.found.empty()) {
+    if (program.wants(imap::SearchReturn::Min)) numbers.push_back(searching.found.front());
+    if (program.wants(imap::SearchReturn::Max)) numbers.push_back(searching.found.back());
+  } else {
+    numbers = searching.found;
+  }
+  std::uint64_t modseq = 0;
+  imap::NumberSet uids;
+  for (auto number : numbers) {
+    auto& row = messages.at(number);
+    uids.add(row.uid);
+    modseq = std::max<std::uint64_t>(modseq, row.changed);
+  }
+  if (program.wants(imap::SearchReturn::Save)) selected_->saved = uids;
+
+  auto found = uid ? std::move(uids) : imap::NumberSet::from_numbers(numbers);
+  auto told = imap::uses_modseq(program.key) ? std::optional(modseq) : std::nullopt;
+  auto save_only = program.options == static_cast<std::uint8_t>(imap::SearchReturn::Save);
+  if (program.extended && save_only) return;
+  if (program.extended || state_.has(imap::Enabled::Imap4Rev2))
+    imap::append_esearch(out(), tag_, uid, program, found, told);
+  else
+    imap::append_search(out(), found, told);
+}
+
+}  // namespace hikyaku::imapd

@@ -1,0 +1,179 @@
+// SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, §6.3.3, §6.4.1, §6.4.2; RFC 7162 §3.2.5).
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "base/async.h"
+#include "imapd/extensions.h"
+#include "imapd/limits.h"
+#include "imapd/session.h"
+
+namespace hikyaku::imapd {
+namespace {
+
+std::uint32_t first_unseen(const mailbox::View& view) {
+  for (std::size_t row = 0; row < view.size();) {
+    auto run = view.run(row);
+    for (auto& message : run) {
+      ++row;
+      if ((message.flags & mailbox::kSeen) == 0) return static_cast<std::uint32_t>(row);
+    }
+  }
+  return 0;
+}
+
+std::string access(bool read_only) {
+  return read_only ? "READ-ONLY" : "READ-WRITE";
+}
+
+}  // namespace
+
+Task<imap::Reply> Session::handle(imap::SelectCommand command) {
+  if (selected_) {
+    leave_mailbox();
+    write(imap::ok("The mailbox is closed", "CLOSED"));
+  }
+  auto id = account();
+  auto found = co_await services_.store.read([&, id](store::Reader& reader) {
+    return mailbox::find_mailbox(reader, id, command.mailbox);
+  });
+  if (!found || !found->selectable)
+    co_return imap::no("There is no such mailbox", found ? "NOSELECT" : "NONEXISTENT");
+  auto opened = co_await services_.views.open(id, found->id);
+  if (!opened) co_return imap::reply_for(opened.error());
+
+  if (command.condstore || command.qresync) enable_condstore();
+  state_.read_only = command.read_only;
+  state_.phase = imap::Phase::Selected;
+  auto uid_validity = (*opened)->uid_validity();
+  selected_.emplace(mailbox::SessionView(std::move(*opened)));
+  selected_->mailbox = found->id;
+  selected_->path = found->path;
+  selected_->uid_validity = uid_validity;
+  subscribe_selected();
+  co_await claim_recent();
+
+  auto& view = selected_->messages.view();
+  auto rev2 = state_.has(imap::Enabled::Imap4Rev2);
+  imap::append_mailbox_flags(out(), view.keywords());
+  imap::append_exists(out(), static_cast<std::uint32_t>(view.size()));
+  if (!rev2) {
+    imap::append_recent(out(), static_cast<std::uint32_t>(selected_->recent.count()));
+    if (auto unseen = first_unseen(view))
+      write(imap::ok("The first unseen message", fmt::format("UNSEEN {}", unseen)));
+  }
+  auto room = view.keywords().size() < static_cast<std::size_t>(mailbox::kMaxKeywords);
+  write(imap::permanent_flags(view.keywords(), !state_.read_only, room));
+  write(imap::ok("UIDs are valid", fmt::format("UIDVALIDITY {}", view.uid_validity())));
+  write(imap::ok("The next UID", fmt::format("UIDNEXT {}", view.uid_next())));
+  write(imap::ok("Changes up to here", fmt::format("HIGHESTMODSEQ {}", view.change())));
+  write(imap::ok("Its name for ever",
+                 fmt::format("MAILBOXID ({})", mailbox_object_id(selected_->mailbox))));
+  if (rev2) {
+    imap::ListEntry entry{.name = selected_->path, .attributes = {}, .child_info = {}};
+    imap::append_list(out(), entry, state_.name_form());
+  }
+  if (command.qresync) co_await tell_since(*command.qresync);
+  co_return imap::ok(state_.read_only ? "Opened for reading" : "Opened", access(state_.read_only));
+}
+
+/// QRESYNC: what has happened since the client was here (RFC 7162 §3.2.5).
+Task<void> Session::tell_since(const imap::QResync& known) {
+  if (known.uid_validity != selected_->uid_validity) co_return;
+  co_await tell_vanished(known.modseq, known.known_uids, known.sequence_match);
+  auto since = co_await known_since(known.modseq);
+  auto& messages = selected_->messages;
+  RowWalk walk(messages);
+  for (std::uint32_t sequence = 1; sequence <= messages.size(); ++sequence) {
+    auto& row = walk.at(sequence);
+    if (row.changed > since && (!known.known_uids || known.known_uids->contains(row.uid)))
+      append_changed_row(sequence, row);
+    if (output_.full()) co_await output_.flush();
+    if (sequence % kRowsPerTurn == 0) co_await yield_now();
+  }
+}
+
+Task<mailbox::ChangeNumber> Session::known_since(mailbox::ChangeNumber since) {
+  auto knows = co_await services_.store.read([id = account(), since](store::Reader& reader) {
+    return mailbox::knows_change(reader, id, since);
+  });
+  co_return knows ? since : 0;
+}
+
+namespace {
+
+/// The part of the client's UIDs that certainly is as it says, by RFC 7162 §3.2.5.2: up to the last
+/// pair of number and UID that agrees with ours, nothing has vanished.
+mailbox::Uid agreed_up_to(const mailbox::SessionView& messages,
+                          const std::pair<imap::NumberSet, imap::NumberSet>& match) {
+  mailbox::Uid agreed = 0;
+  auto& numbers = match.first.ranges();
+  auto& uids = match.second.ranges();
+  std::size_t n = 0, u = 0;
+  std::uint32_t number = 0, uid = 0;
+  if (!numbers.empty()) number = numbers.front().first;
+  if (!uids.empty()) uid = uids.front().first;
+  while (n < numbers.size() && u < uids.size()) {
+    if (number > messages.size() || messages.at(number).uid != uid) break;
+    agreed = uid;
+    if (number++ == numbers[n].last && ++n < numbers.size()) number = numbers[n].first;
+    if (uid++ == uids[u].last && ++u < uids.size()) uid = uids[u].first;
+  }
+  return agreed;
+}
+
+}  // namespace
+
+Task<void> Session::tell_vanished(
+    mailbox::ChangeNumber since, const std::optional<imap::NumberSet>& known,
+    const std::optional<std::pair<imap::NumberSet, imap::NumberSet>>& match) {
+  auto id = account();
+  auto mailbox = selected_->mailbox;
+  since = co_await known_since(since);
+  auto changes = co_await services_.store.read([id, mailbox, since](store::Reader& reader) {
+    return mailbox::changes_since(reader, id, mailbox, since);
+  });
+  auto& messages = selected_->messages;
+  imap::NumberSet vanished;
+  if (changes) {
+    vanished = to_imap(changes->destroyed);
+    if (known) vanished = vanished.intersection(*known);
+  } else {
+    // Nobody remembers: all that the client knows and that is not here.
+    imap::NumberSet here;
+    auto& view = messages.view();
+    for (std::size_t row = 0; row < view.size(); ++row) here.add(view[row].uid);
+    if (known)
+      vanished = *known;
+    else if (view.uid_next() > 1)
+      vanished.add(1, view.uid_next() - 1);
+    vanished = vanished.without(here);
+    if (match) {
+      if (auto agreed = agreed_up_to(messages, *match)) {
+        imap::NumberSet sure;
+        sure.add(1, agreed);
+        vanished = vanished.without(sure);
+      }
+    }
+  }
+  imap::append_vanished(out(), vanished, true);
+}
+
+Task<imap::Reply> Session::handle(imap::CloseCommand) {
+  if (!state_.read_only) {
+    co_await unpark();
+    auto all = static_cast<std::uint32_t>(selected_->messages.size());
+    SequenceRanges everything;
+    if (all > 0) everything.push_back({1, all});
+    auto expunged = co_await expunge(everything);
+    if (!expunged) co_return imap::reply_for(expunged.error());
+  }
+  leave_mailbox();
+  co_return imap::ok("Closed");
+}
+
+Task<imap::Reply> Session::handle(imap::UnselectCommand) {
+  leave_mailbox();
+  co_return imap::ok("Unselected");
+}
+
+}  // namespace hikyaku::imapd

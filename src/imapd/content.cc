@@ -1,0 +1,95 @@
+#include "imapd/content.h"
+
+#include <algorithm>
+
+#include "base/async.h"
+#include "base/semaphore.h"
+#include "imapd/limits.h"
+#include "mailbox/digest.h"
+
+namespace hikyaku::imapd {
+
+Task<Result<std::string>> Content::read_body(std::uint64_t offset, std::uint64_t length) {
+  if (!blob_) {
+    CO_TRY(blob_, co_await store_.open_blob(record_.blob));
+  }
+  auto bytes = co_await blob_->read(offset, length);
+  if (bytes && bytes->size() != length)
+    co_return fail(ErrorCode::Corrupt, "body {} is shorter than its message", record_.blob);
+  co_return bytes;
+}
+
+Task<Result<std::string>> Content::read_all(const mailbox::SectionBytes& bytes) {
+  SectionReader reader(*this, bytes);
+  std::string all;
+  while (!reader.done()) {
+    CO_TRY(auto piece, co_await reader.next());
+    if (all.empty())
+      all = std::move(piece);
+    else
+      all += piece;
+  }
+  co_return all;
+}
+
+Task<Result<std::string>> Content::whole_body(std::uint64_t limit) {
+  auto size =
+      std::min(record_.size - std::min<std::uint64_t>(record_.size, record_.prefix.size()), limit);
+  std::string body;
+  body.reserve(size);
+  while (body.size() < size) {
+    CO_TRY(auto piece, co_await read_body(body.size(),
+                                          std::min<std::uint64_t>(size - body.size(), kReadPiece)));
+    body += piece;
+  }
+  co_return body;
+}
+
+Task<Result<void>> SectionReader::prepare() {
+  for (auto& piece : bytes_.pieces) {
+    if (piece.from != mailbox::Piece::From::Body) continue;
+    CO_TRY(prepared_, co_await content_.read_body(
+                          piece.offset, std::min<std::uint64_t>(piece.length, kReadPiece)));
+    break;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<std::string>> SectionReader::next() {
+  auto& piece = bytes_.pieces[piece_];
+  auto begin = piece.offset + read_;
+  auto length = std::min<std::uint64_t>(piece.length - read_, kReadPiece);
+  std::string bytes;
+  switch (piece.from) {
+    case mailbox::Piece::From::Prefix:
+      bytes = content_.record().prefix.substr(begin, length);
+      break;
+    case mailbox::Piece::From::Literal:
+      bytes = piece.text.substr(read_, length);
+      break;
+    case mailbox::Piece::From::Body:
+      if (!prepared_.empty()) {
+        bytes = std::exchange(prepared_, {});
+      } else {
+        CO_TRY(bytes, co_await content_.read_body(begin, length));
+      }
+      break;
+  }
+  read_ += bytes.size();
+  if (read_ >= piece.length) {
+    ++piece_;
+    read_ = 0;
+  }
+  co_return bytes;
+}
+
+Task<Result<void>> complete_digest(Services services, Content& content,
+                                   mailbox::MessageRecord& record) {
+  auto permit = co_await services.large_messages.acquire();
+  CO_TRY(auto body, co_await content.whole_body(UINT64_MAX));
+  record.digest = co_await run_on(
+      services.workers, [&] { return mailbox::make_digest(record.prefix, body, SIZE_MAX); });
+  co_return Result<void>{};
+}
+
+}  // namespace hikyaku::imapd

@@ -1,0 +1,61 @@
+// The bytes of a stored message, read in pieces. Private to imapd/.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "imapd/server.h"
+#include "mailbox/messages.h"
+#include "mailbox/section.h"
+#include "store/store.h"
+
+namespace hikyaku::imapd {
+
+/// One message: its record and, once it is needed, its body. Both arguments must outlive it.
+class Content {
+ public:
+  Content(store::Store& store, const mailbox::MessageRecord& record)
+      : store_(store), record_(record) {}
+
+  const mailbox::MessageRecord& record() const { return record_; }
+  /// Body bytes, at most kReadPiece at once. NotFound, Corrupt, Io.
+  Task<Result<std::string>> read_body(std::uint64_t offset, std::uint64_t length);
+  /// The bytes of a section as one string: for what is known to be small enough.
+  Task<Result<std::string>> read_all(const mailbox::SectionBytes& bytes);
+  /// The body as one string, at most `limit` bytes of it.
+  Task<Result<std::string>> whole_body(std::uint64_t limit);
+
+ private:
+  store::Store& store_;
+  const mailbox::MessageRecord& record_;
+  std::unique_ptr<store::Blob> blob_;
+};
+
+/// Reads a section from front to back in pieces of at most kReadPiece. All arguments must outlive
+/// it.
+class SectionReader {
+ public:
+  SectionReader(Content& content, const mailbox::SectionBytes& bytes)
+      : content_(content), bytes_(bytes) {}
+
+  /// Reads the first bytes of the body that will be needed, so that what cannot be read is found
+  /// out before anything is promised to the client.
+  Task<Result<void>> prepare();
+  bool done() const { return piece_ == bytes_.pieces.size(); }
+  Task<Result<std::string>> next();
+
+ private:
+  Content& content_;
+  const mailbox::SectionBytes& bytes_;
+  std::size_t piece_ = 0;
+  std::uint64_t read_ = 0;  ///< of the present piece
+  std::string prepared_;    ///< the beginning of the first piece of the body
+};
+
+/// The digest of a message whose row does not hold all of it, worked out again from its bytes.
+Task<Result<void>> complete_digest(Services services, Content& content,
+                                   mailbox::MessageRecord& record);
+
+}  // namespace hikyaku::imapd

@@ -1,0 +1,234 @@
+// FETCH of the messages' bytes: sections as pieces of prefix and body, streamed (RFC 9051 §6.4.5,
+// RFC 3516).
+#include <algorithm>
+#include <utility>
+
+#include "base/async.h"
+#include "imapd/content.h"
+#include "imapd/fetching.h"
+#include "imapd/limits.h"
+#include "mailbox/section.h"
+#include "mime/transfer.h"
+
+namespace hikyaku::imapd {
+namespace {
+
+using Form = imap::BodyItem::Form;
+using Records = std::vector<std::optional<mailbox::MessageRecord>>;
+
+/// Octets [offset, offset + length) of what passes through it.
+class Window {
+ public:
+  explicit Window(const std::optional<imap::Partial>& partial) {
+    if (!partial) return;
+    begin_ = partial->offset;
+    length_ = partial->length;
+  }
+  std::uint64_t size_of(std::uint64_t total) const {
+    return begin_ >= total ? 0 : std::min(length_, total - begin_);
+  }
+  std::string_view pass(std::string_view bytes) {
+    auto at = std::exchange(passed_, passed_ + bytes.size());
+    auto skip = begin_ > at ? std::min<std::uint64_t>(begin_ - at, bytes.size()) : 0;
+    bytes.remove_prefix(skip);
+    auto left = length_ - std::min(length_, at + skip > begin_ ? at + skip - begin_ : 0);
+    return bytes.substr(0, left);
+  }
+
+ private:
+  std::uint64_t begin_ = 0;
+  std::uint64_t length_ = UINT64_MAX;
+  std::uint64_t passed_ = 0;
+};
+
+/// What a section is when its transfer encoding is removed.
+struct Decoded {
+  std::uint64_t size = 0;
+  bool has_nul = false;
+};
+
+Task<Result<Decoded>> measure(Content& content, const mailbox::SectionBytes& bytes) {
+  SectionReader reader(content, bytes);
+  mime::TransferDecoder decoder(bytes.encoding);
+  Decoded decoded;
+  std::string out;
+  auto count = [&] {
+    decoded.size += out.size();
+    decoded.has_nul |= out.find('\0') != std::string::npos;
+    out.clear();
+  };
+  while (!reader.done()) {
+    CO_TRY(auto piece, co_await reader.next());
+    decoder.feed(piece, out);
+    count();
+    co_await yield_now();
+  }
+  decoder.finish(out);
+  count();
+  co_return decoded;
+}
+
+SessionEnds broken_literal(const Error& error) {
+  // So many octets were promised, and there is no way to take that back.
+  return {imap::bye("The message cannot be read: " + error.text, "UNAVAILABLE")};
+}
+
+}  // namespace
+
+Task<void> Session::fetch_contents(Fetching& fetching) {
+  SequencePieces pieces(fetching.sequences);
+  for (auto piece = pieces.next(kContentsPerPiece); !piece.empty();
+       piece = pieces.next(kContentsPerPiece)) {
+    if (fetching.changed_since) {
+      std::erase_if(
+          piece, [&](auto sequence) { return fetching.skips(selected_->messages.at(sequence)); });
+    }
+    if (fetching.items.sets_seen() && !state_.read_only) co_await set_seen(fetching, piece);
+    co_await fetch_content_of(fetching, std::move(piece));
+  }
+}
+
+Task<void> Session::fetch_content_of(Fetching& fetching, std::vector<std::uint32_t> sequences) {
+  auto records = co_await services_.store.read(
+      [&, id = account(), mailbox = selected_->mailbox](store::Reader& reader) {
+        Records found;
+        for (auto sequence : sequences) {
+          auto uid = selected_->messages.at(sequence).uid;
+          found.push_back(mailbox::get_message_or_ghost(reader, id, mailbox, uid));
+        }
+        return found;
+      });
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    if (records[i])
+      co_await fetch_message(fetching, sequences[i], std::move(*records[i]));
+    else
+      fetching.missing = true;
+    if (output_.full()) co_await output_.flush();
+  }
+}
+
+Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t>& sequences) {
+  std::vector<mailbox::Uid> uids;
+  for (auto sequence : sequences) {
+    auto& row = selected_->messages.at(sequence);
+    if ((row.flags & mailbox::kSeen) == 0) uids.push_back(row.uid);
+  }
+  fetching.just_seen.clear();
+  if (uids.empty()) co_return;
+  mailbox::StoreFlags wish;
+  wish.change = mailbox::FlagChange::Add;
+  wish.system_flags = mailbox::kSeen;
+  mailbox::StoredFlags stored;
+  auto done = co_await services_.store.transact(
+      {account()},
+      [&, id = account(), mailbox = selected_->mailbox](store::Transaction& tx) -> Result<void> {
+        TRY(stored, mailbox::store_flags(tx, id, mailbox, uids, wish, services_.clock.now()));
+        return {};
+      });
+  // A full disk is no reason not to show the message.
+  if (!done) co_return;
+  std::ranges::sort(stored.changed, {}, &mailbox::MessageSummary::uid);
+  for (auto& row : stored.changed) fetching.just_seen.push_back(row.uid);
+  co_await refresh(Expunges::HoldBack, stored.changed);
+}
+
+Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
+                                  mailbox::MessageRecord record) {
+  Content content(services_.store, record);
+  if (!record.digest.complete) {
+    if (auto done = co_await complete_digest(services_, content, record); !done) {
+      fetching.failed = imap::reply_for(done.error());
+      co_return;
+    }
+  }
+  auto row = row_of(sequence, record);
+  auto items = fetching.items;
+  if (std::ranges::binary_search(fetching.just_seen, row.uid)) {
+    items.add(imap::FetchAtt::Flags);
+    if (state_.tells_modseq()) items.add(imap::FetchAtt::ModSeq);
+  }
+  imap::FetchResponse response(out(), sequence);
+  append_row_items(response, items, row);
+  append_record_items(response, items, record);
+  mailbox::Sections sections(record);
+  if (!sections.good()) fetching.failed = imap::no("A stored message is damaged", "CORRUPTION");
+  for (std::size_t i = 0; i < fetching.items.bodies.size(); ++i) {
+    auto& item = fetching.items.bodies[i];
+    auto is_binary = item.form == Form::Binary || item.form == Form::BinarySize;
+    Piece piece{item, fetching.labels[i], response, content};
+    auto sent = is_binary ? co_await send_binary(piece, sections.find(item))
+                          : co_await send_section(piece, sections.find(item));
+    if (sent) continue;
+    if (item.form == Form::BinarySize)
+      response.number(piece.label, 0);
+    else
+      response.nil(piece.label);
+    fetching.failed = sent.error().code == ErrorCode::Unsupported
+                          ? imap::no(sent.error().text, "UNKNOWN-CTE")
+                          : imap::reply_for(sent.error());
+  }
+  response.end();
+}
+
+Task<Result<void>> Session::send_section(Piece piece, std::optional<mailbox::SectionBytes> found) {
+  if (!found) {
+    piece.response.nil(piece.label);
+    co_return Result<void>{};
+  }
+  if (found->to_select) {
+    CO_TRY(auto header, co_await piece.content.read_all(*found));
+    found = mailbox::Sections::select(header, piece.item.section, piece.item.partial);
+  }
+  SectionReader reader(piece.content, *found);
+  CO_TRY_DO(co_await reader.prepare());
+  piece.response.begin_literal(piece.label, found->size);
+  while (!reader.done()) {
+    auto bytes = co_await reader.next();
+    if (!bytes) throw broken_literal(bytes.error());
+    co_await output_.write(*bytes);
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Session::send_binary(Piece piece, std::optional<mailbox::SectionBytes> found) {
+  auto wants_size = piece.item.form == Form::BinarySize;
+  if (!found) {
+    if (wants_size)
+      piece.response.number(piece.label, 0);
+    else
+      piece.response.nil(piece.label);
+    co_return Result<void>{};
+  }
+  // The whole message is not in its own body's encoding.
+  if (piece.item.section.part.empty()) found->encoding = mime::Encoding::Binary;
+  if (found->encoding == mime::Encoding::Unknown)
+    co_return fail(ErrorCode::Unsupported, "The part's transfer encoding is not known");
+  CO_TRY(auto decoded, co_await measure(piece.content, *found));
+  if (wants_size) {
+    piece.response.number(piece.label, decoded.size);
+    co_return Result<void>{};
+  }
+
+  Window window(piece.item.partial);
+  auto size = window.size_of(decoded.size);
+  if (decoded.has_nul)
+    piece.response.begin_literal8(piece.label, size);
+  else
+    piece.response.begin_literal(piece.label, size);
+  SectionReader reader(piece.content, *found);
+  mime::TransferDecoder decoder(found->encoding);
+  std::string bytes;
+  while (!reader.done()) {
+    auto encoded = co_await reader.next();
+    if (!encoded) throw broken_literal(encoded.error());
+    bytes.clear();
+    decoder.feed(*encoded, bytes);
+    co_await output_.write(window.pass(bytes));
+  }
+  bytes.clear();
+  decoder.finish(bytes);
+  co_await output_.write(window.pass(bytes));
+  co_return Result<void>{};
+}
+
+}  // namespace hikyaku::imapd

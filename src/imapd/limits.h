@@ -1,0 +1,24 @@
+// Sizes of the pieces that work is done in. Private to imapd/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hikyaku::imapd {
+
+/// Rows that are written between two looks at what else is to be done on this loop.
+inline constexpr std::size_t kRowsPerTurn = 1'000;
+/// Messages whose records one read takes.
+inline constexpr std::size_t kRecordsPerRead = 256;
+/// Answers that one read may make, in bytes: it ends early then.
+inline constexpr std::size_t kTextPerRead = 256 * 1024;
+/// Messages that one piece of a FETCH of contents looks up, and sets \Seen on.
+inline constexpr std::size_t kContentsPerPiece = 100;
+/// Up to this size a message is handled in memory as one string.
+inline constexpr std::uint64_t kSmallMessage = 256 * 1024;
+/// Larger ones are read and sent in pieces of this size.
+inline constexpr std::uint64_t kReadPiece = 256 * 1024;
+/// Up to this size a digest (some 10 µs per KB at worst) is made on the event loop.
+inline constexpr std::uint64_t kInlineDigest = 32 * 1024;
+
+}  // namespace hikyaku::imapd

@@ -1,0 +1,81 @@
+// The selected mailbox of a session, and sets of its messages. Private to imapd/.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "imap/reply.h"
+#include "imap/sequence_set.h"
+#include "mailbox/view.h"
+#include "store/store.h"
+
+namespace hikyaku::imapd {
+
+struct Selected {
+  explicit Selected(mailbox::SessionView view) : messages(std::move(view)) {}
+
+  mailbox::MailboxId mailbox = 0;
+  std::string path;
+  std::uint32_t uid_validity = 0;
+  /// The numbering that the client knows.
+  mailbox::SessionView messages;
+  imap::NumberSet recent;       ///< UIDs that are \Recent in this session
+  imap::NumberSet saved;        ///< UIDs that "$" stands for (RFC 5182)
+  mailbox::Uid known_next = 1;  ///< messages from this UID on have not been looked at for \Recent
+  /// The store may have notified since the last refresh; until the first one, nobody knows.
+  bool changed = true;
+  bool may_park = true;  ///< parking was not tried since the last refresh
+  std::unique_ptr<store::Subscription> mailbox_changes;
+  std::unique_ptr<store::Subscription> list_changes;
+};
+
+using SequenceRanges = std::vector<imap::NumberRange>;
+
+/// The messages that a set of a command names now, as ascending ranges of sequence numbers. The
+/// refusal when it names a number that there is not (RFC 3501 §9 seq-number); UIDs that do not
+/// exist are passed over.
+std::expected<SequenceRanges, imap::Reply> resolve(const Selected& selected,
+                                                   const imap::SequenceSet& set, bool uid);
+
+std::uint64_t count(const SequenceRanges& ranges);
+
+/// Walks over messages in ascending order, quickly.
+class RowWalk {
+ public:
+  explicit RowWalk(const mailbox::SessionView& messages) : messages_(messages) {}
+  const mailbox::MessageSummary& at(std::uint32_t sequence) {
+    if (messages_.ghosts() > 0) return messages_.at(sequence);
+    if (run_.empty() || sequence != next_) run_ = messages_.view().run(sequence - 1);
+    auto& row = run_.front();
+    run_ = run_.subspan(1);
+    next_ = sequence + 1;
+    return row;
+  }
+
+ private:
+  const mailbox::SessionView& messages_;
+  std::span<const mailbox::MessageSummary> run_;
+  std::uint32_t next_ = 0;
+};
+
+/// Hands out the sequence numbers of ranges in pieces.
+class SequencePieces {
+ public:
+  explicit SequencePieces(const SequenceRanges& ranges) : ranges_(ranges) {}
+  /// At most `limit` more; empty at the end.
+  std::vector<std::uint32_t> next(std::size_t limit);
+
+ private:
+  const SequenceRanges& ranges_;
+  std::size_t range_ = 0;
+  std::uint32_t done_ = 0;  ///< of the present range
+};
+
+/// A mailbox's set as IMAP writes it; UIDs fit into 32 bits.
+imap::NumberSet to_imap(const mailbox::NumberSet& set);
+
+}  // namespace hikyaku::imapd

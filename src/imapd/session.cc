@@ -1,0 +1,253 @@
+#include "imapd/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "imapd/extensions.h"
+
+namespace hikyaku::imapd {
+
+imap::ParserLimits default_limits() {
+  imap::ParserLimits limits;
+  limits.append_messages = mailbox::kMaxBatch;
+  return limits;
+}
+
+Session::Session(net::Stream& stream, const Settings& settings, Services services, Log log)
+    : stream_(stream),
+      settings_(settings),
+      services_(services),
+      log_(std::move(log)),
+      input_(stream),
+      output_(stream),
+      parser_(settings.limits_before_login) {
+  state_.plaintext_allowed =
+      settings_.plaintext_on_loopback && stream_.peer().address.is_loopback();
+  update_capabilities();
+}
+
+Task<void> Session::run() {
+  stream_.set_timeout(settings_.login_timeout);
+  stream_.set_total_timeout(settings_.login_total_timeout);
+  if (settings_.implicit_tls && !co_await start_tls()) co_return;
+  write(imap::ok(settings_.host_name + " Hikyaku is ready", capabilities()));
+  while (!closing_) {
+    switch (co_await next_event()) {
+      case Event::Command:
+        co_await execute(parser_.take_command());
+        break;
+      case Event::Continuation:
+        // Before its bytes have come: no password is asked for on an open line.
+        if (auto refusal = imap::check(state_, parser_.verb())) {
+          parser_.refuse();
+          co_await answer(parser_.tag(), std::move(*refusal));
+        } else {
+          imap::append_continuation(out());
+        }
+        break;
+      case Event::Refused:
+        co_await answer(parser_.tag(), parser_.reply());
+        break;
+      case Event::Fatal:
+        write(parser_.reply());
+        closing_ = true;
+        break;
+      default:
+        // Lines and messages belong to the commands that ask for them.
+        break;
+    }
+  }
+  co_await output_.flush();
+  stream_.finish();
+}
+
+Task<void> Session::execute(imap::Command command) {
+  ++commands_;
+  tag_ = std::move(command.tag);
+  log_.trace("imap.command", {{"verb", imap::display_name(command.verb, command.uid())}});
+  if (auto refusal = imap::check(state_, command)) {
+    parser_.refuse();
+    co_await answer(tag_, std::move(*refusal));
+    co_return;
+  }
+  auto expunges = imap::holds_back_expunges(command) ? Expunges::HoldBack : Expunges::Tell;
+  auto task = std::visit([this](auto& kind) { return handle(std::move(kind)); }, command.arguments);
+  auto reply = co_await std::move(task);
+  co_await refresh_if_changed(expunges);
+  co_await answer(tag_, std::move(reply));
+}
+
+Task<void> Session::answer(std::string_view tag, imap::Reply reply) {
+  if (reply == kAnswered) co_return;
+  auto failed = reply.status == imap::Reply::Status::Bad ||
+                (!login_ && reply.status == imap::Reply::Status::No);
+  errors_ = failed ? errors_ + 1 : 0;
+  imap::append_reply(out(), tag, reply, state_.wire());
+  if (errors_ >= settings_.max_errors) {
+    write(imap::bye("Too many errors"));
+    closing_ = true;
+  }
+  if (output_.full()) co_await output_.flush();
+}
+
+void Session::write(const imap::Reply& untagged) {
+  imap::append_reply(out(), "", untagged, state_.wire());
+}
+
+Task<Session::Event> Session::next_event() {
+  while (true) {
+    if (auto event = co_await next_event_or_change()) co_return *event;
+  }
+}
+
+Task<std::optional<Session::Event>> Session::next_event_or_change() {
+  while (true) {
+    input_.consume(std::exchange(used_, 0));
+    auto bytes = input_.available();
+    auto before = bytes.size();
+    auto event = parser_.next(bytes);
+    used_ = before - bytes.size();
+    if (event != Event::NeedMore) {
+      within_command_ = event == Event::Continuation;
+      co_return event;
+    }
+    within_command_ |= used_ > 0;
+    input_.consume(std::exchange(used_, 0));
+    if (input_.fill_now()) continue;
+    if (idling_ && selected_ && selected_->changed) co_return std::nullopt;
+    co_await wait_for_client();
+  }
+}
+
+Task<void> Session::wait_for_client() {
+  co_await output_.flush();
+  std::unique_ptr<Executor::Timer> timer;
+  if (selected_ && selected_->may_park && !within_command_) {
+    timer = Executor::current()->after(settings_.park_after, [this] {
+      park_due_ = true;
+      stream_.wake();
+    });
+  }
+  stream_.set_timeout(!login_           ? settings_.login_timeout
+                      : within_command_ ? settings_.command_timeout
+                                        : settings_.idle_timeout);
+  auto filled = co_await input_.fill();
+  stream_.set_timeout(settings_.command_timeout);
+  if (filled == net::Input::Filled::End)
+    throw net::Disconnected(net::Disconnected::Why::Closed, "the client closed the connection");
+  if (std::exchange(park_due_, false) && selected_) {
+    selected_->may_park = false;
+    selected_->messages.park();
+  }
+}
+
+Task<bool> Session::start_tls() {
+  auto info = co_await stream_.start_tls(*services_.tls);
+  if (!info) {
+    log_.info("tls.failed", {{"err", info.error().text}});
+    stream_.close();
+    closing_ = true;
+    co_return false;
+  }
+  state_.tls = true;
+  update_capabilities();
+  co_return true;
+}
+
+const std::vector<std::string>& Session::mechanisms() const {
+  if (state_.tls) return settings_.mechanisms_under_tls;
+  return state_.plaintext_allowed ? settings_.mechanisms_on_loopback
+                                  : settings_.mechanisms_in_clear;
+}
+
+void Session::update_capabilities() {
+  capability_.imap4rev2 = true;
+  capability_.starttls = services_.tls != nullptr;
+  capability_.literal_minus = settings_.limits.literal_minus;
+  capability_.mechanisms = mechanisms();
+  capability_.mechanisms_without_tls = mechanisms();
+  capability_.login = std::ranges::find(mechanisms(), "PLAIN") != mechanisms().end();
+  capability_.extensions = extensions();
+  capability_.append_limit = settings_.limits.message;
+}
+
+std::string Session::capabilities() const {
+  return "CAPABILITY " + imap::capability_list(state_, capability_);
+}
+
+auth::LoginContext Session::login_context() const {
+  return {.protocol = "imap", .ip = stream_.peer().address, .tls = state_.tls};
+}
+
+imap::Reply Session::logged_in(auth::Login login) {
+  login_ = std::move(login);
+  log_ = log_.with({{"user", login_->address}});
+  state_.phase = imap::Phase::Authenticated;
+  parser_.set_limits(settings_.limits);
+  stream_.set_total_timeout(milliseconds(0));
+  return imap::ok("Logged in", capabilities());
+}
+
+Task<void> Session::say_goodbye(const imap::Reply& reply) {
+  write(reply);
+  co_await output_.flush();
+  stream_.finish();
+}
+
+namespace {
+
+struct Ended {
+  std::string_view why = "logout";
+  std::optional<imap::Reply> last_words;
+};
+
+Ended ended_by(const net::Disconnected& gone) {
+  switch (gone.why()) {
+    case net::Disconnected::Why::Timeout:
+      return {"timeout", imap::bye("Logged out: nothing was heard for too long")};
+    case net::Disconnected::Why::Shutdown:
+      return {"shutdown", imap::bye("The server is going down", "UNAVAILABLE")};
+    default:
+      return {"closed", std::nullopt};
+  }
+}
+
+Task<Ended> converse(Session& session, const Log& log) {
+  Ended ended;
+  try {
+    co_await session.run();
+  } catch (const net::Disconnected& gone) {
+    ended = ended_by(gone);
+  } catch (const SessionEnds& end) {
+    ended = {"failed", end.bye};
+  } catch (const std::exception& defect) {
+    log.error("imap.defect", {{"err", defect.what()}});
+    ended = {"defect", imap::bye("Internal error", "SERVERBUG")};
+  }
+  co_return ended;
+}
+
+}  // namespace
+
+Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
+                 Log log) {
+  Session session(*stream, settings, services, log);
+  auto ended = co_await converse(session, log);
+  if (ended.last_words) {
+    try {
+      stream->set_timeout(std::chrono::seconds(5));
+      stream->set_total_timeout(std::chrono::seconds(5));
+      co_await session.say_goodbye(*ended.last_words);
+    } catch (const net::Disconnected&) {
+      // It does not listen any more.
+    }
+  }
+  log.info("imap.end", {{"why", ended.why},
+                        {"user", session.user()},
+                        {"commands", session.commands()},
+                        {"in", stream->bytes_in()},
+                        {"out", stream->bytes_out()}});
+  stream->close();
+}
+
+}  // namespace hikyaku::imapd

@@ -1,0 +1,215 @@
+// One IMAP connection. Private to imapd/.
+#pragma once
+
+#include <deque>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "imap/capability.h"
+#include "imap/command.h"
+#include "imap/parser.h"
+#include "imap/response.h"
+#include "imap/rules.h"
+#include "imapd/content.h"
+#include "imapd/selected.h"
+#include "imapd/server.h"
+#include "mailbox/intents.h"
+#include "mailbox/mailboxes.h"
+#include "mailbox/section.h"
+#include "net/input.h"
+#include "net/output.h"
+
+namespace hikyaku::imapd {
+
+class SearchedMessage;
+
+/// The session must end now, with these last words: what was promised to the client cannot be kept
+/// (its mailbox is gone, half a literal is sent). Thrown by handlers, caught at the top.
+struct SessionEnds {
+  imap::Reply bye;
+};
+
+/// What a handler gives back when the client has its answer already.
+inline const imap::Reply kAnswered{imap::Reply::Status::PreAuth, {}, {}};
+
+class Session {
+ public:
+  Session(net::Stream& stream, const Settings& settings, Services services, Log log);
+
+  /// The conversation from the greeting to LOGOUT. Throws Disconnected and SessionEnds.
+  Task<void> run();
+  /// Says BYE with this reason, if the peer still listens.
+  Task<void> say_goodbye(const imap::Reply& reply);
+
+  /// For the line that is logged at the end.
+  std::uint64_t commands() const { return commands_; }
+  std::string_view user() const { return login_ ? std::string_view(login_->address) : ""; }
+
+ private:
+  // The commands, one file each. What they answer is appended to output_; the reply ends them.
+  Task<imap::Reply> handle(imap::CapabilityCommand command);
+  Task<imap::Reply> handle(imap::NoopCommand command);
+  Task<imap::Reply> handle(imap::LogoutCommand command);
+  Task<imap::Reply> handle(imap::IdCommand command);
+  Task<imap::Reply> handle(imap::StartTlsCommand command);
+  Task<imap::Reply> handle(imap::AuthenticateCommand command);
+  Task<imap::Reply> handle(imap::LoginCommand command);
+  Task<imap::Reply> handle(imap::EnableCommand command);
+  Task<imap::Reply> handle(imap::SelectCommand command);
+  Task<imap::Reply> handle(imap::CreateCommand command);
+  Task<imap::Reply> handle(imap::DeleteCommand command);
+  Task<imap::Reply> handle(imap::RenameCommand command);
+  Task<imap::Reply> handle(imap::SubscribeCommand command);
+  Task<imap::Reply> handle(imap::UnsubscribeCommand command);
+  Task<imap::Reply> handle(imap::ListCommand command);
+  Task<imap::Reply> handle(imap::NamespaceCommand command);
+  Task<imap::Reply> handle(imap::StatusCommand command);
+  Task<imap::Reply> handle(imap::AppendCommand command);
+  Task<imap::Reply> handle(imap::IdleCommand command);
+  Task<imap::Reply> handle(imap::CheckCommand command);
+  Task<imap::Reply> handle(imap::CloseCommand command);
+  Task<imap::Reply> handle(imap::UnselectCommand command);
+  Task<imap::Reply> handle(imap::ExpungeCommand command);
+  Task<imap::Reply> handle(imap::SearchCommand command);
+  Task<imap::Reply> handle(imap::FetchCommand command);
+  Task<imap::Reply> handle(imap::StoreCommand command);
+  Task<imap::Reply> handle(imap::CopyCommand command);
+  Task<imap::Reply> handle(imap::MoveCommand command);
+
+  // session.cc: reading, dispatching, answering.
+  using Event = imap::Parser::Event;
+  /// The parser's next event. Sends what is pending before it waits.
+  Task<Event> next_event();
+  /// The same, or nullopt when the selected mailbox has changed meanwhile (IDLE).
+  Task<std::optional<Event>> next_event_or_change();
+  /// Waits for more bytes, a change, or the time to park.
+  Task<void> wait_for_client();
+  Task<void> execute(imap::Command command);
+  Task<void> answer(std::string_view tag, imap::Reply reply);
+  Task<bool> start_tls();
+  void update_capabilities();
+  std::string capabilities() const;
+  const std::vector<std::string>& mechanisms() const;
+  auth::LoginContext login_context() const;
+  imap::Reply logged_in(auth::Login login);
+  mailbox::AccountId account() const { return login_->account; }
+  std::string& out() { return output_.buffer(); }
+  void write(const imap::Reply& untagged);
+
+  // updates.cc: what the client must be told of its mailbox.
+  /// EXPUNGE may be told now, or must wait (RFC 9051 §7.5.1).
+  enum class Expunges { Tell, HoldBack };
+  /// Brings the session's numbering up to date and tells the client. Flag changes of `silent` (by
+  /// UID, ascending) are left out as far as they are still those.
+  Task<void> refresh(Expunges expunges, std::span<const mailbox::MessageSummary> silent = {});
+  /// The same if there may be anything to tell.
+  Task<void> refresh_if_changed(Expunges expunges);
+  /// Before a command uses the rows: an idle session has let go of them.
+  Task<void> unpark();
+  void tell(const mailbox::Updates& updates);
+  /// Learns which of the new messages are \Recent here (RFC 3501 §2.3.2).
+  Task<void> claim_recent();
+  /// The mailbox has another UIDVALIDITY or is gone: INBOX may have been renamed.
+  Task<std::shared_ptr<const mailbox::View>> follow_inbox();
+  void subscribe_selected();
+  void leave_mailbox();
+  void append_row_flags(imap::FetchResponse& response, const mailbox::MessageSummary& row) const;
+  void append_changed_row(std::uint32_t sequence, const mailbox::MessageSummary& row);
+  void tell_mailbox_flags();
+  void enable_condstore() { state_.enable(imap::Enabled::CondStore); }
+
+  // cmd_select.cc
+  Task<void> tell_since(const imap::QResync& known);
+  Task<void> tell_vanished(mailbox::ChangeNumber since, const std::optional<imap::NumberSet>& known,
+                           const std::optional<std::pair<imap::NumberSet, imap::NumberSet>>& match);
+  /// `since`, or 0 when this account's history has never given it out.
+  Task<mailbox::ChangeNumber> known_since(mailbox::ChangeNumber since);
+  // cmd_fetch.cc, fetch_records.cc, fetch_contents.cc
+  struct Fetching;
+  Task<void> fetch_rows(Fetching& fetching);
+  Task<void> fetch_records(Fetching& fetching);
+  Task<void> fetch_contents(Fetching& fetching);
+  Task<void> fetch_content_of(Fetching& fetching, std::vector<std::uint32_t> sequences);
+  Task<void> fetch_message(Fetching& fetching, std::uint32_t sequence,
+                           mailbox::MessageRecord record);
+  Task<void> set_seen(Fetching& fetching, const std::vector<std::uint32_t>& sequences);
+  imap::NumberSet uids_named(const imap::SequenceSet& set) const;
+  void append_row_items(imap::FetchResponse& response, const imap::FetchItems& items,
+                        const mailbox::MessageSummary& row) const;
+  void append_record_items(imap::FetchResponse& response, const imap::FetchItems& items,
+                           const mailbox::MessageRecord& record) const;
+  /// False, and nothing is appended, when the record does not hold all that is asked for.
+  bool append_from_record(std::string& text, const Fetching& fetching, std::uint32_t sequence,
+                          const mailbox::MessageRecord& record) const;
+  mailbox::MessageSummary row_of(std::uint32_t sequence,
+                                 const mailbox::MessageRecord& record) const;
+  /// One item of one message's answer.
+  struct Piece {
+    const imap::BodyItem& item;
+    const std::string& label;
+    imap::FetchResponse& response;
+    Content& content;
+  };
+  Task<Result<void>> send_section(Piece piece, std::optional<mailbox::SectionBytes> found);
+  Task<Result<void>> send_binary(Piece piece, std::optional<mailbox::SectionBytes> found);
+  // cmd_append.cc
+  struct Appending;
+  Task<std::optional<imap::Reply>> receive_message(Appending& appending);
+  Task<std::optional<imap::Reply>> check_quota(const Appending& appending);
+  imap::Reply broken_off(Event event);
+  /// `small`: its bytes, if they are at hand.
+  Task<Result<mailbox::Digest>> digest_of(store::StagedBlob blob, const std::string* small);
+  Task<imap::Reply> commit(Appending& appending);
+  // cmd_search.cc
+  struct Searching;
+  Task<Result<void>> search(Searching& searching);
+  Task<Result<void>> search_records(Searching& searching, std::vector<std::uint32_t> sequences);
+  Task<Result<void>> search_messages(Searching& searching, std::deque<SearchedMessage>& open);
+  Task<Result<void>> read_for_search(const Searching& searching, SearchedMessage& message);
+  void tell_found(const Searching& searching, bool uid);
+  // cmd_copy.cc
+  Task<Result<mailbox::Copied>> copy_few(std::vector<mailbox::Uid> uids, mailbox::MailboxId to);
+  Task<Result<mailbox::Copied>> copy_many(SequenceRanges sequences, mailbox::MailboxId to);
+  Task<Result<mailbox::Copied>> copy_pieces(SequenceRanges sequences, mailbox::MailboxId from,
+                                            mailbox::IntentId intent);
+  /// The mailbox that messages go to, or the refusal (TRYCREATE).
+  Task<std::expected<mailbox::MailboxInfo, imap::Reply>> find_target(std::string path);
+  std::vector<mailbox::Uid> uids_of(const SequenceRanges& sequences) const;
+  bool has_ghost(const SequenceRanges& sequences) const;
+  // cmd_expunge.cc
+  Task<Result<void>> expunge(SequenceRanges sequences);
+  // cmd_mailbox.cc, cmd_list.cc
+  static imap::Reply refusal_of_name(const Error& error);
+  Task<Result<void>> set_subscribed(std::string path, bool subscribed);
+  static imap::StatusValues status_values(const mailbox::MailboxInfo& info,
+                                          const mailbox::Counters& counters);
+  Task<void> tell_statuses(std::vector<mailbox::MailboxInfo> mailboxes, imap::StatusItems items);
+
+  net::Stream& stream_;
+  const Settings& settings_;
+  Services services_;
+  Log log_;
+  net::Input input_;
+  net::Output output_;
+  imap::Parser parser_;
+  imap::Session state_;
+  imap::CapabilitySettings capability_;
+  std::optional<auth::Login> login_;
+  std::optional<Selected> selected_;
+  std::string tag_;              ///< of the command that runs
+  std::size_t used_ = 0;         ///< bytes of input_ that the parser has used; data() may lie there
+  bool within_command_ = false;  ///< the rest of a command is awaited
+  bool idling_ = false;
+  bool park_due_ = false;
+  bool closing_ = false;
+  std::uint32_t errors_ = 0;
+  std::uint64_t commands_ = 0;
+};
+
+}  // namespace hikyaku::imapd

@@ -1,0 +1,133 @@
+// What a session tells its client of the selected mailbox (RFC 9051 §7.4, §7.5; RFC 7162 §3.1.2,
+// §3.2.10).
+#include <algorithm>
+
+#include "imapd/session.h"
+#include "mailbox/tables.h"
+
+namespace hikyaku::imapd {
+
+void Session::subscribe_selected() {
+  auto changed = [this] {
+    selected_->changed = true;
+    if (idling_) stream_.wake();
+  };
+  selected_->mailbox_changes = services_.store.subscribe(account(), selected_->mailbox, changed);
+  selected_->list_changes = services_.store.subscribe(account(), mailbox::kTopicMailboxes, changed);
+}
+
+void Session::leave_mailbox() {
+  selected_.reset();
+  state_.read_only = false;
+  state_.phase = imap::Phase::Authenticated;
+}
+
+Task<void> Session::refresh_if_changed(Expunges expunges) {
+  if (!selected_) co_return;
+  auto has_ghosts = expunges == Expunges::Tell && selected_->messages.ghosts() > 0;
+  if (selected_->changed || has_ghosts) co_await refresh(expunges);
+}
+
+Task<void> Session::unpark() {
+  // Numbers of the command that comes are those the client knows: nothing may be renumbered yet.
+  if (selected_ && selected_->messages.parked()) co_await refresh(Expunges::HoldBack);
+}
+
+Task<void> Session::refresh(Expunges expunges, std::span<const mailbox::MessageSummary> silent) {
+  if (!selected_) co_return;
+  selected_->changed = false;
+  selected_->may_park = true;
+  auto opened = co_await services_.views.open(account(), selected_->mailbox);
+  auto view = opened && (*opened)->uid_validity() == selected_->uid_validity
+                  ? std::move(*opened)
+                  : co_await follow_inbox();
+  auto updates = selected_->messages.advance(std::move(view), expunges == Expunges::Tell, silent);
+  if (updates.exists) co_await claim_recent();
+  tell(updates);
+  if (output_.full()) co_await output_.flush();
+}
+
+Task<std::shared_ptr<const mailbox::View>> Session::follow_inbox() {
+  SessionEnds gone{imap::bye("The mailbox has been deleted")};
+  if (selected_->path != "INBOX") throw gone;
+  auto inbox = co_await services_.store.read([id = account()](store::Reader& reader) {
+    return mailbox::find_mailbox(reader, id, "INBOX");
+  });
+  if (!inbox || inbox->uid_validity != selected_->uid_validity) throw gone;
+  selected_->mailbox = inbox->id;
+  subscribe_selected();
+  auto view = co_await services_.views.open(account(), inbox->id);
+  if (!view) throw gone;
+  co_return std::move(*view);
+}
+
+Task<void> Session::claim_recent() {
+  if (state_.has(imap::Enabled::Imap4Rev2)) co_return;
+  auto id = account();
+  auto mailbox = selected_->mailbox;
+  auto counters = co_await services_.store.read(
+      [id, mailbox](store::Reader& reader) { return mailbox::get_counters(reader, id, mailbox); });
+  mailbox::Uid from = counters.recent_from;
+  if (!state_.read_only && from < counters.uid_next) {
+    // Lost by a crash, some messages are \Recent once more: no reason to wait for the disk.
+    auto claimed = co_await services_.store.transact(
+        {id},
+        [&from, id, mailbox](store::Transaction& tx) -> Result<void> {
+          from = mailbox::claim_recent(tx, id, mailbox);
+          return {};
+        },
+        {.durability = store::Durability::Lazy, .may_use_reserve = true});
+    if (!claimed) co_return;
+  }
+  // A session that came later may have claimed some of them: they are not ours then.
+  auto& view = selected_->messages.view();
+  for (auto row = view.lower_bound(std::max(from, selected_->known_next)); row < view.size(); ++row)
+    selected_->recent.add(view[row].uid);
+  selected_->known_next = std::max(selected_->known_next, view.uid_next());
+}
+
+void Session::tell_mailbox_flags() {
+  auto& keywords = selected_->messages.view().keywords();
+  auto room = keywords.size() < static_cast<std::size_t>(mailbox::kMaxKeywords);
+  imap::append_mailbox_flags(out(), keywords);
+  write(imap::permanent_flags(keywords, !state_.read_only, room));
+}
+
+void Session::append_row_flags(imap::FetchResponse& response,
+                               const mailbox::MessageSummary& row) const {
+  auto system = static_cast<imap::FlagBits>(row.flags & imap::kSettableFlags);
+  if (!selected_->recent.empty() && selected_->recent.contains(row.uid))
+    system |= imap::bit(imap::Flag::Recent);
+  response.flags(system, row.flags >> mailbox::kFirstKeyword,
+                 selected_->messages.view().keywords());
+}
+
+void Session::append_changed_row(std::uint32_t sequence, const mailbox::MessageSummary& row) {
+  imap::FetchResponse response(out(), sequence);
+  response.uid(row.uid);
+  append_row_flags(response, row);
+  if (state_.tells_modseq()) response.modseq(row.changed);
+  response.end();
+}
+
+void Session::tell(const mailbox::Updates& updates) {
+  if (updates.keywords_changed) tell_mailbox_flags();
+  if (!updates.expunged.empty()) {
+    auto uids = to_imap(updates.expunged_uids);
+    selected_->recent = selected_->recent.without(uids);
+    selected_->saved = selected_->saved.without(uids);
+    if (state_.has(imap::Enabled::QResync)) {
+      imap::append_vanished(out(), uids, false);
+    } else {
+      for (auto number : updates.expunged) imap::append_expunge(out(), number);
+    }
+  }
+  if (updates.exists) {
+    imap::append_exists(out(), *updates.exists);
+    if (!state_.has(imap::Enabled::Imap4Rev2))
+      imap::append_recent(out(), static_cast<std::uint32_t>(selected_->recent.count()));
+  }
+  for (auto& changed : updates.flags) append_changed_row(changed.sequence, changed.message);
+}
+
+}  // namespace hikyaku::imapd
