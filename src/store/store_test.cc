@@ -433,3 +433,53 @@ TEST_CASE("store: after closing nothing is taken") {
   store.close();
   store.close();
 }
+
+TEST_CASE("store: as after kill -9, with RocksDB's unflushed rows gone") {
+  Bench bench;
+  for (int i = 0; i < 30; ++i) bench.put("k" + std::to_string(i), std::string(50, 'v'));
+  auto bytes = some_bytes(300'000);
+  auto id = bench.own(bench.stage(bytes), "o");
+  // What is on the disk while the store is open and idle is what a killed process leaves.
+  auto copy = bench.directory;
+  copy += "-copy";
+  std::filesystem::copy(bench.directory, copy, std::filesystem::copy_options::recursive);
+  bench.store.reset();
+  std::filesystem::remove_all(bench.directory);
+  std::filesystem::rename(copy, bench.directory);
+  bench.open();
+  CHECK(bench.store->statistics().replayed_groups == 31);
+  for (int i = 0; i < 30; ++i) CHECK(bench.get("k" + std::to_string(i)));
+  CHECK(bench.body(id) == bytes);
+}
+
+TEST_CASE("store: the index is flushed before a restart would have too much to replay") {
+  Bench bench;
+  bench.store.reset();
+  auto options = bench.options();
+  options.most_tail_records = 20;
+  bench.store = *open_store(options);
+  for (int i = 0; i < 100; ++i) bench.put("k" + std::to_string(i), "v");
+  CHECK(bench.store->statistics().index_flushes >= 1);
+  CHECK(bench.store->statistics().tail_records <= 100);
+  for (int i = 0; i < 100; ++i) CHECK(bench.get("k" + std::to_string(i)) == "v");
+}
+
+TEST_CASE("store: after a restart rows come from the disk, on a worker, for reads and steps") {
+  Bench bench;
+  REQUIRE(bench.transact([](Transaction& tx) -> Result<void> {
+    for (int i = 0; i < 500; ++i)
+      tx.put(Key(1, kTable).raw("k" + std::to_string(i)), some_bytes(400));
+    return {};
+  }));
+  bench.reopen();
+  auto done = bench.transact([](Transaction& tx) -> Result<void> {
+    int count = 0;
+    tx.scan(Key(1, kTable).children(), [&](auto, auto) { return ++count > 0; });
+    CHECK(count == 500);
+    return {};
+  });
+  CHECK(done);
+  CHECK(bench.store->statistics().cold_steps >= 1);
+  bench.reopen();
+  CHECK(bench.get("k7") == some_bytes(400));
+}

@@ -35,7 +35,7 @@ void TestLoop::post(Callback work) {
 
 std::unique_ptr<Executor::Timer> TestLoop::after(std::chrono::nanoseconds delay, Callback work) {
   auto shared = std::make_shared<Callback>(std::move(work));
-  auto place = timers_->emplace(now_ + delay, shared);
+  auto place = timers_->emplace(now_.load() + delay, shared);
   return std::make_unique<LoopTimer>(timers_, place, shared);
 }
 
@@ -56,7 +56,7 @@ bool TestLoop::run_ready() {
 bool TestLoop::fire_next_timer() {
   if (timers_->empty()) return false;
   auto first = timers_->begin();
-  now_ = std::max(now_, first->first);
+  now_ = std::max(now_.load(), first->first);
   Callback work = std::exchange(*first->second, nullptr);
   timers_->erase(first);
   work();

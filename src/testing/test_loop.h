@@ -2,6 +2,7 @@
 // timer.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -27,8 +28,10 @@ class TestLoop final : public Executor, public Clock {
 
   void post(Callback work) override;
   std::unique_ptr<Timer> after(std::chrono::nanoseconds delay, Callback work) override;
-  Time now() const override { return std::chrono::time_point_cast<milliseconds>(now_); }
-  void advance(std::chrono::nanoseconds by) { now_ += std::chrono::duration_cast<Duration>(by); }
+  Time now() const override { return std::chrono::time_point_cast<milliseconds>(now_.load()); }
+  void advance(std::chrono::nanoseconds by) {
+    now_ = now_.load() + std::chrono::duration_cast<Duration>(by);
+  }
 
   template <class T>
   T run(Task<T> task) {
@@ -64,7 +67,8 @@ class TestLoop final : public Executor, public Clock {
   std::condition_variable posted_;
   std::deque<Callback> queue_;
   std::shared_ptr<Timers> timers_ = std::make_shared<Timers>();
-  Moment now_ = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21);
+  /// Read by other threads, too: the loop is a Clock.
+  std::atomic<Moment> now_{Moment(std::chrono::sys_days(std::chrono::year(2026) / 11 / 21))};
   Executor* outer_ = nullptr;
 };
 
