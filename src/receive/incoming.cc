@@ -1,0 +1,290 @@
+#include "receive/incoming.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "auth/directory.h"
+#include "base/async.h"
+#include "base/text.h"
+#include "mailbox/digest.h"
+#include "mailbox/messages.h"
+#include "mime/address.h"
+#include "mime/encoded_word.h"
+#include "mime/header.h"
+#include "receive/submission_header.h"
+#include "smtp/received.h"
+#include "smtp/replies.h"
+#include "smtp/trace.h"
+
+namespace hikyaku::receive {
+namespace {
+
+namespace replies = smtp::replies;
+
+/// Up to this size a message is kept in memory until its digest is made; larger ones are read back.
+constexpr std::size_t kSmall = 256 * 1024;
+/// Up to this size the digest (some 10 µs per KB at worst) is made on the event loop.
+constexpr std::size_t kInline = 32 * 1024;
+/// The plan is made anew this often when the directory changes between plan and commit.
+constexpr int kMaxPlans = 5;
+constexpr std::size_t kReadPiece = 1 << 20;
+
+/// Where the empty line ends the header, at or after `from`; npos while it has not come.
+std::size_t header_end(std::string_view bytes, std::size_t from) {
+  if (bytes.starts_with("\r\n")) return 2;
+  auto at = bytes.find("\r\n\r\n", from < 3 ? 0 : from - 3);
+  return at == std::string_view::npos ? at : at + 4;
+}
+
+smtp::Reply reply_for(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::NoSpace:
+      return replies::no_space();
+    case ErrorCode::Shutdown:
+      return {421, smtp::EnhancedStatus{4, 3, 2}, "Shutting down, try again later"};
+    case ErrorCode::TooLarge:
+      return {552, smtp::EnhancedStatus{5, 3, 4}, error.text};
+    case ErrorCode::Denied:
+    case ErrorCode::Invalid:
+      return {550, smtp::EnhancedStatus{5, 7, 1}, error.text};
+    default:
+      return {451, smtp::EnhancedStatus{4, 3, 0}, "Could not store the message, try again later"};
+  }
+}
+
+}  // namespace
+
+IncomingMessage::IncomingMessage(const Settings& settings, Services services,
+                                 Semaphore& large_parses, Log log, Delivery delivery)
+    : settings_(settings),
+      services_(services),
+      large_parses_(large_parses),
+      delivery_(std::move(delivery)),
+      id_(story::make_message_id(services.clock.now(), services.random.below(1u << 22))),
+      now_(services.clock.now()),
+      log_(log.with({{"mid", story::to_text(id_)}})),
+      writer_(services.store.stage(delivery_.from.to_string().substr(0, 150))) {}
+
+IncomingMessage::~IncomingMessage() = default;
+
+Task<void> IncomingMessage::append(std::string_view bytes) {
+  if (header_ended_) {
+    co_await store(bytes);
+    co_return;
+  }
+  auto searched = header_.size();
+  header_ += bytes;
+  auto end = header_end(header_, searched);
+  if (end != std::string::npos) {
+    auto rest = header_.substr(end);
+    header_.resize(end);
+    co_await end_header();
+    co_await store(rest);
+  } else if (header_.size() > settings_.max_header) {
+    // The rest is stored unseen; our own users get to know, others may send what they like.
+    header_too_long_ = true;
+    co_await end_header();
+  }
+}
+
+Task<void> IncomingMessage::end_header() {
+  header_ended_ = true;
+  if (submitted() && !header_too_long_) {
+    auto from = delivery_.peer.login ? delivery_.peer.login->address : delivery_.from.to_string();
+    header_ = complete_header(
+        header_, {.from = from,
+                  .now = now_,
+                  .message_id = fmt::format("{}@{}", story::to_text(id_), settings_.host_name)});
+  }
+  co_await store(header_);
+}
+
+Task<void> IncomingMessage::store(std::string_view bytes) {
+  if (error_ || bytes.empty()) co_return;
+  if (is_small_ && small_.size() + bytes.size() > kSmall) {
+    is_small_ = false;
+    small_ = {};
+  }
+  if (is_small_) small_ += bytes;
+  auto appended = co_await writer_->append(bytes);
+  if (!appended) error_ = std::move(appended).error();
+}
+
+Task<smtp::Reply> IncomingMessage::finish() {
+  if (!header_ended_) co_await end_header();
+  if (error_) co_return reply_for(*error_);
+  if (auto refusal = check_header()) co_return *refusal;
+  if (auto refusal = co_await check_authors()) co_return *refusal;
+  auto accepted = co_await accept({});
+  if (!accepted) {
+    log_.warn("message.failed", {{"err", accepted.error().describe()}});
+    co_return reply_for(accepted.error());
+  }
+  log_accepted();
+  co_return replies::accepted(story::to_text(id_));
+}
+
+std::optional<smtp::Reply> IncomingMessage::check_header() const {
+  if (submitted() && header_too_long_) {
+    return smtp::Reply{552, smtp::EnhancedStatus{5, 3, 4},
+                       fmt::format("The header is longer than {} bytes", settings_.max_header)};
+  }
+  if (smtp::count_received(header_) > settings_.max_received) return replies::mail_loop();
+  return std::nullopt;
+}
+
+Task<std::optional<smtp::Reply>> IncomingMessage::check_authors() {
+  if (delivery_.peer.kind != Peer::Kind::User) co_return std::nullopt;
+  auto addresses = author_addresses(header_);
+  auto account = delivery_.peer.login->account;
+  auto& delimiters = settings_.recipient_delimiters;
+  auto foreign =
+      co_await services_.store.read([&](store::Reader& reader) -> std::optional<std::string> {
+        for (auto& address : addresses) {
+          if (!auth::may_send_as(reader, account, address, delimiters)) return address;
+        }
+        return std::nullopt;
+      });
+  if (!foreign) co_return std::nullopt;
+  co_return smtp::Reply{550, smtp::EnhancedStatus{5, 7, 1},
+                        fmt::format("You are {} and may not send as {} (From or Sender field)",
+                                    delivery_.peer.login->address, printable(*foreign, 200))};
+}
+
+std::string IncomingMessage::received_field() const {
+  auto& peer = delivery_.peer;
+  smtp::ReceivedField field;
+  field.hello = peer.hello;
+  field.reverse_name = peer.reverse_name;
+  auto ours = peer.kind == Peer::Kind::User;
+  if (peer.kind == Peer::Kind::Server || (ours && !settings_.hide_client_address))
+    field.from = peer.endpoint.address;
+  field.by = settings_.host_name;
+  field.with = peer.with;
+  field.tls = peer.tls;
+  field.id = story::to_text(id_);
+  if (delivery_.recipients.size() == 1) field.recipient = delivery_.recipients.front().to;
+  field.utf8 = delivery_.parameters.smtputf8;
+  field.when = now_;
+  return smtp::format_received(field);
+}
+
+Task<Result<void>> IncomingMessage::accept(queue::Injector::Also also) {
+  if (!header_ended_) co_await end_header();
+  if (error_) co_return std::unexpected(*error_);
+  CO_TRY(auto blob, co_await writer_->finish());
+  co_return co_await commit(blob, std::move(also));
+}
+
+/// All bytes of a large message, read back from where they were staged.
+Task<Result<std::string>> IncomingMessage::whole_body(const store::StagedBlob& blob) {
+  CO_TRY(auto reader, co_await services_.store.open_staged(blob));
+  std::string body;
+  body.reserve(blob.size());
+  while (body.size() < blob.size()) {
+    CO_TRY(auto piece, co_await reader->read(body.size(), kReadPiece));
+    if (piece.empty())
+      co_return fail(ErrorCode::Corrupt, "the staged message is shorter than it was");
+    body += piece;
+  }
+  co_return body;
+}
+
+Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
+                                           queue::Injector::Also also) {
+  mailbox::NewMessage message;
+  message.body = blob;
+  message.received = now_;
+  auto received = received_field();
+  if (blob.size() <= kInline && is_small_) {
+    message.digest = mailbox::make_digest(received, small_);
+  } else if (is_small_) {
+    message.digest =
+        co_await run_on(services_.workers, [&] { return mailbox::make_digest(received, small_); });
+  } else {
+    auto permit = co_await large_parses_.acquire();
+    CO_TRY(auto body, co_await whole_body(blob));
+    message.digest =
+        co_await run_on(services_.workers, [&] { return mailbox::make_digest(received, body); });
+  }
+
+  for (int plans = 0; plans < kMaxPlans; ++plans) {
+    plan_ = co_await services_.store.read([&](store::Reader& reader) {
+      return make_plan(reader, delivery_.recipients, settings_.recipient_delimiters, now_);
+    });
+    std::vector<store::AccountId> accounts{store::kInstance};
+    for (auto& local : plan_.local) accounts.push_back(local.account);
+
+    auto outcomes = plan_.outcomes;
+    auto committed =
+        co_await services_.store.transact(accounts, [&](store::Transaction& tx) -> Result<void> {
+          if (auth::directory_version(tx) != plan_.directory_version) {
+            return fail(ErrorCode::Conflict, "the directory has changed");
+          }
+          outcomes = plan_.outcomes;
+          for (auto& local : plan_.local) {
+            auto inbox = mailbox::find_role(tx, local.account, mailbox::Role::Inbox);
+            if (!inbox)
+              return fail(ErrorCode::Internal, "account {} has no inbox", local.account_address);
+            message.prefix = smtp::format_return_path(delivery_.from) +
+                             "Delivered-To: " + local.account_address + "\r\n" + received;
+            TRY(auto placed, mailbox::deliver(tx, local.account, inbox->id, message, now_));
+            outcomes[local.outcome].detail += fmt::format("mailbox {} of {}, UID {}", inbox->path,
+                                                          local.account_address, placed.uid);
+          }
+          if (!plan_.queued.empty()) {
+            queue::Message queued;
+            queued.id = id_;
+            queued.prefix = received;
+            queued.size = received.size() + blob.size();
+            queued.mail_from = delivery_.from.to_string();
+            queued.envelope_id = delivery_.parameters.envid.value_or("");
+            queued.return_full = delivery_.parameters.ret == smtp::Return::Full;
+            queued.eight_bit = delivery_.parameters.body == smtp::Body::EightBitMime;
+            queued.smtputf8 = delivery_.parameters.smtputf8;
+            queued.arrived = now_;
+            queued.account = delivery_.peer.login ? delivery_.peer.login->account : 0;
+            queue::add(tx, queued, blob, plan_.queued);
+          }
+          story::record_arrival(tx, id_, arrival(), outcomes);
+          if (also) return also(tx);
+          return {};
+        });
+    if (committed) {
+      plan_.outcomes = std::move(outcomes);
+      co_return Result<void>{};
+    }
+    if (committed.error().code != ErrorCode::Conflict) co_return committed;
+  }
+  co_return fail(ErrorCode::Unavailable, "the directory keeps changing");
+}
+
+story::Arrival IncomingMessage::arrival() const {
+  auto& peer = delivery_.peer;
+  mime::HeaderView header(header_);
+  story::Arrival arrival;
+  arrival.protocol = peer.with;
+  if (peer.kind == Peer::Kind::Server || peer.kind == Peer::Kind::User)
+    arrival.peer = peer.endpoint.to_string();
+  arrival.peer_name = peer.reverse_name;
+  arrival.helo = peer.hello;
+  arrival.tls = peer.tls;
+  if (peer.login)
+    arrival.login = fmt::format("{} ({})", peer.login->address, peer.login->mechanism);
+  if (peer.kind == Peer::Kind::Program) arrival.login = peer.program;
+  arrival.mail_from = delivery_.from.to_string();
+  arrival.header_from = mime::first_mailbox(header.value("From")).addr_spec();
+  arrival.message_id = header.value("Message-ID");
+  arrival.subject = mime::decode_words(header.value("Subject"));
+  arrival.size = writer_->size();
+  return arrival;
+}
+
+void IncomingMessage::log_accepted() const {
+  log_.info("message.accept", {{"from", delivery_.from.to_string()},
+                               {"nrcpt", delivery_.recipients.size()},
+                               {"size", writer_->size()},
+                               {"ms", (services_.clock.now() - now_).count()}});
+}
+
+}  // namespace hikyaku::receive

@@ -1,0 +1,66 @@
+// One message on its way in: gathers the header, stages the body, and accepts by one transaction.
+// Private to receive/.
+#pragma once
+
+#include "base/semaphore.h"
+#include "queue/queue.h"
+#include "receive/plan.h"
+#include "receive/receiver.h"
+
+namespace hikyaku::receive {
+
+/// The envelope and what is known of who brought it, owned by the message.
+struct Delivery {
+  Peer peer;
+  smtp::ReversePath from;
+  smtp::MailParameters parameters;
+  std::vector<smtp::Recipient> recipients;
+};
+
+class IncomingMessage final : public Incoming {
+ public:
+  IncomingMessage(const Settings& settings, Services services, Semaphore& large_parses, Log log,
+                  Delivery delivery);
+  ~IncomingMessage() override;
+
+  Task<void> append(std::string_view bytes) override;
+  Task<smtp::Reply> finish() override;
+  story::MessageId id() const override { return id_; }
+
+  /// What finish() does, for messages of our own: `also` runs in the accepting transaction.
+  Task<Result<void>> accept(queue::Injector::Also also);
+
+ private:
+  bool submitted() const {
+    return delivery_.peer.kind == Peer::Kind::User || delivery_.peer.kind == Peer::Kind::Program;
+  }
+  Task<void> end_header();
+  Task<void> store(std::string_view bytes);
+  std::optional<smtp::Reply> check_header() const;
+  Task<std::optional<smtp::Reply>> check_authors();
+  std::string received_field() const;
+  Task<Result<std::string>> whole_body(const store::StagedBlob& blob);
+  Task<Result<void>> commit(const store::StagedBlob& blob, queue::Injector::Also also);
+  story::Arrival arrival() const;
+  void log_accepted() const;
+
+  const Settings& settings_;
+  Services services_;
+  Semaphore& large_parses_;  ///< bounds how many large messages are in memory for parsing at once
+  Delivery delivery_;
+  story::MessageId id_;
+  Time now_;
+  Log log_;
+
+  std::unique_ptr<store::BlobWriter> writer_;
+  std::string
+      header_;  ///< as far as it is looked at; complete with its empty line once header_ended_
+  bool header_ended_ = false;
+  bool header_too_long_ = false;
+  std::string small_;  ///< all bytes stored so far, while they are few: no need to read them back
+  bool is_small_ = true;
+  std::optional<Error> error_;  ///< what went wrong while bytes came
+  Plan plan_;
+};
+
+}  // namespace hikyaku::receive

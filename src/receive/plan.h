@@ -1,0 +1,37 @@
+// The plan for one message: which accounts get it, what goes into the queue, and how that came
+// about.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "queue/queue.h"
+#include "smtp/rules.h"
+#include "store/store.h"
+#include "story/story.h"
+
+namespace hikyaku::receive {
+
+/// Made on one version of the directory; worthless for another.
+struct Plan {
+  struct Local {
+    store::AccountId account = 0;
+    std::string account_address;
+    std::string recipient;    ///< as the envelope had it
+    std::size_t outcome = 0;  ///< its place in `outcomes`
+  };
+  std::uint64_t directory_version = 0;
+  std::vector<Local> local;          ///< each account once
+  std::vector<queue::Entry> queued;  ///< each address once
+  std::vector<story::RecipientOutcome>
+      outcomes;  ///< one for each recipient and one more for each further target
+};
+
+/// Recipients that cannot be resolved any more get the outcome "refused". At most about 1,000
+/// targets are followed for each recipient.
+Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
+               std::string_view delimiters, Time now);
+
+}  // namespace hikyaku::receive

@@ -1,0 +1,137 @@
+#include "receive/receiver.h"
+
+#include <fmt/core.h>
+
+#include "auth/directory.h"
+#include "base/semaphore.h"
+#include "mailbox/mailboxes.h"
+#include "receive/incoming.h"
+#include "smtp/replies.h"
+
+namespace hikyaku::receive {
+namespace {
+
+namespace replies = smtp::replies;
+
+/// Large messages that are in memory for parsing at once.
+constexpr std::size_t kLargeParses = 2;
+
+class ReceiverService final : public Receiver {
+ public:
+  ReceiverService(Settings settings, Services services, Log log)
+      : settings_(std::move(settings)), services_(services), log_(std::move(log)) {}
+
+  Task<std::optional<smtp::Reply>> check_sender(const Peer& peer,
+                                                const smtp::ReversePath& from) override {
+    // The null sender is how mail clients send read receipts (RFC 8098 §3).
+    if (peer.kind != Peer::Kind::User || from.is_null()) co_return std::nullopt;
+    auto address = from.to_string();
+    auto account = peer.login->account;
+    auto allowed = co_await services_.store.read([&](store::Reader& reader) {
+      return auth::may_send_as(reader, account, address, settings_.recipient_delimiters);
+    });
+    if (allowed) co_return std::nullopt;
+    co_return smtp::Reply{
+        553, smtp::EnhancedStatus{5, 7, 1},
+        fmt::format("You are {} and may not send as {}", peer.login->address, address)};
+  }
+
+  Task<std::optional<smtp::Reply>> check_recipient(const Peer& peer,
+                                                   const smtp::Mailbox& to) override {
+    auto address = to.to_string();
+    auto trusted = peer.kind != Peer::Kind::Server;
+    co_return co_await services_.store.read(
+        [&](store::Reader& reader) -> std::optional<smtp::Reply> {
+          auto resolution = auth::resolve(reader, address, settings_.recipient_delimiters);
+          switch (resolution.kind) {
+            case auth::Resolution::Kind::Foreign:
+              if (trusted) return std::nullopt;
+              return replies::relaying_denied();
+            case auth::Resolution::Kind::Unknown:
+              return replies::unknown_recipient(address);
+            case auth::Resolution::Kind::Disabled:
+              return smtp::Reply{550, smtp::EnhancedStatus{5, 2, 1},
+                                 fmt::format("{} does not take mail now", address)};
+            case auth::Resolution::Kind::Local:
+              break;
+          }
+          for (auto& target : resolution.accounts) {
+            auto account = auth::get_account(reader, target.account);
+            if (account && account->quota != 0 &&
+                mailbox::usage(reader, target.account).bytes >= account->quota) {
+              return replies::mailbox_full(address);
+            }
+          }
+          return std::nullopt;
+        });
+  }
+
+  std::unique_ptr<Incoming> begin(const Peer& peer, const smtp::Transaction& declared) override {
+    return message({peer, declared.from, declared.parameters, declared.recipients});
+  }
+
+  Task<void> refused(const Peer& peer, const smtp::Transaction& declared,
+                     const smtp::Reply& reply) override {
+    auto now = services_.clock.now();
+    auto id = story::make_message_id(now, services_.random.below(1u << 22));
+    story::Arrival arrival;
+    arrival.protocol = peer.with;
+    arrival.peer = peer.endpoint.to_string();
+    arrival.peer_name = peer.reverse_name;
+    arrival.helo = peer.hello;
+    arrival.tls = peer.tls;
+    if (peer.login) arrival.login = peer.login->address;
+    arrival.mail_from = declared.from.to_string();
+    std::vector<story::RecipientOutcome> outcomes;
+    for (auto& recipient : declared.recipients)
+      outcomes.push_back({recipient.to.to_string(), "refused", reply.to_string()});
+    log_.info("message.refuse",
+              {{"mid", story::to_text(id)}, {"from", arrival.mail_from}, {"status", reply.code}});
+    // Nobody waits for the story of a refusal; losing it in a crash is no harm.
+    co_await services_.store.transact({store::kInstance},
+                                      [&](store::Transaction& tx) -> Result<void> {
+                                        story::record_refusal(tx, id, arrival, outcomes);
+                                        return {};
+                                      },
+                                      {.durability = store::Durability::Lazy});
+  }
+
+  Task<Result<void>> inject(queue::Injection injection, Also also) override {
+    Delivery delivery;
+    delivery.peer.kind = Peer::Kind::Self;
+    delivery.peer.with = injection.protocol;
+    if (!injection.mail_from.empty()) {
+      CO_TRY(delivery.from.mailbox, smtp::parse_mailbox(injection.mail_from, kAnyAddress));
+    }
+    for (auto& recipient : injection.recipients) {
+      CO_TRY(auto to, smtp::parse_mailbox(recipient, kAnyAddress));
+      delivery.parameters.smtputf8 |= to.needs_utf8();
+      delivery.recipients.push_back({std::move(to), {}});
+    }
+    auto incoming = message(std::move(delivery));
+    co_await incoming->append(injection.message);
+    co_return co_await incoming->accept(std::move(also));
+  }
+
+ private:
+  static constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
+                                               .limits = smtp::kReversePathLimits};
+
+  std::unique_ptr<IncomingMessage> message(Delivery delivery) {
+    return std::make_unique<IncomingMessage>(settings_, services_, large_parses_, log_,
+                                             std::move(delivery));
+  }
+
+  Settings settings_;
+  Services services_;
+  Log log_;
+  Semaphore large_parses_{kLargeParses};
+};
+
+}  // namespace
+
+std::unique_ptr<Receiver> make_receiver(Settings settings, Services services, Log log) {
+  return std::make_unique<ReceiverService>(std::move(settings), services, std::move(log));
+}
+
+}  // namespace hikyaku::receive

@@ -1,0 +1,96 @@
+// Receiver: takes messages in. Sessions ask it about senders and recipients, give it the bytes, and
+// get the reply.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/login.h"
+#include "base/executor.h"
+#include "base/ip.h"
+#include "base/log.h"
+#include "base/task.h"
+#include "base/time.h"
+#include "crypto/random.h"
+#include "queue/injector.h"
+#include "smtp/reply.h"
+#include "smtp/rules.h"
+#include "store/store.h"
+#include "story/story.h"
+
+namespace hikyaku::receive {
+
+struct Settings {
+  std::string host_name;
+  std::string recipient_delimiters = "+";
+  std::size_t max_received = 100;  ///< Received fields; more is a loop (RFC 5321 §6.3)
+  std::size_t max_header =
+      256 * 1024;  ///< bytes of header that are looked at; submitted ones must not exceed it
+  bool hide_client_address = true;  ///< Received of our users' mail does not tell where they are
+};
+
+/// What the receiver works with; all of it outlives it.
+struct Services {
+  store::Store& store;
+  WorkerPool& workers;
+  const Clock& clock;
+  crypto::Random& random;
+};
+
+/// Who brings a message.
+struct Peer {
+  enum class Kind {
+    Server,   ///< another mail server, on port 25
+    User,     ///< one of our users, logged in
+    Program,  ///< a program on this machine, known by its uid
+    Self,     ///< this server: bounces and notices
+  };
+  Kind kind = Kind::Server;
+  Endpoint endpoint;                 ///< Server, User
+  std::string hello;                 ///< what it called itself
+  std::string reverse_name;          ///< confirmed host name of its address, if any
+  std::string tls;                   ///< "TLSv1.3 TLS_AES_128_GCM_SHA256", empty in clear
+  std::string with;                  ///< smtp::with_protocol(), "LOCAL", "BOUNCE", …
+  std::optional<auth::Login> login;  ///< User
+  std::string program;               ///< Program: "uid 1000"
+};
+
+/// One message on its way in.
+class Incoming {
+ public:
+  virtual ~Incoming() = default;
+  /// The next bytes of the message (CRLF line ends, dots removed). What goes wrong is told by
+  /// finish().
+  virtual Task<void> append(std::string_view bytes) = 0;
+  /// Checks and accepts, or refuses. A positive reply means: durable, and delivered or queued for
+  /// every recipient.
+  virtual Task<smtp::Reply> finish() = 0;
+  virtual story::MessageId id() const = 0;
+};
+
+class Receiver : public queue::Injector {
+ public:
+  /// May this peer send as this sender? nullopt: yes. Users only as their own addresses (or the
+  /// null sender).
+  virtual Task<std::optional<smtp::Reply>> check_sender(const Peer& peer,
+                                                        const smtp::ReversePath& from) = 0;
+  /// May mail for this recipient come from this peer? nullopt: yes. Unknown 550 5.1.1, relaying
+  /// 550 5.7.1, full 452 4.2.2.
+  virtual Task<std::optional<smtp::Reply>> check_recipient(const Peer& peer,
+                                                           const smtp::Mailbox& to) = 0;
+  /// Begins a message whose recipients were all checked. `declared`: what MAIL and RCPT said.
+  virtual std::unique_ptr<Incoming> begin(const Peer& peer, const smtp::Transaction& declared) = 0;
+  /// A message whose data was refused by the session itself (bare LF, too large): remembers it in
+  /// the story.
+  virtual Task<void> refused(const Peer& peer, const smtp::Transaction& declared,
+                             const smtp::Reply& reply) = 0;
+};
+
+std::unique_ptr<Receiver> make_receiver(Settings settings, Services services, Log log);
+
+}  // namespace hikyaku::receive
