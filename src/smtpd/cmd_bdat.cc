@@ -1,0 +1,58 @@
+// BDAT (RFC 3030 §2): the message in counted chunks.
+#include <algorithm>
+
+#include "smtp/replies.h"
+#include "smtpd/session.h"
+
+namespace hikyaku::smtpd {
+
+namespace replies = smtp::replies;
+
+Task<smtp::Reply> Session::handle(smtp::Bdat command) {
+  auto& transaction = *state_.transaction();
+  if (!transaction.chunks_begun) {
+    transaction.chunks_begun = true;
+    auto binary = transaction.parameters.body == smtp::Body::BinaryMime;
+    chunks_.emplace(state_.settings().max_size,
+                    binary ? smtp::ContentCheck::Kind::Binary : smtp::ContentCheck::Kind::Text);
+    incoming_ = services_.receiver.begin(peer(), transaction);
+    stream_.set_total_timeout(settings_.transaction_timeout);
+  }
+  chunks_->begin_chunk(command.size, command.last);
+  stream_.set_timeout(settings_.data_timeout);
+  std::string piece;
+  while (!chunks_->chunk_done() && !chunks_->hopeless()) {
+    if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
+    piece.clear();
+    input_.consume(chunks_->feed(input_.available(), piece));
+    if (chunks_->problem() == smtp::DataProblem::None) co_await incoming_->append(piece);
+  }
+  stream_.set_timeout(settings_.command_timeout);
+  auto problem = chunks_->problem();
+  auto hopeless = chunks_->hopeless() && !chunks_->chunk_done();
+  if (problem == smtp::DataProblem::None && !chunks_->done())
+    co_return replies::chunk_ok(command.size);
+
+  auto incoming = std::move(incoming_);
+  chunks_.reset();
+  stream_.set_total_timeout(milliseconds(0));
+  if (problem == smtp::DataProblem::None) co_return co_await finish_message(std::move(incoming));
+  auto reply = co_await refuse_content(problem);
+  if (hopeless) reply.code = 421;
+  co_return reply;
+}
+
+Task<void> Session::skip_chunk(std::uint64_t size) {
+  if (size > smtp::kMaxDropped) {
+    closing_ = true;
+    co_return;
+  }
+  while (size > 0) {
+    if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
+    auto now = std::min<std::uint64_t>(size, input_.available().size());
+    input_.consume(static_cast<std::size_t>(now));
+    size -= now;
+  }
+}
+
+}  // namespace hikyaku::smtpd

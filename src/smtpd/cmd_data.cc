@@ -1,0 +1,63 @@
+// DATA (RFC 5321 §4.1.1.4).
+#include "smtp/replies.h"
+#include "smtpd/session.h"
+
+namespace hikyaku::smtpd {
+
+namespace replies = smtp::replies;
+
+Task<smtp::Reply> Session::handle(smtp::Data) {
+  auto incoming = services_.receiver.begin(peer(), *state_.transaction());
+  smtp::DataDecoder decoder(state_.settings().max_size);
+  write(replies::start_data());
+  stream_.set_timeout(settings_.data_timeout);
+  stream_.set_total_timeout(settings_.transaction_timeout);
+  std::string piece;
+  while (!decoder.done() && !decoder.hopeless()) {
+    if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
+    piece.clear();
+    input_.consume(decoder.feed(input_.available(), piece));
+    if (decoder.problem() == smtp::DataProblem::None) co_await incoming->append(piece);
+  }
+  stream_.set_timeout(settings_.command_timeout);
+  stream_.set_total_timeout(milliseconds(0));
+  if (decoder.problem() == smtp::DataProblem::None)
+    co_return co_await finish_message(std::move(incoming));
+
+  auto reply = co_await refuse_content(decoder.problem());
+  // Whoever sends on and on would have what follows taken for commands.
+  if (!decoder.done()) reply.code = 421;
+  co_return reply;
+}
+
+Task<smtp::Reply> Session::refuse_content(smtp::DataProblem problem) {
+  smtp::Reply reply;
+  switch (problem) {
+    case smtp::DataProblem::Nul:
+      reply = replies::nul_in_data();
+      break;
+    case smtp::DataProblem::TooLarge:
+      reply = replies::too_large(state_.settings().max_size);
+      break;
+    default:
+      reply = replies::bare_cr_or_lf_in_data();
+      break;
+  }
+  co_await services_.receiver.refused(peer(), *state_.transaction(), reply);
+  state_.end_transaction();
+  co_return reply;
+}
+
+Task<smtp::Reply> Session::finish_message(std::unique_ptr<receive::Incoming> incoming) {
+  auto reply = co_await incoming->finish();
+  if (reply.positive()) {
+    ++accepted_;
+    state_.message_accepted();
+  } else if (reply.permanent()) {
+    co_await services_.receiver.refused(peer(), *state_.transaction(), reply);
+  }
+  state_.end_transaction();
+  co_return reply;
+}
+
+}  // namespace hikyaku::smtpd

@@ -1,0 +1,14 @@
+// RCPT TO (RFC 5321 §4.1.1.3): who is to get the message is decided here, not later.
+#include "smtp/replies.h"
+#include "smtpd/session.h"
+
+namespace hikyaku::smtpd {
+
+Task<smtp::Reply> Session::handle(smtp::Rcpt command) {
+  if (auto refusal = co_await services_.receiver.check_recipient(peer(), command.to))
+    co_return std::move(*refusal);
+  state_.add_recipient(std::move(command));
+  co_return smtp::replies::recipient_ok();
+}
+
+}  // namespace hikyaku::smtpd

@@ -1,0 +1,44 @@
+// What the SMTP server needs, and the coroutine that serves one connection.
+#pragma once
+
+#include <memory>
+
+#include "auth/login.h"
+#include "base/log.h"
+#include "base/task.h"
+#include "base/time.h"
+#include "net/stream.h"
+#include "net/tls.h"
+#include "receive/receiver.h"
+#include "smtp/line.h"
+#include "smtp/rules.h"
+
+namespace hikyaku::smtpd {
+
+/// One listener's settings; outlives its sessions.
+struct Settings {
+  smtp::Settings protocol;
+  /// Used instead for peers on loopback addresses when plaintext_on_loopback is on: passwords in
+  /// clear are offered.
+  bool plaintext_on_loopback = false;
+  smtp::Settings protocol_on_loopback;
+  smtp::LineParser::Limits line_limits;
+  milliseconds command_timeout = std::chrono::minutes(5);  ///< RFC 5321 §4.5.3.2.7
+  milliseconds data_timeout = std::chrono::minutes(3);     ///< for each wait in DATA and BDAT
+  milliseconds transaction_timeout =
+      std::chrono::minutes(60);  ///< for the whole of one message's data
+};
+
+/// All of it outlives the sessions. `tls` may be null (no STARTTLS then; flavour Submissions needs
+/// it).
+struct Services {
+  receive::Receiver& receiver;
+  auth::Authenticator& authenticator;
+  const net::ServerTls* tls = nullptr;
+};
+
+/// Serves one connection to its end. Never throws.
+Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
+                 Log log);
+
+}  // namespace hikyaku::smtpd

@@ -1,0 +1,202 @@
+#include "smtpd/session.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <utility>
+
+#include "smtp/replies.h"
+
+namespace hikyaku::smtpd {
+
+namespace replies = smtp::replies;
+
+namespace {
+
+const smtp::Settings& protocol_for(const net::Stream& stream, const Settings& settings) {
+  auto in_clear = settings.plaintext_on_loopback && stream.peer().address.is_loopback();
+  return in_clear ? settings.protocol_on_loopback : settings.protocol;
+}
+
+}  // namespace
+
+Session::Session(net::Stream& stream, const Settings& settings, Services services, Log log)
+    : stream_(stream),
+      settings_(settings),
+      services_(services),
+      log_(std::move(log)),
+      input_(stream),
+      output_(stream),
+      lines_(settings.line_limits),
+      state_(protocol_for(stream, settings)) {
+  if (auto process = stream.peer_process()) state_.logged_in(fmt::format("uid {}", process->uid));
+}
+
+Task<void> Session::run() {
+  stream_.set_timeout(settings_.command_timeout);
+  if (state_.settings().flavour == smtp::Flavour::Submissions && !co_await start_tls()) co_return;
+  write(replies::greeting(state_.settings().host_name));
+  while (!closing_) {
+    auto line = co_await next_line();
+    if (!line) {
+      co_await answer(smtp::Verb::Unknown, line.error());
+      continue;
+    }
+    log_.trace("smtp.line", {{"line", *line}});
+    auto command = smtp::parse_command(*line);
+    if (!command) {
+      co_await answer(command.error().verb, command.error().reply);
+      continue;
+    }
+    co_await execute(std::move(*command));
+  }
+  co_await output_.flush();
+  stream_.finish();
+}
+
+Task<void> Session::execute(smtp::Command command) {
+  auto verb = smtp::verb_of(command);
+  if (auto refusal = smtp::check(state_, command)) {
+    if (auto bdat = std::get_if<smtp::Bdat>(&command)) co_await skip_chunk(bdat->size);
+    co_await answer(verb, std::move(*refusal));
+    co_return;
+  }
+  auto task = std::visit([this](auto& kind) { return handle(std::move(kind)); }, command);
+  co_await answer(verb, co_await std::move(task));
+}
+
+Task<void> Session::answer(smtp::Verb verb, smtp::Reply reply) {
+  if (reply == kAnswered) co_return;
+  if (auto instead = state_.count(verb, reply)) reply = std::move(*instead);
+  write(reply);
+  if (reply.closes()) closing_ = true;
+  if (output_.full()) co_await output_.flush();
+}
+
+void Session::write(const smtp::Reply& reply) {
+  auto utf8 = state_.transaction() && state_.transaction()->parameters.smtputf8;
+  output_.append(smtp::format(reply, utf8));
+}
+
+Task<std::expected<std::string, smtp::Reply>> Session::next_line() {
+  while (true) {
+    input_.consume(lines_.feed(input_.available()));
+    if (lines_.ready()) co_return lines_.take();
+    if (!input_.fill_now()) co_await need_bytes();
+  }
+}
+
+Task<void> Session::need_bytes() {
+  co_await output_.flush();
+  while (true) {
+    switch (co_await input_.fill()) {
+      case net::Input::Filled::Bytes:
+        co_return;
+      case net::Input::Filled::Woken:
+        continue;
+      case net::Input::Filled::End:
+        throw net::Disconnected(net::Disconnected::Why::Closed, "the client closed the connection");
+    }
+  }
+}
+
+Task<bool> Session::start_tls() {
+  auto info = co_await stream_.start_tls(*services_.tls);
+  if (!info) {
+    log_.info("tls.failed", {{"err", info.error().text}});
+    stream_.close();
+    closing_ = true;
+    co_return false;
+  }
+  state_.started_tls();
+  login_.reset();
+  incoming_.reset();
+  chunks_.reset();
+  co_return true;
+}
+
+Task<void> Session::say_goodbye(const smtp::Reply& reply) {
+  output_.append(smtp::format(reply));
+  co_await output_.flush();
+  stream_.finish();
+}
+
+receive::Peer Session::peer() const {
+  receive::Peer peer;
+  switch (state_.settings().flavour) {
+    case smtp::Flavour::Mx:
+      peer.kind = receive::Peer::Kind::Server;
+      break;
+    case smtp::Flavour::Submission:
+    case smtp::Flavour::Submissions:
+      peer.kind = receive::Peer::Kind::User;
+      break;
+    case smtp::Flavour::Local:
+      peer.kind = receive::Peer::Kind::Program;
+      break;
+  }
+  // AUTH on port 25 makes a user of whoever passes it.
+  if (login_) peer.kind = receive::Peer::Kind::User;
+  peer.endpoint = stream_.peer();
+  peer.hello = state_.hello();
+  if (auto tls = stream_.tls()) peer.tls = tls->version + " " + tls->cipher;
+  peer.with =
+      state_.settings().flavour == smtp::Flavour::Local ? "LOCAL" : smtp::with_protocol(state_);
+  peer.login = login_;
+  if (peer.kind == receive::Peer::Kind::Program) peer.program = state_.user();
+  return peer;
+}
+
+auth::LoginContext Session::login_context() const {
+  return {.protocol = "smtp", .ip = stream_.peer().address, .tls = stream_.tls() != nullptr};
+}
+
+namespace {
+
+Task<void> converse(Session& session, net::Stream& stream, const std::string& host_name,
+                    const Log& log) {
+  std::optional<smtp::Reply> last_words;
+  std::string_view ended = "quit";
+  try {
+    co_await session.run();
+  } catch (const net::Disconnected& gone) {
+    switch (gone.why()) {
+      case net::Disconnected::Why::Timeout:
+        ended = "timeout";
+        last_words = replies::timed_out(host_name);
+        break;
+      case net::Disconnected::Why::Shutdown:
+        ended = "shutdown";
+        last_words = replies::shutting_down(host_name);
+        break;
+      default:
+        ended = "closed";
+        break;
+    }
+  } catch (const std::exception& defect) {
+    log.error("smtp.defect", {{"err", defect.what()}});
+    ended = "defect";
+    last_words = replies::internal_error();
+    last_words->code = 421;
+  }
+  if (last_words) {
+    try {
+      stream.set_timeout(std::chrono::seconds(5));
+      co_await session.say_goodbye(*last_words);
+    } catch (const net::Disconnected&) {
+      // It does not listen any more.
+    }
+  }
+  log.info("smtp.end",
+           {{"why", ended}, {"accepted", session.accepted()}, {"user", session.state().user()}});
+}
+
+}  // namespace
+
+Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
+                 Log log) {
+  Session session(*stream, settings, services, log);
+  co_await converse(session, *stream, settings.protocol.host_name, log);
+  stream->close();
+}
+
+}  // namespace hikyaku::smtpd

@@ -1,0 +1,86 @@
+// One SMTP connection. Private to smtpd/.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "net/input.h"
+#include "net/output.h"
+#include "smtp/command.h"
+#include "smtp/data.h"
+#include "smtpd/server.h"
+
+namespace hikyaku::smtpd {
+
+/// What a handler gives back when the peer has its answer already.
+inline const smtp::Reply kAnswered{};
+
+class Session {
+ public:
+  Session(net::Stream& stream, const Settings& settings, Services services, Log log);
+
+  /// The conversation from the greeting to QUIT. Throws Disconnected.
+  Task<void> run();
+  /// Says 421 with this reason, if the peer still listens.
+  Task<void> say_goodbye(const smtp::Reply& reply);
+
+  /// For the line that is logged at the end.
+  int accepted() const { return accepted_; }
+  const smtp::Session& state() const { return state_; }
+
+ private:
+  // The commands, one file each. The reply ends the command; commands with data read it first.
+  Task<smtp::Reply> handle(smtp::Helo command);
+  Task<smtp::Reply> handle(smtp::Ehlo command);
+  Task<smtp::Reply> handle(smtp::Mail command);
+  Task<smtp::Reply> handle(smtp::Rcpt command);
+  Task<smtp::Reply> handle(smtp::Data command);
+  Task<smtp::Reply> handle(smtp::Bdat command);
+  Task<smtp::Reply> handle(smtp::Rset command);
+  Task<smtp::Reply> handle(smtp::Vrfy command);
+  Task<smtp::Reply> handle(smtp::Expn command);
+  Task<smtp::Reply> handle(smtp::Help command);
+  Task<smtp::Reply> handle(smtp::Noop command);
+  Task<smtp::Reply> handle(smtp::Quit command);
+  Task<smtp::Reply> handle(smtp::Starttls command);
+  Task<smtp::Reply> handle(smtp::Auth command);
+  Task<smtp::Reply> handle(smtp::Obsolete command);
+  Task<smtp::Reply> handle(smtp::Foreign command);
+  Task<smtp::Reply> handle(smtp::Unknown command);
+
+  /// The next line, or the reply its sender deserves. Sends what is pending before it waits.
+  Task<std::expected<std::string, smtp::Reply>> next_line();
+  /// Waits for more bytes; the end of the peer's bytes is a disconnect here.
+  Task<void> need_bytes();
+  Task<void> answer(smtp::Verb verb, smtp::Reply reply);
+  Task<void> execute(smtp::Command command);
+  void write(const smtp::Reply& reply);
+  Task<bool> start_tls();
+  /// Reads and drops the octets of a BDAT that was refused.
+  Task<void> skip_chunk(std::uint64_t size);
+  /// The reply to a message whose content was found bad; remembers it in the story.
+  Task<smtp::Reply> refuse_content(smtp::DataProblem problem);
+  /// After the last byte of a message: accepts it (or not) and ends the transaction.
+  Task<smtp::Reply> finish_message(std::unique_ptr<receive::Incoming> incoming);
+  receive::Peer peer() const;
+  auth::LoginContext login_context() const;
+
+  net::Stream& stream_;
+  const Settings& settings_;
+  Services services_;
+  Log log_;
+  net::Input input_;
+  net::Output output_;
+  smtp::LineParser lines_;
+  smtp::Session state_;
+  std::optional<auth::Login> login_;
+  /// Between the chunks of a BDAT transfer.
+  std::unique_ptr<receive::Incoming> incoming_;
+  std::optional<smtp::BdatDecoder> chunks_;
+  int accepted_ = 0;
+  bool closing_ = false;
+};
+
+}  // namespace hikyaku::smtpd
