@@ -1,0 +1,118 @@
+// SmtpClient: the client's side of one SMTP connection: for sending to other servers, for the lab
+// and for tests.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "base/time.h"
+#include "net/input.h"
+#include "net/output.h"
+#include "net/stream.h"
+#include "net/tls.h"
+#include "smtp/client.h"
+#include "smtp/reply.h"
+
+namespace hikyaku::client {
+
+/// Where the bytes of a message come from, piece by piece.
+class MessageSource {
+ public:
+  virtual ~MessageSource() = default;
+  /// The next piece (CRLF line ends), empty at the end.
+  virtual Task<Result<std::string>> next() = 0;
+};
+
+/// Sees the dialogue as it goes over the wire: every line without CRLF. Message data is not shown.
+using Observer = std::function<void(bool by_client, std::string_view line)>;
+
+/// RFC 5321 §4.5.3.2.
+struct SmtpTimeouts {
+  milliseconds greeting = std::chrono::minutes(5);
+  milliseconds command = std::chrono::minutes(5);
+  milliseconds data_start = std::chrono::minutes(2);
+  milliseconds data_block = std::chrono::minutes(3);
+  milliseconds data_end = std::chrono::minutes(10);
+};
+
+class SmtpClient {
+ public:
+  /// An answer that was not hoped for, and what it answered. `reply` may be of our own making (the
+  /// server cannot take this message at all).
+  struct Refusal {
+    smtp::Stage stage = smtp::Stage::Greeting;
+    smtp::Reply reply;
+  };
+  template <class T = void>
+  using Outcome = std::expected<T, Refusal>;
+
+  /// `hello`: what we call ourselves. Every function may throw net::Disconnected.
+  SmtpClient(std::unique_ptr<net::Stream> stream, std::string hello, SmtpTimeouts timeouts = {},
+             Observer observer = {});
+  ~SmtpClient();
+
+  /// Reads the greeting and says EHLO (HELO to those who know no other).
+  Task<Outcome<>> greet();
+  /// The handshake and EHLO anew. Refusal: the server says no. Error inside `tls_error` when the
+  /// handshake itself failed: the connection is of no use then.
+  struct TlsResult {
+    std::optional<Refusal> refusal;
+    std::optional<Error> tls_error;
+    bool ok() const { return !refusal && !tls_error; }
+  };
+  Task<TlsResult> start_tls(const net::ClientTls& tls, std::string server_name);
+
+  /// What became of one recipient.
+  struct RecipientResult {
+    smtp::Stage stage = smtp::Stage::Rcpt;
+    smtp::Reply reply;
+  };
+  struct Recipient {
+    smtp::Mailbox to;
+    smtp::RcptParameters parameters;
+  };
+  /// One message to these recipients (at least one). A result for each, in their order: positive
+  /// EndOfData means that the server is responsible now. After a result the connection can be used
+  /// again unless the reply closes it.
+  Task<std::vector<RecipientResult>> send(smtp::Outgoing message,
+                                          const std::vector<Recipient>& recipients,
+                                          MessageSource& source);
+
+  /// One command by hand, for the lab: the line without CRLF, and its reply.
+  Task<smtp::Reply> command(std::string line, smtp::Stage stage = smtp::Stage::Mail);
+  /// RSET; false when the connection is of no more use.
+  Task<bool> reset();
+  /// Says QUIT and closes; never throws.
+  Task<void> quit();
+
+  const smtp::Offers& offers() const { return offers_; }
+  net::Stream& stream() { return *stream_; }
+  /// For the story: "TLSv1.3 TLS_AES_256_GCM_SHA384", empty in clear.
+  std::string tls_summary() const;
+
+ private:
+  Task<smtp::Reply> read_reply();
+  Task<Outcome<>> say_hello();
+  void say(std::string_view line_with_crlf);
+  milliseconds timeout_for(smtp::Stage stage) const;
+  Task<smtp::Reply> reply_to(smtp::Stage stage);
+  Task<smtp::Reply> send_data(MessageSource& source);
+
+  std::unique_ptr<net::Stream> stream_;
+  net::Input input_;
+  net::Output output_;
+  std::string hello_;
+  SmtpTimeouts timeouts_;
+  Observer observer_;
+  smtp::ReplyParser parser_;
+  smtp::Offers offers_;
+};
+
+}  // namespace hikyaku::client

@@ -1,0 +1,115 @@
+#include "transmit/connector.h"
+
+#include <fmt/core.h>
+
+#include "net/connect.h"
+
+namespace hikyaku::transmit {
+namespace {
+
+using client::SmtpClient;
+
+class Connector {
+ public:
+  Connector(const ConnectSettings& settings, const net::ClientTls& tls)
+      : settings_(settings), tls_(tls) {}
+
+  Task<Connection> run(const Route& route) {
+    bool all_permanent = true;
+    for (auto& host : route.hosts) {
+      for (auto& address : host.addresses) {
+        permanent_ = false;
+        if (co_await try_address(host, address, UseTls::WhenOffered))
+          co_return std::move(connection_);
+        all_permanent &= permanent_;
+      }
+    }
+    connection_.permanent = all_permanent;
+    co_return std::move(connection_);
+  }
+
+ private:
+  enum class UseTls { WhenOffered, Never };
+
+  std::optional<IpAddress> source_for(const IpAddress& address) const {
+    for (auto& source : settings_.source_addresses) {
+      if (source.is_v4() == address.is_v4()) return source;
+    }
+    return std::nullopt;
+  }
+
+  void failed(std::string_view result, smtp::EnhancedStatus status, std::string problem) {
+    connection_.findings.push_back(
+        {"host", std::string(result),
+         fmt::format("{} [{}]: {}", connection_.host, connection_.endpoint, problem)});
+    connection_.status = status;
+    connection_.problem = std::move(problem);
+  }
+
+  /// True when connection_ is ready for messages.
+  Task<bool> try_address(const Host& host, const IpAddress& address, UseTls use_tls) {
+    Endpoint endpoint{address, settings_.port};
+    connection_.host = host.name;
+    connection_.endpoint = endpoint.to_string();
+    auto stream = co_await net::connect(endpoint, source_for(address), settings_.connect_timeout);
+    if (!stream) {
+      failed("unreachable", {4, 4, 1}, stream.error().text);
+      co_return false;
+    }
+    auto client =
+        std::make_unique<SmtpClient>(std::move(*stream), settings_.host_name, settings_.timeouts);
+    bool tls_failed = false;
+    try {
+      auto greeted = co_await client->greet();
+      if (!greeted) {
+        refused(greeted.error());
+        co_await client->quit();
+        co_return false;
+      }
+      if (client->offers().starttls && use_tls == UseTls::WhenOffered) {
+        auto secured = co_await client->start_tls(tls_, host.name);
+        if (!secured.ok()) {
+          auto why =
+              secured.tls_error ? secured.tls_error->text : secured.refusal->reply.to_string();
+          connection_.findings.push_back(
+              {"tls", "failed", fmt::format("{}: {}: sent in clear instead", host.name, why)});
+          tls_failed = true;
+        }
+      } else if (!client->offers().starttls) {
+        connection_.findings.push_back(
+            {"tls", "not offered",
+             fmt::format("{} does not offer STARTTLS: sent in clear", host.name)});
+      }
+    } catch (const net::Disconnected& gone) {
+      failed("lost", {4, 4, 2}, gone.what());
+      co_return false;
+    }
+    if (tls_failed) {
+      client.reset();
+      co_return co_await try_address(host, address, UseTls::Never);
+    }
+    connection_.client = std::move(client);
+    co_return true;
+  }
+
+  void refused(const SmtpClient::Refusal& refusal) {
+    auto judgement = smtp::judge(refusal.stage, refusal.reply);
+    permanent_ = judgement.meaning == smtp::Meaning::Permanent;
+    failed("refused", judgement.status, refusal.reply.to_string());
+  }
+
+  const ConnectSettings& settings_;
+  const net::ClientTls& tls_;
+  Connection connection_;
+  bool permanent_ = false;
+};
+
+}  // namespace
+
+Task<Connection> connect_to(const Route& route, const ConnectSettings& settings,
+                            const net::ClientTls& tls) {
+  Connector connector(settings, tls);
+  co_return co_await connector.run(route);
+}
+
+}  // namespace hikyaku::transmit

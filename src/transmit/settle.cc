@@ -1,0 +1,190 @@
+#include "transmit/settle.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "auth/directory.h"
+#include "transmit/notice.h"
+#include "transmit/source.h"
+
+namespace hikyaku::transmit {
+namespace {
+
+/// The header of a returned message is cut here, and a whole message is returned up to here
+/// (RET=FULL).
+constexpr std::size_t kReturnedHeader = 64 * 1024;
+constexpr std::size_t kReturnedMessage = 512 * 1024;
+
+/// Everything of `text` up to and with the empty line that ends a header.
+std::string header_of(std::string text) {
+  auto end = text.find("\r\n\r\n");
+  if (end != std::string::npos) {
+    text.resize(end + 2);
+  } else if (auto line = text.rfind("\r\n"); line != std::string::npos) {
+    text.resize(line + 2);
+  }
+  return text;
+}
+
+story::Attempt attempt_of(const Outcome& outcome, std::string result, std::string next) {
+  story::Attempt attempt;
+  attempt.recipient = outcome.entry.recipient;
+  attempt.number = outcome.entry.attempts;
+  attempt.host = outcome.host;
+  attempt.endpoint = outcome.endpoint;
+  attempt.tls = outcome.tls;
+  attempt.result = std::move(result);
+  attempt.reply = outcome.words;
+  attempt.next = std::move(next);
+  attempt.findings = outcome.findings;
+  return attempt;
+}
+
+}  // namespace
+
+Settler::Settler(store::Store& store, queue::Injector& injector, const Clock& clock,
+                 crypto::Random& random, Schedule schedule, std::string host_name, Log log)
+    : store_(store),
+      injector_(injector),
+      clock_(clock),
+      random_(random),
+      schedule_(std::move(schedule)),
+      host_name_(std::move(host_name)),
+      log_(std::move(log)) {}
+
+Time Settler::next_attempt(const queue::Entry& entry, Time now) const {
+  auto& retry = schedule_.retry;
+  auto index = std::min<std::size_t>(static_cast<std::size_t>(std::max(0, entry.attempts - 1)),
+                                     retry.size() - 1);
+  return now + retry[index];
+}
+
+void Settler::log_outcome(const Outcome& outcome, std::string_view result) const {
+  log_.info("attempt.end", {{"mid", story::to_text(outcome.entry.message)},
+                            {"rcpt", outcome.entry.recipient},
+                            {"mx", outcome.host},
+                            {"status", result},
+                            {"dsn", outcome.status.to_string()},
+                            {"reply", outcome.words}});
+}
+
+/// The outcomes of one message by what is to be done about them.
+struct Settler::Sorted {
+  std::vector<Outcome> delivered, deferred, bounced, expired, delayed, abandoned;
+};
+
+Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> outcomes) {
+  auto now = clock_.now();
+  Sorted sorted;
+  for (auto& outcome : outcomes) {
+    auto expires = now >= message.arrived + schedule_.lifetime;
+    auto tell_delay = schedule_.delay_notice.count() > 0 && !outcome.entry.delay_told &&
+                      now >= message.arrived + schedule_.delay_notice;
+    switch (outcome.kind) {
+      case Outcome::Kind::Delivered:
+        sorted.delivered.push_back(outcome);
+        break;
+      case Outcome::Kind::Failed:
+        sorted.bounced.push_back(outcome);
+        break;
+      case Outcome::Kind::Abandoned:
+        sorted.abandoned.push_back(outcome);
+        break;
+      case Outcome::Kind::Deferred:
+        if (expires) {
+          // Given up is failed for good, whatever class the last answer had (RFC 3464 §2.3.4).
+          outcome.status.klass = 5;
+          sorted.expired.push_back(outcome);
+        } else {
+          sorted.deferred.push_back(outcome);
+          if (tell_delay) sorted.delayed.push_back(outcome);
+        }
+        break;
+    }
+  }
+
+  // What ends without a notice goes first; each notice then carries the rows that it is about.
+  auto plain = [&](store::Transaction& tx) -> Result<void> {
+    for (auto& outcome : sorted.delivered) {
+      TRY_DO(queue::finish(tx, outcome.entry.message, outcome.entry.number));
+      story::record_attempt(tx, message.id, attempt_of(outcome, "delivered", ""), now);
+    }
+    for (auto& outcome : sorted.deferred) {
+      auto next = next_attempt(outcome.entry, now);
+      TRY_DO(queue::defer(tx, outcome.entry.message, outcome.entry.number, next, outcome.host,
+                          outcome.words));
+      story::record_attempt(tx, message.id, attempt_of(outcome, "deferred", format_rfc3339(next)),
+                            now);
+    }
+    for (auto& outcome : sorted.abandoned) {
+      TRY_DO(queue::abandon_attempt(tx, outcome.entry.message, outcome.entry.number, now));
+    }
+    return {};
+  };
+  auto given_up = [&](store::Transaction& tx) -> Result<void> {
+    for (auto& outcome : sorted.bounced) {
+      TRY_DO(queue::finish(tx, outcome.entry.message, outcome.entry.number));
+      story::record_attempt(tx, message.id, attempt_of(outcome, "bounced", ""), now);
+    }
+    for (auto& outcome : sorted.expired) {
+      TRY_DO(queue::finish(tx, outcome.entry.message, outcome.entry.number));
+      story::record_attempt(tx, message.id, attempt_of(outcome, "expired", ""), now);
+    }
+    return {};
+  };
+  auto delay_told = [&](store::Transaction& tx) -> Result<void> {
+    for (auto& outcome : sorted.delayed) {
+      TRY_DO(queue::mark_delay_told(tx, outcome.entry.message, outcome.entry.number));
+    }
+    return {};
+  };
+
+  // The message's rows go with its last entry: read what notices need before.
+  auto failed = sorted.bounced;
+  failed.insert(failed.end(), sorted.expired.begin(), sorted.expired.end());
+  if (!failed.empty()) {
+    CO_TRY_DO(co_await notify(message, failed, dsn::Action::Failed, given_up));
+  }
+  CO_TRY_DO(co_await store_.transact({store::kInstance}, plain, {.may_use_reserve = true}));
+  if (!sorted.delayed.empty()) {
+    CO_TRY_DO(co_await notify(message, sorted.delayed, dsn::Action::Delayed, delay_told));
+  }
+
+  for (auto& outcome : sorted.delivered) log_outcome(outcome, "delivered");
+  for (auto& outcome : sorted.deferred) log_outcome(outcome, "deferred");
+  for (auto& outcome : sorted.bounced) log_outcome(outcome, "bounced");
+  for (auto& outcome : sorted.expired) log_outcome(outcome, "expired");
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Settler::notify(const queue::Message& message,
+                                   const std::vector<Outcome>& outcomes, dsn::Action action,
+                                   const queue::Injector::Also& also) {
+  NoticeContext context;
+  context.host_name = host_name_;
+  context.message_id =
+      fmt::format("{}.{}@{}", story::to_text(message.id), random_.token(8), host_name_);
+  context.boundary = random_.token(30);
+  context.now = clock_.now();
+  context.expires = message.arrived + schedule_.lifetime;
+  context.language = co_await store_.read([&](store::Reader& reader) {
+    auto account = auth::get_account(reader, message.account);
+    return account ? account->language : Language::English;
+  });
+  auto whole =
+      message.return_full && message.size <= kReturnedMessage && action == dsn::Action::Failed;
+  auto beginning =
+      co_await read_beginning(store_, message, whole ? kReturnedMessage : kReturnedHeader);
+  // A notice without the original is better than none.
+  if (beginning) {
+    context.original_header = header_of(*beginning);
+    if (whole) context.original = std::move(*beginning);
+  }
+  auto notice = make_notice(message, outcomes, action, context);
+  if (notice) co_return co_await injector_.inject(std::move(*notice), also);
+  co_return co_await store_.transact({store::kInstance},
+                                     [&](store::Transaction& tx) { return also(tx); },
+                                     {.may_use_reserve = true});
+}
+
+}  // namespace hikyaku::transmit

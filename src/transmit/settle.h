@@ -1,0 +1,54 @@
+// Settling: what became of the recipients of one message goes into queue, story and notices, in one
+// transaction.
+#pragma once
+
+#include <vector>
+
+#include "base/log.h"
+#include "base/task.h"
+#include "base/time.h"
+#include "crypto/random.h"
+#include "dsn/report.h"
+#include "queue/injector.h"
+#include "store/store.h"
+#include "transmit/outcome.h"
+
+namespace hikyaku::transmit {
+
+/// When it is tried again, and when it is given up.
+struct Schedule {
+  /// Waits after the first, second, … attempt; the last one repeats.
+  std::vector<milliseconds> retry{std::chrono::minutes(5),  std::chrono::minutes(15),
+                                  std::chrono::minutes(30), std::chrono::hours(1),
+                                  std::chrono::hours(2),    std::chrono::hours(4)};
+  milliseconds lifetime = std::chrono::hours(5 * 24);
+  milliseconds delay_notice = std::chrono::hours(4);  ///< 0: none
+};
+
+class Settler {
+ public:
+  /// All references must outlive it.
+  Settler(store::Store& store, queue::Injector& injector, const Clock& clock,
+          crypto::Random& random, Schedule schedule, std::string host_name, Log log);
+
+  /// All outcomes belong to `message`. An error means that nothing was written: the entries stay
+  /// noted as attempted.
+  Task<Result<void>> settle(queue::Message message, std::vector<Outcome> outcomes);
+
+ private:
+  struct Sorted;
+  Task<Result<void>> notify(const queue::Message& message, const std::vector<Outcome>& outcomes,
+                            dsn::Action action, const queue::Injector::Also& also);
+  Time next_attempt(const queue::Entry& entry, Time now) const;
+  void log_outcome(const Outcome& outcome, std::string_view result) const;
+
+  store::Store& store_;
+  queue::Injector& injector_;
+  const Clock& clock_;
+  crypto::Random& random_;
+  Schedule schedule_;
+  std::string host_name_;
+  Log log_;
+};
+
+}  // namespace hikyaku::transmit

@@ -1,0 +1,401 @@
+#include "transmit/transmitter.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/gate.h"
+#include "base/wakeup.h"
+#include "queue/queue.h"
+#include "transmit/source.h"
+
+namespace hikyaku::transmit {
+namespace {
+
+/// Recipients in one SMTP transaction (RFC 5321 §4.5.3.1.8: every server takes 100).
+constexpr std::size_t kRecipientsPerJob = 100;
+/// However far off the next entry is, the schedule is looked at this often (the clock may be set).
+constexpr seconds kLookAgain{60};
+constexpr std::chrono::hours kLease{2};
+
+/// One message for one destination.
+struct Job {
+  queue::Message message;
+  std::vector<queue::Entry> entries;
+};
+
+class Service final : public Transmitter {
+ public:
+  Service(Settings settings, Services services, Log log)
+      : settings_(std::move(settings)),
+        services_(services),
+        log_(std::move(log)),
+        settler_(services.store, services.injector, services.clock, services.random,
+                 settings_.schedule, settings_.connect.host_name, log_),
+        gate_([this](std::exception_ptr error) { report(error); }) {}
+
+  void start() override {
+    subscription_ =
+        services_.store.subscribe(store::kInstance, queue::kTopicQueue, [this] { wakeup_.wake(); });
+    gate_.spawn(schedule());
+  }
+
+  void stop(milliseconds grace, Callback stopped) override {
+    stopping_ = true;
+    wakeup_.wake();
+    cut_ = Executor::current()->after(grace, [this] {
+      for (auto client : open_) client->stream().shut_down();
+    });
+    gate_.close([this, stopped = std::move(stopped)]() mutable {
+      cut_.reset();
+      subscription_.reset();
+      stopped();
+    });
+  }
+
+  std::size_t connections() const override { return open_.size(); }
+  std::size_t attempting() const override { return attempting_; }
+
+ private:
+  struct Destination {
+    std::deque<Job> jobs;
+    std::size_t workers = 0;
+  };
+
+  void report(std::exception_ptr error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& defect) {
+      log_.error("transmit.defect", {{"err", defect.what()}});
+    }
+  }
+
+  // --- the schedule ---
+
+  Task<void> schedule() {
+    co_await recover();
+    while (!stopping_) {
+      auto now = services_.clock.now();
+      auto room = settings_.window > attempting_ ? settings_.window - attempting_ : 0;
+      std::optional<std::chrono::nanoseconds> wait;
+      if (room > 0) {
+        auto due = co_await services_.store.read(
+            [now, most = std::min<std::size_t>(room, 500)](store::Reader& reader) {
+              return queue::due(reader, now, most);
+            });
+        if (!due.entries.empty()) {
+          co_await begin(std::move(due.entries));
+          continue;
+        }
+        auto at = std::min<Time>(due.next.value_or(now + kLookAgain), now + kLookAgain);
+        wait = std::max<std::chrono::nanoseconds>(at - now, milliseconds(1));
+        co_await move_low_water(due.next.value_or(now));
+      }
+      co_await wakeup_.wait(wait);
+    }
+    // Jobs that no worker has taken up: as if they had not been begun.
+    while (!destinations_.empty()) {
+      auto idle = std::ranges::find_if(destinations_,
+                                       [](auto& entry) { return entry.second.workers == 0; });
+      if (idle == destinations_.end()) break;
+      auto jobs = std::move(idle->second);
+      destinations_.erase(idle);
+      co_await fail_all(jobs, abandoned());
+    }
+  }
+
+  static Outcome abandoned() {
+    Outcome outcome;
+    outcome.kind = Outcome::Kind::Abandoned;
+    return outcome;
+  }
+
+  Task<void> recover() {
+    std::vector<queue::Entry> held;
+    auto now = services_.clock.now();
+    auto recovered = co_await services_.store.transact(
+        {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+          held = queue::recover_interrupted(tx, now);
+          for (auto& entry : held)
+            story::record_note(tx, entry.message, "held: " + entry.hold_reason, now);
+          return {};
+        });
+    if (!recovered) log_.error("queue.recover", {{"err", recovered.error().describe()}});
+    for (auto& entry : held) {
+      log_.error("queue.hold", {{"mid", story::to_text(entry.message)},
+                                {"rcpt", entry.recipient},
+                                {"err", entry.hold_reason}});
+    }
+  }
+
+  /// Erased schedule rows cost every look at the schedule: step over them for good now and then.
+  Task<void> move_low_water(Time next) {
+    auto now = services_.clock.now();
+    auto safe = std::min(next, now);
+    if (safe < low_water_ + kLookAgain) co_return;
+    low_water_ = safe;
+    co_await services_.store.transact(
+        {store::kInstance},
+        [safe](store::Transaction& tx) -> Result<void> {
+          queue::set_low_water(tx, safe);
+          return {};
+        },
+        {.durability = store::Durability::Lazy, .may_use_reserve = true});
+  }
+
+  /// Notes the attempts durably, then hands the jobs to their destinations.
+  Task<void> begin(std::vector<queue::Entry> entries) {
+    std::vector<Job> jobs;
+    auto lease = services_.clock.now() + kLease;
+    auto begun = co_await services_.store.transact(
+        {store::kInstance},
+        [&](store::Transaction& tx) -> Result<void> {
+          jobs.clear();
+          for (auto& entry : entries) {
+            // Whoever held or dropped it meanwhile has the last word.
+            if (!queue::begin_attempt(tx, entry.message, entry.number, lease)) continue;
+            add_to_jobs(tx, jobs, *queue::get_entry(tx, entry.message, entry.number));
+          }
+          return {};
+        },
+        {.may_use_reserve = true});
+    if (!begun) {
+      log_.error("queue.begin", {{"err", begun.error().describe()}});
+      co_await wakeup_.wait(seconds(5));
+      co_return;
+    }
+    for (auto& job : jobs) {
+      attempting_ += job.entries.size();
+      auto domain = job.entries.front().destination;
+      destinations_[domain].jobs.push_back(std::move(job));
+      waiting_.insert(domain);
+    }
+    start_workers();
+  }
+
+  static void add_to_jobs(store::Reader& reader, std::vector<Job>& jobs, queue::Entry entry) {
+    for (auto& job : jobs) {
+      auto& first = job.entries.front();
+      if (first.message == entry.message && first.destination == entry.destination &&
+          job.entries.size() < kRecipientsPerJob) {
+        job.entries.push_back(std::move(entry));
+        return;
+      }
+    }
+    auto message = queue::get_message(reader, entry.message);
+    if (!message) return;
+    jobs.push_back({std::move(*message), {std::move(entry)}});
+  }
+
+  // --- destinations ---
+
+  void start_workers() {
+    for (auto domain = waiting_.begin();
+         domain != waiting_.end() && workers_ < settings_.connections;) {
+      auto& destination = destinations_[*domain];
+      // One worker first; another only when there is more than one has to do.
+      while (!destination.jobs.empty() &&
+             destination.workers < settings_.connections_per_destination &&
+             destination.workers < destination.jobs.size() + 0 &&
+             workers_ < settings_.connections) {
+        ++destination.workers;
+        ++workers_;
+        if (!gate_.spawn(work(*domain))) {
+          // Shutting down: nobody takes the jobs; what was noted is tried again at the next start.
+          --destination.workers;
+          --workers_;
+          return;
+        }
+        if (destination.workers * kJobsPerWorker >= destination.jobs.size()) break;
+      }
+      domain = waiting_.erase(domain);
+    }
+  }
+  static constexpr std::size_t kJobsPerWorker = 10;
+
+  /// Serves one destination until it has no more jobs.
+  Task<void> work(std::string domain) {
+    auto& destination = destinations_[domain];
+    while (!destination.jobs.empty() && !stopping_) {
+      auto route =
+          co_await find_route(services_.resolver, domain, settings_.self, services_.random);
+      if (route.kind != Route::Kind::Hosts) {
+        co_await fail_all(destination, no_way(route));
+        continue;
+      }
+      auto connection = co_await connect_to(route, settings_.connect, services_.tls);
+      auto findings = std::move(route.findings);
+      findings.insert(findings.end(), connection.findings.begin(), connection.findings.end());
+      connection.findings = std::move(findings);
+      if (!connection.client) {
+        co_await fail_all(destination, unreachable(connection));
+        continue;
+      }
+      open_.insert(connection.client.get());
+      co_await use(destination, connection);
+      open_.erase(connection.client.get());
+    }
+    if (stopping_) co_await fail_all(destination, abandoned());
+    --destination.workers;
+    --workers_;
+    if (destination.workers == 0 && destination.jobs.empty()) destinations_.erase(domain);
+    if (!stopping_) start_workers();
+    wakeup_.wake();
+  }
+
+  /// Sends jobs over one connection.
+  Task<void> use(Destination& destination, Connection& connection) {
+    std::size_t sent = 0;
+    while (!destination.jobs.empty() && sent < settings_.messages_per_connection && !stopping_) {
+      auto job = std::move(destination.jobs.front());
+      destination.jobs.pop_front();
+      std::vector<Outcome> outcomes;
+      bool usable = false;
+      try {
+        outcomes = co_await send(job, connection);
+        usable = std::ranges::none_of(
+            outcomes, [](auto& outcome) { return outcome.words.starts_with("421"); });
+      } catch (const net::Disconnected& gone) {
+        outcomes = lost(job, connection, gone);
+      }
+      co_await finish(std::move(job), std::move(outcomes));
+      ++sent;
+      if (!usable) co_return;
+    }
+    co_await connection.client->quit();
+  }
+
+  Task<std::vector<Outcome>> send(const Job& job, Connection& connection) {
+    smtp::Outgoing outgoing;
+    if (!job.message.mail_from.empty()) {
+      if (auto from = smtp::parse_mailbox(job.message.mail_from, kAnyAddress))
+        outgoing.from.mailbox = std::move(*from);
+    }
+    outgoing.size = job.message.size;
+    outgoing.has_8bit = job.message.eight_bit;
+    outgoing.has_utf8_header = job.message.smtputf8;
+    if (!job.message.envelope_id.empty()) outgoing.envid = job.message.envelope_id;
+    std::vector<client::SmtpClient::Recipient> recipients;
+    for (auto& entry : job.entries) {
+      auto to = smtp::parse_mailbox(entry.recipient, kAnyAddress);
+      recipients.push_back({to ? std::move(*to) : smtp::Mailbox{}, {}});
+      outgoing.has_utf8_recipient |= recipients.back().to.needs_utf8();
+    }
+    QueuedSource source(services_.store, job.message);
+    auto results = co_await connection.client->send(std::move(outgoing), recipients, source);
+
+    std::vector<Outcome> outcomes;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      auto judgement = smtp::judge(results[i].stage, results[i].reply);
+      auto outcome = about(connection, job.entries[i]);
+      outcome.status = judgement.status;
+      outcome.words = results[i].reply.to_string();
+      // A go-ahead that was not followed by the end of data is no delivery.
+      auto delivered =
+          judgement.meaning == smtp::Meaning::GoOn && results[i].stage == smtp::Stage::EndOfData;
+      outcome.kind = delivered                                       ? Outcome::Kind::Delivered
+                     : judgement.meaning == smtp::Meaning::Permanent ? Outcome::Kind::Failed
+                                                                     : Outcome::Kind::Deferred;
+      outcome.relayed = !connection.client->offers().dsn;
+      outcomes.push_back(std::move(outcome));
+    }
+    co_return outcomes;
+  }
+
+  Outcome about(const Connection& connection, const queue::Entry& entry) const {
+    Outcome outcome;
+    outcome.entry = entry;
+    outcome.host = connection.host;
+    outcome.endpoint = connection.endpoint;
+    outcome.tls = connection.client ? connection.client->tls_summary() : "";
+    outcome.findings = connection.findings;
+    return outcome;
+  }
+
+  std::vector<Outcome> lost(const Job& job, const Connection& connection,
+                            const net::Disconnected& gone) const {
+    std::vector<Outcome> outcomes;
+    for (auto& entry : job.entries) {
+      auto outcome = about(connection, entry);
+      outcome.kind = gone.why() == net::Disconnected::Why::Shutdown ? Outcome::Kind::Abandoned
+                                                                    : Outcome::Kind::Deferred;
+      outcome.status = {4, 4, 2};
+      outcome.words = std::string("the connection was lost: ") + gone.what();
+      outcomes.push_back(std::move(outcome));
+    }
+    return outcomes;
+  }
+
+  static Outcome no_way(const Route& route) {
+    Outcome outcome;
+    outcome.kind =
+        route.kind == Route::Kind::Permanent ? Outcome::Kind::Failed : Outcome::Kind::Deferred;
+    outcome.status = route.status;
+    outcome.words = route.problem;
+    outcome.findings = route.findings;
+    return outcome;
+  }
+
+  static Outcome unreachable(const Connection& connection) {
+    Outcome outcome;
+    outcome.kind = connection.permanent ? Outcome::Kind::Failed : Outcome::Kind::Deferred;
+    outcome.status = connection.status;
+    outcome.host = connection.host;
+    outcome.endpoint = connection.endpoint;
+    outcome.words = connection.problem;
+    outcome.findings = connection.findings;
+    return outcome;
+  }
+
+  /// The same outcome for everything that waits for this destination: it would not fare better one
+  /// by one.
+  Task<void> fail_all(Destination& destination, Outcome outcome) {
+    auto jobs = std::exchange(destination.jobs, {});
+    for (auto& job : jobs) {
+      std::vector<Outcome> outcomes;
+      for (auto& entry : job.entries) {
+        outcomes.push_back(outcome);
+        outcomes.back().entry = entry;
+      }
+      co_await finish(std::move(job), std::move(outcomes));
+    }
+  }
+
+  Task<void> finish(Job job, std::vector<Outcome> outcomes) {
+    auto count = job.entries.size();
+    auto settled = co_await settler_.settle(std::move(job.message), std::move(outcomes));
+    // The rows still say "attempted": the next start takes them up again.
+    if (!settled) log_.error("queue.settle", {{"err", settled.error().describe()}});
+    attempting_ -= count;
+    wakeup_.wake();
+  }
+
+  static constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
+                                               .limits = smtp::kReversePathLimits};
+
+  Settings settings_;
+  Services services_;
+  Log log_;
+  Settler settler_;
+  Gate gate_;
+  Wakeup wakeup_;
+  std::unique_ptr<store::Subscription> subscription_;
+  std::unique_ptr<Executor::Timer> cut_;
+  std::map<std::string, Destination> destinations_;
+  std::set<std::string> waiting_;  ///< destinations that may need (another) worker
+  std::set<client::SmtpClient*> open_;
+  std::size_t workers_ = 0;
+  std::size_t attempting_ = 0;
+  Time low_water_{};
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Transmitter> make_transmitter(Settings settings, Services services, Log log) {
+  return std::make_unique<Service>(std::move(settings), services, std::move(log));
+}
+
+}  // namespace hikyaku::transmit
