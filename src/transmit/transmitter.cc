@@ -198,7 +198,6 @@ class Service final : public Transmitter {
       // One worker first; another only when there is more than one has to do.
       while (!destination.jobs.empty() &&
              destination.workers < settings_.connections_per_destination &&
-             destination.workers < destination.jobs.size() + 0 &&
              workers_ < settings_.connections) {
         ++destination.workers;
         ++workers_;
@@ -210,6 +209,8 @@ class Service final : public Transmitter {
         }
         if (destination.workers * kJobsPerWorker >= destination.jobs.size()) break;
       }
+      // Without a worker it has to wait until another destination gives one back.
+      if (destination.workers == 0 && !destination.jobs.empty()) break;
       domain = waiting_.erase(domain);
     }
   }
