@@ -1,0 +1,342 @@
+#include "auth/authenticator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "auth/throttle.h"
+#include "base/async.h"
+#include "base/semaphore.h"
+#include "base/text.h"
+#include "crypto/password.h"
+#include "sasl/apop.h"
+#include "sasl/saslprep.h"
+#include "sasl/server.h"
+
+namespace hikyaku::auth {
+namespace {
+
+/// A failed login is answered no sooner than this after it came: guessing is slow, a mistyped
+/// password no nuisance.
+constexpr milliseconds kFailureDelay{1000};
+/// Remembering when a password was last used costs a write: once an hour is enough.
+constexpr std::chrono::hours kLastUsedStep{1};
+
+/// What the store has about a login name. Without an account the rest is empty.
+struct Known {
+  std::string address;  ///< as it was looked up
+  std::optional<Account> account;
+  std::vector<Credential> credentials;
+};
+
+using Answer = std::variant<Login, LoginFailure>;
+
+class AuthenticatorService final : public Authenticator {
+ public:
+  AuthenticatorService(AuthenticatorSettings settings, AuthenticatorServices services, Log log)
+      : settings_(std::move(settings)),
+        services_(services),
+        log_(std::move(log)),
+        throttle_({.max_failures = settings_.max_failures,
+                   .max_network_failures = settings_.max_failures * 10}),
+        hashing_(settings_.parallel_hashes) {}
+
+  Task<Answer> check_password(LoginContext context, std::string user,
+                              std::string password) override {
+    auto secret = crypto::Secret::take(std::move(password));
+    co_return co_await verify_password(std::move(context), std::move(user), std::move(secret),
+                                       "PLAIN");
+  }
+
+  Task<Answer> check_apop(LoginContext context, std::string user, std::string timestamp,
+                          std::string digest) override {
+    auto known = co_await look_up(user);
+    if (refused(context, known)) co_return LoginFailure::Throttled;
+    auto passwords = plain_passwords(known);
+    auto match = sasl::check_apop(timestamp, digest, passwords.secrets);
+    if (match && known.account)
+      co_return co_await accept(context, known, passwords.names[*match], "APOP");
+    co_return co_await reject(context, known, "APOP",
+                              "wrong digest, or no such user, or not ready for APOP");
+  }
+
+  std::unique_ptr<SaslExchange> begin(LoginContext context, std::string_view mechanism,
+                                      const std::vector<std::string>& offered,
+                                      Bindings bindings) override;
+
+  // --- for the exchanges ---
+
+  Task<Answer> verify_password(LoginContext context, std::string user, crypto::Secret password,
+                               std::string mechanism) {
+    auto known = co_await look_up(user);
+    if (refused(context, known)) co_return LoginFailure::Throttled;
+    for (auto& credential : known.credentials) {
+      if (credential.is_app_password &&
+          matches_app_password(services_.master, credential, password)) {
+        co_return co_await accept(context, known, credential.name, mechanism);
+      }
+    }
+    auto own = std::ranges::find(known.credentials, kPassword, &Credential::name);
+    auto exists = own != known.credentials.end();
+    auto right = co_await matches(exists ? own->hash : std::string(), password);
+    if (!exists || !right) {
+      co_return co_await reject(context, known, mechanism,
+                                exists ? "wrong password" : "no such user");
+    }
+    co_await bring_up_to_date(known, *own, password);
+    co_return co_await accept(context, known, std::string(kPassword), mechanism);
+  }
+
+  Task<Known> look_up(std::string user) {
+    co_return co_await services_.store.read([&](store::Reader& reader) {
+      Known known;
+      // People leave the domain away; where there is only one it is clear which.
+      auto domains =
+          user.find('@') == std::string::npos ? list_domains(reader) : std::vector<Domain>();
+      auto full = domains.size() == 1 ? user + "@" + domains.front().name : user;
+      known.address = normalize_address(full).value_or(to_lower(full));
+      known.account = find_account(reader, known.address);
+      if (known.account) known.credentials = list_credentials(reader, known.account->id);
+      return known;
+    });
+  }
+
+  bool refused(const LoginContext& context, const Known& known) {
+    if (!throttle_.refuses(context.ip, known.address, services_.clock.now())) return false;
+    log_.warn(
+        "login.throttle",
+        {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", known.address}});
+    return true;
+  }
+
+  /// The right password (or proof) was given.
+  Task<Answer> accept(const LoginContext& context, const Known& known, std::string credential,
+                      std::string mechanism) {
+    auto& account = *known.account;
+    if (!account.enabled)
+      co_return co_await reject(context, known, mechanism, "the account is switched off");
+    throttle_.succeeded(context.ip, known.address);
+    co_await note_use(account, credential);
+    log_.info("login.ok", {{"proto", context.protocol},
+                           {"ip", context.ip.to_string()},
+                           {"user", account.address},
+                           {"mechanism", mechanism},
+                           {"credential", credential}});
+    co_return Login{account.id, account.address, std::move(mechanism), std::move(credential)};
+  }
+
+  Task<Answer> reject(const LoginContext& context, const Known& known, std::string mechanism,
+                      std::string why) {
+    throttle_.failed(context.ip, known.address, services_.clock.now());
+    log_.info("login.fail", {{"proto", context.protocol},
+                             {"ip", context.ip.to_string()},
+                             {"user", known.address},
+                             {"mechanism", mechanism},
+                             {"why", why}});
+    co_await sleep_for(kFailureDelay);
+    co_return LoginFailure::Denied;
+  }
+
+  /// The passwords in clear that are kept for CRAM-MD5 and APOP, with the names of their
+  /// credentials.
+  struct PlainPasswords {
+    std::vector<crypto::Secret> secrets;
+    std::vector<std::string> names;
+  };
+  PlainPasswords plain_passwords(const Known& known) const {
+    PlainPasswords result;
+    for (auto& credential : known.credentials) {
+      if (credential.sealed.empty()) continue;
+      auto secret = reveal(services_.master, known.address, credential);
+      if (!secret) {
+        log_.error("login.sealed", {{"user", known.address}, {"err", secret.error().describe()}});
+        continue;
+      }
+      result.secrets.push_back(std::move(*secret));
+      result.names.push_back(credential.name);
+    }
+    return result;
+  }
+
+  const AuthenticatorServices& services() const { return services_; }
+  const AuthenticatorSettings& settings() const { return settings_; }
+
+ private:
+  /// Argon2 on a worker, a bounded number at once. An empty hash (nobody there) takes as long.
+  Task<bool> matches(std::string hash, const crypto::Secret& password) {
+    auto permit = co_await hashing_.acquire();
+    co_return co_await run_on(services_.workers, [&, hash] {
+      if (hash.empty()) {
+        crypto::spend_password_time(password);
+        return false;
+      }
+      return crypto::verify_password(password, hash).value_or(false);
+    });
+  }
+
+  /// A mechanism was switched on, or the hash is of an older kind: now is the one moment when the
+  /// password is known.
+  Task<void> bring_up_to_date(const Known& known, Credential credential,
+                              const crypto::Secret& password) {
+    CredentialUses uses{.scram = settings_.uses.scram || credential.wanted.scram,
+                        .legacy = settings_.uses.legacy || credential.wanted.legacy};
+    auto rehash = crypto::wants_rehash(credential.hash);
+    if (credential.ready().covers(uses) && !rehash) co_return;
+    auto old_hash = credential.hash;
+    CredentialMaker maker{services_.master, services_.random, known.address, services_.clock.now()};
+    auto completed = co_await run_on(services_.workers, [&]() -> Result<void> {
+      if (rehash) {
+        TRY(credential.hash, crypto::hash_password(password, services_.random));
+      }
+      return complete(maker, credential, password, uses);
+    });
+    if (!completed)
+      co_return;  // a password that SASLprep refuses cannot be used with SCRAM: it stays as it is
+    auto account = known.account->id;
+    co_await services_.store.transact({store::kInstance},
+                                      [&](store::Transaction& tx) -> Result<void> {
+                                        auto stored = find_credential(tx, account, credential.name);
+                                        // It was changed or removed meanwhile.
+                                        if (!stored || stored->hash != old_hash) return {};
+                                        put_credential(tx, account, credential);
+                                        return {};
+                                      },
+                                      {.durability = store::Durability::Lazy});
+  }
+
+  Task<void> note_use(const Account& account, const std::string& name) {
+    auto now = services_.clock.now();
+    auto due = co_await services_.store.read([&](store::Reader& reader) {
+      auto credential = find_credential(reader, account.id, name);
+      return credential && now - credential->last_used >= kLastUsedStep;
+    });
+    if (!due) co_return;
+    co_await services_.store.transact({store::kInstance},
+                                      [&](store::Transaction& tx) -> Result<void> {
+                                        auto credential = find_credential(tx, account.id, name);
+                                        if (!credential) return {};
+                                        credential->last_used = now;
+                                        put_credential(tx, account.id, *credential);
+                                        return {};
+                                      },
+                                      {.durability = store::Durability::Lazy});
+  }
+
+  AuthenticatorSettings settings_;
+  AuthenticatorServices services_;
+  Log log_;
+  Throttle throttle_;
+  Semaphore hashing_;
+};
+
+/// Drives one sasl::Server: looks up what it asks for, verifies what it leaves to us.
+class Exchange final : public SaslExchange {
+ public:
+  Exchange(AuthenticatorService& service, LoginContext context,
+           const sasl::MechanismInfo& mechanism, std::unique_ptr<sasl::Server> server)
+      : service_(service),
+        context_(std::move(context)),
+        mechanism_(mechanism),
+        server_(std::move(server)) {}
+
+  Task<Outcome> step(std::optional<std::string> response) override {
+    auto step = std::exchange(started_, true) ? server_->respond(response.value_or(""))
+                                              : server_->start(response);
+    while (true) {
+      if (auto challenge = std::get_if<sasl::Challenge>(&step))
+        co_return Challenge{std::move(challenge->bytes)};
+      if (auto check = std::get_if<sasl::CheckPassword>(&step)) {
+        co_return as_outcome(co_await service_.verify_password(context_, std::move(check->authcid),
+                                                               std::move(check->password),
+                                                               std::string(mechanism_.name)));
+      }
+      if (auto success = std::get_if<sasl::Success>(&step)) {
+        auto name =
+            success->password < names_.size() ? names_[success->password] : std::string(kPassword);
+        co_return as_outcome(co_await service_.accept(context_, known_, std::move(name),
+                                                      std::string(mechanism_.name)));
+      }
+      if (auto failure = std::get_if<sasl::Failure>(&step))
+        co_return co_await failed(std::move(*failure));
+      auto throttled = co_await supply(std::get<sasl::NeedCredentials>(step), step);
+      if (throttled) co_return LoginFailure::Throttled;
+    }
+  }
+
+ private:
+  static Outcome as_outcome(Answer answer) {
+    if (auto login = std::get_if<Login>(&answer)) return std::move(*login);
+    return std::get<LoginFailure>(answer);
+  }
+
+  Task<Outcome> failed(sasl::Failure failure) {
+    if (failure.reason == sasl::FailureReason::Malformed) co_return LoginFailure::Malformed;
+    co_return as_outcome(
+        co_await service_.reject(context_, known_, std::string(mechanism_.name), failure.text));
+  }
+
+  /// Gives the server what is stored for the name; true if this client may not try it now.
+  Task<bool> supply(sasl::NeedCredentials need, sasl::Step& next) {
+    known_ = co_await service_.look_up(need.authcid);
+    if (service_.refused(context_, known_)) co_return true;
+    if (need.needs == sasl::Needs::ScramKeys) {
+      auto scram = scram_credentials(service_.services().master, mechanism_.hash, known_.address,
+                                     known_.credentials);
+      for (auto& credential : known_.credentials) {
+        auto& keys =
+            mechanism_.hash == crypto::Hash::Sha1 ? credential.scram_sha1 : credential.scram_sha256;
+        if (keys) names_.push_back(credential.name);
+      }
+      next =
+          scram.keys.empty() ? server_->unknown(known_.address) : server_->known(std::move(scram));
+      co_return false;
+    }
+    auto passwords = service_.plain_passwords(known_);
+    names_ = std::move(passwords.names);
+    next = passwords.secrets.empty() ? server_->unknown(known_.address)
+                                     : server_->known(std::move(passwords.secrets));
+    co_return false;
+  }
+
+  AuthenticatorService& service_;
+  LoginContext context_;
+  const sasl::MechanismInfo& mechanism_;
+  std::unique_ptr<sasl::Server> server_;
+  Known known_;
+  std::vector<std::string> names_;  ///< of the credentials that the server was given, in that order
+  bool started_ = false;
+};
+
+std::unique_ptr<SaslExchange> AuthenticatorService::begin(LoginContext context,
+                                                          std::string_view mechanism,
+                                                          const std::vector<std::string>& offered,
+                                                          Bindings bindings) {
+  auto found = sasl::find_mechanism(mechanism);
+  if (!found) return nullptr;
+  auto& info = sasl::info(*found);
+  auto is_offered = [&](std::string_view name) {
+    return std::ranges::any_of(offered, [&](auto& other) { return iequals(other, name); });
+  };
+  if (!is_offered(info.name)) return nullptr;
+  sasl::ServerSettings server;
+  server.nonce = services_.random.token(24);
+  server.host = settings_.host_name;
+  auto bind = [&](sasl::BindingType type, std::string& data) {
+    if (!data.empty()) server.bindings.push_back({type, std::move(data)});
+  };
+  bind(sasl::BindingType::TlsExporter, bindings.tls_exporter);
+  bind(sasl::BindingType::TlsUnique, bindings.tls_unique);
+  bind(sasl::BindingType::TlsServerEndPoint, bindings.tls_server_end_point);
+  server.channel_binding_offered =
+      std::ranges::any_of(offered, [](auto& name) { return iends_with(name, "-PLUS"); });
+  return std::make_unique<Exchange>(*this, std::move(context), info,
+                                    sasl::make_server(*found, server, services_.master));
+}
+
+}  // namespace
+
+std::unique_ptr<Authenticator> make_authenticator(AuthenticatorSettings settings,
+                                                  AuthenticatorServices services, Log log) {
+  return std::make_unique<AuthenticatorService>(std::move(settings), services, std::move(log));
+}
+
+}  // namespace hikyaku::auth

@@ -1,0 +1,36 @@
+// Makes the Authenticator of an instance (auth/login.h) on its directory and credentials.
+#pragma once
+
+#include <memory>
+
+#include "auth/credentials.h"
+#include "auth/login.h"
+#include "base/executor.h"
+#include "base/log.h"
+#include "crypto/master_key.h"
+#include "crypto/random.h"
+#include "store/store.h"
+
+namespace hikyaku::auth {
+
+struct AuthenticatorSettings {
+  std::string host_name;  ///< in the challenge of CRAM-MD5
+  CredentialUses uses;    ///< what listeners offer: kept for every password when it is next known
+  std::uint32_t max_failures = 10;  ///< of one client with one account in 15 minutes
+  std::size_t parallel_hashes =
+      2;  ///< Argon2 computations at once: 19 MiB each, and they must not starve mail
+};
+
+/// All of it outlives the authenticator.
+struct AuthenticatorServices {
+  store::Store& store;
+  WorkerPool& workers;
+  const Clock& clock;
+  crypto::Random& random;
+  const crypto::MasterKey& master;
+};
+
+std::unique_ptr<Authenticator> make_authenticator(AuthenticatorSettings settings,
+                                                  AuthenticatorServices services, Log log);
+
+}  // namespace hikyaku::auth

@@ -1,0 +1,61 @@
+#include "auth/throttle.h"
+
+namespace hikyaku::auth {
+namespace {
+
+std::string network_of(const IpAddress& client) {
+  return client.is_v4() ? client.to_string() : client.network(64).to_string();
+}
+
+std::string pair_of(const IpAddress& client, const std::string& account) {
+  return network_of(client) + " " + account;
+}
+
+}  // namespace
+
+bool Throttle::refuses(const IpAddress& client, const std::string& account, Time now) {
+  std::lock_guard lock(mutex_);
+  return count(pair_of(client, account), now) >= settings_.max_failures ||
+         count(network_of(client), now) >= settings_.max_network_failures;
+}
+
+void Throttle::failed(const IpAddress& client, const std::string& account, Time now) {
+  std::lock_guard lock(mutex_);
+  add(pair_of(client, account), now);
+  add(network_of(client), now);
+}
+
+void Throttle::succeeded(const IpAddress& client, const std::string& account) {
+  std::lock_guard lock(mutex_);
+  forget(pair_of(client, account));
+}
+
+std::uint32_t Throttle::count(const std::string& key, Time now) {
+  auto found = entries_.find(key);
+  if (found == entries_.end()) return 0;
+  if (now - found->second.since >= settings_.window) {
+    forget(key);
+    return 0;
+  }
+  return found->second.failures;
+}
+
+void Throttle::add(const std::string& key, Time now) {
+  count(key, now);  // drops what is too old
+  auto [entry, added] = entries_.try_emplace(key);
+  if (added) {
+    entry->second.since = now;
+    entry->second.age = by_age_.insert(by_age_.end(), key);
+    if (entries_.size() > settings_.entries) forget(std::string(by_age_.front()));
+  }
+  ++entry->second.failures;
+}
+
+void Throttle::forget(const std::string& key) {
+  auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  by_age_.erase(found->second.age);
+  entries_.erase(found);
+}
+
+}  // namespace hikyaku::auth

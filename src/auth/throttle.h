@@ -1,0 +1,50 @@
+// Throttle: how often somebody may fail to log in. In memory, bounded, for all event loops
+// together.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "base/ip.h"
+#include "base/time.h"
+
+namespace hikyaku::auth {
+
+/// Counts failures per client network (IPv4 address, IPv6 /64) and per network and account. A
+/// success with an account forgives that pair. An account is never locked for everybody: that would
+/// let strangers lock people out.
+class Throttle {
+ public:
+  struct Settings {
+    std::uint32_t max_failures = 10;  ///< of one network with one account, within the window
+    std::uint32_t max_network_failures = 100;  ///< of one network with any accounts
+    milliseconds window = std::chrono::minutes(15);
+    std::size_t entries = 100'000;  ///< the oldest are forgotten first
+  };
+  explicit Throttle(Settings settings) : settings_(settings) {}
+
+  /// True if this client may not try this account now.
+  bool refuses(const IpAddress& client, const std::string& account, Time now);
+  void failed(const IpAddress& client, const std::string& account, Time now);
+  void succeeded(const IpAddress& client, const std::string& account);
+
+ private:
+  struct Entry {
+    std::uint32_t failures = 0;
+    Time since{};
+    std::list<std::string>::iterator age;
+  };
+  std::uint32_t count(const std::string& key, Time now);
+  void add(const std::string& key, Time now);
+  void forget(const std::string& key);
+
+  Settings settings_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;
+  std::list<std::string> by_age_;  ///< oldest first
+};
+
+}  // namespace hikyaku::auth
