@@ -524,6 +524,12 @@ std::vector<Alias> list_aliases(Reader& reader, std::string_view domain) {
 }
 
 Resolution resolve(Reader& reader, std::string_view address, std::string_view delimiters) {
+  // RFC 5321 §4.5.1: postmaster without a domain is ours, whoever we are.
+  if (iequals(address, "postmaster")) {
+    auto domains = list_domains(reader);
+    if (domains.empty()) return {};
+    return Resolver(reader, delimiters).run("postmaster@" + domains.front().name);
+  }
   auto normal = normalize_address(address);
   if (!normal) return {};
   return Resolver(reader, delimiters).run(*normal);

@@ -1,0 +1,135 @@
+#include "app/core.h"
+
+#include <algorithm>
+#include <array>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "store/open.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr std::uint64_t kLeastMemory = 64ull << 20;
+
+std::uint64_t physical_memory() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// The limit of the control group this process is in (version 2); the largest number if there is
+/// none.
+std::uint64_t cgroup_memory() {
+  auto membership = read_file("/proc/self/cgroup");
+  if (!membership) return UINT64_MAX;
+  auto path = trim(std::string_view(*membership)
+                       .substr(std::min(membership->size(), membership->find("::") + 2)));
+  auto limit = read_file("/sys/fs/cgroup" + std::string(path) + "/memory.max");
+  if (!limit) return UINT64_MAX;
+  return parse_decimal(trim(*limit)).value_or(UINT64_MAX);
+}
+
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == 0) return "localhost";
+  return to_lower(name.data());
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t most) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::unexpected(errno_error("cannot read " + path.string(), errno));
+  std::string bytes;
+  std::array<char, 16384> buffer;
+  Result<std::string> result;
+  while (true) {
+    auto got = ::read(fd, buffer.data(), buffer.size());
+    if (got == 0) break;
+    if (got < 0) {
+      result = std::unexpected(errno_error("cannot read " + path.string(), errno));
+      break;
+    }
+    bytes.append(buffer.data(), static_cast<std::size_t>(got));
+    if (bytes.size() > most) {
+      result = fail(ErrorCode::TooLarge, "{} is larger than {} bytes", path.string(), most);
+      break;
+    }
+  }
+  ::close(fd);
+  if (!result) return result;
+  return bytes;
+}
+
+Result<void> write_new_file(const std::filesystem::path& path, std::string_view bytes,
+                            unsigned mode) {
+  int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0) return std::unexpected(errno_error("cannot make " + path.string(), errno));
+  ::fchmod(fd, mode);
+  auto failed = [&]() -> std::unexpected<Error> {
+    auto error = errno_error("cannot write " + path.string(), errno);
+    ::close(fd);
+    ::unlink(path.c_str());
+    return std::unexpected(std::move(error));
+  };
+  while (!bytes.empty()) {
+    auto wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote < 0) return failed();
+    bytes.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  if (::fsync(fd) != 0) return failed();
+  ::close(fd);
+  return {};
+}
+
+MemoryPlan plan_memory(const config::Config& config) {
+  MemoryPlan plan;
+  plan.total = config.server.memory.count;
+  if (plan.total == 0) plan.total = std::min(physical_memory(), cgroup_memory()) / 4;
+  plan.total = std::max(plan.total, kLeastMemory);
+  plan.index = plan.total * 30 / 100;
+  plan.staged = plan.total * 15 / 100;
+  plan.views = plan.total * 15 / 100;
+  return plan;
+}
+
+Core::Core(Instance instance, config::Config config, Log log)
+    : instance_(std::move(instance)),
+      config_(std::move(config)),
+      memory_(plan_memory(config_)),
+      log_(std::move(log)),
+      host_name_(config_.server.host_name.empty() ? machine_name() : config_.server.host_name) {}
+
+Core::~Core() {
+  if (store_) store_->close();
+}
+
+Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config config, Log log) {
+  std::unique_ptr<Core> core(new Core(std::move(instance), std::move(config), std::move(log)));
+  TRY(auto key, read_file(core->instance_.secret_key, 4096));
+  TRY(auto master, crypto::MasterKey::parse(key));
+  core->master_ = std::make_unique<crypto::MasterKey>(std::move(master));
+  core->workers_ =
+      std::make_unique<net::ThreadPool>(std::max(2u, std::thread::hardware_concurrency()));
+  store::Options options{.directory = core->instance_.data.string(),
+                         .workers = *core->workers_,
+                         .clock = core->clock_};
+  options.log = core->log_;
+  options.index_memory = core->memory_.index;
+  options.staged_memory = core->memory_.staged;
+  options.reserve = core->config_.store.reserve.count;
+  TRY(core->store_, store::open_store(std::move(options)));
+  return core;
+}
+
+auth::CredentialUses Core::credential_uses() const {
+  auto offers = [&](std::string_view name) { return config_.offers(name); };
+  return {.scram = offers("SCRAM-SHA-256") || offers("SCRAM-SHA-1") ||
+                   offers("SCRAM-SHA-256-PLUS") || offers("SCRAM-SHA-1-PLUS"),
+          .legacy = offers("CRAM-MD5") || offers("APOP")};
+}
+
+}  // namespace hikyaku::app

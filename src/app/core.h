@@ -1,0 +1,73 @@
+// Core: what both the running server and an offline command stand on: configuration, keys, workers,
+// the open store.
+#pragma once
+
+#include <memory>
+
+#include "app/instance.h"
+#include "auth/credentials.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "config/config.h"
+#include "crypto/master_key.h"
+#include "crypto/random.h"
+#include "net/worker_pool.h"
+#include "store/store.h"
+
+namespace hikyaku::app {
+
+/// How `server.memory` (or what it stands for) is divided, in bytes.
+struct MemoryPlan {
+  std::uint64_t total = 0;
+  std::uint64_t index = 0;   ///< 30 %: RocksDB's cache with its write buffers
+  std::uint64_t staged = 0;  ///< 15 %: bodies on their way in
+  std::uint64_t views = 0;   ///< 15 %: open mailboxes
+};
+/// Without a configured value: a quarter of the machine's memory or of the cgroup's limit,
+/// whichever is less.
+MemoryPlan plan_memory(const config::Config& config);
+
+class Core {
+ public:
+  /// Reads secret.key and opens the store. Conflict when another process (the server) holds it.
+  static Result<std::unique_ptr<Core>> open(Instance instance, config::Config config, Log log);
+  ~Core();
+
+  const Instance& instance() const { return instance_; }
+  const config::Config& config() const { return config_; }
+  const MemoryPlan& memory() const { return memory_; }
+  const Clock& clock() const { return clock_; }
+  crypto::Random& random() { return random_; }
+  const crypto::MasterKey& master() const { return *master_; }
+  net::ThreadPool& workers() { return *workers_; }
+  store::Store& store() { return *store_; }
+  const Log& log() const { return log_; }
+
+  /// server.host_name, or the machine's name.
+  const std::string& host_name() const { return host_name_; }
+  /// What the listeners' mechanisms need to be stored of every password.
+  auth::CredentialUses credential_uses() const;
+
+ private:
+  Core(Instance instance, config::Config config, Log log);
+
+  Instance instance_;
+  config::Config config_;
+  MemoryPlan memory_;
+  Log log_;
+  SystemClock clock_;
+  crypto::SystemRandom random_;
+  std::string host_name_;
+  std::unique_ptr<crypto::MasterKey> master_;
+  std::unique_ptr<net::ThreadPool> workers_;
+  std::unique_ptr<store::Store> store_;
+};
+
+/// The whole of a small file. NotFound, Denied, Io; TooLarge above `most` bytes.
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t most = 1 << 20);
+/// Writes a new file with these permissions; Exists when it is there already.
+Result<void> write_new_file(const std::filesystem::path& path, std::string_view bytes,
+                            unsigned mode);
+
+}  // namespace hikyaku::app
