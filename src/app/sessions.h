@@ -8,6 +8,7 @@
 
 #include "base/gate.h"
 #include "base/task.h"
+#include "base/time.h"
 #include "net/cores.h"
 #include "net/stream.h"
 
