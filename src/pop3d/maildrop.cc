@@ -1,0 +1,103 @@
+#include "pop3d/maildrop.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace hikyaku::pop3d {
+namespace {
+/// Messages in one read and in one transaction.
+constexpr std::size_t kPiece = 1'000;
+}  // namespace
+
+std::unique_ptr<MaildropLocks::Lock> MaildropLocks::try_lock(mailbox::AccountId account) {
+  std::lock_guard guard(mutex_);
+  if (!locked_.insert(account).second) return nullptr;
+  return std::make_unique<Lock>(*this, account);
+}
+
+void MaildropLocks::release(mailbox::AccountId account) {
+  std::lock_guard guard(mutex_);
+  locked_.erase(account);
+}
+
+Task<Result<Maildrop>> Maildrop::open(store::Store& store, mailbox::AccountId account) {
+  Maildrop drop;
+  drop.account_ = account;
+  auto snapshot = store.snapshot();
+  auto inbox = co_await store.read_at(snapshot, [account](store::Reader& reader) {
+    return mailbox::find_role(reader, account, mailbox::Role::Inbox);
+  });
+  if (!inbox) co_return fail(ErrorCode::NotFound, "the account has no inbox");
+  drop.mailbox_ = inbox->id;
+  drop.uid_validity_ = inbox->uid_validity;
+  for (mailbox::Uid next = 1; next != 0;) {
+    auto piece = co_await store.read_at(snapshot, [&, next](store::Reader& reader) {
+      std::vector<Message> messages;
+      mailbox::scan_summaries(reader, account, inbox->id, next, UINT32_MAX,
+                              [&](const mailbox::MessageSummary& row) {
+                                messages.push_back({.uid = row.uid, .size = row.size});
+                                return messages.size() < kPiece;
+                              });
+      return messages;
+    });
+    next = piece.size() < kPiece ? 0 : piece.back().uid + 1;
+    drop.messages_.insert(drop.messages_.end(), piece.begin(), piece.end());
+  }
+  co_return drop;
+}
+
+Maildrop::Message* Maildrop::find(std::uint32_t number) {
+  if (number == 0 || number > messages_.size() || messages_[number - 1].deleted) return nullptr;
+  return &messages_[number - 1];
+}
+
+std::uint64_t Maildrop::count() const {
+  return static_cast<std::uint64_t>(std::ranges::count(messages_, false, &Message::deleted));
+}
+
+std::uint64_t Maildrop::octets() const {
+  std::uint64_t total = 0;
+  for (auto& message : messages_) total += message.deleted ? 0 : message.size;
+  return total;
+}
+
+std::string Maildrop::uidl(const Message& message) const {
+  return fmt::format("{:x}.{}", uid_validity_, message.uid);
+}
+
+void Maildrop::undelete_all() {
+  for (auto& message : messages_) message.deleted = false;
+}
+
+Task<Result<void>> Maildrop::update(store::Store& store, Time now) {
+  std::vector<mailbox::Uid> deleted;
+  std::vector<mailbox::Uid> seen;
+  for (auto& message : messages_) {
+    if (message.deleted) {
+      deleted.push_back(message.uid);
+    } else if (message.retrieved) {
+      seen.push_back(message.uid);
+    }
+  }
+  auto pieces = [](const std::vector<mailbox::Uid>& uids, std::size_t begin) {
+    return std::span(uids).subspan(begin, std::min(kPiece, uids.size() - begin));
+  };
+  for (std::size_t begin = 0; begin < seen.size(); begin += kPiece) {
+    auto step = [&](store::Transaction& tx) -> Result<void> {
+      mailbox::StoreFlags wish{.change = mailbox::FlagChange::Add, .system_flags = mailbox::kSeen};
+      TRY_DO(mailbox::store_flags(tx, account_, mailbox_, pieces(seen, begin), wish));
+      return {};
+    };
+    CO_TRY_DO(co_await store.transact({account_}, step, {.may_use_reserve = true}));
+  }
+  for (std::size_t begin = 0; begin < deleted.size(); begin += kPiece) {
+    auto step = [&](store::Transaction& tx) -> Result<void> {
+      mailbox::expunge_messages(tx, account_, mailbox_, pieces(deleted, begin), false, now);
+      return {};
+    };
+    CO_TRY_DO(co_await store.transact({account_}, step, {.may_use_reserve = true}));
+  }
+  co_return Result<void>{};
+}
+
+}  // namespace hikyaku::pop3d

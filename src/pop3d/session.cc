@@ -1,0 +1,154 @@
+#include "pop3d/session.h"
+
+#include <utility>
+
+#include "sasl/apop.h"
+
+namespace hikyaku::pop3d {
+
+Session::Session(net::Stream& stream, const Settings& settings, Services services, Log log)
+    : stream_(stream),
+      settings_(settings),
+      services_(services),
+      log_(std::move(log)),
+      input_(stream),
+      output_(stream) {
+  state_.plaintext_allowed = settings.plaintext_on_loopback && stream.peer().address.is_loopback();
+  if (settings.capabilities.apop)
+    timestamp_ = sasl::make_timestamp(services.random.token(20), settings.host_name);
+}
+
+Task<void> Session::run() {
+  stream_.set_timeout(settings_.timeout);
+  if (settings_.implicit_tls && !co_await start_tls()) co_return;
+  std::string greeting;
+  pop3::append_reply(greeting, pop3::greeting(settings_.host_name, timestamp_));
+  output_.append(greeting);
+  while (!closing_) {
+    auto line = co_await next_line();
+    if (line) {
+      co_await execute(*line);
+    } else {
+      answer(pop3::err("The line is too long"));
+    }
+    if (output_.full()) co_await output_.flush();
+  }
+  co_await output_.flush();
+  stream_.finish();
+}
+
+Task<void> Session::execute(const std::string& line) {
+  auto command = pop3::parse_command(line);
+  if (!command) {
+    answer(pop3::err(command.error().text));
+    co_return;
+  }
+  if (auto refusal = pop3::check(state_, settings_.capabilities, *command)) {
+    answer(refusal);
+    co_return;
+  }
+  auto task = std::visit([this](auto& kind) { return handle(std::move(kind)); }, *command);
+  answer(co_await std::move(task));
+}
+
+void Session::answer(const std::optional<pop3::Reply>& reply) {
+  if (!reply) return;
+  std::string text;
+  pop3::append_reply(text, *reply);
+  output_.append(text);
+  if (!reply->ok && ++errors_ >= settings_.max_errors) {
+    text.clear();
+    pop3::append_reply(text, pop3::err("Too many errors"));
+    output_.append(text);
+    closing_ = true;
+  }
+}
+
+Task<std::optional<std::string>> Session::next_line() {
+  while (true) {
+    auto available = input_.available();
+    auto before = available.size();
+    auto event = lines_.next(available);
+    std::optional<std::string> line;
+    if (event == pop3::LineReader::Event::Line) line = std::string(lines_.line());
+    input_.consume(before - available.size());
+    if (event != pop3::LineReader::Event::NeedMore) co_return line;
+    if (input_.fill_now()) continue;
+    co_await output_.flush();
+    while (true) {
+      auto filled = co_await input_.fill();
+      if (filled == net::Input::Filled::Bytes) break;
+      if (filled == net::Input::Filled::End) {
+        throw net::Disconnected(net::Disconnected::Why::Closed, "the client closed the connection");
+      }
+    }
+  }
+}
+
+Task<bool> Session::start_tls() {
+  auto info = co_await stream_.start_tls(*services_.tls);
+  if (!info) {
+    log_.info("tls.failed", {{"err", info.error().text}});
+    stream_.close();
+    closing_ = true;
+    co_return false;
+  }
+  state_.tls = true;
+  state_.user.clear();
+  co_return true;
+}
+
+Task<void> Session::say_goodbye(const pop3::Reply& reply) {
+  std::string text;
+  pop3::append_reply(text, reply);
+  output_.append(text);
+  co_await output_.flush();
+  stream_.finish();
+}
+
+auth::LoginContext Session::login_context() const {
+  return {.protocol = "pop3", .ip = stream_.peer().address, .tls = stream_.tls() != nullptr};
+}
+
+namespace {
+
+Task<void> converse(Session& session, net::Stream& stream, const Log& log) {
+  std::optional<pop3::Reply> last_words;
+  std::string_view ended = "quit";
+  try {
+    co_await session.run();
+  } catch (const net::Disconnected& gone) {
+    ended = "closed";
+    if (gone.why() == net::Disconnected::Why::Timeout) {
+      ended = "timeout";
+      last_words = pop3::err("Nothing was said for too long");
+    } else if (gone.why() == net::Disconnected::Why::Shutdown) {
+      ended = "shutdown";
+      last_words = pop3::err("The server is shutting down", pop3::kCodeSysTemp);
+    }
+  } catch (const std::exception& defect) {
+    log.error("pop3.defect", {{"err", defect.what()}});
+    ended = "defect";
+    last_words = pop3::err("Something went wrong here", pop3::kCodeSysTemp);
+  }
+  if (last_words) {
+    try {
+      stream.set_timeout(std::chrono::seconds(5));
+      co_await session.say_goodbye(*last_words);
+    } catch (const net::Disconnected&) {
+      // It does not listen any more.
+    }
+  }
+  log.info("pop3.end", {{"why", ended}, {"user", session.user()}});
+}
+
+}  // namespace
+
+Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
+                 Log log) {
+  Session session(*stream, settings, services, log);
+  co_await converse(session, *stream, log);
+  stream->close();
+}
+
+}  // namespace hikyaku::pop3d

@@ -1,0 +1,77 @@
+// One POP3 connection. Private to pop3d/.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "net/input.h"
+#include "net/output.h"
+#include "pop3/command.h"
+#include "pop3/replies.h"
+#include "pop3d/server.h"
+
+namespace hikyaku::pop3d {
+
+/// What a handler gives back when the peer has its answer already.
+inline const std::optional<pop3::Reply> kAnswered = std::nullopt;
+
+class Session {
+ public:
+  Session(net::Stream& stream, const Settings& settings, Services services, Log log);
+
+  /// The conversation from the greeting to QUIT. Throws Disconnected.
+  Task<void> run();
+  /// Says -ERR with this reason, if the peer still listens.
+  Task<void> say_goodbye(const pop3::Reply& reply);
+
+  const std::string& user() const { return user_; }
+
+ private:
+  using Answer = Task<std::optional<pop3::Reply>>;
+  Answer handle(pop3::UserCommand command);
+  Answer handle(pop3::PassCommand command);
+  Answer handle(pop3::ApopCommand command);
+  Answer handle(pop3::AuthCommand command);
+  Answer handle(pop3::StlsCommand command);
+  Answer handle(pop3::CapaCommand command);
+  Answer handle(pop3::StatCommand command);
+  Answer handle(pop3::NoopCommand command);
+  Answer handle(pop3::RsetCommand command);
+  Answer handle(pop3::QuitCommand command);
+  Answer handle(pop3::Utf8Command command);
+  Answer handle(pop3::LangCommand command);
+  Answer handle(pop3::ListCommand command);
+  Answer handle(pop3::UidlCommand command);
+  Answer handle(pop3::RetrCommand command);
+  Answer handle(pop3::DeleCommand command);
+  Answer handle(pop3::TopCommand command);
+
+  /// The next line; nullopt when it was too long. Sends what is pending before it waits.
+  Task<std::optional<std::string>> next_line();
+  Task<void> execute(const std::string& line);
+  void answer(const std::optional<pop3::Reply>& reply);
+  Task<bool> start_tls();
+  /// A login has come to its end.
+  Answer logged_in(std::variant<auth::Login, auth::LoginFailure> result);
+  /// Sends a message as a multi-line response, `body_lines` lines of its body.
+  Answer send_message(std::uint32_t number, std::uint64_t body_lines);
+  auth::LoginContext login_context() const;
+
+  net::Stream& stream_;
+  const Settings& settings_;
+  Services services_;
+  Log log_;
+  net::Input input_;
+  net::Output output_;
+  pop3::LineReader lines_;
+  pop3::Session state_;
+  std::string timestamp_;  ///< what APOP signs
+  std::string user_;
+  std::unique_ptr<MaildropLocks::Lock> lock_;
+  std::optional<Maildrop> maildrop_;
+  int errors_ = 0;
+  bool closing_ = false;
+};
+
+}  // namespace hikyaku::pop3d
