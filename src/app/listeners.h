@@ -27,7 +27,7 @@ Result<std::vector<BoundListener>> bind_listeners(const config::Config& config);
 
 /// The settings of all services. Sessions keep the set they began with; a reload makes a new one.
 struct ServiceSettings {
-  smtpd::Settings smtp, submission, submissions;
+  smtpd::Settings smtp, submission, submissions, local;
   imapd::Settings imap, imaps;
   pop3d::Settings pop3, pop3s;
 };

@@ -84,8 +84,10 @@ Task<Result<void>> Maildrop::update(store::Store& store, Time now) {
   };
   for (std::size_t begin = 0; begin < seen.size(); begin += kPiece) {
     auto step = [&](store::Transaction& tx) -> Result<void> {
-      mailbox::StoreFlags wish{.change = mailbox::FlagChange::Add, .system_flags = mailbox::kSeen};
-      TRY_DO(mailbox::store_flags(tx, account_, mailbox_, pieces(seen, begin), wish));
+      mailbox::StoreFlags wish;
+      wish.change = mailbox::FlagChange::Add;
+      wish.system_flags = mailbox::kSeen;
+      TRY_DO(mailbox::store_flags(tx, account_, mailbox_, pieces(seen, begin), wish, now));
       return {};
     };
     CO_TRY_DO(co_await store.transact({account_}, step, {.may_use_reserve = true}));

@@ -1,0 +1,11 @@
+#include "app/commands.h"
+
+namespace hikyaku::app {
+
+void add_commands(ControlTable& table, Core& core) {
+  add_directory_commands(table, core);
+  add_queue_commands(table, core);
+  add_story_commands(table, core);
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,17 @@
+// The commands of the control socket, made on a Core: they run in the server, or in the CLI on the
+// store when no server runs. One file for each family: commands_directory.cc, commands_queue.cc, …
+#pragma once
+
+#include "app/control.h"
+#include "app/core.h"
+
+namespace hikyaku::app {
+
+/// Adds all of them. `core` must outlive the table.
+void add_commands(ControlTable& table, Core& core);
+
+void add_directory_commands(ControlTable& table, Core& core);  ///< domain, account, alias
+void add_queue_commands(ControlTable& table, Core& core);      ///< queue
+void add_story_commands(ControlTable& table, Core& core);      ///< trace
+
+}  // namespace hikyaku::app

@@ -1,0 +1,185 @@
+// queue list|show|retry|hold|release|drop
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "app/commands.h"
+#include "base/text.h"
+#include "queue/queue.h"
+
+namespace hikyaku::app {
+namespace {
+
+using boost::json::object;
+using Answer = Result<object>;
+
+/// Entries in one read and one transaction.
+constexpr std::size_t kPiece = 500;
+
+object describe(const queue::Entry& entry) {
+  std::string_view state = entry.state == queue::State::Held ? "held"
+                           : entry.attempting                ? "sending"
+                                                             : "waiting";
+  return {{"id", fmt::format("{}.{}", story::to_text(entry.message), entry.number)},
+          {"arrived", format_rfc3339(story::time_of(entry.message))},
+          {"recipient", json_text(entry.recipient)},
+          {"state", std::string(state)},
+          {"attempts", entry.attempts},
+          {"next", entry.state == queue::State::Waiting ? format_rfc3339(entry.next_attempt) : ""},
+          {"host", json_text(entry.last_host)},
+          {"reply",
+           json_text(entry.state == queue::State::Held ? entry.hold_reason : entry.last_reply)}};
+}
+
+/// What a command is about: "ID" (all recipients), "ID.N", an address, or "all".
+class Selection {
+ public:
+  static Result<Selection> parse(std::string_view text) {
+    Selection selection;
+    if (text == "all") return selection;
+    if (text.find('@') != std::string_view::npos) {
+      selection.address_ = to_lower(text);
+      return selection;
+    }
+    auto dot = text.find('.');
+    selection.message_ = story::parse_message_id(text.substr(0, dot));
+    if (dot != std::string_view::npos) {
+      auto number = parse_decimal(text.substr(dot + 1), UINT32_MAX);
+      if (!number) selection.message_.reset();
+      selection.number_ = static_cast<std::uint32_t>(number.value_or(0));
+    }
+    if (!selection.message_) {
+      return fail(ErrorCode::Invalid,
+                  "{} is neither an id of the queue, nor an address, nor \"all\"", text);
+    }
+    return selection;
+  }
+
+  bool matches(const queue::Entry& entry) const {
+    if (message_ && entry.message != *message_) return false;
+    if (number_ && entry.number != *number_) return false;
+    return address_.empty() || to_lower(entry.recipient).contains(address_);
+  }
+  queue::MessageId after() const { return message_ ? *message_ - 1 : 0; }
+
+ private:
+  std::optional<queue::MessageId> message_;
+  std::optional<std::uint32_t> number_;
+  std::string address_;
+};
+
+/// Calls `visit` with pieces of the entries that match.
+template <class Visit>
+Task<Result<void>> for_each(Core& core, const Selection& selection, Visit visit) {
+  auto after = selection.after();
+  while (true) {
+    auto piece = co_await core.store().read(
+        [after](store::Reader& reader) { return queue::list(reader, after, kPiece); });
+    if (piece.empty()) co_return Result<void>{};
+    after = piece.back().message;
+    std::erase_if(piece, [&](auto& entry) { return !selection.matches(entry); });
+    if (!piece.empty()) CO_TRY_DO(co_await visit(std::move(piece)));
+  }
+}
+
+Task<Answer> queue_list(Core& core, ControlCall& call) {
+  CO_TRY(auto text, call.text("select"));
+  CO_TRY(auto selection, Selection::parse(text.empty() ? "all" : text));
+  std::uint64_t count = 0;
+  auto visit = [&](std::vector<queue::Entry> entries) -> Task<Result<void>> {
+    for (auto& entry : entries) {
+      auto message = co_await core.store().read(
+          [id = entry.message](store::Reader& reader) { return queue::get_message(reader, id); });
+      auto item = describe(entry);
+      if (message) {
+        item["sender"] = json_text(message->mail_from);
+        item["size"] = message->size;
+      }
+      ++count;
+      co_await call.item(std::move(item));
+    }
+    co_return Result<void>{};
+  };
+  CO_TRY_DO(co_await for_each(core, selection, visit));
+  co_return object{{"count", count}};
+}
+
+/// One of the steps of queue.h on every entry that matches.
+using EntryStep = std::function<Result<void>(store::Transaction&, const queue::Entry&, Time)>;
+
+Task<Answer> change_entries(Core& core, ControlCall& call, EntryStep step, std::string_view done) {
+  CO_TRY(auto text, call.needed_text("select"));
+  CO_TRY(auto selection, Selection::parse(text));
+  std::uint64_t count = 0;
+  auto who = fmt::format("{} by uid {}", done, call.caller().uid);
+  auto visit = [&](std::vector<queue::Entry> entries) -> Task<Result<void>> {
+    co_return co_await core.store().transact(
+        {store::kInstance},
+        [&](store::Transaction& tx) -> Result<void> {
+          auto now = core.clock().now();
+          for (auto& entry : entries) {
+            // It may have been sent meanwhile.
+            if (!step(tx, entry, now)) continue;
+            story::record_note(tx, entry.message, fmt::format("{}: {}", entry.recipient, who), now);
+          }
+          return {};
+        },
+        {.may_use_reserve = true});
+  };
+  auto counted = [&](std::vector<queue::Entry> entries) -> Task<Result<void>> {
+    count += entries.size();
+    return visit(std::move(entries));
+  };
+  CO_TRY_DO(co_await for_each(core, selection, counted));
+  if (count == 0 && text != "all")
+    co_return fail(ErrorCode::NotFound, "nothing in the queue matches {}", text);
+  co_return object{{"count", count}};
+}
+
+Task<Answer> queue_retry(Core& core, ControlCall& call) {
+  co_return co_await change_entries(
+      core, call,
+      [](auto& tx, auto& e, Time now) { return queue::retry_now(tx, e.message, e.number, now); },
+      "retried");
+}
+
+Task<Answer> queue_hold(Core& core, ControlCall& call) {
+  co_return co_await change_entries(
+      core, call,
+      [](auto& tx, auto& e, Time) { return queue::hold(tx, e.message, e.number, "held by hand"); },
+      "held");
+}
+
+Task<Answer> queue_release(Core& core, ControlCall& call) {
+  co_return co_await change_entries(
+      core, call,
+      [](auto& tx, auto& e, Time now) { return queue::release(tx, e.message, e.number, now); },
+      "released");
+}
+
+Task<Answer> queue_drop(Core& core, ControlCall& call) {
+  co_return co_await change_entries(
+      core, call,
+      [](auto& tx, auto& e, Time) -> Result<void> {
+        auto entry = queue::get_entry(tx, e.message, e.number);
+        if (entry && entry->attempting) return fail(ErrorCode::Conflict, "it is being sent");
+        return queue::finish(tx, e.message, e.number);
+      },
+      "dropped");
+}
+
+}  // namespace
+
+void add_queue_commands(ControlTable& table, Core& core) {
+  using Function = Task<Answer> (*)(Core&, ControlCall&);
+  auto add = [&](std::string verb, Function function) {
+    table.add({.verb = std::move(verb),
+               .run = [&core, function](ControlCall& call) { return function(core, call); }});
+  };
+  add("queue.list", queue_list);
+  add("queue.retry", queue_retry);
+  add("queue.hold", queue_hold);
+  add("queue.release", queue_release);
+  add("queue.drop", queue_drop);
+}
+
+}  // namespace hikyaku::app

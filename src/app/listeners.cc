@@ -1,0 +1,140 @@
+#include "app/listeners.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "sasl/mechanisms.h"
+
+namespace hikyaku::app {
+namespace {
+
+/// A configured list of mechanisms, cut to what may be used on a kind of connection.
+std::vector<std::string> mechanisms_for(const std::vector<std::string>& configured,
+                                        const sasl::Connection& connection) {
+  std::vector<sasl::Mechanism> known;
+  for (auto& name : configured) {
+    if (auto mechanism = sasl::find_mechanism(name)) known.push_back(*mechanism);
+  }
+  std::vector<std::string> names;
+  for (auto mechanism : sasl::usable(known, connection))
+    names.emplace_back(sasl::to_string(mechanism));
+  return names;
+}
+
+constexpr sasl::Connection kUnderTls{.private_channel = true, .has_bindings = true};
+constexpr sasl::Connection kInClear{};
+/// Readable by nobody else, but without TLS.
+constexpr sasl::Connection kOnLoopback{.private_channel = true, .has_bindings = false};
+
+smtpd::Settings smtp_settings(const config::Config& config, const std::string& host_name,
+                              smtp::Flavour flavour, const std::vector<std::string>& mechanisms,
+                              bool has_tls) {
+  smtpd::Settings settings;
+  auto& protocol = settings.protocol;
+  protocol.flavour = flavour;
+  protocol.host_name = host_name;
+  protocol.max_size = config.smtp.max_message_size.count;
+  protocol.starttls = has_tls && flavour != smtp::Flavour::Submissions;
+  protocol.require_tls = false;
+  protocol.dsn = false;
+  protocol.mechanisms_in_clear = mechanisms_for(mechanisms, kInClear);
+  protocol.mechanisms_under_tls = mechanisms_for(mechanisms, kUnderTls);
+  protocol.max_recipients = config.smtp.max_recipients;
+  protocol.max_errors = static_cast<int>(config.smtp.max_errors);
+  settings.plaintext_on_loopback = config.login.plaintext_on_loopback;
+  settings.protocol_on_loopback = protocol;
+  settings.protocol_on_loopback.mechanisms_in_clear = mechanisms_for(mechanisms, kOnLoopback);
+  settings.line_limits.command = static_cast<std::size_t>(config.smtp.max_line.count);
+  settings.command_timeout = config.smtp.timeout;
+  settings.transaction_timeout = config.smtp.transaction_timeout;
+  return settings;
+}
+
+pop3d::Settings pop3_settings(const config::Config& config, const std::string& host_name,
+                              bool implicit_tls, bool has_tls) {
+  pop3d::Settings settings;
+  settings.host_name = host_name;
+  settings.implicit_tls = implicit_tls;
+  settings.capabilities.starttls = has_tls && !implicit_tls;
+  settings.capabilities.mechanisms = mechanisms_for(config.pop3.mechanisms, kUnderTls);
+  settings.capabilities.mechanisms_without_tls = mechanisms_for(config.pop3.mechanisms, kInClear);
+  settings.capabilities.apop =
+      std::ranges::any_of(config.pop3.mechanisms, [](auto& name) { return iequals(name, "APOP"); });
+  settings.plaintext_on_loopback = config.login.plaintext_on_loopback;
+  settings.lock = config.pop3.lock;
+  settings.max_errors = static_cast<int>(config.pop3.max_errors);
+  settings.timeout = config.pop3.timeout;
+  return settings;
+}
+
+}  // namespace
+
+std::string_view to_string(Service service) {
+  switch (service) {
+    case Service::Smtp:
+      return "smtp";
+    case Service::Submission:
+      return "submission";
+    case Service::Submissions:
+      return "submissions";
+    case Service::Imap:
+      return "imap";
+    case Service::Imaps:
+      return "imaps";
+    case Service::Pop3:
+      return "pop3";
+    case Service::Pop3s:
+      return "pop3s";
+  }
+  return "";
+}
+
+Result<std::vector<BoundListener>> bind_listeners(const config::Config& config) {
+  struct Wanted {
+    Service service;
+    const std::vector<config::ListenEntry>& entries;
+  };
+  auto& listen = config.listen;
+  const Wanted wanted[] = {{Service::Smtp, listen.smtp},
+                           {Service::Submission, listen.submission},
+                           {Service::Submissions, listen.submissions},
+                           {Service::Imap, listen.imap},
+                           {Service::Imaps, listen.imaps},
+                           {Service::Pop3, listen.pop3},
+                           {Service::Pop3s, listen.pop3s}};
+  std::vector<BoundListener> bound;
+  std::optional<Error> problems;
+  for (auto& [service, entries] : wanted) {
+    for (auto& endpoint : listen.endpoints(entries)) {
+      auto listener = net::Listener::bind(endpoint);
+      if (listener) {
+        bound.push_back({service, std::move(*listener)});
+      } else if (problems) {
+        problems->text += "\n" + listener.error().text;
+      } else {
+        problems = std::move(listener).error();
+      }
+    }
+  }
+  if (problems) return std::unexpected(std::move(*problems));
+  return bound;
+}
+
+std::shared_ptr<const ServiceSettings> make_service_settings(const config::Config& config,
+                                                             const std::string& host_name,
+                                                             bool has_tls) {
+  auto all = std::make_shared<ServiceSettings>();
+  all->smtp = smtp_settings(config, host_name, smtp::Flavour::Mx, config.smtp.mechanisms, has_tls);
+  all->submission = smtp_settings(config, host_name, smtp::Flavour::Submission,
+                                  config.submission.mechanisms, has_tls);
+  all->submissions = smtp_settings(config, host_name, smtp::Flavour::Submissions,
+                                   config.submission.mechanisms, has_tls);
+  all->local = smtp_settings(config, host_name, smtp::Flavour::Local, {}, false);
+  all->imap = imap_settings(config, host_name, false, has_tls);
+  all->imaps = imap_settings(config, host_name, true, has_tls);
+  all->pop3 = pop3_settings(config, host_name, false, has_tls);
+  all->pop3s = pop3_settings(config, host_name, true, has_tls);
+  return all;
+}
+
+}  // namespace hikyaku::app

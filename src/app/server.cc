@@ -1,0 +1,338 @@
+#include "app/server.h"
+
+#include <atomic>
+#include <csignal>
+#include <fmt/core.h>
+#include <future>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/commands.h"
+#include "app/control_io.h"
+#include "app/listeners.h"
+#include "app/sessions.h"
+#include "auth/authenticator.h"
+#include "base/text.h"
+#include "config/diff.h"
+#include "config/load.h"
+#include "dns/zone_resolver.h"
+#include "mailbox/view.h"
+#include "net/cores.h"
+#include "net/signals.h"
+#include "receive/receiver.h"
+#include "transmit/transmitter.h"
+#include "unbound/resolver.h"
+
+namespace hikyaku::app {
+namespace {
+
+/// How long what is under way may take when the server ends.
+constexpr milliseconds kGrace = std::chrono::seconds(10);
+
+/// Tells systemd how we are (sd_notify(3)); nothing without NOTIFY_SOCKET.
+void notify_systemd(std::string_view state) {
+  auto path = std::getenv("NOTIFY_SOCKET");
+  if (!path || !*path) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::string_view name(path);
+  if (name.size() >= sizeof address.sun_path) return;
+  name.copy(address.sun_path, name.size());
+  if (name.front() == '@') address.sun_path[0] = 0;
+  int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address),
+           length);
+  ::close(fd);
+}
+
+/// Root was needed for the ports only.
+Result<void> become(const std::string& user) {
+  if (user.empty() || ::getuid() != 0) return {};
+  auto entry = ::getpwnam(user.c_str());
+  if (!entry)
+    return fail(ErrorCode::NotFound, "there is no user {} (server.user): useradd --system {}", user,
+                user);
+  if (::initgroups(user.c_str(), entry->pw_gid) != 0 || ::setgid(entry->pw_gid) != 0 ||
+      ::setuid(entry->pw_uid) != 0) {
+    return std::unexpected(errno_error("cannot become " + user, errno));
+  }
+  return {};
+}
+
+Result<std::vector<net::CertificatePem>> read_certificates(const Instance& instance,
+                                                           const config::Config& config) {
+  std::vector<net::CertificatePem> certificates;
+  for (auto& entry : config.tls.certificates) {
+    TRY(auto certificate, net::read_certificate(entry.cert.string(), entry.key.string()));
+    certificates.push_back(std::move(certificate));
+  }
+  if (certificates.empty() && std::filesystem::exists(instance.tls / "cert.pem")) {
+    TRY(auto certificate, net::read_certificate((instance.tls / "cert.pem").string(),
+                                                (instance.tls / "key.pem").string()));
+    certificates.push_back(std::move(certificate));
+  }
+  return certificates;
+}
+
+class RunningServer final : public Server {
+ public:
+  RunningServer(std::vector<BoundListener> listeners, std::unique_ptr<net::Listener> control,
+                Log log, std::function<void(std::string)> say)
+      : cores_(net::Cores::usable()),
+        sessions_(cores_),
+        listeners_(std::move(listeners)),
+        control_(std::move(control)),
+        log_(std::move(log)),
+        say_(std::move(say)) {}
+
+  ~RunningServer() override {
+    // Whatever happened, the loops end before what their sessions used.
+    cores_.stop();
+    cores_.join();
+  }
+
+  Result<void> prepare(Instance instance, config::Config config) {
+    TRY(core_, Core::open(std::move(instance), std::move(config), log_));
+    TRY(auto certificates, read_certificates(core_->instance(), core_->config()));
+    if (!certificates.empty()) {
+      TRY(server_tls_, net::ServerTls::create(certificates));
+    }
+    TRY(client_tls_, net::ClientTls::create({.verify = net::ClientTls::Verify::Record}));
+    TRY_DO(make_resolver());
+    make_services();
+    return {};
+  }
+
+  void run() override {
+    net::Signals signals(cores_, {SIGTERM, SIGINT, SIGHUP},
+                         [this](int number) { on_signal(number); });
+    cores_.start();
+    cores_.call(0, [this] { transmitter_->start(); });
+    for (auto& bound : listeners_) {
+      bound.listener->start(cores_, [this, service = bound.service](auto stream) {
+        begin(service, std::move(stream));
+      });
+      say_(fmt::format("listening on {} ({})", bound.listener->name(), to_string(bound.service)));
+    }
+    control_->start(cores_, [this](auto stream) { begin_control(std::move(stream)); });
+    notify_systemd("READY=1");
+    say_("ready");
+    log_.info("server.ready", {{"host", core_->host_name()}});
+    ended_.get_future().wait();
+    notify_systemd("STOPPING=1");
+    end();
+  }
+
+ private:
+  Result<void> make_resolver() {
+    auto& dns = core_->config().dns;
+    std::shared_ptr<const dns::Zone> zone;
+    if (!dns.zone_file.empty()) {
+      TRY(auto parsed, dns::Zone::read(dns.zone_file.string()));
+      zone = std::make_shared<const dns::Zone>(std::move(parsed));
+    }
+    unbound::Settings settings;
+    settings.forwarders = dns.resolver;
+    if (!dns.trust_anchors.empty()) {
+      TRY(auto anchors, read_file(dns.trust_anchors));
+      for (auto line : split(anchors, '\n')) {
+        if (!trim(line).empty() && trim(line).front() != ';')
+          settings.trust_anchors.emplace_back(trim(line));
+      }
+    }
+    TRY(unbound_, unbound::Resolver::create(cores_, std::move(settings)));
+    resolver_ = unbound_.get();
+    if (zone) {
+      // An instance on loopback (lab, tests) has no other DNS than its zone.
+      zone_resolver_ = std::make_unique<dns::ZoneResolver>(
+          zone, core_->config().server.local ? nullptr : unbound_.get());
+      resolver_ = zone_resolver_.get();
+    }
+    return {};
+  }
+
+  void make_services() {
+    auto& core = *core_;
+    auto& config = core.config();
+    views_ = mailbox::make_views(core.store(), core.memory().views);
+    authenticator_ = auth::make_authenticator(
+        {.host_name = core.host_name(),
+         .uses = core.credential_uses(),
+         .max_failures = config.login.max_failures},
+        {core.store(), core.workers(), core.clock(), core.random(), core.master()}, log_);
+    receiver_ =
+        receive::make_receiver({.host_name = core.host_name(),
+                                .recipient_delimiters = config.delivery.recipient_delimiter,
+                                .max_received = config.smtp.max_received,
+                                .hide_client_address = config.submission.hide_client_address},
+                               {core.store(), core.workers(), core.clock(), core.random()}, log_);
+    transmit::Settings transmit;
+    transmit.connect.host_name = core.host_name();
+    transmit.connect.port = config.mx_port();
+    transmit.connect.source_addresses = config.transmit.source_addresses;
+    transmit.connect.connect_timeout = config.transmit.connect_timeout;
+    transmit.schedule = {config.queue.retry, config.queue.lifetime, config.queue.delay_notice};
+    transmit.self.host_name = core.host_name();
+    for (auto& endpoint : config.listen.endpoints(config.listen.smtp)) {
+      if (endpoint.port == config.mx_port()) transmit.self.addresses.push_back(endpoint.address);
+    }
+    transmit.connections = config.transmit.connections;
+    transmit.connections_per_destination = config.transmit.connections_per_destination;
+    transmit.messages_per_connection = config.transmit.messages_per_connection;
+    transmitter_ = transmit::make_transmitter(
+        std::move(transmit),
+        {core.store(), *receiver_, *resolver_, *client_tls_, core.clock(), core.random()}, log_);
+    settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
+    add_commands(commands_, core);
+  }
+
+  // --- connections ---
+
+  void begin(Service service, std::unique_ptr<net::Stream> stream) {
+    auto settings = settings_.load();
+    auto log = log_.with({{"cid", ++connections_}, {"ip", stream->peer().address.to_string()}});
+    sessions_.spawn(std::move(stream), [this, service, settings, log](auto connection) {
+      return serve(service, settings, log, std::move(connection));
+    });
+  }
+
+  Task<void> serve(Service service, std::shared_ptr<const ServiceSettings> settings, Log log,
+                   std::unique_ptr<net::Stream> stream) {
+    smtpd::Services smtp{*receiver_, *authenticator_, server_tls_.get()};
+    imapd::Services imap{core_->store(), *authenticator_, *views_,          core_->workers(),
+                         core_->clock(), core_->random(), server_tls_.get()};
+    pop3d::Services pop3{core_->store(),  *authenticator_, core_->clock(),
+                         core_->random(), maildrop_locks_, server_tls_.get()};
+    switch (service) {
+      case Service::Smtp:
+        co_return co_await smtpd::serve(std::move(stream), settings->smtp, smtp, log);
+      case Service::Submission:
+        co_return co_await smtpd::serve(std::move(stream), settings->submission, smtp, log);
+      case Service::Submissions:
+        co_return co_await smtpd::serve(std::move(stream), settings->submissions, smtp, log);
+      case Service::Imap:
+        co_return co_await imapd::serve(std::move(stream), settings->imap, imap, log);
+      case Service::Imaps:
+        co_return co_await imapd::serve(std::move(stream), settings->imaps, imap, log);
+      case Service::Pop3:
+        co_return co_await pop3d::serve(std::move(stream), settings->pop3, pop3, log);
+      case Service::Pop3s:
+        co_return co_await pop3d::serve(std::move(stream), settings->pop3s, pop3, log);
+    }
+  }
+
+  void begin_control(std::unique_ptr<net::Stream> stream) {
+    sessions_.spawn(std::move(stream),
+                    [this](auto connection) { return serve_commands(std::move(connection)); });
+  }
+
+  Task<void> serve_commands(std::unique_ptr<net::Stream> stream) {
+    try {
+      co_await serve_control(*stream, commands_, ::getuid());
+    } catch (const net::Disconnected&) {
+      // Whoever asked has gone.
+    }
+  }
+
+  // --- signals ---
+
+  void on_signal(int number) {
+    if (number == SIGHUP) {
+      reload();
+    } else if (!std::exchange(ending_, true)) {
+      ended_.set_value();
+    }
+  }
+
+  /// Certificates and options anew; a mistake leaves everything as it was.
+  void reload() {
+    notify_systemd("RELOADING=1");
+    auto loaded = config::load_file(core_->instance().config);
+    if (!loaded) {
+      log_.error("config.reload", {{"err", loaded.error().describe()}});
+    } else {
+      for (auto& change : config::diff(running_config(), *loaded)) {
+        auto restart = change.option->applies == config::Applies::Restart;
+        log_.info("config.change", {{"option", change.option->name},
+                                    {"after", change.after},
+                                    {"why", restart ? "needs a restart" : "applied"}});
+      }
+      reloaded_ = std::make_unique<config::Config>(config::reloaded(running_config(), *loaded));
+      settings_.store(
+          make_service_settings(*reloaded_, core_->host_name(), server_tls_ != nullptr));
+    }
+    auto certificates = read_certificates(core_->instance(), running_config());
+    auto result = certificates && server_tls_ ? server_tls_->reload(*certificates) : Result<>{};
+    if (!certificates) log_.error("tls.reload", {{"err", certificates.error().describe()}});
+    if (!result) log_.error("tls.reload", {{"err", result.error().describe()}});
+    log_.info("server.reload");
+    notify_systemd("READY=1");
+  }
+  const config::Config& running_config() const { return reloaded_ ? *reloaded_ : core_->config(); }
+
+  /// From the outside in: no new connections, sessions, what is being sent; the store last.
+  void end() {
+    log_.info("server.end");
+    for (auto& bound : listeners_) stop(*bound.listener);
+    stop(*control_);
+    std::promise<void> sent;
+    cores_[0].post([&] { transmitter_->stop(kGrace, [&] { sent.set_value(); }); });
+    sessions_.end_all(kGrace);
+    sent.get_future().wait();
+    cores_.call(0, [this] {
+      transmitter_.reset();
+      views_.reset();
+    });
+  }
+
+  static void stop(net::Listener& listener) {
+    std::promise<void> stopped;
+    listener.stop([&] { stopped.set_value(); });
+    stopped.get_future().wait();
+  }
+
+  std::unique_ptr<Core> core_;
+  net::Cores cores_;
+  Sessions sessions_;
+  std::vector<BoundListener> listeners_;
+  std::unique_ptr<net::Listener> control_;
+  Log log_;
+  std::function<void(std::string)> say_;
+  std::unique_ptr<net::ServerTls> server_tls_;
+  std::unique_ptr<net::ClientTls> client_tls_;
+  std::unique_ptr<unbound::Resolver> unbound_;
+  std::unique_ptr<dns::ZoneResolver> zone_resolver_;
+  dns::Resolver* resolver_ = nullptr;
+  std::unique_ptr<mailbox::Views> views_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
+  std::unique_ptr<receive::Receiver> receiver_;
+  std::unique_ptr<transmit::Transmitter> transmitter_;
+  pop3d::MaildropLocks maildrop_locks_;
+  ControlTable commands_;
+  std::atomic<std::shared_ptr<const ServiceSettings>> settings_;
+  std::unique_ptr<config::Config> reloaded_;
+  std::atomic<std::uint64_t> connections_{0};
+  std::promise<void> ended_;
+  bool ending_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config config, Log log,
+                                              std::function<void(std::string)> say) {
+  TRY(auto listeners, bind_listeners(config));
+  std::filesystem::create_directories(instance.control_socket.parent_path());
+  TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
+  TRY_DO(become(config.server.user));
+  auto server = std::make_unique<RunningServer>(std::move(listeners), std::move(control),
+                                                std::move(log), std::move(say));
+  TRY_DO(server->prepare(std::move(instance), std::move(config)));
+  return server;
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,67 @@
+// hikyaku serve: the server, in the foreground.
+#include <fmt/core.h>
+
+#include "app/cli.h"
+#include "app/instance.h"
+#include "app/log_sink.h"
+#include "app/server.h"
+#include "app/verbs.h"
+#include "config/load.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kNoInstance{
+    "there is no instance in {}. Make one: hikyaku quickstart ADDRESS --dir {}",
+    "{} にインスタンスがありません。作るには: hikyaku quickstart ADDRESS --dir {}"};
+
+Exit run(const Invocation& invocation, Terminal& terminal) {
+  auto instance = Instance::from(invocation.value("--dir"));
+  if (!std::filesystem::exists(instance.config)) {
+    auto directory = instance.config.parent_path().string();
+    terminal.complain(kNoInstance, directory, directory);
+    return Exit::NoInput;
+  }
+  auto config = config::load_file(instance.config);
+  if (!config) {
+    terminal.err(config.error().describe());
+    return Exit::Config;
+  }
+  instance = instance.with(*config);
+  SystemClock clock;
+  StandardErrorSink sink(config->log.format, clock);
+  Log log(sink, config->log.level);
+  auto server = Server::start(instance, std::move(*config), log,
+                              [&](std::string line) { terminal.out(line + "\n"); });
+  if (!server) return report(server.error(), terminal);
+  (*server)->run();
+  return Exit::Ok;
+}
+
+}  // namespace
+
+Verb verb_serve() {
+  return {
+      .name = "serve",
+      .group = Group::Start,
+      .summary = {"runs the server in the foreground", "サーバーをフォアグラウンドで動かす"},
+      .details =
+          {"Prints what it listens on, then the line \"ready\". SIGTERM and Ctrl-C end it cleanly: "
+           "what was accepted is "
+           "delivered or safe in the queue. SIGHUP reads certificates and configuration anew. Log "
+           "lines go to standard "
+           "error; systemd is told when it is ready (Type=notify).",
+           "待ち受けるアドレスを表示し、準備ができると「ready」と表示します。SIGTERM と Ctrl-C "
+           "で安全に終了します。受け取ったメールは配達済みか、キューの中で安全です。SIGHUP "
+           "で証明書と設定を読み直します。ログは標準エラーに出ます。準備ができると systemd "
+           "に知らせます(Type=notify)。"},
+      .examples = {{"hikyaku serve --dir ~/mail",
+                    {"the instance in ~/mail", "~/mail のインスタンスを動かす"}},
+                   {"hikyaku serve",
+                    {"the machine's own, in /etc/hikyaku", "/etc/hikyaku にあるこの機械のもの"}}},
+      .uses_instance = true,
+      .run = run,
+  };
+}
+
+}  // namespace hikyaku::app
