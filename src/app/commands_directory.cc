@@ -110,7 +110,7 @@ Task<Answer> account_add(Core& core, ControlCall& call) {
   CO_TRY(auto quota, call.number("quota", 0));
   CO_TRY(auto credential, co_await credential_for(core, address, std::move(password), legacy));
   auth::Account made;
-  auto speaks = language == "ja" ? Language::Japanese : Language::English;
+  auto speaks = language.empty() ? core.config().server.language : language_of(language);
   CO_TRY_DO(co_await core.store().transact(
       {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
         TRY(made, auth::add_account(tx, address, name, speaks, add_domain, core.clock().now()));

@@ -3,28 +3,12 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "sasl/mechanisms.h"
 
 namespace hikyaku::app {
 namespace {
 
-/// A configured list of mechanisms, cut to what may be used on a kind of connection.
-std::vector<std::string> mechanisms_for(const std::vector<std::string>& configured,
-                                        const sasl::Connection& connection) {
-  std::vector<sasl::Mechanism> known;
-  for (auto& name : configured) {
-    if (auto mechanism = sasl::find_mechanism(name)) known.push_back(*mechanism);
-  }
-  std::vector<std::string> names;
-  for (auto mechanism : sasl::usable(known, connection))
-    names.emplace_back(sasl::to_string(mechanism));
-  return names;
-}
-
-constexpr sasl::Connection kUnderTls{.private_channel = true, .has_bindings = true};
-constexpr sasl::Connection kInClear{};
-/// Readable by nobody else, but without TLS.
-constexpr sasl::Connection kOnLoopback{.private_channel = true, .has_bindings = false};
+using config::Channel;
+using config::offered_mechanisms;
 
 smtpd::Settings smtp_settings(const config::Config& config, const std::string& host_name,
                               smtp::Flavour flavour, const std::vector<std::string>& mechanisms,
@@ -37,16 +21,35 @@ smtpd::Settings smtp_settings(const config::Config& config, const std::string& h
   protocol.starttls = has_tls && flavour != smtp::Flavour::Submissions;
   protocol.require_tls = false;
   protocol.dsn = false;
-  protocol.mechanisms_in_clear = mechanisms_for(mechanisms, kInClear);
-  protocol.mechanisms_under_tls = mechanisms_for(mechanisms, kUnderTls);
+  protocol.mechanisms_in_clear = offered_mechanisms(mechanisms, Channel::Clear);
+  protocol.mechanisms_under_tls = offered_mechanisms(mechanisms, Channel::Tls);
   protocol.max_recipients = config.smtp.max_recipients;
   protocol.max_errors = static_cast<int>(config.smtp.max_errors);
   settings.plaintext_on_loopback = config.login.plaintext_on_loopback;
   settings.protocol_on_loopback = protocol;
-  settings.protocol_on_loopback.mechanisms_in_clear = mechanisms_for(mechanisms, kOnLoopback);
+  settings.protocol_on_loopback.mechanisms_in_clear =
+      offered_mechanisms(mechanisms, Channel::Confidential);
   settings.line_limits.command = static_cast<std::size_t>(config.smtp.max_line.count);
   settings.command_timeout = config.smtp.timeout;
   settings.transaction_timeout = config.smtp.transaction_timeout;
+  return settings;
+}
+
+imapd::Settings imap_settings(const config::Config& config, const std::string& host_name,
+                              bool implicit_tls) {
+  imapd::Settings settings;
+  settings.host_name = host_name;
+  settings.implicit_tls = implicit_tls;
+  settings.plaintext_on_loopback = config.login.plaintext_on_loopback;
+  settings.mechanisms_under_tls = offered_mechanisms(config.imap.mechanisms, Channel::Tls);
+  settings.mechanisms_on_loopback =
+      offered_mechanisms(config.imap.mechanisms, Channel::Confidential);
+  settings.mechanisms_in_clear = offered_mechanisms(config.imap.mechanisms, Channel::Clear);
+  settings.limits.line = static_cast<std::size_t>(config.imap.max_line.count);
+  settings.limits.message = config.imap.max_append_size.count;
+  settings.idle_timeout = config.imap.timeout;
+  settings.login_timeout = config.imap.login_timeout;
+  settings.max_errors = config.imap.max_errors;
   return settings;
 }
 
@@ -56,8 +59,9 @@ pop3d::Settings pop3_settings(const config::Config& config, const std::string& h
   settings.host_name = host_name;
   settings.implicit_tls = implicit_tls;
   settings.capabilities.starttls = has_tls && !implicit_tls;
-  settings.capabilities.mechanisms = mechanisms_for(config.pop3.mechanisms, kUnderTls);
-  settings.capabilities.mechanisms_without_tls = mechanisms_for(config.pop3.mechanisms, kInClear);
+  settings.capabilities.mechanisms = offered_mechanisms(config.pop3.mechanisms, Channel::Tls);
+  settings.capabilities.mechanisms_without_tls =
+      offered_mechanisms(config.pop3.mechanisms, Channel::Clear);
   settings.capabilities.apop =
       std::ranges::any_of(config.pop3.mechanisms, [](auto& name) { return iequals(name, "APOP"); });
   settings.plaintext_on_loopback = config.login.plaintext_on_loopback;
@@ -130,8 +134,8 @@ std::shared_ptr<const ServiceSettings> make_service_settings(const config::Confi
   all->submissions = smtp_settings(config, host_name, smtp::Flavour::Submissions,
                                    config.submission.mechanisms, has_tls);
   all->local = smtp_settings(config, host_name, smtp::Flavour::Local, {}, false);
-  all->imap = imap_settings(config, host_name, false, has_tls);
-  all->imaps = imap_settings(config, host_name, true, has_tls);
+  all->imap = imap_settings(config, host_name, false);
+  all->imaps = imap_settings(config, host_name, true);
   all->pop3 = pop3_settings(config, host_name, false, has_tls);
   all->pop3s = pop3_settings(config, host_name, true, has_tls);
   return all;

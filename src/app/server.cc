@@ -10,11 +10,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/admission.h"
 #include "app/commands.h"
 #include "app/control_io.h"
 #include "app/listeners.h"
 #include "app/sessions.h"
 #include "auth/authenticator.h"
+#include "base/semaphore.h"
 #include "base/text.h"
 #include "config/diff.h"
 #include "config/load.h"
@@ -105,6 +107,8 @@ class RunningServer final : public Server {
     TRY(client_tls_, net::ClientTls::create({.verify = net::ClientTls::Verify::Record}));
     TRY_DO(make_resolver());
     make_services();
+    admission_.set_limits(core_->config().limits.connections,
+                          core_->config().limits.connections_per_address);
     return {};
   }
 
@@ -114,9 +118,10 @@ class RunningServer final : public Server {
     cores_.start();
     cores_.call(0, [this] { transmitter_->start(); });
     for (auto& bound : listeners_) {
-      bound.listener->start(cores_, [this, service = bound.service](auto stream) {
-        begin(service, std::move(stream));
-      });
+      bound.listener->start(
+          cores_,
+          [this, service = bound.service](auto stream) { begin(service, std::move(stream)); },
+          [this, service = bound.service](const Endpoint& peer) { return admit(service, peer); });
       say_(fmt::format("listening on {} ({})", bound.listener->name(), to_string(bound.service)));
     }
     control_->start(cores_, [this](auto stream) { begin_control(std::move(stream)); });
@@ -167,7 +172,7 @@ class RunningServer final : public Server {
         {core.store(), core.workers(), core.clock(), core.random(), core.master()}, log_);
     receiver_ =
         receive::make_receiver({.host_name = core.host_name(),
-                                .recipient_delimiters = config.delivery.recipient_delimiter,
+                                .recipient_delimiters = config.delivery.recipient_delimiters,
                                 .max_received = config.smtp.max_received,
                                 .hide_client_address = config.submission.hide_client_address},
                                {core.store(), core.workers(), core.clock(), core.random()}, log_);
@@ -193,6 +198,11 @@ class RunningServer final : public Server {
 
   // --- connections ---
 
+  net::Listener::Admission admit(Service service, const Endpoint& peer) {
+    if (admission_.enter(peer.address)) return {};
+    return {.admitted = false, .farewell = too_many_connections(service, core_->host_name())};
+  }
+
   void begin(Service service, std::unique_ptr<net::Stream> stream) {
     auto settings = settings_.load();
     auto log = log_.with({{"cid", ++connections_}, {"ip", stream->peer().address.to_string()}});
@@ -203,26 +213,33 @@ class RunningServer final : public Server {
 
   Task<void> serve(Service service, std::shared_ptr<const ServiceSettings> settings, Log log,
                    std::unique_ptr<net::Stream> stream) {
+    auto peer = stream->peer().address;
+    co_await converse(service, *settings, std::move(log), std::move(stream));
+    admission_.leave(peer);
+  }
+
+  Task<void> converse(Service service, const ServiceSettings& settings, Log log,
+                      std::unique_ptr<net::Stream> stream) {
     smtpd::Services smtp{*receiver_, *authenticator_, server_tls_.get()};
     imapd::Services imap{core_->store(), *authenticator_, *views_,          core_->workers(),
-                         core_->clock(), core_->random(), server_tls_.get()};
+                         core_->clock(), large_messages_, server_tls_.get()};
     pop3d::Services pop3{core_->store(),  *authenticator_, core_->clock(),
                          core_->random(), maildrop_locks_, server_tls_.get()};
     switch (service) {
       case Service::Smtp:
-        co_return co_await smtpd::serve(std::move(stream), settings->smtp, smtp, log);
+        co_return co_await smtpd::serve(std::move(stream), settings.smtp, smtp, log);
       case Service::Submission:
-        co_return co_await smtpd::serve(std::move(stream), settings->submission, smtp, log);
+        co_return co_await smtpd::serve(std::move(stream), settings.submission, smtp, log);
       case Service::Submissions:
-        co_return co_await smtpd::serve(std::move(stream), settings->submissions, smtp, log);
+        co_return co_await smtpd::serve(std::move(stream), settings.submissions, smtp, log);
       case Service::Imap:
-        co_return co_await imapd::serve(std::move(stream), settings->imap, imap, log);
+        co_return co_await imapd::serve(std::move(stream), settings.imap, imap, log);
       case Service::Imaps:
-        co_return co_await imapd::serve(std::move(stream), settings->imaps, imap, log);
+        co_return co_await imapd::serve(std::move(stream), settings.imaps, imap, log);
       case Service::Pop3:
-        co_return co_await pop3d::serve(std::move(stream), settings->pop3, pop3, log);
+        co_return co_await pop3d::serve(std::move(stream), settings.pop3, pop3, log);
       case Service::Pop3s:
-        co_return co_await pop3d::serve(std::move(stream), settings->pop3s, pop3, log);
+        co_return co_await pop3d::serve(std::move(stream), settings.pop3s, pop3, log);
     }
   }
 
@@ -257,7 +274,7 @@ class RunningServer final : public Server {
       log_.error("config.reload", {{"err", loaded.error().describe()}});
     } else {
       for (auto& change : config::diff(running_config(), *loaded)) {
-        auto restart = change.option->applies == config::Applies::Restart;
+        auto restart = change.option->applies == config::Applies::OnRestart;
         log_.info("config.change", {{"option", change.option->name},
                                     {"after", change.after},
                                     {"why", restart ? "needs a restart" : "applied"}});
@@ -313,6 +330,8 @@ class RunningServer final : public Server {
   std::unique_ptr<receive::Receiver> receiver_;
   std::unique_ptr<transmit::Transmitter> transmitter_;
   pop3d::MaildropLocks maildrop_locks_;
+  Semaphore large_messages_{2};
+  Admission admission_;
   ControlTable commands_;
   std::atomic<std::shared_ptr<const ServiceSettings>> settings_;
   std::unique_ptr<config::Config> reloaded_;

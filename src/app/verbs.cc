@@ -4,8 +4,8 @@ namespace hikyaku::app {
 
 std::vector<Verb> all_verbs() {
   return {
-      verb_mime(),          verb_config_explain(), verb_config_check(),
-      verb_config_sample(), verb_config_docs(),    verb_version(),
+      verb_mime(),          verb_serve(),       verb_config_explain(), verb_config_check(),
+      verb_config_sample(), verb_config_docs(), verb_version(),
   };
 }
 

@@ -13,6 +13,7 @@ Verb verb_config_docs();
 Verb verb_config_explain();
 Verb verb_config_sample();
 Verb verb_mime();
+Verb verb_serve();
 Verb verb_version();
 
 /// All of them, in the order in which the help lists them.

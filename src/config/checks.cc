@@ -98,8 +98,6 @@ class Checker {
     };
     within("limits.connections_per_address", limits.connections_per_address, "limits.connections",
            limits.connections);
-    within("limits.connections_per_account", limits.connections_per_account, "limits.connections",
-           limits.connections);
     within("transmit.connections_per_destination", config_.transmit.connections_per_destination,
            "transmit.connections", config_.transmit.connections);
   }

@@ -134,14 +134,11 @@ struct Config {
   struct Store {
     std::filesystem::path path;  ///< empty: data/ of the instance
     Bytes reserve;
-    milliseconds retention{};
   } store;
 
   struct Limits {
     std::uint32_t connections = 0;
     std::uint32_t connections_per_address = 0;
-    std::uint32_t connections_per_account = 0;
-    Bytes session_memory;
   } limits;
 
   struct Logging {

@@ -173,8 +173,8 @@ TEST_CASE("every mistake is named with its line and what would be right") {
       {"[smtp]\nmax_recipient = 5",
        "h.toml:2: unknown option smtp.max_recipient. Did you mean smtp.max_recipients?\n"},
       {"\n[smpt]\nmax_errors = 5", "h.toml:2: unknown section [smpt]. Did you mean [smtp]?\n"},
-      {"[imap]\nretention = \"7d\"",
-       "h.toml:2: unknown option imap.retention. Did you mean store.retention?\n"},
+      {"[imap]\nreserve = \"7MB\"",
+       "h.toml:2: unknown option imap.reserve. Did you mean store.reserve?\n"},
       {"[imap]\nbanana = 1",
        "h.toml:2: unknown option imap.banana. See `hikyaku config explain imap` for its "
        "options.\n"},

@@ -546,15 +546,6 @@ constexpr Option kOptions[] = {
         .most = 1 * kTB,
         .applies = Applies::OnRestart,
     }),
-    bind<&C::store, &C::Store::retention>({
-        .name = "store.retention",
-        .fallback = R"("7d")",
-        .why = "most mistakes are noticed within a week",
-        .doc = "How long the bytes of deleted messages stay on disk.",
-        .least = 0,
-        .most = 3650 * kDay,
-        .applies = Applies::OnRestart,
-    }),
     // ------------------------------------------------------------------ limits
     bind<&C::limits, &C::Limits::connections>({
         .name = "limits.connections",
@@ -572,23 +563,6 @@ constexpr Option kOptions[] = {
         .doc = "Connections at the same time from one IPv4 address or one IPv6 /64.",
         .least = 1,
         .most = 1000000,
-    }),
-    bind<&C::limits, &C::Limits::connections_per_account>({
-        .name = "limits.connections_per_account",
-        .fallback = "50",
-        .why = "several devices with several folders in IDLE each",
-        .doc = "Connections at the same time that are logged in to one account.",
-        .least = 1,
-        .most = 100000,
-    }),
-    bind<&C::limits, &C::Limits::session_memory>({
-        .name = "limits.session_memory",
-        .fallback = R"("64MB")",
-        .why = "a search with many results or an envelope listing of a large folder fits",
-        .doc = "What one session may hold in memory beside the mailbox it shares with others; a "
-               "command that needs more is refused.",
-        .least = 1 * kMB,
-        .most = 4 * kGB,
     }),
     // ------------------------------------------------------------------ log
     bind<&C::log, &C::Logging::level>({

@@ -1,0 +1,59 @@
+#include "app/admission.h"
+
+#include "pop3/replies.h"
+#include "smtp/replies.h"
+
+namespace hikyaku::app {
+namespace {
+std::string key_of(const IpAddress& peer) {
+  return peer.is_v4() ? peer.to_string() : peer.network(64).to_string();
+}
+}  // namespace
+
+void Admission::set_limits(std::uint32_t total, std::uint32_t per_address) {
+  std::lock_guard lock(mutex_);
+  most_ = total;
+  most_per_address_ = per_address;
+}
+
+bool Admission::enter(const IpAddress& peer) {
+  std::lock_guard lock(mutex_);
+  if (total_ >= most_) return false;
+  auto& here = by_address_[key_of(peer)];
+  if (here >= most_per_address_) return false;
+  ++here;
+  ++total_;
+  return true;
+}
+
+void Admission::leave(const IpAddress& peer) {
+  std::lock_guard lock(mutex_);
+  auto found = by_address_.find(key_of(peer));
+  if (found == by_address_.end()) return;
+  --total_;
+  if (--found->second == 0) by_address_.erase(found);
+}
+
+std::string too_many_connections(Service service, const std::string& host_name) {
+  switch (service) {
+    case Service::Smtp:
+    case Service::Submission:
+      return smtp::format(smtp::replies::too_many_connections(host_name));
+    case Service::Imap:
+      return "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
+    case Service::Pop3: {
+      std::string text;
+      pop3::append_reply(text,
+                         pop3::err("Too many connections, try again later", pop3::kCodeSysTemp));
+      return text;
+    }
+    // These begin with a TLS handshake: there is nothing that could be said.
+    case Service::Submissions:
+    case Service::Imaps:
+    case Service::Pop3s:
+      break;
+  }
+  return {};
+}
+
+}  // namespace hikyaku::app

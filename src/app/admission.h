@@ -1,0 +1,34 @@
+// Admission: how many connections there may be, in total and from one address.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "app/listeners.h"
+#include "base/ip.h"
+
+namespace hikyaku::app {
+
+/// Counts connections; from every thread. IPv6 clients are counted by /64: one machine has that
+/// many addresses.
+class Admission {
+ public:
+  void set_limits(std::uint32_t total, std::uint32_t per_address);
+  /// False when there are too many: do not serve it, do not leave().
+  bool enter(const IpAddress& peer);
+  void leave(const IpAddress& peer);
+
+ private:
+  std::mutex mutex_;
+  std::uint32_t most_ = UINT32_MAX;
+  std::uint32_t most_per_address_ = UINT32_MAX;
+  std::uint32_t total_ = 0;
+  std::unordered_map<std::string, std::uint32_t> by_address_;
+};
+
+/// What a client is told that is not let in, in its protocol's words.
+std::string too_many_connections(Service service, const std::string& host_name);
+
+}  // namespace hikyaku::app
