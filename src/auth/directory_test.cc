@@ -1,0 +1,146 @@
+#include "auth/directory.h"
+
+#include <doctest/doctest.h>
+
+#include "auth/throttle.h"
+#include "store/memory_transaction.h"
+
+namespace hikyaku::auth {
+namespace {
+
+const Time kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21);
+using Kind = Resolution::Kind;
+
+struct Fixture {
+  store::MemoryTransaction tx;
+  Account anna, bob;
+
+  Fixture() {
+    tx.begin();
+    anna = add_account(tx, "Anna@Alpha.test", "Anna", Language::English, true, kNow).value();
+    bob = add_account(tx, "bob@alpha.test", "", Language::Japanese, false, kNow).value();
+  }
+  Resolution ask(std::string_view address) { return resolve(tx, address, "+"); }
+};
+
+TEST_CASE("accounts, details, unknown and foreign addresses") {
+  Fixture f;
+  CHECK(f.anna.address == "anna@alpha.test");
+  auto found = f.ask("ANNA@ALPHA.TEST");
+  REQUIRE(found.kind == Kind::Local);
+  CHECK(found.accounts[0].account == f.anna.id);
+  auto detailed = f.ask("anna+work@alpha.test");
+  REQUIRE(detailed.kind == Kind::Local);
+  CHECK(detailed.accounts[0].detail == "work");
+  CHECK(resolve(f.tx, "anna+work@alpha.test", "").kind == Kind::Unknown);
+  CHECK(f.ask("carl@alpha.test").kind == Kind::Unknown);
+  CHECK(f.ask("anna@beta.test").kind == Kind::Foreign);
+  CHECK(add_account(f.tx, "anna@alpha.test", "", Language::English, true, kNow).error().code ==
+        ErrorCode::Exists);
+  CHECK(add_account(f.tx, "x@nowhere.test", "", Language::English, false, kNow).error().code ==
+        ErrorCode::NotFound);
+}
+
+TEST_CASE("postmaster and abuse are there from the start") {
+  Fixture f;
+  for (auto address : {"postmaster@alpha.test", "abuse@alpha.test", "Postmaster"}) {
+    auto found = f.ask(address);
+    REQUIRE(found.kind == Kind::Local);
+    CHECK(found.accounts[0].account == f.anna.id);
+  }
+  REQUIRE(add_alias(f.tx, "postmaster@alpha.test", {"bob@alpha.test"}));
+  CHECK(f.ask("postmaster@alpha.test").accounts[0].account == f.bob.id);
+  REQUIRE(remove_account(f.tx, "anna@alpha.test"));
+  CHECK(f.ask("abuse@alpha.test").accounts[0].account == f.bob.id);
+  REQUIRE(add_domain(f.tx, "empty.test", kNow));
+  CHECK(f.ask("postmaster@empty.test").accounts[0].account == f.bob.id);
+}
+
+TEST_CASE("aliases lead to several, to others' servers, through others, and never round for ever") {
+  Fixture f;
+  REQUIRE(
+      add_alias(f.tx, "all@alpha.test", {"anna@alpha.test", "bob@alpha.test", "ext@beta.test"}));
+  auto all = f.ask("all@alpha.test");
+  REQUIRE(all.kind == Kind::Local);
+  CHECK(all.accounts.size() == 2);
+  CHECK(all.remote == std::vector<std::string>{"ext@beta.test"});
+  CHECK(all.via == "alias all@alpha.test");
+  REQUIRE(add_alias(f.tx, "loop@alpha.test", {"loop2@alpha.test"}));
+  REQUIRE(add_alias(f.tx, "loop2@alpha.test", {"loop@alpha.test", "anna@alpha.test"}));
+  CHECK(f.ask("loop@alpha.test").accounts.size() == 1);
+  CHECK(add_alias(f.tx, "x@alpha.test", {"x@alpha.test"}).error().code == ErrorCode::Invalid);
+  CHECK(add_alias(f.tx, "anna@alpha.test", {"bob@alpha.test"}).error().code == ErrorCode::Exists);
+  REQUIRE(remove_alias(f.tx, "all@alpha.test", {"ext@beta.test"}));
+  CHECK(f.ask("all@alpha.test").remote.empty());
+  REQUIRE(remove_alias(f.tx, "all@alpha.test"));
+  CHECK(f.ask("all@alpha.test").kind == Kind::Unknown);
+}
+
+TEST_CASE("the catch-all gets what nobody else gets") {
+  Fixture f;
+  REQUIRE(set_catch_all(f.tx, "alpha.test", "bob@alpha.test"));
+  auto found = f.ask("whoever@alpha.test");
+  REQUIRE(found.kind == Kind::Local);
+  CHECK(found.accounts[0].account == f.bob.id);
+  CHECK(f.ask("anna@alpha.test").accounts[0].account == f.anna.id);
+  CHECK(!may_send_as(f.tx, f.bob.id, "whoever@alpha.test", "+"));
+}
+
+TEST_CASE("people send only as themselves") {
+  Fixture f;
+  REQUIRE(add_alias(f.tx, "sales@alpha.test", {"anna@alpha.test"}));
+  CHECK(may_send_as(f.tx, f.anna.id, "anna@alpha.test", "+"));
+  CHECK(may_send_as(f.tx, f.anna.id, "Anna+list@ALPHA.test", "+"));
+  CHECK(may_send_as(f.tx, f.anna.id, "sales@alpha.test", "+"));
+  CHECK(!may_send_as(f.tx, f.bob.id, "sales@alpha.test", "+"));
+  CHECK(!may_send_as(f.tx, f.anna.id, "bob@alpha.test", "+"));
+  CHECK(!may_send_as(f.tx, f.anna.id, "anna@beta.test", "+"));
+}
+
+TEST_CASE("a disabled account takes no mail") {
+  Fixture f;
+  f.anna.enabled = false;
+  REQUIRE(update_account(f.tx, f.anna));
+  CHECK(f.ask("anna@alpha.test").kind == Kind::Disabled);
+}
+
+TEST_CASE("a domain goes only when it is empty; every change gets a new version") {
+  Fixture f;
+  auto version = directory_version(f.tx);
+  CHECK(remove_domain(f.tx, "alpha.test").error().code == ErrorCode::Conflict);
+  REQUIRE(remove_account(f.tx, "anna@alpha.test"));
+  REQUIRE(remove_account(f.tx, "bob@alpha.test"));
+  REQUIRE(remove_domain(f.tx, "alpha.test"));
+  CHECK(f.ask("anna@alpha.test").kind == Kind::Foreign);
+  CHECK(directory_version(f.tx) > version);
+  CHECK(removed_accounts(f.tx).size() == 2);
+  CHECK(add_domain(f.tx, "no domain", kNow).error().code == ErrorCode::Invalid);
+  CHECK(add_domain(f.tx, "日本語.test", kNow)->name.starts_with("xn--"));
+}
+
+TEST_CASE("failures are counted per client and account, and forgiven by success or time") {
+  Throttle throttle({.max_failures = 3,
+                     .max_network_failures = 10,
+                     .window = std::chrono::minutes(15),
+                     .entries = 100});
+  auto here = *IpAddress::parse("192.0.2.1");
+  auto there = *IpAddress::parse("192.0.2.2");
+  for (int i = 0; i < 3; ++i) {
+    CHECK(!throttle.refuses(here, "anna", kNow));
+    throttle.failed(here, "anna", kNow);
+  }
+  CHECK(throttle.refuses(here, "anna", kNow));
+  CHECK(!throttle.refuses(here, "bob", kNow));
+  CHECK(!throttle.refuses(there, "anna", kNow));  // nobody is locked out by strangers
+  CHECK(!throttle.refuses(here, "anna", kNow + std::chrono::minutes(15)));
+  for (int i = 0; i < 1000; ++i) throttle.failed(here, "x" + std::to_string(i), kNow);
+  CHECK(throttle.refuses(here, "bob", kNow));
+  auto v6 = *IpAddress::parse("2001:db8::1");
+  for (int i = 0; i < 3; ++i) throttle.failed(v6, "anna", kNow);
+  CHECK(throttle.refuses(*IpAddress::parse("2001:db8::ffff"), "anna", kNow));  // the same /64
+  throttle.succeeded(v6, "anna");
+  CHECK(!throttle.refuses(v6, "anna", kNow));
+}
+
+}  // namespace
+}  // namespace hikyaku::auth

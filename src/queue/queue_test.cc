@@ -1,0 +1,140 @@
+#include "queue/queue.h"
+
+#include <doctest/doctest.h>
+
+#include "store/memory_transaction.h"
+
+namespace hikyaku::queue {
+namespace {
+
+const Time kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21);
+constexpr milliseconds kMinute = std::chrono::minutes(1);
+
+struct Fixture {
+  store::MemoryTransaction tx;
+  MessageId id = story::make_message_id(kNow, 7);
+
+  void add(std::vector<std::string> recipients) {
+    Message message;
+    message.id = id;
+    message.prefix = "Received: x\r\n";
+    message.size = 100;
+    message.mail_from = "anna@alpha.test";
+    message.eight_bit = true;
+    message.arrived = kNow;
+    std::vector<Entry> entries;
+    for (auto& recipient : recipients) {
+      Entry entry;
+      entry.recipient = recipient;
+      entry.destination = recipient.substr(recipient.find('@') + 1);
+      entry.next_attempt = kNow;
+      entry.notify = kNotifyDefault;
+      entries.push_back(entry);
+    }
+    tx.begin();
+    queue::add(tx, message, store::MemoryTransaction::stage(87), entries);
+  }
+  std::size_t due_at(Time time) { return due(tx, time, 100).entries.size(); }
+};
+
+TEST_CASE("what is added comes back as it was and is due") {
+  Fixture f;
+  f.add({"bob@beta.test", "carl@gamma.test"});
+  auto message = get_message(f.tx, f.id);
+  REQUIRE(message);
+  CHECK(message->mail_from == "anna@alpha.test");
+  CHECK(message->eight_bit);
+  CHECK(message->arrived == kNow);
+  CHECK(message->prefix == "Received: x\r\n");
+  auto found = due(f.tx, kNow, 100);
+  REQUIRE(found.entries.size() == 2);
+  CHECK(found.entries[1].recipient == "carl@gamma.test");
+  CHECK(found.entries[1].number == 1);
+  CHECK(f.due_at(kNow - kMinute) == 0);
+  CHECK(due(f.tx, kNow - kMinute, 100).next == kNow);
+}
+
+TEST_CASE("an entry that is being attempted is not due, and a deferred one is due later") {
+  Fixture f;
+  f.add({"bob@beta.test"});
+  REQUIRE(begin_attempt(f.tx, f.id, 0, kNow + kMinute));
+  CHECK(f.due_at(kNow) == 0);
+  CHECK(begin_attempt(f.tx, f.id, 0, kNow).error().code == ErrorCode::Conflict);
+  REQUIRE(defer(f.tx, f.id, 0, kNow + 5 * kMinute, "mx.beta.test", "451 later"));
+  CHECK(f.due_at(kNow + 4 * kMinute) == 0);
+  REQUIRE(f.due_at(kNow + 5 * kMinute) == 1);
+  auto entry = get_entry(f.tx, f.id, 0);
+  CHECK(entry->attempts == 1);
+  CHECK(entry->last_reply == "451 later");
+}
+
+TEST_CASE("an abandoned attempt does not count") {
+  Fixture f;
+  f.add({"bob@beta.test"});
+  REQUIRE(begin_attempt(f.tx, f.id, 0, kNow));
+  REQUIRE(abandon_attempt(f.tx, f.id, 0, kNow));
+  CHECK(get_entry(f.tx, f.id, 0)->attempts == 0);
+  CHECK(f.due_at(kNow) == 1);
+}
+
+TEST_CASE("held entries wait for release or retry") {
+  Fixture f;
+  f.add({"bob@beta.test"});
+  REQUIRE(hold(f.tx, f.id, 0, "suspicious"));
+  CHECK(f.due_at(kNow + 100 * kMinute) == 0);
+  CHECK(begin_attempt(f.tx, f.id, 0, kNow).error().code == ErrorCode::Conflict);
+  REQUIRE(release(f.tx, f.id, 0, kNow + kMinute));
+  CHECK(f.due_at(kNow + kMinute) == 1);
+  REQUIRE(hold(f.tx, f.id, 0, "again"));
+  REQUIRE(retry_now(f.tx, f.id, 0, kNow));
+  CHECK(f.due_at(kNow) == 1);
+}
+
+TEST_CASE("with its last entry the message and its body go") {
+  Fixture f;
+  f.add({"bob@beta.test", "carl@gamma.test"});
+  auto blob = get_message(f.tx, f.id)->blob;
+  REQUIRE(finish(f.tx, f.id, 0));
+  CHECK(get_message(f.tx, f.id));
+  CHECK(f.tx.bodies().at(blob).owners.size() == 1);
+  REQUIRE(finish(f.tx, f.id, 1));
+  CHECK(!get_message(f.tx, f.id));
+  CHECK(f.tx.bodies().at(blob).owners.empty());
+  CHECK(f.tx.keys().empty());
+  CHECK(finish(f.tx, f.id, 1).error().code == ErrorCode::NotFound);
+}
+
+TEST_CASE("an entry that brings the server down three times is held") {
+  Fixture f;
+  f.add({"bob@beta.test"});
+  for (int crash = 1; crash <= 3; ++crash) {
+    REQUIRE(begin_attempt(f.tx, f.id, 0, kNow));
+    auto held = recover_interrupted(f.tx, kNow);
+    CHECK(held.size() == (crash == 3 ? 1 : 0));
+  }
+  CHECK(get_entry(f.tx, f.id, 0)->state == State::Held);
+  // A proper end of an attempt starts the count anew.
+  REQUIRE(release(f.tx, f.id, 0, kNow));
+  REQUIRE(begin_attempt(f.tx, f.id, 0, kNow));
+  CHECK(recover_interrupted(f.tx, kNow).empty());
+}
+
+TEST_CASE("nothing becomes due where nobody looks any more") {
+  Fixture f;
+  f.add({"bob@beta.test"});
+  set_low_water(f.tx, kNow);
+  REQUIRE(begin_attempt(f.tx, f.id, 0, kNow));
+  // The clock was set back: the entry must still be found.
+  REQUIRE(defer(f.tx, f.id, 0, kNow - std::chrono::hours(5), "", ""));
+  CHECK(f.due_at(kNow) == 1);
+}
+
+TEST_CASE("listing goes on behind the last message") {
+  Fixture f;
+  f.add({"a@x.test", "b@x.test", "c@x.test"});
+  CHECK(list(f.tx, 0, 2).size() == 3);  // whole messages only
+  CHECK(list(f.tx, f.id, 2).empty());
+}
+
+}  // namespace
+}  // namespace hikyaku::queue

@@ -1,0 +1,115 @@
+#include "story/story.h"
+
+#include <doctest/doctest.h>
+
+#include "store/memory_transaction.h"
+
+namespace hikyaku::story {
+namespace {
+
+const Time kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + std::chrono::hours(10);
+
+Arrival an_arrival() {
+  Arrival arrival;
+  arrival.protocol = "ESMTPS";
+  arrival.peer = "192.0.2.1:4711";
+  arrival.helo = "mx.beta.test";
+  arrival.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384";
+  arrival.mail_from = "Bob@beta.test";
+  arrival.header_from = "boss@beta.test";
+  arrival.message_id = "<1@beta.test>";
+  arrival.subject = "Lunch";
+  arrival.size = 1234;
+  arrival.findings = {{"spf", "pass", "192.0.2.1 is in a:mx.beta.test"}};
+  return arrival;
+}
+
+TEST_CASE("a number is unique, sorts by time and reads back") {
+  auto id = make_message_id(kNow, 12345);
+  CHECK(time_of(id) == kNow);
+  CHECK(to_text(id).size() == 13);
+  CHECK(parse_message_id(to_text(id)) == id);
+  CHECK(parse_message_id("short") == std::nullopt);
+  CHECK(parse_message_id("UUUUUUUUUUUUU") == std::nullopt);  // U is no digit
+  CHECK(make_message_id(kNow + milliseconds(1), 0) > make_message_id(kNow, 0x3FFFFF));
+}
+
+TEST_CASE("a message is found by number, addresses and Message-ID, and told in words") {
+  store::MemoryTransaction tx;
+  auto id = make_message_id(kNow, 1);
+  tx.begin();
+  record_arrival(tx, id, an_arrival(),
+                 {{"anna@alpha.test", "delivered", "mailbox INBOX of anna@alpha.test, UID 1"}});
+  record_attempt(tx, id,
+                 {.recipient = "c@gamma.test",
+                  .number = 1,
+                  .host = "mx.gamma.test",
+                  .endpoint = "192.0.2.9:25",
+                  .tls = "",
+                  .result = "deferred",
+                  .reply = "451 4.7.1 \x1b[31mlater",
+                  .next = "2026-11-21T10:05:00.000Z",
+                  .findings = {}},
+                 kNow + milliseconds(5));
+  record_note(tx, id, "held by root", kNow + milliseconds(9));
+
+  auto since = kNow - std::chrono::hours(1);
+  CHECK(find_by_address(tx, "ANNA@alpha.test", since, 10) == std::vector<MessageId>{id});
+  CHECK(find_by_address(tx, "bob@beta.test", since, 10).size() == 1);
+  CHECK(find_by_address(tx, "boss@beta.test", since, 10).size() == 1);
+  CHECK(find_by_message_id(tx, "<1@beta.test>", since, 10).size() == 1);
+  CHECK(find_by_address(tx, "nobody@beta.test", since, 10).empty());
+  CHECK(find_by_address(tx, "anna@alpha.test", kNow + milliseconds(1), 10).empty());
+
+  auto story = find_story(tx, id);
+  REQUIRE(story);
+  REQUIRE(story->events.size() == 2);
+  auto text = tell(*story, Language::English);
+  CHECK(text.find("shown as from boss@beta.test, really sent by Bob@beta.test") !=
+        std::string::npos);
+  CHECK(text.find("spf: pass: 192.0.2.1 is in a:mx.beta.test") != std::string::npos);
+  CHECK(text.find("delivered: mailbox INBOX") != std::string::npos);
+  CHECK(text.find("451 4.7.1 \\x1b[31mlater") !=
+        std::string::npos);  // no terminal codes from strangers
+  CHECK(text.find("held by root") != std::string::npos);
+  CHECK(tell(*story, Language::Japanese).find("拒否") == std::string::npos);
+  CHECK(tell(*story, Language::Japanese).find("届きました") != std::string::npos);
+  CHECK(to_json(*story).starts_with("{\"id\":\""));
+}
+
+TEST_CASE("newest first over several days, and no more than asked for") {
+  store::MemoryTransaction tx;
+  std::vector<MessageId> ids;
+  tx.begin();
+  for (int day = 0; day < 4; ++day) {
+    ids.push_back(make_message_id(kNow + std::chrono::days(day), 1));
+    record_arrival(tx, ids.back(), an_arrival(), {});
+  }
+  CHECK(find_by_address(tx, "bob@beta.test", kNow, 3) ==
+        std::vector<MessageId>{ids[3], ids[2], ids[1]});
+  CHECK(trim(tx, kNow + std::chrono::days(2)));
+  CHECK(find_by_address(tx, "bob@beta.test", kNow, 9) == std::vector<MessageId>{ids[3], ids[2]});
+  CHECK(!find_story(tx, ids[0]));
+}
+
+TEST_CASE("an ordinary message's story is small, a hostile one's too") {
+  store::MemoryTransaction tx;
+  auto id = make_message_id(kNow, 1);
+  tx.begin();
+  record_arrival(tx, id, an_arrival(),
+                 {{"anna@alpha.test", "delivered", "mailbox INBOX of anna@alpha.test, UID 1"}});
+  auto arrival_row = tx.keys().begin();
+  CHECK(arrival_row->second.size() <= 300);
+  auto hostile = an_arrival();
+  hostile.subject = std::string(1'000'000, 'x');
+  hostile.helo = std::string(1'000'000, '\xff');
+  hostile.findings.assign(10'000, {"x", "y", std::string(10'000, 'z')});
+  auto other = make_message_id(kNow, 2);
+  record_arrival(tx, other, hostile,
+                 std::vector<RecipientOutcome>(5'000, {"a@b", "refused", std::string(9'999, 'q')}));
+  for (auto& [key, value] : tx.keys()) CHECK(value.size() < 500'000);
+  REQUIRE(find_story(tx, other));
+}
+
+}  // namespace
+}  // namespace hikyaku::story
