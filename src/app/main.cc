@@ -4,9 +4,12 @@
 
 #include "app/cli.h"
 #include "app/verbs.h"
+#include "net/tls.h"
 
 int main(int count, char** arguments) {
   using namespace hikyaku::app;
+  // Before anything uses OpenSSL: idle TLS connections cost half as much.
+  hikyaku::net::separate_tls_buffers();
   std::vector<std::string> words(arguments + (count > 0 ? 1 : 0), arguments + count);
   auto verbs = all_verbs();
   auto terminal = Terminal::for_process();
