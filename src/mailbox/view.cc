@@ -12,6 +12,9 @@ namespace {
 /// A view is brought up to date from at most this many summary rows; with more, it is read anew.
 constexpr std::size_t kMaxTouchedGroups = 1'000;
 
+/// Changes of the account that one update looks through.
+constexpr std::size_t kMaxChanges = 1'000;
+
 /// Blocks that became smaller are joined with their neighbour below this.
 constexpr std::size_t kSmallBlock = kBlockRows / 4;
 
@@ -208,7 +211,7 @@ std::shared_ptr<const View> update_view(store::Reader& reader, AccountId account
   if (counters->highest_change == old->change()) return old;
   auto state = read_state(reader, account, mailbox);
   if (!state || state->uid_validity != old->uid_validity()) return nullptr;
-  auto changes = changes_since(reader, account, mailbox, old->parts().account_change);
+  auto changes = changes_since(reader, account, mailbox, old->parts().account_change, kMaxChanges);
   if (!changes) return nullptr;
   std::vector<MessageSummary> rows;
   // Updated and created ones are apart in UID order but for what a long append had reserved.

@@ -2,6 +2,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/async.h"
 #include "base/completion.h"
 #include "mailbox/summary_rows.h"
 #include "mailbox/view.h"
@@ -185,6 +186,8 @@ class CachedViews final : public Views {
           });
       for (const auto& row : piece.rows) builder.add(row);
       first = piece.next;
+      // A read may be done at once: others on this loop get their turn between two.
+      if (first != 0) co_await yield_now();
     }
     co_return builder.finish(*state);
   }
