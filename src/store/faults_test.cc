@@ -6,6 +6,7 @@
 #include "store/open.h"
 #include "store/segment.h"
 #include "store/simulated_file_system.h"
+#include "store/verify.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -30,7 +31,7 @@ struct Lab {
     disk->writable = [this] { return files.powered(); };
     open();
   }
-  void open() {
+  Options options() {
     Options options{.directory = "/store", .workers = pool, .clock = loop};
     options.files = &files;
     options.reserve = reserve;
@@ -42,7 +43,10 @@ struct Lab {
       return made;
     };
     options.journal_failed = [this](const Error& error) { failures.push_back(error.describe()); };
-    auto opened = open_store(options);
+    return options;
+  }
+  void open() {
+    auto opened = open_store(options());
     REQUIRE_MESSAGE(opened, opened.error().describe());
     store = std::move(*opened);
   }
@@ -211,6 +215,38 @@ TEST_CASE("faults: a journal that ends before its clean end opens for reading on
   lab.open();
   CHECK(lab.store->statistics().read_only != "");
   CHECK(lab.get("a") == "1");
+
+  auto options = lab.options();
+  lab.store.reset();
+  VerifyOptions how;
+  how.open_scratch = []() -> Result<std::unique_ptr<Index>> {
+    return std::make_unique<MemoryIndex>(std::make_shared<MemoryIndexDisk>());
+  };
+  CHECK_FALSE(verify_store(options, how)->good());
+  how.repair = true;
+  auto report = verify_store(options, how);
+  REQUIRE(report);
+  CHECK(report->lost_groups == 1);
+  CHECK(report->epoch == 2);
+  lab.open();
+  CHECK(lab.store->statistics().read_only == "");
+  CHECK(lab.store->epoch() == 2);
+  CHECK(lab.get("a") == "1");
+  REQUIRE(lab.put("c", "3"));
+  lab.crash();
+  CHECK(lab.get("c") == "3");
+}
+
+TEST_CASE("faults: a log segment that the index knows and that is gone opens for reading only") {
+  Lab lab;
+  REQUIRE(lab.put("a", "1"));
+  lab.crash();  // goes on in segment 2
+  REQUIRE(lab.put("b", "2"));
+  lab.store.reset();
+  REQUIRE(lab.files.unlink("/store/journal/" + segment_name(2, SegmentKind::Log)));
+  lab.open();
+  CHECK(lab.store->statistics().read_only.find("segment 2") != std::string::npos);
+  CHECK(lab.get("b") == "2");
 }
 
 TEST_CASE("faults: a lost index is made again from the journal") {

@@ -80,7 +80,11 @@ LocalStore::~LocalStore() {
 
 Result<std::unique_ptr<Store>> LocalStore::open(Options options) {
   std::unique_ptr<LocalStore> store(new LocalStore(std::move(options)));
-  TRY_DO(store->start());
+  try {
+    TRY_DO(store->start());
+  } catch (const IndexError& error) {
+    return fail(ErrorCode::Corrupt, "the index cannot be read: {}", error.what());
+  }
   return store;
 }
 
@@ -114,6 +118,7 @@ Result<void> LocalStore::start() {
 
 Result<void> LocalStore::recover() {
   TRY(auto clean, read_clean_mark(files_, options_.directory));
+  segments_->number_above(index_->position().segment);
   TRY(auto chain, open_log_chain(*segments_));
   if (!chain.links.empty()) segments_->set_epoch(chain.links.back().segment->header().epoch);
   for (const auto& problem : chain.problems)

@@ -1,5 +1,6 @@
 #include "store/recovery.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace hikyaku::store {
@@ -47,6 +48,12 @@ class Replayer {
   }
 
   Result<ReplayResult> run() {
+    auto from = result_.last.segment;
+    auto is_from = [&](const LogChain::Link& link) { return link.segment->number() == from; };
+    if (from != 0 && std::ranges::none_of(chain_.links, is_from)) {
+      result_.damage = DamagedRange{from, 0, result_.last.end, "the segment is missing"};
+      return std::move(result_);
+    }
     for (std::size_t i = 0; i < chain_.links.size(); ++i) {
       const auto& link = chain_.links[i];
       if (link.segment->number() < result_.last.segment) continue;

@@ -36,6 +36,11 @@ std::vector<SegmentName> Segments::names() const {
   return all;
 }
 
+void Segments::number_above(SegmentNumber number) {
+  std::lock_guard lock(mutex_);
+  next_number_ = std::max(next_number_, number + 1);
+}
+
 std::shared_ptr<Segment> Segments::opened(SegmentNumber number) {
   std::lock_guard lock(mutex_);
   auto place = places_.find(number);

@@ -25,6 +25,8 @@ class Segments {
   /// Finds what is in the directory and removes segments that were never finished.
   Result<void> load(bool may_write);
   std::vector<SegmentName> names() const;
+  /// New segments get higher numbers than this one, which somebody remembers.
+  void number_above(SegmentNumber number);
 
   /// An open segment, for reading (the ones made here also for writing). Blocks.
   /// NotFound, Corrupt, Io.

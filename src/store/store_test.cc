@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <stdlib.h>
@@ -482,4 +483,31 @@ TEST_CASE("store: after a restart rows come from the disk, on a worker, for read
   CHECK(bench.store->statistics().cold_steps >= 1);
   bench.reopen();
   CHECK(bench.get("k7") == some_bytes(400));
+}
+
+TEST_CASE("store: accounts take turns") {
+  Bench bench;
+  std::vector<int> order;
+  Gate gate;
+  int ended = 0;
+  auto one = [](Store& store, AccountId account, int name, std::vector<int>& seen,
+                int& count) -> Task<void> {
+    auto done = co_await store.transact({account}, [&seen, name](Transaction&) -> Result<void> {
+      // The first holds up the committer until all others wait.
+      if (name == 0) usleep(100'000);
+      if (std::ranges::find(seen, name) == seen.end()) seen.push_back(name);
+      return {};
+    });
+    CHECK(done);
+    ++count;
+  };
+  for (int i = 0; i < 100; ++i) gate.spawn(one(*bench.store, 1, i, order, ended));
+  gate.spawn(one(*bench.store, 2, 1000, order, ended));
+  auto wait = [&]() -> Task<void> {
+    while (ended < 101) co_await yield_now();
+  };
+  bench.loop.run(wait());
+  gate.close([] {});
+  auto place = std::ranges::find(order, 1000) - order.begin();
+  CHECK(place <= 3);
 }

@@ -56,6 +56,7 @@ class Verifier {
     complete_ = chain_.problems.empty() &&
                 (chain_.links.empty() || chain_.links.front().segment->header().first_lsn == 1);
     TRY_DO(open_index());
+    segments_->number_above(index_->position().segment);
     for (const auto& broken_link : chain_.problems)
       if (!skipped_.contains({broken_link.since, 0})) problem(broken_link.text);
     return {};
@@ -177,12 +178,28 @@ class Verifier {
       report_.lost_groups += behind->next - replayed.last.lsn - 1;
       TRY(replayed, replay(chain_, behind->before, apply));
     }
+    TRY_DO(check_clean_end(replayed.last, skipped));
     if (how_.repair)
       for (const auto& broken_link : chain_.problems)
         if (!skipped_.contains({broken_link.since, 0}))
           skipped.push_back({broken_link.since, 0, 0});
     if (!skipped.empty()) return begin_new_epoch(replayed.last, skipped);
     return write_last_group_again(*segments_, replayed);
+  }
+
+  /// A log that ends before the place where it was closed has lost its end.
+  Result<void> check_clean_end(JournalPosition& last, std::vector<SkippedRange>& skipped) {
+    TRY(auto clean, read_clean_mark(files_, options_.directory));
+    if (!clean || *clean == last) return {};
+    problem(fmt::format("the journal ends at group {}, but was closed at group {}", last.lsn,
+                        clean->lsn));
+    if (!how_.repair) return {};
+    skipped.push_back({clean->segment, last.end, clean->end});
+    report_.lost_groups += std::max(clean->lsn, last.lsn) - last.lsn;
+    // The numbers of the lost groups were seen.
+    last.lsn = std::max(clean->lsn, last.lsn);
+    repaired("went over the lost end of the journal");
+    return {};
   }
 
   /// Lists the bodies that stand in a damaged range: nobody knows them any more.
