@@ -26,6 +26,10 @@ Task<Answer> change(Core& core, Function function) {
   co_return object{};
 }
 
+std::unexpected<Error> no_account(std::string_view address) {
+  return fail(ErrorCode::NotFound, "there is no account {}: hikyaku account list", address);
+}
+
 object describe(const auth::Account& account) {
   return {{"address", json_text(account.address)},
           {"name", json_text(account.name)},
@@ -149,13 +153,43 @@ Task<Answer> account_password(Core& core, ControlCall& call) {
   CO_TRY(auto address, call.needed_text("address"));
   CO_TRY(auto password, call.needed_text("password"));
   CO_TRY(auto legacy, call.flag("legacy_auth"));
+  CO_TRY(auto no_legacy, call.flag("no_legacy_auth"));
+  auto before = co_await core.store().read([&](store::Reader& reader) {
+    auto account = auth::find_account(reader, address);
+    return account ? auth::find_credential(reader, account->id, auth::kPassword) : std::nullopt;
+  });
+  // Who could use APOP can go on doing so until told otherwise.
+  legacy |= before && before->wanted.legacy && !no_legacy;
   CO_TRY(auto credential, co_await credential_for(core, address, std::move(password), legacy));
   co_return co_await change(core, [&](store::Transaction& tx) -> Result<void> {
     auto account = auth::find_account(tx, address);
-    if (!account) return fail(ErrorCode::NotFound, "there is no account {}", address);
+    if (!account) return no_account(address);
     auth::put_credential(tx, account->id, credential);
     return {};
   });
+}
+
+/// Changes what is given and leaves the rest.
+Task<Answer> account_change(Core& core, ControlCall& call) {
+  CO_TRY(auto address, call.needed_text("address"));
+  CO_TRY(auto name, call.text("name"));
+  CO_TRY(auto language, call.text("language"));
+  CO_TRY(auto quota, call.number("quota", 0));
+  CO_TRY(auto enabled, call.flag("enabled"));
+  auth::Account changed;
+  CO_TRY_DO(co_await core.store().transact(
+      {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+        auto account = auth::find_account(tx, address);
+        if (!account) return no_account(address);
+        if (call.args().contains("name")) account->name = name;
+        if (call.args().contains("language"))
+          account->language = language == "ja" ? Language::Japanese : Language::English;
+        if (call.args().contains("quota")) account->quota = quota;
+        if (call.args().contains("enabled")) account->enabled = enabled;
+        changed = *account;
+        return auth::update_account(tx, *account);
+      }));
+  co_return describe(changed);
 }
 
 Task<Answer> account_list(Core& core, ControlCall& call) {
@@ -183,7 +217,7 @@ Task<Answer> account_show(Core& core, ControlCall& call) {
   CO_TRY(auto address, call.needed_text("address"));
   co_return co_await core.store().read([&](store::Reader& reader) -> Answer {
     auto account = auth::find_account(reader, address);
-    if (!account) return fail(ErrorCode::NotFound, "there is no account {}", address);
+    if (!account) return no_account(address);
     auto shown = describe(*account);
     auto usage = mailbox::usage(reader, account->id);
     shown["messages"] = usage.messages;
@@ -220,7 +254,7 @@ Task<Answer> app_password_add(Core& core, ControlCall& call) {
   CO_TRY(auto legacy, call.flag("legacy_auth"));
   auto account = co_await core.store().read(
       [&](store::Reader& reader) { return auth::find_account(reader, address); });
-  if (!account) co_return fail(ErrorCode::NotFound, "there is no account {}", address);
+  if (!account) co_return no_account(address);
   auth::CredentialMaker maker{core.master(), core.random(), account->address, core.clock().now()};
   auto made = co_await run_on(
       core.workers(), [&] { return auth::make_app_password(maker, name, uses_for(core, legacy)); });
@@ -240,7 +274,7 @@ Task<Answer> app_password_remove(Core& core, ControlCall& call) {
   CO_TRY(auto name, call.needed_text("name"));
   co_return co_await change(core, [&](store::Transaction& tx) -> Result<void> {
     auto account = auth::find_account(tx, address);
-    if (!account) return fail(ErrorCode::NotFound, "there is no account {}", address);
+    if (!account) return no_account(address);
     if (name == auth::kPassword)
       return fail(ErrorCode::Invalid,
                   "that is the account's own password: change it with account password");
@@ -303,6 +337,7 @@ void add_directory_commands(ControlTable& table, Core& core) {
   add("account.add", account_add);
   add("account.remove", account_remove);
   add("account.password", account_password);
+  add("account.change", account_change);
   add("account.list", account_list);
   add("account.show", account_show);
   add("account.app-password", app_password_add);

@@ -103,6 +103,60 @@ Task<Answer> queue_list(Core& core, ControlCall& call) {
   co_return object{{"count", count}};
 }
 
+constexpr Phrase kShown{"{}: from <{}>, {} bytes, arrived {}\n",
+                        "{}: 差出人 <{}>、{} バイト、到着 {}\n"};
+constexpr Phrase kWaits{"  {} <{}>: waiting, next attempt {}, {} so far\n",
+                        "  {} <{}>: 待機中、次の試行 {}、これまで {} 回\n"};
+constexpr Phrase kSending{"  {} <{}>: being sent now\n", "  {} <{}>: 送信中\n"};
+constexpr Phrase kHeld{"  {} <{}>: held: {}\n", "  {} <{}>: 保留中: {}\n"};
+
+std::string shown_entry(const queue::Entry& entry, Language language) {
+  auto to = printable(entry.recipient, 300);
+  if (entry.state == queue::State::Held)
+    return say(language, kHeld, entry.number, to, printable(entry.hold_reason, 500));
+  if (entry.attempting) return say(language, kSending, entry.number, to);
+  auto line =
+      say(language, kWaits, entry.number, to, format_rfc3339(entry.next_attempt), entry.attempts);
+  if (!entry.last_reply.empty())
+    line += fmt::format("     {}: {}\n", printable(entry.last_host, 200),
+                        printable(entry.last_reply, 500));
+  return line;
+}
+
+/// One message with all of its recipients (at most kPiece are shown) and its story.
+Task<Answer> queue_show(Core& core, ControlCall& call) {
+  CO_TRY(auto text, call.needed_text("id"));
+  auto id = story::parse_message_id(std::string_view(text).substr(0, text.find('.')));
+  if (!id) co_return fail(ErrorCode::Invalid, "{} is no id of the queue", printable(text, 60));
+  auto language = call.request().language;
+  co_return co_await core.store().read([&](store::Reader& reader) -> Answer {
+    auto message = queue::get_message(reader, *id);
+    if (!message)
+      return fail(ErrorCode::NotFound,
+                  "{0} is not in the queue (any more): hikyaku trace {0} tells what became of it",
+                  story::to_text(*id));
+    auto shown = say(language, kShown, story::to_text(*id), printable(message->mail_from, 300),
+                     message->size, format_rfc3339(message->arrived));
+    boost::json::array entries;
+    for (auto& entry : queue::list(reader, *id - 1, kPiece)) {
+      if (entry.message != *id) break;
+      shown += shown_entry(entry, language);
+      entries.push_back(describe(entry));
+    }
+    object answer{{"id", story::to_text(*id)},
+                  {"sender", json_text(message->mail_from)},
+                  {"size", message->size},
+                  {"arrived", format_rfc3339(message->arrived)},
+                  {"entries", std::move(entries)}};
+    if (auto story = story::find_story(reader, *id)) {
+      shown += '\n' + story::tell(*story, language);
+      answer["story"] = boost::json::parse(story::to_json(*story));
+    }
+    answer["text"] = json_text(shown);
+    return answer;
+  });
+}
+
 /// One of the steps of queue.h on every entry that matches.
 using EntryStep = std::function<Result<void>(store::Transaction&, const queue::Entry&, Time)>;
 
@@ -176,6 +230,7 @@ void add_queue_commands(ControlTable& table, Core& core) {
                .run = [&core, function](ControlCall& call) { return function(core, call); }});
   };
   add("queue.list", queue_list);
+  add("queue.show", queue_show);
   add("queue.retry", queue_retry);
   add("queue.hold", queue_hold);
   add("queue.release", queue_release);

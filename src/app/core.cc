@@ -32,13 +32,13 @@ std::uint64_t cgroup_memory() {
   return parse_decimal(trim(*limit)).value_or(UINT64_MAX);
 }
 
+}  // namespace
+
 std::string machine_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == 0) return "localhost";
   return to_lower(name.data());
 }
-
-}  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t most) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

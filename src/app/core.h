@@ -64,6 +64,9 @@ class Core {
   std::unique_ptr<store::Store> store_;
 };
 
+/// The name of this machine, in lower case; "localhost" if it has none.
+std::string machine_name();
+
 /// The whole of a small file. NotFound, Denied, Io; TooLarge above `most` bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t most = 1 << 20);
 /// Writes a new file with these permissions; Exists when it is there already.

@@ -4,8 +4,42 @@ namespace hikyaku::app {
 
 std::vector<Verb> all_verbs() {
   return {
-      verb_mime(),          verb_serve(),       verb_config_explain(), verb_config_check(),
-      verb_config_sample(), verb_config_docs(), verb_version(),
+      verb_quickstart(),
+      verb_serve(),
+
+      verb_domain_add(),
+      verb_domain_list(),
+      verb_domain_remove(),
+      verb_domain_catch_all(),
+      verb_domain_records(),
+      verb_account_add(),
+      verb_account_list(),
+      verb_account_show(),
+      verb_account_change(),
+      verb_account_password(),
+      verb_account_remove(),
+      verb_app_password_add(),
+      verb_app_password_list(),
+      verb_app_password_remove(),
+      verb_alias_add(),
+      verb_alias_list(),
+      verb_alias_remove(),
+
+      verb_queue_list(),
+      verb_queue_show(),
+      verb_queue_retry(),
+      verb_queue_hold(),
+      verb_queue_release(),
+      verb_queue_drop(),
+      verb_mailq(),
+      verb_trace(),
+
+      verb_mime(),
+      verb_config_explain(),
+      verb_config_check(),
+      verb_config_sample(),
+      verb_config_docs(),
+      verb_version(),
   };
 }
 

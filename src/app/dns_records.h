@@ -1,0 +1,41 @@
+// The DNS records that a mail domain needs, for people to publish and for `check` to look for.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/phrase.h"
+
+namespace hikyaku::app {
+
+struct DnsRecord {
+  std::string name;    ///< "alpha.test.", with the dot at its end
+  std::string type;    ///< "MX"
+  std::string value;   ///< as in a zone file
+  Phrase why;          ///< one line
+  bool needed = true;  ///< false: a help for mail clients
+};
+
+/// What the records are made from.
+struct MailHost {
+  std::string host_name;             ///< this server
+  std::vector<IpAddress> addresses;  ///< public ones; empty: not known
+  std::uint16_t port_base = 0;
+};
+
+/// All records of a domain: MX, the host's addresses, SPF, DMARC, and those by which mail clients
+/// find the ports (RFC 6186, RFC 8314 §5.1).
+std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& host);
+
+/// In zone-file form, columns aligned, each with its reason as comment where it fits into `width`.
+std::string to_zone_text(const std::vector<DnsRecord>& records, Language language,
+                         std::size_t width);
+
+/// The addresses of this machine that the internet can reach: not loopback, private, link-local,
+/// shared or documentation ones.
+std::vector<IpAddress> public_addresses();
+bool is_public(const IpAddress& address);
+
+}  // namespace hikyaku::app

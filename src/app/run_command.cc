@@ -1,0 +1,203 @@
+#include "app/run_command.h"
+
+#include <fmt/core.h>
+
+#include "app/cli.h"
+#include "app/commands.h"
+#include "app/core.h"
+#include "app/log_sink.h"
+#include "app/progress.h"
+#include "app/system_user.h"
+#include "config/load.h"
+#include "net/cores.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kNoInstance{
+    "there is no instance in {}. Make one: hikyaku quickstart ADDRESS --dir {}",
+    "{} にインスタンスがありません。作るには: hikyaku quickstart ADDRESS --dir {}"};
+constexpr Phrase kNoSystemInstance{
+    "there is no instance in {}. Make one: hikyaku quickstart ADDRESS (or name another with --dir)",
+    "{} にインスタンスがありません。作るには: hikyaku quickstart ADDRESS(別の場所なら --dir "
+    "で指定)"};
+constexpr Phrase kNotYours{
+    "{}. The instance belongs to another user: run this as that user or as root.",
+    "{}。このインスタンスは別のユーザーのものです。そのユーザーか root で実行してください。"};
+constexpr Phrase kStoreTaken{
+    "another process has the store open but does not answer on {}: a server that is just starting "
+    "or ending, or another offline command. Try again in a moment.",
+    "別のプロセスが保管庫を開いていますが、{} "
+    "で応答しません。サーバーが起動中か終了中、または別のオフラインコマンドが実行中です。"
+    "少し待ってからもう一度お試しください。"};
+}  // namespace
+
+/// What a command needs when no server runs.
+class Commands::Offline {
+ public:
+  static Result<std::unique_ptr<Offline>> open(const Instance& instance, config::Config config) {
+    auto here = std::make_unique<Offline>(config.log.format);
+    Log log(here->sink_, LogLevel::Warn);
+    // What is written must belong to whom the server becomes.
+    TRY_DO(become_user(config.server.user));
+    auto placed = instance.with(config);
+    TRY(here->core_, Core::open(std::move(placed), std::move(config), log));
+    add_commands(here->table_, *here->core_);
+    here->cores_.start();
+    return here;
+  }
+
+  explicit Offline(config::LogFormat format) : sink_(format, clock_), cores_(1) {}
+  ~Offline() {
+    cores_.stop();
+    cores_.join();
+  }
+
+  Result<boost::json::object> run(const ControlRequest& request, const ControlHandlers& handlers) {
+    return cores_.run(0, [&] { return run_control_here(table_, request, handlers); });
+  }
+
+ private:
+  SystemClock clock_;
+  StandardErrorSink sink_;
+  std::unique_ptr<Core> core_;
+  net::Cores cores_;
+  ControlTable table_;
+};
+
+Commands::Commands(const Invocation& invocation, Terminal& terminal)
+    : invocation_(invocation),
+      terminal_(terminal),
+      instance_(Instance::from(invocation.value("--dir"))) {}
+
+Commands::~Commands() = default;
+
+std::expected<config::Config, Exit> load_instance_config(const Instance& instance,
+                                                         Terminal& terminal) {
+  std::error_code error;
+  auto there = std::filesystem::exists(instance.config, error);
+  if (!there && !error) {
+    auto directory = instance.config.parent_path().string();
+    if (instance.config == Instance::of_system().config)
+      terminal.complain(kNoSystemInstance, directory);
+    else
+      terminal.complain(kNoInstance, directory, directory);
+    return std::unexpected(Exit::NoInput);
+  }
+  auto config = config::load_file(instance.config);
+  if (!config) {
+    terminal.err(config.error().describe());
+    return std::unexpected(Exit::Config);
+  }
+  return std::move(*config);
+}
+
+Result<void> Commands::open_here() {
+  if (offline_) return {};
+  auto config = load_instance_config(instance_, terminal_);
+  if (!config) {
+    shown_ = config.error();
+    return fail(ErrorCode::NotFound, "no usable configuration");
+  }
+  TRY(offline_, Offline::open(instance_, std::move(*config)));
+  return {};
+}
+
+Commands::Answer Commands::run(std::string_view verb, boost::json::object args,
+                               ControlHandlers handlers, std::string label) {
+  std::optional<Progress> progress;
+  if (!label.empty()) {
+    handlers.progress = [&](const ControlProgress& told) {
+      if (!progress) progress.emplace(terminal_, label, told.total);
+      progress->set(told.done);
+    };
+  }
+  ControlRequest request{std::string(verb), std::move(args), terminal_.language()};
+  if (!offline_) {
+    auto answer = ask_server(instance_.control_socket, request, handlers);
+    if (answer.running || asked_) {
+      asked_ = true;
+      return std::move(answer.result);
+    }
+  }
+  if (auto opened = open_here(); !opened) return std::unexpected(std::move(opened).error());
+  return offline_->run(request, handlers);
+}
+
+Exit Commands::report(const Error& error, Exit missing) {
+  if (shown_) return *shown_;
+  if (invocation_.json())
+    print_json(
+        terminal_,
+        boost::json::object{
+            {"error", {{"code", to_string(error.code)}, {"text", json_text(error.describe())}}}});
+  auto text = error.describe();
+  if (error.code == ErrorCode::Denied) {
+    terminal_.complain(kNotYours, text);
+  } else if (error.code == ErrorCode::Conflict && !asked_ && !offline_) {
+    terminal_.complain(kStoreTaken, instance_.control_socket.string());
+  } else {
+    terminal_.complain_text(text);
+  }
+  return error.code == ErrorCode::NotFound ? missing : exit_for(error.code);
+}
+
+std::string text_in(const boost::json::object& object, std::string_view name) {
+  auto value = object.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::uint64_t number_in(const boost::json::object& object, std::string_view name) {
+  auto value = object.if_contains(name);
+  if (!value) return 0;
+  if (value->is_uint64()) return value->get_uint64();
+  return value->is_int64() && value->get_int64() > 0
+             ? static_cast<std::uint64_t>(value->get_int64())
+             : 0;
+}
+
+bool flag_in(const boost::json::object& object, std::string_view name) {
+  auto value = object.if_contains(name);
+  return value && value->is_bool() && value->get_bool();
+}
+
+ItemList::ItemList(const Invocation& invocation, Terminal& terminal, std::vector<Phrase> headings,
+                   Row row)
+    : json_(invocation.json()), terminal_(terminal), row_(std::move(row)) {
+  for (auto& heading : headings) table_.headings.emplace_back(heading.in(terminal.language()));
+}
+
+void ItemList::add(const boost::json::object& item) {
+  if (json_)
+    terminal_.out((count_ == 0 ? "[" : ",\n ") + boost::json::serialize(item));
+  else
+    table_.rows.push_back(row_(item));
+  ++count_;
+}
+
+void ItemList::finish(const Phrase& none) {
+  if (json_)
+    terminal_.out(count_ == 0 ? "[]\n" : "]\n");
+  else if (count_ == 0)
+    terminal_.say(none);
+  else
+    terminal_.table(table_);
+}
+
+std::string short_size(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  auto value = static_cast<double>(bytes);
+  std::string_view unit;
+  for (std::string_view next : {"KB", "MB", "GB", "TB"}) {
+    value /= 1024;
+    unit = next;
+    if (value < 1000) break;
+  }
+  return value < 10 ? fmt::format("{:.1f} {}", value, unit) : fmt::format("{:.0f} {}", value, unit);
+}
+
+void print_json(Terminal& terminal, const boost::json::value& value) {
+  terminal.out(boost::json::serialize(value) + '\n');
+}
+
+}  // namespace hikyaku::app

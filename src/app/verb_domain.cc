@@ -1,0 +1,217 @@
+// hikyaku domain add | list | remove | catch-all | records
+#include <fmt/core.h>
+
+#include "app/core.h"
+#include "app/dns_records.h"
+#include "app/run_command.h"
+#include "app/verbs.h"
+#include "base/text.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kAdded{
+    "{0} is a domain of this server now. Next: `hikyaku domain records {0}` shows the DNS records "
+    "to publish, `hikyaku account add NAME@{0}` makes an account.",
+    "{0} はこのサーバーのドメインになりました。次は: `hikyaku domain records {0}` "
+    "で公開すべき DNS レコードを表示、`hikyaku account add 名前@{0}` でアカウントを作成します。"};
+constexpr Phrase kRemoved{"{} is no domain of this server any more.",
+                          "{} はこのサーバーのドメインではなくなりました。"};
+constexpr Phrase kCatchAll{"Mail for unknown addresses of {} goes to {}.",
+                           "{} の未知のアドレス宛てのメールは {} に届きます。"};
+constexpr Phrase kNoCatchAll{"Mail for unknown addresses of {} is refused.",
+                             "{} の未知のアドレス宛てのメールは拒否します。"};
+constexpr Phrase kNone{"There are no domains. Add one: hikyaku domain add DOMAIN",
+                       "ドメインはありません。追加するには: hikyaku domain add DOMAIN"};
+constexpr Phrase kReverse{
+    "The address of {0} must also lead back to the name {0} (a PTR record): whoever gave you the "
+    "address sets that, usually in the panel of the hoster.",
+    "{0} のアドレスからは、逆引き(PTR "
+    "レコード)で {0} "
+    "という名前が得られる必要があります。アドレスの提供元(ホスティング業者の管理画面"
+    "など)で設定してください。"};
+
+const ArgumentSpec kDomain{"DOMAIN", {"such as example.org", "例: example.org"}};
+
+/// Runs a command that answers with nothing, and says so.
+template <class... Args>
+Exit change(const Invocation& invocation, Terminal& terminal, std::string_view verb,
+            boost::json::object args, const Phrase& done, const Args&... shown) {
+  Commands commands(invocation, terminal);
+  auto answer = commands.run(verb, std::move(args));
+  if (!answer) return commands.report(answer.error());
+  if (invocation.json())
+    print_json(terminal, *answer);
+  else
+    terminal.say(done, shown...);
+  return Exit::Ok;
+}
+
+Exit add(const Invocation& invocation, Terminal& terminal) {
+  auto domain = invocation.argument(0);
+  return change(invocation, terminal, "domain.add", {{"domain", json_text(domain)}}, kAdded,
+                domain);
+}
+
+Exit remove(const Invocation& invocation, Terminal& terminal) {
+  auto domain = invocation.argument(0);
+  return change(invocation, terminal, "domain.remove", {{"domain", json_text(domain)}}, kRemoved,
+                domain);
+}
+
+Exit catch_all(const Invocation& invocation, Terminal& terminal) {
+  auto domain = invocation.argument(0);
+  auto address = invocation.argument(1);
+  boost::json::object args{{"domain", json_text(domain)}, {"address", json_text(address)}};
+  if (address.empty())
+    return change(invocation, terminal, "domain.catch-all", std::move(args), kNoCatchAll, domain);
+  return change(invocation, terminal, "domain.catch-all", std::move(args), kCatchAll, domain,
+                address);
+}
+
+Exit list(const Invocation& invocation, Terminal& terminal) {
+  Commands commands(invocation, terminal);
+  ItemList rows(invocation, terminal,
+                {{"DOMAIN", "ドメイン"},
+                 {"ACCOUNTS", "アカウント"},
+                 {"ALIASES", "別名"},
+                 {"CATCH-ALL", "その他宛て"}},
+                [](auto& item) -> std::vector<std::string> {
+                  return {text_in(item, "domain"), std::to_string(number_in(item, "accounts")),
+                          std::to_string(number_in(item, "aliases")), text_in(item, "catch_all")};
+                });
+  auto answer = commands.run("domain.list", {}, {.item = [&](auto& item) { rows.add(item); }});
+  if (!answer) return commands.report(answer.error());
+  rows.finish(kNone);
+  return Exit::Ok;
+}
+
+Exit records(const Invocation& invocation, Terminal& terminal) {
+  Commands commands(invocation, terminal);
+  auto config = load_instance_config(commands.instance(), terminal);
+  if (!config) return config.error();
+  auto domain = to_lower(invocation.argument(0));
+  bool ours = false;
+  auto answer = commands.run(
+      "domain.list", {}, {.item = [&](auto& item) { ours |= text_in(item, "domain") == domain; }});
+  if (!answer) return commands.report(answer.error());
+  if (!ours) {
+    return commands.report(
+        {ErrorCode::NotFound,
+         fmt::format("{0} is not a domain of this server: hikyaku domain add {0}", domain),
+         nullptr});
+  }
+  MailHost host{config->server.host_name, public_addresses(), config->listen.port_base};
+  if (host.host_name.empty()) host.host_name = machine_name();
+  auto all = records_for(domain, host);
+  if (invocation.json()) {
+    boost::json::array list;
+    for (auto& record : all)
+      list.push_back({{"name", record.name},
+                      {"type", record.type},
+                      {"value", record.value},
+                      {"why", record.why.en},
+                      {"needed", record.needed}});
+    print_json(terminal, list);
+    return Exit::Ok;
+  }
+  terminal.out(to_zone_text(all, terminal.language(), terminal.width()));
+  terminal.out("\n");
+  terminal.say(kReverse, host.host_name);
+  return Exit::Ok;
+}
+
+}  // namespace
+
+Verb verb_domain_add() {
+  return {
+      .name = "domain add",
+      .group = Group::Accounts,
+      .summary = {"makes the server responsible for a domain",
+                  "ドメインをこのサーバーの担当にする"},
+      .details = {"Mail for the domain is accepted from then on: for its accounts and aliases. "
+                  "postmaster and abuse exist from the start (RFC 2142): they go to the domain's "
+                  "first account until an alias of that name says otherwise.",
+                  "以後、このドメインのアカウントと別名宛てのメールを受け取ります。postmaster と "
+                  "abuse は最初からあり(RFC "
+                  "2142)、同じ名前の別名を作るまでは、ドメインの最初のアカウントに届きます。"},
+      .arguments = {kDomain},
+      .examples = {{"hikyaku domain add example.org", {"add a domain", "ドメインを追加する"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = add,
+  };
+}
+
+Verb verb_domain_list() {
+  return {
+      .name = "domain list",
+      .group = Group::Accounts,
+      .summary = {"lists the domains of the server", "このサーバーのドメインを一覧表示する"},
+      .examples = {{"hikyaku domain list", {"a table", "表で"}},
+                   {"hikyaku domain list --json", {"for programs", "プログラム向け"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = list,
+  };
+}
+
+Verb verb_domain_remove() {
+  return {
+      .name = "domain remove",
+      .group = Group::Accounts,
+      .summary = {"gives up a domain that has no accounts and aliases any more",
+                  "アカウントも別名もなくなったドメインを手放す"},
+      .arguments = {kDomain},
+      .examples = {{"hikyaku domain remove example.org",
+                    {"mail for it is refused from then on", "以後、そのメールは拒否する"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = remove,
+  };
+}
+
+Verb verb_domain_catch_all() {
+  return {
+      .name = "domain catch-all",
+      .group = Group::Accounts,
+      .summary = {"sets who gets mail for unknown addresses of a domain",
+                  "ドメインの未知のアドレス宛てのメールの届け先を決める"},
+      .details = {"Without ADDRESS there is no catch-all, as from the start: unknown addresses are "
+                  "refused, and their senders learn it at once.",
+                  "ADDRESS を省くと届け先はなくなり(初期状態)、未知のアドレスは拒否され、"
+                  "差出人にすぐ分かります。"},
+      .arguments = {kDomain,
+                    {"ADDRESS",
+                     {"who gets it; nothing: refuse", "届け先。省略すると拒否"},
+                     ArgumentSpec::Count::Optional}},
+      .examples = {{"hikyaku domain catch-all example.org anna@example.org",
+                    {"anna gets everything that nobody else gets",
+                     "誰宛てでもないメールを anna が受け取る"}},
+                   {"hikyaku domain catch-all example.org",
+                    {"refuse unknown addresses again", "未知のアドレスを再び拒否する"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = catch_all,
+  };
+}
+
+Verb verb_domain_records() {
+  return {
+      .name = "domain records",
+      .group = Group::Accounts,
+      .summary = {"prints the DNS records to publish for a domain",
+                  "ドメインのために公開すべき DNS レコードを表示する"},
+      .details = {"In zone-file form, to copy into a zone or, one by one, into the panel of the "
+                  "DNS provider.",
+                  "ゾーンファイルの形式です。ゾーンに写すか、DNS "
+                  "事業者の管理画面に一つずつ入力してください。"},
+      .arguments = {kDomain},
+      .examples = {{"hikyaku domain records example.org", {"all of them", "すべて表示する"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = records,
+  };
+}
+
+}  // namespace hikyaku::app
