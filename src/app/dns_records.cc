@@ -78,7 +78,7 @@ std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& ho
   std::vector<DnsRecord> records{{name, "MX", "10 " + server, kMx}};
   for (auto& address : host.addresses)
     records.push_back({server, address.is_v4() ? "A" : "AAAA", address.to_string(), kAddress});
-  if (host.addresses.empty()) records.push_back({server, "A", "192.0.2.1", kPutAddress});
+  if (host.addresses.empty()) records.push_back({server, "A", "<IPv4-ADDRESS>", kPutAddress});
   records.push_back({name, "TXT", "\"v=spf1 mx -all\"", kSpf});
   if (host.host_name != domain)
     // Bounces have no sender but the name in EHLO (RFC 7208 §2.3).
@@ -103,13 +103,20 @@ std::string to_zone_text(const std::vector<DnsRecord>& records, Language languag
     names = std::max(names, record.name.size());
     values = std::max(values, record.value.size());
   }
-  std::string text;
+  std::vector<std::string> lines;
+  bool comments = true;  // all of them, or none: half of them would look like a mistake
   for (auto& record : records) {
-    auto line = fmt::format("{:<{}} IN {:<4} {:<{}}", record.name, names, record.type, record.value,
-                            values);
-    auto comment = fmt::format(" ; {}", record.why.in(language));
-    if (columns(line) + columns(comment) <= width) line += comment;
-    line.resize(line.find_last_not_of(' ') + 1);
+    lines.push_back(fmt::format("{:<{}} IN {:<4} {:<{}}", record.name, names, record.type,
+                                record.value, values));
+    comments &= columns(lines.back()) + 3 + columns(record.why.in(language)) <= width;
+  }
+  std::string text;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    auto& line = lines[i];
+    if (comments)
+      line += fmt::format(" ; {}", records[i].why.in(language));
+    else
+      line.resize(line.find_last_not_of(' ') + 1);
     text += line + '\n';
   }
   return text;

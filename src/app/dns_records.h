@@ -29,7 +29,8 @@ struct MailHost {
 /// find the ports (RFC 6186, RFC 8314 §5.1).
 std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& host);
 
-/// In zone-file form, columns aligned, each with its reason as comment where it fits into `width`.
+/// In zone-file form, columns aligned, each with its reason as comment if all of them fit
+/// into `width`.
 std::string to_zone_text(const std::vector<DnsRecord>& records, Language language,
                          std::size_t width);
 

@@ -25,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// TOML's basic strings are written like JSON's.
-std::string quoted(const std::string& text) {
+std::string toml_text(const std::string& text) {
   return boost::json::serialize(json_text(text));
 }
 
@@ -167,19 +167,19 @@ Result<void> make_store(const NewInstance& wanted, const Instance& placed, confi
 }  // namespace
 
 std::string configuration_of(const NewInstance& wanted) {
-  std::vector<config::Setting> settings{{"server.host_name", quoted(wanted.host_name)}};
+  std::vector<config::Setting> settings{{"server.host_name", toml_text(wanted.host_name)}};
   if (wanted.local) {
     settings.push_back({"server.local", "true"});
   } else if (auto self = find_user(static_cast<std::uint32_t>(::geteuid()));
              self && self->uid != 0) {
     // Started as root for the ports, the server must still be able to read what we make now.
-    settings.push_back({"server.user", quoted(self->name)});
+    settings.push_back({"server.user", toml_text(self->name)});
   }
   if (wanted.language == Language::Japanese) settings.push_back({"server.language", "\"ja\""});
   if (wanted.port_base) settings.push_back({"listen.port_base", std::to_string(*wanted.port_base)});
-  if (!wanted.zone_file.empty()) settings.push_back({"dns.zone_file", quoted(wanted.zone_file)});
+  if (!wanted.zone_file.empty()) settings.push_back({"dns.zone_file", toml_text(wanted.zone_file)});
   if (!wanted.resolver.empty())
-    settings.push_back({"dns.resolver", "[" + quoted(wanted.resolver) + "]"});
+    settings.push_back({"dns.resolver", "[" + toml_text(wanted.resolver) + "]"});
   return config::sample(settings, config::Detail::SetOnly);
 }
 
