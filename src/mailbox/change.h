@@ -142,12 +142,14 @@ class FlagsTranslator {
 struct Joining {
   bool new_email = false;   ///< it lies nowhere yet
   bool new_thread = false;  ///< nor does any other of its thread
+  MailboxId lies_in = 0;    ///< a mailbox that has one of its thread, if known
 };
 /// The thread that an email with these hashes belongs to; `email` itself begins a new one. The
 /// hashes lead to it from now on.
 struct AssignedThread {
   ThreadId thread = 0;
   bool is_new = false;
+  MailboxId lies_in = 0;  ///< a mailbox that has an email of it
 };
 AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email);
 /// The email lies in a mailbox (once more), or no longer. Gives the change of the number of threads

@@ -1,17 +1,13 @@
 #include "mailbox/digest.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <doctest/doctest.h>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include "imap/body_structure.h"
 #include "imap/envelope.h"
 #include "mailbox/section.h"
 #include "mime/message.h"
+#include "testing/vectors.h"
 
 namespace hikyaku::mailbox {
 namespace {
@@ -182,30 +178,13 @@ TEST_CASE("damaged offsets lead nowhere, and never out of the message") {
   CHECK(fetch(record, kBody, {}) == "NIL");
 }
 
-/// Every message of others that lies beside the checkout.
-std::vector<std::string> vectors() {
-  const char* named = std::getenv("HIKYAKU_VECTORS");
-  auto source = std::filesystem::path(HIKYAKU_SOURCE_DIR);
-  std::vector<std::string> messages;
-  for (const auto& path : {std::filesystem::path(named ? named : ""), source / "../shared/vectors",
-                           source / "../../shared/vectors"}) {
-    if (path.empty() || !std::filesystem::is_directory(path)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
-      if (!entry.is_regular_file() || entry.file_size() > 1'000'000) continue;
-      if (entry.path().extension() != ".eml" && entry.path().extension() != ".msg") continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      messages.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    }
-    break;
-  }
-  return messages;
-}
-
 TEST_CASE("real messages: what the digest says is what parsing says") {
-  auto messages = vectors();
-  if (messages.empty()) std::cout << "skipped: no vectors; set HIKYAKU_VECTORS to their folder\n";
-  for (const auto& body : messages) {
-    CAPTURE(body.substr(0, 200));
+  auto folder = testing::vectors::folder_or_skip("digests of real messages");
+  if (folder.empty()) return;
+  for (const auto& path : testing::vectors::files(folder, ".eml")) {
+    auto body = testing::vectors::read(path);
+    if (body.size() > 1'000'000) continue;
+    CAPTURE(path.string());
     auto message = mime::parse_message(body);
     auto record = record_of("", body);
     if (record.digest.complete) {
@@ -221,7 +200,6 @@ TEST_CASE("real messages: what the digest says is what parsing says") {
       CHECK(fetch(record, body, list) ==
             read(record, body, Sections::select(message.header(message.root()), list)));
   }
-  std::cout << messages.size() << " messages digested\n";
 }
 
 }  // namespace

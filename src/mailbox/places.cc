@@ -82,7 +82,7 @@ Joining add_email(Change& change, MessageRecord& record, const store::StagedBlob
   record.thread = assigned.thread;
   change.record().emails_created.add(record.email);
   tx.put(key, encode(EmailRow{record.blob, record.thread, record.size, {place}}));
-  return {.new_email = true, .new_thread = assigned.is_new};
+  return {.new_email = true, .new_thread = assigned.is_new, .lies_in = assigned.lies_in};
 }
 
 Joining add_place(Change& change, MessageRecord& record, Place place) {

@@ -34,14 +34,32 @@ std::vector<std::uint64_t> hashes_of(const Digest& digest) {
 
 }  // namespace
 
+namespace {
+
+/// A mailbox that has an email of the thread; 0 if the thread is dead.
+MailboxId lies_in(store::Reader& reader, AccountId account, ThreadId thread) {
+  MailboxId mailbox = 0;
+  reader.scan(store::Key(account, kTableThread).u64(thread).children(),
+              [&](std::string_view key, std::string_view) {
+                auto fields = store::key_fields(key);
+                fields.u64_be();
+                mailbox = fields.u32_be();
+                return false;
+              });
+  return mailbox;
+}
+
+}  // namespace
+
 bool thread_is_empty(store::Reader& reader, AccountId account, ThreadId thread) {
-  return !any(reader, store::Key(account, kTableThread).u64(thread).children());
+  return lies_in(reader, account, thread) == 0;
 }
 
 AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email) {
   auto& tx = change.tx();
   auto account = change.account();
   ThreadId thread = 0;
+  MailboxId somewhere = 0;
   std::vector<std::uint64_t> unmapped;
   for (auto hash : hashes_of(digest)) {
     auto key = thread_of_key(account, hash);
@@ -53,10 +71,14 @@ AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email
     Decoder in(*bytes);
     auto mapped = in.u64_be();
     if (in.failed()) throw CorruptRow(key);
-    if (thread == 0 && !thread_is_empty(tx, account, mapped))
-      thread = mapped;
-    else if (thread != mapped && thread_is_empty(tx, account, mapped))
+    if (mapped == thread) continue;
+    auto mailbox = lies_in(tx, account, mapped);
+    if (mailbox == 0) {
       unmapped.push_back(hash);  // its thread has died; ids do not come back
+    } else if (thread == 0) {
+      thread = mapped;
+      somewhere = mailbox;
+    }
   }
   bool is_new = thread == 0;
   if (is_new) {
@@ -68,7 +90,7 @@ AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email
   Encoder value;
   value.u64_be(thread);
   for (auto hash : unmapped) tx.put(thread_of_key(account, hash), value.bytes());
-  return {thread, is_new};
+  return {thread, is_new, somewhere};
 }
 
 int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email,
@@ -84,7 +106,7 @@ int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId ema
     }
   }
   int threads = 1;
-  if (count > 0) {
+  if (count > 0 || joining.lies_in == mailbox) {
     threads = 0;
   } else if (!joining.new_thread) {
     auto here = store::Key(change.account(), kTableThread).u64(thread).u32(mailbox).children();
