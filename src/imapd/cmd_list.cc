@@ -57,12 +57,12 @@ imap::ListEntry entry_of(const imap::ListCommand& command, const Listed& one) {
   return entry;
 }
 
-/// Every level above the selected mailboxes.
-std::unordered_set<std::string> parents_of_selected(const imap::ListCommand& command,
-                                                    const std::vector<Listed>& all) {
+/// Every level above the mailboxes that meet `condition`.
+template <class Condition>
+std::unordered_set<std::string> levels_above(const std::vector<Listed>& all, Condition condition) {
   std::unordered_set<std::string> parents;
   for (auto& one : all) {
-    if (!is_selected(command, one)) continue;
+    if (!condition(one)) continue;
     for (auto parent = imap::parent_name(one.info.path); !parent.empty();
          parent = imap::parent_name(parent)) {
       if (!parents.emplace(parent).second) break;
@@ -71,18 +71,18 @@ std::unordered_set<std::string> parents_of_selected(const imap::ListCommand& com
   return parents;
 }
 
-/// RFC 3501 §6.3.9: "%" shows a level that has subscribed ones below it, though it is not
-/// subscribed itself.
-void list_unsubscribed_parents(std::string& out, const imap::ListPatterns& patterns,
-                               const std::vector<Listed>& all,
-                               const std::unordered_set<std::string>& parents,
-                               imap::NameForm form) {
-  std::unordered_set<std::string_view> subscribed;
+/// RFC 3501 §6.3.9: "%" shows a level that is not subscribed itself, when something below it is
+/// that the pattern does not show.
+void list_unsubscribed_levels(std::string& out, const imap::ListPatterns& patterns,
+                              const std::vector<Listed>& all, imap::NameForm form) {
+  auto levels = levels_above(all, [&](const Listed& one) {
+    return one.info.subscribed && !patterns.matches(one.info.path);
+  });
   for (auto& one : all)
-    if (one.info.subscribed) subscribed.insert(one.info.path);
+    if (one.info.subscribed) levels.erase(one.info.path);
   std::set<std::string_view> shown;
-  for (auto& parent : parents)
-    if (!subscribed.contains(parent) && patterns.matches(parent)) shown.insert(parent);
+  for (auto& level : levels)
+    if (patterns.matches(level)) shown.insert(level);
   for (auto name : shown) {
     imap::append_list(out,
                       {.name = std::string(name), .attributes = {"\\Noselect"}, .child_info = {}},
@@ -104,7 +104,8 @@ Task<imap::Reply> Session::handle(imap::ListCommand command) {
   imap::ListPatterns patterns(command.reference, command.patterns);
   auto form = state_.name_form();
   std::unordered_set<std::string> parents;
-  if (command.select_recursive_match || command.lsub) parents = parents_of_selected(command, all);
+  if (command.select_recursive_match)
+    parents = levels_above(all, [&](const Listed& one) { return is_selected(command, one); });
 
   std::vector<mailbox::MailboxInfo> with_status;
   for (auto& one : all) {
@@ -118,7 +119,7 @@ Task<imap::Reply> Session::handle(imap::ListCommand command) {
     if (command.return_status && one.info.selectable) with_status.push_back(one.info);
     if (output_.full()) co_await output_.flush();
   }
-  if (command.lsub) list_unsubscribed_parents(out(), patterns, all, parents, form);
+  if (command.lsub) list_unsubscribed_levels(out(), patterns, all, form);
   if (command.return_status) co_await tell_statuses(std::move(with_status), *command.return_status);
   co_return imap::ok("Listed");
 }

@@ -1,6 +1,7 @@
 // CAPABILITY, NOOP, CHECK, LOGOUT, ID, NAMESPACE, ENABLE (RFC 9051 §6.1, §6.3; RFC 2971, RFC 2342).
 #include <algorithm>
 
+#include "base/text.h"
 #include "imapd/session.h"
 
 namespace hikyaku::imapd {
@@ -50,10 +51,12 @@ Task<imap::Reply> Session::handle(imap::EnableCommand command) {
   static constexpr Known kKnown[] = {{"CONDSTORE", imap::Enabled::CondStore},
                                      {"QRESYNC", imap::Enabled::QResync},
                                      {"UTF8=ACCEPT", imap::Enabled::Utf8Accept},
-                                     {"IMAP4REV2", imap::Enabled::Imap4Rev2}};
+                                     {"IMAP4rev2", imap::Enabled::Imap4Rev2}};
   std::vector<std::string> enabled;
   for (auto& known : kKnown) {
-    if (std::ranges::find(command.capabilities, known.name) == command.capabilities.end()) continue;
+    auto asked = std::ranges::any_of(command.capabilities,
+                                     [&](auto& name) { return iequals(name, known.name); });
+    if (!asked) continue;
     if (state_.has(known.bit)) continue;
     state_.enable(known.bit);
     enabled.emplace_back(known.name);

@@ -68,12 +68,15 @@ Task<void> Session::claim_recent() {
   auto counters = co_await services_.store.read(
       [id, mailbox](store::Reader& reader) { return mailbox::get_counters(reader, id, mailbox); });
   mailbox::Uid from = counters.recent_from;
-  if (!state_.read_only && from < counters.uid_next) {
-    // Lost by a crash, some messages are \Recent once more: no reason to wait for the disk.
+  if (from < counters.uid_next) {
+    // Only a step sees what others have claimed just now. Lost by a crash, some messages are
+    // \Recent once more: no reason to wait for the disk.
+    auto read_only = state_.read_only;
     auto claimed = co_await services_.store.transact(
         {id},
-        [&from, id, mailbox](store::Transaction& tx) -> Result<void> {
-          from = mailbox::claim_recent(tx, id, mailbox);
+        [&from, id, mailbox, read_only](store::Transaction& tx) -> Result<void> {
+          from = read_only ? mailbox::get_counters(tx, id, mailbox).recent_from
+                           : mailbox::claim_recent(tx, id, mailbox);
           return {};
         },
         {.durability = store::Durability::Lazy, .may_use_reserve = true});

@@ -1,0 +1,255 @@
+// Several clients of one mailbox, IDLE, QRESYNC; and the commands on mailboxes.
+#include <doctest/doctest.h>
+
+#include "base/async.h"
+#include "imapd/fixture_test.h"
+
+namespace hikyaku::imapd::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+void fill(Client& client, int count) {
+  for (int i = 1; i <= count; ++i) {
+    auto text = "Subject: s" + std::to_string(i) + "\r\n\r\nx\r\n";
+    client("APPEND INBOX {" + std::to_string(text.size()) + "+}\r\n" + text);
+  }
+}
+
+struct Two {
+  Server server;
+  Client a{server};
+  Client b{server};
+
+  explicit Two(int messages) {
+    a.login();
+    fill(a, messages);
+    a("SELECT INBOX");
+    b.login();
+    b("SELECT INBOX");
+  }
+};
+
+TEST_CASE("two sessions see each other's changes at their next command") {
+  Two two(3);
+  two.a("STORE 2 +FLAGS (\\Flagged)");
+  CHECK(two.b("NOOP") == "* 2 FETCH (UID 2 FLAGS (\\Flagged))\nOK Nothing done\n");
+  CHECK(two.b("NOOP") == "OK Nothing done\n");
+  fill(two.a, 1);
+  CHECK(two.b("NOOP") == "* 4 EXISTS\n* 0 RECENT\nOK Nothing done\n");
+  two.b("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  two.b("EXPUNGE");
+  CHECK(two.a("CHECK") == "* 1 EXPUNGE\nOK All is on disk\n");
+}
+
+TEST_CASE("no EXPUNGE during commands by number; expunged messages keep theirs until then") {
+  Two two(4);
+  two.a("STORE 2 +FLAGS.SILENT (\\Deleted)");
+  two.a("EXPUNGE");
+  CHECK(two.b("FETCH 2:3 UID") == "* 2 FETCH (UID 2)\n* 3 FETCH (UID 3)\nOK Fetched\n");
+  CHECK(two.b("FETCH 2 BODY.PEEK[HEADER.FIELDS (Subject)]") ==
+        "* 2 FETCH (BODY[HEADER.FIELDS (Subject)] {15}\nSubject: s2\n\n)\nOK Fetched\n");
+  CHECK(two.b("FETCH 2 BODY.PEEK[TEXT]") == "* 2 FETCH (BODY[TEXT] {3}\nx\n)\nOK Fetched\n");
+  CHECK(two.b("SEARCH SUBJECT s3") == "* SEARCH 3\nOK Searched\n");
+  CHECK(two.b("STORE 3 +FLAGS (\\Seen)") == "* 3 FETCH (UID 3 FLAGS (\\Seen))\nOK Stored\n");
+  CHECK(two.b("STORE 2:3 +FLAGS.SILENT (\\Seen)") ==
+        "NO [EXPUNGEISSUED] Some of the messages have been expunged\n");
+  CHECK(two.b("COPY 2 Archive") ==
+        "* 2 EXPUNGE\nNO [EXPUNGEISSUED] Some of the messages have been expunged\n");
+  CHECK(two.b("FETCH 2 UID") == "* 2 FETCH (UID 3)\nOK Fetched\n");
+}
+
+TEST_CASE("the UID forms may tell EXPUNGE, behind their answers") {
+  Two two(3);
+  two.a("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  two.a("EXPUNGE");
+  CHECK(two.b("UID FETCH 2:3 (UID)") ==
+        "* 2 FETCH (UID 2)\n* 3 FETCH (UID 3)\n* 1 EXPUNGE\nOK Fetched\n");
+}
+
+TEST_CASE("IDLE tells at once, also after the session has let go of its rows") {
+  Two two(2);
+  two.b.send("i IDLE\r\n");
+  CHECK(two.b.read_until("\r\n") == "+ idling\n");
+  two.a("STORE 1 +FLAGS (\\Flagged)");
+  CHECK(two.b.read_until("\r\n") == "* 1 FETCH (UID 1 FLAGS (\\Flagged))\n");
+  two.server.loop.run(sleep_for(15s));
+  CHECK(two.server.views->held().views == 1);
+  fill(two.a, 1);
+  CHECK(two.b.read_until("RECENT\r\n") == "* 3 EXISTS\n* 0 RECENT\n");
+  two.server.loop.run(sleep_for(15s));
+  two.a("STORE 2 +FLAGS.SILENT (\\Deleted)");
+  CHECK(two.b.read_until("\r\n") == "* 2 FETCH (UID 2 FLAGS (\\Deleted))\n");
+  two.a("EXPUNGE");
+  CHECK(two.b.read_until("\r\n") == "* 2 EXPUNGE\n");
+  two.b.send("done\r\n");
+  CHECK(two.b.answer("i") == "OK Idled\n");
+  // Without a mailbox, and with something else than DONE.
+  two.b("UNSELECT");
+  two.b.send("j IDLE\r\n");
+  two.b.read_until("\r\n");
+  two.b.send("j2 NOOP\r\n");
+  CHECK(two.b.answer("j") == "BAD IDLE ends with DONE\n");
+  two.b.send("k IDLE\r\nDONE\r\nl NOOP\r\n");
+  two.b.read_until("\r\n");
+  CHECK(two.b.answer("k") == "OK Idled\n");
+  CHECK(two.b.answer("l") == "OK Nothing done\n");
+}
+
+TEST_CASE("a parked session answers by the numbers that its client knows") {
+  Two two(4);
+  two.server.loop.run(sleep_for(15s));
+  two.a("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  two.a("EXPUNGE");
+  CHECK(two.b("FETCH 2 UID") == "* 2 FETCH (UID 2)\nOK Fetched\n");
+  two.server.loop.run(sleep_for(15s));
+  CHECK(two.b("STORE 3 +FLAGS (\\Seen)") == "* 3 FETCH (UID 3 FLAGS (\\Seen))\nOK Stored\n");
+  two.server.loop.run(sleep_for(15s));
+  CHECK(two.b("NOOP") == "* 1 EXPUNGE\nOK Nothing done\n");
+  CHECK(two.b("FETCH 1:* UID") ==
+        "* 1 FETCH (UID 2)\n* 2 FETCH (UID 3)\n* 3 FETCH (UID 4)\nOK Fetched\n");
+}
+
+TEST_CASE("the selected mailbox is deleted, renamed; INBOX is renamed") {
+  Two two(2);
+  two.a("CREATE x");
+  two.a("SELECT x");
+  two.b("SELECT x");
+  two.a("RENAME x y");
+  CHECK(two.b("NOOP") == "OK Nothing done\n");
+  CHECK(two.a("DELETE y") == "* OK [CLOSED] The mailbox is closed\nOK Deleted\n");
+  two.b.send("n NOOP\r\n");
+  CHECK(two.b.end() == "* BYE The mailbox has been deleted\n");
+  Client c(two.server);
+  c.login();
+  c("SELECT INBOX");
+  two.a("RENAME INBOX old");
+  CHECK(c("NOOP") == "* 2 EXPUNGE\n* 1 EXPUNGE\nOK Nothing done\n");
+  CHECK(two.a("STATUS old (MESSAGES)") == "* STATUS old (MESSAGES 2)\nOK Status told\n");
+}
+
+TEST_CASE("CONDSTORE and QRESYNC") {
+  Two two(5);
+  CHECK(two.b("ENABLE QRESYNC X-UNKNOWN") == "* ENABLED QRESYNC\nOK Enabled\n");
+  two.a("STORE 2:3 +FLAGS.SILENT (\\Deleted)");
+  CHECK(two.b("NOOP") ==
+        "* 2 FETCH (UID 2 FLAGS (\\Deleted) MODSEQ (8))\n"
+        "* 3 FETCH (UID 3 FLAGS (\\Deleted) MODSEQ (8))\nOK Nothing done\n");
+  two.a("EXPUNGE");
+  CHECK(two.b("NOOP") == "* VANISHED 2:3\nOK Nothing done\n");
+  two.a("STORE 1 +FLAGS.SILENT (\\Seen)");
+  two.b("UNSELECT");
+  auto opened = two.b("SELECT INBOX (QRESYNC (1795219200 7 1:5))");
+  CHECK(opened.find("* OK [HIGHESTMODSEQ 10]") != std::string::npos);
+  CHECK(
+      opened.ends_with("* VANISHED (EARLIER) 2:3\n* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (10))\n"
+                       "OK [READ-WRITE] Opened\n"));
+  // Another UIDVALIDITY: nothing of it.
+  opened = two.b("SELECT INBOX (QRESYNC (1 7 1:5))");
+  CHECK(opened.find("VANISHED") == std::string::npos);
+  // From a future that never was.
+  opened = two.b("SELECT INBOX (QRESYNC (1795219200 99999 1:5))");
+  CHECK(opened.find("* VANISHED (EARLIER) 2:3\n") != std::string::npos);
+  CHECK(two.b("UID FETCH 1:* FLAGS (CHANGEDSINCE 7 VANISHED)") ==
+        "* VANISHED (EARLIER) 2:3\n* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (10))\nOK Fetched\n");
+  CHECK(two.b("EXPUNGE") == "OK [HIGHESTMODSEQ 10] Expunged\n");
+  CHECK(two.a("SELECT INBOX (QRESYNC (1795219200 7))") == "BAD QRESYNC: ENABLE QRESYNC first\n");
+}
+
+TEST_CASE("LIST, LSUB and what they show") {
+  Server server;
+  Client client(server);
+  client.login();
+  CHECK(client("LIST \"\" \"\"") == "* LIST (\\Noselect) \"/\" \"\"\nOK Listed\n");
+  CHECK(client("LIST \"\" *") ==
+        "* LIST (\\HasNoChildren) \"/\" INBOX\n"
+        "* LIST (\\HasNoChildren \\Archive) \"/\" Archive\n"
+        "* LIST (\\HasNoChildren \\Drafts) \"/\" Drafts\n"
+        "* LIST (\\HasNoChildren \\Junk) \"/\" Junk\n"
+        "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\n"
+        "* LIST (\\HasNoChildren \\Trash) \"/\" Trash\n"
+        "OK Listed\n");
+  CHECK(client("CREATE a/b/c").starts_with("OK [MAILBOXID (m"));
+  CHECK(client("CREATE a/b/c").starts_with("NO [ALREADYEXISTS]"));
+  CHECK(client("CREATE inbox").starts_with("NO [ALREADYEXISTS]"));
+  CHECK(client("CREATE a//b").starts_with("NO [CANNOT]"));
+  CHECK(client("CREATE \"a*\"").starts_with("NO [CANNOT]"));
+  CHECK(client("CREATE r&AOk-sum&AOk-").starts_with("OK"));
+  CHECK(client("CREATE s (USE (\\Flagged))").starts_with("OK"));
+  CHECK(client("CREATE s2 (USE (\\Flagged))").starts_with("NO [USEATTR]"));
+  CHECK(client("CREATE s2 (USE (\\Nonsense))").starts_with("NO [USEATTR]"));
+  CHECK(client("LIST a %") == "* LIST (\\HasChildren) \"/\" a\nOK Listed\n");
+  CHECK(client("LIST \"\" a/%") == "* LIST (\\HasChildren) \"/\" a/b\nOK Listed\n");
+  CHECK(client("LIST \"\" r*") == "* LIST (\\HasNoChildren) \"/\" r&AOk-sum&AOk-\nOK Listed\n");
+  CHECK(client("LIST (SPECIAL-USE) \"\" s*") ==
+        "* LIST (\\HasNoChildren \\Flagged) \"/\" s\nOK Listed\n");
+  CHECK(client("LIST \"\" (INBOX a) RETURN (STATUS (MESSAGES) SUBSCRIBED)") ==
+        "* LIST (\\HasNoChildren \\Subscribed) \"/\" INBOX\n* LIST (\\HasChildren) \"/\" a\n"
+        "* STATUS INBOX (MESSAGES 0)\n* STATUS a (MESSAGES 0)\nOK Listed\n");
+
+  client("SUBSCRIBE a/b/c");
+  CHECK(client("LSUB \"\" a/%") == "* LSUB (\\Noselect) \"/\" a/b\nOK Listed\n");
+  CHECK(client("LSUB \"\" a/*") == "* LSUB (\\HasNoChildren) \"/\" a/b/c\nOK Listed\n");
+  CHECK(client("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" a") ==
+        "* LIST (\\HasChildren) \"/\" a (CHILDINFO (\"SUBSCRIBED\"))\nOK Listed\n");
+  CHECK(client("SUBSCRIBE nowhere").starts_with("NO [NONEXISTENT]"));
+  CHECK(client("DELETE a/b/c") == "OK Deleted\n");
+  CHECK(client("LIST (SUBSCRIBED) \"\" a/b/*") ==
+        "* LIST (\\NonExistent \\Subscribed) \"/\" a/b/c\nOK Listed\n");
+  CHECK(client("UNSUBSCRIBE a/b/c") == "OK Unsubscribed\n");
+  CHECK(client("LSUB \"\" a/*") == "OK Listed\n");
+  CHECK(client("RENAME a z") == "OK Renamed\n");
+  CHECK(client("LIST \"\" z/*") == "* LIST (\\HasNoChildren) \"/\" z/b\nOK Listed\n");
+  CHECK(client("RENAME nowhere q").starts_with("NO [NONEXISTENT]"));
+  CHECK(client("RENAME z Sent").starts_with("NO [ALREADYEXISTS]"));
+  CHECK(client("DELETE INBOX").starts_with("NO"));
+  CHECK(client("DELETE nowhere").starts_with("NO [NONEXISTENT]"));
+  CHECK(client("STATUS nowhere (MESSAGES)").starts_with("NO [NONEXISTENT]"));
+  CHECK(client("DELETE z") == "OK Deleted\n");
+  CHECK(
+      client("LIST \"\" z*") ==
+      "* LIST (\\Noselect \\HasChildren) \"/\" z\n* LIST (\\HasNoChildren) \"/\" z/b\nOK Listed\n");
+  CHECK(client("SELECT z") == "NO [NOSELECT] There is no such mailbox\n");
+}
+
+TEST_CASE("ENABLE IMAP4rev2: names in UTF-8, no RECENT, ESEARCH, LIST at SELECT") {
+  Server server;
+  Client client(server);
+  client.login();
+  client("CREATE r&AOk-");
+  fill(client, 1);
+  CHECK(client("ENABLE IMAP4rev2") == "* ENABLED IMAP4rev2\nOK Enabled\n");
+  CHECK(client("LIST \"\" r*") == "* LIST (\\HasNoChildren) \"/\" \"r\xc3\xa9\"\nOK Listed\n");
+  auto opened = client("SELECT INBOX");
+  CHECK(opened.find("RECENT") == std::string::npos);
+  CHECK(opened.find("UNSEEN") == std::string::npos);
+  CHECK(opened.find("* LIST () \"/\" INBOX\n") != std::string::npos);
+  CHECK(client("SEARCH ALL") == "* ESEARCH (TAG \"a7\") ALL 1\nOK Searched\n");
+  CHECK(client("FETCH 1 FLAGS") == "* 1 FETCH (FLAGS ())\nOK Fetched\n");
+}
+
+TEST_CASE("more than a transaction holds: STORE, COPY, MOVE, EXPUNGE go in pieces") {
+  Server server;
+  Client client(server);
+  client.login();
+  std::string append = "APPEND INBOX";
+  for (int i = 0; i < 900; ++i) append += " {3+}\r\nabc";
+  for (int i = 0; i < 3; ++i) CHECK(client(append).starts_with("OK [APPENDUID"));
+  client("SELECT INBOX");
+  CHECK(client("STORE 1:* +FLAGS.SILENT (\\Seen)") == "OK Stored\n");
+  CHECK(client("STATUS INBOX (UNSEEN)") == "* STATUS INBOX (UNSEEN 0)\nOK Status told\n");
+  auto copied = client("COPY 1:* Archive");
+  CHECK(copied.starts_with("OK [COPYUID 1795219203 1:2700 "));
+  CHECK(client("STATUS Archive (MESSAGES UNSEEN)") ==
+        "* STATUS Archive (MESSAGES 2700 UNSEEN 0)\nOK Status told\n");
+  client("SELECT Archive");
+  auto moved = client("MOVE 1:2500 Trash");
+  CHECK(moved.ends_with("* 2 EXPUNGE\n* 1 EXPUNGE\nOK Done\n"));
+  client("STORE 1:* +FLAGS.SILENT (\\Deleted)");
+  CHECK(client("CLOSE") == "OK Closed\n");
+  CHECK(client("STATUS Archive (MESSAGES)") == "* STATUS Archive (MESSAGES 0)\nOK Status told\n");
+  CHECK(client("STATUS Trash (MESSAGES)") == "* STATUS Trash (MESSAGES 2500)\nOK Status told\n");
+}
+
+}  // namespace
+}  // namespace hikyaku::imapd::testing
