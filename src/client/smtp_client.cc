@@ -44,8 +44,8 @@ milliseconds SmtpClient::timeout_for(smtp::Stage stage) const {
   }
 }
 
-void SmtpClient::say(std::string_view line) {
-  if (observer_) observer_(true, line.substr(0, line.size() - 2));
+void SmtpClient::say(std::string_view line, std::string_view shown) {
+  if (observer_) observer_(true, shown.empty() ? line.substr(0, line.size() - 2) : shown);
   output_.append(line);
 }
 
@@ -111,6 +111,61 @@ Task<SmtpClient::TlsResult> SmtpClient::start_tls(const net::ClientTls& tls,
   auto hello = co_await say_hello();
   if (!hello) co_return TlsResult{std::move(hello).error(), {}};
   co_return TlsResult{};
+}
+
+Task<SmtpClient::TlsResult> SmtpClient::secure(const net::ClientTls& tls, std::string server_name) {
+  stream_->set_timeout(timeouts_.greeting);
+  auto info = co_await stream_->start_tls(tls, std::move(server_name));
+  if (!info) co_return TlsResult{{}, std::move(info).error()};
+  co_return TlsResult{};
+}
+
+Task<SmtpClient::Outcome<>> SmtpClient::log_in(const Login& login) {
+  auto exchange = LoginExchange::begin(*stream_, offers_.auth, login);
+  if (!exchange) {
+    co_return std::unexpected(
+        Refusal{smtp::Stage::Auth, local_failure(504, {5, 5, 4}, exchange.error().describe())});
+  }
+  co_return co_await authenticate(std::move(*exchange), login.show_secrets);
+}
+
+Task<SmtpClient::Outcome<>> SmtpClient::authenticate(LoginExchange exchange, bool show_secrets) {
+  // RFC 4954 §4: a line may have 12,288 octets; no mechanism of ours comes near.
+  auto line = fmt::format("AUTH {}", exchange.mechanism());
+  auto shown = line;
+  if (auto initial = exchange.initial()) {
+    line += " " + (initial->empty() ? std::string("=") : *initial);
+    shown += " ***";
+  }
+  line += "\r\n";
+  say(line, show_secrets ? std::string_view() : shown);
+  crypto::wipe(line);
+  std::optional<Error> gave_up;
+  while (true) {
+    auto reply = co_await reply_to(smtp::Stage::Auth);
+    if (reply.code == 334) {
+      auto answer = gave_up ? Result<std::string>("*") : co_await exchange.answer(reply.text);
+      if (!answer) {
+        gave_up = answer.error();
+        answer = "*";
+      }
+      *answer += "\r\n";
+      say(*answer, show_secrets || gave_up ? std::string_view() : "***");
+      crypto::wipe(*answer);
+      continue;
+    }
+    if (gave_up) {
+      co_return std::unexpected(
+          Refusal{smtp::Stage::Auth, local_failure(535, {5, 7, 8}, gave_up->describe())});
+    }
+    if (!reply.positive()) co_return std::unexpected(Refusal{smtp::Stage::Auth, std::move(reply)});
+    if (auto proven = exchange.finish(); !proven) {
+      stream_->close();
+      co_return std::unexpected(
+          Refusal{smtp::Stage::Auth, local_failure(535, {5, 7, 8}, proven.error().describe())});
+    }
+    co_return Outcome<>{};
+  }
 }
 
 Task<std::vector<SmtpClient::RecipientResult>> SmtpClient::send(

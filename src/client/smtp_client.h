@@ -3,7 +3,6 @@
 #pragma once
 
 #include <expected>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +12,9 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "base/time.h"
+#include "client/login.h"
+#include "client/message_source.h"
+#include "client/observer.h"
 #include "net/input.h"
 #include "net/output.h"
 #include "net/stream.h"
@@ -21,17 +23,6 @@
 #include "smtp/reply.h"
 
 namespace hikyaku::client {
-
-/// Where the bytes of a message come from, piece by piece.
-class MessageSource {
- public:
-  virtual ~MessageSource() = default;
-  /// The next piece (CRLF line ends), empty at the end.
-  virtual Task<Result<std::string>> next() = 0;
-};
-
-/// Sees the dialogue as it goes over the wire: every line without CRLF. Message data is not shown.
-using Observer = std::function<void(bool by_client, std::string_view line)>;
 
 /// RFC 5321 §4.5.3.2.
 struct SmtpTimeouts {
@@ -68,6 +59,12 @@ class SmtpClient {
     bool ok() const { return !refusal && !tls_error; }
   };
   Task<TlsResult> start_tls(const net::ClientTls& tls, std::string server_name);
+  /// Implicit TLS (port 465): before greet().
+  Task<TlsResult> secure(const net::ClientTls& tls, std::string server_name);
+  /// AUTH (RFC 4954) with the strongest mechanism of offers().auth, or login.mechanism. Refused
+  /// with 504 by ourselves when none can be used, with 535 when the server has not proven that it
+  /// knows the password (then the connection is closed). `login` outlives it.
+  Task<Outcome<>> log_in(const Login& login);
 
   /// What became of one recipient.
   struct RecipientResult {
@@ -100,7 +97,9 @@ class SmtpClient {
  private:
   Task<smtp::Reply> read_reply();
   Task<Outcome<>> say_hello();
-  void say(std::string_view line_with_crlf);
+  Task<Outcome<>> authenticate(LoginExchange exchange, bool show_secrets);
+  /// `shown`: what the observer sees instead.
+  void say(std::string_view line_with_crlf, std::string_view shown = {});
   milliseconds timeout_for(smtp::Stage stage) const;
   Task<smtp::Reply> reply_to(smtp::Stage stage);
   Task<smtp::Reply> send_data(MessageSource& source);
