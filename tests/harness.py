@@ -6,6 +6,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -57,8 +58,12 @@ def hikyaku(*arguments, directory=None, input=None, check=True, timeout=60, env=
 class Instance:
     """One server with a data directory of its own."""
 
-    def __init__(self, address, *, host="127.0.0.1", base=None, zone=None, config="", keep=False):
-        self.address, self.host, self.zone, self.extra = address, host, zone, config
+    def __init__(self, address, *, host="127.0.0.1", base=None, zone=None, config=None, keep=False):
+        """config: {"section.option": TOML value}, over what quickstart writes."""
+        self.address, self.host, self.zone, self.options = address, host, zone, dict(config or {})
+        if host != "127.0.0.1":
+            self.options.setdefault("listen.addresses", f'["{host}"]')
+            self.options.setdefault("transmit.source_addresses", f'["{host}"]')
         self.domain = address.split("@")[1]
         self.base = base or free_port_base(host)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-test-"))
@@ -84,9 +89,22 @@ class Instance:
         if self.zone:
             arguments += ["--zone", self.zone]
         self.quickstart_output = hikyaku(*arguments, directory=self.dir, input=PASSWORD + "\n").stdout
-        if self.extra:
-            path = self.dir / "hikyaku.toml"
-            path.write_text(path.read_text() + "\n" + self.extra)
+        self.configure(self.options)
+
+    def configure(self, options):
+        """Sets options in hikyaku.toml; a running server reads them when it is told to."""
+        path = self.dir / "hikyaku.toml"
+        lines = path.read_text().splitlines()
+        for name, value in options.items():
+            section, option = name.split(".")
+            start = lines.index(f"[{section}]") if f"[{section}]" in lines else None
+            if start is None:
+                lines += [f"[{section}]"]
+                start = len(lines) - 1
+            end = next((i for i in range(start + 1, len(lines)) if lines[i].startswith("[")), len(lines))
+            kept = [line for line in lines[start + 1:end] if not re.match(rf"{option}\s*=", line)]
+            lines[start + 1:end] = [f"{option} = {value}", *kept]
+        path.write_text("\n".join(lines) + "\n")
 
     def run(self, *arguments, **options):
         return hikyaku(*arguments, directory=self.dir, **options)

@@ -57,7 +57,7 @@ def inbox(server, user=None):
         client.logout()
 
 
-def pair(stack, extra=""):
+def pair(stack, config=None):
     """Two servers that know each other by a zone file."""
     zone = tempfile.NamedTemporaryFile("w", suffix=".zone", delete=False)
     zone.write(ZONE)
@@ -65,7 +65,7 @@ def pair(stack, extra=""):
     base = free_port_base("127.0.1.1")
     servers = []
     for name, host in (("anna@alpha.test", "127.0.1.1"), ("bob@beta.test", "127.0.2.1")):
-        servers.append(stack.enter_context(Instance(name, host=host, base=base, zone=zone.name, config=extra)))
+        servers.append(stack.enter_context(Instance(name, host=host, base=base, zone=zone.name, config=config)))
     return servers
 
 
@@ -152,7 +152,7 @@ class TwoServers(unittest.TestCase):
     def setUpClass(cls):
         import contextlib
         stack = cls.enterClassContext(contextlib.ExitStack())
-        cls.alpha, cls.beta = pair(stack, extra="")
+        cls.alpha, cls.beta = pair(stack, {"queue.retry": '["1h"]'})
 
     def test_from_one_organisation_to_the_other(self):
         submit(self.alpha, message("anna@alpha.test", "bob@beta.test", "Across"))
