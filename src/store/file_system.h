@@ -60,7 +60,7 @@ class FileSystem {
   /// Replaces `to` if it exists.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> unlink(const std::string& path) = 0;
-  /// Makes the directory (and those above it) unless it is there.
+  /// Makes the directory (and those above it) unless it is there; it stays there after a crash.
   virtual Result<void> make_directory(const std::string& path) = 0;
   /// The names of the files in a directory, sorted; NotFound.
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;

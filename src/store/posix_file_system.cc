@@ -149,8 +149,15 @@ Result<void> PosixFileSystem::unlink(const std::string& path) {
 Result<void> PosixFileSystem::make_directory(const std::string& path) {
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     auto part = path.substr(0, end);
-    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
+    if (::mkdir(part.c_str(), 0700) == 0) {
+      // A new directory, with all that will be in it, must not go with the power.
+      auto slash = part.rfind('/');
+      TRY_DO(sync_directory(slash == std::string::npos ? "."
+                            : slash == 0               ? "/"
+                                                       : part.substr(0, slash)));
+    } else if (errno != EEXIST) {
       return last_error("cannot make " + part);
+    }
     if (end == std::string::npos) return {};
   }
 }
