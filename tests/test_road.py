@@ -1,14 +1,11 @@
 """The road with Python's own clients: submission, delivery, IMAP, POP3, and between two servers."""
-import email
-import email.message
-import imaplib
 import poplib
 import smtplib
-import ssl
 import tempfile
 import unittest
 
 from harness import PASSWORD, Instance, eventually, free_port_base
+from mail import message, messages as inbox, submit, tls
 
 ZONE = """\
 $ORIGIN test.
@@ -18,43 +15,6 @@ mx.alpha    A 127.0.1.1
 beta        MX 10 mx.beta
 mx.beta     A 127.0.2.1
 """
-
-
-def tls():
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def message(sender, to, subject="Hello", body="How are you?\n"):
-    m = email.message.EmailMessage()
-    m["From"], m["To"], m["Subject"] = sender, to, subject
-    m.set_content(body)
-    return m
-
-
-def submit(server, m, sender=None, password=PASSWORD, rcpt=None):
-    with smtplib.SMTP(server.host, server.port("submission"), timeout=20) as smtp:
-        smtp.starttls(context=tls())
-        smtp.login(sender or server.address, password)
-        return smtp.send_message(m, from_addr=sender or server.address, to_addrs=rcpt)
-
-
-def imap(server, user=None, password=PASSWORD):
-    client = imaplib.IMAP4_SSL(server.host, server.port("imaps"), ssl_context=tls(), timeout=20)
-    client.login(user or server.address, password)
-    return client
-
-
-def inbox(server, user=None):
-    client = imap(server, user)
-    try:
-        client.select("INBOX")
-        found = client.uid("SEARCH", "ALL")[1][0].split()
-        return [email.message_from_bytes(client.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1]) for uid in found]
-    finally:
-        client.logout()
 
 
 def pair(stack, config=None):
