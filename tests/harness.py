@@ -68,6 +68,7 @@ class Instance:
         self.base = base or free_port_base(host)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-test-"))
         self.keep = keep
+        self.env = {}
         self.process = None
         self.log = []
 
@@ -115,7 +116,7 @@ class Instance:
     def start(self, wait=30):
         self.process = subprocess.Popen([str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
-                                        env={**os.environ, "LANG": "C.UTF-8"})
+                                        env={**os.environ, "LANG": "C.UTF-8", **self.env})
         ready = threading.Event()
         lines = self.log = []
 

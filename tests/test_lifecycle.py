@@ -1,0 +1,237 @@
+"""Starting, stopping, reloading, and being killed: nothing that was acknowledged is ever lost."""
+import collections
+import contextlib
+import json
+import pathlib
+import re
+import signal
+import smtplib
+import socket
+import ssl
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import PASSWORD, PORTS, Instance, eventually, free_port_base, need
+from mail import Wire, message, raw_messages, run, submit, tls
+from test_road import pair
+
+REMOTE = "dora@gamma.test"  # its server does not answer
+ZONE = "$ORIGIN test.\n$TTL 60\nalpha MX 10 mx.alpha\nmx.alpha A 127.0.0.1\ngamma MX 10 mx.gamma\nmx.gamma A 127.0.3.9\n"
+
+
+class Load:
+    """Senders that keep a ledger of what was acknowledged, until the server is gone."""
+
+    def __init__(self, server, senders=4):
+        self.server, self.acknowledged, self.tried = server, [], 0
+        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._threads = [threading.Thread(target=self._send, args=(i,), daemon=True) for i in range(senders)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+            assert not thread.is_alive()
+
+    def _send(self, number):
+        # Two submit (to a mailbox here and to another server at once), two are other servers.
+        try:
+            if number % 2:
+                smtp = smtplib.SMTP_SSL(self.server.host, self.server.port("submissions"), context=tls(), timeout=20)
+                smtp.login("anna@alpha.test", PASSWORD)
+                sender, recipients = "anna@alpha.test", ["bob@alpha.test", REMOTE]
+            else:
+                smtp = smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=20)
+                sender, recipients = "x@beta.test", ["bob@alpha.test", "anna@alpha.test"]
+            while not self._stop.is_set():
+                with self._lock:
+                    self.tried += 1
+                    mark = f"m{time.monotonic_ns()}.{number}"
+                body = "x" * (self.tried % 7 * 5000)
+                smtp.sendmail(sender, recipients, f"From: {sender}\r\nSubject: {mark}\r\n\r\n{body}\r\n")
+                with self._lock:
+                    self.acknowledged.append((mark, recipients))
+        except (OSError, smtplib.SMTPException):
+            pass  # the server went: what it had not acknowledged does not count
+
+
+class WhenItEnds(unittest.TestCase):
+    def setUp(self):
+        zone = self.enterContext(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write(ZONE)
+        zone.flush()
+        self.server = self.enterContext(Instance("anna@alpha.test", zone=zone.name, config={"queue.retry": '["1h"]'}))
+        self.server.add_account("bob@alpha.test")
+
+    def check_ledger(self, acknowledged):
+        expected = collections.defaultdict(set)
+        for mark, recipients in acknowledged:
+            for recipient in recipients:
+                expected[recipient].add(mark)
+        for user in ("anna@alpha.test", "bob@alpha.test"):
+            got = collections.Counter(re.search(rb"(?m)^Subject: (.*)\r$", raw).group(1).decode() for raw in raw_messages(self.server, user))
+            self.assertEqual(expected[user] - set(got), set(), f"lost from the mailbox of {user}")
+            self.assertEqual([m for m, n in got.items() if n > 1], [], f"twice in the mailbox of {user}")
+        queued = json.loads(self.server.run("queue", "list", "--json").stdout)
+        queued = [q for q in queued if q["recipient"] == REMOTE]
+        self.assertGreaterEqual(len(queued), len(expected[REMOTE]), "lost from the queue")
+        return queued
+
+    def test_sigterm_while_mail_flows(self):
+        acknowledged = []
+        for _ in range(3):
+            with Load(self.server) as load:
+                time.sleep(0.8)
+                started = time.monotonic()
+                self.assertEqual(self.server.stop(signal.SIGTERM), 0)
+                self.assertLess(time.monotonic() - started, 10)
+            self.assertGreater(len(load.acknowledged), 10)
+            acknowledged += load.acknowledged
+            self.server.start()
+        self.check_ledger(acknowledged)
+
+    def test_kill_nine_ten_times_under_load(self):
+        acknowledged = []
+        for i in range(10):
+            with Load(self.server) as load:
+                eventually(lambda: len(load.acknowledged) > 5)
+                time.sleep(0.2 + 0.07 * i)
+                self.server.kill()
+            acknowledged += load.acknowledged
+            self.server.start()
+        self.assertGreater(len(acknowledged), 100)
+        self.check_ledger(acknowledged)
+
+    def test_idle_clients_do_not_hold_up_the_end(self):
+        with contextlib.ExitStack() as stack:
+            imap = stack.enter_context(Wire(self.server, "imap"))
+            imap.login("anna@alpha.test")
+            imap.tagged("SELECT INBOX")
+            imap.send("i IDLE\r\n")
+            imap.line()
+            smtp = stack.enter_context(Wire(self.server, "smtp"))
+            smtp.reply()
+            pop = stack.enter_context(Wire(self.server, "pop3"))
+            pop.line()
+            started = time.monotonic()
+            self.assertEqual(self.server.stop(), 0)
+            self.assertLess(time.monotonic() - started, 10)
+            self.assertTrue(imap.until("* BYE")[-1].startswith("* BYE"))
+            self.assertRegex(smtp.reply() or "", r"^421 4\.3\.2 ")
+
+
+class WithAQueue(unittest.TestCase):
+    def test_a_full_queue_survives_a_restart_and_goes_out_once(self):
+        alpha, beta = pair(self.enterContext(contextlib.ExitStack()), {"queue.retry": '["1h"]'})
+        beta.stop()
+        count = 150
+        with smtplib.SMTP_SSL(alpha.host, alpha.port("submissions"), context=tls(), timeout=20) as smtp:
+            smtp.login(alpha.address, PASSWORD)
+            for i in range(count):
+                smtp.sendmail(alpha.address, ["bob@beta.test"], f"From: anna@alpha.test\r\nSubject: {i}\r\n\r\nx\r\n")
+        alpha.restart()
+        self.assertEqual(len(json.loads(alpha.run("queue", "list", "--json").stdout)), count)
+        alpha.kill()
+        alpha.start()
+        beta.start()
+        alpha.run("queue", "retry", "all")
+        eventually(lambda: json.loads(alpha.run("queue", "list", "--json").stdout) == [], timeout=60)
+        got = sorted(int(re.search(rb"(?m)^Subject: (\d+)\r$", raw).group(1)) for raw in raw_messages(beta))
+        self.assertEqual(got, list(range(count)))
+
+
+class WhileItRuns(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Instance("anna@alpha.test"))
+
+    def certificate(self):
+        with socket.create_connection((self.server.host, self.server.port("imaps")), 10) as s, tls().wrap_socket(s) as secure:
+            return secure.getpeercert(binary_form=True)
+
+    def size(self):
+        with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=10) as smtp:
+            smtp.ehlo("x.test")
+            return int(smtp.esmtp_features["size"])
+
+    def hang_up(self, event):
+        count = len(self.server.log)
+        self.server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: any(f"event={event}" in line for line in self.server.log[count:]))
+
+    def test_sighup_reads_options_anew(self):
+        self.assertNotEqual(self.size(), 1_234_567)
+        self.server.configure({"smtp.max_message_size": 1_234_567})
+        with Wire(self.server, "imap") as before:
+            before.login("anna@alpha.test")
+            self.hang_up("server.reload")
+            self.assertEqual(self.size(), 1_234_567)
+            self.assertTrue(before.tagged("NOOP")[-1].startswith("a OK"), "a session survives the reload")
+        text = (self.server.dir / "hikyaku.toml").read_text()
+        (self.server.dir / "hikyaku.toml").write_text(text.replace("1234567", '"much"'))
+        self.hang_up("config.reload")
+        self.assertEqual(self.size(), 1_234_567)  # a mistake changes nothing
+        self.assertTrue(any("max_message_size" in line and "config.reload" in line for line in self.server.log))
+        (self.server.dir / "hikyaku.toml").write_text(text)
+        self.hang_up("server.reload")
+
+    def test_sighup_reads_certificates_anew(self):
+        need("openssl")
+        before = self.certificate()
+        chain = next(p for p in (self.server.dir / "tls").iterdir() if b"BEGIN CERTIFICATE" in p.read_bytes())
+        key = next(p for p in (self.server.dir / "tls").iterdir() if b"PRIVATE KEY" in p.read_bytes())
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9",
+            "-subj", "/CN=mail.alpha.test", "-addext", "subjectAltName=DNS:mail.alpha.test", "-keyout", key, "-out", chain)
+        self.hang_up("server.reload")
+        after = self.certificate()
+        self.assertNotEqual(after, before)
+        self.assertEqual(after, ssl.PEM_cert_to_DER_cert(chain.read_text()))
+        good = chain.read_bytes()
+        chain.write_bytes(b"not a certificate\n")
+        self.hang_up("tls.reload")
+        self.assertEqual(self.certificate(), after)  # the old one stays
+        chain.write_bytes(good)
+
+
+class WhenItStarts(unittest.TestCase):
+    def test_ready_is_said_once_everything_listens(self):
+        with Instance("anna@alpha.test") as server:
+            for service in PORTS:
+                socket.create_connection((server.host, server.port(service)), 1).close()
+            self.assertEqual([line.strip() for line in server.log].count("ready"), 1)
+            self.assertEqual(len([line for line in server.log if line.startswith("listening on ")]), len(PORTS))
+
+    def test_systemd_is_told(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for address in (str(pathlib.Path(directory, "notify")), f"@hikyaku-test-{time.monotonic_ns()}"):
+                with self.subTest(address), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+                    notify.bind(address.replace("@", "\0"))
+                    notify.settimeout(10)
+                    server = Instance("anna@alpha.test")
+                    server.env = {"NOTIFY_SOCKET": address}
+                    with server:
+                        self.assertIn(b"READY=1", notify.recv(4096))
+                        server.process.send_signal(signal.SIGHUP)
+                        self.assertIn(b"RELOADING=1", notify.recv(4096))
+                        self.assertIn(b"READY=1", notify.recv(4096))
+                        self.assertEqual(server.stop(), 0)
+                        self.assertIn(b"STOPPING=1", notify.recv(4096))
+
+    def test_a_second_server_on_the_same_store_is_refused(self):
+        with Instance("anna@alpha.test") as server:
+            server.configure({"listen.port_base": free_port_base()})
+            done = server.run("serve", check=False, timeout=20)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(str(server.dir), done.stdout + done.stderr)
+            submit(server, message("anna@alpha.test", "anna@alpha.test"))  # the first goes on
+
+
+if __name__ == "__main__":
+    unittest.main()
