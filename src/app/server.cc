@@ -14,6 +14,7 @@
 #include "app/commands.h"
 #include "app/control_io.h"
 #include "app/listeners.h"
+#include "app/maintenance.h"
 #include "app/sessions.h"
 #include "auth/authenticator.h"
 #include "base/semaphore.h"
@@ -116,7 +117,13 @@ class RunningServer final : public Server {
     net::Signals signals(cores_, {SIGTERM, SIGINT, SIGHUP},
                          [this](int number) { on_signal(number); });
     cores_.start();
-    cores_.call(0, [this] { transmitter_->start(); });
+    // Before the first session sees an account.
+    cores_.run(0, [this] { return Maintenance::recover(*core_); });
+    cores_.call(0, [this] {
+      transmitter_->start();
+      maintenance_ = std::make_unique<Maintenance>(*core_);
+      maintenance_->start();
+    });
     for (auto& bound : listeners_) {
       bound.listener->start(
           cores_,
@@ -297,11 +304,14 @@ class RunningServer final : public Server {
     log_.info("server.end");
     for (auto& bound : listeners_) stop(*bound.listener);
     stop(*control_);
-    std::promise<void> sent;
+    std::promise<void> sent, trimmed;
+    cores_[0].post([&] { maintenance_->stop([&] { trimmed.set_value(); }); });
     cores_[0].post([&] { transmitter_->stop(kGrace, [&] { sent.set_value(); }); });
     sessions_.end_all(kGrace);
     sent.get_future().wait();
+    trimmed.get_future().wait();
     cores_.call(0, [this] {
+      maintenance_.reset();
       transmitter_.reset();
       views_.reset();
     });
@@ -329,6 +339,7 @@ class RunningServer final : public Server {
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<receive::Receiver> receiver_;
   std::unique_ptr<transmit::Transmitter> transmitter_;
+  std::unique_ptr<Maintenance> maintenance_;
   pop3d::MaildropLocks maildrop_locks_;
   Semaphore large_messages_{2};
   Admission admission_;

@@ -439,6 +439,7 @@ Result<void> update_account(Transaction& tx, const Account& account) {
   changed_account.address =
       stored->address;  // renaming is another matter: addresses, logins, aliases
   write_account(tx, changed_account);
+  mailbox::set_quota(tx, account.id, account.quota);
   return {};
 }
 

@@ -134,6 +134,8 @@ struct Config {
   struct Store {
     std::filesystem::path path;  ///< empty: data/ of the instance
     Bytes reserve;
+    milliseconds retention{};
+    milliseconds history{};
   } store;
 
   struct Limits {

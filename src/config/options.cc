@@ -546,6 +546,24 @@ constexpr Option kOptions[] = {
         .most = 1 * kTB,
         .applies = Applies::OnRestart,
     }),
+    bind<&C::store, &C::Store::retention>({
+        .name = "store.retention",
+        .fallback = R"("7d")",
+        .why = "most mistakes are noticed within a week",
+        .doc = "How long deleted messages stay on disk before their space returns.",
+        .least = 0,
+        .most = 3650 * kDay,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::store, &C::Store::history>({
+        .name = "store.history",
+        .fallback = R"("90d")",
+        .why = "long enough for questions of a quarter; some hundred bytes a message",
+        .doc = "How long the story of every message is kept, which `hikyaku trace` tells.",
+        .least = 0,
+        .most = 3650 * kDay,
+        .applies = Applies::OnRestart,
+    }),
     // ------------------------------------------------------------------ limits
     bind<&C::limits, &C::Limits::connections>({
         .name = "limits.connections",

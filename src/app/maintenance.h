@@ -1,0 +1,36 @@
+// Maintenance: what must be done before the first session, and what is done once a day.
+#pragma once
+
+#include <memory>
+
+#include "app/core.h"
+#include "base/gate.h"
+#include "base/task.h"
+#include "base/wakeup.h"
+
+namespace hikyaku::app {
+
+/// Lives on one event loop. `core` must outlive it.
+class Maintenance {
+ public:
+  explicit Maintenance(Core& core) : core_(core) {}
+
+  /// Takes up what a crash cut off in the accounts: long appends, mailboxes and accounts being
+  /// erased.
+  static Task<void> recover(Core& core);
+  /// From now on, once a day: old changes, expunged messages and stories go.
+  void start();
+  /// `stopped` runs when the present piece of work has ended.
+  void stop(Callback stopped);
+
+ private:
+  Task<void> run();
+  Task<void> trim_all();
+
+  Core& core_;
+  Gate gate_;
+  Wakeup wakeup_;
+  bool stopping_ = false;
+};
+
+}  // namespace hikyaku::app
