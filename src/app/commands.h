@@ -5,6 +5,10 @@
 #include "app/control.h"
 #include "app/core.h"
 
+namespace hikyaku::receive {
+class Receiver;
+}
+
 namespace hikyaku::app {
 
 /// Adds all of them. `core` must outlive the table.
@@ -13,5 +17,8 @@ void add_commands(ControlTable& table, Core& core);
 void add_directory_commands(ControlTable& table, Core& core);  ///< domain, account, alias
 void add_queue_commands(ControlTable& table, Core& core);      ///< queue
 void add_story_commands(ControlTable& table, Core& core);      ///< trace
+/// mail.submit, for every user of the machine. Only in the server: `receiver` must outlive the
+/// table too.
+void add_mail_commands(ControlTable& table, Core& core, receive::Receiver& receiver);
 
 }  // namespace hikyaku::app

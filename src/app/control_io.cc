@@ -145,31 +145,41 @@ Task<Result<std::optional<std::string>>> ControlReader::line() {
 
 Task<void> serve_control(net::Stream& stream, const ControlTable& table,
                          std::uint32_t instance_user) {
-  stream.set_timeout(kIdle);
   auto process = stream.peer_process();
   // Without the kernel's word for who it is, it is nobody.
   ControlCaller caller{process ? process->uid : UINT32_MAX,
                        process && (process->uid == 0 || process->uid == instance_user)};
+  co_await serve_requests(stream, table, caller);
+}
+
+Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, ControlCaller caller,
+                            std::string_view handover) {
+  stream.set_timeout(kIdle);
   ControlReader reader(stream);
   while (true) {
     auto line = co_await reader.line();
-    if (line && !*line) co_return;
+    if (line && !*line) co_return Served::Left;
     auto decoded = line ? decode_control_line(**line) : std::unexpected(std::move(line).error());
     if (decoded && !std::holds_alternative<ControlRequest>(*decoded))
       decoded = fail(ErrorCode::Invalid, "a request was expected");
     if (!decoded) {
       auto text = line_text(std::move(decoded).error());
       co_await stream.write(text);
-      co_return;
+      co_return Served::Left;
     }
     StreamCall call(std::get<ControlRequest>(std::move(*decoded)), caller, stream, reader);
+    if (!handover.empty() && call.request().verb == handover) {
+      auto text = line_text(ControlResult{});
+      co_await stream.write(text);
+      co_return Served::Handover;
+    }
     auto result = co_await table.run(call);
     auto failed = !result;
     auto text = line_text(result ? ControlLine(ControlResult{std::move(*result)})
                                  : ControlLine(std::move(result).error()));
     co_await stream.write(text);
     // After a failure data may be on its way that nobody reads; a new connection is cheap.
-    if (failed) co_return;
+    if (failed) co_return Served::Left;
   }
 }
 

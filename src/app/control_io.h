@@ -32,6 +32,16 @@ class ControlReader {
 Task<void> serve_control(net::Stream& stream, const ControlTable& table,
                          std::uint32_t instance_user);
 
+/// How serve_requests ended.
+enum class Served {
+  Left,      ///< the client has gone, or was told that it must
+  Handover,  ///< it asked for `handover`, was told yes, and waits for what comes now
+};
+/// The same for a caller who is known already. A request with the verb `handover` (empty: none)
+/// ends it, after an empty result: what follows on the stream is something else.
+Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, ControlCaller caller,
+                            std::string_view handover = {});
+
 /// What the asking side does with what comes before the result. Called on the loop that asks.
 struct ControlHandlers {
   std::function<void(const boost::json::object&)> item = [](auto&) {};

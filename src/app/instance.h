@@ -17,6 +17,7 @@ struct Instance {
   std::filesystem::path dkim;            ///< signing keys
   std::filesystem::path secret_key;      ///< what stored secrets are encrypted with
   std::filesystem::path control_socket;  ///< where the running server takes commands
+  std::filesystem::path submit_socket;   ///< where every program of the machine hands in mail
 
   /// Everything in one directory (--dir).
   static Instance in(const std::filesystem::path& directory);

@@ -33,6 +33,7 @@ std::vector<Verb> all_verbs() {
       verb_queue_drop(),
       verb_mailq(),
       verb_trace(),
+      verb_sendmail(),
 
       verb_mime(),
       verb_config_explain(),

@@ -39,6 +39,7 @@ Verb verb_queue_release();
 Verb verb_queue_retry();
 Verb verb_queue_show();
 Verb verb_quickstart();
+Verb verb_sendmail();
 Verb verb_serve();
 Verb verb_trace();
 Verb verb_version();

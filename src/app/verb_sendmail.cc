@@ -1,0 +1,240 @@
+// hikyaku sendmail: what programs know as /usr/sbin/sendmail.
+#include <array>
+#include <cerrno>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/cli.h"
+#include "app/run_command.h"
+#include "app/sendmail_options.h"
+#include "app/submit.h"
+#include "app/verbs.h"
+#include "base/text.h"
+#include "net/fd.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kNotRunning{
+    "the mail server does not run (nobody listens on {}); the message was not taken: try later",
+    "メールサーバーが動いていません({} "
+    "で応答がありません)。メッセージは受け付けられていません。後でもう一度お試しください"};
+constexpr Phrase kNoRecipients{"no recipients: name them on the command line, or use -t",
+                               "宛先がありません。コマンドラインで指定するか、-t を使ってください"};
+
+/// Standard input, up to its end or to a line with nothing but a dot.
+class Input {
+ public:
+  explicit Input(bool dot_ends) : dot_ends_(dot_ends) {}
+
+  std::optional<std::string> next() {
+    if (ended_) return std::nullopt;
+    std::string bytes(kPiece, '\0');
+    ssize_t got = 0;
+    do {
+      got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) error_ = errno;
+    ended_ = got <= 0;
+    bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return dot_ends_ ? without_dot(std::move(bytes)) : std::move(bytes);
+  }
+  /// What went wrong, 0 if nothing.
+  int error() const { return error_; }
+
+ private:
+  static constexpr std::size_t kPiece = 48 * 1024;
+
+  /// Keeps back the last line while it may be, or become, the lone dot.
+  std::string without_dot(std::string bytes) {
+    bytes.insert(0, std::exchange(held_, {}));
+    std::size_t line = 0;
+    while (true) {
+      auto end = bytes.find('\n', line);
+      auto text = std::string_view(bytes).substr(line, end - line);
+      auto whole = end != std::string::npos || ended_;
+      if (whole && at_line_start(line) && (text == "." || text == ".\r")) {
+        ended_ = true;
+        bytes.resize(line);
+        return bytes;
+      }
+      if (end == std::string::npos) break;
+      line = end + 1;
+      fresh_ = true;
+    }
+    auto rest = std::string_view(bytes).substr(line);
+    if (!ended_ && at_line_start(line) && (rest.empty() || rest == "." || rest == ".\r")) {
+      held_ = rest;
+      bytes.resize(line);
+      fresh_ = true;
+    } else {
+      fresh_ = false;
+    }
+    return bytes;
+  }
+  bool at_line_start(std::size_t at) const { return at != 0 || fresh_; }
+
+  bool dot_ends_;
+  bool ended_ = false;
+  bool fresh_ = true;  ///< what comes next begins a line
+  std::string held_;
+  int error_ = 0;
+};
+
+/// An interrupted message must not be sent as if it were whole.
+Exit submit(const Instance& instance, const SendmailOptions& options, Terminal& terminal) {
+  if (options.recipients.empty() && !options.extract) {
+    terminal.complain(kNoRecipients);
+    return Exit::Usage;
+  }
+  boost::json::array recipients;
+  for (auto& one : options.recipients) recipients.push_back(json_text(one));
+  boost::json::object args{{"recipients", std::move(recipients)},
+                           {"extract", options.extract},
+                           {"eight_bit", options.eight_bit}};
+  if (options.from) args["from"] = json_text(options.from->empty() ? "<>" : *options.from);
+  if (!options.full_name.empty()) args["full_name"] = json_text(options.full_name);
+  Input input(!options.ignore_dots);
+  auto answer = ask_server(instance.submit_socket, {"mail.submit", std::move(args), {}},
+                           {.data = [&] { return input.next(); }});
+  if (!answer.running) {
+    terminal.complain(kNotRunning, instance.submit_socket.string());
+    return Exit::TryLater;
+  }
+  if (answer.result) {
+    if (options.verbose) terminal.out(text_in(*answer.result, "id") + '\n');
+    return Exit::Ok;
+  }
+  auto& error = answer.result.error();
+  terminal.complain_text(error.describe());
+  if (error.temporary()) return Exit::TryLater;
+  return error.code == ErrorCode::NotFound ? Exit::NoAccount : exit_for(error.code);
+}
+
+// --- -bs ---
+
+Result<net::UniqueFd> connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return fail(ErrorCode::TooLarge, "{} is too long for a socket's name", path);
+  path.copy(address.sun_path, path.size());
+  net::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return std::unexpected(errno_error("socket", errno));
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    return std::unexpected(errno_error(path, errno));
+  return socket;
+}
+
+bool write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto wrote = ::write(descriptor, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return true;
+}
+
+/// Moves what is there; false at the end.
+bool pump(int from, int to) {
+  std::array<char, 16384> buffer;
+  ssize_t got = 0;
+  do {
+    got = ::read(from, buffer.data(), buffer.size());
+  } while (got < 0 && errno == EINTR);
+  return got > 0 && write_all(to, {buffer.data(), static_cast<std::size_t>(got)});
+}
+
+/// The dialogue of a program on standard input and output with the server.
+Exit speak_smtp(const Instance& instance, Terminal& terminal) {
+  auto socket = connect_to(instance.submit_socket.string());
+  if (!socket) {
+    terminal.complain(kNotRunning, instance.submit_socket.string());
+    return Exit::TryLater;
+  }
+  auto request = encode_control_line(ControlRequest{std::string(kSubmitSmtp), {}, {}}) + '\n';
+  if (!write_all(socket->get(), request)) return Exit::TryLater;
+  // The answer ends with the first newline; the greeting may follow in the same packet.
+  for (char c = 0; c != '\n';)
+    if (::read(socket->get(), &c, 1) != 1) return Exit::TryLater;
+  bool listening = true;
+  while (true) {
+    std::array<pollfd, 2> waits{{{socket->get(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}}};
+    if (::poll(waits.data(), listening ? 2 : 1, -1) < 0 && errno != EINTR) return Exit::Io;
+    if (waits[0].revents != 0 && !pump(socket->get(), STDOUT_FILENO)) return Exit::Ok;
+    if (listening && waits[1].revents != 0 && !pump(STDIN_FILENO, socket->get())) {
+      listening = false;
+      ::shutdown(socket->get(), SHUT_WR);
+    }
+  }
+}
+
+Exit list_queue(const Invocation& invocation, Terminal& terminal) {
+  auto mailq = verb_mailq();
+  Invocation list(mailq);
+  for (std::size_t i = 0; i + 1 < invocation.arguments().size(); ++i)
+    if (invocation.argument(i) == "--dir") list.add_option("--dir", invocation.argument(i + 1));
+  return mailq.run(list, terminal);
+}
+
+Exit run(const Invocation& invocation, Terminal& terminal) {
+  auto options = parse_sendmail_options(invocation.arguments());
+  if (!options) {
+    terminal.complain_text(options.error().describe());
+    return Exit::Usage;
+  }
+  auto instance = Instance::from(options->dir);
+  switch (options->mode) {
+    case SendmailOptions::Mode::Submit:
+      return submit(instance, *options, terminal);
+    case SendmailOptions::Mode::Smtp:
+      return speak_smtp(instance, terminal);
+    case SendmailOptions::Mode::ListQueue:
+      return list_queue(invocation, terminal);
+    case SendmailOptions::Mode::Nothing:
+      return Exit::Ok;
+  }
+  return Exit::Software;
+}
+
+}  // namespace
+
+Verb verb_sendmail() {
+  return {
+      .name = "sendmail",
+      .group = Group::Mail,
+      .summary = {"hands in mail for programs, with sendmail's options",
+                  "プログラムのメールを受け付ける(sendmail 互換)"},
+      .details =
+          {"The message comes on standard input. Understood are -t (recipients from To, Cc and "
+           "Bcc), -f and -r (sender), -F (full name), -i and -oi (a dot alone does not end it), "
+           "-bs (SMTP), -bp (the queue), -bi (nothing to do), -B8BITMIME, -v, --dir; others that "
+           "programs pass are taken without effect. A name without a domain is one of the "
+           "server's first domain; when nobody has it, postmaster gets the mail. A recipient "
+           "that is refused refuses the whole message: exit code 67. Exit code 75: the server "
+           "does not run, try later. Linked as sendmail, mailq or newaliases the program "
+           "behaves as such.",
+           "メッセージは標準入力から読みます。-t(To、Cc、Bcc の宛先)、-f と "
+           "-r(差出人)、-F(氏名)、-i と -oi(ドットだけの行で終わらない)、-bs(SMTP)、"
+           "-bp(キュー)、-bi(何もしない)、-B8BITMIME、-v、--dir "
+           "が使え、プログラムがよく渡すほかのオプションは無視します。ドメインのない名前は"
+           "サーバーの最初のドメインのものとみなし、該当者がいなければ postmaster "
+           "に届きます。一つでも宛先が拒否されると全体を拒否し、終了コードは 67 です。75 "
+           "はサーバーが動いていないことを示します。sendmail、mailq、newaliases "
+           "という名前でリンクすると、それぞれとして動きます。"},
+      .arguments = {{"OPTION",
+                     {"sendmail's options and recipients", "sendmail のオプションと宛先"},
+                     ArgumentSpec::Count::Any}},
+      .examples = {{"hikyaku sendmail -t -i < letter.eml",
+                    {"to whom the header names", "ヘッダーの宛先へ送る"}},
+                   {"hikyaku sendmail -f anna@example.org ben@example.net < letter.eml",
+                    {"with sender and recipient", "差出人と宛先を指定して送る"}}},
+      .raw_arguments = true,
+      .run = run,
+  };
+}
+
+}  // namespace hikyaku::app
