@@ -16,6 +16,7 @@
 #include "app/listeners.h"
 #include "app/maintenance.h"
 #include "app/sessions.h"
+#include "app/submit.h"
 #include "auth/authenticator.h"
 #include "base/semaphore.h"
 #include "base/text.h"
@@ -85,11 +86,13 @@ Result<std::vector<net::CertificatePem>> read_certificates(const Instance& insta
 class RunningServer final : public Server {
  public:
   RunningServer(std::vector<BoundListener> listeners, std::unique_ptr<net::Listener> control,
-                Log log, std::function<void(std::string)> say)
+                std::unique_ptr<net::Listener> submit, Log log,
+                std::function<void(std::string)> say)
       : cores_(net::Cores::usable()),
         sessions_(cores_),
         listeners_(std::move(listeners)),
         control_(std::move(control)),
+        submit_(std::move(submit)),
         log_(std::move(log)),
         say_(std::move(say)) {}
 
@@ -132,6 +135,7 @@ class RunningServer final : public Server {
       say_(fmt::format("listening on {} ({})", bound.listener->name(), to_string(bound.service)));
     }
     control_->start(cores_, [this](auto stream) { begin_control(std::move(stream)); });
+    submit_->start(cores_, [this](auto stream) { begin_submit(std::move(stream)); });
     notify_systemd("READY=1");
     say_("ready");
     log_.info("server.ready", {{"host", core_->host_name()}});
@@ -201,6 +205,7 @@ class RunningServer final : public Server {
         {core.store(), *receiver_, *resolver_, *client_tls_, core.clock(), core.random()}, log_);
     settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
     add_commands(commands_, core);
+    add_mail_commands(commands_, core, *receiver_);
   }
 
   // --- connections ---
@@ -263,6 +268,26 @@ class RunningServer final : public Server {
     }
   }
 
+  void begin_submit(std::unique_ptr<net::Stream> stream) {
+    sessions_.spawn(std::move(stream),
+                    [this](auto connection) { return serve_programs(std::move(connection)); });
+  }
+
+  /// Programs of this machine: mail.submit, or SMTP by hand of sendmail -bs.
+  Task<void> serve_programs(std::unique_ptr<net::Stream> stream) {
+    auto settings = settings_.load();
+    auto log = log_.with({{"cid", ++connections_}});
+    auto smtp = [this, settings, log](std::unique_ptr<net::Stream> connection) {
+      return smtpd::serve(std::move(connection), settings->local, {*receiver_, *authenticator_},
+                          log);
+    };
+    try {
+      co_await serve_submit(std::move(stream), commands_, smtp);
+    } catch (const net::Disconnected&) {
+      // Whoever asked has gone.
+    }
+  }
+
   // --- signals ---
 
   void on_signal(int number) {
@@ -304,6 +329,7 @@ class RunningServer final : public Server {
     log_.info("server.end");
     for (auto& bound : listeners_) stop(*bound.listener);
     stop(*control_);
+    stop(*submit_);
     std::promise<void> sent, trimmed;
     cores_[0].post([&] { maintenance_->stop([&] { trimmed.set_value(); }); });
     cores_[0].post([&] { transmitter_->stop(kGrace, [&] { sent.set_value(); }); });
@@ -328,6 +354,7 @@ class RunningServer final : public Server {
   Sessions sessions_;
   std::vector<BoundListener> listeners_;
   std::unique_ptr<net::Listener> control_;
+  std::unique_ptr<net::Listener> submit_;
   Log log_;
   std::function<void(std::string)> say_;
   std::unique_ptr<net::ServerTls> server_tls_;
@@ -358,9 +385,10 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
   TRY(auto listeners, bind_listeners(config));
   std::filesystem::create_directories(instance.control_socket.parent_path());
   TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
+  TRY(auto submit, net::Listener::bind_unix(instance.submit_socket.string(), 0666));
   TRY_DO(become(config.server.user));
   auto server = std::make_unique<RunningServer>(std::move(listeners), std::move(control),
-                                                std::move(log), std::move(say));
+                                                std::move(submit), std::move(log), std::move(say));
   TRY_DO(server->prepare(std::move(instance), std::move(config)));
   return server;
 }
