@@ -64,11 +64,11 @@ Task<void> Maintenance::run() {
 }
 
 Task<void> Maintenance::trim_all() {
-  auto& settings = core_.config().store;
+  auto& config = core_.config();
   mailbox::BulkContext context{core_.store(), core_.clock()};
   for (auto& account : co_await all_accounts(core_)) {
     if (stopping_) co_return;
-    auto trimmed = co_await mailbox::trim_bulk(context, account.id, {}, settings.retention);
+    auto trimmed = co_await mailbox::trim_bulk(context, account.id, {}, config.store.retention);
     if (!trimmed)
       core_.log().warn("account.trim",
                        {{"user", account.address}, {"err", trimmed.error().describe()}});
@@ -76,7 +76,7 @@ Task<void> Maintenance::trim_all() {
   co_await erase_removed(core_);
   co_await core_.store().transact({store::kInstance},
                                   [&](store::Transaction& tx) -> Result<void> {
-                                    story::trim(tx, core_.clock().now() - settings.history);
+                                    story::trim(tx, core_.clock().now() - config.store.history);
                                     return {};
                                   },
                                   {.may_use_reserve = true});
