@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/async.h"
@@ -66,10 +68,12 @@ std::optional<std::size_t> Socket::try_read(std::span<char> into) {
     else if (errno != EAGAIN && errno != EWOULDBLOCK)
       throw_closed(errno);
   }
-  if (count)
+  if (count) {
     bytes_in_ += *count;
-  else
+    unanswered_ = true;
+  } else {
     readiness_->nothing_to_read();
+  }
   return count;
 }
 
@@ -99,10 +103,17 @@ Task<Wake> Socket::wait_readable() {
     tls_drained_ = !ssl_;
     co_return Wake::Readable;
   }
+  if (std::exchange(unanswered_, false)) acknowledge_now();
   auto outcome = co_await readiness_->readable_or_woken();
   if (outcome == Outcome::Woken) co_return Wake::Woken;
   if (outcome != Outcome::Ready) throw_outcome(outcome);
   co_return Wake::Readable;
+}
+
+void Socket::acknowledge_now() {
+  int on = 1;
+  // No TCP socket, no acknowledgement: an error does not matter.
+  ::setsockopt(readiness_->fd(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 Task<void> Socket::wait_for(Want want) {
@@ -122,6 +133,7 @@ Task<void> Socket::write(std::string_view bytes) {
       continue;
     }
     bytes_out_ += *count;
+    unanswered_ = false;
     bytes.remove_prefix(*count);
     without_wait += *count;
     if (without_wait >= kWriteWithoutYield) {

@@ -59,6 +59,10 @@ class Socket final : public Stream {
   /// After a TLS call that did not succeed: what it waits for, or throws what went wrong.
   Want want_of(int result, std::string_view doing);
   Task<void> wait_for(Want want);
+  /// Tells the peer's kernel what has arrived. Ours would wait for an answer to send along with it,
+  /// up to 40 ms; a client that has sent half a command and keeps the rest back until the first
+  /// half is acknowledged (Nagle's algorithm, RFC 896) would wait as long.
+  void acknowledge_now();
   void check_open() const;
   [[noreturn]] void throw_outcome(Outcome outcome) const;
   [[noreturn]] void throw_closed(int error_number) const;
@@ -74,6 +78,8 @@ class Socket final : public Stream {
   /// OpenSSL has said that it holds nothing more: only then does readiness of the socket tell all.
   bool tls_drained_ = true;
   bool finished_ = false;
+  /// Something was read, and nothing written since.
+  bool unanswered_ = false;
 };
 
 /// The ends of a connected socket, as the kernel names them. `peer` may be known from accept().
