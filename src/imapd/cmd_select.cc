@@ -160,7 +160,7 @@ Task<void> Session::tell_vanished(
 
 Task<imap::Reply> Session::handle(imap::CloseCommand) {
   if (!state_.read_only) {
-    co_await unpark();
+    co_await refresh(Expunges::HoldBack);
     auto all = static_cast<std::uint32_t>(selected_->messages.size());
     SequenceRanges everything;
     if (all > 0) everything.push_back({1, all});

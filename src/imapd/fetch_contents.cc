@@ -85,6 +85,7 @@ Task<void> Session::fetch_contents(Fetching& fetching) {
     }
     if (fetching.items.sets_seen() && !state_.read_only) co_await set_seen(fetching, piece);
     co_await fetch_content_of(fetching, std::move(piece));
+    co_await yield_now();
   }
 }
 
@@ -186,6 +187,7 @@ Task<Result<void>> Session::send_section(Piece piece, std::optional<mailbox::Sec
     auto bytes = co_await reader.next();
     if (!bytes) throw broken_literal(bytes.error());
     co_await output_.write(*bytes);
+    if (!reader.done()) co_await yield_now();
   }
   co_return Result<void>{};
 }
@@ -224,6 +226,7 @@ Task<Result<void>> Session::send_binary(Piece piece, std::optional<mailbox::Sect
     bytes.clear();
     decoder.feed(*encoded, bytes);
     co_await output_.write(window.pass(bytes));
+    co_await yield_now();
   }
   bytes.clear();
   decoder.finish(bytes);

@@ -2,6 +2,7 @@
 // while the records are read, in bounded pieces.
 #include <algorithm>
 
+#include "base/async.h"
 #include "imapd/fetching.h"
 #include "imapd/limits.h"
 #include "mailbox/digest.h"
@@ -163,6 +164,7 @@ Task<void> Session::fetch_records(Fetching& fetching) {
           });
       fetching.missing |= rendered.missing;
       co_await output_.write(rendered.text);
+      co_await yield_now();
       left = left.subspan(rendered.done);
       if (rendered.incomplete) {
         co_await fetch_content_of(fetching, {left.front().sequence});

@@ -2,8 +2,6 @@
 // benchmark.
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -19,6 +17,7 @@
 #include "net/fake_stream.h"
 #include "store/memory_index.h"
 #include "store/open.h"
+#include "store/simulated_file_system.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -69,7 +68,7 @@ class FakeAuthenticator final : public auth::Authenticator {
 struct Server {
   hikyaku::testing::TestLoop loop;
   hikyaku::testing::TestPool pool;
-  std::filesystem::path directory;
+  store::SimulatedFileSystem files{1};
   std::shared_ptr<store::MemoryIndexDisk> index = std::make_shared<store::MemoryIndexDisk>();
   std::unique_ptr<store::Store> store;
   std::unique_ptr<mailbox::Views> views;
@@ -81,10 +80,8 @@ struct Server {
   static constexpr auto kAccount = FakeAuthenticator::kAccount;
 
   Server() {
-    auto pattern = (std::filesystem::temp_directory_path() / "hikyaku-imapd-XXXXXX").string();
-    if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary directory");
-    directory = pattern;
-    store::Options options{.directory = directory.string(), .workers = pool, .clock = loop};
+    store::Options options{.directory = "/store", .workers = pool, .clock = loop};
+    options.files = &files;
     options.reserve = 0;
     options.smallest_segment = 1 << 20;
     options.open_index = [this]() -> Result<std::unique_ptr<store::Index>> {
@@ -102,10 +99,6 @@ struct Server {
       mailbox::create_standard_mailboxes(tx, kAccount, Language::English, loop.now());
       return {};
     });
-  }
-  ~Server() {
-    store.reset();
-    std::filesystem::remove_all(directory);
   }
 
   Services services(const net::ServerTls* tls = nullptr) {

@@ -112,7 +112,7 @@ class Session {
   Task<void> refresh_if_changed(Expunges expunges);
   /// Before a command uses the rows: an idle session has let go of them.
   Task<void> unpark();
-  void tell(const mailbox::Updates& updates);
+  Task<void> tell(mailbox::Updates updates);
   /// Learns which of the new messages are \Recent here (RFC 3501 §2.3.2).
   Task<void> claim_recent();
   /// The mailbox has another UIDVALIDITY or is gone: INBOX may have been renamed.

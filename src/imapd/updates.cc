@@ -43,12 +43,11 @@ Task<void> Session::refresh(Expunges expunges, std::span<const mailbox::MessageS
                   : co_await follow_inbox();
   auto updates = selected_->messages.advance(std::move(view), expunges == Expunges::Tell, silent);
   if (updates.exists) co_await claim_recent();
-  tell(updates);
-  if (output_.full()) co_await output_.flush();
+  co_await tell(std::move(updates));
 }
 
 Task<std::shared_ptr<const mailbox::View>> Session::follow_inbox() {
-  SessionEnds gone{imap::bye("The mailbox has been deleted")};
+  SessionEnds gone{imap::bye("The mailbox has been deleted or replaced")};
   if (selected_->path != "INBOX") throw gone;
   auto inbox = co_await services_.store.read([id = account()](store::Reader& reader) {
     return mailbox::find_mailbox(reader, id, "INBOX");
@@ -113,7 +112,7 @@ void Session::append_changed_row(std::uint32_t sequence, const mailbox::MessageS
   response.end();
 }
 
-void Session::tell(const mailbox::Updates& updates) {
+Task<void> Session::tell(mailbox::Updates updates) {
   if (updates.keywords_changed) tell_mailbox_flags();
   if (!updates.expunged.empty()) {
     auto uids = to_imap(updates.expunged_uids);
@@ -122,7 +121,10 @@ void Session::tell(const mailbox::Updates& updates) {
     if (state_.has(imap::Enabled::QResync)) {
       imap::append_vanished(out(), uids, false);
     } else {
-      for (auto number : updates.expunged) imap::append_expunge(out(), number);
+      for (auto number : updates.expunged) {
+        imap::append_expunge(out(), number);
+        if (output_.full()) co_await output_.flush();
+      }
     }
   }
   if (updates.exists) {
@@ -130,7 +132,10 @@ void Session::tell(const mailbox::Updates& updates) {
     if (!state_.has(imap::Enabled::Imap4Rev2))
       imap::append_recent(out(), static_cast<std::uint32_t>(selected_->recent.count()));
   }
-  for (auto& changed : updates.flags) append_changed_row(changed.sequence, changed.message);
+  for (auto& changed : updates.flags) {
+    append_changed_row(changed.sequence, changed.message);
+    if (output_.full()) co_await output_.flush();
+  }
 }
 
 }  // namespace hikyaku::imapd
