@@ -6,6 +6,8 @@ void add_commands(ControlTable& table, Core& core) {
   add_directory_commands(table, core);
   add_queue_commands(table, core);
   add_story_commands(table, core);
+  add_check_commands(table, core);
+  add_transfer_commands(table, core);
 }
 
 }  // namespace hikyaku::app

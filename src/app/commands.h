@@ -17,6 +17,8 @@ void add_commands(ControlTable& table, Core& core);
 void add_directory_commands(ControlTable& table, Core& core);  ///< domain, account, alias
 void add_queue_commands(ControlTable& table, Core& core);      ///< queue
 void add_story_commands(ControlTable& table, Core& core);      ///< trace
+void add_check_commands(ControlTable& table, Core& core);      ///< check
+void add_transfer_commands(ControlTable& table, Core& core);   ///< export, import
 /// mail.submit, for every user of the machine. Only in the server: `receiver` must outlive the
 /// table too.
 void add_mail_commands(ControlTable& table, Core& core, receive::Receiver& receiver);

@@ -6,9 +6,9 @@ namespace hikyaku::app {
 namespace {
 
 /// Options with a value, attached or as the next word.
-constexpr std::string_view kWithValue = "fFrBCNOpRLXhoA";
+constexpr std::string_view kWithValue = "fFrBCNOpRLVXhoA";
 /// Options without, that change nothing here.
-constexpr std::string_view kHarmless = "GmnUV";
+constexpr std::string_view kHarmless = "GmnU";
 
 /// "<a@b>" and "a@b".
 std::string without_brackets(std::string_view address) {

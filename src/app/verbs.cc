@@ -6,6 +6,7 @@ std::vector<Verb> all_verbs() {
   return {
       verb_quickstart(),
       verb_serve(),
+      verb_check(),
 
       verb_domain_add(),
       verb_domain_list(),
@@ -34,6 +35,10 @@ std::vector<Verb> all_verbs() {
       verb_mailq(),
       verb_trace(),
       verb_sendmail(),
+
+      verb_verify(),
+      verb_export(),
+      verb_import(),
 
       verb_mime(),
       verb_config_explain(),

@@ -21,6 +21,7 @@ Verb verb_alias_remove();
 Verb verb_app_password_add();
 Verb verb_app_password_list();
 Verb verb_app_password_remove();
+Verb verb_check();
 Verb verb_config_check();
 Verb verb_config_docs();
 Verb verb_config_explain();
@@ -30,6 +31,8 @@ Verb verb_domain_catch_all();
 Verb verb_domain_list();
 Verb verb_domain_records();
 Verb verb_domain_remove();
+Verb verb_export();
+Verb verb_import();
 Verb verb_mailq();
 Verb verb_mime();
 Verb verb_queue_drop();
@@ -42,6 +45,7 @@ Verb verb_quickstart();
 Verb verb_sendmail();
 Verb verb_serve();
 Verb verb_trace();
+Verb verb_verify();
 Verb verb_version();
 
 /// All of them, in the order in which the help lists them.

@@ -1,0 +1,45 @@
+// check.credentials: which passwords cannot be used with what is switched on.
+#include "app/commands.h"
+#include "auth/credentials.h"
+#include "auth/directory.h"
+
+namespace hikyaku::app {
+namespace {
+
+using boost::json::object;
+using Answer = Result<object>;
+
+Task<Answer> check_credentials(Core& core, ControlCall& call) {
+  auto wanted = core.credential_uses();
+  auto accounts =
+      co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
+  std::uint64_t checked = 0;
+  std::uint64_t sealed = 0;
+  for (auto& account : accounts) {
+    auto credentials = co_await core.store().read(
+        [&](store::Reader& reader) { return auth::list_credentials(reader, account.id); });
+    for (auto& credential : credentials) {
+      auto ready = credential.ready();
+      auto needs = wanted;
+      needs.legacy |= credential.wanted.legacy;
+      needs.scram |= credential.wanted.scram;
+      ++checked;
+      sealed += ready.legacy;
+      if (ready.covers(needs)) continue;
+      co_await call.item({{"address", json_text(account.address)},
+                          {"credential", json_text(credential.name)},
+                          {"scram", needs.scram && !ready.scram},
+                          {"legacy", needs.legacy && !ready.legacy}});
+    }
+  }
+  co_return object{{"checked", checked}, {"readable", sealed}};
+}
+
+}  // namespace
+
+void add_check_commands(ControlTable& table, Core& core) {
+  table.add({.verb = "check.credentials",
+             .run = [&core](ControlCall& call) { return check_credentials(core, call); }});
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,433 @@
+// account.export and account.import: mail out of an account and into it, message by message, in
+// bounded memory.
+//
+// Import data is a sequence of messages: a line of JSON {"mailbox","flags","received"}, then chunks
+// (a line with the number of bytes, the bytes), then the line "0". Export answers with the same as
+// items: {"message":{…}}, {"bytes":"<base64>"} …, {"end":true}.
+#include <algorithm>
+#include <fmt/core.h>
+#include <map>
+
+#include "app/commands.h"
+#include "auth/directory.h"
+#include "base/async.h"
+#include "base/base64.h"
+#include "base/text.h"
+#include "mailbox/digest.h"
+#include "mailbox/mailboxes.h"
+#include "mailbox/messages.h"
+
+namespace hikyaku::app {
+namespace {
+
+using boost::json::object;
+using Answer = Result<object>;
+
+constexpr std::size_t kRowsAtOnce = 100;
+constexpr std::size_t kPiece = 48 * 1024;
+constexpr std::size_t kMaxMetaLine = 64 * 1024;
+/// One transaction of an import.
+constexpr std::size_t kBatch = 200;
+constexpr std::uint64_t kBatchBytes = 8 << 20;
+constexpr std::size_t kMaxProblems = 100;
+
+struct FlagName {
+  mailbox::Flags flag;
+  std::string_view name;
+};
+constexpr FlagName kFlagNames[] = {{mailbox::kSeen, "\\Seen"},
+                                   {mailbox::kAnswered, "\\Answered"},
+                                   {mailbox::kFlagged, "\\Flagged"},
+                                   {mailbox::kDeleted, "\\Deleted"},
+                                   {mailbox::kDraft, "\\Draft"}};
+
+Task<Result<auth::Account>> account_of(Core& core, ControlCall& call) {
+  CO_TRY(auto address, call.needed_text("address"));
+  auto account = co_await core.store().read(
+      [&](store::Reader& reader) { return auth::find_account(reader, address); });
+  if (!account)
+    co_return fail(ErrorCode::NotFound, "there is no account {}: hikyaku account list", address);
+  co_return std::move(*account);
+}
+
+// --- export ---
+
+class Export {
+ public:
+  Export(Core& core, ControlCall& call, store::AccountId account)
+      : core_(core), call_(call), account_(account) {}
+
+  Task<Answer> run(const std::string& only) {
+    auto mailboxes = co_await core_.store().read(
+        [&](store::Reader& reader) { return mailbox::list_mailboxes(reader, account_); });
+    bool found = false;
+    for (auto& one : mailboxes) {
+      if (!only.empty() && one.path != only && !one.path.starts_with(only + '/')) continue;
+      found = true;
+      if (one.selectable) CO_TRY_DO(co_await folder(one));
+    }
+    if (!found) co_return fail(ErrorCode::NotFound, "there is no mailbox {}", only);
+    co_return object{{"count", count_}, {"bytes", bytes_}};
+  }
+
+ private:
+  struct Row {
+    mailbox::MessageSummary summary;
+    store::BlobId blob = 0;
+    std::string prefix;
+  };
+
+  Task<Result<void>> folder(const mailbox::MailboxInfo& info) {
+    auto names = co_await core_.store().read(
+        [&](store::Reader& reader) { return mailbox::keywords(reader, account_, info.id); });
+    co_await call_.item({{"mailbox", json_text(info.path)}});
+    mailbox::Uid first = 1;
+    while (true) {
+      auto rows = co_await core_.store().read(
+          [&](store::Reader& reader) { return next_rows(reader, info.id, first); });
+      if (rows.empty()) co_return Result<void>{};
+      first = rows.back().summary.uid + 1;
+      for (auto& row : rows) {
+        if (row.blob != 0) CO_TRY_DO(co_await message(info, names, row));
+      }
+    }
+  }
+
+  std::vector<Row> next_rows(store::Reader& reader, mailbox::MailboxId id,
+                             mailbox::Uid first) const {
+    std::vector<Row> rows;
+    mailbox::scan_summaries(reader, account_, id, first, UINT32_MAX, [&](auto& summary) {
+      rows.push_back({summary, 0, {}});
+      return rows.size() < kRowsAtOnce;
+    });
+    for (auto& row : rows) {
+      auto record = mailbox::get_message(reader, account_, id, row.summary.uid);
+      if (!record) continue;
+      row.blob = record->blob;
+      row.prefix = std::move(record->prefix);
+    }
+    return rows;
+  }
+
+  Task<Result<void>> message(const mailbox::MailboxInfo& info,
+                             const std::vector<std::string>& names, const Row& row) {
+    auto blob = co_await core_.store().open_blob(row.blob);
+    if (!blob) {
+      // Expunged a moment ago; anything else is worth stopping for.
+      if (blob.error().code == ErrorCode::NotFound) co_return Result<void>{};
+      co_return std::unexpected(
+          wrap(std::move(blob).error(), "UID {} of {}", row.summary.uid, info.path));
+    }
+    boost::json::array flags;
+    for (auto& [flag, name] : kFlagNames)
+      if (row.summary.flags & flag) flags.push_back(json_text(name));
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (row.summary.flags >> (mailbox::kFirstKeyword + i) & 1)
+        flags.push_back(json_text(names[i]));
+    co_await call_.item({{"message",
+                          {{"mailbox", json_text(info.path)},
+                           {"flags", std::move(flags)},
+                           {"received", format_rfc3339(row.summary.received)},
+                           {"size", row.summary.size}}}});
+    if (!row.prefix.empty()) co_await call_.item({{"bytes", base64_encode(row.prefix)}});
+    for (std::uint64_t at = 0; at < (*blob)->size();) {
+      CO_TRY(auto piece, co_await (*blob)->read(at, kPiece));
+      if (piece.empty()) co_return fail(ErrorCode::Corrupt, "a body is shorter than it was");
+      at += piece.size();
+      co_await call_.item({{"bytes", base64_encode(piece)}});
+    }
+    co_await call_.item({{"end", true}});
+    ++count_;
+    bytes_ += row.summary.size;
+    co_return Result<void>{};
+  }
+
+  Core& core_;
+  ControlCall& call_;
+  store::AccountId account_;
+  std::uint64_t count_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+Task<Answer> account_export(Core& core, ControlCall& call) {
+  CO_TRY(auto account, co_await account_of(core, call));
+  CO_TRY(auto only, call.text("mailbox"));
+  Export work(core, call, account.id);
+  co_return co_await work.run(only);
+}
+
+// --- import ---
+
+/// The data of a call as lines and counted bytes.
+class DataInput {
+ public:
+  explicit DataInput(ControlCall& call) : call_(call) {}
+
+  /// The next line without its newline; nullopt at the end of the data.
+  Task<Result<std::optional<std::string>>> line() {
+    while (true) {
+      auto end = buffer_.find('\n', at_);
+      if (end != std::string::npos) {
+        auto text = buffer_.substr(at_, end - at_);
+        at_ = end + 1;
+        co_return std::optional(std::move(text));
+      }
+      if (buffer_.size() - at_ > kMaxMetaLine)
+        co_return fail(ErrorCode::TooLarge, "import data: a line is too long");
+      CO_TRY(auto more, co_await fill());
+      if (more) continue;
+      if (at_ != buffer_.size()) co_return fail(ErrorCode::Invalid, "the data ended too early");
+      co_return std::optional<std::string>();
+    }
+  }
+
+  /// At least one of the next `count` bytes, valid until the next call.
+  Task<Result<std::string_view>> some(std::uint64_t count) {
+    if (at_ == buffer_.size()) {
+      CO_TRY(auto more, co_await fill());
+      if (!more) co_return fail(ErrorCode::Invalid, "the data ended too early");
+    }
+    auto bytes = std::string_view(buffer_).substr(at_, count);
+    at_ += bytes.size();
+    co_return bytes;
+  }
+
+ private:
+  Task<Result<bool>> fill() {
+    buffer_.erase(0, at_);
+    at_ = 0;
+    CO_TRY(auto piece, co_await call_.data());
+    if (!piece) co_return false;
+    buffer_ += *piece;
+    co_return true;
+  }
+
+  ControlCall& call_;
+  std::string buffer_;
+  std::size_t at_ = 0;
+};
+
+class Import {
+ public:
+  Import(Core& core, ControlCall& call, auth::Account account, bool duplicates)
+      : core_(core),
+        data_(call),
+        account_(std::move(account)),
+        duplicates_(duplicates),
+        max_size_(core.config().imap.max_append_size.count) {}
+
+  Task<Answer> run() {
+    while (true) {
+      CO_TRY(auto line, co_await data_.line());
+      if (!line) break;
+      CO_TRY(auto message, parse(*line));
+      CO_TRY_DO(co_await receive(std::move(message)));
+      if (waiting_.size() >= kBatch || waiting_bytes_ >= kBatchBytes) CO_TRY_DO(co_await commit());
+    }
+    CO_TRY_DO(co_await commit());
+    boost::json::array problems;
+    for (auto& problem : problems_) problems.push_back(json_text(problem));
+    co_return object{{"imported", imported_},
+                     {"known", known_},
+                     {"refused", refused_},
+                     {"problems", std::move(problems)}};
+  }
+
+ private:
+  /// What makes two messages of a mailbox the same one for us. Without a Message-ID the date
+  /// decides.
+  struct Identity {
+    std::uint64_t message_id = 0;
+    std::uint64_t size = 0;
+    std::int64_t received = 0;
+    auto operator<=>(const Identity&) const = default;
+
+    static Identity of(const mailbox::Digest& digest, std::uint64_t size, Time received) {
+      auto seconds = std::chrono::floor<std::chrono::seconds>(received).time_since_epoch().count();
+      return {digest.message_id_hash, size, digest.message_id_hash ? 0 : seconds};
+    }
+  };
+  struct Target {
+    mailbox::MailboxId id = 0;
+    std::map<Identity, std::uint32_t> there;  ///< what was in it before, not yet met
+  };
+  struct Waiting {
+    mailbox::MailboxId mailbox = 0;
+    mailbox::NewMessage message;
+  };
+
+  struct Message {
+    std::string mailbox;
+    mailbox::NewMessage message;
+  };
+
+  Result<Message> parse(const std::string& line) const {
+    boost::json::error_code error;
+    auto value = boost::json::parse(line, error);
+    if (error || !value.is_object()) return fail(ErrorCode::Invalid, "import data: no message");
+    auto& meta = value.get_object();
+    auto text = [&](std::string_view name) {
+      auto found = meta.if_contains(name);
+      return found && found->is_string() ? std::string(found->get_string()) : std::string();
+    };
+    Message parsed{text("mailbox"), {}};
+    auto received = parse_rfc3339(text("received"));
+    parsed.message.received = received ? *received : core_.clock().now();
+    auto flags = meta.if_contains("flags");
+    if (!flags || !flags->is_array()) return parsed;
+    for (auto& flag : flags->get_array()) {
+      if (!flag.is_string()) continue;
+      std::string name(flag.get_string());
+      auto system =
+          std::ranges::find_if(kFlagNames, [&](auto& f) { return iequals(f.name, name); });
+      if (system != std::end(kFlagNames))
+        parsed.message.system_flags |= system->flag;
+      else if (!name.starts_with('\\'))
+        parsed.message.keywords.push_back(std::move(name));
+    }
+    return parsed;
+  }
+
+  /// The mailbox of this path, made if it is not there.
+  Task<Result<Target*>> target(const std::string& path) {
+    auto found = targets_.find(path);
+    if (found != targets_.end()) co_return &found->second;
+    Target made;
+    CO_TRY_DO(
+        co_await core_.store().transact({account_.id}, [&](store::Transaction& tx) -> Result<void> {
+          if (auto there = mailbox::find_mailbox(tx, account_.id, path); there) {
+            made.id = there->id;
+            if (there->selectable) return {};
+          }
+          TRY(auto info, mailbox::create_mailbox(tx, account_.id, path, mailbox::Role::None,
+                                                 core_.clock().now()));
+          made.id = info.id;
+          return mailbox::subscribe_mailbox(tx, account_.id, path, true, core_.clock().now());
+        }));
+    if (!duplicates_) co_await remember(made);
+    co_return &targets_.emplace(path, std::move(made)).first->second;
+  }
+
+  /// What the mailbox has already.
+  Task<void> remember(Target& target) {
+    for (mailbox::Uid first = 1; first != 0;) {
+      first = co_await core_.store().read([&](store::Reader& reader) -> mailbox::Uid {
+        std::size_t seen = 0;
+        mailbox::Uid next = 0;
+        mailbox::scan_messages(
+            reader, account_.id, target.id, first, UINT32_MAX,
+            [&](mailbox::Uid uid, const mailbox::MessageRecord& record) {
+              ++target.there[Identity::of(record.digest, record.size, record.received)];
+              if (++seen < 1000) return true;
+              next = uid + 1;
+              return false;
+            });
+        return next;
+      });
+    }
+  }
+
+  /// Reads the chunks of one message and puts it among those that wait for the next commit.
+  Task<Result<void>> receive(Message message) {
+    auto into = co_await target(message.mailbox);
+    std::string problem;
+    if (!into) {
+      if (into.error().code == ErrorCode::Unavailable || into.error().code == ErrorCode::NoSpace)
+        co_return std::unexpected(std::move(into).error());
+      problem = into.error().describe();
+    }
+    auto writer = core_.store().stage("imported into " + account_.address);
+    std::string body;
+    while (true) {
+      CO_TRY(auto line, co_await data_.line());
+      auto size = line ? parse_decimal(*line, kMaxControlData * 16) : std::nullopt;
+      if (!size) co_return fail(ErrorCode::Invalid, "import data: no chunk");
+      if (*size == 0) break;
+      for (std::uint64_t left = *size; left != 0;) {
+        CO_TRY(auto bytes, co_await data_.some(left));
+        left -= bytes.size();
+        if (!problem.empty()) continue;
+        if (body.size() + bytes.size() > max_size_) {
+          problem = fmt::format("larger than {} bytes (imap.max_append_size)", max_size_);
+          continue;
+        }
+        body += bytes;
+        CO_TRY_DO(co_await writer->append(bytes));
+      }
+    }
+    if (!problem.empty()) {
+      refuse(message.mailbox, problem);
+      co_return Result<void>{};
+    }
+    message.message.digest =
+        co_await run_on(core_.workers(), [&body] { return mailbox::make_digest("", body); });
+    if (is_known(**into, message.message, body.size())) {
+      ++known_;
+      co_return Result<void>{};
+    }
+    CO_TRY(message.message.body, co_await writer->finish());
+    waiting_bytes_ += body.size();
+    waiting_.push_back({(*into)->id, std::move(message.message)});
+    co_return Result<void>{};
+  }
+
+  static bool is_known(Target& target, const mailbox::NewMessage& message, std::uint64_t size) {
+    auto found = target.there.find(Identity::of(message.digest, size, message.received));
+    if (found == target.there.end() || found->second == 0) return false;
+    --found->second;
+    return true;
+  }
+
+  void refuse(const std::string& mailbox, const std::string& why) {
+    ++refused_;
+    if (problems_.size() < kMaxProblems)
+      problems_.push_back(fmt::format("{}: {}", printable(mailbox, 200), why));
+  }
+
+  /// All that waits, in one transaction: durable, or nothing of it.
+  Task<Result<void>> commit() {
+    if (waiting_.empty()) co_return Result<void>{};
+    CO_TRY_DO(
+        co_await core_.store().transact({account_.id}, [&](store::Transaction& tx) -> Result<void> {
+          for (auto& one : waiting_)
+            TRY_DO(
+                mailbox::deliver(tx, account_.id, one.mailbox, one.message, core_.clock().now()));
+          return {};
+        }));
+    imported_ += waiting_.size();
+    waiting_.clear();
+    waiting_bytes_ = 0;
+    co_return Result<void>{};
+  }
+
+  Core& core_;
+  DataInput data_;
+  auth::Account account_;
+  bool duplicates_;
+  std::uint64_t max_size_;
+  std::map<std::string, Target> targets_;
+  std::vector<Waiting> waiting_;
+  std::uint64_t waiting_bytes_ = 0;
+  std::uint64_t imported_ = 0;
+  std::uint64_t known_ = 0;
+  std::uint64_t refused_ = 0;
+  std::vector<std::string> problems_;
+};
+
+Task<Answer> account_import(Core& core, ControlCall& call) {
+  CO_TRY(auto account, co_await account_of(core, call));
+  CO_TRY(auto duplicates, call.flag("duplicates"));
+  Import work(core, call, std::move(account), duplicates);
+  co_return co_await work.run();
+}
+
+}  // namespace
+
+void add_transfer_commands(ControlTable& table, Core& core) {
+  table.add({.verb = "account.export",
+             .run = [&core](ControlCall& call) { return account_export(core, call); }});
+  table.add({.verb = "account.import",
+             .run = [&core](ControlCall& call) { return account_import(core, call); }});
+}
+
+}  // namespace hikyaku::app

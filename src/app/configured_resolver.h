@@ -1,0 +1,34 @@
+// The resolver that the configuration asks for: libunbound, a zone file laid over it, or on
+// loopback the zone file alone.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "config/config.h"
+#include "dns/resolver.h"
+
+namespace hikyaku::net {
+class Cores;
+}
+
+namespace hikyaku::app {
+
+class ConfiguredResolver {
+ public:
+  /// `cores` must outlive it. The error names the file or option that is wrong.
+  static Result<std::unique_ptr<ConfiguredResolver>> create(net::Cores& cores,
+                                                            const config::Config& config);
+  ~ConfiguredResolver();
+
+  dns::Resolver& get() const { return *resolver_; }
+
+ private:
+  ConfiguredResolver() = default;
+
+  std::unique_ptr<dns::Resolver> below_;
+  std::unique_ptr<dns::Resolver> zone_;
+  dns::Resolver* resolver_ = nullptr;
+};
+
+}  // namespace hikyaku::app

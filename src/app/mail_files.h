@@ -1,0 +1,72 @@
+// Mail in files, as export writes it and import reads it: Maildir and mbox. Message bytes have CRLF
+// on our side and LF in the files.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace hikyaku::app {
+
+/// What is kept beside a message's bytes.
+struct MailItem {
+  std::string mailbox;             ///< path with "/" between levels
+  std::vector<std::string> flags;  ///< "\\Seen", …, and keywords
+  Time received{};
+};
+
+/// Messages one after another.
+class MailSource {
+ public:
+  virtual ~MailSource() = default;
+  /// The next message, nullopt at the end. What was left of the one before is passed over.
+  virtual Result<std::optional<MailItem>> next() = 0;
+  /// The next bytes of it, at most about 64 KB; empty at its end.
+  virtual Result<std::string> read() = 0;
+  /// How far it is, of about how many bytes.
+  virtual std::uint64_t done() const = 0;
+  virtual std::uint64_t total() const = 0;
+};
+
+/// Takes messages one after another.
+class MailSink {
+ public:
+  virtual ~MailSink() = default;
+  /// Also a mailbox without messages is kept.
+  virtual Result<void> mailbox(const std::string& path) = 0;
+  virtual Result<void> begin(const MailItem& item) = 0;
+  virtual Result<void> write(std::string_view bytes) = 0;
+  virtual Result<void> end() = 0;
+  /// Everything is there.
+  virtual Result<void> finish() = 0;
+};
+
+enum class MailFormat { Maildir, Mbox };
+
+/// A Maildir has cur/; anything else is mbox: a file, or a directory with *.mbox files.
+Result<MailFormat> recognize(const std::filesystem::path& path);
+
+/// Reads a Maildir with its folders (Maildir++: ".Work.Projects" in modified UTF-7), flags,
+/// keywords (dovecot-keywords) and dates. With `into`, everything goes below or (what is its inbox)
+/// into that mailbox.
+Result<std::unique_ptr<MailSource>> open_maildir(const std::filesystem::path& path,
+                                                 const std::string& into);
+/// Reads an mbox file, or a directory of them: "Work/Projects.mbox" is the mailbox Work/Projects.
+/// ">From " is taken back (mboxrd); Status, X-Status, X-Keywords and X-Mozilla- fields become
+/// flags.
+Result<std::unique_ptr<MailSource>> open_mbox(const std::filesystem::path& path,
+                                              const std::string& into);
+
+/// Both make the directory `path`, which must not exist or be empty.
+Result<std::unique_ptr<MailSink>> make_maildir(const std::filesystem::path& path);
+Result<std::unique_ptr<MailSink>> make_mbox(const std::filesystem::path& path);
+
+/// The directory of a sink: made, if it is not there. Exists: there is something in it.
+Result<void> make_empty_directory(const std::filesystem::path& path);
+
+}  // namespace hikyaku::app

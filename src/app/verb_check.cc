@@ -1,0 +1,368 @@
+// hikyaku check: is the instance set up as it should be?
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "app/configured_resolver.h"
+#include "app/core.h"
+#include "app/run_command.h"
+#include "app/text_width.h"
+#include "app/verbs.h"
+#include "base/text.h"
+#include "crypto/certificate.h"
+#include "net/cores.h"
+
+namespace hikyaku::app {
+namespace {
+
+enum class Level { Good, Note, Problem };
+
+struct Finding {
+  Level level = Level::Good;
+  std::string_view area;  ///< "dns", "certificate", …
+  std::string text;
+};
+
+constexpr Phrase kLevels[] = {{"good", "良好"}, {"note", "注意"}, {"problem", "問題"}};
+
+constexpr Phrase kConfigGood{"{} has no mistakes", "{} に誤りはありません"};
+constexpr Phrase kLocal{
+    "this is an instance for trying out (server.local): loopback only, login "
+    "without TLS",
+    "試用のインスタンスです(server.local): ループバックのみ、TLS "
+    "なしのログイン可"};
+constexpr Phrase kPlaintext{
+    "login.plaintext_on_loopback is on: behind a tunnel or proxy, passwords pass in clear",
+    "login.plaintext_on_loopback "
+    "が有効です。トンネルやプロキシの背後では、パスワードが平文で流れます"};
+constexpr Phrase kAuthOn25{"smtp.mechanisms is not empty: port 25 invites guessing passwords",
+                           "smtp.mechanisms が空ではありません。ポート 25 "
+                           "でのパスワード推測を招きます"};
+constexpr Phrase kLegacyOn{"{} is switched on: passwords are kept in a form that can be read back",
+                           "{} が有効です。パスワードが読み戻せる形で保存されます"};
+constexpr Phrase kReadable{"{} of {} passwords are kept in a form that can be read back",
+                           "{1} 個中 {0} 個のパスワードが、読み戻せる形で保存されています"};
+constexpr Phrase kNotReady{
+    "{} ({}) cannot log in with {} until its password is changed or used "
+    "with PLAIN once",
+    "{} ({}) は、パスワードを変更するか PLAIN で一度使うまで、{} "
+    "ではログインできません"};
+constexpr Phrase kAllReady{"every password works with every mechanism that is switched on",
+                           "すべてのパスワードが、有効なすべての方式で使えます"};
+constexpr Phrase kSecretOpen{"{} can be read by others: chmod o= {}",
+                             "{} がほかのユーザーに読めます: chmod o= {}"};
+constexpr Phrase kNoHostName{
+    "server.host_name is not set, and the machine's name {} is not a full "
+    "one such as mail.example.org",
+    "server.host_name が未設定で、マシンの名前 {} も "
+    "mail.example.org のような完全な名前ではありません"};
+constexpr Phrase kCertUnreadable{"{}", "{}"};
+constexpr Phrase kCertGood{"{} is for {} and valid until {}", "{} は {} 用で、{} まで有効です"};
+constexpr Phrase kCertSelf{"{} is self-signed: mail clients will warn; others deliver all the same",
+                           "{} は自己署名です。メールソフトは警告しますが、配送には支障ありません"};
+constexpr Phrase kCertEnds{"{} ends on {}: renew it", "{} は {} に期限切れです。更新してください"};
+constexpr Phrase kCertEnded{"{} has ended on {}", "{} は {} に期限切れになりました"};
+constexpr Phrase kCertEarly{"{} begins on {} only", "{} は {} からしか有効ではありません"};
+constexpr Phrase kCertName{"{} is not for {} (server.host_name), only for: {}",
+                           "{} は {} (server.host_name) 用ではなく、次の名前用です: {}"};
+constexpr Phrase kCertKey{"{} does not belong to the key {}", "{} は鍵 {} と対になっていません"};
+constexpr Phrase kNoDomains{"there are no domains: hikyaku domain add DOMAIN",
+                            "ドメインがありません: hikyaku domain add ドメイン"};
+constexpr Phrase kDnsFailed{"{} of {} could not be looked up: {}",
+                            "{1} の {0} を調べられません: {2}"};
+constexpr Phrase kNoMx{"{} has no MX record: publish {}",
+                       "{} に MX レコードがありません。公開: {}"};
+constexpr Phrase kOtherMx{"the MX of {} is {}, not this server ({})",
+                          "{} の MX は {} で、このサーバー ({}) ではありません"};
+constexpr Phrase kMxGood{"mail for {} comes here", "{} 宛てのメールはここに届きます"};
+constexpr Phrase kNoSpf{"{} has no SPF record: publish {}",
+                        "{} に SPF レコードがありません。公開: {}"};
+constexpr Phrase kSpfGood{"{} has an SPF record: {}", "{} に SPF レコードがあります: {}"};
+constexpr Phrase kNoDmarc{"{} has no DMARC record: publish {}",
+                          "{} に DMARC レコードがありません。公開: {}"};
+constexpr Phrase kDmarcGood{"{} has a DMARC record: {}", "{} に DMARC レコードがあります: {}"};
+constexpr Phrase kNoAddress{"{} (server.host_name) has no address: publish an A record",
+                            "{} (server.host_name) "
+                            "にアドレスがありません。A レコードを公開してください"};
+constexpr Phrase kNoReverse{
+    "{} does not lead back to {}: set its PTR record, or others refuse the "
+    "mail",
+    "{} の逆引きが {} になりません。PTR "
+    "レコードを設定しないと、メールを拒否されます"};
+constexpr Phrase kReverseGood{"{} and {} lead to each other", "{} と {} は互いに引けます"};
+constexpr Phrase kSummary{"{} problems, {} notes.", "問題 {} 件、注意 {} 件。"};
+
+std::string day_of(Time time) {
+  return format_rfc3339(time).substr(0, 10);
+}
+
+class Check {
+ public:
+  Check(const Invocation& invocation, Terminal& terminal, const Instance& instance,
+        const config::Config& config)
+      : invocation_(invocation), terminal_(terminal), instance_(instance), config_(config) {
+    host_name_ = config.server.host_name.empty() ? machine_name() : config.server.host_name;
+  }
+
+  /// False: the directory could not be asked; said already.
+  std::optional<Exit> run() {
+    settings();
+    certificates();
+    Commands commands(invocation_, terminal_);
+    std::vector<std::string> domains;
+    auto listed =
+        commands.run("domain.list", {},
+                     {.item = [&](auto& item) { domains.push_back(text_in(item, "domain")); }});
+    if (!listed) return commands.report(listed.error());
+    auto checked = credentials(commands);
+    if (!checked) return commands.report(checked.error());
+    if (domains.empty()) add(Level::Problem, "domains", kNoDomains);
+    if (!invocation_.has("--no-dns")) names(domains);
+    return std::nullopt;
+  }
+
+  const std::vector<Finding>& findings() const { return findings_; }
+
+ private:
+  template <class... Args>
+  void add(Level level, std::string_view area, const Phrase& phrase, const Args&... args) {
+    findings_.push_back({level, area, say(terminal_.language(), phrase, args...)});
+  }
+
+  void settings() {
+    add(Level::Good, "settings", kConfigGood, instance_.config.string());
+    if (config_.server.local) {
+      add(Level::Note, "settings", kLocal);
+    } else {
+      if (config_.login.plaintext_on_loopback) add(Level::Note, "settings", kPlaintext);
+      for (auto name : {"CRAM-MD5", "APOP"})
+        if (config_.offers(name)) add(Level::Note, "settings", kLegacyOn, name);
+    }
+    if (!config_.smtp.mechanisms.empty()) add(Level::Note, "settings", kAuthOn25);
+    if (!host_name_.contains('.')) add(Level::Problem, "settings", kNoHostName, host_name_);
+    std::error_code error;
+    auto mode = std::filesystem::status(instance_.secret_key, error).permissions();
+    if (!error && (mode & std::filesystem::perms::others_all) != std::filesystem::perms::none)
+      add(Level::Problem, "settings", kSecretOpen, instance_.secret_key.string(),
+          instance_.secret_key.string());
+  }
+
+  void certificates() {
+    bool covered = false;
+    std::string others;
+    std::string files;
+    for (auto& entry : config_.tls.certificates) {
+      auto pem = read_file(entry.cert);
+      auto chain = pem ? crypto::parse_certificate_chain(*pem) : std::unexpected(pem.error());
+      if (!chain) {
+        add(Level::Problem, "certificate", kCertUnreadable,
+            chain.error().code == ErrorCode::Invalid
+                ? entry.cert.string() + ": " + chain.error().describe()
+                : chain.error().describe());
+        continue;
+      }
+      auto& own = chain->front();
+      certificate(entry, own);
+      covered |= own.covers(host_name_);
+      files += (files.empty() ? "" : ", ") + entry.cert.string();
+      others += (others.empty() ? "" : ", ") + join(own.dns_names, ", ");
+    }
+    if (!files.empty() && !covered)
+      add(Level::Problem, "certificate", kCertName, files, host_name_, others);
+  }
+
+  void certificate(const config::Certificate& entry, const crypto::Certificate& own) {
+    auto file = entry.cert.string();
+    auto now = SystemClock().now();
+    auto before = findings_.size();
+    if (own.not_after < now)
+      add(Level::Problem, "certificate", kCertEnded, file, day_of(own.not_after));
+    else if (own.not_after < now + std::chrono::days(14))
+      add(Level::Problem, "certificate", kCertEnds, file, day_of(own.not_after));
+    if (own.not_before > now)
+      add(Level::Problem, "certificate", kCertEarly, file, day_of(own.not_before));
+    auto key_pem = read_file(entry.key);
+    auto key = key_pem ? crypto::PrivateKey::from_pem(*key_pem) : std::unexpected(key_pem.error());
+    if (!key)
+      add(Level::Problem, "certificate", kCertUnreadable, key.error().describe());
+    else if (!own.matches(*key))
+      add(Level::Problem, "certificate", kCertKey, file, entry.key.string());
+    if (own.self_signed) add(Level::Note, "certificate", kCertSelf, file);
+    if (findings_.size() == before)
+      add(Level::Good, "certificate", kCertGood, file, join(own.dns_names, ", "),
+          day_of(own.not_after));
+  }
+
+  Commands::Answer credentials(Commands& commands) {
+    bool all_ready = true;
+    auto show = [&](const boost::json::object& item) {
+      all_ready = false;
+      std::string mechanisms = flag_in(item, "scram") ? "SCRAM" : "";
+      if (flag_in(item, "legacy"))
+        mechanisms += (mechanisms.empty() ? "" : ", ") + std::string("CRAM-MD5, APOP");
+      add(Level::Note, "accounts", kNotReady, text_in(item, "address"), text_in(item, "credential"),
+          mechanisms);
+    };
+    auto answer = commands.run("check.credentials", {}, {.item = show});
+    if (!answer) return answer;
+    if (all_ready) add(Level::Good, "accounts", kAllReady);
+    if (number_in(*answer, "readable") != 0 && !config_.server.local)
+      add(Level::Note, "accounts", kReadable, number_in(*answer, "readable"),
+          number_in(*answer, "checked"));
+    return answer;
+  }
+
+  void names(const std::vector<std::string>& domains) {
+    auto& dns_settings = config_.dns;
+    if (config_.server.local && dns_settings.zone_file.empty() && dns_settings.resolver.empty())
+      return;  // a try-out has no names of its own
+    net::Cores cores(1);
+    auto resolver = ConfiguredResolver::create(cores, config_);
+    if (!resolver) {
+      add(Level::Problem, "dns", kCertUnreadable, resolver.error().describe());
+      return;
+    }
+    cores.start();
+    auto& dns = (*resolver)->get();
+    for (auto& domain : domains) cores.run(0, [&] { return domain_names(dns, domain); });
+    // On loopback nobody looks at the way back.
+    if (!config_.server.local) cores.run(0, [&] { return host_names(dns); });
+    cores.stop();
+    cores.join();
+  }
+
+  Task<void> domain_names(dns::Resolver& dns, const std::string& domain) {
+    auto mx = co_await dns.mx(domain);
+    if (mx.failed()) {
+      add(Level::Problem, "dns", kDnsFailed, "MX", domain, mx.problem);
+      co_return;  // the others would fail alike
+    }
+    std::string exchanges;
+    bool ours = false;
+    for (auto& record : mx.records) {
+      exchanges += (exchanges.empty() ? "" : ", ") + record.exchange;
+      ours |= iequals(record.exchange, host_name_);
+    }
+    if (mx.records.empty())
+      add(Level::Problem, "dns", kNoMx, domain,
+          fmt::format("{}. IN MX 10 {}.", domain, host_name_));
+    else if (!ours)
+      add(Level::Problem, "dns", kOtherMx, domain, exchanges, host_name_);
+    else
+      add(Level::Good, "dns", kMxGood, domain);
+    co_await policy(dns, domain, "v=spf1", kNoSpf, kSpfGood,
+                    fmt::format("{}. IN TXT \"v=spf1 mx -all\"", domain));
+    co_await policy(dns, "_dmarc." + domain, "v=DMARC1", kNoDmarc, kDmarcGood,
+                    fmt::format("_dmarc.{}. IN TXT \"v=DMARC1; p=none\"", domain));
+  }
+
+  Task<void> policy(dns::Resolver& dns, std::string name, std::string_view begins,
+                    const Phrase& missing, const Phrase& good, std::string remedy) {
+    auto answer = co_await dns.txt(name);
+    if (answer.failed()) {
+      add(Level::Problem, "dns", kDnsFailed, "TXT", name, answer.problem);
+      co_return;
+    }
+    for (auto& record : answer.records) {
+      if (!istarts_with(record, begins)) continue;
+      add(Level::Good, "dns", good, name, printable(record, 200));
+      co_return;
+    }
+    add(Level::Note, "dns", missing, name, remedy);
+  }
+
+  Task<void> host_names(dns::Resolver& dns) {
+    auto v4 = co_await dns.a(host_name_);
+    auto v6 = co_await dns.aaaa(host_name_);
+    if (v4.failed() || v6.failed()) {
+      add(Level::Problem, "dns", kDnsFailed, "A, AAAA", host_name_,
+          v4.failed() ? v4.problem : v6.problem);
+      co_return;
+    }
+    auto addresses = v4.records;
+    addresses.insert(addresses.end(), v6.records.begin(), v6.records.end());
+    if (addresses.empty()) add(Level::Problem, "dns", kNoAddress, host_name_);
+    for (auto& address : addresses) {
+      auto back = co_await dns.ptr(address);
+      bool ours = false;
+      for (auto& name : back.records) ours |= iequals(name, host_name_);
+      if (back.failed())
+        add(Level::Problem, "dns", kDnsFailed, "PTR", address.to_string(), back.problem);
+      else if (ours)
+        add(Level::Good, "dns", kReverseGood, host_name_, address.to_string());
+      else
+        add(Level::Problem, "dns", kNoReverse, address.to_string(), host_name_);
+    }
+  }
+
+  const Invocation& invocation_;
+  Terminal& terminal_;
+  const Instance& instance_;
+  const config::Config& config_;
+  std::string host_name_;
+  std::vector<Finding> findings_;
+};
+
+std::size_t count(const std::vector<Finding>& findings, Level level) {
+  return static_cast<std::size_t>(std::ranges::count(findings, level, &Finding::level));
+}
+
+void tell(const std::vector<Finding>& findings, Terminal& terminal) {
+  constexpr Tone kTones[] = {Tone::Good, Tone::Warning, Tone::Bad};
+  auto language = terminal.language();
+  for (auto& finding : findings) {
+    auto level = static_cast<std::size_t>(finding.level);
+    auto word = padded(kLevels[level].in(language), 9);
+    auto text = wrapped(finding.text, 9, terminal.width());
+    terminal.out(terminal.toned(kTones[level], word) + text.substr(9));
+  }
+  terminal.say(kSummary, count(findings, Level::Problem), count(findings, Level::Note));
+}
+
+Exit run(const Invocation& invocation, Terminal& terminal) {
+  auto instance = Instance::from(invocation.value("--dir"));
+  auto config = load_instance_config(instance, terminal);
+  if (!config) return config.error();
+  Check check(invocation, terminal, instance, *config);
+  if (auto failed = check.run()) return *failed;
+  auto& findings = check.findings();
+  if (invocation.json()) {
+    boost::json::array all;
+    for (auto& finding : findings)
+      all.push_back({{"level", kLevels[static_cast<std::size_t>(finding.level)].en},
+                     {"area", finding.area},
+                     {"text", json_text(finding.text)}});
+    print_json(terminal, all);
+  } else {
+    tell(findings, terminal);
+  }
+  return count(findings, Level::Problem) == 0 ? Exit::Ok : Exit::Failed;
+}
+
+}  // namespace
+
+Verb verb_check() {
+  return {
+      .name = "check",
+      .group = Group::Start,
+      .summary = {"looks whether the instance is set up as it should be",
+                  "インスタンスの設定が正しいか調べる"},
+      .details = {"Configuration, certificates (dates, names, keys), DNS records of the domains "
+                  "and the way back from the server's address, passwords that do not work with "
+                  "the mechanisms that are switched on, and what is weaker than it need be. Exit "
+                  "code 0: no problems (there may be notes); 1: problems.",
+                  "設定、証明書(期限、名前、鍵)、ドメインの DNS "
+                  "レコードとサーバーのアドレスの逆引き、有効なログイン方式で使えないパスワード、"
+                  "必要以上に弱い設定を調べます。終了コード 0: 問題なし(注意はありうる)、1: "
+                  "問題あり。"},
+      .options = {{.name = "--no-dns",
+                   .help = {"do not ask the DNS", "DNS への問い合わせをしない"}}},
+      .examples = {{"hikyaku check",
+                    {"after quickstart, and now and then", "quickstart の後や、時々"}},
+                   {"hikyaku check --json --no-dns", {"for monitoring", "監視用"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = run,
+  };
+}
+
+}  // namespace hikyaku::app

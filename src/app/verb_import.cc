@@ -1,0 +1,164 @@
+// hikyaku import: mail from files into an account.
+#include <fmt/core.h>
+
+#include "app/cli.h"
+#include "app/mail_files.h"
+#include "app/progress.h"
+#include "app/run_command.h"
+#include "app/verbs.h"
+#include "base/text.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kWhose{"--account ADDRESS is missing: whose mail?",
+                        "--account アドレス がありません。誰のメールですか?"};
+constexpr Phrase kDone{"{} messages imported into {}, {} were there already.",
+                       "{1} に {0} 通を取り込みました。すでにあったもの {2} 通。"};
+constexpr Phrase kRefused{"{} messages were not taken:", "{} 通は取り込めませんでした:"};
+constexpr Phrase kLabel{"import (KB)", "取り込み (KB)"};
+
+/// The data of the command, made piece by piece of what the files hold.
+class Reader {
+ public:
+  Reader(MailSource& source, Terminal& terminal)
+      : source_(source),
+        progress_(terminal, std::string(kLabel.in(terminal.language())), source.total() / 1024) {}
+
+  std::optional<std::string> next() {
+    if (error_ || ended_) return std::nullopt;
+    progress_.set(source_.done() / 1024);
+    auto piece = make();
+    if (piece) return std::move(*piece);
+    error_ = std::move(piece).error();
+    return std::nullopt;  // in the middle of a message: the server drops it
+  }
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  static constexpr std::size_t kChunk = 32 * 1024;
+
+  Result<std::optional<std::string>> make() {
+    if (!chunk_.empty()) return chunk();
+    if (in_message_) {
+      TRY(chunk_, source_.read());
+      if (!chunk_.empty()) return chunk();
+      in_message_ = false;
+      return "0\n";
+    }
+    TRY(auto item, source_.next());
+    if (!item) {
+      ended_ = true;
+      return std::nullopt;
+    }
+    in_message_ = true;
+    boost::json::array flags;
+    for (auto& flag : item->flags) flags.push_back(json_text(flag));
+    boost::json::object meta{{"mailbox", json_text(item->mailbox)}, {"flags", std::move(flags)}};
+    if (item->received != Time{}) meta["received"] = format_rfc3339(item->received);
+    return boost::json::serialize(meta) + '\n';
+  }
+
+  std::optional<std::string> chunk() {
+    auto part = chunk_.substr(0, kChunk);
+    chunk_.erase(0, kChunk);
+    return fmt::format("{}\n", part.size()) + part;
+  }
+
+  MailSource& source_;
+  Progress progress_;
+  std::string chunk_;
+  bool in_message_ = false;
+  bool ended_ = false;
+  std::optional<Error> error_;
+};
+
+Result<std::unique_ptr<MailSource>> open_source(const Invocation& invocation) {
+  std::filesystem::path path = invocation.argument(0);
+  auto into = invocation.value("--mailbox").value_or("");
+  TRY(auto format, recognize(path));
+  if (auto told = invocation.value("--format"))
+    format = *told == "mbox" ? MailFormat::Mbox : MailFormat::Maildir;
+  return format == MailFormat::Mbox ? open_mbox(path, into) : open_maildir(path, into);
+}
+
+Exit run(const Invocation& invocation, Terminal& terminal) {
+  auto address = invocation.value("--account").value_or("");
+  if (address.empty()) {
+    terminal.complain(kWhose);
+    return Exit::Usage;
+  }
+  // Before the store is opened: as root we become the server's user then, who may not read this.
+  auto source = open_source(invocation);
+  if (!source) return report(source.error(), terminal);
+  Commands commands(invocation, terminal);
+  Reader reader(**source, terminal);
+  auto answer = commands.run(
+      "account.import",
+      {{"address", json_text(address)}, {"duplicates", invocation.has("--duplicates")}},
+      {.data = [&] { return reader.next(); }});
+  if (reader.error()) return report(*reader.error(), terminal);
+  if (!answer) return commands.report(answer.error());
+  auto refused = number_in(*answer, "refused");
+  if (invocation.json()) {
+    print_json(terminal, *answer);
+  } else {
+    terminal.say(kDone, grouped(number_in(*answer, "imported")), address,
+                 grouped(number_in(*answer, "known")));
+    if (refused != 0) {
+      terminal.say(kRefused, grouped(refused));
+      for (auto& problem : answer->at("problems").as_array())
+        terminal.paragraph(printable(std::string_view(problem.as_string())), 2);
+    }
+  }
+  return refused == 0 ? Exit::Ok : Exit::Failed;
+}
+
+}  // namespace
+
+Verb verb_import() {
+  return {
+      .name = "import",
+      .group = Group::Store,
+      .summary = {"puts mail from files into an account: Maildir or mbox",
+                  "ファイル(Maildir か mbox)のメールをアカウントに取り込む"},
+      .details =
+          {"A Maildir comes with its folders, flags, keywords and dates; an mbox file goes into "
+           "--mailbox or INBOX, a directory of *.mbox files becomes folders. What the account has "
+           "already (the same Message-ID and size in the same mailbox) is passed over, so an "
+           "interrupted import can simply be run again. The files are read by this program, with "
+           "your rights, whether the server runs or not. Exit code 1: some messages were not "
+           "taken, and are named.",
+           "Maildir はフォルダー、フラグ、キーワード、日付とともに取り込みます。mbox "
+           "ファイルは --mailbox か INBOX に入り、*.mbox のディレクトリはフォルダーになります。"
+           "同じメールボックスに同じ Message-ID "
+           "と大きさのものがあれば飛ばすので、中断しても同じ操作をやり直すだけで済みます。"
+           "サーバーが動いていてもいなくても、ファイルはこのプログラムがあなたの権限で読みます。"
+           "終了コード 1: 取り込めなかったものがあり、名前を示します。"},
+      .arguments = {{"PATH",
+                     {"a Maildir, an mbox file, or a directory of *.mbox files",
+                      "Maildir、mbox ファイル、または *.mbox のディレクトリ"}}},
+      .options = {{.name = "--account",
+                   .value = "ADDRESS",
+                   .help = {"whose mail it becomes (needed)", "誰のメールにするか(必須)"}},
+                  {.name = "--mailbox",
+                   .value = "NAME",
+                   .help = {"put it into (or below) this mailbox",
+                            "このメールボックス(の下)に入れる"}},
+                  {.name = "--format",
+                   .value = "FORMAT",
+                   .help = {"found out by looking, unless told", "指定がなければ自動判別"},
+                   .choices = {"maildir", "mbox"}},
+                  {.name = "--duplicates",
+                   .help = {"also what is there already", "すでにあるものも取り込む"}}},
+      .examples = {{"hikyaku import --account anna@example.org ~/Maildir",
+                    {"everything, folders too", "フォルダーごとすべて"}},
+                   {"hikyaku import --account anna@example.org --mailbox Old archive.mbox",
+                    {"one file into one folder", "一つのファイルを一つのフォルダーへ"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = run,
+  };
+}
+
+}  // namespace hikyaku::app

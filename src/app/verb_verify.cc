@@ -1,0 +1,156 @@
+// hikyaku verify: is everything in the store as it was written?
+#include <fmt/core.h>
+#include <thread>
+
+#include "app/cli.h"
+#include "app/core.h"
+#include "app/progress.h"
+#include "app/run_command.h"
+#include "app/system_user.h"
+#include "app/verbs.h"
+#include "base/text.h"
+#include "store/verify.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kChecking{"verify", "検査"};
+constexpr Phrase kGood{"Everything is as it was written: {} messages' bodies ({}), {} rows.",
+                       "すべて書き込んだとおりです。本文 {} 通({})、{} 行。"};
+constexpr Phrase kProblems{"{} problems:", "問題が {} 件あります:"};
+constexpr Phrase kLost{"{} bodies cannot be read any more:", "読めなくなった本文が {} 通あります:"};
+constexpr Phrase kRepaired{"Repaired:", "修復しました:"};
+constexpr Phrase kHowToRepair{
+    "Copy the data directory first, then: hikyaku verify --repair keeps everything that can be "
+    "read.",
+    "まずデータのディレクトリを丸ごと複製してから hikyaku verify --repair "
+    "を実行すると、読めるものはすべて残ります。"};
+constexpr Phrase kInUse{"{}. Stop the server first: verify reads a store that nobody has open.",
+                        "{}。先にサーバーを止めてください。verify "
+                        "は誰も開いていない保管庫を調べます。"};
+constexpr Phrase kNothing{"there is no store in {}: nothing was received yet, or --dir is wrong",
+                          "{} に保管庫がありません。まだ何も受け取っていないか、--dir "
+                          "が違っています"};
+
+boost::json::array texts(const std::vector<std::string>& list) {
+  boost::json::array all;
+  for (auto& text : list) all.push_back(json_text(text));
+  return all;
+}
+
+void tell_json(const store::VerifyReport& report, Terminal& terminal) {
+  boost::json::array lost;
+  for (auto& body : report.lost)
+    lost.push_back({{"id", body.id},
+                    {"size", body.size},
+                    {"staged", format_rfc3339(body.staged)},
+                    {"salvage", json_text(printable(body.salvage))}});
+  print_json(terminal, boost::json::object{{"good", report.good()},
+                                           {"segments", report.segments},
+                                           {"groups", report.groups},
+                                           {"bodies", report.bodies},
+                                           {"body_bytes", report.body_bytes},
+                                           {"rows", report.rows},
+                                           {"problems", texts(report.problems)},
+                                           {"problem_count", report.problem_count},
+                                           {"lost", std::move(lost)},
+                                           {"lost_groups", report.lost_groups},
+                                           {"repairs", texts(report.repairs)},
+                                           {"epoch", report.epoch}});
+}
+
+void tell(const store::VerifyReport& report, Terminal& terminal) {
+  if (report.good()) {
+    terminal.say(kGood, grouped(report.bodies), short_size(report.body_bytes),
+                 grouped(report.rows));
+    return;
+  }
+  terminal.say(kProblems, grouped(report.problem_count));
+  for (auto& problem : report.problems) terminal.paragraph(printable(problem), 2);
+  if (!report.lost.empty()) {
+    terminal.say(kLost, grouped(report.lost.size()));
+    for (auto& body : report.lost)
+      terminal.paragraph(fmt::format("{} ({}, {}) {}", body.id, short_size(body.size),
+                                     format_rfc3339(body.staged), printable(body.salvage)),
+                         2);
+  }
+  if (report.repairs.empty()) {
+    terminal.say(kHowToRepair);
+    return;
+  }
+  terminal.say(kRepaired);
+  for (auto& repair : report.repairs) terminal.paragraph(printable(repair), 2);
+}
+
+Exit run(const Invocation& invocation, Terminal& terminal) {
+  auto instance = Instance::from(invocation.value("--dir"));
+  auto config = load_instance_config(instance, terminal);
+  if (!config) return config.error();
+  instance = instance.with(*config);
+  if (auto became = become_user(config->server.user); !became)
+    return report(became.error(), terminal);
+  if (!std::filesystem::exists(instance.data)) {
+    terminal.complain(kNothing, instance.data.string());
+    return Exit::NoInput;
+  }
+  net::ThreadPool workers(std::max(1u, std::thread::hardware_concurrency()));
+  SystemClock clock;
+  store::Options options{.directory = instance.data.string(), .workers = workers, .clock = clock};
+  auto memory = plan_memory(*config);
+  options.index_memory = memory.index;
+  options.staged_memory = memory.staged;
+  store::VerifyOptions how;
+  how.repair = invocation.has("--repair");
+  std::optional<Progress> progress;
+  std::string shown;
+  how.progress = [&](std::string_view doing, double part) {
+    if (doing != shown) {
+      progress.reset();
+      shown = doing;
+      progress.emplace(terminal, fmt::format("{} ({})", kChecking.in(terminal.language()), doing),
+                       1000);
+    }
+    progress->set(static_cast<std::uint64_t>(part * 1000));
+  };
+  auto report = store::verify_store(options, how);
+  progress.reset();
+  if (!report) {
+    if (report.error().code != ErrorCode::Conflict) return app::report(report.error(), terminal);
+    terminal.complain(kInUse, report.error().describe());
+    return Exit::TryLater;
+  }
+  if (invocation.json())
+    tell_json(*report, terminal);
+  else
+    tell(*report, terminal);
+  auto whole = report->lost.empty() && report->lost_groups == 0;
+  return report->good() || (how.repair && whole) ? Exit::Ok : Exit::Failed;
+}
+
+}  // namespace
+
+Verb verb_verify() {
+  return {
+      .name = "verify",
+      .group = Group::Store,
+      .summary = {"checks every record, body and row of the store",
+                  "保管庫の全記録、全本文、全行を検査する"},
+      .details = {"The server must not run. Exit code 0: everything is as it was written (or "
+                  "could be repaired without loss); 1: not so, and what is wrong or lost is named. "
+                  "--repair goes over what cannot be read and makes the index anew; copy the data "
+                  "directory before.",
+                  "サーバーを止めてから実行してください。終了コード 0: "
+                  "すべて書き込んだとおり(または失われるものなく修復できた)。1: "
+                  "そうでない場合で、問題と失われたものを示します。--repair "
+                  "は読めない部分を飛ばし、索引を作り直します。先にデータを複製してください。"},
+      .options = {{.name = "--repair", .help = {"mend what can be mended", "直せるものを直す"}}},
+      .examples = {{"hikyaku verify --dir ~/mail", {"look, change nothing", "調べるだけ"}},
+                   {"hikyaku verify --repair --json",
+                    {"mend, and tell programs what was done", "修復し、結果をプログラム向けに"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = run,
+  };
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,372 @@
+"""The command line as its user meets it: while the server runs and while it does not."""
+import imaplib
+import json
+import mailbox
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+from harness import HIKYAKU, PASSWORD, Instance, eventually, hikyaku, need
+
+
+def deliver_with_sendmail(server, text, *arguments, check=True, name="sendmail", cwd=None):
+    """Runs `hikyaku sendmail`; gives the CompletedProcess."""
+    done = subprocess.run([str(HIKYAKU), "sendmail", "--dir", str(server.dir), *arguments], input=text,
+                          capture_output=True, text=True, timeout=30)
+    if check and done.returncode != 0:
+        raise AssertionError(f"sendmail exited {done.returncode}: {done.stdout}{done.stderr}")
+    return done
+
+
+def imap(server, user, password=PASSWORD):
+    client = imaplib.IMAP4(server.host, server.port("imap"))
+    client.login(user, password)
+    return client
+
+
+def messages(server, user, folder="INBOX", password=PASSWORD):
+    client = imap(server, user, password)
+    try:
+        client.select(f'"{folder}"', readonly=True)
+        numbers = client.search(None, "ALL")[1][0].split()
+        return [client.fetch(n, "(BODY.PEEK[])")[1][0][1] for n in numbers]
+    finally:
+        client.logout()
+
+
+class Quickstart(unittest.TestCase):
+    def test_it_is_quick_and_complete(self):
+        with tempfile.TemporaryDirectory() as top:
+            begun = time.monotonic()
+            done = hikyaku("quickstart", "anna@alpha.test", "--local", "--port-base", "12000", directory=f"{top}/mail")
+            self.assertLess(time.monotonic() - begun, 5)  # 2 s on a quiet machine
+            self.assertLessEqual(done.stdout.count("\n"), 40)
+            password = re.search(r"Password +(\S+)", done.stdout)[1]
+            self.assertRegex(password, r"^[a-z2-9]{4}(-[a-z2-9]{4}){3}$")
+            again = hikyaku("quickstart", "anna@alpha.test", "--local", directory=f"{top}/mail", check=False)
+            self.assertEqual(again.returncode, 73)
+            japanese = hikyaku("quickstart", "anna@alpha.test", "--local", directory=f"{top}/ja",
+                               env={"LANG": "ja_JP.UTF-8"})
+            self.assertIn("パスワード", japanese.stdout)
+
+    def test_another_user_is_told_whose_it_is(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to become another user")
+        with tempfile.TemporaryDirectory() as top:
+            os.chmod(top, 0o755)
+            hikyaku("quickstart", "anna@alpha.test", "--local", directory=f"{top}/mail")
+            done = subprocess.run([str(HIKYAKU), "account", "list", "--dir", f"{top}/mail"], capture_output=True,
+                                  text=True, user=65534, env={"LANG": "C"})
+            self.assertEqual(done.returncode, 77, done.stderr)
+            self.assertIn("run this as that user or as root", done.stderr.replace("\n", " "))
+
+
+class Directory(unittest.TestCase):
+    """The same commands with and without a server give the same answers."""
+
+    def walk(self, server):
+        server.run("domain", "add", "beta.test")
+        server.add_account("bob@beta.test")
+        server.run("alias", "add", "sales@beta.test", "bob@beta.test", "anna@alpha.test")
+        server.run("account", "change", "bob@beta.test", "--name", "Bob", "--quota", "1GB")
+        app = json.loads(server.run("app-password", "add", "bob@beta.test", "phone", "--json").stdout)["password"]
+        accounts = json.loads(server.run("account", "list", "--json").stdout)
+        for account in accounts:
+            del account["created"]
+        aliases = json.loads(server.run("alias", "list", "--json").stdout)
+        self.assertEqual(server.run("account", "add", "bob@beta.test", check=False).returncode, 73)
+        self.assertEqual(server.run("account", "show", "eve@beta.test", check=False).returncode, 67)
+        self.assertEqual(server.run("domain", "remove", "beta.test", check=False).returncode, 75)
+        return accounts, aliases, app
+
+    def test_online_and_offline(self):
+        with Instance("anna@alpha.test") as running:
+            online = self.walk(running)
+            imap(running, "bob@beta.test").logout()
+            imap(running, "bob@beta.test", online[2]).logout()
+            running.run("account", "password", "bob@beta.test", "--password-stdin", input="another one\n")
+            with self.assertRaises(imaplib.IMAP4.error):
+                imap(running, "bob@beta.test")
+            imap(running, "bob@beta.test", "another one").logout()
+            running.run("account", "change", "bob@beta.test", "--disable")
+            with self.assertRaises(imaplib.IMAP4.error):
+                imap(running, "bob@beta.test", "another one")
+            stopped = Instance("anna@alpha.test")
+            try:
+                stopped.quickstart()
+                offline = self.walk(stopped)
+                self.assertEqual(online[:2], offline[:2])
+                stopped.start()
+                imap(stopped, "bob@beta.test", offline[2]).logout()
+                stopped.stop()
+            finally:
+                shutil.rmtree(stopped.dir)
+
+    def test_check_names_what_is_wrong(self):
+        with Instance("anna@alpha.test") as server:
+            zone = server.dir / "zone"
+            zone.write_text("alpha.test. IN MX 10 mail.alpha.test.\nmail.alpha.test. IN A 127.0.0.1\n"
+                            'alpha.test. IN TXT "v=spf1 mx -all"\n')
+            server.configure({"dns.zone_file": f'"{zone}"'})
+            done = server.run("check")
+            self.assertIn("mail for alpha.test comes here", done.stdout)
+            self.assertIn("_dmarc.alpha.test has no DMARC record", done.stdout)
+            zone.write_text("alpha.test. IN MX 10 elsewhere.test.\n")
+            server.configure({"server.host_name": '"other.test"'})
+            done = server.run("check", "--json", check=False)
+            self.assertEqual(done.returncode, 1)
+            problems = [f["area"] for f in json.loads(done.stdout) if f["level"] == "problem"]
+            self.assertEqual(problems, ["certificate", "dns"])
+            (server.dir / "tls" / "cert.pem").write_text("nonsense")
+            done = server.run("check", check=False)
+            self.assertIn("cert.pem", done.stdout)
+
+    def test_verify(self):
+        with Instance("anna@alpha.test") as server:
+            deliver_with_sendmail(server, "Subject: kept\n\nhello\n", "anna@alpha.test")
+            busy = server.run("verify", check=False)
+            self.assertEqual(busy.returncode, 75)
+            self.assertIn("Stop the server first", " ".join(busy.stderr.split()))
+            server.stop()
+            good = json.loads(server.run("verify", "--json").stdout)
+            self.assertTrue(good["good"])
+            self.assertEqual(good["bodies"], 1)
+            segment = max((server.dir / "data" / "journal").iterdir(), key=lambda p: p.stat().st_size)
+            bytes_ = bytearray(segment.read_bytes())
+            at = bytes_.find(b"hello") if b"hello" in bytes_ else len(bytes_.rstrip(b"\0")) // 2
+            bytes_[at] ^= 0xFF
+            segment.write_bytes(bytes_)
+            bad = server.run("verify", check=False)
+            self.assertEqual(bad.returncode, 1, bad.stdout + bad.stderr)
+
+
+class Sendmail(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Instance("anna@alpha.test"))
+
+    def arrived(self, subject, user="anna@alpha.test"):
+        wanted = f"Subject: {subject}".encode()
+        return eventually(lambda: [m for m in messages(self.server, user) if wanted in m])[-1].decode()
+
+    def test_recipients_on_the_command_line(self):
+        deliver_with_sendmail(self.server, "Subject: one\n\nhello\n.\nnot this\n", "anna@alpha.test")
+        got = self.arrived("one")
+        self.assertIn("\r\n\r\nhello\r\n", got)
+        self.assertNotIn("not this", got)  # a lone dot ends it
+        self.assertRegex(got, r"(?m)^Date: ")
+        self.assertRegex(got, r"(?m)^Message-ID: <.+@.+>")
+        self.assertRegex(got, r"(?m)^From: .*@alpha.test>?\r?$")
+
+    def test_dots_stay_with_i(self):
+        deliver_with_sendmail(self.server, "Subject: two\n\n.\n..\nend", "-oi", "anna@alpha.test")
+        self.assertTrue(self.arrived("two").endswith("\r\n\r\n.\r\n..\r\nend\r\n"))
+
+    def test_recipients_from_the_header(self):
+        text = ("From: Anna <anna@alpha.test>\nTo: anna@alpha.test\nBcc: anna+secret@alpha.test\n"
+                "Subject: three\n\nhello\n")
+        deliver_with_sendmail(self.server, text, "-t", "-i")
+        self.assertNotIn("secret", self.arrived("three").split("\r\n\r\n")[0].split("Subject")[1])
+        self.assertNotRegex(self.arrived("three"), r"(?m)^Bcc:")
+
+    def test_cron(self):
+        text = ("From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@host> true\n"
+                "Content-Type: text/plain; charset=UTF-8\nAuto-Submitted: auto-generated\n\nnothing to do ü\n")
+        deliver_with_sendmail(self.server, text, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root")
+        got = self.arrived("Cron <root@host> true")  # nobody is called root: postmaster gets it
+        self.assertIn("From: Cron Daemon <root@alpha.test>", got)
+        self.assertIn("To: root@alpha.test", got)
+
+    def test_exit_codes(self):
+        text = "Subject: no\n\n"
+        unknown = deliver_with_sendmail(self.server, text, "nobody@alpha.test", check=False)
+        self.assertEqual(unknown.returncode, 67)
+        self.assertIn("nobody@alpha.test", unknown.stderr)
+        self.assertEqual(deliver_with_sendmail(self.server, text, check=False).returncode, 64)
+        self.assertEqual(deliver_with_sendmail(self.server, text, "-t", check=False).returncode, 65)
+        self.assertEqual(deliver_with_sendmail(self.server, text, "a@@b", check=False).returncode, 65)
+        self.assertEqual(deliver_with_sendmail(self.server, text, "-Z", "a@b.test", check=False).returncode, 64)
+        with Instance("anna@alpha.test") as other:
+            other.stop()
+            stopped = deliver_with_sendmail(other, text, "anna@alpha.test", check=False)
+            self.assertEqual(stopped.returncode, 75)
+
+    def test_half_a_list_is_not_sent(self):
+        done = deliver_with_sendmail(self.server, "Subject: half\n\n", "anna@alpha.test", "nobody@alpha.test",
+                                     check=False)
+        self.assertEqual(done.returncode, 67)
+        self.assertFalse([m for m in messages(self.server, "anna@alpha.test") if b"Subject: half" in m])
+
+    def test_smtp(self):
+        dialogue = ("EHLO localhost\r\nMAIL FROM:<anna@alpha.test>\r\nRCPT TO:<anna@alpha.test>\r\nDATA\r\n"
+                    "Subject: by hand\r\n\r\nhello\r\n.\r\nQUIT\r\n")
+        done = deliver_with_sendmail(self.server, dialogue, "-bs")
+        self.assertRegex(done.stdout, r"^220 ")
+        self.assertRegex(done.stdout, r"(?m)^221 ")
+        self.arrived("by hand")
+
+    def test_names(self):
+        with tempfile.TemporaryDirectory() as top:
+            link = pathlib.Path(top)
+            for name in ("sendmail", "mailq", "newaliases"):
+                (link / name).symlink_to(HIKYAKU.resolve())
+            subprocess.run([link / "sendmail", "--dir", self.server.dir, "-i", "anna@alpha.test"],
+                           input="Subject: linked\n\n", text=True, check=True, timeout=30)
+            self.arrived("linked")
+            subprocess.run([link / "newaliases"], check=True, timeout=30)
+            queue = subprocess.run([link / "mailq", "--dir", self.server.dir], capture_output=True, text=True,
+                                   check=True, timeout=30)
+            self.assertIn("The queue is empty", queue.stdout)
+
+    def test_any_user_may_but_is_named(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to become another user")
+        os.chmod(self.server.dir, 0o755)
+        done = subprocess.run([str(HIKYAKU), "sendmail", "--dir", self.server.dir, "-v", "anna@alpha.test"],
+                              input="Subject: from nobody\n\n", capture_output=True, text=True, timeout=30,
+                              user=65534)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.arrived("from nobody")
+        story = self.server.run("trace", done.stdout.strip()).stdout
+        self.assertIn("uid 65534", story)
+
+    def test_git_send_email(self):
+        need("git")
+        if subprocess.run(["git", "send-email", "-h"], capture_output=True).returncode not in (0, 129):
+            self.skipTest("git send-email is missing")
+        with tempfile.TemporaryDirectory() as top:
+            script = pathlib.Path(top) / "sendmail"
+            script.write_text(f'#!/bin/sh\nexec {HIKYAKU.resolve()} sendmail --dir {self.server.dir} "$@"\n')
+            script.chmod(0o755)
+            patch = pathlib.Path(top) / "0001-x.patch"
+            patch.write_text("From 0 Mon Sep 17 00:00:00 2001\nFrom: Anna <anna@alpha.test>\n"
+                             "Date: Sun, 22 Nov 2026 00:00:00 +0000\nSubject: [PATCH] a change\n\n---\n x | 1 +\n")
+            subprocess.run(["git", "send-email", "--quiet", "--confirm=never", "--from=anna@alpha.test",
+                            "--to=anna@alpha.test", f"--smtp-server={script}", str(patch)], check=True,
+                           capture_output=True, timeout=60, cwd=top, env={**os.environ, "HOME": top})
+        self.assertIn("a change", self.arrived("[PATCH] a change"))
+
+
+class Queue(unittest.TestCase):
+    def test_the_life_of_a_queued_message(self):
+        zone = tempfile.NamedTemporaryFile("w", suffix=".zone")
+        zone.write("beta.test. IN MX 10 mx.beta.test.\nmx.beta.test. IN A 127.0.0.77\n")
+        zone.flush()
+        with zone, Instance("anna@alpha.test", zone=zone.name) as server:
+            identity = deliver_with_sendmail(server, "Subject: away\n\n", "-v", "-f", "anna@alpha.test",
+                                             "bob@beta.test").stdout.strip()
+            entry = eventually(lambda: [e for e in json.loads(server.run("queue", "list", "--json").stdout)
+                                        if e["attempts"] == 1 and e["state"] == "waiting"])[0]
+            self.assertEqual(entry["id"], f"{identity}.0")
+            self.assertEqual(entry["sender"], "anna@alpha.test")
+            self.assertIn("bob@beta.test", server.run("mailq").stdout)
+            self.assertIn("bob@beta.test", server.run("queue", "show", identity).stdout)
+            server.run("queue", "hold", "@beta.test")
+            self.assertEqual(json.loads(server.run("queue", "list", "--json").stdout)[0]["state"], "held")
+            server.stop()
+            # All of it works on the store, too.
+            self.assertIn("held", server.run("queue", "list").stdout)
+            server.run("queue", "release", identity)
+            self.assertIn("released", server.run("trace", identity).stdout)
+            self.assertIn("anna@alpha.test", server.run("trace", "bob@beta.test").stdout)
+            server.run("queue", "drop", f"{identity}.0")
+            self.assertIn("The queue is empty", server.run("queue", "list").stdout)
+            self.assertEqual(server.run("queue", "show", identity, check=False).returncode, 67)
+
+
+class Transfer(unittest.TestCase):
+    """Mail out into files and back, and files that others wrote."""
+
+    def fill(self, server):
+        client = imap(server, "anna@alpha.test")
+        client.create('"Work/Pro.jects"')
+        client.create('"&ZeVnLIqe-"')  # 日本語
+        bodies = {}
+        for folder in ("INBOX", "Work/Pro.jects", "&ZeVnLIqe-"):
+            for i in range(3):
+                text = (f"From: a@b.test\r\nSubject: {folder} {i}\r\nMessage-ID: <{folder}{i}@x>\r\n\r\n"
+                        f"From here\r\n>From there\r\n{'x' * 3000 * i}\r\n\r\n").encode()
+                flags = ["\\Seen", "\\Flagged $Label1", ""][i]
+                when = imaplib.Time2Internaldate(1_600_000_000 + i * 100_000)
+                client.append(f'"{folder}"', f"({flags})", when, text)
+                bodies.setdefault(folder, []).append(text)
+        client.logout()
+        return bodies
+
+    def state(self, server, user):
+        client = imap(server, user)
+        state = {}
+        for line in client.list()[1]:
+            name = re.search(rb'"/" "?(.*?)"?$', line)[1].decode()
+            client.select(f'"{name}"', readonly=True)
+            rows = []
+            for number in client.search(None, "ALL")[1][0].split():
+                got = client.fetch(number, "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
+                head = got[0][0] + (got[1] if isinstance(got[1], bytes) else b"")
+                flags = sorted(set(re.search(rb"FLAGS \((.*?)\)", head)[1].split()) - {b"\\Recent"})
+                rows.append((re.search(rb'INTERNALDATE "(.*?)"', head)[1], flags, got[0][1]))
+            state[name] = sorted(rows)
+        client.logout()
+        return state
+
+    def test_there_and_back(self):
+        for form in ("maildir", "mbox"):
+            for running in (True, False):
+                with self.subTest(form=form, running=running), Instance("anna@alpha.test") as server:
+                    server.add_account("ben@alpha.test")
+                    self.fill(server)
+                    if not running:
+                        server.stop()
+                    out = server.dir / "out"
+                    done = json.loads(server.run("export", "--account", "anna@alpha.test", "--format", form, out,
+                                                 "--json").stdout)
+                    self.assertEqual(done["count"], 9)
+                    made = json.loads(server.run("import", "--account", "ben@alpha.test", out, "--json").stdout)
+                    self.assertEqual((made["imported"], made["known"], made["refused"]), (9, 0, 0))
+                    again = json.loads(server.run("import", "--account", "ben@alpha.test", out, "--json").stdout)
+                    self.assertEqual((again["imported"], again["known"]), (0, 9))
+                    if not running:
+                        server.start()
+                    self.assertEqual(self.state(server, "anna@alpha.test"), self.state(server, "ben@alpha.test"))
+                    full = server.run("export", "--account", "anna@alpha.test", out, check=False)
+                    self.assertEqual(full.returncode, 73)
+
+    def test_files_of_others(self):
+        with Instance("anna@alpha.test") as server:
+            top = server.dir / "files"
+            box = mailbox.Maildir(top)
+            work = box.add_folder("Work")
+            message = mailbox.MaildirMessage("Subject: by Python\n\nhello\n")
+            message.set_flags("RS")
+            message.set_date(1_500_000_000)
+            message.set_subdir("cur")
+            work.add(message)
+            server.run("import", "--account", "anna@alpha.test", "--mailbox", "Old", top)
+            state = self.state(server, "anna@alpha.test")
+            self.assertEqual(state["Old/Work"],
+                             [(b"14-Jul-2017 02:40:00 +0000", [b"\\Answered", b"\\Seen"],
+                               b"Subject: by Python\r\n\r\nhello\r\n")])
+            single = server.dir / "single"
+            single.write_text("From - Fri Jul 14 02:40:00 2017\nStatus: RO\nSubject: one\n\n>From x\nFrom y\n\n"
+                              "From a b@c Fri Jul 14 02:40:01 2017\nSubject: two\n\nlast")
+            server.run("import", "--account", "anna@alpha.test", "--mailbox", "Single", single)
+            self.assertEqual([row[1:] for row in self.state(server, "anna@alpha.test")["Single"]],
+                             [([b"\\Seen"], b"Subject: one\r\n\r\nFrom x\r\nFrom y\r\n"),
+                              ([], b"Subject: two\r\n\r\nlast\r\n")])
+            for wrong in (server.dir / "nothing", server.dir / "tls", server.dir / "hikyaku.toml"):
+                done = server.run("import", "--account", "anna@alpha.test", wrong, check=False)
+                self.assertIn(done.returncode, (65, 66), done.stderr)
+            exported = server.dir / "exported"
+            server.run("export", "--account", "anna@alpha.test", "--format", "mbox", exported)
+            self.assertEqual(len(mailbox.mbox(exported / "Single.mbox")), 2)
+            server.run("export", "--account", "anna@alpha.test", "--mailbox", "Old", server.dir / "m")
+            self.assertEqual(len(mailbox.Maildir(server.dir / "m").get_folder("Old.Work")), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
