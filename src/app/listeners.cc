@@ -60,6 +60,8 @@ pop3d::Settings pop3_settings(const config::Config& config, const std::string& h
   settings.implicit_tls = implicit_tls;
   settings.capabilities.starttls = has_tls && !implicit_tls;
   settings.capabilities.mechanisms = offered_mechanisms(config.pop3.mechanisms, Channel::Tls);
+  settings.capabilities.mechanisms_on_loopback =
+      offered_mechanisms(config.pop3.mechanisms, Channel::Confidential);
   settings.capabilities.mechanisms_without_tls =
       offered_mechanisms(config.pop3.mechanisms, Channel::Clear);
   settings.capabilities.apop =

@@ -213,7 +213,8 @@ TEST_CASE("what is allowed when") {
 
 TEST_CASE("CAPA by state") {
   CapabilitySettings settings;
-  settings.mechanisms = {"PLAIN", "SCRAM-SHA-256"};
+  settings.mechanisms = {"PLAIN", "SCRAM-SHA-256-PLUS"};
+  settings.mechanisms_on_loopback = {"PLAIN", "SCRAM-SHA-256"};
   settings.mechanisms_without_tls = {"SCRAM-SHA-256"};
   Session session;
   auto list = [&] {
@@ -225,9 +226,13 @@ TEST_CASE("CAPA by state") {
         "TOP|UIDL|RESP-CODES|AUTH-RESP-CODE|PIPELINING|STLS|SASL SCRAM-SHA-256|EXPIRE "
         "NEVER|IMPLEMENTATION Hikyaku|");
   CHECK_FALSE(mechanism_offered(session, settings, "PLAIN"));
+  session.plaintext_allowed = true;
+  CHECK(list() ==
+        "TOP|UIDL|RESP-CODES|AUTH-RESP-CODE|PIPELINING|STLS|USER|SASL PLAIN SCRAM-SHA-256|EXPIRE "
+        "NEVER|IMPLEMENTATION Hikyaku|");
   session.tls = true;
   CHECK(list() ==
-        "TOP|UIDL|RESP-CODES|AUTH-RESP-CODE|PIPELINING|USER|SASL PLAIN SCRAM-SHA-256|EXPIRE "
+        "TOP|UIDL|RESP-CODES|AUTH-RESP-CODE|PIPELINING|USER|SASL PLAIN SCRAM-SHA-256-PLUS|EXPIRE "
         "NEVER|IMPLEMENTATION Hikyaku|");
   CHECK(mechanism_offered(session, settings, "PLAIN"));
 }

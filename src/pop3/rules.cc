@@ -87,7 +87,9 @@ std::optional<Reply> check(const Session& session, const CapabilitySettings& set
 
 const std::vector<std::string>& offered_mechanisms(const Session& session,
                                                    const CapabilitySettings& settings) {
-  return session.confidential() ? settings.mechanisms : settings.mechanisms_without_tls;
+  if (session.tls) return settings.mechanisms;
+  // The -PLUS mechanisms need TLS to bind to, so loopback has a list of its own.
+  return session.confidential() ? settings.mechanisms_on_loopback : settings.mechanisms_without_tls;
 }
 
 bool mechanism_offered(const Session& session, const CapabilitySettings& settings,

@@ -56,7 +56,8 @@ struct CapabilitySettings {
   bool user_pass = true;                   ///< USER and PASS, on confidential connections
   bool apop = false;                       ///< the greeting had a timestamp
   bool utf8 = false;
-  std::vector<std::string> mechanisms;              ///< SASL on confidential connections
+  std::vector<std::string> mechanisms;              ///< SASL under TLS
+  std::vector<std::string> mechanisms_on_loopback;  ///< without TLS where plain text is allowed
   std::vector<std::string> mechanisms_without_tls;  ///< and on others
   std::optional<std::uint32_t> login_delay_seconds;
   bool never_expires = true;  ///< messages stay until they are deleted (EXPIRE NEVER)
