@@ -89,7 +89,7 @@ constexpr Phrase kNoReverse{
     "{} の逆引きが {} になりません。PTR "
     "レコードを設定しないと、メールを拒否されます"};
 constexpr Phrase kReverseGood{"{} and {} lead to each other", "{} と {} は互いに引けます"};
-constexpr Phrase kSummary{"{} problems, {} notes.", "問題 {} 件、注意 {} 件。"};
+constexpr Phrase kSummary{"Problems: {}, notes: {}.", "問題 {} 件、注意 {} 件。"};
 
 std::string day_of(Time time) {
   return format_rfc3339(time).substr(0, 10);
