@@ -82,7 +82,7 @@ struct Server {
   Server() {
     store::Options options{.directory = "/store", .workers = pool, .clock = loop};
     options.files = &files;
-    options.reserve = 0;
+    options.reserve = 1 << 20;
     options.smallest_segment = 1 << 20;
     options.open_index = [this]() -> Result<std::unique_ptr<store::Index>> {
       return std::make_unique<store::MemoryIndex>(index);
@@ -99,6 +99,27 @@ struct Server {
       mailbox::create_standard_mailboxes(tx, kAccount, Language::English, loop.now());
       return {};
     });
+  }
+
+  /// From now on the free space is below the reserve.
+  void fill_disk() {
+    files.set_capacity(1);
+    // The store asks for it now and then only.
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+  }
+  /// Flips a bit where this text stands in the journal. True if it does.
+  bool damage(std::string_view text) {
+    std::string directory = "/store/journal";
+    for (auto& name : files.list(directory).value()) {
+      auto file = files.open(directory + "/" + name, store::OpenMode::Read).value();
+      std::string bytes(file->size().value(), '\0');
+      (void)file->read(0, bytes);
+      auto at = bytes.find(text);
+      if (at == std::string::npos) continue;
+      files.flip_bit(directory + "/" + name, at);
+      return true;
+    }
+    return false;
   }
 
   Services services(const net::ServerTls* tls = nullptr) {

@@ -1,0 +1,42 @@
+// Full disks and damaged bodies: said in the protocol's words, and the session lives.
+#include <doctest/doctest.h>
+
+#include "imapd/fixture_test.h"
+
+namespace hikyaku::imapd::testing {
+namespace {
+
+std::string append(Client& client, const std::string& message) {
+  return client("APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message);
+}
+
+TEST_CASE("a full disk: nothing is taken, reading goes on, deleting is possible") {
+  Server server;
+  Client client(server);
+  client.login();
+  append(client, "Subject: first\r\n\r\nbody\r\n");
+  client("SELECT INBOX");
+  server.fill_disk();
+  CHECK(append(client, "Subject: second\r\n\r\nbody\r\n").starts_with("NO ["));
+  CHECK(client("CREATE more").starts_with("NO ["));
+  CHECK(client("STORE 1 +FLAGS (\\Seen)").starts_with("NO ["));
+  CHECK(client("FETCH 1 BODY[TEXT]") == "* 1 FETCH (BODY[TEXT] {6}\nbody\n)\nOK Fetched\n");
+  CHECK(client("DELETE Trash") == "OK Deleted\n");
+}
+
+TEST_CASE("a damaged body: its part is NIL, everything else is answered") {
+  Server server;
+  Client client(server);
+  client.login();
+  append(client, "Subject: good\r\n\r\nbody\r\n");
+  append(client, "Subject: bad\r\n\r\nDAMAGED" + repeat("x", 1000) + "\r\n");
+  client("SELECT INBOX");
+  REQUIRE(server.damage("DAMAGED"));
+  auto answer = client("FETCH 1:2 (BODY.PEEK[HEADER.FIELDS (Subject)] BODY.PEEK[TEXT])");
+  CHECK(answer.find("Subject: good") != std::string::npos);
+  CHECK(answer.find("Subject: bad\n\n BODY[TEXT] NIL)\nNO [CORRUPTION]") != std::string::npos);
+  CHECK(client("NOOP") == "OK Nothing done\n");
+}
+
+}  // namespace
+}  // namespace hikyaku::imapd::testing
