@@ -15,9 +15,8 @@
 namespace hikyaku::auth {
 namespace {
 
-/// A failed login is answered no sooner than this after it came: guessing is slow, a mistyped
-/// password no nuisance.
-constexpr milliseconds kFailureDelay{1000};
+/// What is kept of a name that nobody has: the throttle and the log remember it.
+constexpr std::size_t kMaxUnknownName = 320;
 /// Remembering when a password was last used costs a write: once an hour is enough.
 constexpr std::chrono::hours kLastUsedStep{1};
 
@@ -93,7 +92,7 @@ class AuthenticatorService final : public Authenticator {
       auto domains =
           user.find('@') == std::string::npos ? list_domains(reader) : std::vector<Domain>();
       auto full = domains.size() == 1 ? user + "@" + domains.front().name : user;
-      known.address = normalize_address(full).value_or(to_lower(full));
+      known.address = normalize_address(full).value_or(to_lower(full.substr(0, kMaxUnknownName)));
       known.account = find_account(reader, known.address);
       if (known.account) known.credentials = list_credentials(reader, known.account->id);
       return known;
@@ -132,7 +131,7 @@ class AuthenticatorService final : public Authenticator {
                              {"user", known.address},
                              {"mechanism", mechanism},
                              {"why", why}});
-    co_await sleep_for(kFailureDelay);
+    co_await sleep_for(settings_.failure_delay);
     co_return LoginFailure::Denied;
   }
 

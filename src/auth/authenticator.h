@@ -19,6 +19,9 @@ struct AuthenticatorSettings {
   std::uint32_t max_failures = 10;  ///< of one client with one account in 15 minutes
   std::size_t parallel_hashes =
       2;  ///< Argon2 computations at once: 19 MiB each, and they must not starve mail
+  /// A failed login is answered this much later: guessing is slow, a mistyped password no nuisance.
+  /// Only tests have another.
+  milliseconds failure_delay{1000};
 };
 
 /// All of it outlives the authenticator.

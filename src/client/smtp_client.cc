@@ -63,6 +63,7 @@ Task<smtp::Reply> SmtpClient::read_reply() {
     }
   }
   auto reply = parser_.take();
+  if (reply.closes()) usable_ = false;
   if (observer_) {
     auto lines = reply.lines();
     for (auto& line : lines) {
@@ -195,6 +196,9 @@ Task<std::vector<SmtpClient::RecipientResult>> SmtpClient::send(
   }
   if (asked.empty()) co_return results;
 
+  // A transaction without an end of data is still there (RFC 5321 §4.1.4): MAIL would be nested.
+  auto reset = std::exchange(in_transaction_, true);
+  if (reset) say("RSET\r\n");
   say(*mail);
   std::size_t sent = 0;
   bool data_sent = false;
@@ -206,11 +210,18 @@ Task<std::vector<SmtpClient::RecipientResult>> SmtpClient::send(
     }
   };
   if (pipelined) send_more();
+  if (reset) {
+    auto reply = co_await reply_to(smtp::Stage::Mail);
+    if (!usable_) {
+      fail_all(smtp::Stage::Mail, reply);
+      co_return results;
+    }
+  }
   auto mail_reply = co_await reply_to(smtp::Stage::Mail);
   auto refused = !mail_reply.positive();
   if (refused) {
     for (auto i : asked) results[i] = {smtp::Stage::Mail, mail_reply};
-    if (!pipelined) co_return results;
+    if (!pipelined || !usable_) co_return results;
   }
 
   std::size_t accepted = 0;
@@ -223,14 +234,17 @@ Task<std::vector<SmtpClient::RecipientResult>> SmtpClient::send(
       }
     }
     auto reply = co_await reply_to(smtp::Stage::Rcpt);
-    if (refused) continue;
+    if (refused && usable_) continue;
+    if (refused) co_return results;
     accepted += reply.positive();
     results[asked[n]] = {smtp::Stage::Rcpt, std::move(reply)};
     // 421 ends it all: no more answers come.
-    if (results[asked[n]].reply.code == 421) {
+    if (!usable_) {
       auto last = results[asked[n]].reply;
-      for (auto rest = n; rest < asked.size(); ++rest)
-        results[asked[rest]] = {smtp::Stage::Rcpt, last};
+      for (std::size_t i = 0; i < asked.size(); ++i) {
+        if (i > n || results[asked[i]].reply.positive())
+          results[asked[i]] = {smtp::Stage::Rcpt, last};
+      }
       co_return results;
     }
   }
@@ -253,9 +267,11 @@ Task<std::vector<SmtpClient::RecipientResult>> SmtpClient::send(
     // The server takes data for nobody: an empty message ends the misunderstanding.
     output_.append(".\r\n");
     co_await reply_to(smtp::Stage::EndOfData);
+    in_transaction_ = false;
     co_return results;
   }
   auto done = co_await send_data(source);
+  in_transaction_ = false;
   for (auto i : asked) {
     if (results[i].reply.positive()) results[i] = {smtp::Stage::EndOfData, done};
   }
@@ -269,6 +285,7 @@ Task<smtp::Reply> SmtpClient::send_data(MessageSource& source) {
   while (true) {
     auto piece = co_await source.next();
     if (!piece) {
+      usable_ = false;
       stream_->close();
       co_return local_failure(451, {4, 3, 0},
                               "cannot read the message: " + piece.error().describe());
@@ -276,6 +293,7 @@ Task<smtp::Reply> SmtpClient::send_data(MessageSource& source) {
     if (piece->empty()) break;
     wire.clear();
     if (auto encoded = encoder.feed(*piece, wire); !encoded) {
+      usable_ = false;
       stream_->close();
       co_return local_failure(554, {5, 6, 0}, encoded.error().text);
     }
@@ -283,6 +301,7 @@ Task<smtp::Reply> SmtpClient::send_data(MessageSource& source) {
   }
   wire.clear();
   if (auto ended = encoder.finish(wire); !ended) {
+    usable_ = false;
     stream_->close();
     co_return local_failure(554, {5, 6, 0}, ended.error().text);
   }

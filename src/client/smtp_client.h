@@ -76,11 +76,15 @@ class SmtpClient {
     smtp::RcptParameters parameters;
   };
   /// One message to these recipients (at least one). A result for each, in their order: positive
-  /// EndOfData means that the server is responsible now. After a result the connection can be used
-  /// again unless the reply closes it.
+  /// EndOfData means that the server is responsible now. Afterwards usable() tells whether the
+  /// connection can take another.
   Task<std::vector<RecipientResult>> send(smtp::Outgoing message,
                                           const std::vector<Recipient>& recipients,
                                           MessageSource& source);
+
+  /// False after a reply that closes the connection, or when we closed it (a message that could not
+  /// be read, or must not be ended).
+  bool usable() const { return usable_; }
 
   /// One command by hand, for the lab: the line without CRLF, and its reply.
   Task<smtp::Reply> command(std::string line, smtp::Stage stage = smtp::Stage::Mail);
@@ -112,6 +116,8 @@ class SmtpClient {
   Observer observer_;
   smtp::ReplyParser parser_;
   smtp::Offers offers_;
+  bool usable_ = true;
+  bool in_transaction_ = false;  ///< the server has a sender that no end of data has dealt with
 };
 
 }  // namespace hikyaku::client

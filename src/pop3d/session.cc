@@ -120,8 +120,8 @@ Task<void> converse(Session& session, net::Stream& stream, const Log& log) {
   } catch (const net::Disconnected& gone) {
     ended = "closed";
     if (gone.why() == net::Disconnected::Why::Timeout) {
+      // RFC 1939 §3: the connection is closed without a response.
       ended = "timeout";
-      last_words = pop3::err("Nothing was said for too long");
     } else if (gone.why() == net::Disconnected::Why::Shutdown) {
       ended = "shutdown";
       last_words = pop3::err("The server is shutting down", pop3::kCodeSysTemp);
@@ -133,6 +133,7 @@ Task<void> converse(Session& session, net::Stream& stream, const Log& log) {
   }
   if (last_words) {
     try {
+      stream.set_total_timeout(milliseconds(0));
       stream.set_timeout(std::chrono::seconds(5));
       co_await session.say_goodbye(*last_words);
     } catch (const net::Disconnected&) {

@@ -235,6 +235,13 @@ Due due(Reader& reader, Time now, std::size_t most) {
 }
 
 void set_low_water(Transaction& tx, Time time) {
+  // A message that was accepted since the caller looked may be due earlier.
+  auto range = Key(kInstance, kTableDue).children();
+  range.begin = Key(kInstance, kTableDue).u64(millis(low_water(tx))).bytes();
+  tx.scan(range, [&](std::string_view key, std::string_view) {
+    time = std::min(time, time_from(store::key_fields(key).u64_be()));
+    return false;
+  });
   if (time <= low_water(tx)) return;
   Encoder out;
   out.u64_be(millis(time));
@@ -259,6 +266,12 @@ Result<void> abandon_attempt(Transaction& tx, MessageId id, std::uint32_t number
     if (e.attempting) --e.attempts;
     end_attempt(e);
     e.next_attempt = next;
+  });
+}
+
+Result<void> postpone(Transaction& tx, MessageId id, std::uint32_t number, Time next) {
+  return change(tx, id, number, [&](Entry& e) {
+    if (scheduled(e)) e.next_attempt = next;
   });
 }
 

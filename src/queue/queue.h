@@ -47,7 +47,7 @@ struct Entry {
   std::string recipient;     ///< forward path
   std::string original;      ///< ORCPT, or the alias that led here
   std::uint8_t notify = 0;   ///< NOTIFY: kNotify… bits
-  std::string destination;   ///< lower-case domain (or literal) that routes it
+  std::string destination;   ///< lower-case domain (or literal) that routes it, or kBounce
   State state = State::Waiting;
   Time next_attempt{};
   int attempts = 0;
@@ -60,6 +60,10 @@ struct Entry {
   std::string last_reply;  ///< its words, or what went wrong
   std::string hold_reason;
 };
+/// The destination of an entry that nobody is to get: `last_reply` goes back to the sender at the
+/// first attempt.
+inline constexpr std::string_view kBounce = "";
+
 inline constexpr std::uint8_t kNotifyNever = 1;
 inline constexpr std::uint8_t kNotifySuccess = 2;
 inline constexpr std::uint8_t kNotifyFailure = 4;
@@ -84,8 +88,8 @@ struct Due {
 };
 Due due(store::Reader& reader, Time now, std::size_t most);
 
-/// Forgets the part of the schedule before `time` (which is not later than the earliest due entry),
-/// so that due() need not step over what was erased there. Worth a lazy transaction now and then.
+/// Forgets the part of the schedule before `time`, but nothing that still stands in it, so that
+/// due() need not step over what was erased there. Worth a lazy transaction now and then.
 void set_low_water(store::Transaction& tx, Time time);
 
 /// Steps of an entry's life. Each also keeps the schedule right. NotFound when the entry is gone.
@@ -93,6 +97,8 @@ Result<void> begin_attempt(store::Transaction& tx, MessageId id, std::uint32_t n
                            Time lease_until);
 /// The attempt did not take place after all (shutdown, no free connection): as if it had not begun.
 Result<void> abandon_attempt(store::Transaction& tx, MessageId id, std::uint32_t number, Time next);
+/// Looks at a waiting entry again at `next`, without an attempt.
+Result<void> postpone(store::Transaction& tx, MessageId id, std::uint32_t number, Time next);
 Result<void> defer(store::Transaction& tx, MessageId id, std::uint32_t number, Time next,
                    std::string_view host, std::string_view reply);
 /// The sender has been told that it takes longer.

@@ -75,7 +75,7 @@ Task<void> IncomingMessage::append(std::string_view bytes) {
   auto searched = header_.size();
   header_ += bytes;
   auto end = header_end(header_, searched);
-  if (end != std::string::npos) {
+  if (end != std::string::npos && end <= settings_.max_header) {
     auto rest = header_.substr(end);
     header_.resize(end);
     co_await end_header();
@@ -90,13 +90,19 @@ Task<void> IncomingMessage::append(std::string_view bytes) {
 Task<void> IncomingMessage::end_header() {
   header_ended_ = true;
   if (submitted() && !header_too_long_) {
-    auto from = delivery_.peer.login ? delivery_.peer.login->address : delivery_.from.to_string();
     header_ = complete_header(
-        header_, {.from = from,
+        header_, {.from = default_author(),
                   .now = now_,
                   .message_id = fmt::format("{}@{}", story::to_text(id_), settings_.host_name)});
   }
   co_await store(header_);
+}
+
+/// Whom a message without From is from: the envelope knows (a user's sender was checked at MAIL).
+std::string IncomingMessage::default_author() const {
+  if (!delivery_.from.is_null()) return delivery_.from.to_string();
+  if (delivery_.peer.login) return delivery_.peer.login->address;
+  return "postmaster@" + settings_.host_name;
 }
 
 Task<void> IncomingMessage::store(std::string_view bytes) {
@@ -116,6 +122,7 @@ Task<smtp::Reply> IncomingMessage::finish() {
   if (auto refusal = check_header()) co_return *refusal;
   if (auto refusal = co_await check_authors()) co_return *refusal;
   auto accepted = co_await accept({});
+  if (refusal_) co_return *refusal_;
   if (!accepted) {
     log_.warn("message.failed", {{"err", accepted.error().describe()}});
     co_return reply_for(accepted.error());
@@ -136,6 +143,11 @@ std::optional<smtp::Reply> IncomingMessage::check_header() const {
 Task<std::optional<smtp::Reply>> IncomingMessage::check_authors() {
   if (delivery_.peer.kind != Peer::Kind::User) co_return std::nullopt;
   auto addresses = author_addresses(header_);
+  if (addresses.empty()) {
+    // What no parser of ours takes for an address, another program may still show as one.
+    co_return smtp::Reply{550, smtp::EnhancedStatus{5, 6, 0},
+                          "The From field holds no address; write it as Name <user@example.org>"};
+  }
   auto account = delivery_.peer.login->account;
   auto& delimiters = settings_.recipient_delimiters;
   auto foreign =
@@ -190,23 +202,46 @@ Task<Result<std::string>> IncomingMessage::whole_body(const store::StagedBlob& b
   co_return body;
 }
 
-Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
-                                           queue::Injector::Also also) {
+/// What one recipient's mailbox gets: the body that all share, with a prefix of its own.
+mailbox::NewMessage IncomingMessage::message_for(const Plan::Local& local,
+                                                 const store::StagedBlob& blob,
+                                                 const mailbox::BodyDigest& digest,
+                                                 const std::string& received) const {
   mailbox::NewMessage message;
   message.body = blob;
   message.received = now_;
+  message.prefix = smtp::format_return_path(delivery_.from) +
+                   "Delivered-To: " + local.account_address + "\r\n" + received;
+  message.digest = digest.with_prefix(message.prefix);
+  return message;
+}
+
+queue::Message IncomingMessage::queue_message(const store::StagedBlob& blob,
+                                              const std::string& received) const {
+  queue::Message queued;
+  queued.id = id_;
+  queued.prefix = received;
+  queued.size = received.size() + blob.size();
+  queued.mail_from = delivery_.from.to_string();
+  queued.envelope_id = delivery_.parameters.envid.value_or("");
+  queued.return_full = delivery_.parameters.ret == smtp::Return::Full;
+  queued.eight_bit = delivery_.parameters.body == smtp::Body::EightBitMime;
+  // Many clients ask for SMTPUTF8 with every message; the next server must know it only when the
+  // header needs it (RFC 6531 §3.6).
+  queued.smtputf8 = delivery_.parameters.smtputf8 && !is_ascii(header_);
+  queued.arrived = now_;
+  queued.account = delivery_.peer.login ? delivery_.peer.login->account : 0;
+  return queued;
+}
+
+Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
+                                           queue::Injector::Also also) {
   auto received = received_field();
-  if (blob.size() <= kInline && is_small_) {
-    message.digest = mailbox::make_digest(received, small_);
-  } else if (is_small_) {
-    message.digest =
-        co_await run_on(services_.workers, [&] { return mailbox::make_digest(received, small_); });
-  } else {
-    auto permit = co_await large_parses_.acquire();
-    CO_TRY(auto body, co_await whole_body(blob));
-    message.digest =
-        co_await run_on(services_.workers, [&] { return mailbox::make_digest(received, body); });
-  }
+  auto arrived = arrival();
+  // Both are needed only when somebody here gets the message.
+  std::optional<Semaphore::Permit> permit;
+  std::string large;
+  std::optional<mailbox::BodyDigest> digest;
 
   for (int plans = 0; plans < kMaxPlans; ++plans) {
     plan_ = co_await services_.store.read([&](store::Reader& reader) {
@@ -215,38 +250,36 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
     std::vector<store::AccountId> accounts{store::kInstance};
     for (auto& local : plan_.local) accounts.push_back(local.account);
 
-    auto outcomes = plan_.outcomes;
+    if (!plan_.local.empty() && !digest && !is_small_) {
+      permit.emplace(co_await large_parses_.acquire());
+      CO_TRY(large, co_await whole_body(blob));
+    }
+    std::vector<mailbox::NewMessage> messages;
+    auto work_out = [&] {
+      if (!digest) digest.emplace(is_small_ ? small_ : large);
+      for (auto& local : plan_.local)
+        messages.push_back(message_for(local, blob, *digest, received));
+    };
+    if (plan_.local.size() * std::min<std::uint64_t>(blob.size(), kSmall) > kInline) {
+      co_await run_on(services_.workers, work_out);
+    } else if (!plan_.local.empty()) {
+      work_out();
+    }
+
+    std::vector<story::RecipientOutcome> outcomes;
     auto committed =
         co_await services_.store.transact(accounts, [&](store::Transaction& tx) -> Result<void> {
           if (auth::directory_version(tx) != plan_.directory_version) {
             return fail(ErrorCode::Conflict, "the directory has changed");
           }
           outcomes = plan_.outcomes;
-          for (auto& local : plan_.local) {
-            auto inbox = mailbox::find_role(tx, local.account, mailbox::Role::Inbox);
-            if (!inbox)
-              return fail(ErrorCode::Internal, "account {} has no inbox", local.account_address);
-            message.prefix = smtp::format_return_path(delivery_.from) +
-                             "Delivered-To: " + local.account_address + "\r\n" + received;
-            TRY(auto placed, mailbox::deliver(tx, local.account, inbox->id, message, now_));
-            outcomes[local.outcome].detail += fmt::format("mailbox {} of {}, UID {}", inbox->path,
-                                                          local.account_address, placed.uid);
+          TRY(auto failed, place(tx, messages, outcomes));
+          auto queued = plan_.queued;
+          if (!give_back(std::move(failed), queued, outcomes)) {
+            return fail(ErrorCode::Denied, "nobody takes the message any more");
           }
-          if (!plan_.queued.empty()) {
-            queue::Message queued;
-            queued.id = id_;
-            queued.prefix = received;
-            queued.size = received.size() + blob.size();
-            queued.mail_from = delivery_.from.to_string();
-            queued.envelope_id = delivery_.parameters.envid.value_or("");
-            queued.return_full = delivery_.parameters.ret == smtp::Return::Full;
-            queued.eight_bit = delivery_.parameters.body == smtp::Body::EightBitMime;
-            queued.smtputf8 = delivery_.parameters.smtputf8;
-            queued.arrived = now_;
-            queued.account = delivery_.peer.login ? delivery_.peer.login->account : 0;
-            queue::add(tx, queued, blob, plan_.queued);
-          }
-          story::record_arrival(tx, id_, arrival(), outcomes);
+          if (!queued.empty()) queue::add(tx, queue_message(blob, received), blob, queued);
+          story::record_arrival(tx, id_, arrived, outcomes);
           if (also) return also(tx);
           return {};
         });
@@ -257,6 +290,54 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
     if (committed.error().code != ErrorCode::Conflict) co_return committed;
   }
   co_return fail(ErrorCode::Unavailable, "the directory keeps changing");
+}
+
+/// Puts the message into the mailboxes; gives the recipients for whom that cannot be.
+Result<std::vector<Plan::Failed>> IncomingMessage::place(
+    store::Transaction& tx, const std::vector<mailbox::NewMessage>& messages,
+    std::vector<story::RecipientOutcome>& outcomes) const {
+  auto failed = plan_.failed;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    auto& local = plan_.local[i];
+    auto inbox = mailbox::find_role(tx, local.account, mailbox::Role::Inbox);
+    if (!inbox) return fail(ErrorCode::Internal, "account {} has no inbox", local.account_address);
+    auto placed = mailbox::deliver(tx, local.account, inbox->id, messages[i], now_);
+    if (placed) {
+      outcomes[local.outcome].detail +=
+          fmt::format("mailbox {} of {}, UID {}", inbox->path, local.account_address, placed->uid);
+    } else if (placed.error().code == ErrorCode::QuotaExceeded) {
+      failed.push_back(
+          {local.declared, local.outcome, replies::mailbox_full(local.account_address)});
+    } else {
+      return std::unexpected(std::move(placed).error());
+    }
+  }
+  return failed;
+}
+
+/// The message is for several, and some cannot have it any more (full, gone since RCPT): they get a
+/// queue entry that does nothing but bounce. False when nobody is left: then the reply says it, and
+/// nothing is accepted.
+bool IncomingMessage::give_back(std::vector<Plan::Failed> failed, std::vector<queue::Entry>& queued,
+                                std::vector<story::RecipientOutcome>& outcomes) {
+  auto ours = delivery_.peer.kind == Peer::Kind::Self;
+  if (!failed.empty() && failed.size() == outcomes.size() && !ours) {
+    refusal_ = failed.front().reply;
+    return false;
+  }
+  refusal_.reset();
+  for (auto& [declared, outcome, reply] : failed) {
+    if (reply.temporary()) {
+      // The sender gets no second chance to give it to this one alone.
+      reply.code += 100;
+      reply.status->klass = 5;
+    }
+    outcomes[outcome].kind = "refused";
+    outcomes[outcome].detail = reply.to_string();
+    if (!ours && !delivery_.from.is_null())
+      queued.push_back(bounce_entry(delivery_.recipients[declared], reply, now_));
+  }
+  return true;
 }
 
 story::Arrival IncomingMessage::arrival() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/semaphore.h"
+#include "mailbox/digest.h"
 #include "queue/queue.h"
 #include "receive/plan.h"
 #include "receive/receiver.h"
@@ -41,6 +42,16 @@ class IncomingMessage final : public Incoming {
   std::string received_field() const;
   Task<Result<std::string>> whole_body(const store::StagedBlob& blob);
   Task<Result<void>> commit(const store::StagedBlob& blob, queue::Injector::Also also);
+  mailbox::NewMessage message_for(const Plan::Local& local, const store::StagedBlob& blob,
+                                  const mailbox::BodyDigest& digest,
+                                  const std::string& received) const;
+  queue::Message queue_message(const store::StagedBlob& blob, const std::string& received) const;
+  Result<std::vector<Plan::Failed>> place(store::Transaction& tx,
+                                          const std::vector<mailbox::NewMessage>& messages,
+                                          std::vector<story::RecipientOutcome>& outcomes) const;
+  bool give_back(std::vector<Plan::Failed> failed, std::vector<queue::Entry>& queued,
+                 std::vector<story::RecipientOutcome>& outcomes);
+  std::string default_author() const;
   story::Arrival arrival() const;
   void log_accepted() const;
 
@@ -61,6 +72,7 @@ class IncomingMessage final : public Incoming {
   bool is_small_ = true;
   std::optional<Error> error_;  ///< what went wrong while bytes came
   Plan plan_;
+  std::optional<smtp::Reply> refusal_;  ///< none of the recipients can have it any more
 };
 
 }  // namespace hikyaku::receive

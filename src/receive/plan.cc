@@ -1,9 +1,11 @@
 #include "receive/plan.h"
 
 #include <algorithm>
+#include <fmt/core.h>
 #include <set>
 
 #include "auth/directory.h"
+#include "smtp/replies.h"
 
 namespace hikyaku::receive {
 namespace {
@@ -21,12 +23,24 @@ std::string domain_of(std::string_view address) {
   return std::string(address.substr(address.rfind('@') + 1));
 }
 
+/// What every entry for this recipient of the envelope has.
+queue::Entry entry_for(const smtp::Recipient& recipient, Time now) {
+  queue::Entry entry;
+  entry.recipient = recipient.to.to_string();
+  entry.original =
+      recipient.parameters.orcpt ? recipient.parameters.orcpt->address : entry.recipient;
+  entry.notify = notify_bits(recipient.parameters.notify);
+  entry.next_attempt = now;
+  return entry;
+}
+
 class Planner {
  public:
   Planner(store::Reader& reader, std::string_view delimiters, Time now)
       : reader_(reader), delimiters_(delimiters), now_(now) {}
 
-  void add(const smtp::Recipient& recipient) {
+  void add(const smtp::Recipient& recipient, std::size_t declared) {
+    declared_ = declared;
     auto address = recipient.to.to_string();
     auto resolution = auth::resolve(reader_, address, delimiters_);
     switch (resolution.kind) {
@@ -34,10 +48,10 @@ class Planner {
         queue(recipient, address, address, "");
         return;
       case auth::Resolution::Kind::Unknown:
-        refuse(address, "there is no such address here");
+        refuse(address, smtp::replies::unknown_recipient(address));
         return;
       case auth::Resolution::Kind::Disabled:
-        refuse(address, "the account is switched off");
+        refuse(address, account_disabled(address));
         return;
       case auth::Resolution::Kind::Local:
         break;
@@ -49,26 +63,24 @@ class Planner {
   Plan take() { return std::move(plan_); }
 
  private:
-  void refuse(const std::string& address, std::string_view why) {
-    plan_.outcomes.push_back({address, "refused", std::string(why)});
+  void refuse(const std::string& address, smtp::Reply why) {
+    plan_.failed.push_back({declared_, plan_.outcomes.size(), why});
+    plan_.outcomes.push_back({address, "refused", why.to_string()});
   }
 
   void deliver(const std::string& address, const auth::Resolution::LocalTarget& target,
                const std::string& via) {
     if (!accounts_.insert(target.account).second) return;
     plan_.outcomes.push_back({address, "delivered", via.empty() ? "" : via + ": "});
-    plan_.local.push_back({target.account, target.address, address, plan_.outcomes.size() - 1});
+    plan_.local.push_back({target.account, target.address, declared_, plan_.outcomes.size() - 1});
   }
 
   void queue(const smtp::Recipient& recipient, const std::string& target,
              const std::string& address, const std::string& via) {
     if (!queued_.insert(target).second) return;
-    queue::Entry entry;
+    auto entry = entry_for(recipient, now_);
     entry.recipient = target;
-    entry.original = recipient.parameters.orcpt ? recipient.parameters.orcpt->address : address;
-    entry.notify = notify_bits(recipient.parameters.notify);
     entry.destination = domain_of(target);
-    entry.next_attempt = now_;
     plan_.queued.push_back(std::move(entry));
     plan_.outcomes.push_back({address, "queued", (via.empty() ? "" : via + ": ") + "to " + target});
   }
@@ -77,16 +89,28 @@ class Planner {
   std::string_view delimiters_;
   Time now_;
   Plan plan_;
+  std::size_t declared_ = 0;
   std::set<store::AccountId> accounts_;
   std::set<std::string> queued_;
 };
 
 }  // namespace
 
+smtp::Reply account_disabled(std::string_view address) {
+  return {550, smtp::EnhancedStatus{5, 2, 1}, fmt::format("{} does not take mail now", address)};
+}
+
+queue::Entry bounce_entry(const smtp::Recipient& recipient, const smtp::Reply& reply, Time now) {
+  auto entry = entry_for(recipient, now);
+  entry.destination = queue::kBounce;
+  entry.last_reply = reply.to_string();
+  return entry;
+}
+
 Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
                std::string_view delimiters, Time now) {
   Planner planner(reader, delimiters, now);
-  for (auto& recipient : recipients) planner.add(recipient);
+  for (std::size_t i = 0; i < recipients.size(); ++i) planner.add(recipients[i], i);
   auto plan = planner.take();
   plan.directory_version = auth::directory_version(reader);
   return plan;

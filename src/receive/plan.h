@@ -19,19 +19,31 @@ struct Plan {
   struct Local {
     store::AccountId account = 0;
     std::string account_address;
-    std::string recipient;    ///< as the envelope had it
-    std::size_t outcome = 0;  ///< its place in `outcomes`
+    std::size_t declared = 0;  ///< its place among the recipients of the envelope
+    std::size_t outcome = 0;   ///< its place in `outcomes`
+  };
+  /// A recipient who was there at RCPT and cannot have the message now.
+  struct Failed {
+    std::size_t declared = 0;
+    std::size_t outcome = 0;
+    smtp::Reply reply;  ///< why
   };
   std::uint64_t directory_version = 0;
   std::vector<Local> local;          ///< each account once
   std::vector<queue::Entry> queued;  ///< each address once
+  std::vector<Failed> failed;
   std::vector<story::RecipientOutcome>
       outcomes;  ///< one for each recipient and one more for each further target
 };
 
-/// Recipients that cannot be resolved any more get the outcome "refused". At most about 1,000
-/// targets are followed for each recipient.
+/// Recipients that cannot be resolved any more are in `failed`, with the outcome "refused". At most
+/// about 1,000 targets are followed for each recipient.
 Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
                std::string_view delimiters, Time now);
+
+/// The refusal of mail for an account that is switched off.
+smtp::Reply account_disabled(std::string_view address);
+/// An entry that does nothing but tell the sender that this recipient could not have the message.
+queue::Entry bounce_entry(const smtp::Recipient& recipient, const smtp::Reply& reply, Time now);
 
 }  // namespace hikyaku::receive

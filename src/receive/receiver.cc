@@ -1,5 +1,6 @@
 #include "receive/receiver.h"
 
+#include <algorithm>
 #include <fmt/core.h>
 
 #include "auth/directory.h"
@@ -36,8 +37,8 @@ class ReceiverService final : public Receiver {
         fmt::format("You are {} and may not send as {}", peer.login->address, address)};
   }
 
-  Task<std::optional<smtp::Reply>> check_recipient(const Peer& peer,
-                                                   const smtp::Mailbox& to) override {
+  Task<std::optional<smtp::Reply>> check_recipient(const Peer& peer, const smtp::Mailbox& to,
+                                                   std::uint64_t declared_size) override {
     auto address = to.to_string();
     auto trusted = peer.kind != Peer::Kind::Server;
     co_return co_await services_.store.read(
@@ -50,19 +51,18 @@ class ReceiverService final : public Receiver {
             case auth::Resolution::Kind::Unknown:
               return replies::unknown_recipient(address);
             case auth::Resolution::Kind::Disabled:
-              return smtp::Reply{550, smtp::EnhancedStatus{5, 2, 1},
-                                 fmt::format("{} does not take mail now", address)};
+              return account_disabled(address);
             case auth::Resolution::Kind::Local:
               break;
           }
-          for (auto& target : resolution.accounts) {
-            auto account = auth::get_account(reader, target.account);
-            if (account && account->quota != 0 &&
-                mailbox::usage(reader, target.account).bytes >= account->quota) {
-              return replies::mailbox_full(address);
-            }
-          }
-          return std::nullopt;
+          // One full mailbox does not keep the others behind an alias from their mail.
+          auto has_room = std::ranges::any_of(resolution.accounts, [&](auto& target) {
+            auto usage = mailbox::usage(reader, target.account);
+            return usage.quota == 0 ||
+                   (usage.bytes < usage.quota && declared_size <= usage.quota - usage.bytes);
+          });
+          if (has_room || !resolution.remote.empty()) return std::nullopt;
+          return replies::mailbox_full(address);
         });
   }
 

@@ -80,9 +80,10 @@ class Receiver : public queue::Injector {
   virtual Task<std::optional<smtp::Reply>> check_sender(const Peer& peer,
                                                         const smtp::ReversePath& from) = 0;
   /// May mail for this recipient come from this peer? nullopt: yes. Unknown 550 5.1.1, relaying
-  /// 550 5.7.1, full 452 4.2.2.
+  /// 550 5.7.1, full 452 4.2.2 (also when SIZE has announced too much; 0: nothing was announced).
   virtual Task<std::optional<smtp::Reply>> check_recipient(const Peer& peer,
-                                                           const smtp::Mailbox& to) = 0;
+                                                           const smtp::Mailbox& to,
+                                                           std::uint64_t declared_size) = 0;
   /// Begins a message whose recipients were all checked. `declared`: what MAIL and RCPT said.
   virtual std::unique_ptr<Incoming> begin(const Peer& peer, const smtp::Transaction& declared) = 0;
   /// A message whose data was refused by the session itself (bare LF, too large): remembers it in

@@ -21,12 +21,15 @@ std::string complete_header(std::string_view header, const SubmissionFields& fie
   bool has_from = false;
   bool has_date = false;
   bool has_message_id = false;
+  auto length = mime::header_length(header);
+  auto section = header.substr(0, length);
+  auto rest = header.substr(length);
   std::string kept;
   kept.reserve(header.size());
   std::size_t fields_end = 0;
-  for (auto& field : mime::HeaderView(header)) {
-    fields_end = static_cast<std::size_t>(field.raw.data() + field.raw.size() - header.data());
-    if (field.is("Bcc") || field.is("Return-Path")) continue;
+  for (auto& field : mime::HeaderView(section)) {
+    fields_end = static_cast<std::size_t>(field.raw.data() + field.raw.size() - section.data());
+    if (field.is("Bcc") || field.is("Resent-Bcc") || field.is("Return-Path")) continue;
     has_from |= field.is("From");
     has_date |= field.is("Date");
     has_message_id |= field.is("Message-ID");
@@ -36,10 +39,10 @@ std::string complete_header(std::string_view header, const SubmissionFields& fie
   if (!has_date) added += "Date: " + mime::format_date(fields.now) + "\r\n";
   if (!has_from) added += "From: <" + fields.from + ">\r\n";
   if (!has_message_id) added += "Message-ID: <" + fields.message_id + ">\r\n";
-  auto rest = header.substr(fields_end);
-  // A text without any header: the fields that we add need the empty line behind them.
-  if (kept.empty() && rest.empty()) rest = "\r\n";
-  return added + kept + std::string(rest);
+  std::string separator(section.substr(fields_end));
+  // A text without (or behind) a header that no empty line ends.
+  if (separator.empty() && (kept.empty() || !rest.empty())) separator = "\r\n";
+  return added + kept + separator + std::string(rest);
 }
 
 }  // namespace hikyaku::receive

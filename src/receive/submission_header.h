@@ -22,9 +22,9 @@ struct SubmissionFields {
 /// claims to be from.
 std::vector<std::string> author_addresses(std::string_view header);
 
-/// `header` (CRLF lines, with the empty line that ends it if the message has a body) without Bcc
-/// and Return-Path fields and with Date, Message-ID and From where they are missing. Everything
-/// else stays byte by byte.
+/// `header` (CRLF lines, with the empty line that ends it if the message has a body) without Bcc,
+/// Resent-Bcc and Return-Path fields and with Date, Message-ID and From where they are missing.
+/// Everything else stays byte by byte.
 std::string complete_header(std::string_view header, const SubmissionFields& fields);
 
 }  // namespace hikyaku::receive

@@ -19,6 +19,7 @@ Task<smtp::Reply> Session::handle(smtp::Bdat command) {
     stream_.set_total_timeout(settings_.transaction_timeout);
   }
   chunks_->begin_chunk(command.size, command.last);
+  if (chunks_->hopeless()) co_return co_await give_up(smtp::DataProblem::TooLarge);
   stream_.set_timeout(settings_.data_timeout);
   std::string piece;
   while (!chunks_->chunk_done() && !chunks_->hopeless()) {
@@ -29,17 +30,14 @@ Task<smtp::Reply> Session::handle(smtp::Bdat command) {
   }
   stream_.set_timeout(settings_.command_timeout);
   auto problem = chunks_->problem();
-  auto hopeless = chunks_->hopeless() && !chunks_->chunk_done();
+  if (!chunks_->chunk_done()) co_return co_await give_up(problem);
   if (problem == smtp::DataProblem::None && !chunks_->done())
     co_return replies::chunk_ok(command.size);
 
   auto incoming = std::move(incoming_);
-  chunks_.reset();
-  stream_.set_total_timeout(milliseconds(0));
+  forget_message();
   if (problem == smtp::DataProblem::None) co_return co_await finish_message(std::move(incoming));
-  auto reply = co_await refuse_content(problem);
-  if (hopeless) reply.code = 421;
-  co_return reply;
+  co_return co_await refuse_content(problem);
 }
 
 Task<void> Session::skip_chunk(std::uint64_t size) {
@@ -47,12 +45,15 @@ Task<void> Session::skip_chunk(std::uint64_t size) {
     closing_ = true;
     co_return;
   }
+  // Within a message the limit of its data goes on; a chunk out of place gets the same.
+  if (!chunks_) stream_.set_total_timeout(settings_.transaction_timeout);
   while (size > 0) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
     auto now = std::min<std::uint64_t>(size, input_.available().size());
     input_.consume(static_cast<std::size_t>(now));
     size -= now;
   }
+  if (!chunks_) stream_.set_total_timeout(milliseconds(0));
 }
 
 }  // namespace hikyaku::smtpd

@@ -24,10 +24,22 @@ Task<smtp::Reply> Session::handle(smtp::Data) {
   if (decoder.problem() == smtp::DataProblem::None)
     co_return co_await finish_message(std::move(incoming));
 
-  auto reply = co_await refuse_content(decoder.problem());
-  // Whoever sends on and on would have what follows taken for commands.
-  if (!decoder.done()) reply.code = 421;
-  co_return reply;
+  if (!decoder.done()) co_return co_await give_up(decoder.problem());
+  co_return co_await refuse_content(decoder.problem());
+}
+
+Task<smtp::Reply> Session::give_up(smtp::DataProblem problem) {
+  forget_message();
+  // What follows is not looked at: it would be taken for commands. The reply keeps its 5yz, since
+  // 421 would only make the client send it all again.
+  closing_ = true;
+  co_return co_await refuse_content(problem);
+}
+
+void Session::forget_message() {
+  incoming_.reset();
+  chunks_.reset();
+  stream_.set_total_timeout(milliseconds(0));
 }
 
 Task<smtp::Reply> Session::refuse_content(smtp::DataProblem problem) {

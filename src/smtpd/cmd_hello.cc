@@ -5,13 +5,13 @@ namespace hikyaku::smtpd {
 
 Task<smtp::Reply> Session::handle(smtp::Helo command) {
   state_.said_hello(command.name, false);
-  incoming_.reset();
+  forget_message();
   co_return smtp::hello_reply(state_, command);
 }
 
 Task<smtp::Reply> Session::handle(smtp::Ehlo command) {
   state_.said_hello(command.name, true);
-  incoming_.reset();
+  forget_message();
   co_return smtp::hello_reply(state_, command);
 }
 

@@ -7,9 +7,7 @@ namespace hikyaku::smtpd {
 namespace replies = smtp::replies;
 
 Task<smtp::Reply> Session::handle(smtp::Rset) {
-  incoming_.reset();
-  chunks_.reset();
-  stream_.set_total_timeout(milliseconds(0));
+  forget_message();
   state_.end_transaction();
   co_return replies::ok();
 }

@@ -5,7 +5,8 @@
 namespace hikyaku::smtpd {
 
 Task<smtp::Reply> Session::handle(smtp::Rcpt command) {
-  if (auto refusal = co_await services_.receiver.check_recipient(peer(), command.to))
+  if (auto refusal = co_await services_.receiver.check_recipient(
+          peer(), command.to, state_.transaction()->parameters.size.value_or(0)))
     co_return std::move(*refusal);
   state_.add_recipient(std::move(command));
   co_return smtp::replies::recipient_ok();

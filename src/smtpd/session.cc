@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <utility>
 
+#include "base/text.h"
 #include "smtp/replies.h"
 
 namespace hikyaku::smtpd {
@@ -41,7 +42,8 @@ Task<void> Session::run() {
       co_await answer(smtp::Verb::Unknown, line.error());
       continue;
     }
-    log_.trace("smtp.line", {{"line", *line}});
+    // The initial response of AUTH holds the password.
+    log_.trace("smtp.line", {{"line", istarts_with(*line, "AUTH ") ? "AUTH …" : *line}});
     auto command = smtp::parse_command(*line);
     if (!command) {
       co_await answer(command.error().verb, command.error().reply);
@@ -109,8 +111,7 @@ Task<bool> Session::start_tls() {
   }
   state_.started_tls();
   login_.reset();
-  incoming_.reset();
-  chunks_.reset();
+  forget_message();
   co_return true;
 }
 
@@ -180,6 +181,7 @@ Task<void> converse(Session& session, net::Stream& stream, const std::string& ho
   }
   if (last_words) {
     try {
+      stream.set_total_timeout(milliseconds(0));
       stream.set_timeout(std::chrono::seconds(5));
       co_await session.say_goodbye(*last_words);
     } catch (const net::Disconnected&) {

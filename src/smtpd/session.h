@@ -60,6 +60,10 @@ class Session {
   Task<bool> start_tls();
   /// Reads and drops the octets of a BDAT that was refused.
   Task<void> skip_chunk(std::uint64_t size);
+  /// The message between the chunks, if any, is dropped.
+  void forget_message();
+  /// Too much was sent to look for the end of it: the reply, then the connection ends.
+  Task<smtp::Reply> give_up(smtp::DataProblem problem);
   /// The reply to a message whose content was found bad; remembers it in the story.
   Task<smtp::Reply> refuse_content(smtp::DataProblem problem);
   /// After the last byte of a message: accepts it (or not) and ends the transaction.

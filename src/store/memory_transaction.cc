@@ -11,6 +11,7 @@ namespace {
 /// A staged body that has no bytes; its id is known once a transaction owns it.
 struct MemoryBody : StagedBlob::State {
   std::map<const void*, BlobId> ids;  ///< by key space
+  std::shared_ptr<const std::string> bytes;
 };
 
 }  // namespace
@@ -44,6 +45,17 @@ StagedBlob MemoryTransaction::stage(std::uint64_t size) {
   state->size = size;
   state->sha256.assign(32, '\0');
   return StagedBlob(std::move(state));
+}
+
+StagedBlob MemoryTransaction::stage(std::string bytes) {
+  auto blob = stage(std::uint64_t{bytes.size()});
+  static_cast<MemoryBody&>(*blob.state()).bytes =
+      std::make_shared<const std::string>(std::move(bytes));
+  return blob;
+}
+
+std::shared_ptr<const std::string> MemoryTransaction::bytes_of(const StagedBlob& blob) {
+  return dynamic_cast<MemoryBody&>(*blob.state()).bytes;
 }
 
 std::optional<std::string> MemoryTransaction::get(std::string_view key) {
@@ -114,6 +126,7 @@ BlobId MemoryTransaction::own(const StagedBlob& blob, std::string_view owner) {
   if (!bodies_.contains(id)) {
     bodies_before_.try_emplace(id, std::nullopt);
     bodies_[id].size = state->size;
+    bodies_[id].bytes = state->bytes;
   }
   own(id, owner);
   return id;

@@ -40,12 +40,16 @@ class MemoryTransaction final : public Transaction {
 
   /// A body of this size that transactions can own.
   static StagedBlob stage(std::uint64_t size);
+  /// The same with its bytes, and these; null if it has none.
+  static StagedBlob stage(std::string bytes);
+  static std::shared_ptr<const std::string> bytes_of(const StagedBlob& blob);
   void set_epoch(std::uint32_t epoch) { epoch_ = epoch; }
 
   const Keys& keys() const { return keys_; }
   struct Body {
     std::uint64_t size = 0;
     std::set<std::string> owners;
+    std::shared_ptr<const std::string> bytes;
   };
   /// Bodies that were ever owned; those without owners are waiting to be reclaimed.
   const std::map<BlobId, Body>& bodies() const { return bodies_; }

@@ -11,13 +11,20 @@ using client::SmtpClient;
 
 class Connector {
  public:
-  Connector(const ConnectSettings& settings, const net::ClientTls& tls)
-      : settings_(settings), tls_(tls) {}
+  Connector(const ConnectSettings& settings, const net::ClientTls& tls, OpenStreams& streams)
+      : settings_(settings), tls_(tls), streams_(streams) {}
 
   Task<Connection> run(const Route& route) {
     bool all_permanent = true;
+    int tried = 0;
     for (auto& host : route.hosts) {
       for (auto& address : host.addresses) {
+        if (streams_.closing() || connection_.aborted) {
+          connection_.aborted = true;
+          co_return std::move(connection_);
+        }
+        // A hostile zone must not keep a worker for days.
+        if (tried++ == kMaxAddresses) break;
         permanent_ = false;
         if (co_await try_address(host, address, UseTls::WhenOffered))
           co_return std::move(connection_);
@@ -51,13 +58,17 @@ class Connector {
     Endpoint endpoint{address, settings_.port};
     connection_.host = host.name;
     connection_.endpoint = endpoint.to_string();
-    auto stream = co_await net::connect(endpoint, source_for(address), settings_.connect_timeout);
+    auto stream =
+        settings_.open
+            ? co_await settings_.open(endpoint, source_for(address), settings_.connect_timeout)
+            : co_await net::connect(endpoint, source_for(address), settings_.connect_timeout);
     if (!stream) {
       failed("unreachable", {4, 4, 1}, stream.error().text);
       co_return false;
     }
     auto client =
         std::make_unique<SmtpClient>(std::move(*stream), settings_.host_name, settings_.timeouts);
+    auto entry = std::make_unique<OpenStreams::Entry>(streams_, client->stream());
     bool tls_failed = false;
     try {
       auto greeted = co_await client->greet();
@@ -81,13 +92,17 @@ class Connector {
              fmt::format("{} does not offer STARTTLS: sent in clear", host.name)});
       }
     } catch (const net::Disconnected& gone) {
+      connection_.aborted = gone.why() == net::Disconnected::Why::Shutdown;
       failed("lost", {4, 4, 2}, gone.what());
       co_return false;
     }
     if (tls_failed) {
+      entry.reset();
       client.reset();
       co_return co_await try_address(host, address, UseTls::Never);
     }
+    entry->in_use();
+    connection_.entry = std::move(entry);
     connection_.client = std::move(client);
     co_return true;
   }
@@ -100,15 +115,41 @@ class Connector {
 
   const ConnectSettings& settings_;
   const net::ClientTls& tls_;
+  OpenStreams& streams_;
   Connection connection_;
   bool permanent_ = false;
 };
 
 }  // namespace
 
+OpenStreams::Entry::Entry(OpenStreams& table, net::Stream& stream)
+    : table_(table), stream_(stream) {
+  table_.streams_.emplace(&stream, false);
+  if (table_.closing_) stream.shut_down();
+}
+
+OpenStreams::Entry::~Entry() {
+  table_.streams_.erase(&stream_);
+}
+
+void OpenStreams::Entry::in_use() {
+  table_.streams_[&stream_] = true;
+}
+
+void OpenStreams::close_unused() {
+  closing_ = true;
+  for (auto& [stream, used] : streams_)
+    if (!used) stream->shut_down();
+}
+
+void OpenStreams::close_all() {
+  closing_ = true;
+  for (auto& [stream, used] : streams_) stream->shut_down();
+}
+
 Task<Connection> connect_to(const Route& route, const ConnectSettings& settings,
-                            const net::ClientTls& tls) {
-  Connector connector(settings, tls);
+                            const net::ClientTls& tls, OpenStreams& streams) {
+  Connector connector(settings, tls, streams);
   co_return co_await connector.run(route);
 }
 

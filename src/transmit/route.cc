@@ -18,10 +18,7 @@ class Finder {
       : resolver_(resolver), domain_(std::move(domain)), self_(self), random_(random) {}
 
   Task<Route> run() {
-    if (domain_.starts_with('[')) {
-      use_literal();
-      co_return std::move(route_);
-    }
+    if (domain_.starts_with('[')) co_return use_literal();
     auto mx = co_await resolver_.mx(domain_);
     if (mx.failed()) {
       co_return temporary(
@@ -36,6 +33,8 @@ class Finder {
       co_return permanent({5, 1, 10}, fmt::format("the domain {} takes no mail", domain_));
     }
     auto exchanges = std::move(mx.records);
+    // RFC 7505 §3: a null MX beside others is a mistake, and no host.
+    std::erase_if(exchanges, [](auto& record) { return record.exchange.empty(); });
     if (mx.ok()) {
       sort(exchanges);
     } else {
@@ -50,6 +49,7 @@ class Finder {
     route_.findings.push_back({std::move(check), std::move(result), std::move(reason)});
   }
 
+  /// Fills route_ in; `co_return permanent(…)` gives it.
   Route permanent(smtp::EnhancedStatus status, std::string problem) {
     route_.kind = Route::Kind::Permanent;
     route_.status = status;
@@ -57,21 +57,19 @@ class Finder {
     return std::move(route_);
   }
   Route temporary(smtp::EnhancedStatus status, std::string problem) {
-    permanent(status, "");
-    route_.kind = Route::Kind::Temporary;
-    route_.status = status;
-    route_.problem = std::move(problem);
-    return std::move(route_);
+    auto route = permanent(status, std::move(problem));
+    route.kind = Route::Kind::Temporary;
+    return route;
   }
 
-  void use_literal() {
+  Route use_literal() {
     auto address = smtp::Mailbox{"", domain_, domain_}.literal();
-    if (!address) {
-      permanent({5, 1, 2}, domain_ + " is no address");
-      return;
-    }
+    if (!address) return permanent({5, 1, 2}, domain_ + " is no address");
+    if (is_self({domain_, {*address}}))
+      return permanent({5, 4, 6}, fmt::format("{} is this server", domain_));
     route_.kind = Route::Kind::Hosts;
     route_.hosts = {{domain_, {*address}}};
+    return std::move(route_);
   }
 
   /// By preference; equal ones in random order, so that they share the load (RFC 5321 §5.1).
@@ -99,16 +97,21 @@ class Finder {
     std::string failed;
     std::vector<std::pair<std::uint16_t, Host>> found;
     std::optional<std::uint16_t> own_preference;
+    std::optional<std::uint16_t> failed_preference;
     for (auto& mx : exchanges) {
       Host host{mx.exchange, {}};
       auto problem = co_await addresses(host);
-      if (!problem.empty()) failed = problem;
+      if (!problem.empty() && host.addresses.empty()) {
+        failed = problem;
+        failed_preference = std::min(failed_preference.value_or(mx.preference), mx.preference);
+      }
+      // Also without an address: our name may be known outside only.
+      if (is_self(host) && (!own_preference || mx.preference < *own_preference))
+        own_preference = mx.preference;
       if (host.addresses.empty()) {
         if (problem.empty()) unknown = mx.exchange;
         continue;
       }
-      if (is_self(host) && (!own_preference || mx.preference < *own_preference))
-        own_preference = mx.preference;
       found.emplace_back(mx.preference, std::move(host));
     }
     for (auto& [preference, host] : found) {
@@ -120,10 +123,12 @@ class Finder {
       route_.kind = Route::Kind::Hosts;
       co_return std::move(route_);
     }
+    if (failed_preference && *failed_preference < own_preference.value_or(UINT16_MAX))
+      co_return temporary({4, 4, 3}, failed);
     if (own_preference)
       co_return permanent({5, 4, 6},
                           fmt::format("the MX of {} leads back to this server", domain_));
-    if (!failed.empty()) co_return temporary({4, 4, 3}, failed);
+    if (failed_preference) co_return temporary({4, 4, 3}, failed);
     co_return permanent({5, 4, 4},
                         fmt::format("{} has no address", unknown.empty() ? domain_ : unknown));
   }

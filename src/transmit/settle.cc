@@ -14,6 +14,8 @@ namespace {
 /// (RET=FULL).
 constexpr std::size_t kReturnedHeader = 64 * 1024;
 constexpr std::size_t kReturnedMessage = 512 * 1024;
+/// When a bounce that could not be stored is tried again.
+constexpr std::chrono::minutes kNoticeAgain{5};
 
 /// Everything of `text` up to and with the empty line that ends a header.
 std::string header_of(std::string text) {
@@ -59,6 +61,15 @@ Time Settler::next_attempt(const queue::Entry& entry, Time now) const {
   return now + retry[index];
 }
 
+namespace {
+/// Somebody has dropped the entry while it was attempted: nothing is left to be done about it, and
+/// the others' outcomes must not be lost for it.
+Result<void> unless_dropped(Result<void> result) {
+  if (!result && result.error().code == ErrorCode::NotFound) return {};
+  return result;
+}
+}  // namespace
+
 void Settler::log_outcome(const Outcome& outcome, std::string_view result) const {
   log_.info("attempt.end", {{"mid", story::to_text(outcome.entry.message)},
                             {"rcpt", outcome.entry.recipient},
@@ -73,11 +84,11 @@ struct Settler::Sorted {
   std::vector<Outcome> delivered, deferred, bounced, expired, delayed, abandoned;
 };
 
-Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> outcomes) {
-  auto now = clock_.now();
+Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome> outcomes,
+                              Time now) const {
   Sorted sorted;
+  auto expires = now >= message.arrived + schedule_.lifetime;
   for (auto& outcome : outcomes) {
-    auto expires = now >= message.arrived + schedule_.lifetime;
     auto tell_delay = schedule_.delay_notice.count() > 0 && !outcome.entry.delay_told &&
                       now >= message.arrived + schedule_.delay_notice;
     switch (outcome.kind) {
@@ -102,52 +113,65 @@ Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> 
         break;
     }
   }
+  return sorted;
+}
+
+Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> outcomes) {
+  auto now = clock_.now();
+  auto sorted = sort(message, std::move(outcomes), now);
+  auto expiry = message.arrived + schedule_.lifetime;
 
   // What ends without a notice goes first; each notice then carries the rows that it is about.
   auto plain = [&](store::Transaction& tx) -> Result<void> {
     for (auto& outcome : sorted.delivered) {
-      TRY_DO(queue::finish(tx, outcome.entry.message, outcome.entry.number));
+      TRY_DO(unless_dropped(queue::finish(tx, outcome.entry.message, outcome.entry.number)));
       story::record_attempt(tx, message.id, attempt_of(outcome, "delivered", ""), now);
     }
     for (auto& outcome : sorted.deferred) {
-      auto next = next_attempt(outcome.entry, now);
-      TRY_DO(queue::defer(tx, outcome.entry.message, outcome.entry.number, next, outcome.host,
-                          outcome.words));
+      // The last attempt is at its end, not some time behind.
+      auto next = std::min(next_attempt(outcome.entry, now), expiry);
+      TRY_DO(unless_dropped(queue::defer(tx, outcome.entry.message, outcome.entry.number, next,
+                                         outcome.host, outcome.words)));
       story::record_attempt(tx, message.id, attempt_of(outcome, "deferred", format_rfc3339(next)),
                             now);
     }
     for (auto& outcome : sorted.abandoned) {
-      TRY_DO(queue::abandon_attempt(tx, outcome.entry.message, outcome.entry.number, now));
+      TRY_DO(unless_dropped(
+          queue::abandon_attempt(tx, outcome.entry.message, outcome.entry.number, now)));
     }
     return {};
   };
   auto given_up = [&](store::Transaction& tx) -> Result<void> {
     for (auto& outcome : sorted.bounced) {
-      TRY_DO(queue::finish(tx, outcome.entry.message, outcome.entry.number));
+      TRY_DO(unless_dropped(queue::finish(tx, outcome.entry.message, outcome.entry.number)));
       story::record_attempt(tx, message.id, attempt_of(outcome, "bounced", ""), now);
     }
     for (auto& outcome : sorted.expired) {
-      TRY_DO(queue::finish(tx, outcome.entry.message, outcome.entry.number));
+      TRY_DO(unless_dropped(queue::finish(tx, outcome.entry.message, outcome.entry.number)));
       story::record_attempt(tx, message.id, attempt_of(outcome, "expired", ""), now);
     }
     return {};
   };
   auto delay_told = [&](store::Transaction& tx) -> Result<void> {
     for (auto& outcome : sorted.delayed) {
-      TRY_DO(queue::mark_delay_told(tx, outcome.entry.message, outcome.entry.number));
+      TRY_DO(
+          unless_dropped(queue::mark_delay_told(tx, outcome.entry.message, outcome.entry.number)));
     }
     return {};
   };
 
-  // The message's rows go with its last entry: read what notices need before.
+  // Deliveries first: whatever happens to the notices, nothing is sent twice. The message's rows
+  // stay while it has failed entries, which end with their notice.
+  CO_TRY_DO(co_await store_.transact({store::kInstance}, plain, {.may_use_reserve = true}));
   auto failed = sorted.bounced;
   failed.insert(failed.end(), sorted.expired.begin(), sorted.expired.end());
   if (!failed.empty()) {
-    CO_TRY_DO(co_await notify(message, failed, dsn::Action::Failed, given_up));
+    auto told = co_await notify(message, failed, dsn::Action::Failed, given_up);
+    if (!told) co_await put_off(message, failed, given_up, told.error());
   }
-  CO_TRY_DO(co_await store_.transact({store::kInstance}, plain, {.may_use_reserve = true}));
   if (!sorted.delayed.empty()) {
-    CO_TRY_DO(co_await notify(message, sorted.delayed, dsn::Action::Delayed, delay_told));
+    auto told = co_await notify(message, sorted.delayed, dsn::Action::Delayed, delay_told);
+    if (!told) log_.error("queue.notice", {{"err", told.error().describe()}});
   }
 
   for (auto& outcome : sorted.delivered) log_outcome(outcome, "delivered");
@@ -155,6 +179,27 @@ Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> 
   for (auto& outcome : sorted.bounced) log_outcome(outcome, "bounced");
   for (auto& outcome : sorted.expired) log_outcome(outcome, "expired");
   co_return Result<void>{};
+}
+
+/// The notice could not be made. For now (a full disk): the entries wait, and fail again then. For
+/// good: nobody can be told.
+Task<void> Settler::put_off(const queue::Message& message, const std::vector<Outcome>& failed,
+                            const queue::Injector::Also& given_up, const Error& why) {
+  log_.error("queue.notice", {{"mid", story::to_text(message.id)}, {"err", why.describe()}});
+  auto now = clock_.now();
+  auto wait = [&](store::Transaction& tx) -> Result<void> {
+    for (auto& outcome : failed) {
+      TRY_DO(unless_dropped(queue::defer(tx, outcome.entry.message, outcome.entry.number,
+                                         now + kNoticeAgain, outcome.host, outcome.words)));
+    }
+    return {};
+  };
+  auto settled = co_await store_.transact(
+      {store::kInstance},
+      [&](store::Transaction& tx) { return why.temporary() ? wait(tx) : given_up(tx); },
+      {.may_use_reserve = true});
+  // The rows still say "attempted": the next start takes them up again.
+  if (!settled) log_.error("queue.settle", {{"err", settled.error().describe()}});
 }
 
 Task<Result<void>> Settler::notify(const queue::Message& message,

@@ -32,11 +32,14 @@ class Settler {
           crypto::Random& random, Schedule schedule, std::string host_name, Log log);
 
   /// All outcomes belong to `message`. An error means that nothing was written: the entries stay
-  /// noted as attempted.
+  /// noted as attempted. A notice that cannot be made now is made later.
   Task<Result<void>> settle(queue::Message message, std::vector<Outcome> outcomes);
 
  private:
   struct Sorted;
+  Sorted sort(const queue::Message& message, std::vector<Outcome> outcomes, Time now) const;
+  Task<void> put_off(const queue::Message& message, const std::vector<Outcome>& failed,
+                     const queue::Injector::Also& given_up, const Error& why);
   Task<Result<void>> notify(const queue::Message& message, const std::vector<Outcome>& outcomes,
                             dsn::Action action, const queue::Injector::Also& also);
   Time next_attempt(const queue::Entry& entry, Time now) const;

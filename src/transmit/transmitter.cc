@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "base/async.h"
 #include "base/gate.h"
 #include "base/wakeup.h"
 #include "queue/queue.h"
@@ -19,6 +20,11 @@ constexpr std::size_t kRecipientsPerJob = 100;
 /// However far off the next entry is, the schedule is looked at this often (the clock may be set).
 constexpr seconds kLookAgain{60};
 constexpr std::chrono::hours kLease{2};
+/// Entries behind the window of their destination are looked at after the first time, each a step
+/// later, none later than the last.
+constexpr seconds kPostponed{30};
+constexpr milliseconds kPostponedStep{60};
+constexpr std::chrono::minutes kPostponedMost{15};
 
 /// One message for one destination.
 struct Job {
@@ -45,9 +51,8 @@ class Service final : public Transmitter {
   void stop(milliseconds grace, Callback stopped) override {
     stopping_ = true;
     wakeup_.wake();
-    cut_ = Executor::current()->after(grace, [this] {
-      for (auto client : open_) client->stream().shut_down();
-    });
+    streams_.close_unused();
+    cut_ = Executor::current()->after(grace, [this] { streams_.close_all(); });
     gate_.close([this, stopped = std::move(stopped)]() mutable {
       cut_.reset();
       subscription_.reset();
@@ -55,13 +60,16 @@ class Service final : public Transmitter {
     });
   }
 
-  std::size_t connections() const override { return open_.size(); }
+  std::size_t connections() const override { return streams_.size(); }
   std::size_t attempting() const override { return attempting_; }
 
  private:
   struct Destination {
     std::deque<Job> jobs;
+    std::size_t entries = 0;  ///< in `jobs` and being sent
     std::size_t workers = 0;
+    bool waiting = false;    ///< stands in waiting_
+    Time postponed_until{};  ///< where the entries behind the window have got to
   };
 
   void report(std::exception_ptr error) {
@@ -86,6 +94,7 @@ class Service final : public Transmitter {
               return queue::due(reader, now, most);
             });
         if (!due.entries.empty()) {
+          co_await postpone(due.entries);
           co_await begin(std::move(due.entries));
           continue;
         }
@@ -145,6 +154,37 @@ class Service final : public Transmitter {
         {.durability = store::Durability::Lazy, .may_use_reserve = true});
   }
 
+  /// What a destination has no room for is looked at later, so that those behind it get their turn.
+  /// The waits grow with the number of entries: each is rewritten rarely, however many there are.
+  Task<void> postpone(std::vector<queue::Entry>& entries) {
+    auto now = services_.clock.now();
+    std::map<std::string, std::size_t> taken;
+    std::vector<std::pair<queue::Entry, Time>> later;
+    std::erase_if(entries, [&](queue::Entry& entry) {
+      auto found = destinations_.find(entry.destination);
+      auto there = found == destinations_.end() ? 0 : found->second.entries;
+      if (there + ++taken[entry.destination] <= settings_.window_per_destination) return false;
+      auto& until = destinations_[entry.destination].postponed_until;
+      until = std::min(std::max(until, now + kPostponed) + kPostponedStep, now + kPostponedMost);
+      later.emplace_back(std::move(entry), until);
+      return true;
+    });
+    if (later.empty()) co_return;
+    auto postponed = co_await services_.store.transact(
+        {store::kInstance},
+        [&](store::Transaction& tx) -> Result<void> {
+          for (auto& [entry, until] : later) {
+            // Whoever dropped it meanwhile has the last word.
+            if (!queue::postpone(tx, entry.message, entry.number, until)) continue;
+          }
+          return {};
+        },
+        {.may_use_reserve = true});
+    if (postponed) co_return;
+    log_.error("queue.postpone", {{"err", postponed.error().describe()}});
+    co_await wakeup_.wait(seconds(5));
+  }
+
   /// Notes the attempts durably, then hands the jobs to their destinations.
   Task<void> begin(std::vector<queue::Entry> entries) {
     std::vector<Job> jobs;
@@ -169,10 +209,14 @@ class Service final : public Transmitter {
     for (auto& job : jobs) {
       attempting_ += job.entries.size();
       auto domain = job.entries.front().destination;
-      destinations_[domain].jobs.push_back(std::move(job));
-      waiting_.insert(domain);
+      auto& destination = destinations_[domain];
+      destination.entries += job.entries.size();
+      destination.jobs.push_back(std::move(job));
+      wait_in_line(domain, destination);
     }
     start_workers();
+    // Nothing could be begun though it is due: do not ask again at once.
+    if (jobs.empty() && !entries.empty()) co_await wakeup_.wait(seconds(1));
   }
 
   static void add_to_jobs(store::Reader& reader, std::vector<Job>& jobs, queue::Entry entry) {
@@ -191,42 +235,80 @@ class Service final : public Transmitter {
 
   // --- destinations ---
 
+  /// First come, first served: whoever sends without end goes to the end of the line between two
+  /// connections.
+  void wait_in_line(const std::string& domain, Destination& destination) {
+    if (std::exchange(destination.waiting, true)) return;
+    waiting_.push_back(domain);
+  }
+
   void start_workers() {
-    for (auto domain = waiting_.begin();
-         domain != waiting_.end() && workers_ < settings_.connections;) {
-      auto& destination = destinations_[*domain];
+    while (!waiting_.empty() && workers_ < settings_.connections) {
+      auto domain = std::move(waiting_.front());
+      waiting_.pop_front();
+      auto& destination = destinations_[domain];
+      destination.waiting = false;
       // One worker first; another only when there is more than one has to do.
       while (!destination.jobs.empty() &&
              destination.workers < settings_.connections_per_destination &&
              workers_ < settings_.connections) {
         ++destination.workers;
         ++workers_;
-        if (!gate_.spawn(work(*domain))) {
-          // Shutting down: nobody takes the jobs; what was noted is tried again at the next start.
+        if (!gate_.spawn(work(domain))) {
+          // Shutting down: schedule() gives the jobs back.
           --destination.workers;
           --workers_;
           return;
         }
         if (destination.workers * kJobsPerWorker >= destination.jobs.size()) break;
       }
-      // Without a worker it has to wait until another destination gives one back.
-      if (destination.workers == 0 && !destination.jobs.empty()) break;
-      domain = waiting_.erase(domain);
+      forget_idle(domain);
     }
   }
   static constexpr std::size_t kJobsPerWorker = 10;
 
-  /// Serves one destination until it has no more jobs.
+  void forget_idle(const std::string& domain) {
+    auto found = destinations_.find(domain);
+    if (found == destinations_.end()) return;
+    auto& destination = found->second;
+    if (destination.workers == 0 && destination.jobs.empty() && !destination.waiting)
+      destinations_.erase(found);
+  }
+
+  /// Serves one destination.
   Task<void> work(std::string domain) {
     auto& destination = destinations_[domain];
+    // Who starts workers goes on first: this one may end and forget the destination.
+    co_await yield_now();
+    try {
+      co_await serve(domain, destination);
+    } catch (const std::exception&) {
+      report(std::current_exception());
+    }
+    if (stopping_) co_await fail_all(destination, abandoned());
+    --destination.workers;
+    --workers_;
+    if (!destination.jobs.empty() && !stopping_) wait_in_line(domain, destination);
+    forget_idle(domain);
+    if (!stopping_) start_workers();
+    wakeup_.wake();
+  }
+
+  /// Until it has no more jobs, or others are to have their turn.
+  Task<void> serve(const std::string& domain, Destination& destination) {
     while (!destination.jobs.empty() && !stopping_) {
+      if (domain == queue::kBounce) {
+        co_await bounce_all(destination);
+        continue;
+      }
       auto route =
           co_await find_route(services_.resolver, domain, settings_.self, services_.random);
       if (route.kind != Route::Kind::Hosts) {
         co_await fail_all(destination, no_way(route));
         continue;
       }
-      auto connection = co_await connect_to(route, settings_.connect, services_.tls);
+      auto connection = co_await connect_to(route, settings_.connect, services_.tls, streams_);
+      if (connection.aborted) co_return;
       auto findings = std::move(route.findings);
       findings.insert(findings.end(), connection.findings.begin(), connection.findings.end());
       connection.findings = std::move(findings);
@@ -234,38 +316,47 @@ class Service final : public Transmitter {
         co_await fail_all(destination, unreachable(connection));
         continue;
       }
-      open_.insert(connection.client.get());
       co_await use(destination, connection);
-      open_.erase(connection.client.get());
+      if (!waiting_.empty() && workers_ >= settings_.connections) co_return;
     }
-    if (stopping_) co_await fail_all(destination, abandoned());
-    --destination.workers;
-    --workers_;
-    if (destination.workers == 0 && destination.jobs.empty()) destinations_.erase(domain);
-    if (!stopping_) start_workers();
-    wakeup_.wake();
   }
 
   /// Sends jobs over one connection.
   Task<void> use(Destination& destination, Connection& connection) {
     std::size_t sent = 0;
-    while (!destination.jobs.empty() && sent < settings_.messages_per_connection && !stopping_) {
-      auto job = std::move(destination.jobs.front());
-      destination.jobs.pop_front();
+    auto most = std::min(settings_.messages_per_connection,
+                         connection.client->offers().max_mails.value_or(SIZE_MAX));
+    while (!destination.jobs.empty() && sent < std::max<std::size_t>(most, 1) && !stopping_) {
+      auto job = take_job(destination, connection);
       std::vector<Outcome> outcomes;
-      bool usable = false;
+      auto usable = false;
       try {
         outcomes = co_await send(job, connection);
-        usable = std::ranges::none_of(
-            outcomes, [](auto& outcome) { return outcome.words.starts_with("421"); });
+        usable = connection.client->usable();
       } catch (const net::Disconnected& gone) {
         outcomes = lost(job, connection, gone);
+      } catch (const std::exception& defect) {
+        report(std::current_exception());
+        outcomes = deferred(job, connection, {4, 3, 0}, defect.what());
       }
-      co_await finish(std::move(job), std::move(outcomes));
+      co_await finish(destination, std::move(job), std::move(outcomes));
       ++sent;
       if (!usable) co_return;
     }
     co_await connection.client->quit();
+  }
+
+  /// The next job, as far as the server takes so many recipients at once (RFC 9422 §2).
+  static Job take_job(Destination& destination, const Connection& connection) {
+    auto job = std::move(destination.jobs.front());
+    destination.jobs.pop_front();
+    auto most = std::max<std::size_t>(
+        connection.client->offers().max_recipients.value_or(kRecipientsPerJob), 1);
+    if (job.entries.size() <= most) return job;
+    auto cut = job.entries.begin() + static_cast<std::ptrdiff_t>(most);
+    destination.jobs.push_front({job.message, {cut, job.entries.end()}});
+    job.entries.erase(cut, job.entries.end());
+    return job;
   }
 
   Task<std::vector<Outcome>> send(const Job& job, Connection& connection) {
@@ -315,17 +406,24 @@ class Service final : public Transmitter {
     return outcome;
   }
 
-  std::vector<Outcome> lost(const Job& job, const Connection& connection,
-                            const net::Disconnected& gone) const {
+  std::vector<Outcome> deferred(const Job& job, const Connection& connection,
+                                smtp::EnhancedStatus status, const std::string& words) const {
     std::vector<Outcome> outcomes;
     for (auto& entry : job.entries) {
       auto outcome = about(connection, entry);
-      outcome.kind = gone.why() == net::Disconnected::Why::Shutdown ? Outcome::Kind::Abandoned
-                                                                    : Outcome::Kind::Deferred;
-      outcome.status = {4, 4, 2};
-      outcome.words = std::string("the connection was lost: ") + gone.what();
+      outcome.status = status;
+      outcome.words = words;
       outcomes.push_back(std::move(outcome));
     }
+    return outcomes;
+  }
+
+  std::vector<Outcome> lost(const Job& job, const Connection& connection,
+                            const net::Disconnected& gone) const {
+    auto outcomes = deferred(job, connection, {4, 4, 2},
+                             std::string("the connection was lost: ") + gone.what());
+    if (gone.why() == net::Disconnected::Why::Shutdown)
+      for (auto& outcome : outcomes) outcome.kind = Outcome::Kind::Abandoned;
     return outcomes;
   }
 
@@ -360,18 +458,45 @@ class Service final : public Transmitter {
         outcomes.push_back(outcome);
         outcomes.back().entry = entry;
       }
-      co_await finish(std::move(job), std::move(outcomes));
+      co_await finish(destination, std::move(job), std::move(outcomes));
     }
   }
 
-  Task<void> finish(Job job, std::vector<Outcome> outcomes) {
+  /// Entries that are not for sending: their sender is told why.
+  Task<void> bounce_all(Destination& destination) {
+    auto jobs = std::exchange(destination.jobs, {});
+    for (auto& job : jobs) {
+      std::vector<Outcome> outcomes;
+      for (auto& entry : job.entries) {
+        Outcome outcome;
+        outcome.entry = entry;
+        outcome.kind = Outcome::Kind::Failed;
+        outcome.words = entry.last_reply;
+        // "552 5.2.2 The mailbox is full"
+        auto words = std::string_view(entry.last_reply)
+                         .substr(std::min<std::size_t>(4, entry.last_reply.size()));
+        outcome.status = smtp::EnhancedStatus::parse(words.substr(0, words.find(' ')))
+                             .value_or(smtp::EnhancedStatus{5, 0, 0});
+        outcomes.push_back(std::move(outcome));
+      }
+      co_await finish(destination, std::move(job), std::move(outcomes));
+    }
+  }
+
+  Task<void> finish(Destination& destination, Job job, std::vector<Outcome> outcomes) {
     auto count = job.entries.size();
-    auto settled = co_await settler_.settle(std::move(job.message), std::move(outcomes));
+    auto settled = co_await settler_.settle(job.message, outcomes);
+    for (int again = 0; !settled && again < kSettleAgain && !stopping_; ++again) {
+      co_await sleep_for(seconds(1));
+      settled = co_await settler_.settle(job.message, outcomes);
+    }
     // The rows still say "attempted": the next start takes them up again.
     if (!settled) log_.error("queue.settle", {{"err", settled.error().describe()}});
+    destination.entries -= count;
     attempting_ -= count;
     wakeup_.wake();
   }
+  static constexpr int kSettleAgain = 3;
 
   static constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
                                                .limits = smtp::kReversePathLimits};
@@ -385,8 +510,8 @@ class Service final : public Transmitter {
   std::unique_ptr<store::Subscription> subscription_;
   std::unique_ptr<Executor::Timer> cut_;
   std::map<std::string, Destination> destinations_;
-  std::set<std::string> waiting_;  ///< destinations that may need (another) worker
-  std::set<client::SmtpClient*> open_;
+  std::deque<std::string> waiting_;  ///< destinations that may need (another) worker
+  OpenStreams streams_;
   std::size_t workers_ = 0;
   std::size_t attempting_ = 0;
   Time low_water_{};

@@ -25,6 +25,8 @@ struct Settings {
   std::size_t connections_per_destination = 4;  ///< so that no destination is flooded
   std::size_t messages_per_connection = 100;
   std::size_t window = 2'000;  ///< queue entries that are taken from the schedule at once
+  /// … and of one destination: a slow one must not fill the window.
+  std::size_t window_per_destination = 500;
 };
 
 /// All of it outlives the transmitter.
