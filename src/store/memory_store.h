@@ -20,8 +20,8 @@ class MemoryStore final : public Store {
 
   /// The keys, for looking at them and for setting up a test.
   MemoryTransaction& keys() { return keys_; }
-  /// From now on bodies and transactions get this error (those that may use the reserve do not, when
-  /// it is NoSpace); none: all is well again.
+  /// From now on bodies and transactions get this error (those that may use the reserve do not,
+  /// when it is NoSpace); none: all is well again.
   void fail_with(std::optional<ErrorCode> code) { failure_ = code; }
   /// Called before every transaction's step: a test puts something in between.
   std::function<void()> before_step;
