@@ -3,7 +3,7 @@
 #include "base/base64.h"
 #include "net/tls_test.h"
 #include "net/transcript.h"
-#include "receive/world_test.h"
+#include "testing/world.h"
 #include "sasl/client.h"
 #include "smtpd/server.h"
 

@@ -48,6 +48,8 @@ class TestLoop final : public Executor, public Clock {
   /// How long run() waits for other threads before it gives up and throws (a test that hangs is a
   /// test that fails).
   std::chrono::milliseconds patience{20'000};
+  /// How long other threads get to post something before time jumps; 0 where there are none.
+  std::chrono::milliseconds grace{2};
 
  private:
   using Duration = std::chrono::nanoseconds;

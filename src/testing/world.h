@@ -39,8 +39,8 @@ struct World {
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<receive::Receiver> receiver;
 
-  World() : World(1) {}
-  explicit World(std::uint32_t max_failures_times_10) {
+  World() {
+    loop.grace = milliseconds(0);  // one thread
     change([&](store::Transaction& tx) -> Result<void> {
       anna = auth::add_account(tx, "anna@alpha.test", "Anna", Language::English, true, loop.now())
                  .value();
@@ -62,7 +62,7 @@ struct World {
     auth::AuthenticatorSettings login;
     login.host_name = settings.host_name;
     login.uses = uses;
-    login.max_failures = max_failures_times_10 * 10;
+    login.max_failures = 10;
     login.failure_delay = milliseconds(0);
     authenticator = auth::make_authenticator(
         login, {.store = store, .workers = pool, .clock = loop, .random = random, .master = master},
