@@ -83,7 +83,7 @@ class Receiver : public queue::Injector {
   /// 550 5.7.1, full 452 4.2.2 (also when SIZE has announced too much; 0: nothing was announced).
   virtual Task<std::optional<smtp::Reply>> check_recipient(const Peer& peer,
                                                            const smtp::Mailbox& to,
-                                                           std::uint64_t declared_size) = 0;
+                                                           std::uint64_t declared_size = 0) = 0;
   /// Begins a message whose recipients were all checked. `declared`: what MAIL and RCPT said.
   virtual std::unique_ptr<Incoming> begin(const Peer& peer, const smtp::Transaction& declared) = 0;
   /// A message whose data was refused by the session itself (bare LF, too large): remembers it in
