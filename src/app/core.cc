@@ -104,7 +104,13 @@ Core::Core(Instance instance, config::Config config, Log log)
       host_name_(config_.server.host_name.empty() ? machine_name() : config_.server.host_name) {}
 
 Core::~Core() {
-  if (store_) store_->close();
+  close_store();
+}
+
+void Core::close_store() {
+  if (!store_) return;
+  store_->close();
+  store_.reset();
 }
 
 Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config config, Log log) {

@@ -34,6 +34,10 @@ class Core {
   static Result<std::unique_ptr<Core>> open(Instance instance, config::Config config, Log log);
   ~Core();
 
+  /// Closes the store, while the event loops still run: it may yet have something to tell them.
+  /// Nobody uses it afterwards.
+  void close_store();
+
   const Instance& instance() const { return instance_; }
   const config::Config& config() const { return config_; }
   const MemoryPlan& memory() const { return memory_; }

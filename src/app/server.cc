@@ -341,6 +341,7 @@ class RunningServer final : public Server {
       transmitter_.reset();
       views_.reset();
     });
+    core_->close_store();
   }
 
   static void stop(net::Listener& listener) {
