@@ -136,5 +136,23 @@ TEST_CASE("listing goes on behind the last message") {
   CHECK(list(f.tx, f.id, 2).empty());
 }
 
+TEST_CASE("the low-water mark never passes an entry that is due") {
+  Fixture f;
+  // Its message began to come an hour before it was accepted, and before somebody looked.
+  f.add({"x@beta.test"});
+  set_low_water(f.tx, kNow + 60 * kMinute);
+  CHECK(due(f.tx, kNow + 60 * kMinute, 10).entries.size() == 1);
+}
+
+TEST_CASE("a postponed entry waits without an attempt") {
+  Fixture f;
+  f.add({"x@beta.test"});
+  REQUIRE(postpone(f.tx, f.id, 0, kNow + kMinute));
+  CHECK(due(f.tx, kNow, 10).entries.empty());
+  auto later = due(f.tx, kNow + kMinute, 10).entries;
+  REQUIRE(later.size() == 1);
+  CHECK(later[0].attempts == 0);
+}
+
 }  // namespace
 }  // namespace hikyaku::queue

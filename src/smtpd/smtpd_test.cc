@@ -3,9 +3,9 @@
 #include "base/base64.h"
 #include "net/tls_test.h"
 #include "net/transcript.h"
-#include "testing/world.h"
 #include "sasl/client.h"
 #include "smtpd/server.h"
+#include "testing/world.h"
 
 namespace hikyaku::smtpd {
 namespace {

@@ -1,0 +1,377 @@
+#include <doctest/doctest.h>
+
+#include "mailbox/digest.h"
+#include "mime/header.h"
+#include "queue/injector.h"
+#include "receive/receiver.h"
+#include "receive/submission_header.h"
+#include "story/story.h"
+#include "testing/world.h"
+
+namespace hikyaku::receive {
+namespace {
+
+using testing::World;
+
+const Time kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21);
+
+TEST_CASE("what our users' mail gets and loses") {
+  struct Case {
+    std::string_view before, after;
+  };
+  constexpr std::string_view kDate = "Date: Sat, 21 Nov 2026 00:00:00 +0000\r\n";
+  constexpr std::string_view kFrom = "From: <anna@alpha.test>\r\n";
+  constexpr std::string_view kId = "Message-ID: <id@alpha.test>\r\n";
+  for (auto& c : {
+           Case{"", "DFI\r\n"},
+           Case{"\r\n", "DFI\r\n"},
+           Case{"Subject: x\r\n", "DFISubject: x\r\n"},
+           Case{"Subject: x\r\n\r\n", "DFISubject: x\r\n\r\n"},
+           Case{"from: <b@c>\r\ndate: now\r\nmessage-id: <x@y>\r\n\r\n",
+                "from: <b@c>\r\ndate: now\r\nmessage-id: <x@y>\r\n\r\n"},
+           Case{"Bcc: a@b,\r\n c@d\r\n\te@f\r\nTo: x@y\r\nBCC:z@z\r\n\r\n", "DFITo: x@y\r\n\r\n"},
+           Case{"Resent-Bcc: a@b\r\nReturn-Path: <x@y>\r\nTo: x@y\r\n\r\n", "DFITo: x@y\r\n\r\n"},
+           Case{"Bcc: a@b\r\n", "DFI\r\n"},
+           Case{"Bcc: a@b\r\n\r\n", "DFI\r\n"},
+           Case{"just words\r\nand more\r\n", "DFI\r\njust words\r\nand more\r\n"},  // no header
+           Case{"just words\r\n\r\nmore\r\n", "DFI\r\njust words\r\n\r\nmore\r\n"},
+           Case{"Subject: x\r\nwords without an empty line\r\n",
+                "DFISubject: x\r\n\r\nwords without an empty line\r\n"},
+       }) {
+    CAPTURE(c.before);
+    std::string expected(c.after);
+    if (expected.starts_with("DFI"))
+      expected = std::string(kDate) + std::string(kFrom) + std::string(kId) + expected.substr(3);
+    CHECK(complete_header(c.before, {"anna@alpha.test", kNow, "id@alpha.test"}) == expected);
+  }
+}
+
+/// A World and one way in.
+struct Fixture : World {
+  Peer server() {
+    Peer peer;
+    peer.kind = Peer::Kind::Server;
+    peer.endpoint = {*IpAddress::parse("198.51.100.7"), 40000};
+    peer.hello = "mx.beta.test";
+    peer.with = "ESMTPS";
+    peer.tls = "TLSv1.3 TLS_AES_128_GCM_SHA256";
+    return peer;
+  }
+  Peer user() {
+    auto peer = server();
+    peer.kind = Peer::Kind::User;
+    peer.hello = "laptop";
+    peer.with = "ESMTPSA";
+    peer.login = auth::Login{anna.id, anna.address, "PLAIN", "password"};
+    return peer;
+  }
+  static smtp::Mailbox mailbox(std::string_view address) {
+    return smtp::parse_mailbox(address, {.characters = smtp::Characters::Utf8, .limits = {}})
+        .value();
+  }
+  static smtp::Transaction envelope(std::string_view from,
+                                    const std::vector<std::string>& recipients) {
+    smtp::Transaction transaction;
+    if (!from.empty()) transaction.from.mailbox = mailbox(from);
+    for (auto& to : recipients) transaction.recipients.push_back({mailbox(to), {}});
+    return transaction;
+  }
+  smtp::Reply send(const Peer& peer, const smtp::Transaction& transaction, std::string_view message,
+                   std::size_t piece = 16 * 1024) {
+    auto incoming = receiver->begin(peer, transaction);
+    for (; !message.empty(); message.remove_prefix(std::min(piece, message.size())))
+      loop.run(incoming->append(message.substr(0, piece)));
+    last = incoming->id();
+    return loop.run(incoming->finish());
+  }
+  story::MessageId last = 0;
+};
+
+constexpr std::string_view kMessage =
+    "From: <x@beta.test>\r\nTo: anna@alpha.test\r\nSubject: hello\r\n"
+    "Message-ID: <m@beta.test>\r\n\r\nbody\r\n";
+
+TEST_CASE("a message has our fields in front, and its digest speaks of all of it") {
+  Fixture f;
+  auto reply =
+      f.send(f.server(), Fixture::envelope("x@beta.test", {"anna+list@alpha.test"}), kMessage);
+  CHECK(reply.to_string() == "250 2.0.0 Accepted as " + story::to_text(f.last));
+  auto mails = f.inbox(f.anna.id);
+  REQUIRE(mails.size() == 1);
+  auto& bytes = mails[0].bytes;
+  CHECK(
+      bytes.starts_with("Return-Path: <x@beta.test>\r\nDelivered-To: anna@alpha.test\r\n"
+                        "Received: from mx.beta.test ([198.51.100.7])\r\n"));
+  CHECK(bytes.ends_with(kMessage));
+  auto received = mime::HeaderView(bytes).value("Received");
+  for (auto part : {"by mx.alpha.test", "with ESMTPS", "TLSv1.3", "for <anna+list@alpha.test>"})
+    CHECK(received.find(part) != std::string::npos);
+  CHECK(received.find(story::to_text(f.last)) != std::string::npos);
+  CHECK(mails[0].record.size == bytes.size());
+  auto digest = mailbox::make_digest(mails[0].record.prefix, kMessage);
+  CHECK(mails[0].record.digest.envelope == digest.envelope);
+  CHECK(mails[0].record.digest.header_fields == digest.header_fields);
+  CHECK(digest.header_fields.find("Delivered-To: anna@alpha.test") != std::string::npos);
+}
+
+TEST_CASE("aliases, details, the catch-all, doubles, and other people's servers") {
+  Fixture f;
+  auto reply = f.send(f.server(),
+                      Fixture::envelope("x@beta.test", {"team@alpha.test", "sales@alpha.test",
+                                                        "Anna@ALPHA.test", "away@alpha.test"}),
+                      kMessage);
+  CHECK(reply.positive());
+  CHECK(f.inbox(f.anna.id).size() == 1);  // once, however many ways lead there
+  CHECK(f.inbox(f.bob.id).size() == 1);
+  REQUIRE(f.queued().size() == 1);
+  CHECK(f.queued()[0].recipient == "ext@beta.test");
+  CHECK(f.queued()[0].original == "team@alpha.test");
+  CHECK(f.queued()[0].destination == "beta.test");
+  auto bob = f.inbox(f.bob.id)[0].bytes;
+  CHECK(bob.find("Delivered-To: bob@alpha.test") != std::string::npos);
+  CHECK(bob.find("anna+") == std::string::npos);
+  CHECK(mime::HeaderView(bob).value("Received").find(" for ") == std::string::npos);
+  f.change([&](store::Transaction& tx) {
+    return auth::set_catch_all(tx, "alpha.test", "bob@alpha.test");
+  });
+  CHECK(f.send(f.server(), Fixture::envelope("", {"whoever@alpha.test"}), kMessage).positive());
+  CHECK(f.inbox(f.bob.id).size() == 2);
+  CHECK(f.inbox(f.bob.id)[1].bytes.starts_with("Return-Path: <>\r\n"));
+}
+
+TEST_CASE("users' mail: fields are added, Bcc goes, where they are is nobody's business") {
+  Fixture f;
+  auto reply =
+      f.send(f.user(), Fixture::envelope("sales@alpha.test", {"bob@alpha.test"}),
+             "Subject: hi\r\nBcc: secret@beta.test,\r\n other@beta.test\r\n\r\nBcc: x\r\n");
+  REQUIRE(reply.positive());
+  auto bytes = f.inbox(f.bob.id)[0].bytes;
+  mime::HeaderView header(bytes);
+  CHECK(header.value("From") == "<sales@alpha.test>");
+  CHECK(!header.value("Date").empty());
+  CHECK(header.value("Message-ID").ends_with("@mx.alpha.test>"));
+  CHECK(bytes.find("secret") == std::string::npos);
+  CHECK(bytes.find("198.51.100.7") == std::string::npos);
+  CHECK(bytes.ends_with("\r\n\r\nBcc: x\r\n"));
+  // What others send is never changed.
+  f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test"}), "Bcc: a@b\r\n\r\nx");
+  CHECK(f.inbox(f.bob.id)[1].bytes.ends_with("\r\nBcc: a@b\r\n\r\nx"));
+}
+
+TEST_CASE("users send only as themselves, in every From and in Sender") {
+  Fixture f;
+  struct Case {
+    std::string_view header;
+    bool taken;
+  };
+  for (auto& c : {
+           Case{"From: anna@alpha.test\r\n", true},
+           Case{"From: Sales <SALES+x@alpha.test>\r\n", true},
+           Case{"From: bob@alpha.test\r\n", false},
+           Case{"From: anna@alpha.test, bob@alpha.test\r\n", false},
+           Case{"From: anna@alpha.test\r\nFrom: bob@alpha.test\r\n", false},
+           Case{"From : bob@alpha.test\r\n", false},
+           Case{"From: anna@alpha.test\r\nSender: bob@alpha.test\r\n", false},
+           Case{"From:\r\n bob@alpha.test\r\n", false},
+           Case{"From: \"anna@alpha.test\" <bob@alpha.test>\r\n", false},
+           Case{"From: \"bob@alpha.test\" <anna@alpha.test>\r\n", true},
+           Case{"From: us: bob@alpha.test;\r\n", false},
+           Case{"From:\r\n", false},
+           Case{"Reply-To: bob@alpha.test\r\n", true},
+       }) {
+    CAPTURE(c.header);
+    auto reply = f.send(f.user(), Fixture::envelope("anna@alpha.test", {"bob@alpha.test"}),
+                        std::string(c.header) + "\r\n");
+    CHECK(reply.positive() == c.taken);
+    if (!c.taken) CHECK(reply.code == 550);
+  }
+}
+
+TEST_CASE("messages of every size are stored as they came, however they are cut") {
+  Fixture f;
+  std::size_t count = 0;
+  for (std::size_t size : {0, 1, 2, 100, 32'760, 262'144, 262'145, 3'000'000}) {
+    for (std::size_t piece : {1, 5, 16'384}) {
+      if (size > 50'000 && piece < 100) continue;
+      std::string message = "Subject: x\r\n\r\n" + std::string(size, 'y');
+      if (size < 20) message = std::string("\r\n\r\n").substr(0, size * 2) + std::string(size, 'z');
+      REQUIRE(
+          f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test"}), message, piece)
+              .positive());
+      auto mails = f.inbox(f.bob.id);
+      REQUIRE(mails.size() == ++count);
+      auto& mail = mails.back();
+      CHECK(mail.bytes.size() == mail.record.size);
+      CHECK(mail.bytes.ends_with(message));
+      auto digest = mailbox::make_digest(mail.record.prefix, message);
+      CHECK(mail.record.digest.body_structure == digest.body_structure);
+      CHECK(mail.record.digest.envelope == digest.envelope);
+    }
+  }
+}
+
+TEST_CASE("the header limit does not depend on how the network cuts") {
+  Fixture f;
+  f.settings.max_header = 100;
+  f.make_receiver();
+  for (std::size_t length : {100, 101}) {
+    auto header = "From: anna@alpha.test\r\nSubject: " + std::string(length - 36, 'x') + "\r\n\r\n";
+    REQUIRE(header.size() == length);
+    for (std::size_t piece : {1, 7, 1000}) {
+      auto reply = f.send(f.user(), Fixture::envelope("anna@alpha.test", {"bob@alpha.test"}),
+                          header + std::string(300, 'b'), piece);
+      CHECK(reply.code == (header.size() <= 100 ? 250 : 552));
+      // Others may send what they like.
+      CHECK(f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test"}), header + "b",
+                   piece)
+                .positive());
+    }
+  }
+}
+
+TEST_CASE("the directory changes between RCPT and the end of data") {
+  Fixture f;
+  auto remove_bob = [&](store::Transaction& tx) {
+    return auth::remove_account(tx, "bob@alpha.test");
+  };
+  SUBCASE("the only recipient has gone") {
+    f.change(remove_bob);
+    auto reply = f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test"}), kMessage);
+    CHECK(reply.to_string() == "550 5.1.1 No such mailbox: <bob@alpha.test>");
+    CHECK(f.queued().empty());
+  }
+  SUBCASE("one of two has gone: the other gets it, the sender gets a bounce") {
+    f.change(remove_bob);
+    auto reply =
+        f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test", "anna@alpha.test"}),
+               kMessage);
+    CHECK(reply.positive());
+    CHECK(f.inbox(f.anna.id).size() == 1);
+    REQUIRE(f.queued().size() == 1);
+    CHECK(f.queued()[0].destination == queue::kBounce);
+    CHECK(f.queued()[0].last_reply == "550 5.1.1 No such mailbox: <bob@alpha.test>");
+  }
+  SUBCASE("between plan and commit: the plan is made anew") {
+    int steps = 0;
+    f.store.before_step = [&] {
+      if (++steps == 1) f.change(remove_bob);
+    };
+    auto reply =
+        f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test", "anna@alpha.test"}),
+               kMessage);
+    CHECK(reply.positive());
+    CHECK(steps == 2);
+    CHECK(f.inbox(f.anna.id).size() == 1);
+    CHECK(f.queued().size() == 1);
+  }
+  SUBCASE("again and again: later, and nothing is left behind") {
+    int steps = 0;
+    f.store.before_step = [&] {
+      f.change([&](store::Transaction& tx) {
+        return auth::add_alias(tx, "a" + std::to_string(++steps) + "@alpha.test",
+                               {"anna@alpha.test"});
+      });
+    };
+    auto reply =
+        f.send(f.server(), Fixture::envelope("x@beta.test", {"anna@alpha.test"}), kMessage);
+    CHECK(reply.code == 451);
+    f.store.before_step = {};
+    CHECK(f.inbox(f.anna.id).empty());
+  }
+}
+
+TEST_CASE("a full mailbox") {
+  Fixture f;
+  f.change([&](store::Transaction& tx) {
+    f.bob.quota = 1000;
+    return auth::update_account(tx, f.bob);
+  });
+  auto big = std::string(kMessage) + std::string(1000, 'x');
+  auto ask = [&](std::string_view address, std::uint64_t size) {
+    auto refusal =
+        f.loop.run(f.receiver->check_recipient(f.server(), Fixture::mailbox(address), size));
+    return refusal ? refusal->code : 250;
+  };
+  CHECK(ask("bob@alpha.test", 0) == 250);
+  CHECK(ask("bob@alpha.test", 1000) == 250);
+  CHECK(ask("bob@alpha.test", 1001) == 452);
+  CHECK(ask("team@alpha.test", 1001) == 250);  // the others get theirs
+  CHECK(f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test"}), big).code == 452);
+  CHECK(f.queued().empty());
+  CHECK(f.send(f.server(), Fixture::envelope("x@beta.test", {"team@alpha.test"}), big).positive());
+  CHECK(f.inbox(f.anna.id).size() == 1);
+  CHECK(f.inbox(f.bob.id).empty());
+  CHECK(f.queued().size() == 2);  // ext@beta.test, and the bounce about bob
+  // Nobody is told about what has no sender.
+  CHECK(f.send(f.server(), Fixture::envelope("", {"bob@alpha.test", "anna@alpha.test"}), big)
+            .positive());
+  CHECK(f.queued().size() == 2);
+}
+
+TEST_CASE("errors of the store") {
+  for (auto [code, reply] : {std::pair{ErrorCode::NoSpace, 452}, std::pair{ErrorCode::Io, 451},
+                             std::pair{ErrorCode::Shutdown, 421}}) {
+    Fixture f;
+    f.store.fail_with(code);
+    CHECK(
+        f.send(f.server(), Fixture::envelope("x@beta.test", {"anna@alpha.test"}), kMessage).code ==
+        reply);
+    f.store.fail_with({});
+    CHECK(f.send(f.server(), Fixture::envelope("x@beta.test", {"anna@alpha.test"}), kMessage)
+              .positive());
+    CHECK(f.inbox(f.anna.id).size() == 1);
+  }
+}
+
+TEST_CASE("messages of our own: recipients that are unknown are dropped, what goes along happens") {
+  Fixture f;
+  auto inject = [&](std::vector<std::string> recipients) {
+    bool also = false;
+    auto injected = f.loop.run(f.receiver->inject({.mail_from = "",
+                                                   .recipients = std::move(recipients),
+                                                   .message = std::string(kMessage),
+                                                   .protocol = "BOUNCE"},
+                                                  [&](store::Transaction&) -> Result<void> {
+                                                    also = true;
+                                                    return {};
+                                                  }));
+    CHECK(injected);
+    CHECK(also);
+  };
+  inject({"anna@alpha.test"});
+  CHECK(f.inbox(f.anna.id).size() == 1);
+  inject({"nobody@alpha.test"});
+  CHECK(f.queued().empty());
+  inject({"x@beta.test"});
+  CHECK(f.queued().size() == 1);
+}
+
+TEST_CASE("UTF-8 is asked of the next server only where the header needs it") {
+  Fixture f;
+  for (bool needed : {true, false}) {
+    auto envelope = Fixture::envelope("anna@alpha.test", {"x@beta.test"});
+    envelope.parameters.smtputf8 = true;
+    f.send(f.user(), envelope,
+           needed ? "Subject: \xC3\xA4\r\n\r\nx" : "Subject: a\r\n\r\n\xC3\xA4");
+    CHECK(queue::get_message(f.store.keys(), f.last)->smtputf8 == needed);
+  }
+}
+
+TEST_CASE("the story knows how it came and where it went") {
+  Fixture f;
+  f.send(f.server(), Fixture::envelope("x@beta.test", {"anna@alpha.test", "away@alpha.test"}),
+         kMessage);
+  auto story = story::find_story(f.store.keys(), f.last);
+  REQUIRE(story);
+  REQUIRE(story->arrival);
+  CHECK(story->arrival->peer == "198.51.100.7:40000");
+  CHECK(story->arrival->header_from == "x@beta.test");
+  CHECK(story->arrival->subject == "hello");
+  REQUIRE(story->recipients.size() == 2);
+  CHECK(story->recipients[0].kind == "delivered");
+  CHECK(story->recipients[0].detail == "mailbox INBOX of anna@alpha.test, UID 1");
+  CHECK(story->recipients[1].kind == "queued");
+}
+
+}  // namespace
+}  // namespace hikyaku::receive
