@@ -7,6 +7,7 @@
 #include "base/async.h"
 #include "base/semaphore.h"
 #include "base/text.h"
+#include "crypto/keyed_hash.h"
 #include "crypto/password.h"
 #include "sasl/apop.h"
 #include "sasl/saslprep.h"
@@ -17,6 +18,8 @@ namespace {
 
 /// What is kept of a name that nobody has: the throttle and the log remember it.
 constexpr std::size_t kMaxUnknownName = 320;
+/// What the throttle keeps of a wrong password is hashed with a key of its own.
+constexpr std::string_view kTriedPurpose = "failed login";
 /// Remembering when a password was last used costs a write: once an hour is enough.
 constexpr std::chrono::hours kLastUsedStep{1};
 
@@ -78,8 +81,9 @@ class AuthenticatorService final : public Authenticator {
     auto exists = own != known.credentials.end();
     auto right = co_await matches(exists ? own->hash : std::string(), password);
     if (!exists || !right) {
-      co_return co_await reject(context, known, mechanism,
-                                exists ? "wrong password" : "no such user");
+      co_return co_await reject(
+          context, known, mechanism, exists ? "wrong password" : "no such user",
+          crypto::keyed_hash(services_.master, kTriedPurpose, password.reveal()));
     }
     co_await bring_up_to_date(known, *own, password);
     co_return co_await accept(context, known, std::string(kPassword), mechanism);
@@ -123,9 +127,10 @@ class AuthenticatorService final : public Authenticator {
     co_return Login{account.id, account.address, std::move(mechanism), std::move(credential)};
   }
 
+  /// `tried`: see Throttle::failed.
   Task<Answer> reject(const LoginContext& context, const Known& known, std::string mechanism,
-                      std::string why) {
-    throttle_.failed(context.ip, known.address, services_.clock.now());
+                      std::string why, std::string tried = {}) {
+    throttle_.failed(context.ip, known.address, services_.clock.now(), tried);
     log_.info("login.fail", {{"proto", context.protocol},
                              {"ip", context.ip.to_string()},
                              {"user", known.address},

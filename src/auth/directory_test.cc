@@ -135,6 +135,14 @@ TEST_CASE("failures are counted per client and account, and forgiven by success 
   CHECK(!throttle.refuses(here, "anna", kNow + std::chrono::minutes(15)));
   for (int i = 0; i < 1000; ++i) throttle.failed(here, "x" + std::to_string(i), kNow);
   CHECK(throttle.refuses(here, "bob", kNow));
+  // A device that repeats one wrong password does not lock out the others of its network.
+  auto home = *IpAddress::parse("192.0.2.3");
+  for (int i = 0; i < 100; ++i) throttle.failed(home, "anna", kNow, "the old one");
+  CHECK(!throttle.refuses(home, "anna", kNow));
+  throttle.failed(home, "anna", kNow, "another");
+  CHECK(!throttle.refuses(home, "anna", kNow));
+  throttle.failed(home, "anna", kNow, "a third");
+  CHECK(throttle.refuses(home, "anna", kNow));
   auto v6 = *IpAddress::parse("2001:db8::1");
   for (int i = 0; i < 3; ++i) throttle.failed(v6, "anna", kNow);
   CHECK(throttle.refuses(*IpAddress::parse("2001:db8::ffff"), "anna", kNow));  // the same /64

@@ -1,5 +1,7 @@
 #include "auth/throttle.h"
 
+#include <algorithm>
+
 namespace hikyaku::auth {
 namespace {
 
@@ -19,9 +21,17 @@ bool Throttle::refuses(const IpAddress& client, const std::string& account, Time
          count(network_of(client), now) >= settings_.max_network_failures;
 }
 
-void Throttle::failed(const IpAddress& client, const std::string& account, Time now) {
+void Throttle::failed(const IpAddress& client, const std::string& account, Time now,
+                      std::string_view tried) {
   std::lock_guard lock(mutex_);
-  add(pair_of(client, account), now);
+  auto pair = pair_of(client, account);
+  if (!tried.empty() && count(pair, now) > 0) {
+    auto& known = entries_[pair].tried;
+    if (std::ranges::find(known, tried) != known.end()) return;
+  }
+  auto& entry = add(pair, now);
+  if (!tried.empty() && entry.tried.size() < settings_.max_failures)
+    entry.tried.emplace_back(tried);
   add(network_of(client), now);
 }
 
@@ -40,7 +50,7 @@ std::uint32_t Throttle::count(const std::string& key, Time now) {
   return found->second.failures;
 }
 
-void Throttle::add(const std::string& key, Time now) {
+Throttle::Entry& Throttle::add(const std::string& key, Time now) {
   count(key, now);  // drops what is too old
   auto [entry, added] = entries_.try_emplace(key);
   if (added) {
@@ -49,6 +59,7 @@ void Throttle::add(const std::string& key, Time now) {
     if (entries_.size() > settings_.entries) forget(std::string(by_age_.front()));
   }
   ++entry->second.failures;
+  return entry->second;
 }
 
 void Throttle::forget(const std::string& key) {

@@ -6,7 +6,9 @@
 #include <list>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/ip.h"
 #include "base/time.h"
@@ -15,7 +17,8 @@ namespace hikyaku::auth {
 
 /// Counts failures per client network (IPv4 address, IPv6 /64) and per network and account. A
 /// success with an account forgives that pair. An account is never locked for everybody: that would
-/// let strangers lock people out.
+/// let strangers lock people out. The same wrong password again is no guessing and does not count
+/// again: a telephone that goes on with the old one must not lock out the other devices at home.
 class Throttle {
  public:
   struct Settings {
@@ -28,17 +31,20 @@ class Throttle {
 
   /// True if this client may not try this account now.
   bool refuses(const IpAddress& client, const std::string& account, Time now);
-  void failed(const IpAddress& client, const std::string& account, Time now);
+  /// `tried`: a keyed hash of the password that was given; empty: not known, counts each time.
+  void failed(const IpAddress& client, const std::string& account, Time now,
+              std::string_view tried = {});
   void succeeded(const IpAddress& client, const std::string& account);
 
  private:
   struct Entry {
     std::uint32_t failures = 0;
     Time since{};
+    std::vector<std::string> tried;  ///< at most max_failures
     std::list<std::string>::iterator age;
   };
   std::uint32_t count(const std::string& key, Time now);
-  void add(const std::string& key, Time now);
+  Entry& add(const std::string& key, Time now);
   void forget(const std::string& key);
 
   Settings settings_;

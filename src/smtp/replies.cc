@@ -230,6 +230,9 @@ Reply auth_bad_base64() {
 Reply auth_failed() {
   return make(535, {5, 7, 8}, "Wrong name or password");
 }
+Reply auth_throttled() {
+  return make(454, {4, 7, 0}, "Too many failed logins from there; try again in some minutes");
+}
 Reply auth_unavailable() {
   return make(454, {4, 7, 0}, "Logins cannot be checked now; try again later");
 }

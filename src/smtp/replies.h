@@ -85,6 +85,7 @@ Reply auth_unknown_mechanism(std::string_view offered);
 Reply auth_cancelled();
 Reply auth_bad_base64();
 Reply auth_failed();
+Reply auth_throttled();
 Reply auth_unavailable();
 Reply needs_smtputf8(bool sender);
 Reply pipelined_too_early(std::string_view verb);

@@ -19,6 +19,7 @@ smtp::Reply reply_for(auth::LoginFailure failure) {
     case auth::LoginFailure::Cancelled:
       return replies::auth_cancelled();
     case auth::LoginFailure::Throttled:
+      return replies::auth_throttled();
     case auth::LoginFailure::Unavailable:
       return replies::auth_unavailable();
     case auth::LoginFailure::NotOffered:
