@@ -43,8 +43,9 @@ object describe(const auth::Account& account) {
 
 Task<Answer> domain_add(Core& core, ControlCall& call) {
   CO_TRY(auto name, call.needed_text("domain"));
+  auto now = core.clock().now();  // not within the step: it may run more than once
   co_return co_await change(
-      core, [&](store::Transaction& tx) { return auth::add_domain(tx, name, core.clock().now()); });
+      core, [&](store::Transaction& tx) { return auth::add_domain(tx, name, now); });
 }
 
 Task<Answer> domain_remove(Core& core, ControlCall& call) {
@@ -114,10 +115,11 @@ Task<Answer> account_add(Core& core, ControlCall& call) {
   CO_TRY(auto quota, call.number("quota", 0));
   CO_TRY(auto credential, co_await credential_for(core, address, std::move(password), legacy));
   auth::Account made;
+  auto now = core.clock().now();
   auto speaks = language.empty() ? core.config().server.language : language_of(language);
   CO_TRY_DO(co_await core.store().transact(
       {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
-        TRY(made, auth::add_account(tx, address, name, speaks, add_domain, core.clock().now()));
+        TRY(made, auth::add_account(tx, address, name, speaks, add_domain, now));
         if (quota != 0) {
           made.quota = quota;
           TRY_DO(auth::update_account(tx, made));

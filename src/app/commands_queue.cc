@@ -166,10 +166,10 @@ Task<Answer> change_entries(Core& core, ControlCall& call, EntryStep step, std::
   std::uint64_t count = 0;
   auto who = fmt::format("{} by uid {}", done, call.caller().uid);
   auto visit = [&](std::vector<queue::Entry> entries) -> Task<Result<void>> {
+    auto now = core.clock().now();  // not within the step: it may run more than once
     co_return co_await core.store().transact(
         {store::kInstance},
         [&](store::Transaction& tx) -> Result<void> {
-          auto now = core.clock().now();
           for (auto& entry : entries) {
             // It may have been sent meanwhile.
             if (!step(tx, entry, now)) continue;

@@ -293,16 +293,16 @@ class Import {
     auto found = targets_.find(path);
     if (found != targets_.end()) co_return &found->second;
     Target made;
+    auto now = core_.clock().now();  // not within the step: it may run more than once
     CO_TRY_DO(
         co_await core_.store().transact({account_.id}, [&](store::Transaction& tx) -> Result<void> {
           if (auto there = mailbox::find_mailbox(tx, account_.id, path); there) {
             made.id = there->id;
             if (there->selectable) return {};
           }
-          TRY(auto info, mailbox::create_mailbox(tx, account_.id, path, mailbox::Role::None,
-                                                 core_.clock().now()));
+          TRY(auto info, mailbox::create_mailbox(tx, account_.id, path, mailbox::Role::None, now));
           made.id = info.id;
-          return mailbox::subscribe_mailbox(tx, account_.id, path, true, core_.clock().now());
+          return mailbox::subscribe_mailbox(tx, account_.id, path, true, now);
         }));
     if (!duplicates_) co_await remember(made);
     co_return &targets_.emplace(path, std::move(made)).first->second;
@@ -387,11 +387,11 @@ class Import {
   /// All that waits, in one transaction: durable, or nothing of it.
   Task<Result<void>> commit() {
     if (waiting_.empty()) co_return Result<void>{};
+    auto now = core_.clock().now();
     CO_TRY_DO(
         co_await core_.store().transact({account_.id}, [&](store::Transaction& tx) -> Result<void> {
           for (auto& one : waiting_)
-            TRY_DO(
-                mailbox::deliver(tx, account_.id, one.mailbox, one.message, core_.clock().now()));
+            TRY_DO(mailbox::deliver(tx, account_.id, one.mailbox, one.message, now));
           return {};
         }));
     imported_ += waiting_.size();
