@@ -4,6 +4,7 @@
 
 #include "app/control.h"
 #include "app/core.h"
+#include "auth/login.h"
 
 namespace hikyaku::receive {
 class Receiver;
@@ -22,5 +23,11 @@ void add_transfer_commands(ControlTable& table, Core& core);   ///< export, impo
 /// mail.submit, for every user of the machine. Only in the server: `receiver` must outlive the
 /// table too.
 void add_mail_commands(ControlTable& table, Core& core, receive::Receiver& receiver);
+/// imap.session: an IMAP connection to an account without its password, for the owner of the
+/// instance. `serve` speaks it; whether the account is enabled does not matter.
+using ServeAccount = std::function<Task<void>(std::unique_ptr<net::Stream>, auth::Login)>;
+void add_session_commands(ControlTable& table, Core& core, ServeAccount serve);
+/// Who that is: the account of this address. NotFound.
+Task<Result<auth::Login>> find_owner(Core& core, std::string address);
 
 }  // namespace hikyaku::app

@@ -7,6 +7,7 @@
 //   server  {"progress":{"done":3,"total":10,"text":"…"}}     any number
 //   server  {"item":{…}}                                      any number: the rows of a list
 //   server  {"result":{…}}  or  {"error":{"code":"not-found","text":"…"}}     the end
+// After some results the connection speaks another protocol (imap.session: IMAP, logged in).
 //
 // A command does not know whether it runs in the server or, when none runs, in the CLI's own
 // process on the store: it has a ControlCall to answer to.
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +26,7 @@
 #include "base/phrase.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "net/stream.h"
 
 namespace hikyaku::app {
 
@@ -100,7 +103,14 @@ class ControlCall {
   /// The next piece of the data, nullopt at its end. Invalid if it is malformed.
   virtual Task<Result<std::optional<std::string>>> data() = 0;
 
+  /// Another protocol, spoken over the same connection until its end.
+  using Conversation = std::function<Task<void>(std::unique_ptr<net::Stream>)>;
+  /// Called by a command: after its result the connection belongs to `conversation`.
+  void hand_over_to(Conversation conversation) { conversation_ = std::move(conversation); }
+  Conversation take_conversation() { return std::move(conversation_); }
+
  private:
+  Conversation conversation_;
   ControlRequest request_;
   ControlCaller caller_;
 };

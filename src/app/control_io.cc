@@ -143,35 +143,34 @@ Task<Result<std::optional<std::string>>> ControlReader::line() {
   }
 }
 
-Task<void> serve_control(net::Stream& stream, const ControlTable& table,
-                         std::uint32_t instance_user) {
-  auto process = stream.peer_process();
-  // Without the kernel's word for who it is, it is nobody.
-  ControlCaller caller{process ? process->uid : UINT32_MAX,
-                       process && (process->uid == 0 || process->uid == instance_user)};
-  co_await serve_requests(stream, table, caller);
-}
+namespace {
 
-Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, ControlCaller caller,
-                            std::string_view handover) {
+/// How a connection's requests ended; `conversation` is what it is handed to, if a command said so.
+struct RequestsEnded {
+  Served how = Served::Left;
+  ControlCall::Conversation conversation = {};
+};
+
+Task<RequestsEnded> serve_lines(net::Stream& stream, const ControlTable& table,
+                                ControlCaller caller, std::string_view handover) {
   stream.set_timeout(kIdle);
   ControlReader reader(stream);
   while (true) {
     auto line = co_await reader.line();
-    if (line && !*line) co_return Served::Left;
+    if (line && !*line) co_return RequestsEnded{};
     auto decoded = line ? decode_control_line(**line) : std::unexpected(std::move(line).error());
     if (decoded && !std::holds_alternative<ControlRequest>(*decoded))
       decoded = fail(ErrorCode::Invalid, "a request was expected");
     if (!decoded) {
       auto text = line_text(std::move(decoded).error());
       co_await stream.write(text);
-      co_return Served::Left;
+      co_return RequestsEnded{};
     }
     StreamCall call(std::get<ControlRequest>(std::move(*decoded)), caller, stream, reader);
     if (!handover.empty() && call.request().verb == handover) {
       auto text = line_text(ControlResult{});
       co_await stream.write(text);
-      co_return Served::Handover;
+      co_return RequestsEnded{Served::Handover};
     }
     auto result = co_await table.run(call);
     auto failed = !result;
@@ -179,8 +178,29 @@ Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, Cont
                                  : ControlLine(std::move(result).error()));
     co_await stream.write(text);
     // After a failure data may be on its way that nobody reads; a new connection is cheap.
-    if (failed) co_return Served::Left;
+    if (failed) co_return RequestsEnded{};
+    if (auto conversation = call.take_conversation())
+      co_return RequestsEnded{Served::Handover, std::move(conversation)};
   }
+}
+
+}  // namespace
+
+Task<ControlCall::Conversation> serve_control(net::Stream& stream, const ControlTable& table,
+                                              std::uint32_t instance_user) {
+  auto process = stream.peer_process();
+  // Without the kernel's word for who it is, it is nobody.
+  ControlCaller caller{process ? process->uid : UINT32_MAX,
+                       process && (process->uid == 0 || process->uid == instance_user)};
+  auto ended = co_await serve_lines(stream, table, caller, {});
+  co_return std::move(ended.conversation);
+}
+
+Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, ControlCaller caller,
+                            std::string_view handover) {
+  auto ended = co_await serve_lines(stream, table, caller, handover);
+  // A conversation that a command wants has no stream here: only the owner's socket has.
+  co_return ended.conversation ? Served::Left : ended.how;
 }
 
 Task<Result<Object>> ask_control(net::Stream& stream, const ControlRequest& request,
@@ -203,7 +223,35 @@ Task<Result<Object>> ask_control(net::Stream& stream, const ControlRequest& requ
 Task<Result<Object>> run_control_here(const ControlTable& table, ControlRequest request,
                                       const ControlHandlers& handlers) {
   LocalCall call(std::move(request), handlers);
-  co_return co_await table.run(call);
+  auto result = co_await table.run(call);
+  if (call.take_conversation())
+    co_return fail(ErrorCode::Unsupported, "{} needs a running server", call.request().verb);
+  co_return result;
+}
+
+Task<Result<Object>> ask_for_session(net::Stream& stream, const ControlRequest& request) {
+  auto text = line_text(request);
+  try {
+    co_await stream.write(text);
+    std::string line;
+    // Byte by byte: the session's own first words may follow at once.
+    for (char c = 0; c != '\n';) {
+      auto got = stream.try_read({&c, 1});
+      if (!got) {
+        co_await stream.wait_readable();
+        continue;
+      }
+      if (*got == 0) co_return fail(ErrorCode::Unavailable, "the server ended the connection");
+      if (c != '\n') line += c;
+      if (line.size() > kMaxControlLine) co_return fail(ErrorCode::TooLarge, "too long an answer");
+    }
+    CO_TRY(auto decoded, decode_control_line(line));
+    if (auto error = std::get_if<Error>(&decoded)) co_return std::unexpected(std::move(*error));
+    if (auto result = std::get_if<ControlResult>(&decoded)) co_return std::move(result->value);
+    co_return fail(ErrorCode::Invalid, "the server's answer is not one");
+  } catch (const net::Disconnected& gone) {
+    co_return fail(ErrorCode::Unavailable, "the server is gone: {}", gone.what());
+  }
 }
 
 ServerAnswer ask_server(const std::filesystem::path& socket, const ControlRequest& request,

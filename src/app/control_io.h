@@ -29,8 +29,9 @@ class ControlReader {
 
 /// Serves one connection of the control socket until the client leaves; several requests may follow
 /// each other. `instance_user` owns the instance. Throws what the stream throws.
-Task<void> serve_control(net::Stream& stream, const ControlTable& table,
-                         std::uint32_t instance_user);
+/// What it gives, if not empty, the connection is to be handed to.
+Task<ControlCall::Conversation> serve_control(net::Stream& stream, const ControlTable& table,
+                                              std::uint32_t instance_user);
 
 /// How serve_requests ended.
 enum class Served {
@@ -57,9 +58,15 @@ Task<Result<boost::json::object>> ask_control(net::Stream& stream, const Control
                                               const ControlHandlers& handlers);
 
 /// The same in this process, without any stream: what a command line does when no server runs.
+/// Unsupported: the command hands over a connection.
 Task<Result<boost::json::object>> run_control_here(const ControlTable& table,
                                                    ControlRequest request,
                                                    const ControlHandlers& handlers);
+
+/// Sends a request whose result hands the connection over (imap.session), and reads exactly up to
+/// that result: what follows is the other protocol's.
+Task<Result<boost::json::object>> ask_for_session(net::Stream& stream,
+                                                  const ControlRequest& request);
 
 /// Asks the server at `socket`, on an event loop made for it; not on a loop's thread. NotFound and
 /// Unavailable with nobody listening: no server runs, the caller may open the store itself.

@@ -206,6 +206,9 @@ class RunningServer final : public Server {
     settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
     add_commands(commands_, core);
     add_mail_commands(commands_, core, *receiver_);
+    add_session_commands(commands_, core, [this](auto stream, auto login) {
+      return serve_account(std::move(stream), std::move(login));
+    });
   }
 
   // --- connections ---
@@ -233,8 +236,7 @@ class RunningServer final : public Server {
   Task<void> converse(Service service, const ServiceSettings& settings, Log log,
                       std::unique_ptr<net::Stream> stream) {
     smtpd::Services smtp{*receiver_, *authenticator_, server_tls_.get()};
-    imapd::Services imap{core_->store(), *authenticator_, *views_,          core_->workers(),
-                         core_->clock(), large_messages_, server_tls_.get()};
+    auto imap = imap_services();
     pop3d::Services pop3{core_->store(),  *authenticator_, core_->clock(),
                          core_->random(), maildrop_locks_, server_tls_.get()};
     switch (service) {
@@ -255,6 +257,19 @@ class RunningServer final : public Server {
     }
   }
 
+  imapd::Services imap_services() {
+    return {core_->store(), *authenticator_, *views_,          core_->workers(),
+            core_->clock(), large_messages_, server_tls_.get()};
+  }
+
+  /// An IMAP session that the owner of the instance has asked for (imap.session).
+  Task<void> serve_account(std::unique_ptr<net::Stream> stream, auth::Login login) {
+    auto settings = settings_.load();
+    auto log = log_.with({{"cid", ++connections_}});
+    co_await imapd::serve(std::move(stream), settings->imap, imap_services(), log,
+                          std::move(login));
+  }
+
   void begin_control(std::unique_ptr<net::Stream> stream) {
     sessions_.spawn(std::move(stream),
                     [this](auto connection) { return serve_commands(std::move(connection)); });
@@ -262,7 +277,8 @@ class RunningServer final : public Server {
 
   Task<void> serve_commands(std::unique_ptr<net::Stream> stream) {
     try {
-      co_await serve_control(*stream, commands_, ::getuid());
+      auto next = co_await serve_control(*stream, commands_, ::getuid());
+      if (next) co_await next(std::move(stream));
     } catch (const net::Disconnected&) {
       // Whoever asked has gone.
     }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,8 +67,9 @@ struct Services {
   const net::ServerTls* tls = nullptr;  ///< null: no STARTTLS; implicit TLS needs it
 };
 
-/// Serves one connection to its end. Never throws.
+/// Serves one connection to its end. Never throws. With `login` the client is logged in from the
+/// beginning (PREAUTH): somebody else has made sure of who it is.
 Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
-                 Log log);
+                 Log log, std::optional<auth::Login> login = std::nullopt);
 
 }  // namespace hikyaku::imapd

@@ -26,11 +26,22 @@ Session::Session(net::Stream& stream, const Settings& settings, Services service
   update_capabilities();
 }
 
-Task<void> Session::run() {
+/// False: the connection is of no use.
+Task<bool> Session::greet(std::optional<auth::Login> login) {
   stream_.set_timeout(settings_.login_timeout);
   stream_.set_total_timeout(settings_.login_total_timeout);
-  if (settings_.implicit_tls && !co_await start_tls()) co_return;
-  write(imap::ok(settings_.host_name + " Hikyaku is ready", capabilities()));
+  if (settings_.implicit_tls && !co_await start_tls()) co_return false;
+  auto greeting = imap::ok(settings_.host_name + " Hikyaku is ready", capabilities());
+  if (login) {
+    greeting = logged_in(std::move(*login));
+    greeting.status = imap::Reply::Status::PreAuth;
+  }
+  write(greeting);
+  co_return true;
+}
+
+Task<void> Session::run(std::optional<auth::Login> login) {
+  if (!co_await greet(std::move(login))) co_return;
   while (!closing_) {
     switch (co_await next_event()) {
       case Event::Command:
@@ -212,10 +223,10 @@ Ended ended_by(const net::Disconnected& gone) {
   }
 }
 
-Task<Ended> converse(Session& session, const Log& log) {
+Task<Ended> converse(Session& session, std::optional<auth::Login> login, const Log& log) {
   Ended ended;
   try {
-    co_await session.run();
+    co_await session.run(std::move(login));
   } catch (const net::Disconnected& gone) {
     ended = ended_by(gone);
   } catch (const SessionEnds& end) {
@@ -230,9 +241,9 @@ Task<Ended> converse(Session& session, const Log& log) {
 }  // namespace
 
 Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
-                 Log log) {
+                 Log log, std::optional<auth::Login> login) {
   Session session(*stream, settings, services, log);
-  auto ended = co_await converse(session, log);
+  auto ended = co_await converse(session, std::move(login), log);
   if (ended.last_words) {
     try {
       stream->set_timeout(std::chrono::seconds(5));

@@ -43,7 +43,7 @@ class Session {
   Session(net::Stream& stream, const Settings& settings, Services services, Log log);
 
   /// The conversation from the greeting to LOGOUT. Throws Disconnected and SessionEnds.
-  Task<void> run();
+  Task<void> run(std::optional<auth::Login> login);
   /// Says BYE with this reason, if the peer still listens.
   Task<void> say_goodbye(const imap::Reply& reply);
 
@@ -97,6 +97,7 @@ class Session {
   std::string capabilities() const;
   const std::vector<std::string>& mechanisms() const;
   auth::LoginContext login_context() const;
+  Task<bool> greet(std::optional<auth::Login> login);
   imap::Reply logged_in(auth::Login login);
   mailbox::AccountId account() const { return login_->account; }
   std::string& out() { return output_.buffer(); }

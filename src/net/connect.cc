@@ -111,4 +111,18 @@ Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
   co_return std::make_unique<Socket>(core, std::move(fd), std::move(ends));
 }
 
+Result<std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>> connected_pair() {
+  auto& core = this_core();
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
+    return std::unexpected(errno_error("socketpair", errno));
+  auto make = [&](int fd) {
+    auto ends = ends_of(fd);
+    return std::make_unique<Socket>(core, UniqueFd(fd), std::move(ends));
+  };
+  auto first = make(fds[0]);
+  return std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>(std::move(first),
+                                                                     make(fds[1]));
+}
+
 }  // namespace hikyaku::net

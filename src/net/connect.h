@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/ip.h"
 #include "base/result.h"
@@ -23,5 +24,8 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, std::optional<IpAddre
 /// listens, Denied without the right to.
 Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
                                                    std::chrono::milliseconds timeout);
+
+/// Two streams of this process, connected to each other, both on the loop that asks.
+Result<std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>> connected_pair();
 
 }  // namespace hikyaku::net
