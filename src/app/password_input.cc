@@ -58,9 +58,9 @@ class Silence {
   bool changed_ = false;
 };
 
-Result<crypto::Secret> ask_once(int descriptor, Terminal& terminal, const Phrase& question) {
+Result<crypto::Secret> ask_once(int descriptor, Terminal& terminal, std::string_view question) {
   Silence silence(descriptor);
-  terminal.err(question.in(terminal.language()));
+  terminal.err(question);
   auto line = read_line(descriptor);
   terminal.err("\n");
   return line;
@@ -92,9 +92,9 @@ Result<ChosenPassword> choose_password(const Invocation& invocation, Terminal& t
     return ChosenPassword{std::move(line), false};
   }
   if (ask == Ask::OnTerminal && ::isatty(STDIN_FILENO) && ::isatty(STDERR_FILENO)) {
-    TRY(auto first, ask_once(STDIN_FILENO, terminal, kAsk));
+    TRY(auto first, ask_once(STDIN_FILENO, terminal, kAsk.in(terminal.language())));
     if (!first.empty()) {
-      TRY(auto second, ask_once(STDIN_FILENO, terminal, kAgain));
+      TRY(auto second, ask_once(STDIN_FILENO, terminal, kAgain.in(terminal.language())));
       if (!(first == second))
         return fail(ErrorCode::Invalid, "the two passwords differ; nothing was changed");
       return ChosenPassword{std::move(first), false};
@@ -102,6 +102,19 @@ Result<ChosenPassword> choose_password(const Invocation& invocation, Terminal& t
   }
   crypto::SystemRandom random;
   return ChosenPassword{generate_password(random), true};
+}
+
+Result<crypto::Secret> ask_password(const Invocation& invocation, Terminal& terminal,
+                                    std::string_view question) {
+  auto from_stdin = invocation.has("--password-stdin");
+  if (!from_stdin && (!::isatty(STDIN_FILENO) || !::isatty(STDERR_FILENO)))
+    return fail(ErrorCode::Invalid,
+                "{}nobody to ask; --password-stdin takes it from standard input", question);
+  auto password = from_stdin ? read_line(STDIN_FILENO) : ask_once(STDIN_FILENO, terminal, question);
+  if (password && password->empty())
+    return fail(ErrorCode::Invalid, "{}{}", question,
+                from_stdin ? "standard input has no such line" : "none was given");
+  return password;
 }
 
 }  // namespace hikyaku::app

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "app/terminal.h"
 #include "app/verb.h"
@@ -25,6 +26,11 @@ enum class Ask {
 /// With --password-stdin the first line of standard input. Otherwise as `ask` says; where there is
 /// no terminal one is generated. Invalid: empty, too long, or typed differently the second time.
 Result<ChosenPassword> choose_password(const Invocation& invocation, Terminal& terminal, Ask ask);
+
+/// The password of somebody else's account, which must be known: with --password-stdin the next
+/// line of standard input, otherwise asked for with `question`. Invalid: empty, or nobody to ask.
+Result<crypto::Secret> ask_password(const Invocation& invocation, Terminal& terminal,
+                                    std::string_view question);
 
 /// Four groups of four letters and digits that are not easily taken for each other: 79 bits.
 crypto::Secret generate_password(crypto::Random& random);

@@ -24,6 +24,7 @@ std::vector<Verb> all_verbs() {
       verb_app_password_remove(),
       verb_alias_add(),
       verb_alias_list(),
+      verb_migrate(),
       verb_alias_remove(),
 
       verb_queue_list(),

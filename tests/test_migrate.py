@@ -1,0 +1,328 @@
+"""hikyaku migrate, with a real Dovecot at the other end: there and back, killed half-way, followed later."""
+import getpass
+import hashlib
+import imaplib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from harness import HIKYAKU, PASSWORD, Instance, eventually, hikyaku, need
+from test_road import tls
+
+USER = "anna@old.test"
+
+
+class Dovecot:
+    """Dovecot on a high port of 127.0.0.1, with everything in a directory of its own."""
+
+    def __init__(self, extra=""):
+        self.extra = extra
+
+    def __enter__(self):
+        need("dovecot")
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-dovecot-"))
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        root = os.getuid() == 0
+        login, mail = ("dovenull", "nobody") if root else (getpass.getuser(), getpass.getuser())
+        internal = "dovecot" if root else getpass.getuser()
+        (self.dir / "mail").mkdir()
+        if root:
+            self.dir.chmod(0o755)
+            shutil.chown(self.dir / "mail", "nobody", "nogroup")
+        (self.dir / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}::::::\n")
+        group = "mail_gid = nogroup" if root else ""
+        (self.dir / "dovecot.conf").write_text(f"""
+base_dir = {self.dir}/run
+state_dir = {self.dir}/state
+instance_name = {self.dir.name}
+protocols = imap
+listen = 127.0.0.1
+log_path = {self.dir}/log
+default_internal_user = {internal}
+default_login_user = {login}
+mail_location = sdbox:{self.dir}/mail/%n
+mail_uid = {mail}
+{group}
+first_valid_uid = 1
+first_valid_gid = 1
+disable_plaintext_auth = no
+auth_mechanisms = plain
+ssl = no
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {self.dir}/users
+}}
+userdb {{
+  driver = static
+  args = uid={mail} home={self.dir}/mail/%n
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {self.port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+{self.extra}
+""")
+        self.process = subprocess.Popen(["dovecot", "-F", "-c", str(self.dir / "dovecot.conf")],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        eventually(self._listens)
+        return self
+
+    def _listens(self):
+        if self.process.poll() is not None:
+            raise AssertionError("dovecot ended:\n" + (self.dir / "log").read_text())
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def __exit__(self, *exc):
+        self.process.terminate()
+        self.process.wait(20)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    @property
+    def url(self):
+        return f"imap://{USER}@127.0.0.1:{self.port}"
+
+    def imap(self):
+        client = imaplib.IMAP4("127.0.0.1", self.port, timeout=20)
+        client.login(USER, PASSWORD)
+        return client
+
+
+def ours(server):
+    client = imaplib.IMAP4_SSL(server.host, server.port("imaps"), ssl_context=tls(), timeout=20)
+    client.login(server.address, PASSWORD)
+    return client
+
+
+def text(number, size=0, rng=random.Random(7)):
+    body = "".join(rng.choices("abcdefghij \r\n", k=size)).replace("\r", "").replace("\n", "\r\n")
+    return (f"From: x@old.test\r\nSubject: {number} gr\u00fc\u00df\r\nMessage-ID: <{number}@old.test>\r\n\r\n"
+            f"body {number}\r\n{body}\r\n").encode()
+
+
+def fill(client, folders):
+    """`folders`: name in modified UTF-7 -> [(flags, date, text)]."""
+    for name, messages in folders.items():
+        if name != "INBOX":
+            client.create(f'"{name}"')
+            client.subscribe(f'"{name}"')
+        for flags, date, content in messages:
+            ok, said = client.append(f'"{name}"', flags, f'"{date}"', content)
+            assert ok == "OK", said
+
+
+def contents(client, name):
+    """What stands in a folder: sorted (hash, flags, date)."""
+    ok, _ = client.select(f'"{name}"', readonly=True)
+    assert ok == "OK", name
+    found = []
+    _, data = client.uid("FETCH", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")
+    for item in data:
+        if not isinstance(item, tuple):
+            continue
+        head = item[0]
+        flags = sorted(f for f in imaplib.ParseFlags(head) if f != b"\\Recent")
+        found.append((hashlib.sha256(item[1]).hexdigest(), tuple(flags),
+                      time.mktime(imaplib.Internaldate2tuple(head))))
+    return sorted(found)
+
+
+def names(client):
+    _, lines = client.list()
+    return {line.decode().rsplit(" ", 1)[1].strip('"') if '"' not in line.decode().rsplit('" ', 1)[1] else
+            line.decode().rsplit('" ', 1)[1].strip('"') for line in lines}
+
+
+DATE = "17-Jul-2006 02:44:25 +0900"
+SAMPLE = {
+    "INBOX": [("\\Seen", DATE, text(1)), ("(\\Flagged $Forwarded work)", DATE, text(2, 3000)), ("", DATE, text(3)),
+              ("", DATE, text(3))],  # twice the same
+    "Sent": [("\\Seen \\Answered", DATE, text(4))],
+    "Work/K&APY-ln/2006": [("\\Draft", DATE, text(5, 400_000))],
+    "empty": [],
+}
+
+
+def migrate(*arguments, directory=None, passwords=1, check=True, **options):
+    return hikyaku("migrate", *arguments, "--password-stdin", "--json", directory=directory, check=check,
+                   input=(PASSWORD + "\n") * passwords, **options)
+
+
+class Migrate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Instance("anna@alpha.test"))
+
+    def here(self, address):
+        """A new, empty account."""
+        self.server.add_account(address)
+        server = self.server
+
+        class Here:
+            host, port, domain = server.host, server.port, server.domain
+        here = Here()
+        here.address = address
+        return here
+
+    def same(self, a, b, folders):
+        for name in folders:
+            self.assertEqual(contents(a, name), contents(b, name), name)
+
+    def test_from_dovecot_to_here_and_to_another_dovecot(self):
+        account = self.here("there-and-back@alpha.test")
+        with Dovecot() as old:
+            fill(old.imap(), SAMPLE)
+            dry = json.loads(migrate("--from", old.url, account.address, "--dry-run", directory=self.server.dir).stdout)
+            self.assertEqual((dry["to_copy"], dry["at_target"]), (6, 0))
+            self.assertNotIn("empty", names(ours(account)))
+
+            report = json.loads(migrate("--from", old.url, account.address, directory=self.server.dir).stdout)
+            self.assertTrue(report["proven"], report)
+            self.assertEqual(report["copied"], 6)
+            for folder in report["folders"]:
+                self.assertEqual(folder["from_sha256"], folder["to_sha256"])
+            self.same(old.imap(), ours(account), SAMPLE)
+            _, subscribed = ours(account).lsub()
+            self.assertIn("empty", b" ".join(subscribed).decode())
+
+            # Once more: nothing to do. Then a new message, and one that was read meanwhile.
+            again = json.loads(migrate("--from", old.url, account.address, directory=self.server.dir).stdout)
+            self.assertEqual((again["copied"], again["proven"]), (0, True))
+            client = old.imap()
+            client.append("INBOX", "", f'"{DATE}"', text(6))
+            client.select("INBOX")
+            client.store("3", "+FLAGS", "(\\Seen later)")
+            client.close()
+            later = json.loads(migrate("--from", old.url, account.address, directory=self.server.dir).stdout)
+            self.assertEqual((later["copied"], later["proven"]), (1, True))
+            self.assertEqual(sum(f["flags_changed"] for f in later["folders"]), 1)
+            self.same(old.imap(), ours(account), SAMPLE)
+
+            # From us to another server.
+            with Dovecot() as new:
+                out = json.loads(migrate(account.address, "--to", new.url, directory=self.server.dir).stdout)
+                self.assertTrue(out["proven"], out)
+                self.same(ours(account), new.imap(), SAMPLE)
+
+    def test_between_two_other_servers(self):
+        # Another separator and a namespace at one end.
+        namespace = 'namespace inbox {\n inbox = yes\n prefix = INBOX.\n separator = .\n}\n'
+        with Dovecot() as old, Dovecot(namespace) as new, tempfile.TemporaryDirectory() as state:
+            fill(old.imap(), {**SAMPLE, "v1.2": [("", DATE, text(8))]})
+            report = json.loads(migrate("--from", old.url, "--to", new.url, "--state", state, passwords=2).stdout)
+            self.assertTrue(report["proven"], report)
+            becomes = {f["from"]: f["to"] for f in report["folders"]}
+            self.assertEqual(becomes["Work/K\u00f6ln/2006"], "INBOX.Work.K\u00f6ln.2006")
+            self.assertEqual(becomes["v1.2"], "INBOX.v1_2")
+            self.assertEqual(contents(old.imap(), "Sent"), contents(new.imap(), "INBOX.Sent"))
+            # And the way back: everything is known by its content, though not by any notes.
+            with tempfile.TemporaryDirectory() as other:
+                back = json.loads(migrate("--from", new.url, "--to", old.url, "--state", other, passwords=2).stdout)
+                self.assertTrue(back["proven"], back)
+                self.assertEqual({f["from"]: f["copied"] for f in back["folders"] if f["copied"]}, {"INBOX.v1_2": 1})
+
+    def test_special_uses_go_before_names(self):
+        account = self.here("uses@alpha.test")
+        namespace = 'namespace inbox {\n inbox = yes\n mailbox "Sent Items" {\n  special_use = \\Sent\n auto = create\n }\n}\n'
+        with Dovecot(namespace) as old:
+            fill(old.imap(), {"Sent Items": [("\\Seen", DATE, text(1))], "Sent": [("", DATE, text(2))]})
+            report = json.loads(migrate("--from", old.url, account.address, directory=self.server.dir).stdout)
+            becomes = {f["from"]: f["to"] for f in report["folders"]}
+            self.assertEqual((becomes["Sent Items"], becomes["Sent"]), ("Sent", "Sent (2)"))
+            self.assertTrue(report["proven"], report)
+
+    def test_killed_and_resumed(self):
+        account = self.here("killed@alpha.test")
+        with Dovecot() as old:
+            messages = {name: [("\\Seen", DATE, text(f"{name}{n}", 20_000)) for n in range(150)] for name in ("INBOX", "Old")}
+            fill(old.imap(), messages)
+            kills = 0
+            command = [str(HIKYAKU), "migrate", "--from", old.url, account.address, "--password-stdin", "--json",
+                       "--dir", str(self.server.dir)]
+            for attempt in range(12):
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                process.stdin.write((PASSWORD + "\n").encode())
+                process.stdin.flush()
+                time.sleep(0.05 + 0.03 * attempt)
+                if process.poll() is None:
+                    process.send_signal(signal.SIGKILL)
+                    kills += 1
+                process.communicate()
+            self.assertGreater(kills, 0)
+            report = json.loads(migrate("--from", old.url, account.address, directory=self.server.dir).stdout)
+            self.assertTrue(report["proven"], report)
+            self.assertEqual(report["messages"], 300)
+            self.same(old.imap(), ours(account), messages)
+
+    def test_the_server_goes_away_and_comes_back(self):
+        account = self.here("restart@alpha.test")
+        with Dovecot() as old:
+            messages = {"INBOX": [("", DATE, text(f"r{n}", 50_000)) for n in range(120)]}
+            fill(old.imap(), messages)
+            process = subprocess.Popen([str(HIKYAKU), "migrate", "--from", old.url, account.address, "--password-stdin",
+                                        "--json", "--dir", str(self.server.dir)], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process.stdin.write((PASSWORD + "\n").encode())
+            process.stdin.flush()
+            time.sleep(0.1)
+            self.server.restart(signal.SIGKILL)
+            out, err = process.communicate(timeout=60)
+            if process.returncode != 0:  # it may have met the store while the server opened it
+                out = migrate("--from", old.url, account.address, directory=self.server.dir).stdout
+            self.assertTrue(json.loads(out)["proven"], err)
+            self.same(old.imap(), ours(account), messages)
+
+    def test_without_a_running_server(self):
+        account = self.here("offline@alpha.test")
+        with Dovecot() as old:
+            fill(old.imap(), SAMPLE)
+            self.server.stop()
+            try:
+                report = json.loads(migrate("--from", old.url, account.address, directory=self.server.dir).stdout)
+            finally:
+                self.server.start()
+            self.assertTrue(report["proven"], report)
+            self.same(old.imap(), ours(account), SAMPLE)
+
+    def test_what_cannot_be(self):
+        with Dovecot() as old:
+            wrong = hikyaku("migrate", "--from", old.url, "anna@alpha.test", "--password-stdin", directory=self.server.dir,
+                            input="wrong\n", check=False)
+            self.assertEqual(wrong.returncode, 77, wrong.stderr)
+            self.assertNotIn("wrong\n", wrong.stderr.replace("wrong\n", "", 0) if "AUTH" not in wrong.stderr else "")
+            nobody = migrate("--from", old.url, "nobody@alpha.test", directory=self.server.dir, check=False)
+            self.assertEqual(nobody.returncode, 67, nobody.stderr)
+        for arguments in (["--from", "imaps://x@y"], ["anna@alpha.test"], [],
+                          ["--from", "http://x@y", "anna@alpha.test"], ["--from", "imaps://y", "anna@alpha.test"],
+                          ["--from", "imaps://x:secret@y", "anna@alpha.test"]):
+            self.assertEqual(migrate(*arguments, directory=self.server.dir, check=False).returncode, 64, arguments)
+        closed = migrate("--from", "imap://x@127.0.0.1:9", "anna@alpha.test", directory=self.server.dir, check=False, timeout=120)
+        self.assertEqual(closed.returncode, 75, closed.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
