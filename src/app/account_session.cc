@@ -78,6 +78,7 @@ Task<Result<std::unique_ptr<net::Stream>>> AccountSessions::connect(std::string 
   if (offline_) co_return co_await offline_->connect(std::move(address));
   auto stream = co_await net::connect_unix(instance_.control_socket.string(), kConnect);
   if (stream) {
+    asked_ = true;
     ControlRequest request{"imap.session", {{"address", json_text(address)}}};
     auto granted = co_await ask_for_session(**stream, request);
     if (!granted) co_return std::unexpected(std::move(granted).error());
@@ -86,6 +87,9 @@ Task<Result<std::unique_ptr<net::Stream>>> AccountSessions::connect(std::string 
   auto code = stream.error().code;
   if (code != ErrorCode::NotFound && code != ErrorCode::Unavailable)
     co_return std::unexpected(std::move(stream).error());
+  // One that is just starting again must find its store free.
+  if (asked_)
+    co_return fail(ErrorCode::Unavailable, "the server is gone: {}", stream.error().describe());
   auto opened = Offline::open(instance_, config_);
   if (!opened) co_return std::unexpected(std::move(opened).error());
   offline_ = std::move(*opened);

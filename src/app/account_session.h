@@ -23,7 +23,7 @@ class AccountSessions {
 
   /// A connection on which an IMAP server greets with PREAUTH. On one loop, always the same.
   /// NotFound: no such account; Denied: the instance is somebody else's; Conflict: the store is
-  /// open elsewhere, by no server.
+  /// open elsewhere, by no server; Unavailable: the server that has answered before is gone.
   Task<Result<std::unique_ptr<net::Stream>>> connect(std::string address);
   /// Waits until the sessions on the store have ended; on the loop, after all streams are closed.
   Task<void> end();
@@ -34,6 +34,7 @@ class AccountSessions {
   Instance instance_;
   config::Config config_;
   std::unique_ptr<Offline> offline_;
+  bool asked_ = false;  ///< the server has answered: it is waited for, not replaced
 };
 
 }  // namespace hikyaku::app

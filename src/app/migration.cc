@@ -55,7 +55,8 @@ class Migration {
       auto before = done_;
       auto ended = co_await attempt();
       if (ended) co_return std::move(reports_);
-      bool again = ended.error().code == ErrorCode::Unavailable && !refused_;
+      // A server that was never reached is probably not there at all.
+      bool again = ended.error().code == ErrorCode::Unavailable && !plans_.empty();
       if (done_ > before) failures_ = 0;
       if (!again || ++failures_ >= settings_.attempts)
         co_return std::unexpected(std::move(ended).error());
@@ -96,10 +97,7 @@ class Migration {
                                progress_.messages(done, total);
                              });
       auto report = co_await folder.run();
-      if (!report) {
-        refused_ = report.error().code != ErrorCode::Unavailable;
-        co_return std::unexpected(std::move(report).error());
-      }
+      if (!report) co_return std::unexpected(std::move(report).error());
       ++done_;
       reports_.push_back(std::move(*report));
     }
@@ -117,7 +115,6 @@ class Migration {
   std::vector<FolderReport> reports_;
   std::uint64_t done_ = 0;  // anything that was achieved
   int failures_ = 0;
-  bool refused_ = false;
 };
 
 }  // namespace

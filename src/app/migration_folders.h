@@ -12,10 +12,10 @@ namespace hikyaku::app {
 
 /// The folders of one account, as its server lists them (names decoded).
 struct AccountFolders {
-  std::vector<imap::ListData> folders;
-  std::vector<std::string> subscribed;  ///< names
-  std::string prefix;                   ///< of the personal namespace: "INBOX.", or empty
-  std::optional<char> separator;
+  std::vector<imap::ListData> folders = {};
+  std::vector<std::string> subscribed = {};  ///< names
+  std::string prefix = {};                   ///< of the personal namespace: "INBOX.", or empty
+  std::optional<char> separator = {};
   bool can_create_special_use = false;
 };
 
