@@ -74,7 +74,9 @@ void TestLoop::run_void(Task<void> task) {
     // Give other threads a moment before time jumps: what they post comes first.
     {
       std::unique_lock lock(mutex_);
-      if (posted_.wait_for(lock, timers_->empty() ? patience : grace, [&] { return !queue_.empty(); })) continue;
+      if (posted_.wait_for(lock, timers_->empty() ? patience : grace,
+                           [&] { return !queue_.empty(); }))
+        continue;
     }
     if (!fire_next_timer())
       throw std::runtime_error("TestLoop: the task waits for something that does not come");
