@@ -68,8 +68,9 @@ std::string format_date(Day day) {
 }
 
 std::optional<Time> parse_date_time(std::string_view text) {
-  bool padded = take_char(text, ' ');
-  auto day = take_digits(text, padded ? 1 : 2);
+  take_char(text, ' ');
+  // RFC 9051 §9 wants two characters; imapflow leaves the blank away.
+  auto day = take_digits(text, text.find('-') == 1 ? 1 : 2);
   if (!day || !take_char(text, '-')) return std::nullopt;
   auto date = take_month_and_year(text, *day);
   if (!date || !take_char(text, ' ')) return std::nullopt;

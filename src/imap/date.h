@@ -18,8 +18,8 @@ std::optional<Day> parse_date(std::string_view text);
 /// "1-Feb-1994".
 std::string format_date(Day day);
 
-/// date-time without its quotes: "17-Jul-1996 02:44:25 -0700", " 1-Jul-1996 …". nullopt for
-/// anything else.
+/// date-time without its quotes: "17-Jul-1996 02:44:25 -0700", " 1-Jul-1996 …", also without
+/// the blank. nullopt for anything else.
 std::optional<Time> parse_date_time(std::string_view text);
 /// The same in UTC: "17-Jul-1996 09:44:25 +0000". Always 26 characters.
 std::string format_date_time(Time time);
