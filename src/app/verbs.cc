@@ -5,6 +5,7 @@ namespace hikyaku::app {
 std::vector<Verb> all_verbs() {
   return {
       verb_quickstart(),
+      verb_lab(),
       verb_serve(),
       verb_check(),
 

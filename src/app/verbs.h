@@ -34,6 +34,7 @@ Verb verb_domain_remove();
 Verb verb_export();
 Verb verb_import();
 Verb verb_mailq();
+Verb verb_lab();
 Verb verb_migrate();
 Verb verb_mime();
 Verb verb_queue_drop();

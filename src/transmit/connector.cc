@@ -11,8 +11,9 @@ using client::SmtpClient;
 
 class Connector {
  public:
-  Connector(const ConnectSettings& settings, const net::ClientTls& tls, OpenStreams& streams)
-      : settings_(settings), tls_(tls), streams_(streams) {}
+  Connector(const ConnectSettings& settings, const net::ClientTls& tls, OpenStreams& streams,
+            Log log)
+      : settings_(settings), tls_(tls), streams_(streams), log_(std::move(log)) {}
 
   Task<Connection> run(const Route& route) {
     bool all_permanent = true;
@@ -66,8 +67,8 @@ class Connector {
       failed("unreachable", {4, 4, 1}, stream.error().text);
       co_return false;
     }
-    auto client =
-        std::make_unique<SmtpClient>(std::move(*stream), settings_.host_name, settings_.timeouts);
+    auto client = std::make_unique<SmtpClient>(std::move(*stream), settings_.host_name,
+                                               settings_.timeouts, observer(host.name));
     auto entry = std::make_unique<OpenStreams::Entry>(streams_, client->stream());
     bool tls_failed = false;
     try {
@@ -107,6 +108,14 @@ class Connector {
     co_return true;
   }
 
+  /// The dialogue for the log; nothing when nobody wants to see it.
+  client::Observer observer(std::string_view host) const {
+    if (!log_.enabled(LogLevel::Trace)) return {};
+    return [log = log_.with({{"mx", host}})](bool by_client, std::string_view line) {
+      log.trace(by_client ? "transmit.say" : "transmit.hear", {{"line", line}});
+    };
+  }
+
   void refused(const SmtpClient::Refusal& refusal) {
     auto judgement = smtp::judge(refusal.stage, refusal.reply);
     permanent_ = judgement.meaning == smtp::Meaning::Permanent;
@@ -116,6 +125,7 @@ class Connector {
   const ConnectSettings& settings_;
   const net::ClientTls& tls_;
   OpenStreams& streams_;
+  Log log_;
   Connection connection_;
   bool permanent_ = false;
 };
@@ -148,8 +158,8 @@ void OpenStreams::close_all() {
 }
 
 Task<Connection> connect_to(const Route& route, const ConnectSettings& settings,
-                            const net::ClientTls& tls, OpenStreams& streams) {
-  Connector connector(settings, tls, streams);
+                            const net::ClientTls& tls, OpenStreams& streams, Log log) {
+  Connector connector(settings, tls, streams, std::move(log));
   co_return co_await connector.run(route);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "client/smtp_client.h"
 #include "net/tls.h"
 #include "transmit/route.h"
@@ -73,9 +74,10 @@ struct Connection {
 
 /// Tries the hosts in order, each address of each. Opportunistic TLS: STARTTLS where it is offered,
 /// any certificate; when the handshake fails, the same address again in clear (RFC 7435 §3). At
-/// most kMaxAddresses are tried. `streams` outlives the connection.
+/// most kMaxAddresses are tried. `streams` outlives the connection. The dialogue goes to `log` at
+/// its trace level.
 Task<Connection> connect_to(const Route& route, const ConnectSettings& settings,
-                            const net::ClientTls& tls, OpenStreams& streams);
+                            const net::ClientTls& tls, OpenStreams& streams, Log log);
 inline constexpr int kMaxAddresses = 10;
 
 }  // namespace hikyaku::transmit

@@ -307,7 +307,8 @@ class Service final : public Transmitter {
         co_await fail_all(destination, no_way(route));
         continue;
       }
-      auto connection = co_await connect_to(route, settings_.connect, services_.tls, streams_);
+      auto connection =
+          co_await connect_to(route, settings_.connect, services_.tls, streams_, log_);
       if (connection.aborted) co_return;
       auto findings = std::move(route.findings);
       findings.insert(findings.end(), connection.findings.begin(), connection.findings.end());
