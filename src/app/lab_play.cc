@@ -45,27 +45,51 @@ client::SmtpTimeouts short_timeouts() {
   return {kWire, kWire, kWire, kWire, kWire};
 }
 
-client::Login login_of(const Person& person) {
-  client::Login login;
-  login.user = person.address;
-  login.password = crypto::Secret::take(std::string(person.password));
-  login.show_secrets = true;
-  return login;
+client::Pop3Limits short_limits() {
+  client::Pop3Limits limits;
+  limits.timeout = kWire;
+  return limits;
 }
 
 std::string tls_words(const net::Stream& stream) {
   return stream.tls() ? stream.tls()->version + " " + stream.tls()->cipher : "-";
 }
 
-/// An observer that can be switched on and off.
-struct Ear {
-  client::Observer inner;
-  std::shared_ptr<bool> on;
-  client::Observer observer() const {
-    return [inner = inner, on = on](bool by_client, std::string_view line) {
-      if (*on) inner(by_client, line);
-    };
+/// Keeps the content of one item, and shows it where it stands on the wire.
+class ShownContent final : public client::FetchSink {
+ public:
+  ShownContent(Play& play, std::size_t most) : play_(play), most_(most) {}
+  Task<void> data(std::string_view bytes) override {
+    text += bytes;
+    co_return;
   }
+  Task<void> end() override {
+    play_.show_content(text, most_);
+    co_return;
+  }
+  std::string text;
+
+ private:
+  Play& play_;
+  std::size_t most_;
+};
+
+class ShownMail final : public client::MailSink {
+ public:
+  ShownMail(Play& play, std::size_t most) : play_(play), most_(most) {}
+  Task<void> data(std::string_view bytes) override {
+    text += bytes;
+    co_return;
+  }
+  Task<void> end(std::uint32_t) override {
+    play_.show_content(text, most_);
+    co_return;
+  }
+  std::string text;
+
+ private:
+  Play& play_;
+  std::size_t most_;
 };
 
 }  // namespace
@@ -75,6 +99,24 @@ std::string Letter::text() const {
                             subject, message_id, more);
   return fields + "\r\n" + body;
 }
+
+// --- Ear ---
+
+Ear::Ear(Stage& stage, std::string talk, bool on)
+    : state_(std::make_shared<State>(stage.observer(std::move(talk)), &stage, nullptr, on)) {}
+
+client::Observer Ear::observer() const {
+  return [state = state_](bool by_client, std::string_view line) {
+    if (!state->on) return;
+    if (!state->told_tls && state->stream && state->stream->tls()) {
+      state->told_tls = true;
+      state->stage->note(kHandshake, tls_words(*state->stream));
+    }
+    state->shown(by_client, line);
+  };
+}
+
+// --- Play ---
 
 std::string Play::make_id(std::string_view domain) {
   auto now = steady_clock::now().time_since_epoch().count();
@@ -97,18 +139,100 @@ std::unique_ptr<net::Stream> Play::must_connect(Endpoint to, std::optional<IpAdd
   return stream;
 }
 
-Smtp Play::smtp(Endpoint to, std::string hello, client::Observer observer,
-                std::optional<IpAddress> from) {
+Smtp Play::open_smtp(Endpoint to, std::string hello, Ear& ear, std::optional<IpAddress> from) {
   auto client = own(new client::SmtpClient(must_connect(to, from), std::move(hello),
-                                           short_timeouts(), std::move(observer)));
-  auto greeted = wait(client->greet());
-  if (!greeted) stage.require(false, kSpeaks);
+                                           short_timeouts(), ear.observer()));
+  ear.attach(client->stream());
+  if (!wait(client->greet())) stage.require(false, kSpeaks);
   return client;
 }
 
+Imap Play::open_imap(Endpoint to, Ear& ear) {
+  auto client = own(new client::ImapClient(must_connect(to), {kWire, kWire}, ear.observer()));
+  ear.attach(client->stream());
+  if (!wait(client->greet())) stage.require(false, kSpeaks);
+  return client;
+}
+
+Pop3 Play::open_pop3(Endpoint to, Ear& ear) {
+  auto client = own(new client::Pop3Client(must_connect(to), short_limits(), ear.observer()));
+  ear.attach(client->stream());
+  if (!wait(client->greet())) stage.require(false, kSpeaks);
+  return client;
+}
+
+Smtp Play::open_secure_smtp(Site& site, Ear& ear) {
+  auto client = open_smtp(site.endpoint(kSubmission), "[127.0.0.1]", ear);
+  if (!wait(client->start_tls(world.tls(), site.host())).ok()) stage.require(false, kTlsWorks);
+  return client;
+}
+
+Imap Play::open_secure_imap(Site& site, Ear& ear) {
+  auto client = own(new client::ImapClient(must_connect(site.endpoint(kImaps)), {kWire, kWire},
+                                           ear.observer()));
+  ear.attach(client->stream());
+  if (!wait(client->secure(world.tls(), site.host())).ok()) stage.require(false, kTlsWorks);
+  if (!wait(client->greet())) stage.require(false, kSpeaks);
+  return client;
+}
+
+Pop3 Play::open_secure_pop3(Site& site, Ear& ear) {
+  auto client = own(new client::Pop3Client(must_connect(site.endpoint(kPop3s)), short_limits(),
+                                           ear.observer()));
+  ear.attach(client->stream());
+  if (!wait(client->secure(world.tls(), site.host())).ok()) stage.require(false, kTlsWorks);
+  if (!wait(client->greet())) stage.require(false, kSpeaks);
+  return client;
+}
+
+client::Login Play::login(const Person& person, std::optional<sasl::Mechanism> mechanism) {
+  client::Login login;
+  login.user = person.address;
+  login.password = crypto::Secret::take(std::string(person.password));
+  login.mechanism = mechanism;
+  login.show_secrets = true;
+  return login;
+}
+
+Smtp Play::smtp(Site& site, const Person& person, const Manner& manner) {
+  Ear ear(stage, manner.talk, manner.aloud && manner.login_aloud);
+  auto client = open_secure_smtp(site, ear);
+  auto who = login(person);
+  if (!wait(client->log_in(who))) stage.require(false, kLoginWorks, person.address);
+  if (manner.aloud && !manner.login_aloud) stage.note(kLoginHidden);
+  ear.listen(manner.aloud);
+  return client;
+}
+
+Imap Play::imap(Site& site, const Person& person, const Manner& manner) {
+  Ear ear(stage, manner.talk, manner.aloud && manner.login_aloud);
+  auto client = open_secure_imap(site, ear);
+  auto who = login(person);
+  if (!wait(client->log_in(who))) stage.require(false, kLoginWorks, person.address);
+  ear.listen(manner.aloud);
+  return client;
+}
+
+Pop3 Play::pop3(Site& site, const Person& person, const Manner& manner) {
+  Ear ear(stage, manner.talk, manner.aloud && manner.login_aloud);
+  auto client = open_secure_pop3(site, ear);
+  auto who = login(person);
+  if (!wait(client->log_in_by_password(who))) stage.require(false, kLoginWorks, person.address);
+  ear.listen(manner.aloud);
+  return client;
+}
+
+smtp::Reply Play::submit(Site& site, const Person& from, std::string_view rcpt,
+                         const Letter& letter, const Manner& manner) {
+  auto client = smtp(site, from, manner);
+  Ear ear(stage, manner.talk, manner.aloud);
+  auto reply = hand_over(*client, from.address, rcpt, letter, ear);
+  wait(client->quit());
+  return reply;
+}
+
 smtp::Reply Play::hand_over(client::SmtpClient& client, std::string_view mail_from,
-                            std::string_view rcpt, const Letter& letter,
-                            client::Observer observer) {
+                            std::string_view rcpt, const Letter& letter, const Ear& ear) {
   auto text = letter.text();
   smtp::Outgoing outgoing;
   if (auto from = smtp::parse_mailbox(mail_from)) outgoing.from.mailbox = std::move(*from);
@@ -116,58 +240,10 @@ smtp::Reply Play::hand_over(client::SmtpClient& client, std::string_view mail_fr
   outgoing.has_8bit = !is_ascii(text);
   client::SmtpClient::Recipient recipient;
   if (auto to = smtp::parse_mailbox(rcpt)) recipient.to = std::move(*to);
-  LetterSource source(*this, std::move(text), static_cast<bool>(observer));
+  LetterSource source(*this, std::move(text), ear.listens());
   std::vector<client::SmtpClient::Recipient> recipients{recipient};
   auto results = wait(client.send(std::move(outgoing), recipients, source));
   return results.front().reply;
-}
-
-smtp::Reply Play::submit(Site& site, const Person& from, std::string_view rcpt,
-                         const Letter& letter, const Manner& manner) {
-  Ear ear{stage.observer(manner.talk), std::make_shared<bool>(manner.aloud && manner.login_aloud)};
-  auto client = smtp(site.endpoint(kSubmission), "[127.0.0.1]", ear.observer());
-  auto secured = wait(client->start_tls(world.tls(), site.host()));
-  if (!secured.ok()) stage.require(false, kTlsWorks);
-  if (*ear.on) stage.note(kHandshake, tls_words(client->stream()));
-  auto login = login_of(from);
-  auto logged_in = wait(client->log_in(login));
-  if (!logged_in) stage.require(false, kLoginWorks, from.address);
-  if (manner.aloud && !manner.login_aloud) stage.note(kLoginHidden);
-  *ear.on = manner.aloud;
-  auto reply = hand_over(*client, from.address, rcpt, letter,
-                         manner.aloud ? ear.observer() : client::Observer());
-  wait(client->quit());
-  return reply;
-}
-
-Imap Play::imap(Site& site, const Person& person, const Manner& manner) {
-  Ear ear{stage.observer(manner.talk), std::make_shared<bool>(manner.aloud && manner.login_aloud)};
-  auto client = own(
-      new client::ImapClient(must_connect(site.endpoint(kImaps)), {kWire, kWire}, ear.observer()));
-  auto secured = wait(client->secure(world.tls(), site.host()));
-  if (!secured.ok()) stage.require(false, kTlsWorks);
-  if (*ear.on) stage.note(kHandshake, tls_words(client->stream()));
-  if (!wait(client->greet())) stage.require(false, kSpeaks);
-  auto login = login_of(person);
-  if (!wait(client->log_in(login))) stage.require(false, kLoginWorks, person.address);
-  *ear.on = manner.aloud;
-  return client;
-}
-
-Pop3 Play::pop3(Site& site, const Person& person, const Manner& manner) {
-  Ear ear{stage.observer(manner.talk), std::make_shared<bool>(manner.aloud && manner.login_aloud)};
-  client::Pop3Limits limits;
-  limits.timeout = kWire;
-  auto client =
-      own(new client::Pop3Client(must_connect(site.endpoint(kPop3s)), limits, ear.observer()));
-  auto secured = wait(client->secure(world.tls(), site.host()));
-  if (!secured.ok()) stage.require(false, kTlsWorks);
-  if (*ear.on) stage.note(kHandshake, tls_words(client->stream()));
-  if (!wait(client->greet())) stage.require(false, kSpeaks);
-  auto login = login_of(person);
-  if (!wait(client->log_in_by_password(login))) stage.require(false, kLoginWorks, person.address);
-  *ear.on = manner.aloud;
-  return client;
 }
 
 std::optional<std::uint32_t> Play::await_mail(Site& site, const Person& person,
@@ -197,10 +273,21 @@ std::optional<std::uint32_t> Play::await_search(Site& site, const Person& person
 std::string Play::read_aloud(Site& site, const Person& person, std::uint32_t uid) {
   auto client = imap(site, person);
   if (!wait(client->select("INBOX", client::ImapClient::Access::ReadOnly))) return {};
-  auto text = wait(client->fetch_content(uid, "BODY.PEEK[]"));
-  if (text) show_content(*text);
+  auto text = fetch_aloud(*client, uid, "BODY.PEEK[]");
   wait(client->log_out());
-  return text.value_or("");
+  return text;
+}
+
+std::string Play::fetch_aloud(client::ImapClient& client, std::uint32_t uid,
+                              const std::string& item, std::size_t most) {
+  ShownContent content(*this, most);
+  auto fetched = wait(client.fetch(std::to_string(uid), "(" + item + ")", content));
+  return fetched ? content.text : std::string();
+}
+
+std::string Play::retr_aloud(client::Pop3Client& client, std::uint32_t number, std::size_t most) {
+  ShownMail mail(*this, most);
+  return wait(client.retr(number, mail)) ? mail.text : std::string();
 }
 
 void Play::show_content(std::string_view text, std::size_t most, bool by_client,

@@ -47,6 +47,27 @@ struct Letter {
   std::string text() const;
 };
 
+/// An observer of a client's dialogue that can be switched on and off, and tells when TLS began.
+class Ear {
+ public:
+  Ear(Stage& stage, std::string talk, bool on);
+  client::Observer observer() const;
+  void listen(bool on) { state_->on = on; }
+  bool listens() const { return state_->on; }
+  /// For the note about the handshake; the stream outlives the dialogue.
+  void attach(net::Stream& stream) { state_->stream = &stream; }
+
+ private:
+  struct State {
+    client::Observer shown;
+    Stage* stage = nullptr;
+    net::Stream* stream = nullptr;
+    bool on = false;
+    bool told_tls = false;
+  };
+  std::shared_ptr<State> state_;
+};
+
 /// How a client talks.
 struct Manner {
   std::string talk = {};     ///< the dialogue's name, where there are several
@@ -74,21 +95,30 @@ class Play {
   /// The same, where the scene cannot go on without it.
   std::unique_ptr<net::Stream> must_connect(Endpoint to, std::optional<IpAddress> from = {});
 
-  /// An SMTP client that has read the greeting.
-  Smtp smtp(Endpoint to, std::string hello, client::Observer observer,
-            std::optional<IpAddress> from = {});
+  /// Clients that have read the greeting.
+  Smtp open_smtp(Endpoint to, std::string hello, Ear& ear, std::optional<IpAddress> from = {});
+  Imap open_imap(Endpoint to, Ear& ear);
+  Pop3 open_pop3(Endpoint to, Ear& ear);
+  /// The same over TLS: from the first byte for ports 993 and 995, by STARTTLS for the others.
+  Smtp open_secure_smtp(Site& site, Ear& ear);
+  Imap open_secure_imap(Site& site, Ear& ear);
+  Pop3 open_secure_pop3(Site& site, Ear& ear);
+  /// For log_in of all three; secrets are shown.
+  static client::Login login(const Person& person,
+                             std::optional<sasl::Mechanism> mechanism = std::nullopt);
+
+  /// Clients that are logged in, over TLS.
+  Smtp smtp(Site& site, const Person& person, const Manner& manner = {});
+  Imap imap(Site& site, const Person& person, const Manner& manner = {});
+  Pop3 pop3(Site& site, const Person& person, const Manner& manner = {});
+
   /// A message goes from a person's mail client to its own server: 587, STARTTLS, AUTH. What the
   /// server said about the recipient.
   smtp::Reply submit(Site& site, const Person& from, std::string_view rcpt, const Letter& letter,
                      const Manner& manner = {});
-  /// The dialogue of one message without any login, as one server has it with another. `mail_from`
-  /// may be "" for the null sender.
+  /// The dialogue of one message. `mail_from` may be "" for the null sender.
   smtp::Reply hand_over(client::SmtpClient& client, std::string_view mail_from,
-                        std::string_view rcpt, const Letter& letter, client::Observer observer);
-
-  /// A client that is logged in over TLS from the first byte.
-  Imap imap(Site& site, const Person& person, const Manner& manner = {});
-  Pop3 pop3(Site& site, const Person& person, const Manner& manner = {});
+                        std::string_view rcpt, const Letter& letter, const Ear& ear);
 
   /// The UID of the message with this Message-ID in INBOX, looked for (silently) until it is there.
   std::optional<std::uint32_t> await_mail(Site& site, const Person& person,
@@ -100,6 +130,10 @@ class Play {
                                             milliseconds patience = kPatience);
   /// Reads one message aloud by IMAP; its text, "" if that failed.
   std::string read_aloud(Site& site, const Person& person, std::uint32_t uid);
+  /// Fetches one message aloud, content where it comes on the wire; "" if that failed.
+  std::string fetch_aloud(client::ImapClient& client, std::uint32_t uid, const std::string& item,
+                          std::size_t most = 24);
+  std::string retr_aloud(client::Pop3Client& client, std::uint32_t number, std::size_t most = 24);
   /// Shows text that came over the wire as content: at most `most` lines.
   void show_content(std::string_view text, std::size_t most = 24, bool by_client = false,
                     std::string_view talk = {});
