@@ -3,7 +3,11 @@
 namespace hikyaku::app::lab {
 
 const std::vector<Scene>& all_scenes() {
-  static const std::vector<Scene> scenes = {scene_road()};
+  static const std::vector<Scene> scenes = {
+      scene_road(),        scene_wrong_recipient(), scene_destination_down(),
+      scene_mx_fallback(), scene_later_and_never(), scene_no_mx(),
+      scene_null_mx(),
+  };
   return scenes;
 }
 

@@ -168,8 +168,8 @@ Smtp Play::open_secure_smtp(Site& site, Ear& ear) {
 }
 
 Imap Play::open_secure_imap(Site& site, Ear& ear) {
-  auto client = own(new client::ImapClient(must_connect(site.endpoint(kImaps)), {kWire, kWire},
-                                           ear.observer()));
+  auto client = own(
+      new client::ImapClient(must_connect(site.endpoint(kImaps)), {kWire, kWire}, ear.observer()));
   ear.attach(client->stream());
   if (!wait(client->secure(world.tls(), site.host())).ok()) stage.require(false, kTlsWorks);
   if (!wait(client->greet())) stage.require(false, kSpeaks);
@@ -177,8 +177,8 @@ Imap Play::open_secure_imap(Site& site, Ear& ear) {
 }
 
 Pop3 Play::open_secure_pop3(Site& site, Ear& ear) {
-  auto client = own(new client::Pop3Client(must_connect(site.endpoint(kPop3s)), short_limits(),
-                                           ear.observer()));
+  auto client = own(
+      new client::Pop3Client(must_connect(site.endpoint(kPop3s)), short_limits(), ear.observer()));
   ear.attach(client->stream());
   if (!wait(client->secure(world.tls(), site.host())).ok()) stage.require(false, kTlsWorks);
   if (!wait(client->greet())) stage.require(false, kSpeaks);
@@ -270,10 +270,11 @@ std::optional<std::uint32_t> Play::await_search(Site& site, const Person& person
   return uid;
 }
 
-std::string Play::read_aloud(Site& site, const Person& person, std::uint32_t uid) {
+std::string Play::read_aloud(Site& site, const Person& person, std::uint32_t uid,
+                             std::size_t most) {
   auto client = imap(site, person);
   if (!wait(client->select("INBOX", client::ImapClient::Access::ReadOnly))) return {};
-  auto text = fetch_aloud(*client, uid, "BODY.PEEK[]");
+  auto text = fetch_aloud(*client, uid, "BODY.PEEK[]", most);
   wait(client->log_out());
   return text;
 }

@@ -129,7 +129,8 @@ class Play {
                                             const std::string& criteria,
                                             milliseconds patience = kPatience);
   /// Reads one message aloud by IMAP; its text, "" if that failed.
-  std::string read_aloud(Site& site, const Person& person, std::uint32_t uid);
+  std::string read_aloud(Site& site, const Person& person, std::uint32_t uid,
+                         std::size_t most = 30);
   /// Fetches one message aloud, content where it comes on the wire; "" if that failed.
   std::string fetch_aloud(client::ImapClient& client, std::uint32_t uid, const std::string& item,
                           std::size_t most = 24);
