@@ -6,7 +6,8 @@ const std::vector<Scene>& all_scenes() {
   static const std::vector<Scene> scenes = {
       scene_road(),        scene_wrong_recipient(), scene_destination_down(),
       scene_mx_fallback(), scene_later_and_never(), scene_no_mx(),
-      scene_null_mx(),
+      scene_null_mx(),     scene_envelope(),        scene_by_hand(),
+      scene_no_relay(),    scene_logins(),          scene_eavesdropper(),
   };
   return scenes;
 }

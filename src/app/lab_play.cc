@@ -167,22 +167,28 @@ Smtp Play::open_secure_smtp(Site& site, Ear& ear) {
   return client;
 }
 
-Imap Play::open_secure_imap(Site& site, Ear& ear) {
-  auto client = own(
-      new client::ImapClient(must_connect(site.endpoint(kImaps)), {kWire, kWire}, ear.observer()));
+Imap Play::open_imaps(Endpoint to, const std::string& server_name, Ear& ear) {
+  auto client = own(new client::ImapClient(must_connect(to), {kWire, kWire}, ear.observer()));
   ear.attach(client->stream());
-  if (!wait(client->secure(world.tls(), site.host())).ok()) stage.require(false, kTlsWorks);
+  if (!wait(client->secure(world.tls(), server_name)).ok()) stage.require(false, kTlsWorks);
   if (!wait(client->greet())) stage.require(false, kSpeaks);
   return client;
 }
 
-Pop3 Play::open_secure_pop3(Site& site, Ear& ear) {
-  auto client = own(
-      new client::Pop3Client(must_connect(site.endpoint(kPop3s)), short_limits(), ear.observer()));
+Pop3 Play::open_pop3s(Endpoint to, const std::string& server_name, Ear& ear) {
+  auto client = own(new client::Pop3Client(must_connect(to), short_limits(), ear.observer()));
   ear.attach(client->stream());
-  if (!wait(client->secure(world.tls(), site.host())).ok()) stage.require(false, kTlsWorks);
+  if (!wait(client->secure(world.tls(), server_name)).ok()) stage.require(false, kTlsWorks);
   if (!wait(client->greet())) stage.require(false, kSpeaks);
   return client;
+}
+
+Imap Play::open_secure_imap(Site& site, Ear& ear) {
+  return open_imaps(site.endpoint(kImaps), site.host(), ear);
+}
+
+Pop3 Play::open_secure_pop3(Site& site, Ear& ear) {
+  return open_pop3s(site.endpoint(kPop3s), site.host(), ear);
 }
 
 client::Login Play::login(const Person& person, std::optional<sasl::Mechanism> mechanism) {

@@ -99,6 +99,9 @@ class Play {
   Smtp open_smtp(Endpoint to, std::string hello, Ear& ear, std::optional<IpAddress> from = {});
   Imap open_imap(Endpoint to, Ear& ear);
   Pop3 open_pop3(Endpoint to, Ear& ear);
+  /// TLS from the first byte.
+  Imap open_imaps(Endpoint to, const std::string& server_name, Ear& ear);
+  Pop3 open_pop3s(Endpoint to, const std::string& server_name, Ear& ear);
   /// The same over TLS: from the first byte for ports 993 and 995, by STARTTLS for the others.
   Smtp open_secure_smtp(Site& site, Ear& ear);
   Imap open_secure_imap(Site& site, Ear& ear);
