@@ -8,6 +8,8 @@ const std::vector<Scene>& all_scenes() {
       scene_mx_fallback(), scene_later_and_never(), scene_no_mx(),
       scene_null_mx(),     scene_envelope(),        scene_by_hand(),
       scene_no_relay(),    scene_logins(),          scene_eavesdropper(),
+      scene_two_clients(), scene_pop3_home(),       scene_parts(),
+      scene_moving(),
   };
   return scenes;
 }

@@ -116,6 +116,11 @@ client::Observer Ear::observer() const {
   };
 }
 
+void Ear::listen(bool on) {
+  state_->told_tls |= on && !state_->on && state_->stream && state_->stream->tls();
+  state_->on = on;
+}
+
 // --- Play ---
 
 std::string Play::make_id(std::string_view domain) {

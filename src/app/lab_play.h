@@ -52,7 +52,8 @@ class Ear {
  public:
   Ear(Stage& stage, std::string talk, bool on);
   client::Observer observer() const;
-  void listen(bool on) { state_->on = on; }
+  /// What TLS began before is not told afterwards.
+  void listen(bool on);
   bool listens() const { return state_->on; }
   /// For the note about the handshake; the stream outlives the dialogue.
   void attach(net::Stream& stream) { state_->stream = &stream; }

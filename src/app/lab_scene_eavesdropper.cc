@@ -19,8 +19,8 @@ constexpr Phrase kText{"the letter's text can{} be read by the eavesdropper",
                        "盗み聞きする人に手紙の本文は読め{}"};
 constexpr Phrase kYes{"", "る"};
 constexpr Phrase kNo{" NOT", "ない"};
-constexpr Phrase kSeenBytes{"what went by, as the eavesdropper saw it (its beginning):",
-                            "盗み聞きした人が見たもの(はじめの部分):"};
+constexpr Phrase kSeenBytes{"the last of what Mallory recorded:",
+                            "Mallory が記録したものの最後の部分:"};
 constexpr Phrase kArrived{"Carla has a letter to read", "Carla には読むべき手紙がある"};
 
 constexpr std::string_view kMarker = "The treasure lies under the old pine tree.";
@@ -151,7 +151,7 @@ void show_bytes(Play& play, const std::string& recorded) {
   // The end is where the letter went by.
   auto from = lines.size() > kLines ? lines.size() - kLines : 0;
   for (auto i = from; i < lines.size(); ++i)
-    if (!trim(lines[i]).empty()) play.stage.line("Mallory", false, printable(lines[i], kWidth));
+    play.stage.story("Mallory", printable(trim(lines[i]), kWidth));
 }
 
 void run(Play& play) {

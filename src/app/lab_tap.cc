@@ -65,7 +65,7 @@ Task<void> Tap::serve(Shared client) {
     --settings_.later_first;
     co_return co_await say_later(*client);
   }
-  auto connected = co_await net::connect(settings_.to, std::nullopt, kWire);
+  auto connected = co_await net::connect(settings_.to, settings_.at.address, kWire);
   if (!connected) {
     client->close();
     co_return;

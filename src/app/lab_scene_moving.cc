@@ -1,0 +1,158 @@
+// A whole account moves from one organisation to another over IMAP: folders, flags, dates.
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "app/lab.h"
+#include "base/text.h"
+
+namespace hikyaku::app::lab {
+namespace {
+
+using client::ImapClient;
+
+constexpr Phrase kOldStep{"Hanako's old account at alpha.test: folders, flags and dates of years",
+                          "花子の alpha.test の古いアカウント: 何年分ものフォルダー、フラグ、日付"};
+constexpr Phrase kFilled{"the old account has {} messages in {} folders",
+                         "古いアカウントには {} 通、フォルダー {} 個"};
+constexpr Phrase kMoveStep{"everything is read from alpha and appended at beta",
+                           "すべてを alpha から読み、beta に追加する"};
+constexpr Phrase kMoved{"folder {}: {} messages moved", "フォルダー {}: {} 通を移した"};
+constexpr Phrase kCompareStep{"the new account, read back", "新しいアカウントを読み返す"};
+constexpr Phrase kSame{"folder {}: the same messages, with the same flags and dates",
+                       "フォルダー {}: 同じメッセージ、同じフラグ、同じ日付"};
+constexpr Phrase kDecoded{"(the folder {} is called so on the wire: modified UTF-7, RFC 3501)",
+                          "(フォルダー {} は回線の上ではこう呼ばれる: 修正 UTF-7、RFC 3501)"};
+
+/// One message of the old account.
+struct Old {
+  std::string_view folder;
+  std::string_view flags;  ///< separated by spaces
+  std::string_view date;   ///< RFC 3339
+  std::string_view subject;
+  std::size_t extra;  ///< bytes of padding
+};
+constexpr Old kOld[] = {
+    {"INBOX", "\\Seen", "2011-03-11T05:46:24Z", "Are you safe?", 0},
+    {"INBOX", "\\Flagged", "2024-02-29T12:00:00Z", "Leap day", 0},
+    {"Projects", "\\Seen \\Answered", "2019-05-01T00:00:00Z", "A new era", 100'000},
+    {"手紙", "\\Seen $Forwarded", "2020-07-24T09:30:00Z", "Letters", 0},
+    {"手紙", "", "1999-12-31T23:59:59Z", "The last of the century", 0},
+};
+constexpr std::string_view kFolders[] = {"INBOX", "Projects", "手紙"};
+
+imap::Flags flags_of(std::string_view names) {
+  imap::Flags flags;
+  for (auto name : split(names, ' '))
+    if (!name.empty()) (void)imap::add_flag(flags, name);
+  return flags;
+}
+
+std::string text_of_old(const Old& old) {
+  auto text = fmt::format("From: old@friends.test\r\nTo: hanako@alpha.test\r\nSubject: {}\r\n\r\n",
+                          old.subject);
+  for (std::size_t padded = 0; padded < old.extra; padded += 64)
+    text += std::string(62, '.') + "\r\n";
+  return text + "Yours\r\n";
+}
+
+/// What a move must keep.
+struct Kept {
+  imap::Flags flags;
+  Time date;
+  std::string text;
+  auto key() const { return std::tie(date, text); }
+  bool operator==(const Kept& other) const { return flags == other.flags && key() == other.key(); }
+};
+
+std::vector<Kept> read_folder(Play& play, ImapClient& client, std::string_view folder) {
+  std::vector<Kept> kept;
+  if (!play.wait(client.select(std::string(folder), ImapClient::Access::ReadOnly))) return kept;
+  if (client.selected().exists == 0) return kept;
+  auto rows = play.wait(client.fetch_data("1:*", "(FLAGS INTERNALDATE)"));
+  if (!rows) return kept;
+  for (auto& row : *rows) {
+    auto text = play.wait(client.fetch_content(row.uid.value_or(0), "BODY.PEEK[]"));
+    auto flags = row.flags.value_or(imap::Flags());
+    flags.system &= imap::kSettableFlags;
+    std::ranges::sort(flags.keywords);
+    kept.push_back({std::move(flags), row.internal_date.value_or(Time()), text.value_or("")});
+  }
+  std::ranges::sort(kept, {}, [](auto& one) { return one.key(); });
+  return kept;
+}
+
+void fill(Play& play, ImapClient& client) {
+  play.stage.step(kOldStep);
+  for (auto folder : kFolders)
+    if (folder != "INBOX") (void)play.wait(client.create(std::string(folder)));
+  std::size_t appended = 0;
+  for (auto& old : kOld) {
+    auto text = text_of_old(old);
+    auto done = play.wait(client.append_text(std::string(old.folder),
+                                             {.flags = flags_of(old.flags),
+                                              .internal_date = parse_rfc3339(old.date),
+                                              .size = text.size()},
+                                             text));
+    appended += done.has_value();
+  }
+  play.stage.require(appended == std::size(kOld), kFilled, appended, std::size(kFolders));
+}
+
+void move(Play& play, ImapClient& from, ImapClient& to) {
+  play.stage.step(kMoveStep);
+  for (auto folder : kFolders) {
+    auto messages = read_folder(play, from, folder);
+    if (folder != "INBOX") (void)play.wait(to.create(std::string(folder)));
+    std::size_t moved = 0;
+    for (auto& message : messages) {
+      auto done = play.wait(to.append_text(
+          std::string(folder),
+          {.flags = message.flags, .internal_date = message.date, .size = message.text.size()},
+          message.text));
+      moved += done.has_value();
+    }
+    play.stage.check(moved == messages.size() && moved > 0, kMoved, folder, moved);
+  }
+}
+
+void run(Play& play) {
+  auto& stage = play.stage;
+  auto& alpha = play.world.alpha();
+  auto& beta = play.world.beta();
+  auto old_home = play.imap(alpha, alpha.person("hanako@alpha.test"), {.talk = "alpha"});
+  auto new_home = play.imap(beta, beta.person("hanako@beta.test"), {.talk = "beta "});
+  fill(play, *old_home);
+  move(play, *old_home, *new_home);
+  stage.note(kDecoded, kFolders[2]);
+  stage.step(kCompareStep);
+  for (auto folder : kFolders) {
+    auto before = read_folder(play, *old_home, folder);
+    auto after = read_folder(play, *new_home, folder);
+    stage.check(!before.empty() && before == after, kSame, folder);
+  }
+  play.wait(old_home->log_out());
+  play.wait(new_home->log_out());
+}
+
+}  // namespace
+
+Scene scene_moving() {
+  return {
+      .name = "moving",
+      .title = {"An account moves", "アカウントの引っ越し"},
+      .about = {"IMAP has everything that is needed to move a whole account from one provider to "
+                "another: folders in any script, flags, dates, and every byte. (`hikyaku migrate` "
+                "does it for accounts of any size.)",
+                "IMAP には、アカウントを丸ごと別の事業者へ移すのに必要なものがすべてあります。"
+                "どんな文字のフォルダーも、フラグも、日付も、一バイト残らず(大きなアカウントには "
+                "`hikyaku migrate` を使います)。"},
+      .run = run,
+      .spoilt_by = {"beta stores no messages above 64 KB (imap.max_append_size)",
+                    "beta は 64 KB を超えるメッセージを保存しない (imap.max_append_size)"},
+      .spoil = [](World& world) -> Result<void> {
+        return world.beta().restart_with("imap.max_append_size", "\"64KB\"");
+      },
+  };
+}
+
+}  // namespace hikyaku::app::lab
