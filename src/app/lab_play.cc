@@ -55,41 +55,59 @@ std::string tls_words(const net::Stream& stream) {
   return stream.tls() ? stream.tls()->version + " " + stream.tls()->cipher : "-";
 }
 
-/// Keeps the content of one item, and shows it where it stands on the wire.
-class ShownContent final : public client::FetchSink {
+/// Keeps content, and shows its first lines where they stand on the wire.
+class Shown {
  public:
-  ShownContent(Play& play, std::size_t most) : play_(play), most_(most) {}
-  Task<void> data(std::string_view bytes) override {
-    text += bytes;
-    co_return;
+  Shown(Play& play, std::size_t most) : play_(play), most_(most) {}
+
+  void take(std::string_view bytes) {
+    text_ += bytes;
+    for (auto end = text_.find('\n', at_); end != std::string::npos; end = text_.find('\n', at_)) {
+      if (lines_++ < most_) play_.show_content(std::string_view(text_).substr(at_, end - at_ + 1));
+      at_ = end + 1;
+    }
   }
-  Task<void> end() override {
-    play_.show_content(text, most_);
-    co_return;
+  void end() {
+    if (at_ < text_.size() && lines_++ < most_)
+      play_.show_content(std::string_view(text_).substr(at_));
+    if (lines_ > most_) play_.stage.note(kMore, lines_ - most_);
   }
-  std::string text;
+  std::string release() { return std::move(text_); }
 
  private:
   Play& play_;
   std::size_t most_;
+  std::string text_;
+  std::size_t at_ = 0;
+  std::size_t lines_ = 0;
+};
+
+class ShownContent final : public client::FetchSink {
+ public:
+  ShownContent(Play& play, std::size_t most) : shown(play, most) {}
+  Task<void> data(std::string_view bytes) override {
+    shown.take(bytes);
+    co_return;
+  }
+  Task<void> end() override {
+    shown.end();
+    co_return;
+  }
+  Shown shown;
 };
 
 class ShownMail final : public client::MailSink {
  public:
-  ShownMail(Play& play, std::size_t most) : play_(play), most_(most) {}
+  ShownMail(Play& play, std::size_t most) : shown(play, most) {}
   Task<void> data(std::string_view bytes) override {
-    text += bytes;
+    shown.take(bytes);
     co_return;
   }
   Task<void> end(std::uint32_t) override {
-    play_.show_content(text, most_);
+    shown.end();
     co_return;
   }
-  std::string text;
-
- private:
-  Play& play_;
-  std::size_t most_;
+  Shown shown;
 };
 
 }  // namespace
@@ -294,12 +312,12 @@ std::string Play::fetch_aloud(client::ImapClient& client, std::uint32_t uid,
                               const std::string& item, std::size_t most) {
   ShownContent content(*this, most);
   auto fetched = wait(client.fetch(std::to_string(uid), "(" + item + ")", content));
-  return fetched ? content.text : std::string();
+  return fetched ? content.shown.release() : std::string();
 }
 
 std::string Play::retr_aloud(client::Pop3Client& client, std::uint32_t number, std::size_t most) {
   ShownMail mail(*this, most);
-  return wait(client.retr(number, mail)) ? mail.text : std::string();
+  return wait(client.retr(number, mail)) ? mail.shown.release() : std::string();
 }
 
 void Play::show_content(std::string_view text, std::size_t most, bool by_client,

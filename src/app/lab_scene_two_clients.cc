@@ -87,7 +87,7 @@ void run(Play& play) {
   stage.step(kFolderStep);
   (void)play.wait(phone->idle_done());
   auto selected = play.wait(phone->select(std::string(kFolder)));
-  auto flags = play.wait(phone->fetch_data("1", "FLAGS", client::ImapClient::By::Number));
+  auto flags = play.wait(phone->fetch_data("1", "(UID FLAGS)", client::ImapClient::By::Number));
   auto still_seen = selected && flags && flags->size() == 1 && flags->front().flags &&
                     (flags->front().flags->system & imap::bit(imap::Flag::Seen));
   auto text = still_seen ? play.fetch_aloud(*phone, *flags->front().uid, "BODY.PEEK[TEXT]") : "";
