@@ -38,6 +38,10 @@ Task<imap::Reply> Session::handle(imap::StoreCommand command) {
   auto wish = wish_of(command);
   mailbox::StoredFlags stored;
   bool missing = false;
+  // Deleting begins here: it must be possible on a full disk.
+  store::TransactOptions options{.may_use_reserve =
+                                     wish.change != mailbox::FlagChange::Remove &&
+                                     (wish.system_flags & imap::bit(imap::Flag::Deleted)) != 0};
   SequencePieces pieces(*sequences);
   for (auto piece = pieces.next(mailbox::kMaxBatch); !piece.empty();
        piece = pieces.next(mailbox::kMaxBatch)) {
@@ -46,10 +50,12 @@ Task<imap::Reply> Session::handle(imap::StoreCommand command) {
     for (auto sequence : piece) uids.push_back(walk.at(sequence).uid);
     mailbox::StoredFlags part;
     auto done = co_await services_.store.transact(
-        {id}, [&, id, mailbox](store::Transaction& tx) -> Result<void> {
+        {id},
+        [&, id, mailbox](store::Transaction& tx) -> Result<void> {
           TRY(part, mailbox::store_flags(tx, id, mailbox, uids, wish, services_.clock.now()));
           return {};
-        });
+        },
+        options);
     if (!done) co_return imap::reply_for(done.error());
     missing |= part.changed.size() + part.modified.size() < uids.size();
     stored.changed.insert(stored.changed.end(), part.changed.begin(), part.changed.end());

@@ -21,6 +21,8 @@ TEST_CASE("a full disk: nothing is taken, reading goes on, deleting is possible"
   CHECK(client("CREATE more").starts_with("NO ["));
   CHECK(client("STORE 1 +FLAGS (\\Seen)").starts_with("NO ["));
   CHECK(client("FETCH 1 BODY[TEXT]") == "* 1 FETCH (BODY[TEXT] {6}\nbody\n)\nOK Fetched\n");
+  CHECK(client("STORE 1 +FLAGS.SILENT (\\Deleted)") == "OK Stored\n");
+  CHECK(client("EXPUNGE") == "* 1 EXPUNGE\nOK Expunged\n");
   CHECK(client("DELETE Trash") == "OK Deleted\n");
 }
 
