@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import tempfile
@@ -171,7 +172,6 @@ class Lab(unittest.TestCase):
         return process, "".join(lines)
 
     def test_it_stays_up_for_ones_own_client(self):
-        import smtplib
         process, text = self.stay_up("--scene", "envelope")
         try:
             servers = children_of(process.pid)
@@ -181,6 +181,9 @@ class Lab(unittest.TestCase):
             user, password = re.search(r"127\.0\.1\.1\s+(anna@alpha\.test)\s+(\S+)", text).groups()
             with smtplib.SMTP("127.0.1.1", self.base + 587, timeout=20) as smtp:
                 smtp.login(user, password)
+            if "IPv6" not in text:  # it says so when there is none
+                with smtplib.SMTP("::1", self.base + 25, timeout=20) as smtp:
+                    self.assertIn(b"mx.beta.test", smtp.ehlo()[1])
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(30), 0)
         finally:

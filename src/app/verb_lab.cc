@@ -37,8 +37,8 @@ constexpr Phrase kNoV6{"This machine has no IPv6 on loopback: beta.test is witho
 constexpr Phrase kUp{"All are up. Their data: {}", "すべて起動しました。データ: {}"};
 constexpr Phrase kSpoilt{"Spoilt for this run: {}", "この実行では壊してあります: {}"};
 constexpr Phrase kCannotSpoil{"the setting could not be spoilt: {}", "設定を壊せませんでした: {}"};
-constexpr Phrase kAllGood{"All {} scenes ended as they should.",
-                          "{} の場面すべてが期待どおりに終わりました。"};
+constexpr Phrase kAllGood{"Every scene ended as it should ({}).",
+                          "すべての場面が期待どおりに終わりました({})。"};
 constexpr Phrase kSomeFailed{
     "These scenes did not end as they should: {}. Everything is kept in {}",
     "期待どおりに終わらなかった場面: {}。データは {} に残してあります"};
@@ -226,9 +226,9 @@ struct Wanted {
   bool once = false;
 };
 
-Exit play_all(const Wanted& wanted, World& world, Stage& stage, LabDirectory& directory) {
+Exit play_all(const Wanted& wanted, World& world, Stage& stage, LabDirectory& directory,
+              Ending& ending) {
   Play play(world, stage);
-  Ending ending(world, stage);
   std::vector<std::string> played, failed;
   try {
     if (wanted.spoilt && !spoil(*wanted.spoilt, play)) return Exit::Software;
@@ -291,13 +291,14 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (!stage.is_json())
     terminal.say(kStarting, world.alpha().domain(), world.beta().domain(),
                  world.mallory().domain());
+  Ending ending(world, stage);
   auto started = world.start();
   if (!started) return report(started.error(), terminal);
   if (!stage.is_json()) {
     if (!world.has_v6()) terminal.say(kNoV6);
     terminal.say(kUp, directory->path().string());
   }
-  auto exit = play_all(*wanted, world, stage, *directory);
+  auto exit = play_all(*wanted, world, stage, *directory, ending);
   world.stop();
   return exit;
 }
