@@ -74,9 +74,10 @@ Task<void> Maintenance::trim_all() {
                        {{"user", account.address}, {"err", trimmed.error().describe()}});
   }
   co_await erase_removed(core_);
+  auto before = core_.clock().now() - config.store.history;
   co_await core_.store().transact({store::kInstance},
                                   [&](store::Transaction& tx) -> Result<void> {
-                                    story::trim(tx, core_.clock().now() - config.store.history);
+                                    story::trim(tx, before);
                                     return {};
                                   },
                                   {.may_use_reserve = true});

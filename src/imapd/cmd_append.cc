@@ -122,10 +122,11 @@ Task<imap::Reply> Session::commit(Appending& appending) {
   std::vector<std::uint32_t> uids;
   std::uint32_t uid_validity = 0;
   auto done = co_await services_.store.transact(
-      {account()}, [&, id = account()](store::Transaction& tx) -> Result<void> {
+      {account()},
+      [&, id = account(), now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
         uids.clear();
         for (auto& message : appending.messages) {
-          TRY(auto placed, mailbox::deliver(tx, id, target.id, message, services_.clock.now()));
+          TRY(auto placed, mailbox::deliver(tx, id, target.id, message, now));
           uids.push_back(placed.uid);
           uid_validity = placed.uid_validity;
         }

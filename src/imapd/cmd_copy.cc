@@ -74,8 +74,9 @@ Task<Result<mailbox::Copied>> Session::copy_few(std::vector<mailbox::Uid> uids,
   mailbox::Copied copied;
   CO_TRY_DO(co_await services_.store.transact(
       {account()},
-      [&, id = account(), from = selected_->mailbox](store::Transaction& tx) -> Result<void> {
-        TRY(copied, mailbox::copy_messages(tx, id, from, uids, to, services_.clock.now()));
+      [&, id = account(), from = selected_->mailbox,
+       now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+        TRY(copied, mailbox::copy_messages(tx, id, from, uids, to, now));
         return {};
       }));
   co_return copied;
@@ -93,10 +94,11 @@ Task<Result<mailbox::Copied>> Session::copy_many(SequenceRanges sequences, mailb
   }
   auto number = static_cast<std::uint32_t>(count(sequences));
   mailbox::IntentId intent = 0;
-  CO_TRY_DO(co_await services_.store.transact({id}, [&](store::Transaction& tx) -> Result<void> {
-    TRY(intent, mailbox::begin_append(tx, id, to, number, bytes, services_.clock.now()));
-    return {};
-  }));
+  CO_TRY_DO(co_await services_.store.transact(
+      {id}, [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+        TRY(intent, mailbox::begin_append(tx, id, to, number, bytes, now));
+        return {};
+      }));
   auto copied = co_await copy_pieces(std::move(sequences), from, intent);
   if (copied) co_return copied;
   // If even this fails, the next start undoes it.
@@ -121,21 +123,23 @@ Task<Result<mailbox::Copied>> Session::copy_pieces(SequenceRanges sequences,
     RowWalk walk(selected_->messages);
     for (auto sequence : piece) uids.push_back(walk.at(sequence).uid);
     std::vector<mailbox::Uid> there;
-    CO_TRY_DO(co_await services_.store.transact({id}, [&](store::Transaction& tx) -> Result<void> {
-      TRY(there, mailbox::copy_piece(tx, id, intent, from, uids, services_.clock.now()));
-      return {};
-    }));
+    CO_TRY_DO(co_await services_.store.transact(
+        {id}, [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+          TRY(there, mailbox::copy_piece(tx, id, intent, from, uids, now));
+          return {};
+        }));
     // Which of them went where could not be told.
     if (there.size() < uids.size())
       co_return fail(ErrorCode::Conflict, "some of the messages have been expunged meanwhile");
     copied.from.insert(copied.from.end(), uids.begin(), uids.end());
     copied.to.insert(copied.to.end(), there.begin(), there.end());
   }
-  CO_TRY_DO(co_await services_.store.transact({id}, [&](store::Transaction& tx) -> Result<void> {
-    TRY(auto published, mailbox::publish(tx, id, intent, services_.clock.now()));
-    copied.uid_validity = published.uid_validity;
-    return {};
-  }));
+  CO_TRY_DO(co_await services_.store.transact(
+      {id}, [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+        TRY(auto published, mailbox::publish(tx, id, intent, now));
+        copied.uid_validity = published.uid_validity;
+        return {};
+      }));
   co_return copied;
 }
 
@@ -158,9 +162,9 @@ Task<imap::Reply> Session::handle(imap::MoveCommand command) {
     RowWalk walk(selected_->messages);
     for (auto sequence : piece) uids.push_back(walk.at(sequence).uid);
     mailbox::Copied part;
-    auto done =
-        co_await services_.store.transact({id}, [&](store::Transaction& tx) -> Result<void> {
-          TRY(part, mailbox::move_messages(tx, id, from, uids, target->id, services_.clock.now()));
+    auto done = co_await services_.store.transact(
+        {id}, [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+          TRY(part, mailbox::move_messages(tx, id, from, uids, target->id, now));
           return {};
         });
     if (!done) {

@@ -21,8 +21,8 @@ Task<Result<void>> Session::expunge(SequenceRanges sequences) {
     // What another session has undeleted meanwhile stays.
     CO_TRY_DO(co_await services_.store.transact(
         {id},
-        [&, id, mailbox](store::Transaction& tx) -> Result<void> {
-          mailbox::expunge_messages(tx, id, mailbox, uids, true, services_.clock.now());
+        [&, id, mailbox, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+          mailbox::expunge_messages(tx, id, mailbox, uids, true, now);
           return {};
         },
         {.may_use_reserve = true}));

@@ -19,8 +19,9 @@ Task<imap::Reply> Session::handle(imap::CreateCommand command) {
   }
   mailbox::MailboxInfo made;
   auto done = co_await services_.store.transact(
-      {account()}, [&, id = account()](store::Transaction& tx) -> Result<void> {
-        TRY(made, mailbox::create_mailbox(tx, id, command.mailbox, role, services_.clock.now()));
+      {account()},
+      [&, id = account(), now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+        TRY(made, mailbox::create_mailbox(tx, id, command.mailbox, role, now));
         return {};
       });
   if (!done && done.error().code == ErrorCode::Conflict && role != mailbox::Role::None)
@@ -40,9 +41,9 @@ Task<imap::Reply> Session::handle(imap::DeleteCommand command) {
   std::optional<mailbox::MailboxInfo> found;
   auto done = co_await services_.store.transact(
       {id},
-      [&](store::Transaction& tx) -> Result<void> {
+      [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
         found = mailbox::find_mailbox(tx, id, command.mailbox);
-        return mailbox::delete_mailbox(tx, id, command.mailbox, services_.clock.now());
+        return mailbox::delete_mailbox(tx, id, command.mailbox, now);
       },
       {.may_use_reserve = true});
   if (!done) co_return refusal_of_name(done.error());
@@ -56,9 +57,9 @@ Task<imap::Reply> Session::handle(imap::DeleteCommand command) {
 Task<imap::Reply> Session::handle(imap::RenameCommand command) {
   if (auto valid = imap::check_new_name(command.to); !valid)
     co_return imap::no(valid.error().text, "CANNOT");
-  auto done =
-      co_await services_.store.transact({account()}, [&, id = account()](store::Transaction& tx) {
-        return mailbox::rename_mailbox(tx, id, command.from, command.to, services_.clock.now());
+  auto done = co_await services_.store.transact(
+      {account()}, [&, id = account(), now = services_.clock.now()](store::Transaction& tx) {
+        return mailbox::rename_mailbox(tx, id, command.from, command.to, now);
       });
   if (!done) co_return refusal_of_name(done.error());
   co_return imap::ok("Renamed");
@@ -66,8 +67,8 @@ Task<imap::Reply> Session::handle(imap::RenameCommand command) {
 
 Task<Result<void>> Session::set_subscribed(std::string path, bool subscribed) {
   co_return co_await services_.store.transact(
-      {account()}, [&, id = account()](store::Transaction& tx) {
-        return mailbox::subscribe_mailbox(tx, id, path, subscribed, services_.clock.now());
+      {account()}, [&, id = account(), now = services_.clock.now()](store::Transaction& tx) {
+        return mailbox::subscribe_mailbox(tx, id, path, subscribed, now);
       });
 }
 

@@ -51,8 +51,8 @@ Task<imap::Reply> Session::handle(imap::StoreCommand command) {
     mailbox::StoredFlags part;
     auto done = co_await services_.store.transact(
         {id},
-        [&, id, mailbox](store::Transaction& tx) -> Result<void> {
-          TRY(part, mailbox::store_flags(tx, id, mailbox, uids, wish, services_.clock.now()));
+        [&, id, mailbox, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+          TRY(part, mailbox::store_flags(tx, id, mailbox, uids, wish, now));
           return {};
         },
         options);

@@ -122,8 +122,9 @@ Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t
   mailbox::StoredFlags stored;
   auto done = co_await services_.store.transact(
       {account()},
-      [&, id = account(), mailbox = selected_->mailbox](store::Transaction& tx) -> Result<void> {
-        TRY(stored, mailbox::store_flags(tx, id, mailbox, uids, wish, services_.clock.now()));
+      [&, id = account(), mailbox = selected_->mailbox,
+       now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+        TRY(stored, mailbox::store_flags(tx, id, mailbox, uids, wish, now));
         return {};
       });
   // A full disk is no reason not to show the message.
