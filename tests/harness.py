@@ -136,11 +136,16 @@ class Instance:
         """Ends the server; gives its exit code."""
         if not self.process:
             return None
-        if self.process.poll() is None:
+        crashed = self.process.poll()
+        if crashed is None:
             self.process.send_signal(how)
         code = self.process.wait(wait)
         self._reader.join(5)
         self.process = None
+        found = [i for i, line in enumerate(self.log) if "Sanitizer" in line or "runtime error:" in line]
+        if crashed is not None or found:
+            shown = self.log[found[0]:found[0] + 60] if found else self.log[-60:]
+            raise AssertionError(f"the server ended by itself ({crashed}) or a sanitizer spoke:\n" + "\n".join(shown))
         return code
 
     def kill(self):

@@ -117,7 +117,7 @@ class Vectors(unittest.TestCase):
         return refused
 
     def imap(self):
-        connection = Connection(self.server, "imaps", implicit_tls=True)
+        connection = Connection(self.server, "imap")  # without TLS: one thread writes while another reads
         reader = Reader(connection.socket.recv)
         reader.response()
         connection.socket.sendall(f'a LOGIN {USER} "{PASSWORD}"\r\nb SELECT INBOX\r\n'.encode())
