@@ -52,8 +52,8 @@ Task<Result<void>> repeat(BulkContext context, AccountId account,
   for (bool done = false; !done;) {
     CO_TRY_DO(co_await context.store.transact(
         only(account),
-        [&](store::Transaction& tx) -> Result<void> {
-          done = piece(tx, account, context.clock.now());
+        [&, now = context.clock.now()](store::Transaction& tx) -> Result<void> {
+          done = piece(tx, account, now);
           return {};
         },
         kFreesSpace));
@@ -78,8 +78,8 @@ Task<Result<Published>> publish_or_give_up(BulkContext context, AccountId accoun
   std::optional<Published> published;
   if (written)
     written = co_await context.store.transact(
-        only(account), giving(published, [&](store::Transaction& tx) {
-          return publish(tx, account, intent, context.clock.now());
+        only(account), giving(published, [&, now = context.clock.now()](store::Transaction& tx) {
+          return publish(tx, account, intent, now);
         }));
   if (!written) {
     co_await give_up(context, account, intent);
@@ -93,9 +93,8 @@ Task<Result<IntentId>> begin(BulkContext context, AccountId account, MailboxId m
   if (count > UINT32_MAX) co_return fail(ErrorCode::TooLarge, "too many messages at once");
   std::optional<IntentId> intent;
   CO_TRY_DO(co_await context.store.transact(
-      only(account), giving(intent, [&](store::Transaction& tx) {
-        return begin_append(tx, account, mailbox, static_cast<std::uint32_t>(count), bytes,
-                            context.clock.now());
+      only(account), giving(intent, [&, now = context.clock.now()](store::Transaction& tx) {
+        return begin_append(tx, account, mailbox, static_cast<std::uint32_t>(count), bytes, now);
       })));
   co_return *intent;
 }
@@ -104,9 +103,10 @@ Task<Result<void>> write_pieces(BulkContext context, AccountId account, IntentId
                                 const std::vector<NewMessage>& messages) {
   for (std::size_t at = 0; at < messages.size(); at += kPiece) {
     auto piece = piece_at(messages, at, kPiece);
-    CO_TRY_DO(co_await context.store.transact(only(account), [&](store::Transaction& tx) {
-      return append_piece(tx, account, intent, piece, context.clock.now());
-    }));
+    CO_TRY_DO(co_await context.store.transact(
+        only(account), [&, now = context.clock.now()](store::Transaction& tx) {
+          return append_piece(tx, account, intent, piece, now);
+        }));
   }
   co_return Result<void>{};
 }
@@ -118,8 +118,8 @@ Task<Result<void>> copy_pieces(BulkContext context, AccountId account, IntentId 
     auto piece = piece_at(uids, at, kPiece);
     std::optional<std::vector<Uid>> written;
     CO_TRY_DO(co_await context.store.transact(
-        only(account), giving(written, [&](store::Transaction& tx) {
-          return copy_piece(tx, account, intent, from, piece, context.clock.now());
+        only(account), giving(written, [&, now = context.clock.now()](store::Transaction& tx) {
+          return copy_piece(tx, account, intent, from, piece, now);
         })));
     append(copied, *written);
   }
@@ -137,8 +137,8 @@ Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId accoun
     auto piece = piece_at(uids, at, kMaxBatch);
     std::optional<StoredFlags> stored;
     CO_TRY_DO(co_await context.store.transact(
-        only(account), giving(stored, [&](store::Transaction& tx) {
-          return store_flags(tx, account, mailbox, piece, wish, context.clock.now());
+        only(account), giving(stored, [&, now = context.clock.now()](store::Transaction& tx) {
+          return store_flags(tx, account, mailbox, piece, wish, now);
         })));
     append(all.changed, stored->changed);
     append(all.modified, stored->modified);
@@ -152,8 +152,8 @@ Task<Result<Copied>> copy_bulk(BulkContext context, AccountId account, MailboxId
   if (uids.size() <= kMaxBatch) {
     std::optional<Copied> copied;
     CO_TRY_DO(co_await context.store.transact(
-        only(account), giving(copied, [&](store::Transaction& tx) {
-          return copy_messages(tx, account, from, uids, to, context.clock.now());
+        only(account), giving(copied, [&, now = context.clock.now()](store::Transaction& tx) {
+          return copy_messages(tx, account, from, uids, to, now);
         })));
     co_return std::move(*copied);
   }
@@ -171,11 +171,11 @@ Task<Result<Published>> append_bulk(BulkContext context, AccountId account, Mail
                                     std::vector<NewMessage> messages) {
   if (messages.size() <= kMaxBatch) {
     Published published;
-    CO_TRY_DO(
-        co_await context.store.transact(only(account), [&](store::Transaction& tx) -> Result<void> {
+    CO_TRY_DO(co_await context.store.transact(
+        only(account), [&, now = context.clock.now()](store::Transaction& tx) -> Result<void> {
           published = {};
           for (const auto& message : messages) {
-            TRY(auto placed, deliver(tx, account, mailbox, message, context.clock.now()));
+            TRY(auto placed, deliver(tx, account, mailbox, message, now));
             if (published.count++ == 0) published.first = placed.uid;
             published.uid_validity = placed.uid_validity;
           }
@@ -197,8 +197,8 @@ Task<Result<void>> move_bulk(BulkContext context, AccountId account, MailboxId f
     auto piece = piece_at(uids, at, kPiece);
     std::optional<Copied> went;
     CO_TRY_DO(co_await context.store.transact(
-        only(account), giving(went, [&](store::Transaction& tx) {
-          return move_messages(tx, account, from, piece, to, context.clock.now());
+        only(account), giving(went, [&, now = context.clock.now()](store::Transaction& tx) {
+          return move_messages(tx, account, from, piece, to, now);
         })));
     moved.uid_validity = went->uid_validity;
     append(moved.from, went->from);
@@ -217,8 +217,8 @@ Task<Result<std::vector<Uid>>> expunge_bulk(BulkContext context, AccountId accou
     std::vector<Uid> went;
     CO_TRY_DO(co_await context.store.transact(
         only(account),
-        [&](store::Transaction& tx) -> Result<void> {
-          went = expunge_messages(tx, account, mailbox, piece, only_deleted, context.clock.now());
+        [&, now = context.clock.now()](store::Transaction& tx) -> Result<void> {
+          went = expunge_messages(tx, account, mailbox, piece, only_deleted, now);
           return {};
         },
         kFreesSpace));
@@ -240,8 +240,7 @@ Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules r
   for (bool done = false; !done;) {
     CO_TRY_DO(co_await context.store.transact(
         only(account),
-        [&](store::Transaction& tx) -> Result<void> {
-          auto now = context.clock.now();
+        [&, now = context.clock.now()](store::Transaction& tx) -> Result<void> {
           done = trim_changes(tx, account, now, rules);
           done = trim_expunged(tx, account, now - retention) && done;
           return {};

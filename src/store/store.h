@@ -187,7 +187,8 @@ class Store {
   ///
   /// A step is synchronous, short (25 µs for a delivery), without effects beside its writes and the
   /// variables it sets for its caller, and may run more than once, on another thread: it owns what
-  /// it uses, or uses what its caller's frame holds. What it returns as error, or throws, drops its
+  /// it uses, or uses what its caller's frame holds, the time too (debug builds run it twice and
+  /// compare). What it returns as error, or throws, drops its
   /// writes alone and is returned here. NoSpace: at the reserve of free space. Shutdown: the store
   /// is closing; nothing was written.
   virtual Task<Result<void>> transact(std::vector<AccountId> accounts, Step step,
