@@ -81,9 +81,11 @@ class Instance:
         return self
 
     def __exit__(self, *exc):
-        self.stop()
-        if not self.keep:
-            shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            self.stop()
+        finally:
+            if not self.keep:
+                shutil.rmtree(self.dir, ignore_errors=True)
 
     def quickstart(self):
         arguments = ["quickstart", self.address, "--local", "--port-base", self.base, "--password-stdin"]
