@@ -4,31 +4,29 @@
 #include <csignal>
 #include <fmt/core.h>
 #include <future>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "app/admission.h"
 #include "app/commands.h"
+#include "app/configured_resolver.h"
 #include "app/control_io.h"
 #include "app/listeners.h"
 #include "app/maintenance.h"
 #include "app/sessions.h"
 #include "app/submit.h"
+#include "app/system_user.h"
 #include "auth/authenticator.h"
 #include "base/semaphore.h"
 #include "base/text.h"
 #include "config/diff.h"
 #include "config/load.h"
-#include "dns/zone_resolver.h"
 #include "mailbox/view.h"
 #include "net/cores.h"
 #include "net/signals.h"
 #include "receive/receiver.h"
 #include "transmit/transmitter.h"
-#include "unbound/resolver.h"
 
 namespace hikyaku::app {
 namespace {
@@ -52,20 +50,6 @@ void notify_systemd(std::string_view state) {
   ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address),
            length);
   ::close(fd);
-}
-
-/// Root was needed for the ports only.
-Result<void> become(const std::string& user) {
-  if (user.empty() || ::getuid() != 0) return {};
-  auto entry = ::getpwnam(user.c_str());
-  if (!entry)
-    return fail(ErrorCode::NotFound, "there is no user {} (server.user): useradd --system {}", user,
-                user);
-  if (::initgroups(user.c_str(), entry->pw_gid) != 0 || ::setgid(entry->pw_gid) != 0 ||
-      ::setuid(entry->pw_uid) != 0) {
-    return std::unexpected(errno_error("cannot become " + user, errno));
-  }
-  return {};
 }
 
 Result<std::vector<net::CertificatePem>> read_certificates(const Instance& instance,
@@ -109,7 +93,7 @@ class RunningServer final : public Server {
       TRY(server_tls_, net::ServerTls::create(certificates));
     }
     TRY(client_tls_, net::ClientTls::create({.verify = net::ClientTls::Verify::Record}));
-    TRY_DO(make_resolver());
+    TRY(resolver_, ConfiguredResolver::create(cores_, core_->config()));
     make_services();
     admission_.set_limits(core_->config().limits.connections,
                           core_->config().limits.connections_per_address);
@@ -145,33 +129,6 @@ class RunningServer final : public Server {
   }
 
  private:
-  Result<void> make_resolver() {
-    auto& dns = core_->config().dns;
-    std::shared_ptr<const dns::Zone> zone;
-    if (!dns.zone_file.empty()) {
-      TRY(auto parsed, dns::Zone::read(dns.zone_file.string()));
-      zone = std::make_shared<const dns::Zone>(std::move(parsed));
-    }
-    unbound::Settings settings;
-    settings.forwarders = dns.resolver;
-    if (!dns.trust_anchors.empty()) {
-      TRY(auto anchors, read_file(dns.trust_anchors));
-      for (auto line : split(anchors, '\n')) {
-        if (!trim(line).empty() && trim(line).front() != ';')
-          settings.trust_anchors.emplace_back(trim(line));
-      }
-    }
-    TRY(unbound_, unbound::Resolver::create(cores_, std::move(settings)));
-    resolver_ = unbound_.get();
-    if (zone) {
-      // An instance on loopback (lab, tests) has no other DNS than its zone.
-      zone_resolver_ = std::make_unique<dns::ZoneResolver>(
-          zone, core_->config().server.local ? nullptr : unbound_.get());
-      resolver_ = zone_resolver_.get();
-    }
-    return {};
-  }
-
   void make_services() {
     auto& core = *core_;
     auto& config = core.config();
@@ -202,7 +159,8 @@ class RunningServer final : public Server {
     transmit.messages_per_connection = config.transmit.messages_per_connection;
     transmitter_ = transmit::make_transmitter(
         std::move(transmit),
-        {core.store(), *receiver_, *resolver_, *client_tls_, core.clock(), core.random()}, log_);
+        {core.store(), *receiver_, resolver_->get(), *client_tls_, core.clock(), core.random()},
+        log_);
     settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
     add_commands(commands_, core);
     add_mail_commands(commands_, core, *receiver_);
@@ -376,9 +334,7 @@ class RunningServer final : public Server {
   std::function<void(std::string)> say_;
   std::unique_ptr<net::ServerTls> server_tls_;
   std::unique_ptr<net::ClientTls> client_tls_;
-  std::unique_ptr<unbound::Resolver> unbound_;
-  std::unique_ptr<dns::ZoneResolver> zone_resolver_;
-  dns::Resolver* resolver_ = nullptr;
+  std::unique_ptr<ConfiguredResolver> resolver_;
   std::unique_ptr<mailbox::Views> views_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<receive::Receiver> receiver_;
@@ -403,7 +359,7 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
   std::filesystem::create_directories(instance.control_socket.parent_path());
   TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
   TRY(auto submit, net::Listener::bind_unix(instance.submit_socket.string(), 0666));
-  TRY_DO(become(config.server.user));
+  TRY_DO(become_user(config.server.user));  // root was needed for the ports only
   auto server = std::make_unique<RunningServer>(std::move(listeners), std::move(control),
                                                 std::move(submit), std::move(log), std::move(say));
   TRY_DO(server->prepare(std::move(instance), std::move(config)));

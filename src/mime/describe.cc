@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "mime/address.h"
@@ -11,37 +12,6 @@
 
 namespace hikyaku::mime {
 namespace {
-
-std::string json_string(std::string_view text) {
-  std::string result = "\"";
-  for (char c : to_valid_utf8(text)) {
-    auto byte = static_cast<unsigned char>(c);
-    switch (c) {
-      case '"':
-        result += "\\\"";
-        break;
-      case '\\':
-        result += "\\\\";
-        break;
-      case '\n':
-        result += "\\n";
-        break;
-      case '\r':
-        result += "\\r";
-        break;
-      case '\t':
-        result += "\\t";
-        break;
-      default:
-        // U+007F is allowed, but does terminals no good.
-        if (byte < 0x20 || byte == 0x7F)
-          result += fmt::format("\\u{:04x}", byte);
-        else
-          result += c;
-    }
-  }
-  return result + '"';
-}
 
 /// Writes objects and arrays with their commas.
 class JsonWriter {
@@ -57,12 +27,12 @@ class JsonWriter {
   }
   void key(std::string_view name) {
     separate();
-    out_ += json_string(name) + ':';
+    out_ += json_quote(name) + ':';
     first_ = true;
   }
   void string(std::string_view text) {
     separate();
-    out_ += json_string(text);
+    out_ += json_quote(text);
   }
   void number(std::uint64_t value) {
     separate();
