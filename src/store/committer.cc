@@ -14,8 +14,6 @@ constexpr std::uint64_t kMostGroupBytes = 16 << 20;
 /// After so many cold runs a step may read the disk on the committer: what was warmed is thrown out
 /// faster than it can be used.
 constexpr int kMostColdRuns = 4;
-constexpr auto kApplyPause = std::chrono::milliseconds(200);
-constexpr int kApplyTries = 300;
 
 std::uint64_t add(std::uint64_t value, std::int64_t change) {
   auto sum = static_cast<std::int64_t>(value) + change;
@@ -77,7 +75,7 @@ Committer::Committer(Context context, LogWriter log, JournalPosition position)
   for (cursor->seek(range.begin); cursor->valid(); cursor->next())
     if (auto use = decode_segment_use(cursor->value()))
       uses_[key_fields(cursor->key()).u32_be()] = *use;
-  thread_ = std::thread([this] { run(); });
+  if (context_.options.own_thread) thread_ = std::thread([this] { run(); });
 }
 
 Committer::~Committer() {
@@ -91,6 +89,8 @@ bool Committer::stop() {
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
+  lazy_timer_.reset();
+  if (!context_.options.own_thread) run();
   // The index may still be flushing on a worker.
   std::unique_lock lock(mutex_);
   wake_.wait(lock, [&] { return !flushing_; });
@@ -104,7 +104,11 @@ void Committer::submit(std::shared_ptr<Ticket> ticket) {
       queue_.push(std::move(ticket));
     }
   }
-  if (!ticket) return wake_.notify_one();
+  if (!ticket) {
+    wake_.notify_one();
+    if (!context_.options.own_thread) run_on_loop();
+    return;
+  }
   ticket->result = fail(ErrorCode::Shutdown, "the store is closing");
   std::vector<std::shared_ptr<Ticket>> one{std::move(ticket)};
   settle(one);
@@ -123,11 +127,30 @@ CommitterCounters Committer::counters() const {
 }
 
 void Committer::run() {
-  while (wait_for_work()) {
-    gather();
-    settle(settled_);
-    if (commit_needed()) commit();
-  }
+  while (wait_for_work()) round();
+}
+
+void Committer::round() {
+  gather();
+  settle(settled_);
+  if (commit_needed()) commit();
+}
+
+/// Without a thread: what waits is worked off once the loop has run what it has to run.
+void Committer::run_on_loop() {
+  loop_ = Executor::current();
+  if (std::exchange(posted_, true)) return;
+  loop_->post([this, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    posted_ = false;
+    lazy_timer_.reset();
+    while (!queue_.empty()) round();
+    if (group_.empty()) return;
+    lazy_timer_ = loop_->after(context_.options.lazy_delay, [this] {
+      group_full_ = true;  // no longer to be waited with
+      if (commit_needed()) commit();
+    });
+  });
 }
 
 /// False when everything is done and the store is closing.
@@ -363,11 +386,11 @@ bool Committer::apply(const Overlay& rows, JournalPosition position) {
     auto applied = context_.index.apply(rows, position);
     if (applied) return true;
     context_.log.error("store.index_failed", {{"err", applied.error().describe()}});
-    if (tries == kApplyTries) {
+    if (tries == context_.options.apply_tries) {
       fail_everything(applied.error());
       return false;
     }
-    std::this_thread::sleep_for(kApplyPause);
+    std::this_thread::sleep_for(context_.options.apply_pause);
   }
 }
 
@@ -384,6 +407,7 @@ void Committer::bound_tail() {
     flushing_ = true;
     auto bytes = counters_.tail_bytes;
     auto records = counters_.tail_records;
+    lock.unlock();
     context_.workers.submit([this, bytes, records] {
       auto flushed = context_.index.flush();
       if (!flushed)
@@ -397,6 +421,7 @@ void Committer::bound_tail() {
       flushing_ = false;
       wake_.notify_all();
     });
+    lock.lock();
   }
   if (over(4)) wake_.wait(lock, [&] { return !flushing_; });
 }

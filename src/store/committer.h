@@ -40,6 +40,12 @@ struct CommitterOptions {
   std::uint64_t most_tail_bytes = 32ull << 20;
   std::uint64_t most_tail_records = 200'000;
   std::chrono::milliseconds lazy_delay{1000};
+  /// How long to wait before the index is tried again after an error, and how often.
+  std::chrono::milliseconds apply_pause{200};
+  int apply_tries = 300;
+  /// False: no thread of its own; works on the event loop that submits (which is then always the
+  /// same one), so that a run can be repeated.
+  bool own_thread = true;
 };
 
 struct CommitterCounters {
@@ -102,6 +108,8 @@ class Committer {
   enum class Taken { Done, GroupFull };
 
   void run();
+  void round();
+  void run_on_loop();
   bool wait_for_work();
   void gather();
   Taken take(const std::shared_ptr<Ticket>& ticket);
@@ -131,6 +139,11 @@ class Committer {
   std::unordered_map<SegmentNumber, SegmentUse> uses_;
   BlobId stored_next_blob_ = 1;
   bool dead_ = false;
+  /// Without a thread: the loop, whether a run is posted, and the lazy group's end.
+  Executor* loop_ = nullptr;
+  bool posted_ = false;
+  std::unique_ptr<Executor::Timer> lazy_timer_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -102,7 +102,8 @@ Result<void> LocalStore::start() {
   if (options_.open_index) {
     TRY(index_, options_.open_index());
   } else {
-    TRY(index_, open_rocks_index({directory + "/index", options_.index_memory, options_.log}));
+    TRY(index_, open_rocks_index(
+                    {directory + "/index", options_.index_memory, options_.log, options_.files}));
   }
   TRY_DO(recover());
   bulk_ =
@@ -154,6 +155,11 @@ Result<void> LocalStore::recover() {
   committer.most_tail_bytes = options_.most_tail_bytes;
   committer.most_tail_records = options_.most_tail_records;
   committer.lazy_delay = options_.lazy_delay;
+  if (options_.on_one_thread) {
+    committer.own_thread = false;
+    committer.apply_pause = {};
+    committer.apply_tries = 3;
+  }
   committer_ = std::make_unique<Committer>(
       Committer::Context{*segments_, *index_, *subscriptions_, space_, workers_, options_.clock,
                          options_.log, options_.journal_failed, committer},

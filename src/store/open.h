@@ -43,8 +43,12 @@ struct Options {
   /// How long lazy transactions may wait for others to share their sync with.
   std::chrono::milliseconds lazy_delay{1000};
 
-  /// The files under journal and lock; null: the operating system's.
+  /// The files under journal, index and lock; null: the operating system's.
   FileSystem* files = nullptr;
+  /// The committer works on the event loop that uses the store (always the same one), not on a
+  /// thread of its own, and never sleeps: for simulations, which must be repeatable. `workers` then
+  /// run what they are given at once.
+  bool on_one_thread = false;
   /// Opens the index; empty: RocksDB in `directory`/index.
   std::function<Result<std::unique_ptr<Index>>()> open_index = {};
   /// Called when the journal could not be written or synced; nothing was acknowledged. Empty: ends

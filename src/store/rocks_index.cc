@@ -14,6 +14,7 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include "base/codec.h"
+#include "store/rocks_environment.h"
 
 namespace hikyaku::store {
 namespace {
@@ -141,7 +142,9 @@ std::string encode(JournalPosition position) {
 
 class RocksIndex final : public Index {
  public:
-  explicit RocksIndex(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+  /// `environment` is null unless the files are simulated.
+  RocksIndex(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<RocksEnvironment> environment)
+      : environment_(std::move(environment)), db_(std::move(db)) {}
 
   Result<void> load() {
     std::string value;
@@ -180,6 +183,7 @@ class RocksIndex final : public Index {
     rocksdb::WriteOptions options;
     options.disableWAL = true;
     auto status = db_->Write(options, &batch);
+    settle();
     if (!status.ok()) {
       // A failed flush or compaction stops all writes until somebody says that they may go on.
       db_->Resume();
@@ -195,6 +199,7 @@ class RocksIndex final : public Index {
   Result<void> flush() override {
     auto reached = position();
     auto status = db_->Flush(rocksdb::FlushOptions());
+    settle();
     if (!status.ok()) {
       db_->Resume();
       return std::unexpected(to_error(status, "cannot flush the index"));
@@ -212,6 +217,12 @@ class RocksIndex final : public Index {
   }
 
  private:
+  /// On simulated files whatever was begun in the background ends before anything else happens.
+  void settle() {
+    if (environment_) environment_->wait_until_idle();
+  }
+
+  std::shared_ptr<RocksEnvironment> environment_;
   std::shared_ptr<rocksdb::DB> db_;
   mutable std::mutex mutex_;
   JournalPosition position_;
@@ -252,20 +263,39 @@ rocksdb::Options make_options(const RocksIndexOptions& options) {
   return db;
 }
 
+/// On simulated files, without threads of its own but the environment's.
+void use(RocksEnvironment& environment, rocksdb::Options& db) {
+  db.env = &environment;
+  db.max_file_opening_threads = 1;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options) {
+  auto db_options = make_options(options);
+  std::shared_ptr<RocksEnvironment> environment;
+  if (options.files) {
+    environment = std::make_shared<RocksEnvironment>(*options.files);
+    use(*environment, db_options);
+  }
   rocksdb::DB* opened = nullptr;
-  auto status = rocksdb::DB::Open(make_options(options), options.directory, &opened);
+  auto status = rocksdb::DB::Open(db_options, options.directory, &opened);
   if (!status.ok())
     return std::unexpected(to_error(status, "cannot open the index " + options.directory));
-  auto index = std::make_unique<RocksIndex>(std::shared_ptr<rocksdb::DB>(opened));
+  // Views may outlive the index.
+  std::shared_ptr<rocksdb::DB> db(opened, [environment](rocksdb::DB* closed) { delete closed; });
+  auto index = std::make_unique<RocksIndex>(std::move(db), std::move(environment));
   TRY_DO(index->load());
   return index;
 }
 
-Result<void> remove_rocks_index(const std::string& directory) {
-  auto status = rocksdb::DestroyDB(directory, rocksdb::Options());
+Result<void> remove_rocks_index(const std::string& directory, FileSystem* files) {
+  rocksdb::Options options;
+  std::optional<RocksEnvironment> environment;
+  if (files) use(environment.emplace(*files), options);
+  auto status = rocksdb::DestroyDB(directory, options);
   if (!status.ok()) return std::unexpected(to_error(status, "cannot remove " + directory));
   return {};
 }

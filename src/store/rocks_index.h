@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "store/file_system.h"
 #include "store/index.h"
 
 namespace hikyaku::store {
@@ -11,12 +12,14 @@ struct RocksIndexOptions {
   /// For block cache and write buffers together.
   std::uint64_t memory = 64ull << 20;
   Log log;
+  /// The files under it; null: the operating system's, by RocksDB's own means. Must outlive it.
+  FileSystem* files = nullptr;
 };
 
 /// Opens or makes the index. Conflict, Corrupt, Io.
 Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options);
 
 /// Removes the files of an index that is not open.
-Result<void> remove_rocks_index(const std::string& directory);
+Result<void> remove_rocks_index(const std::string& directory, FileSystem* files = nullptr);
 
 }  // namespace hikyaku::store

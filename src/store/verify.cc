@@ -63,9 +63,10 @@ class Verifier {
   }
 
   Result<void> open_index() {
-    auto opened = options_.open_index ? options_.open_index()
-                                      : open_rocks_index({options_.directory + "/index",
-                                                          options_.index_memory, options_.log});
+    auto opened = options_.open_index
+                      ? options_.open_index()
+                      : open_rocks_index({options_.directory + "/index", options_.index_memory,
+                                          options_.log, options_.files});
     if (opened) {
       index_ = std::move(*opened);
       return load_skipped();
@@ -81,11 +82,12 @@ class Verifier {
     if (how_.remove_index) {
       TRY_DO(how_.remove_index());
     } else {
-      TRY_DO(remove_rocks_index(options_.directory + "/index"));
+      TRY_DO(remove_rocks_index(options_.directory + "/index", options_.files));
     }
-    TRY(index_, options_.open_index ? options_.open_index()
-                                    : open_rocks_index({options_.directory + "/index",
-                                                        options_.index_memory, options_.log}));
+    TRY(index_, options_.open_index
+                    ? options_.open_index()
+                    : open_rocks_index({options_.directory + "/index", options_.index_memory,
+                                        options_.log, options_.files}));
     repaired("the index is made again from the journal");
     return bring_index_up();
   }
@@ -254,15 +256,15 @@ class Verifier {
     auto scratch_directory = options_.directory + "/verify";
     auto remove = [&] {
       if (how_.remove_scratch) return how_.remove_scratch();
-      if (!how_.open_scratch) (void)remove_rocks_index(scratch_directory);
+      if (!how_.open_scratch) (void)remove_rocks_index(scratch_directory, options_.files);
     };
     remove();
     bool same = true;
     {
-      TRY(auto scratch,
-          how_.open_scratch
-              ? how_.open_scratch()
-              : open_rocks_index({scratch_directory, options_.index_memory, options_.log}));
+      TRY(auto scratch, how_.open_scratch
+                            ? how_.open_scratch()
+                            : open_rocks_index({scratch_directory, options_.index_memory,
+                                                options_.log, options_.files}));
       TRY(auto replayed,
           replay(chain_, {}, [&](const GroupRecord& group, JournalPosition position) {
             return scratch->apply(group.writes, position);
