@@ -1,0 +1,191 @@
+#include "dmarc/author.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "dmarc/from_scanner_internal.h"
+#include "dns/name.h"
+#include "mime/address.h"
+#include "mime/encoded_word.h"
+#include "mime/header.h"
+
+namespace hikyaku::dmarc {
+namespace {
+
+constexpr std::size_t kShown = 200;
+
+void add_once(std::vector<std::string>& list, std::string value, std::size_t limit) {
+  if (list.size() < limit && std::ranges::find(list, value) == list.end())
+    list.push_back(std::move(value));
+}
+
+/// Every domain that stands behind an "@", read leniently.
+void collect_domains(std::string_view text, Author& author, std::size_t limit) {
+  auto belongs = [](char c) {
+    return is_ascii_alnum(c) || c == '-' || c == '.' || c == '_' || (c & 0x80) != 0;
+  };
+  std::size_t looked_at = 0;
+  for (std::size_t at = text.find('@'); at != text.npos && looked_at < 200;
+       at = text.find('@', at + 1), ++looked_at) {
+    std::size_t end = at + 1;
+    while (end < text.size() && end - at <= dns::kMaxHostName && belongs(text[end])) ++end;
+    auto name = text.substr(at + 1, end - at - 1);
+    while (name.ends_with('.')) name.remove_suffix(1);
+    if (auto ascii = dns::to_ascii(name)) add_once(author.other_domains, *ascii, limit);
+  }
+}
+
+/// What any program may read in the field.
+void collect_other_readings(std::string_view value, Author& author, const AuthorLimits& limits) {
+  value = value.substr(0, limits.value_bytes);
+  collect_domains(value, author, limits.domains);
+  for (auto& address : mime::parse_address_list(value, limits.addresses))
+    if (auto ascii = dns::to_ascii(address.domain); ascii && !address.domain.empty())
+      add_once(author.other_domains, *ascii, limits.domains);
+  if (value.find("=?") != value.npos)
+    collect_domains(mime::decode_words(value), author, limits.domains);
+}
+
+/// A line that is no field, without what does not show.
+std::string visible(std::string_view line) {
+  std::string result;
+  for (char c : line.substr(0, kShown))
+    if (c > ' ' && c <= '~') result += c;
+  return result;
+}
+
+/// A CR that ends no line, and after it what some programs take for a From field.
+bool hides_from_behind_cr(std::string_view header) {
+  for (auto at = header.find('\r'); at != header.npos; at = header.find('\r', at + 1)) {
+    auto rest = header.substr(at + 1);
+    if (rest.starts_with('\n')) continue;
+    if (istarts_with(trim(rest.substr(0, 64)), "from")) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Author read_author(std::string_view value, const AuthorLimits& limits) {
+  Author author;
+  if (value.size() > limits.value_bytes) {
+    author.findings.push_back({AuthorProblem::TooMany, ""});
+  } else {
+    FromScanner scanner(value, limits, author);
+    scanner.run();
+  }
+  if (!author.is_plain()) collect_other_readings(value, author, limits);
+  return author;
+}
+
+Author find_author(std::string_view header, const AuthorLimits& limits) {
+  Author author;
+  std::vector<AuthorFinding> about_lines;
+  std::string_view first;
+  std::vector<std::string_view> values;
+  std::size_t fields = 0;
+  bool at_front = true, junk_before = false;
+  for (auto& field : mime::HeaderView(header)) {
+    if (field.is_junk()) {
+      // An mbox separator in front is no danger: nobody takes it for a field.
+      bool separator = at_front && field.raw.starts_with("From ");
+      if (!separator && istarts_with(visible(field.raw), "from"))
+        about_lines.push_back({AuthorProblem::FieldName, printable(trim(field.raw), kShown)});
+      else if (!separator && fields == 0)
+        junk_before = true;
+    } else if (field.is("from")) {
+      if (field.raw.size() > field.name.size() && field.raw[field.name.size()] != ':' &&
+          about_lines.size() < 8)
+        about_lines.push_back({AuthorProblem::FieldName, printable(trim(field.raw), kShown)});
+      if (fields++ == 0) first = field.value;
+      if (values.size() < 8) values.push_back(field.value);
+    }
+    at_front = false;
+    if (about_lines.size() >= 8) break;
+  }
+  if (fields == 0) {
+    author.findings.push_back({AuthorProblem::Missing, ""});
+  } else {
+    author = read_author(first, limits);
+    if (fields > 1)
+      author.findings.push_back({AuthorProblem::SeveralFields, std::to_string(fields)});
+    if (junk_before) author.findings.push_back({AuthorProblem::JunkBefore, ""});
+  }
+  if (hides_from_behind_cr(header)) about_lines.push_back({AuthorProblem::Control, ""});
+  for (auto& finding : about_lines) author.findings.push_back(std::move(finding));
+  if (!author.is_plain())
+    for (auto value : values) collect_other_readings(value, author, limits);
+  return author;
+}
+
+std::string_view to_string(AuthorProblem problem) {
+  switch (problem) {
+    case AuthorProblem::Missing:
+      return "no-from";
+    case AuthorProblem::SeveralFields:
+      return "several-from-fields";
+    case AuthorProblem::FieldName:
+      return "from-field-name";
+    case AuthorProblem::JunkBefore:
+      return "junk-before-from";
+    case AuthorProblem::Control:
+      return "control-characters";
+    case AuthorProblem::Empty:
+      return "no-address";
+    case AuthorProblem::Group:
+      return "group";
+    case AuthorProblem::Route:
+      return "source-route";
+    case AuthorProblem::TextAround:
+      return "text-around-address";
+    case AuthorProblem::Comment:
+      return "comment";
+    case AuthorProblem::Quoting:
+      return "quoting";
+    case AuthorProblem::EncodedAddress:
+      return "encoded-address";
+    case AuthorProblem::Syntax:
+      return "syntax";
+    case AuthorProblem::Literal:
+      return "address-literal";
+    case AuthorProblem::Domain:
+      return "bad-domain";
+    case AuthorProblem::TooMany:
+      break;
+  }
+  return "too-many-addresses";
+}
+
+const Phrase& explain(AuthorProblem problem) {
+  static constexpr Phrase kPhrases[] = {
+      {"there is no From field", "From フィールドがありません"},
+      {"there is more than one From field, and programs differ in which one they show",
+       "From フィールドが複数あり、どれを表示するかはプログラムによって異なります"},
+      {"a From field's name is written so that programs differ in whether they see it",
+       "From フィールドの名前の書き方がおかしく、認識しないプログラムがあります"},
+      {"a line that is no header field stands before From: some programs end the header there",
+       "From の前にヘッダーでない行があり、そこでヘッダーが終わると読むプログラムがあります"},
+      {"control characters stand in or before the From field",
+       "From フィールドに制御文字があります"},
+      {"the From field has no address", "From フィールドにアドレスがありません"},
+      {"the From field is a group, which programs show differently",
+       "From フィールドがグループで、プログラムによって表示が異なります"},
+      {"the address in From has a source route, which programs read differently",
+       "From のアドレスに経路指定があり、プログラムによって読み方が異なります"},
+      {"text stands around the address in From that some programs take for the address",
+       "From のアドレスの前後に、アドレスと読まれうる文字があります"},
+      {"a comment in From hides or splits the address", "From のコメントがアドレスを隠しています"},
+      {"quotes or backslashes in From are read differently by programs",
+       "From の引用符やバックスラッシュは、プログラムによって読み方が異なります"},
+      {"an encoded word in From is, or hides, an address",
+       "From のエンコードされた語がアドレスになっているか、アドレスを隠しています"},
+      {"the From field is no list of addresses", "From フィールドがアドレスの形になっていません"},
+      {"the address in From has an IP address in place of a domain",
+       "From のアドレスがドメインではなく IP アドレスです"},
+      {"the domain in From is no valid domain name", "From のドメイン名が正しくありません"},
+      {"the From field has too many addresses", "From フィールドのアドレスが多すぎます"},
+  };
+  return kPhrases[static_cast<std::size_t>(problem)];
+}
+
+}  // namespace hikyaku::dmarc
