@@ -1,0 +1,133 @@
+#include "dkim/canonical.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace hikyaku::dkim {
+namespace {
+
+constexpr std::size_t kBuffer = 4096;
+
+bool is_any_space(char c) {
+  return is_ascii_space(c) || c == '\r' || c == '\n';
+}
+
+/// Unfolded, runs of space made one, none at the ends and around the colon (§3.4.2).
+void append_relaxed(std::string& out, const mime::Field& field) {
+  for (char c : field.name) out += ascii_lower(c);
+  out += ':';
+  auto start = out.size();
+  bool space = false;
+  for (char c : field.value) {
+    if (is_any_space(c)) {
+      space = true;
+      continue;
+    }
+    if (space && out.size() != start) out += ' ';
+    space = false;
+    out += c;
+  }
+  out += "\r\n";
+}
+
+/// As it stands, but for the last line end, which is CRLF.
+void append_simple(std::string& out, const mime::Field& field) {
+  auto raw = field.raw;
+  if (raw.ends_with('\n')) raw.remove_suffix(1);
+  if (raw.ends_with('\r')) raw.remove_suffix(1);
+  out += raw;
+  out += "\r\n";
+}
+
+/// The bytes that end a run: line ends, and for relaxed space.
+template <Canonicalization kind>
+std::size_t run_length(std::string_view bytes) {
+  if constexpr (kind == Canonicalization::Simple) {
+    return std::min(bytes.find('\r'), bytes.size());
+  } else {
+    std::size_t length = 0;
+    while (length < bytes.size() && bytes[length] != '\r' && !is_ascii_space(bytes[length]))
+      ++length;
+    return length;
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Canonicalization canonicalization) {
+  return canonicalization == Canonicalization::Simple ? "simple" : "relaxed";
+}
+
+void append_canonical(std::string& out, const mime::Field& field,
+                      Canonicalization canonicalization) {
+  if (canonicalization == Canonicalization::Simple)
+    append_simple(out, field);
+  else
+    append_relaxed(out, field);
+}
+
+void BodyCanonicalizer::flush(ByteSink& sink) {
+  if (!buffer_.empty()) sink.write(buffer_);
+  buffer_.clear();
+}
+
+void BodyCanonicalizer::put(std::string_view run, ByteSink& sink) {
+  if (run.empty()) return;
+  any_ = true;
+  if (buffer_.size() + run.size() > kBuffer) flush(sink);
+  if (run.size() > kBuffer)
+    sink.write(run);
+  else
+    buffer_ += run;
+}
+
+void BodyCanonicalizer::put_held(ByteSink& sink) {
+  for (; line_ends_ > 0; --line_ends_) put("\r\n", sink);
+  if (space_) put(" ", sink);
+  space_ = false;
+}
+
+void BodyCanonicalizer::update(std::string_view bytes, ByteSink& sink) {
+  if (buffer_.capacity() < kBuffer) buffer_.reserve(kBuffer);
+  const bool relaxed = canonicalization_ == Canonicalization::Relaxed;
+  while (!bytes.empty()) {
+    if (carriage_return_) {
+      carriage_return_ = false;
+      if (bytes.front() == '\n') {
+        space_ = false;
+        ++line_ends_;
+        bytes.remove_prefix(1);
+        continue;
+      }
+      put_held(sink);
+      put("\r", sink);
+    }
+    if (bytes.front() == '\r') {
+      carriage_return_ = true;
+      bytes.remove_prefix(1);
+    } else if (relaxed && is_ascii_space(bytes.front())) {
+      space_ = true;
+      bytes.remove_prefix(1);
+    } else {
+      auto length = relaxed ? run_length<Canonicalization::Relaxed>(bytes)
+                            : run_length<Canonicalization::Simple>(bytes);
+      put_held(sink);
+      put(bytes.substr(0, length), sink);
+      bytes.remove_prefix(length);
+    }
+  }
+}
+
+void BodyCanonicalizer::finish(ByteSink& sink) {
+  if (carriage_return_) {
+    put_held(sink);
+    put("\r", sink);
+  }
+  // All empty lines at the end are one line end; an empty body is CRLF when simple (§3.4.3) and
+  // nothing when relaxed (§3.4.4).
+  if (any_ || canonicalization_ == Canonicalization::Simple) put("\r\n", sink);
+  flush(sink);
+}
+
+}  // namespace hikyaku::dkim

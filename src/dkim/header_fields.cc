@@ -1,0 +1,165 @@
+#include "dkim/header_fields.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dkim/signature.h"
+
+namespace hikyaku::dkim {
+namespace {
+
+/// Fields that RFC 5322 §3.6 and RFC 2045 allow once, and that decide what a reader sees.
+constexpr std::string_view kShownOnce[] = {"From",
+                                           "Subject",
+                                           "Date",
+                                           "To",
+                                           "Cc",
+                                           "Reply-To",
+                                           "Sender",
+                                           "Message-ID",
+                                           "MIME-Version",
+                                           "Content-Type",
+                                           "Content-Transfer-Encoding",
+                                           "Content-Disposition"};
+
+int compare_names(std::string_view a, std::string_view b) {
+  auto length = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < length; ++i) {
+    auto x = ascii_lower(a[i]), y = ascii_lower(b[i]);
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
+}
+
+/// The place of a CR without LF, or an LF without CR.
+bool has_bare_line_end(std::string_view header) {
+  for (auto at = header.find_first_of("\r\n"); at != header.npos;
+       at = header.find_first_of("\r\n", at)) {
+    if (header.substr(at, 2) != "\r\n") return true;
+    at += 2;
+  }
+  return false;
+}
+
+bool is_mbox_line(std::string_view line) {
+  return line.starts_with("From ") || line.starts_with(">From ");
+}
+
+}  // namespace
+
+HeaderFields::HeaderFields(std::string_view header, std::size_t limit) {
+  fields_.reserve(32);
+  bool junk = false, more = false;
+  for (auto& field : mime::HeaderView(header)) {
+    if (field.is_junk()) {
+      // The line that an mbox begins a message with is known to everybody.
+      bool mbox = fields_.empty() && field.raw.data() == header.data() && is_mbox_line(field.raw);
+      junk = junk || !mbox;
+    } else if (fields_.size() == limit) {
+      more = true;
+      break;
+    } else {
+      fields_.push_back(field);
+    }
+  }
+  by_name_.resize(fields_.size());
+  for (std::uint32_t i = 0; i < by_name_.size(); ++i) by_name_[i] = i;
+  std::ranges::sort(by_name_, [&](auto a, auto b) {
+    auto order = compare_names(fields_[a].name, fields_[b].name);
+    return order != 0 ? order < 0 : a > b;
+  });
+  problem_ = more   ? fmt::format("there are more than {} header fields", limit)
+             : junk ? "a line of the header is no field"
+                    : find_problem(header);
+}
+
+std::string HeaderFields::find_problem(std::string_view header) const {
+  if (header.contains('\0')) return "a NUL stands in the header";
+  if (has_bare_line_end(header)) return "a bare CR or LF stands in the header";
+  auto authors = count("From");
+  if (authors == 0) return "there is no From field";
+  if (authors > 1) return fmt::format("there are {} From fields", authors);
+  for (auto name : kShownOnce) {
+    for (auto* field : find_all(name)) {
+      if (field->value.data() != field->name.data() + field->name.size() + 1)
+        return fmt::format("there is space between {} and its colon", name);
+    }
+  }
+  return {};
+}
+
+HeaderFields::Range HeaderFields::range(std::string_view name) const {
+  auto before = [&](std::uint32_t index, std::string_view wanted) {
+    return compare_names(fields_[index].name, wanted) < 0;
+  };
+  auto begin = std::lower_bound(by_name_.begin(), by_name_.end(), name, before);
+  auto end = begin;
+  while (end != by_name_.end() && compare_names(fields_[*end].name, name) == 0) ++end;
+  return {static_cast<std::size_t>(begin - by_name_.begin()),
+          static_cast<std::size_t>(end - by_name_.begin())};
+}
+
+std::size_t HeaderFields::count(std::string_view name) const {
+  auto found = range(name);
+  return found.end - found.begin;
+}
+
+std::vector<const mime::Field*> HeaderFields::find_all(std::string_view name) const {
+  std::vector<const mime::Field*> result;
+  auto found = range(name);
+  for (auto i = found.begin; i < found.end; ++i) result.push_back(&fields_[by_name_[i]]);
+  return result;
+}
+
+std::vector<const mime::Field*> HeaderFields::select(const std::vector<std::string>& names,
+                                                     const mime::Field* except) const {
+  std::vector<const mime::Field*> result;
+  result.reserve(names.size());
+  // How many fields of the name whose range begins there were taken or passed over.
+  std::vector<std::uint32_t> taken(by_name_.size());
+  for (auto& name : names) {
+    auto before = [&](std::uint32_t index, std::string_view wanted) {
+      return compare_names(fields_[index].name, wanted) < 0;
+    };
+    auto begin = static_cast<std::size_t>(
+        std::lower_bound(by_name_.begin(), by_name_.end(), name, before) - by_name_.begin());
+    if (begin == by_name_.size()) continue;
+    auto next = [&]() -> const mime::Field* {
+      auto at = begin + taken[begin];
+      if (at >= by_name_.size()) return nullptr;
+      auto& field = fields_[by_name_[at]];
+      if (!field.is(name)) return nullptr;
+      ++taken[begin];
+      return &field;
+    };
+    auto* field = next();
+    if (field && except && field->raw.data() == except->raw.data()) field = next();
+    if (field) result.push_back(field);
+  }
+  return result;
+}
+
+std::string find_unsigned_copy(const HeaderFields& fields,
+                               const std::vector<const mime::Field*>& selected) {
+  for (auto name : kShownOnce) {
+    auto present = fields.count(name);
+    if (present < 2) continue;
+    auto covered = static_cast<std::size_t>(
+        std::ranges::count_if(selected, [&](auto* field) { return field->is(name); }));
+    if (covered > 0 && covered < present) return std::string(name);
+  }
+  return {};
+}
+
+std::string signed_data(const std::vector<const mime::Field*>& selected, const mime::Field& own,
+                        Canonicalization canonicalization) {
+  std::string data, storage;
+  data.reserve(2048);
+  for (auto* field : selected) append_canonical(data, *field, canonicalization);
+  append_canonical(data, without_signature_value(own, storage), canonicalization);
+  data.resize(data.size() - 2);
+  return data;
+}
+
+}  // namespace hikyaku::dkim

@@ -1,0 +1,215 @@
+#include "dkim/verifier.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <optional>
+
+#include "base/base64.h"
+#include "base/text.h"
+#include "dkim/body_hash.h"
+#include "dkim/header_fields.h"
+#include "dkim/keys.h"
+
+namespace hikyaku::dkim {
+namespace {
+
+/// A signature on its way to a verdict.
+struct Candidate {
+  mime::Field field;
+  std::optional<Signature> signature;  ///< nullopt: `verdict` is final already
+  std::size_t body_number = 0;
+  Verdict verdict;
+};
+
+Verdict unusable_verdict(UnusableSignature&& unusable) {
+  Verdict verdict;
+  verdict.result = unusable.contradiction ? Result::PermError : Result::Neutral;
+  verdict.problem = std::move(unusable.problem);
+  verdict.domain = std::move(unusable.domain);
+  verdict.selector = std::move(unusable.selector);
+  verdict.algorithm = std::move(unusable.algorithm);
+  verdict.b_prefix = std::move(unusable.b_prefix);
+  return verdict;
+}
+
+Verdict claimed(const Signature& signature) {
+  Verdict verdict;
+  verdict.domain = signature.domain;
+  verdict.selector = signature.selector;
+  verdict.algorithm = to_string(signature.algorithm);
+  verdict.identity = signature.identity;
+  verdict.b_prefix = base64_encode(signature.value.substr(0, 6)).substr(0, 8);
+  verdict.signed_at = signature.signed_at;
+  verdict.expires_at = signature.expires_at;
+  verdict.signed_fields = signature.fields;
+  return verdict;
+}
+
+void decide(Verdict& verdict, Result result, std::string problem) {
+  verdict.result = result;
+  verdict.problem = std::move(problem);
+}
+
+/// A header value without any space, to see whether it was changed.
+bool differs(std::string_view a, std::string_view b) {
+  return without_space(a) != without_space(b);
+}
+
+/// The names of the fields that are not what z= says they were.
+std::string changed_fields(const Signature& signature, const HeaderFields& fields) {
+  std::string names;
+  for (auto& [name, value] : signature.copied) {
+    auto present = fields.find_all(name);
+    bool same =
+        std::ranges::any_of(present, [&](auto* field) { return !differs(field->value, value); });
+    if (same) continue;
+    if (names.size() > 100) return names + ", …";
+    names += (names.empty() ? "" : ", ") + printable(name, 40);
+  }
+  return names;
+}
+
+}  // namespace
+
+struct Verifier::State {
+  State(std::string header_bytes, VerifyOptions with)
+      : header(std::move(header_bytes)), fields(header), options(with) {
+    for (auto& field : fields.all()) {
+      if (!field.is("DKIM-Signature")) continue;
+      if (candidates.size() == options.signatures)
+        ++ignored;
+      else
+        add(field);
+    }
+  }
+
+  void add(const mime::Field& field) {
+    auto& candidate = candidates.emplace_back();
+    candidate.field = field;
+    auto signature = parse_signature(field.value, SignatureField::Dkim, options.limits);
+    if (!signature) {
+      candidate.verdict = unusable_verdict(std::move(signature.error()));
+      return;
+    }
+    candidate.verdict = claimed(*signature);
+    if (signature->expires_at && *signature->expires_at < options.now) {
+      decide(candidate.verdict, Result::PermError,
+             fmt::format("it expired at {} (x=)", format_rfc3339(*signature->expires_at)));
+      return;
+    }
+    candidate.body_number =
+        body_hash.add({signature->body, hash_of(signature->algorithm), signature->body_length});
+    candidate.signature = *std::move(signature);
+  }
+
+  /// Why the body is not the signed one; empty when it is.
+  std::string check_body(Candidate& candidate) const {
+    auto& signature = *candidate.signature;
+    auto& verdict = candidate.verdict;
+    auto size = body_hash.canonical_size(candidate.body_number);
+    if (signature.body_length) {
+      if (*signature.body_length > size)
+        return fmt::format("the body is shorter than l= says: {} bytes, not {}", size,
+                           *signature.body_length);
+      verdict.unsigned_bytes = size - *signature.body_length;
+      verdict.body_limited = verdict.unsigned_bytes > 0;
+    }
+    if (body_hash.digest(candidate.body_number) == signature.body_hash) return {};
+    return "the body was changed: its hash is not that of bh=";
+  }
+
+  /// Why a reader may be shown something else than was signed; empty when not.
+  std::string covers_other(const Candidate& candidate,
+                           const std::vector<const mime::Field*>& selected) const {
+    if (!fields.problem().empty()) return fields.problem();
+    if (body_seen && !header.ends_with("\r\n\r\n") && header != "\r\n")
+      return "the header does not end with an empty line";
+    if (candidate.verdict.body_limited)
+      return fmt::format("the last {} bytes of the body are not signed (l=)",
+                         candidate.verdict.unsigned_bytes);
+    if (auto name = find_unsigned_copy(fields, selected); !name.empty())
+      return fmt::format("{} stands there several times, and not all are signed", name);
+    return {};
+  }
+
+  /// A key that cannot be used or asked for goes before what was changed (RFC 6376 §6.1.2 comes
+  /// before §6.1.3).
+  void check(Candidate& candidate, const Keys& keys) const {
+    auto& signature = *candidate.signature;
+    auto& verdict = candidate.verdict;
+    auto selected = fields.select(signature.fields, &candidate.field);
+    auto data = signed_data(selected, candidate.field, signature.header);
+    auto header_check = check_with_keys(keys, {signature.algorithm, data, signature.value,
+                                               signature.domain, signature.identity_domain()});
+    verdict.key_bits = header_check.key_bits;
+    verdict.testing = header_check.testing;
+    auto body_problem = check_body(candidate);
+    if (header_check.result == Result::PermError || header_check.result == Result::TempError) {
+      decide(verdict, header_check.result, std::move(header_check.problem));
+    } else if (header_check.result == Result::Fail) {
+      auto problem = std::move(header_check.problem);
+      auto changed = changed_fields(signature, fields);
+      if (!changed.empty()) problem += "; by z= it was changed in " + changed;
+      if (!body_problem.empty()) problem = body_problem + "; " + problem;
+      decide(verdict, Result::Fail, std::move(problem));
+    } else if (!body_problem.empty()) {
+      decide(verdict, Result::Fail, std::move(body_problem));
+    } else if (header_check.result == Result::Pass) {
+      auto other = covers_other(candidate, selected);
+      auto result = other.empty() ? Result::Pass : Result::Policy;
+      decide(verdict, result, std::move(other));
+    } else {
+      decide(verdict, header_check.result, std::move(header_check.problem));
+    }
+  }
+
+  std::string header;
+  HeaderFields fields;
+  VerifyOptions options;
+  std::vector<Candidate> candidates;
+  std::size_t ignored = 0;
+  bool body_seen = false;
+  BodyHash body_hash;
+};
+
+Verifier::Verifier(std::string header, VerifyOptions options)
+    : state_(std::make_unique<State>(std::move(header), options)) {}
+Verifier::Verifier(Verifier&&) noexcept = default;
+Verifier& Verifier::operator=(Verifier&&) noexcept = default;
+Verifier::~Verifier() = default;
+
+bool Verifier::has_signatures() const {
+  return !state_->candidates.empty();
+}
+
+std::size_t Verifier::ignored() const {
+  return state_->ignored;
+}
+
+void Verifier::body(std::string_view bytes) {
+  if (!bytes.empty()) state_->body_seen = true;
+  state_->body_hash.update(bytes);
+}
+
+Task<std::vector<Verdict>> Verifier::finish(dns::Resolver& resolver) {
+  auto& state = *state_;
+  state.body_hash.finish();
+  std::vector<Verdict> verdicts;
+  std::size_t failed = 0;
+  for (auto& candidate : state.candidates) {
+    if (candidate.signature && failed >= state.options.failed_lookups) {
+      decide(candidate.verdict, Result::TempError,
+             "the key was not asked for: other lookups for this message failed");
+    } else if (candidate.signature) {
+      auto keys = co_await ask_keys(resolver, state.options.keys, candidate.signature->selector,
+                                    candidate.signature->domain, state.options.now);
+      candidate.verdict.lookups.push_back(keys->lookup);
+      state.check(candidate, *keys);
+      if (keys->failed()) ++failed;
+    }
+    verdicts.push_back(std::move(candidate.verdict));
+  }
+  co_return verdicts;
+}
+
+}  // namespace hikyaku::dkim
