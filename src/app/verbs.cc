@@ -43,6 +43,7 @@ std::vector<Verb> all_verbs() {
       verb_import(),
 
       verb_mime(),
+      verb_spf(),
       verb_config_explain(),
       verb_config_check(),
       verb_config_sample(),

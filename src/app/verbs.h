@@ -46,6 +46,7 @@ Verb verb_queue_show();
 Verb verb_quickstart();
 Verb verb_sendmail();
 Verb verb_serve();
+Verb verb_spf();
 Verb verb_trace();
 Verb verb_verify();
 Verb verb_version();

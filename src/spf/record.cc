@@ -137,7 +137,7 @@ bool Parser::wrong_name(std::string_view name) {
   std::ranges::transform(kMechanisms, names.begin(), &MechanismName::name);
   auto meant = iequals(name, "ipv4") ? "ip4" : iequals(name, "ipv6") ? "ip6" : closest(name, names);
   if (!meant.empty())
-    return wrong(name, fmt::format("there is no such mechanism; did you mean \"{}\"?", meant));
+    return wrong(name, fmt::format("there is no such mechanism (is \"{}\" meant?)", meant));
   return wrong(name, "there is no such mechanism");
 }
 

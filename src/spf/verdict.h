@@ -48,6 +48,9 @@ enum class Problem : std::uint8_t {
   DeadlineExceeded  ///< the whole check took too long (§4.6.4)
 };
 
+/// "no-record", "too-many-lookups", as in JSON and the story; "" for None.
+std::string_view to_string(Problem problem);
+
 /// One SPF record that was read.
 struct Policy {
   std::string domain;  ///< whose, as asked for

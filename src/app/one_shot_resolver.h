@@ -1,0 +1,42 @@
+// The DNS of one-shot commands (spf, dkim verify, dmarc, …): a zone file, a server that is named,
+// or the net.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "app/verb.h"
+#include "base/result.h"
+#include "dns/resolver.h"
+#include "net/cores.h"
+
+namespace hikyaku::app {
+
+/// --zone and --dns, for Verb::options.
+std::vector<OptionSpec> resolver_options();
+
+/// A resolver with the event loop that it lives on.
+class OneShotResolver {
+ public:
+  /// As --zone or --dns say; without them the authoritative servers are asked. Invalid for a zone
+  /// file that cannot be read, an address that is none, and both at once; Unavailable when there is
+  /// no resolver to be had. exit_for() has the contract's exit code for either.
+  static Result<std::unique_ptr<OneShotResolver>> create(const Invocation& invocation);
+  ~OneShotResolver();
+
+  dns::Resolver& get() const { return *resolver_; }
+  /// Runs the task that `function` makes, to its end.
+  template <class Function>
+  auto run(Function function) {
+    return cores_.run(0, std::move(function));
+  }
+
+ private:
+  OneShotResolver() = default;
+
+  net::Cores cores_{1};
+  std::unique_ptr<dns::Resolver> resolver_;
+};
+
+}  // namespace hikyaku::app
