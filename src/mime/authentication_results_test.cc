@@ -1,0 +1,150 @@
+#include "mime/authentication_results.h"
+
+#include <doctest/doctest.h>
+
+#include "base/text.h"
+
+namespace hikyaku::mime {
+namespace {
+
+/// "id/1 method=result(comment)[reason] type.name=value, …"
+std::string shown(std::string_view value, AuthenticationResultsLimits limits = {}) {
+  auto results = parse_authentication_results(value, limits);
+  if (!results) return "error";
+  auto text = results->authserv_id;
+  if (results->version != 1) text += "/" + std::to_string(results->version);
+  for (auto& method : results->methods) {
+    text += " " + method.name + "=" + method.result;
+    if (!method.comment.empty()) text += "(" + method.comment + ")";
+    if (!method.reason.empty()) text += "[" + method.reason + "]";
+    for (auto& property : method.properties)
+      text += " " + property.type + "." + property.name + "=" + property.value;
+  }
+  return text;
+}
+
+TEST_CASE("reading") {
+  struct Case {
+    std::string_view text, expected;
+  };
+  for (auto& [text, expected] : std::initializer_list<Case>{
+           // The examples of RFC 8601, appendix B, in their forms.
+           {" example.org 1; none", "example.org"},
+           {" example.com; spf=pass smtp.mailfrom=example.net",
+            "example.com spf=pass smtp.mailfrom=example.net"},
+           {" example.com;\r\n\tauth=pass (cram-md5) smtp.auth=sender@example.net;\r\n\tspf=pass "
+            "smtp.mailfrom=example.net",
+            "example.com auth=pass(cram-md5) smtp.auth=sender@example.net spf=pass "
+            "smtp.mailfrom=example.net"},
+           {"example.com; dkim=pass reason=\"good signature\" header.i=@mail-router.example.net; "
+            "dkim=fail reason=\"bad signature\" header.i=@newyork.example.com",
+            "example.com dkim=pass[good signature] header.i=@mail-router.example.net "
+            "dkim=fail[bad signature] header.i=@newyork.example.com"},
+           {"foo.example.net (foobar) 1 (baz); dkim (Because I like it) / 1 (One yay) = (wait for "
+            "it) fail policy (A dot can go here) . (like that) expired (this surprised me) = (as I "
+            "wasn't expecting it) 1362471462",
+            "foo.example.net dkim=fail policy.expired=1362471462"},
+           // Others.
+           {"example.org", "example.org"},
+           {"example.org; none;", "error"},
+           {"example.org;", "example.org"},
+           {"example.org 2; spf/2=pass", "example.org/2 spf=pass"},
+           {"\"a b\"; SPF=Pass", "a b spf=pass"},
+           {"x; spf=pass smtp.mailfrom=\"a b\"@example.org",
+            "x spf=pass smtp.mailfrom=a b@example.org"},
+           {"x; spf=pass smtp.mailfrom=", "x spf=pass smtp.mailfrom="},  // met
+           {"x; spf=pass smtp.mailfrom=; dkim=none", "x spf=pass smtp.mailfrom= dkim=none"},
+           {"x; dmarc=fail action=none header.from=y", "x dmarc=fail header.from=y"},  // met
+           {"x; dkim=pass header.b=abc/+= header.d=y", "x dkim=pass header.b=abc/+= header.d=y"},
+           {"x; spf=pass (a (nested \\) one) here)", "x spf=pass(a (nested ) one) here)"},
+           {"", "error"},
+           {"; spf=pass", "error"},
+           {"x y; spf=pass", "error"},
+           {"x; spf", "error"},
+           {"x; =pass", "error"},
+           {"x; spf=", "error"},
+           {"x; spf=pass smtp.=y", "error"},
+           {"x; spf=pass (open", "error"},
+           {"x; spf=pass reason=\"open", "error"},
+           {"x; spf=pass y", "error"},
+       }) {
+    CAPTURE(text);
+    CHECK(shown(text) == expected);
+  }
+}
+
+TEST_CASE("reading has limits") {
+  CHECK(shown("x; a=b; c=d", {.methods = 1}) == "error");
+  CHECK(shown("x; a=b c.d=e f.g=h", {.properties = 1}) == "error");
+  CHECK(shown("x; a=b", {.bytes = 5}) == "error");
+  CHECK(shown("x; a=b " + std::string(20'000, '(') + std::string(20'000, ')'), {.bytes = 50'000}) !=
+        "error");
+}
+
+TEST_CASE("what is written is read back") {
+  AuthenticationResults results{
+      .authserv_id = "mail.example.org",
+      .methods = {{.name = "spf",
+                   .result = "pass",
+                   .properties = {{"smtp", "mailfrom", "anna@example.org"}}},
+                  {.name = "dkim",
+                   .result = "fail",
+                   .reason = "the body was changed: \"odd\"",
+                   .comment = "2048-bit (RSA) key",
+                   .properties = {{"header", "d", "example.org"},
+                                  {"header", "b", "ab/+=="},
+                                  {"header", "i", "a;b@example.org"}}}}};
+  auto text = write_authentication_results(results);
+  CHECK(parse_authentication_results(text) == results);
+  for (auto line : split(text, '\n')) CHECK(line.size() < 80);
+  CHECK(write_authentication_results({.authserv_id = "x"}) == "x; none");
+  CHECK(parse_authentication_results("x; none") == AuthenticationResults{.authserv_id = "x"});
+}
+
+TEST_CASE("nothing that a stranger wrote gets out of its place") {
+  using namespace std::string_view_literals;
+  for (auto value :
+       {"a\r\nX: y"sv, "a; dmarc=pass"sv, "a) b"sv, "a\0b"sv, "\xff\xfe"sv, "\""sv, ""sv}) {
+    CAPTURE(value);
+    AuthenticationResults results{
+        .authserv_id = "x",
+        .methods = {{.name = "spf",
+                     .result = "fail",
+                     .reason = std::string(value),
+                     .comment = std::string(value),
+                     .properties = {{"smtp", "helo", std::string(value)}}}}};
+    auto text = write_authentication_results(results);
+    auto read = parse_authentication_results(text);
+    REQUIRE(read);
+    REQUIRE(read->methods.size() == 1);
+    CHECK(read->methods[0].result == "fail");
+    CHECK(read->methods[0].properties.size() == 1);
+    CHECK(text.find("\r\n\t") == text.find("\r\n"));
+    CHECK(!text.contains('\0'));
+  }
+}
+
+TEST_CASE("forged results with our name are removed, others stay") {
+  std::string_view header =
+      "Received: x\r\n"
+      "Authentication-Results: mail.example.org; spf=pass\r\n"
+      "authentication-RESULTS : (hi)\r\n MAIL.example.org 1; spf=pass\r\n"
+      "Authentication-Results: \"mail.example.org\"; dmarc=pass\r\n"
+      "Authentication-Results: (open mail.example.org; dmarc=pass\r\n"
+      "Authentication-Results: mail.example.org\r\n"
+      "Authentication-Results: xmail.example.org; spf=pass\r\n"
+      "Authentication-Results: other.test; spf=pass (mail.example.org)\r\n"
+      "X-Authentication-Results: mail.example.org; spf=pass\r\n"
+      "Subject: mail.example.org\r\n"
+      "\r\n";
+  CHECK(without_claimed_results(header, "mail.example.org") ==
+        "Received: x\r\n"
+        "Authentication-Results: xmail.example.org; spf=pass\r\n"
+        "Authentication-Results: other.test; spf=pass (mail.example.org)\r\n"
+        "X-Authentication-Results: mail.example.org; spf=pass\r\n"
+        "Subject: mail.example.org\r\n"
+        "\r\n");
+}
+
+}  // namespace
+}  // namespace hikyaku::mime
