@@ -8,6 +8,7 @@
 #include "auth/directory.h"
 #include "base/text.h"
 #include "receive/receiver.h"
+#include "smtp/parameters.h"
 
 namespace hikyaku::app {
 namespace {
@@ -57,6 +58,7 @@ class Submission {
  private:
   Task<Answer> take() {
     CO_TRY_DO(co_await find_sender());
+    CO_TRY_DO(take_notice_wishes());
     CO_TRY_DO(co_await read_header());
     CO_TRY(auto extract, call_.flag("extract"));
     CO_TRY(auto recipients, given_recipients());
@@ -111,6 +113,31 @@ class Submission {
     co_return Result<void>{};
   }
 
+  /// NOTIFY, RET and ENVID (RFC 3461).
+  Result<void> take_notice_wishes() {
+    TRY(auto notify, call_.text("notify"));
+    if (!notify.empty()) {
+      notify_ = smtp::parse_notify(notify);
+      if (!notify_)
+        return fail(ErrorCode::Invalid,
+                    "notify is {}, and must be never or a list of success, failure, delay",
+                    printable(notify, 60));
+    }
+    TRY(auto ret, call_.text("ret"));
+    auto& mail = transaction_.parameters;
+    if (iequals(ret, "full")) mail.ret = smtp::Return::Full;
+    if (iequals(ret, "hdrs")) mail.ret = smtp::Return::Headers;
+    if (!ret.empty() && !mail.ret)
+      return fail(ErrorCode::Invalid, "ret is {}, and must be full or hdrs", printable(ret, 60));
+    TRY(auto envelope_id, call_.text("envelope_id"));
+    if (envelope_id.empty()) return {};
+    mail.envid = smtp::check_envid(envelope_id);
+    if (!mail.envid)
+      return fail(ErrorCode::Invalid,
+                  "an envelope id is printable ASCII, at most 100 characters in xtext (RFC 3461)");
+    return {};
+  }
+
   Result<std::vector<std::string>> given_recipients() const {
     std::vector<std::string> recipients;
     auto value = call_.args().if_contains("recipients");
@@ -160,7 +187,7 @@ class Submission {
     auto& all = transaction_.recipients;
     if (std::ranges::none_of(all, [&](auto& one) { return one.to == *to; })) {
       transaction_.parameters.smtputf8 |= to->needs_utf8();
-      all.push_back({std::move(*to), {}});
+      all.push_back({std::move(*to), {notify_, {}}});
     }
     co_return Result<void>{};
   }
@@ -204,6 +231,7 @@ class Submission {
   receive::Peer peer_;
   ProgramSender sender_;
   smtp::Transaction transaction_;
+  std::optional<smtp::Notify> notify_;
   LineEnds lines_;
   std::string begin_;
   std::uint64_t size_ = 0;

@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "base/text.h"
 #include "queue/queue.h"
+#include "smtp/parameters.h"
 
 namespace hikyaku::app {
 namespace {
@@ -14,6 +15,23 @@ using Answer = Result<object>;
 
 /// Entries in one read and one transaction.
 constexpr std::size_t kPiece = 500;
+
+/// The parameters of RCPT TO that are about notices (RFC 3461), as in the protocol; "" without.
+std::string notice_parameters(const queue::Entry& entry) {
+  std::string text;
+  if (auto notify = queue::notify_of(entry)) text += " NOTIFY=" + smtp::to_string(*notify);
+  if (auto original = queue::original_recipient(entry))
+    text += " ORCPT=" + smtp::format_orcpt(*original, true);
+  return text.substr(text.empty() ? 0 : 1);
+}
+
+/// The same of MAIL FROM.
+std::string notice_parameters(const queue::Message& message) {
+  std::string text;
+  if (message.ret) text += message.ret == smtp::Return::Full ? " RET=FULL" : " RET=HDRS";
+  if (!message.envelope_id.empty()) text += " ENVID=" + smtp::encode_xtext(message.envelope_id);
+  return text.substr(text.empty() ? 0 : 1);
+}
 
 object describe(const queue::Entry& entry) {
   std::string_view state = entry.state == queue::State::Held ? "held"
@@ -25,6 +43,8 @@ object describe(const queue::Entry& entry) {
           {"state", std::string(state)},
           {"attempts", entry.attempts},
           {"next", entry.state == queue::State::Waiting ? format_rfc3339(entry.next_attempt) : ""},
+          {"notice", entry.destination == queue::kNotice},
+          {"dsn", json_text(notice_parameters(entry))},
           {"host", json_text(entry.last_host)},
           {"reply",
            json_text(entry.state == queue::State::Held ? entry.hold_reason : entry.last_reply)}};
@@ -108,18 +128,29 @@ constexpr Phrase kShown{"{}: from <{}>, {} bytes, arrived {}\n",
 constexpr Phrase kWaits{"  {} <{}>: waiting, next attempt {}, {} so far\n",
                         "  {} <{}>: 待機中、次の試行 {}、これまで {} 回\n"};
 constexpr Phrase kSending{"  {} <{}>: being sent now\n", "  {} <{}>: 送信中\n"};
+constexpr Phrase kNotice{"  {} <{}>: nothing but a notice to the sender\n",
+                         "  {} <{}>: 差出人への通知のみ\n"};
+constexpr Phrase kAsked{"     the sender asks for notices: {}\n", "     配送通知の希望: {}\n"};
 constexpr Phrase kHeld{"  {} <{}>: held: {}\n", "  {} <{}>: 保留中: {}\n"};
 
-std::string shown_entry(const queue::Entry& entry, Language language) {
+std::string state_line(const queue::Entry& entry, Language language) {
   auto to = printable(entry.recipient, 300);
   if (entry.state == queue::State::Held)
     return say(language, kHeld, entry.number, to, printable(entry.hold_reason, 500));
   if (entry.attempting) return say(language, kSending, entry.number, to);
+  if (entry.destination == queue::kNotice) return say(language, kNotice, entry.number, to);
   auto line =
       say(language, kWaits, entry.number, to, format_rfc3339(entry.next_attempt), entry.attempts);
   if (!entry.last_reply.empty())
     line += fmt::format("     {}: {}\n", printable(entry.last_host, 200),
                         printable(entry.last_reply, 500));
+  return line;
+}
+
+std::string shown_entry(const queue::Entry& entry, Language language) {
+  auto line = state_line(entry, language);
+  if (auto asked = notice_parameters(entry); !asked.empty())
+    line += say(language, kAsked, printable(asked, 700));
   return line;
 }
 
@@ -137,17 +168,17 @@ Task<Answer> queue_show(Core& core, ControlCall& call) {
                   story::to_text(*id));
     auto shown = say(language, kShown, story::to_text(*id), printable(message->mail_from, 300),
                      message->size, format_rfc3339(message->arrived));
+    auto asked = notice_parameters(*message);
+    if (!asked.empty()) shown += say(language, kAsked, printable(asked, 300));
     boost::json::array entries;
     for (auto& entry : queue::list(reader, *id - 1, kPiece)) {
       if (entry.message != *id) break;
       shown += shown_entry(entry, language);
       entries.push_back(describe(entry));
     }
-    object answer{{"id", story::to_text(*id)},
-                  {"sender", json_text(message->mail_from)},
-                  {"size", message->size},
-                  {"arrived", format_rfc3339(message->arrived)},
-                  {"entries", std::move(entries)}};
+    object answer{{"id", story::to_text(*id)}, {"sender", json_text(message->mail_from)},
+                  {"size", message->size},     {"arrived", format_rfc3339(message->arrived)},
+                  {"dsn", json_text(asked)},   {"entries", std::move(entries)}};
     if (auto story = story::find_story(reader, *id)) {
       shown += '\n' + story::tell(*story, language);
       answer["story"] = boost::json::parse(story::to_json(*story));

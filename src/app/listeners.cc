@@ -20,7 +20,6 @@ smtpd::Settings smtp_settings(const config::Config& config, const std::string& h
   protocol.max_size = config.smtp.max_message_size.count;
   protocol.starttls = has_tls && flavour != smtp::Flavour::Submissions;
   protocol.require_tls = false;
-  protocol.dsn = false;
   protocol.mechanisms_in_clear = offered_mechanisms(mechanisms, Channel::Clear);
   protocol.mechanisms_under_tls = offered_mechanisms(mechanisms, Channel::Tls);
   protocol.max_recipients = config.smtp.max_recipients;

@@ -34,8 +34,17 @@ Result<void> take_value(SendmailOptions& options, char letter, const std::string
     case 'o':
       if (value == "i") options.ignore_dots = true;
       break;
+    case 'N':
+      options.notify = value;
+      break;
+    case 'R':
+      options.ret = value;
+      break;
+    case 'V':
+      options.envelope_id = value;
+      break;
     default:
-      break;  // queue ids, log files, DSN wishes: nothing that we do
+      break;  // queue ids, log files: nothing that we do
   }
   return {};
 }

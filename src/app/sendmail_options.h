@@ -24,6 +24,9 @@ struct SendmailOptions {
   bool verbose = false;             ///< -v: prints the id
   std::optional<std::string> from;  ///< -f, -r; "" or "<>" for a bounce
   std::string full_name;            ///< -F
+  std::string notify;               ///< -N: NOTIFY for every recipient (RFC 3461)
+  std::string ret;                  ///< -R: RET
+  std::string envelope_id;          ///< -V: ENVID, as it is (not in xtext)
   std::optional<std::string> dir;   ///< --dir, ours
   std::vector<std::string> recipients;
 };

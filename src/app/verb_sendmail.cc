@@ -96,6 +96,9 @@ Exit submit(const Instance& instance, const SendmailOptions& options, Terminal& 
                            {"eight_bit", options.eight_bit}};
   if (options.from) args["from"] = json_text(options.from->empty() ? "<>" : *options.from);
   if (!options.full_name.empty()) args["full_name"] = json_text(options.full_name);
+  if (!options.notify.empty()) args["notify"] = json_text(options.notify);
+  if (!options.ret.empty()) args["ret"] = json_text(options.ret);
+  if (!options.envelope_id.empty()) args["envelope_id"] = json_text(options.envelope_id);
   Input input(!options.ignore_dots);
   auto answer = ask_server(instance.submit_socket, {"mail.submit", std::move(args), {}},
                            {.data = [&] { return input.next(); }});
@@ -211,15 +214,21 @@ Verb verb_sendmail() {
       .details =
           {"The message comes on standard input. Understood are -t (recipients from To, Cc and "
            "Bcc), -f and -r (sender), -F (full name), -i and -oi (a dot alone does not end it), "
-           "-bs (SMTP), -bp (the queue), -bi (nothing to do), -B8BITMIME, -v, --dir; others that "
-           "programs pass are taken without effect. A name without a domain is one of the "
+           "-bs (SMTP), -bp (the queue), -bi (nothing to do), -B8BITMIME, -v, --dir, and what is "
+           "to be told of the delivery (RFC 3461): -N (never, or some of success, failure, "
+           "delay), -R (full or hdrs: what of the message comes back), -V (a name for it, which "
+           "the notices bear); others that programs pass are taken without effect. A name without "
+           "a domain is one of the "
            "server's first domain; when nobody has it, postmaster gets the mail. A recipient "
            "that is refused refuses the whole message: exit code 67. Exit code 75: the server "
            "does not run, try later. Linked as sendmail, mailq or newaliases the program "
            "behaves as such.",
            "メッセージは標準入力から読みます。-t(To、Cc、Bcc の宛先)、-f と "
            "-r(差出人)、-F(氏名)、-i と -oi(ドットだけの行で終わらない)、-bs(SMTP)、"
-           "-bp(キュー)、-bi(何もしない)、-B8BITMIME、-v、--dir "
+           "-bp(キュー)、-bi(何もしない)、-B8BITMIME、-v、--dir、配送通知 (RFC 3461) の "
+           "-N(never、または "
+           "success、failure、delay の組み合わせ)、-R(full か hdrs: 返送する範囲)、"
+           "-V(通知に付ける識別子)"
            "が使え、プログラムがよく渡すほかのオプションは無視します。ドメインのない名前は"
            "サーバーの最初のドメインのものとみなし、該当者がいなければ postmaster "
            "に届きます。一つでも宛先が拒否されると全体を拒否し、終了コードは 67 です。75 "

@@ -27,7 +27,8 @@ std::string typed_address(const smtp::Mailbox& mailbox, bool utf8) {
 
 /// Original-Recipient: the ORCPT as it came, xtext undone (RFC 3464 §2.3.1).
 std::string original_address(const smtp::OriginalRecipient& original, bool utf8) {
-  if (original.type != "utf-8") return fmt::format("{}; {}", original.type, original.address);
+  if (!iequals(original.type, "utf-8"))
+    return fmt::format("{}; {}", original.type, original.address);
   auto text = smtp::format_orcpt(original, utf8);
   return text.insert(text.find(';') + 1, " ");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/codec.h"
+#include "base/text.h"
 #include "queue/tables.h"
 
 namespace hikyaku::queue {
@@ -49,8 +50,9 @@ std::string encode(const Message& message) {
   out.varint(message.size);
   out.text(message.mail_from);
   out.text(message.envelope_id);
-  out.u8(static_cast<std::uint8_t>((message.return_full ? 1 : 0) | (message.eight_bit ? 2 : 0) |
-                                   (message.smtputf8 ? 4 : 0)));
+  out.u8(static_cast<std::uint8_t>((message.ret == smtp::Return::Full ? 1 : 0) |
+                                   (message.eight_bit ? 2 : 0) | (message.smtputf8 ? 4 : 0) |
+                                   (message.ret == smtp::Return::Headers ? 8 : 0)));
   out.varint(millis(message.arrived));
   out.varint(message.account);
   return out.take();
@@ -66,7 +68,8 @@ Message decode_message(MessageId id, std::string_view value) {
   message.mail_from = in.text();
   message.envelope_id = in.text();
   auto bits = in.u8();
-  message.return_full = bits & 1;
+  if (bits & 1) message.ret = smtp::Return::Full;
+  if (bits & 8) message.ret = smtp::Return::Headers;
   message.eight_bit = bits & 2;
   message.smtputf8 = bits & 4;
   message.arrived = time_from(in.varint());
@@ -90,6 +93,8 @@ std::string encode(const Entry& entry) {
   out.text(entry.last_host);
   out.text(entry.last_reply);
   out.text(entry.hold_reason);
+  out.text(entry.original_type);
+  out.u8(static_cast<std::uint8_t>(entry.notice));
   return out.take();
 }
 
@@ -114,6 +119,9 @@ Entry decode_entry(MessageId id, std::uint32_t number, std::string_view value) {
   entry.last_host = in.text();
   entry.last_reply = in.text();
   entry.hold_reason = in.text();
+  if (in.at_end()) return entry;  // as rows were before confirmations
+  entry.original_type = in.text();
+  entry.notice = static_cast<Notice>(in.u8());
   return entry;
 }
 
@@ -173,6 +181,29 @@ void add_entries(Transaction& tx, const Message& message, std::vector<Entry>& en
 }
 
 }  // namespace
+
+std::uint8_t notify_bits(const std::optional<smtp::Notify>& notify) {
+  if (!notify) return kNotifyDefault;
+  std::uint8_t bits = 0;
+  if (notify->success) bits |= kNotifySuccess;
+  if (notify->failure) bits |= kNotifyFailure;
+  if (notify->delay) bits |= kNotifyDelay;
+  return bits == 0 ? kNotifyNever : bits | kNotifyGiven;
+}
+
+std::optional<smtp::Notify> notify_of(const Entry& entry) {
+  if (entry.notify == kNotifyDefault) return std::nullopt;
+  return smtp::Notify{.success = (entry.notify & kNotifySuccess) != 0,
+                      .failure = (entry.notify & kNotifyFailure) != 0,
+                      .delay = (entry.notify & kNotifyDelay) != 0};
+}
+
+std::optional<smtp::OriginalRecipient> original_recipient(const Entry& entry) {
+  if (!entry.original_type.empty())
+    return smtp::OriginalRecipient{entry.original_type, entry.original};
+  if (entry.original.empty() || entry.original == entry.recipient) return std::nullopt;
+  return smtp::OriginalRecipient{is_ascii(entry.original) ? "rfc822" : "utf-8", entry.original};
+}
 
 void add(Transaction& tx, Message message, const store::StagedBlob& body,
          std::vector<Entry> entries) {
@@ -281,6 +312,19 @@ Result<void> defer(Transaction& tx, MessageId id, std::uint32_t number, Time nex
     end_attempt(e);
     e.interrupted = 0;
     e.next_attempt = next;
+    e.last_host = host;
+    e.last_reply = reply;
+  });
+}
+
+Result<void> turn_into_notice(Transaction& tx, MessageId id, std::uint32_t number, Notice notice,
+                              std::string_view host, std::string_view reply, Time now) {
+  return change(tx, id, number, [&](Entry& e) {
+    end_attempt(e);
+    e.interrupted = 0;
+    e.destination = kNotice;
+    e.notice = notice;
+    e.next_attempt = now;
     e.last_host = host;
     e.last_reply = reply;
   });

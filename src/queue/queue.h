@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "base/time.h"
+#include "smtp/command.h"
 #include "store/store.h"
 #include "story/story.h"
 
@@ -24,12 +25,12 @@ using story::MessageId;
 struct Message {
   MessageId id = 0;
   store::BlobId blob = 0;
-  std::string prefix;        ///< our header fields in front of the body
-  std::uint64_t size = 0;    ///< prefix + body
-  std::string mail_from;     ///< reverse path, "" for the null sender
-  std::string envelope_id;   ///< ENVID (RFC 3461)
-  bool return_full = false;  ///< RET=FULL
-  bool eight_bit = false;    ///< BODY=8BITMIME
+  std::string prefix;               ///< our header fields in front of the body
+  std::uint64_t size = 0;           ///< prefix + body
+  std::string mail_from;            ///< reverse path, "" for the null sender
+  std::string envelope_id;          ///< ENVID (RFC 3461 §4.4), decoded; empty: none was given
+  std::optional<smtp::Return> ret;  ///< RET (§4.3)
+  bool eight_bit = false;           ///< BODY=8BITMIME
   bool smtputf8 = false;
   Time arrived{};
   store::AccountId account = 0;  ///< who submitted it; 0: relayed for an alias, a bounce
@@ -40,14 +41,24 @@ enum class State : std::uint8_t {
   Held,     ///< until somebody releases it
 };
 
+/// What the sender is to be told of an entry that has no destination.
+enum class Notice : std::uint8_t {
+  Failed,     ///< nobody gets it: `last_reply` says why
+  Delivered,  ///< it is in a mailbox here
+  Relayed,    ///< `last_host` has it, which does not confirm deliveries
+  Expanded,   ///< it was sent on to the targets of an alias
+};
+
 /// One recipient of a queued message.
 struct Entry {
   MessageId message = 0;
-  std::uint32_t number = 0;  ///< 0, 1, 2, … within the message
-  std::string recipient;     ///< forward path
-  std::string original;      ///< ORCPT, or the alias that led here
-  std::uint8_t notify = 0;   ///< NOTIFY: kNotify… bits
-  std::string destination;   ///< lower-case domain (or literal) that routes it, or kBounce
+  std::uint32_t number = 0;        ///< 0, 1, 2, … within the message
+  std::string recipient;           ///< forward path
+  std::string original;            ///< the address of ORCPT (decoded); without one, of RCPT TO
+  std::string original_type;       ///< the type of ORCPT; empty: none was given
+  std::uint8_t notify = 0;         ///< NOTIFY: kNotify… bits
+  std::string destination;         ///< lower-case domain (or literal) that routes it, or kNotice
+  Notice notice = Notice::Failed;  ///< with kNotice
   State state = State::Waiting;
   Time next_attempt{};
   int attempts = 0;
@@ -60,15 +71,23 @@ struct Entry {
   std::string last_reply;  ///< its words, or what went wrong
   std::string hold_reason;
 };
-/// The destination of an entry that nobody is to get: `last_reply` goes back to the sender at the
-/// first attempt.
-inline constexpr std::string_view kBounce = "";
+/// The destination of an entry that nobody is to get: at the first attempt the sender is told
+/// `notice`.
+inline constexpr std::string_view kNotice = "";
 
 inline constexpr std::uint8_t kNotifyNever = 1;
 inline constexpr std::uint8_t kNotifySuccess = 2;
 inline constexpr std::uint8_t kNotifyFailure = 4;
 inline constexpr std::uint8_t kNotifyDelay = 8;
+inline constexpr std::uint8_t kNotifyGiven = 16;  ///< the sender said so; else it is the default
 inline constexpr std::uint8_t kNotifyDefault = kNotifyFailure | kNotifyDelay;
+
+/// NOTIFY as kNotify… bits and back; nullopt: it was not given, or not by this sender.
+std::uint8_t notify_bits(const std::optional<smtp::Notify>& notify);
+std::optional<smtp::Notify> notify_of(const Entry& entry);
+/// The recipient as the sender knows it: ORCPT, or the address of RCPT TO when an alias has led
+/// elsewhere (RFC 3461 §5.2.1 (d)); nullopt: as in `recipient`.
+std::optional<smtp::OriginalRecipient> original_recipient(const Entry& entry);
 
 /// Adds a message with its entries, within the transaction that accepts it. `body` is owned by the
 /// queue too.
@@ -101,6 +120,10 @@ Result<void> abandon_attempt(store::Transaction& tx, MessageId id, std::uint32_t
 Result<void> postpone(store::Transaction& tx, MessageId id, std::uint32_t number, Time next);
 Result<void> defer(store::Transaction& tx, MessageId id, std::uint32_t number, Time next,
                    std::string_view host, std::string_view reply);
+/// It is delivered; the entry stays until the sender has been told so.
+Result<void> turn_into_notice(store::Transaction& tx, MessageId id, std::uint32_t number,
+                              Notice notice, std::string_view host, std::string_view reply,
+                              Time now);
 /// The sender has been told that it takes longer.
 Result<void> mark_delay_told(store::Transaction& tx, MessageId id, std::uint32_t number);
 Result<void> hold(store::Transaction& tx, MessageId id, std::uint32_t number,

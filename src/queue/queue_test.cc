@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "queue/tables.h"
 #include "store/memory_transaction.h"
 
 namespace hikyaku::queue {
@@ -52,6 +53,53 @@ TEST_CASE("what is added comes back as it was and is due") {
   CHECK(found.entries[1].number == 1);
   CHECK(f.due_at(kNow - kMinute) == 0);
   CHECK(due(f.tx, kNow - kMinute, 100).next == kNow);
+}
+
+TEST_CASE(
+    "what the sender said about notices comes back, and older rows say that it said nothing") {
+  using smtp::Notify;
+  for (auto& notify :
+       {std::optional<Notify>{}, std::optional(Notify{}), std::optional(Notify{.success = true}),
+        std::optional(Notify{.delay = true}), std::optional(Notify{.failure = true, .delay = true}),
+        std::optional(Notify{.success = true, .failure = true, .delay = true})}) {
+    Entry entry;
+    entry.notify = notify_bits(notify);
+    CHECK(notify_of(entry) == notify);
+  }
+  Entry entry;
+  entry.recipient = entry.original = "b@x.test";
+  CHECK(!original_recipient(entry));
+  entry.original = "list@x.test";
+  CHECK(original_recipient(entry) == smtp::OriginalRecipient{"rfc822", "list@x.test"});
+  entry.original = "\xC3\xBC@x.test";
+  CHECK(original_recipient(entry)->type == "utf-8");
+  entry.original_type = "X400";
+  CHECK(original_recipient(entry)->type == "X400");
+
+  store::MemoryTransaction tx;
+  tx.begin();
+  for (auto ret : {std::optional<smtp::Return>{}, std::optional(smtp::Return::Full),
+                   std::optional(smtp::Return::Headers)}) {
+    Message message;
+    message.id = 1;
+    message.ret = ret;
+    message.envelope_id = "a b+c";
+    entry.notice = Notice::Expanded;
+    add(tx, message, store::MemoryTransaction::stage(1), {entry});
+    CHECK(get_message(tx, 1)->ret == ret);
+    CHECK(get_message(tx, 1)->envelope_id == "a b+c");
+    CHECK(get_entry(tx, 1, 0)->original_type == "X400");
+    CHECK(get_entry(tx, 1, 0)->notice == Notice::Expanded);
+  }
+  // A row without the last two fields.
+  auto key = store::Key(store::kInstance, kTableEntry).u64(1).u32(0);
+  auto row = *tx.get(key);
+  row.resize(row.size() - 6);
+  tx.put(key, row);
+  auto old = get_entry(tx, 1, 0);
+  CHECK(old->original == "\xC3\xBC@x.test");
+  CHECK(old->original_type.empty());
+  CHECK(old->notice == Notice::Failed);
 }
 
 TEST_CASE("an entry that is being attempted is not due, and a deferred one is due later") {

@@ -12,6 +12,7 @@
 #include "mime/encoded_word.h"
 #include "mime/header.h"
 #include "receive/submission_header.h"
+#include "smtp/parameters.h"
 #include "smtp/received.h"
 #include "smtp/replies.h"
 #include "smtp/trace.h"
@@ -28,6 +29,8 @@ constexpr std::size_t kInline = 32 * 1024;
 /// The plan is made anew this often when the directory changes between plan and commit.
 constexpr int kMaxPlans = 5;
 constexpr std::size_t kReadPiece = 1 << 20;
+/// The story keeps about so much of what the sender said about notices.
+constexpr std::size_t kMaxWishes = 300;
 
 /// Where the empty line ends the header, at or after `from`; npos while it has not come.
 std::size_t header_end(std::string_view bytes, std::size_t from) {
@@ -224,7 +227,7 @@ queue::Message IncomingMessage::queue_message(const store::StagedBlob& blob,
   queued.size = received.size() + blob.size();
   queued.mail_from = delivery_.from.to_string();
   queued.envelope_id = delivery_.parameters.envid.value_or("");
-  queued.return_full = delivery_.parameters.ret == smtp::Return::Full;
+  queued.ret = delivery_.parameters.ret;
   queued.eight_bit = delivery_.parameters.body == smtp::Body::EightBitMime;
   // Many clients ask for SMTPUTF8 with every message; the next server must know it only when the
   // header needs it (RFC 6531 §3.6).
@@ -275,6 +278,7 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
           outcomes = plan_.outcomes;
           TRY(auto failed, place(tx, messages, outcomes));
           auto queued = plan_.queued;
+          confirm(failed, queued);
           if (!give_back(std::move(failed), queued, outcomes)) {
             return fail(ErrorCode::Denied, "nobody takes the message any more");
           }
@@ -306,8 +310,8 @@ Result<std::vector<Plan::Failed>> IncomingMessage::place(
       outcomes[local.outcome].detail +=
           fmt::format("mailbox {} of {}, UID {}", inbox->path, local.account_address, placed->uid);
     } else if (placed.error().code == ErrorCode::QuotaExceeded) {
-      failed.push_back(
-          {local.declared, local.outcome, replies::mailbox_full(local.account_address)});
+      failed.push_back({local.declared, local.outcome, replies::mailbox_full(local.account_address),
+                        local.account});
     } else {
       return std::unexpected(std::move(placed).error());
     }
@@ -326,7 +330,7 @@ bool IncomingMessage::give_back(std::vector<Plan::Failed> failed, std::vector<qu
     return false;
   }
   refusal_.reset();
-  for (auto& [declared, outcome, reply] : failed) {
+  for (auto& [declared, outcome, reply, account] : failed) {
     if (reply.temporary()) {
       // The sender gets no second chance to give it to this one alone.
       reply.code += 100;
@@ -338,6 +342,36 @@ bool IncomingMessage::give_back(std::vector<Plan::Failed> failed, std::vector<qu
       queued.push_back(bounce_entry(delivery_.recipients[declared], reply, now_));
   }
   return true;
+}
+
+/// NOTIFY=SUCCESS: what is delivered here, or expanded, is told by an entry of its own: it is as
+/// durable as the delivery.
+void IncomingMessage::confirm(const std::vector<Plan::Failed>& failed,
+                              std::vector<queue::Entry>& queued) const {
+  if (delivery_.from.is_null()) return;
+  for (auto& [declared, notice, account] : plan_.confirmed) {
+    auto gone = std::ranges::any_of(failed, [&](auto& one) {
+      return one.declared == declared || (account != 0 && one.account == account);
+    });
+    if (!gone) queued.push_back(confirmation_entry(delivery_.recipients[declared], notice, now_));
+  }
+}
+
+/// What the sender wants to hear of deliveries (RFC 3461), in the words of the protocol; "" when it
+/// said nothing.
+std::string IncomingMessage::notice_wishes() const {
+  std::string text;
+  auto& mail = delivery_.parameters;
+  if (mail.ret) text += mail.ret == smtp::Return::Full ? " RET=FULL" : " RET=HDRS";
+  if (mail.envid) text += " ENVID=" + smtp::encode_xtext(*mail.envid);
+  for (auto& [to, parameters] : delivery_.recipients) {
+    if (text.size() > kMaxWishes) break;
+    if (!parameters.notify && !parameters.orcpt) continue;
+    text += fmt::format(" <{}>", to.to_string());
+    if (parameters.notify) text += " NOTIFY=" + smtp::to_string(*parameters.notify);
+    if (parameters.orcpt) text += " ORCPT=" + smtp::format_orcpt(*parameters.orcpt, true);
+  }
+  return text.substr(text.empty() ? 0 : 1);
 }
 
 story::Arrival IncomingMessage::arrival() const {
@@ -358,6 +392,8 @@ story::Arrival IncomingMessage::arrival() const {
   arrival.message_id = header.value("Message-ID");
   arrival.subject = mime::decode_words(header.value("Subject"));
   arrival.size = writer_->size();
+  if (auto wishes = notice_wishes(); !wishes.empty())
+    arrival.findings.push_back({"dsn", "asked for", std::move(wishes)});
   return arrival;
 }
 

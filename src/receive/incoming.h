@@ -51,7 +51,9 @@ class IncomingMessage final : public Incoming {
                                           std::vector<story::RecipientOutcome>& outcomes) const;
   bool give_back(std::vector<Plan::Failed> failed, std::vector<queue::Entry>& queued,
                  std::vector<story::RecipientOutcome>& outcomes);
+  void confirm(const std::vector<Plan::Failed>& failed, std::vector<queue::Entry>& queued) const;
   std::string default_author() const;
+  std::string notice_wishes() const;
   story::Arrival arrival() const;
   void log_accepted() const;
 

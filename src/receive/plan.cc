@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <map>
 #include <set>
 
 #include "auth/directory.h"
@@ -9,15 +10,6 @@
 
 namespace hikyaku::receive {
 namespace {
-
-std::uint8_t notify_bits(const std::optional<smtp::Notify>& notify) {
-  if (!notify) return queue::kNotifyDefault;
-  std::uint8_t bits = 0;
-  if (notify->success) bits |= queue::kNotifySuccess;
-  if (notify->failure) bits |= queue::kNotifyFailure;
-  if (notify->delay) bits |= queue::kNotifyDelay;
-  return bits == 0 ? queue::kNotifyNever : bits;
-}
 
 std::string domain_of(std::string_view address) {
   return std::string(address.substr(address.rfind('@') + 1));
@@ -27,11 +19,24 @@ std::string domain_of(std::string_view address) {
 queue::Entry entry_for(const smtp::Recipient& recipient, Time now) {
   queue::Entry entry;
   entry.recipient = recipient.to.to_string();
-  entry.original =
-      recipient.parameters.orcpt ? recipient.parameters.orcpt->address : entry.recipient;
-  entry.notify = notify_bits(recipient.parameters.notify);
+  entry.original = entry.recipient;
+  if (auto& orcpt = recipient.parameters.orcpt) {
+    entry.original = orcpt->address;
+    entry.original_type = orcpt->type;
+  }
+  entry.notify = queue::notify_bits(recipient.parameters.notify);
   entry.next_attempt = now;
   return entry;
+}
+
+bool wants_success(const smtp::Recipient& recipient) {
+  return recipient.parameters.notify && recipient.parameters.notify->success;
+}
+
+/// Somebody has named one address in two ways: whoever of them wants to be told is told.
+void merge_notify(queue::Entry& entry, std::uint8_t more) {
+  entry.notify |= more;
+  if (entry.notify != queue::kNotifyNever) entry.notify &= ~queue::kNotifyNever;
 }
 
 class Planner {
@@ -56,7 +61,14 @@ class Planner {
       case auth::Resolution::Kind::Local:
         break;
     }
-    for (auto& target : resolution.accounts) deliver(address, target, resolution.via);
+    if (resolution.accounts.size() + resolution.remote.size() > 1)
+      return expand(recipient, address, resolution);
+    for (auto& target : resolution.accounts) {
+      deliver(address, target, resolution.via);
+      if (wants_success(recipient))
+        plan_.confirmed.push_back({declared_, queue::Notice::Delivered, target.account});
+    }
+    // A single target gets what was said of the alias (RFC 3461 §5.2.7.2).
     for (auto& target : resolution.remote) queue(recipient, target, address, resolution.via);
   }
 
@@ -68,6 +80,18 @@ class Planner {
     plan_.outcomes.push_back({address, "refused", why.to_string()});
   }
 
+  /// Several targets: the sender hears that there are, and of each only what goes wrong (RFC 3461
+  /// §5.2.7.3 (c)).
+  void expand(smtp::Recipient recipient, const std::string& address,
+              const auth::Resolution& resolution) {
+    if (wants_success(recipient)) {
+      plan_.confirmed.push_back({declared_, queue::Notice::Expanded, 0});
+      recipient.parameters.notify->success = false;
+    }
+    for (auto& target : resolution.accounts) deliver(address, target, resolution.via);
+    for (auto& target : resolution.remote) queue(recipient, target, address, resolution.via);
+  }
+
   void deliver(const std::string& address, const auth::Resolution::LocalTarget& target,
                const std::string& via) {
     if (!accounts_.insert(target.account).second) return;
@@ -77,8 +101,9 @@ class Planner {
 
   void queue(const smtp::Recipient& recipient, const std::string& target,
              const std::string& address, const std::string& via) {
-    if (!queued_.insert(target).second) return;
     auto entry = entry_for(recipient, now_);
+    auto [place, is_new] = queued_.emplace(target, plan_.queued.size());
+    if (!is_new) return merge_notify(plan_.queued[place->second], entry.notify);
     entry.recipient = target;
     entry.destination = domain_of(target);
     plan_.queued.push_back(std::move(entry));
@@ -91,7 +116,7 @@ class Planner {
   Plan plan_;
   std::size_t declared_ = 0;
   std::set<store::AccountId> accounts_;
-  std::set<std::string> queued_;
+  std::map<std::string, std::size_t> queued_;  ///< places in plan_.queued
 };
 
 }  // namespace
@@ -102,8 +127,15 @@ smtp::Reply account_disabled(std::string_view address) {
 
 queue::Entry bounce_entry(const smtp::Recipient& recipient, const smtp::Reply& reply, Time now) {
   auto entry = entry_for(recipient, now);
-  entry.destination = queue::kBounce;
+  entry.destination = queue::kNotice;
   entry.last_reply = reply.to_string();
+  return entry;
+}
+
+queue::Entry confirmation_entry(const smtp::Recipient& recipient, queue::Notice notice, Time now) {
+  auto entry = entry_for(recipient, now);
+  entry.destination = queue::kNotice;
+  entry.notice = notice;
   return entry;
 }
 

@@ -22,15 +22,23 @@ struct Plan {
     std::size_t declared = 0;  ///< its place among the recipients of the envelope
     std::size_t outcome = 0;   ///< its place in `outcomes`
   };
+  /// A recipient for whom the sender wants to hear of success (NOTIFY=SUCCESS).
+  struct Confirmed {
+    std::size_t declared = 0;
+    queue::Notice notice = queue::Notice::Delivered;
+    store::AccountId account = 0;  ///< Delivered: into whose mailbox
+  };
   /// A recipient who was there at RCPT and cannot have the message now.
   struct Failed {
     std::size_t declared = 0;
     std::size_t outcome = 0;
-    smtp::Reply reply;  ///< why
+    smtp::Reply reply;             ///< why
+    store::AccountId account = 0;  ///< whose mailbox was full; 0: it is not about one
   };
   std::uint64_t directory_version = 0;
   std::vector<Local> local;          ///< each account once
   std::vector<queue::Entry> queued;  ///< each address once
+  std::vector<Confirmed> confirmed;
   std::vector<Failed> failed;
   std::vector<story::RecipientOutcome>
       outcomes;  ///< one for each recipient and one more for each further target
@@ -45,5 +53,7 @@ Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipi
 smtp::Reply account_disabled(std::string_view address);
 /// An entry that does nothing but tell the sender that this recipient could not have the message.
 queue::Entry bounce_entry(const smtp::Recipient& recipient, const smtp::Reply& reply, Time now);
+/// An entry that does nothing but tell the sender of success.
+queue::Entry confirmation_entry(const smtp::Recipient& recipient, queue::Notice notice, Time now);
 
 }  // namespace hikyaku::receive

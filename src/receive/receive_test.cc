@@ -248,7 +248,7 @@ TEST_CASE("the directory changes between RCPT and the end of data") {
     CHECK(reply.positive());
     CHECK(f.inbox(f.anna.id).size() == 1);
     REQUIRE(f.queued().size() == 1);
-    CHECK(f.queued()[0].destination == queue::kBounce);
+    CHECK(f.queued()[0].destination == queue::kNotice);
     CHECK(f.queued()[0].last_reply == "550 5.1.1 No such mailbox: <bob@alpha.test>");
   }
   SUBCASE("between plan and commit: the plan is made anew") {

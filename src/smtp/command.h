@@ -42,7 +42,7 @@ struct Notify {
 
 /// ORCPT= (RFC 3461 §4.2, RFC 6533 §3), such as rfc822;Ann@example.org.
 struct OriginalRecipient {
-  std::string type;     ///< lower case: "rfc822", "utf-8", …
+  std::string type;     ///< as given ("rfc822", "utf-8", …): passed on unchanged (§5.2.1)
   std::string address;  ///< decoded
   bool operator==(const OriginalRecipient&) const = default;
 };

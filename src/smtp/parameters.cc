@@ -129,11 +129,10 @@ std::optional<Reply> set_ret(MailParameters& parameters, std::optional<std::stri
 
 std::optional<Reply> set_envid(MailParameters& parameters, std::optional<std::string_view> value) {
   if (parameters.envid) return replies::repeated_parameter("ENVID");
-  if (value && value->size() <= kMaxEnvid) parameters.envid = decode_xtext(*value);
-  // It becomes a header field of bounces: printable ASCII alone (RFC 3461 §4.4).
-  if (!parameters.envid || parameters.envid->empty() || has_control(*parameters.envid) ||
-      !is_ascii(*parameters.envid))
-    return replies::bad_parameter("ENVID", "at most 100 characters of xtext");
+  auto decoded =
+      value && value->size() <= kMaxEnvid ? decode_xtext(*value) : std::optional<std::string>{};
+  if (decoded) parameters.envid = check_envid(*decoded);
+  if (!parameters.envid) return replies::bad_parameter("ENVID", "at most 100 characters of xtext");
   return std::nullopt;
 }
 
@@ -220,6 +219,13 @@ std::optional<Notify> parse_notify(std::string_view value) {
   return notify;
 }
 
+std::optional<std::string> check_envid(std::string_view text) {
+  // It becomes a header field of bounces.
+  if (text.empty() || has_control(text) || !is_ascii(text)) return std::nullopt;
+  if (encode_xtext(text).size() > kMaxEnvid) return std::nullopt;
+  return std::string(text);
+}
+
 std::string to_string(const Notify& notify) {
   std::vector<std::string> words;
   if (notify.success) words.emplace_back("SUCCESS");
@@ -232,18 +238,19 @@ std::optional<OriginalRecipient> parse_orcpt(std::string_view value) {
   auto semicolon = value.find(';');
   if (semicolon == std::string_view::npos || !is_keyword(value.substr(0, semicolon)))
     return std::nullopt;
-  OriginalRecipient orcpt{to_lower(value.substr(0, semicolon)), ""};
+  OriginalRecipient orcpt{std::string(value.substr(0, semicolon)), ""};
   auto text = value.substr(semicolon + 1);
-  auto address = orcpt.type == "utf-8" ? decode_utf8_address(text) : decode_xtext(text);
+  auto utf8 = iequals(orcpt.type, "utf-8");
+  auto address = utf8 ? decode_utf8_address(text) : decode_xtext(text);
   if (!address || address->empty() || has_control(*address)) return std::nullopt;
-  if (orcpt.type != "utf-8" && !is_ascii(*address)) return std::nullopt;
+  if (!utf8 && !is_ascii(*address)) return std::nullopt;
   orcpt.address = *std::move(address);
   return orcpt;
 }
 
 std::string format_orcpt(const OriginalRecipient& orcpt, bool utf8) {
   std::string text = orcpt.type + ';';
-  if (orcpt.type != "utf-8") return text + encode_xtext(orcpt.address);
+  if (!iequals(orcpt.type, "utf-8")) return text + encode_xtext(orcpt.address);
   std::string_view left = orcpt.address;
   while (!left.empty()) {
     auto byte = static_cast<unsigned char>(left.front());
@@ -274,7 +281,8 @@ std::optional<std::string> decode_xtext(std::string_view text) {
     if (i + 2 >= text.size()) return std::nullopt;
     auto high = hex_digit(text[i + 1]);
     auto low = hex_digit(text[i + 2]);
-    if (!high || !low) return std::nullopt;
+    auto small = [](char digit) { return digit >= 'a'; };  // upper case alone is xtext
+    if (!high || !low || small(text[i + 1]) || small(text[i + 2])) return std::nullopt;
     decoded += static_cast<char>(*high << 4 | *low);
     i += 2;
   }

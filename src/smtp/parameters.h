@@ -19,6 +19,9 @@ std::expected<RcptParameters, Reply> parse_rcpt_parameters(std::string_view text
 std::optional<Notify> parse_notify(std::string_view value);
 std::string to_string(const Notify& notify);
 
+/// An ENVID before xtext (RFC 3461 §4.4): printable ASCII, at most 100 characters as xtext.
+std::optional<std::string> check_envid(std::string_view text);
+
 /// "rfc822;Ann+2Bx@example.org" (RFC 3461 §4.2); utf-8;… with \x{…} or UTF-8 (RFC 6533 §3).
 std::optional<OriginalRecipient> parse_orcpt(std::string_view value);
 /// The same back; `utf8`: the peer speaks SMTPUTF8, so nothing but xtext's own needs escapes.

@@ -65,7 +65,8 @@ struct Attempt {
   std::string host;      ///< MX host, or "" when it did not come to that
   std::string endpoint;  ///< IP and port
   std::string tls;       ///< as in Arrival; "in clear" reasons are findings
-  std::string result;    ///< "delivered", "deferred", "bounced", "expired", "held", "dropped"
+  std::string result;    ///< "delivered", "deferred", "bounced", "expired", "confirmed", "held",
+                         ///< "dropped"
   std::string reply;     ///< the other side's words, or what went wrong before it spoke
   std::string next;      ///< when it is tried again (RFC 3339), empty if never
   std::vector<Finding> findings;  ///< MX lookup, TLS policy, …

@@ -39,10 +39,10 @@ constexpr Phrase kAtHost{" at {} [{}]", "、{} [{}] へ"};
 constexpr Phrase kOverTls{", {}", "、{}"};
 constexpr Phrase kWasDelivered{": delivered", ": 相手が受け取りました"};
 constexpr Phrase kWasDeferred{": not yet", ": まだ届いていません"};
-constexpr Phrase kWasBounced{": refused for good; the sender was told",
-                             ": 恒久的に拒否されました。送信者に知らせました"};
-constexpr Phrase kWasExpired{": given up; the sender was told",
-                             ": 期限切れです。送信者に知らせました"};
+constexpr Phrase kWasBounced{": refused for good", ": 恒久的に拒否されました"};
+constexpr Phrase kWasExpired{": given up", ": 期限切れです"};
+constexpr Phrase kConfirmed{"{}  the sender was told of the success for {}\n",
+                            "{}  {} への配送の成功を送信者に知らせました\n"};
 constexpr Phrase kWasHeld{": held", ": 保留しました"};
 constexpr Phrase kWasDropped{": dropped", ": 破棄しました"};
 constexpr Phrase kReply{"    they said: {}\n", "    相手の言葉: {}\n"};
@@ -104,6 +104,9 @@ std::string tell_arrival(const Story& story, Language language) {
 
 std::string tell_attempt(const Story::Event& event, Language language) {
   auto& attempt = *event.attempt;
+  if (attempt.result == "confirmed")
+    return say(language, kConfirmed, format_rfc3339(event.at), printable(attempt.recipient)) +
+           tell_findings(attempt.findings, language);
   auto text =
       say(language, kTried, format_rfc3339(event.at), attempt.number, printable(attempt.recipient));
   if (!attempt.host.empty())

@@ -144,17 +144,21 @@ struct SendingWorld : World {
   /// A message of anna's (or of `from`), accepted.
   void submit(std::vector<std::string> recipients, std::string from = "anna@alpha.test",
               std::string message = "Subject: hello\r\n\r\nbody\r\n") {
-    receive::Peer peer;
-    peer.kind = receive::Peer::Kind::Program;
     smtp::Transaction transaction;
     constexpr smtp::PathRules kAny{.characters = smtp::Characters::Utf8, .limits = {}};
     if (!from.empty()) transaction.from.mailbox = smtp::parse_mailbox(from, kAny).value();
     for (auto& to : recipients)
       transaction.recipients.push_back({smtp::parse_mailbox(to, kAny).value(), {}});
+    submit(transaction, message);
+  }
+  void submit(const smtp::Transaction& transaction, std::string_view message) {
+    receive::Peer peer;
+    peer.kind = receive::Peer::Kind::Program;
     auto incoming = receiver->begin(peer, transaction);
     loop.run(incoming->append(message));
     auto reply = loop.run(incoming->finish());
     if (!reply.positive()) throw std::runtime_error(reply.to_string());
+    run_for(milliseconds(1));  // messages go out in the order in which they came
   }
   template <class Done>
   void run_until(Done done, milliseconds most = std::chrono::hours(24 * 8)) {

@@ -1,5 +1,7 @@
 #include "transmit/notice.h"
 
+#include <algorithm>
+
 #include "smtp/path.h"
 
 namespace hikyaku::transmit {
@@ -8,42 +10,47 @@ namespace {
 constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
                                       .limits = smtp::kReversePathLimits};
 
-std::optional<smtp::Notify> notify_of(const queue::Entry& entry) {
-  if (entry.notify == queue::kNotifyDefault) return std::nullopt;
-  return smtp::Notify{.success = (entry.notify & queue::kNotifySuccess) != 0,
-                      .failure = (entry.notify & queue::kNotifyFailure) != 0,
-                      .delay = (entry.notify & queue::kNotifyDelay) != 0};
+/// The sender; null also when it is none to which one could write.
+smtp::ReversePath sender_of(const queue::Message& message) {
+  smtp::ReversePath from;
+  if (message.mail_from.empty()) return from;
+  if (auto sender = smtp::parse_mailbox(message.mail_from, kAnyAddress))
+    from.mailbox = std::move(*sender);
+  return from;
+}
+
+std::string_view protocol_of(const dsn::Report& report) {
+  auto is = [&](dsn::Action action) {
+    return std::ranges::find(report.recipients, action, &dsn::Recipient::action) !=
+           report.recipients.end();
+  };
+  return is(dsn::Action::Failed) ? "BOUNCE" : is(dsn::Action::Delayed) ? "DELAY" : "DSN";
 }
 
 }  // namespace
 
+bool is_wanted(const queue::Message& message, const queue::Entry& entry, dsn::Action action) {
+  return dsn::is_wanted(action, queue::notify_of(entry), sender_of(message));
+}
+
 std::optional<queue::Injection> make_notice(const queue::Message& message,
                                             const std::vector<Outcome>& outcomes,
-                                            dsn::Action action, const NoticeContext& context) {
-  smtp::ReversePath from;
-  if (!message.mail_from.empty()) {
-    auto sender = smtp::parse_mailbox(message.mail_from, kAnyAddress);
-    if (!sender) return std::nullopt;
-    from.mailbox = std::move(*sender);
-  }
-  if (from.is_null()) return std::nullopt;
-
+                                            const NoticeContext& context) {
+  auto from = sender_of(message);
   dsn::Report report;
   for (auto& outcome : outcomes) {
-    if (!dsn::is_wanted(action, notify_of(outcome.entry), from)) continue;
+    if (!dsn::is_wanted(outcome.action, queue::notify_of(outcome.entry), from)) continue;
     auto final_recipient = smtp::parse_mailbox(outcome.entry.recipient, kAnyAddress);
     if (!final_recipient) continue;
     dsn::Recipient recipient;
-    if (!outcome.entry.original.empty() && outcome.entry.original != outcome.entry.recipient) {
-      recipient.original = smtp::OriginalRecipient{"rfc822", outcome.entry.original};
-    }
+    recipient.original = queue::original_recipient(outcome.entry);
     recipient.final = std::move(*final_recipient);
-    recipient.action = action;
+    recipient.action = outcome.action;
     recipient.status = outcome.status;
     recipient.remote_mta = outcome.host;
     recipient.diagnostic = outcome.words;
     recipient.last_attempt = context.now;
-    if (action == dsn::Action::Delayed) recipient.will_retry_until = context.expires;
+    if (outcome.action == dsn::Action::Delayed) recipient.will_retry_until = context.expires;
     report.recipients.push_back(std::move(recipient));
   }
   if (report.recipients.empty()) return std::nullopt;
@@ -64,9 +71,7 @@ std::optional<queue::Injection> make_notice(const queue::Message& message,
 
   queue::Injection injection;
   injection.recipients = {message.mail_from};
-  injection.protocol = action == dsn::Action::Delayed  ? "DELAY"
-                       : action == dsn::Action::Failed ? "BOUNCE"
-                                                       : "DSN";
+  injection.protocol = protocol_of(report);
   injection.message =
       composed.front + (composed.with_message ? context.original : "") + composed.back;
   return injection;

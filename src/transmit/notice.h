@@ -27,10 +27,12 @@ struct NoticeContext {
       original;  ///< the whole message, when it is to be returned and is small enough; else empty
 };
 
-/// The notice about these recipients of one message; nullopt when nobody wants one (null sender,
-/// NOTIFY=NEVER, …).
+/// Whether the sender wants to be told of this outcome (null sender, NOTIFY).
+bool is_wanted(const queue::Message& message, const queue::Entry& entry, dsn::Action action);
+
+/// The notice about these recipients of one message; nullopt when the sender wants none.
 std::optional<queue::Injection> make_notice(const queue::Message& message,
                                             const std::vector<Outcome>& outcomes,
-                                            dsn::Action action, const NoticeContext& context);
+                                            const NoticeContext& context);
 
 }  // namespace hikyaku::transmit

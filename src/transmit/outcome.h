@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "dsn/report.h"
 #include "queue/queue.h"
 #include "smtp/reply.h"
 #include "story/story.h"
@@ -15,6 +16,7 @@ struct Outcome {
     Delivered,  ///< the other server is responsible now
     Deferred,   ///< to be tried again
     Failed,     ///< for good
+    Confirmed,  ///< done long since; the sender is to be told entry.notice
     Abandoned,  ///< it did not come to an attempt (shutdown)
   };
   queue::Entry entry;
@@ -23,8 +25,9 @@ struct Outcome {
   std::string host;  ///< the server that answered; empty if none did
   std::string endpoint;
   std::string tls;
-  std::string words;     ///< its reply, or what went wrong before it spoke
-  bool relayed = false;  ///< Delivered to a server without the DSN extension
+  std::string words;                         ///< its reply, or what went wrong before it spoke
+  bool relayed = false;                      ///< Delivered to a server without the DSN extension
+  dsn::Action action = dsn::Action::Failed;  ///< in a notice about it
   std::vector<story::Finding> findings;
 };
 

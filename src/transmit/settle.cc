@@ -81,8 +81,44 @@ void Settler::log_outcome(const Outcome& outcome, std::string_view result) const
 
 /// The outcomes of one message by what is to be done about them.
 struct Settler::Sorted {
-  std::vector<Outcome> delivered, deferred, bounced, expired, delayed, abandoned;
+  std::vector<Outcome> delivered, deferred, delayed, abandoned;
+  std::vector<Outcome> relayed;  ///< delivered, and the sender wants to know
+  std::vector<Outcome> ended;    ///< the sender is told, as far as it wants to be
 };
+
+/// For the story: whether the sender is told of an outcome, and why not.
+story::Finding about_notice(const queue::Message& message, const queue::Entry& entry,
+                            dsn::Action action) {
+  if (is_wanted(message, entry, action)) return {"dsn", "sent to", message.mail_from};
+  if (message.mail_from.empty()) return {"dsn", "not sent", "the message has a null sender"};
+  return {"dsn", "not sent", "the sender wants none (NOTIFY)"};
+}
+
+dsn::Action action_of(queue::Notice notice) {
+  switch (notice) {
+    case queue::Notice::Failed:
+      return dsn::Action::Failed;
+    case queue::Notice::Delivered:
+      return dsn::Action::Delivered;
+    case queue::Notice::Relayed:
+      return dsn::Action::Relayed;
+    case queue::Notice::Expanded:
+      return dsn::Action::Expanded;
+  }
+  return dsn::Action::Failed;
+}
+
+/// How the story calls the end of a recipient.
+std::string_view result_of(const Outcome& outcome) {
+  switch (outcome.kind) {
+    case Outcome::Kind::Confirmed:
+      return "confirmed";
+    case Outcome::Kind::Deferred:
+      return "expired";
+    default:
+      return "bounced";
+  }
+}
 
 Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome> outcomes,
                               Time now) const {
@@ -93,10 +129,18 @@ Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome
                       now >= message.arrived + schedule_.delay_notice;
     switch (outcome.kind) {
       case Outcome::Kind::Delivered:
-        sorted.delivered.push_back(outcome);
+        // A server that knows DSN tells the sender itself (RFC 3461 §5.2.2 (b)).
+        if (outcome.relayed && is_wanted(message, outcome.entry, dsn::Action::Relayed))
+          sorted.relayed.push_back(outcome);
+        else
+          sorted.delivered.push_back(outcome);
+        break;
+      case Outcome::Kind::Confirmed:
+        outcome.action = action_of(outcome.entry.notice);
+        sorted.ended.push_back(outcome);
         break;
       case Outcome::Kind::Failed:
-        sorted.bounced.push_back(outcome);
+        sorted.ended.push_back(outcome);
         break;
       case Outcome::Kind::Abandoned:
         sorted.abandoned.push_back(outcome);
@@ -105,14 +149,20 @@ Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome
         if (expires) {
           // Given up is failed for good, whatever class the last answer had (RFC 3464 §2.3.4).
           outcome.status.klass = 5;
-          sorted.expired.push_back(outcome);
+          sorted.ended.push_back(outcome);
         } else {
+          outcome.action = dsn::Action::Delayed;
+          if (tell_delay) {
+            outcome.findings.push_back(about_notice(message, outcome.entry, outcome.action));
+            sorted.delayed.push_back(outcome);
+          }
           sorted.deferred.push_back(outcome);
-          if (tell_delay) sorted.delayed.push_back(outcome);
         }
         break;
     }
   }
+  for (auto& outcome : sorted.ended)
+    outcome.findings.push_back(about_notice(message, outcome.entry, outcome.action));
   return sorted;
 }
 
@@ -125,6 +175,12 @@ Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> 
   auto plain = [&](store::Transaction& tx) -> Result<void> {
     for (auto& outcome : sorted.delivered) {
       TRY_DO(unless_dropped(queue::finish(tx, outcome.entry.message, outcome.entry.number)));
+      story::record_attempt(tx, message.id, attempt_of(outcome, "delivered", ""), now);
+    }
+    for (auto& outcome : sorted.relayed) {
+      TRY_DO(unless_dropped(queue::turn_into_notice(tx, outcome.entry.message, outcome.entry.number,
+                                                    queue::Notice::Relayed, outcome.host,
+                                                    outcome.words, now)));
       story::record_attempt(tx, message.id, attempt_of(outcome, "delivered", ""), now);
     }
     for (auto& outcome : sorted.deferred) {
@@ -141,14 +197,11 @@ Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> 
     }
     return {};
   };
-  auto given_up = [&](store::Transaction& tx) -> Result<void> {
-    for (auto& outcome : sorted.bounced) {
+  auto end = [&](store::Transaction& tx) -> Result<void> {
+    for (auto& outcome : sorted.ended) {
       TRY_DO(unless_dropped(queue::finish(tx, outcome.entry.message, outcome.entry.number)));
-      story::record_attempt(tx, message.id, attempt_of(outcome, "bounced", ""), now);
-    }
-    for (auto& outcome : sorted.expired) {
-      TRY_DO(unless_dropped(queue::finish(tx, outcome.entry.message, outcome.entry.number)));
-      story::record_attempt(tx, message.id, attempt_of(outcome, "expired", ""), now);
+      story::record_attempt(tx, message.id,
+                            attempt_of(outcome, std::string(result_of(outcome)), ""), now);
     }
     return {};
   };
@@ -163,32 +216,30 @@ Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> 
   // Deliveries first: whatever happens to the notices, nothing is sent twice. The message's rows
   // stay while it has failed entries, which end with their notice.
   CO_TRY_DO(co_await store_.transact({store::kInstance}, plain, {.may_use_reserve = true}));
-  auto failed = sorted.bounced;
-  failed.insert(failed.end(), sorted.expired.begin(), sorted.expired.end());
-  if (!failed.empty()) {
-    auto told = co_await notify(message, failed, dsn::Action::Failed, given_up);
-    if (!told) co_await put_off(message, failed, given_up, told.error());
+  if (!sorted.ended.empty()) {
+    auto told = co_await notify(message, sorted.ended, end);
+    if (!told) co_await put_off(message, sorted.ended, end, told.error());
   }
   if (!sorted.delayed.empty()) {
-    auto told = co_await notify(message, sorted.delayed, dsn::Action::Delayed, delay_told);
+    auto told = co_await notify(message, sorted.delayed, delay_told);
     if (!told) log_.error("queue.notice", {{"err", told.error().describe()}});
   }
 
   for (auto& outcome : sorted.delivered) log_outcome(outcome, "delivered");
+  for (auto& outcome : sorted.relayed) log_outcome(outcome, "delivered");
   for (auto& outcome : sorted.deferred) log_outcome(outcome, "deferred");
-  for (auto& outcome : sorted.bounced) log_outcome(outcome, "bounced");
-  for (auto& outcome : sorted.expired) log_outcome(outcome, "expired");
+  for (auto& outcome : sorted.ended) log_outcome(outcome, result_of(outcome));
   co_return Result<void>{};
 }
 
 /// The notice could not be made. For now (a full disk): the entries wait, and fail again then. For
 /// good: nobody can be told.
-Task<void> Settler::put_off(const queue::Message& message, const std::vector<Outcome>& failed,
-                            const queue::Injector::Also& given_up, const Error& why) {
+Task<void> Settler::put_off(const queue::Message& message, const std::vector<Outcome>& ended,
+                            const queue::Injector::Also& end, const Error& why) {
   log_.error("queue.notice", {{"mid", story::to_text(message.id)}, {"err", why.describe()}});
   auto now = clock_.now();
   auto wait = [&](store::Transaction& tx) -> Result<void> {
-    for (auto& outcome : failed) {
+    for (auto& outcome : ended) {
       TRY_DO(unless_dropped(queue::defer(tx, outcome.entry.message, outcome.entry.number,
                                          now + kNoticeAgain, outcome.host, outcome.words)));
     }
@@ -196,14 +247,14 @@ Task<void> Settler::put_off(const queue::Message& message, const std::vector<Out
   };
   auto settled = co_await store_.transact(
       {store::kInstance},
-      [&](store::Transaction& tx) { return why.temporary() ? wait(tx) : given_up(tx); },
+      [&](store::Transaction& tx) { return why.temporary() ? wait(tx) : end(tx); },
       {.may_use_reserve = true});
   // The rows still say "attempted": the next start takes them up again.
   if (!settled) log_.error("queue.settle", {{"err", settled.error().describe()}});
 }
 
 Task<Result<void>> Settler::notify(const queue::Message& message,
-                                   const std::vector<Outcome>& outcomes, dsn::Action action,
+                                   const std::vector<Outcome>& outcomes,
                                    const queue::Injector::Also& also) {
   NoticeContext context;
   context.host_name = host_name_;
@@ -216,8 +267,12 @@ Task<Result<void>> Settler::notify(const queue::Message& message,
     auto account = auth::get_account(reader, message.account);
     return account ? account->language : Language::English;
   });
-  auto whole =
-      message.return_full && message.size <= kReturnedMessage && action == dsn::Action::Failed;
+  // RET is about failures; other notices have the header alone (RFC 3461 §4.3).
+  auto whole = message.ret == smtp::Return::Full && message.size <= kReturnedMessage &&
+               std::ranges::any_of(outcomes, [&](auto& outcome) {
+                 return outcome.action == dsn::Action::Failed &&
+                        is_wanted(message, outcome.entry, outcome.action);
+               });
   auto beginning =
       co_await read_beginning(store_, message, whole ? kReturnedMessage : kReturnedHeader);
   // A notice without the original is better than none.
@@ -225,7 +280,7 @@ Task<Result<void>> Settler::notify(const queue::Message& message,
     context.original_header = header_of(*beginning);
     if (whole) context.original = std::move(*beginning);
   }
-  auto notice = make_notice(message, outcomes, action, context);
+  auto notice = make_notice(message, outcomes, context);
   if (notice) co_return co_await injector_.inject(std::move(*notice), also);
   co_return co_await store_.transact({store::kInstance},
                                      [&](store::Transaction& tx) { return also(tx); },

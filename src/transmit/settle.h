@@ -38,10 +38,10 @@ class Settler {
  private:
   struct Sorted;
   Sorted sort(const queue::Message& message, std::vector<Outcome> outcomes, Time now) const;
-  Task<void> put_off(const queue::Message& message, const std::vector<Outcome>& failed,
-                     const queue::Injector::Also& given_up, const Error& why);
+  Task<void> put_off(const queue::Message& message, const std::vector<Outcome>& ended,
+                     const queue::Injector::Also& end, const Error& why);
   Task<Result<void>> notify(const queue::Message& message, const std::vector<Outcome>& outcomes,
-                            dsn::Action action, const queue::Injector::Also& also);
+                            const queue::Injector::Also& also);
   Time next_attempt(const queue::Entry& entry, Time now) const;
   void log_outcome(const Outcome& outcome, std::string_view result) const;
 

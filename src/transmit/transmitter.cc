@@ -297,8 +297,8 @@ class Service final : public Transmitter {
   /// Until it has no more jobs, or others are to have their turn.
   Task<void> serve(const std::string& domain, Destination& destination) {
     while (!destination.jobs.empty() && !stopping_) {
-      if (domain == queue::kBounce) {
-        co_await bounce_all(destination);
+      if (domain == queue::kNotice) {
+        co_await tell_all(destination);
         continue;
       }
       auto route =
@@ -369,11 +369,13 @@ class Service final : public Transmitter {
     outgoing.size = job.message.size;
     outgoing.has_8bit = job.message.eight_bit;
     outgoing.has_utf8_header = job.message.smtputf8;
+    outgoing.ret = job.message.ret;
     if (!job.message.envelope_id.empty()) outgoing.envid = job.message.envelope_id;
     std::vector<client::SmtpClient::Recipient> recipients;
     for (auto& entry : job.entries) {
       auto to = smtp::parse_mailbox(entry.recipient, kAnyAddress);
-      recipients.push_back({to ? std::move(*to) : smtp::Mailbox{}, {}});
+      recipients.push_back({to ? std::move(*to) : smtp::Mailbox{},
+                            {queue::notify_of(entry), queue::original_recipient(entry)}});
       outgoing.has_utf8_recipient |= recipients.back().to.needs_utf8();
     }
     QueuedSource source(services_.store, job.message);
@@ -463,21 +465,24 @@ class Service final : public Transmitter {
     }
   }
 
-  /// Entries that are not for sending: their sender is told why.
-  Task<void> bounce_all(Destination& destination) {
+  /// Entries that are not for sending: their sender is told what became of them.
+  Task<void> tell_all(Destination& destination) {
     auto jobs = std::exchange(destination.jobs, {});
     for (auto& job : jobs) {
       std::vector<Outcome> outcomes;
       for (auto& entry : job.entries) {
         Outcome outcome;
         outcome.entry = entry;
-        outcome.kind = Outcome::Kind::Failed;
+        auto failed = entry.notice == queue::Notice::Failed;
+        outcome.kind = failed ? Outcome::Kind::Failed : Outcome::Kind::Confirmed;
+        outcome.host = entry.last_host;
         outcome.words = entry.last_reply;
         // "552 5.2.2 The mailbox is full"
         auto words = std::string_view(entry.last_reply)
                          .substr(std::min<std::size_t>(4, entry.last_reply.size()));
-        outcome.status = smtp::EnhancedStatus::parse(words.substr(0, words.find(' ')))
-                             .value_or(smtp::EnhancedStatus{5, 0, 0});
+        outcome.status =
+            smtp::EnhancedStatus::parse(words.substr(0, words.find(' ')))
+                .value_or(failed ? smtp::EnhancedStatus{5, 0, 0} : smtp::EnhancedStatus{2, 0, 0});
         outcomes.push_back(std::move(outcome));
       }
       co_await finish(destination, std::move(job), std::move(outcomes));
