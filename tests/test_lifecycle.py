@@ -127,6 +127,46 @@ class WhenItEnds(unittest.TestCase):
             self.assertRegex(smtp.reply() or "", r"^421 4\.3\.2 ")
 
 
+def black_hole(stack, host, port):
+    """A host that answers no connection attempt: it listens, and its backlog is full."""
+    listening = stack.enter_context(socket.socket())
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    listening.listen(0)
+    for _ in range(4):
+        waiting = stack.enter_context(socket.socket())
+        waiting.setblocking(False)
+        waiting.connect_ex((host, port))
+    time.sleep(0.1)
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect((host, port))
+        except TimeoutError:
+            return
+        raise unittest.SkipTest("a full backlog does not keep connections waiting here")
+
+
+class WhileConnecting(unittest.TestCase):
+    def test_a_server_that_does_not_answer_does_not_hold_up_the_end(self):
+        stack = self.enterContext(contextlib.ExitStack())
+        zone = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write(ZONE)
+        zone.flush()
+        server = stack.enter_context(Instance("anna@alpha.test", zone=zone.name))
+        black_hole(stack, "127.0.3.9", server.port("smtp"))
+        submit(server, message("anna@alpha.test", REMOTE))
+        state = lambda: [item["state"] for item in json.loads(server.run("queue", "list", "--json").stdout)]
+        eventually(lambda: state() == ["sending"])
+        time.sleep(0.5)
+        started = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - started, 2)
+        server.start()
+        item, = json.loads(server.run("queue", "list", "--json").stdout)
+        self.assertLessEqual(item["attempts"], 1)  # the one that was cut off does not count
+
+
 class WithAQueue(unittest.TestCase):
     def test_a_full_queue_survives_a_restart_and_goes_out_once(self):
         alpha, beta = pair(self.enterContext(contextlib.ExitStack()), {"queue.retry": '["1h"]'})

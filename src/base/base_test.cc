@@ -3,6 +3,7 @@
 
 #include "base/async.h"
 #include "base/base64.h"
+#include "base/cancellation.h"
 #include "base/codec.h"
 #include "base/ip.h"
 #include "base/log.h"
@@ -45,6 +46,20 @@ Result<int> quarter(int n) {
   return second;
 }
 
+Task<int> after(milliseconds delay, int value, bool& destroyed) {
+  struct Told {
+    bool& destroyed;
+    ~Told() { destroyed = true; }
+  } told{destroyed};
+  co_await sleep_for(delay);
+  if (value < 0) throw std::runtime_error("no");
+  co_return value;
+}
+Task<void> cancel_after(Cancellation& cancellation, milliseconds delay) {
+  co_await sleep_for(delay);
+  cancellation.cancel();
+}
+
 class Threads final : public WorkerPool {
  public:
   ~Threads() override {
@@ -55,6 +70,38 @@ class Threads final : public WorkerPool {
  private:
   std::vector<std::thread> threads_;
 };
+
+TEST_CASE("what is cancelled ends at once, and everything of it is destroyed") {
+  struct Case {
+    milliseconds takes, cancelled_after;
+    int value;
+    std::optional<int> gives;
+  };
+  for (auto& c : {Case{milliseconds(10), milliseconds(20), 42, 42},
+                  Case{milliseconds(20), milliseconds(10), 42, std::nullopt},
+                  Case{milliseconds(20), milliseconds(10), -1, std::nullopt},
+                  Case{milliseconds(0), milliseconds(10), 7, 7}}) {
+    TestLoop loop;
+    Cancellation cancellation;
+    Gate gate;
+    bool destroyed = false;
+    gate.spawn(cancel_after(cancellation, c.cancelled_after));
+    auto begin = loop.now();
+    CHECK(loop.run(unless_cancelled(cancellation, after(c.takes, c.value, destroyed))) == c.gives);
+    CHECK(destroyed);
+    CHECK(loop.now() - begin <= std::min(c.takes, c.cancelled_after) + milliseconds(1));
+    loop.run(sleep_for(milliseconds(30)));
+    // From now on nothing begins any more.
+    destroyed = false;
+    CHECK(!loop.run(unless_cancelled(cancellation, after(c.takes, c.value, destroyed))));
+    CHECK(!destroyed);
+  }
+  TestLoop loop;
+  Cancellation cancellation;
+  bool destroyed = false;
+  CHECK_THROWS(loop.run(unless_cancelled(cancellation, after(milliseconds(1), -1, destroyed))));
+  CHECK(loop.run(unless_cancelled(cancellation, answer())) == 42);  // without any wait
+}
 
 TEST_CASE("tasks give values, rethrow, and nest without using up the stack") {
   TestLoop loop;

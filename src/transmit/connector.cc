@@ -54,15 +54,23 @@ class Connector {
     connection_.problem = std::move(problem);
   }
 
+  Task<Result<std::unique_ptr<net::Stream>>> open(Endpoint endpoint) const {
+    auto source = source_for(endpoint.address);
+    if (settings_.open) return settings_.open(endpoint, source, settings_.connect_timeout);
+    return net::connect(endpoint, source, settings_.connect_timeout);
+  }
+
   /// True when connection_ is ready for messages.
   Task<bool> try_address(const Host& host, const IpAddress& address, UseTls use_tls) {
     Endpoint endpoint{address, settings_.port};
     connection_.host = host.name;
     connection_.endpoint = endpoint.to_string();
-    auto stream =
-        settings_.open
-            ? co_await settings_.open(endpoint, source_for(address), settings_.connect_timeout)
-            : co_await net::connect(endpoint, source_for(address), settings_.connect_timeout);
+    auto opened = co_await unless_cancelled(streams_.cancellation(), open(endpoint));
+    if (!opened) {
+      connection_.aborted = true;
+      co_return false;
+    }
+    auto& stream = *opened;
     if (!stream) {
       failed("unreachable", {4, 4, 1}, stream.error().text);
       co_return false;
@@ -135,7 +143,7 @@ class Connector {
 OpenStreams::Entry::Entry(OpenStreams& table, net::Stream& stream)
     : table_(table), stream_(stream) {
   table_.streams_.emplace(&stream, false);
-  if (table_.closing_) stream.shut_down();
+  if (table_.closing()) stream.shut_down();
 }
 
 OpenStreams::Entry::~Entry() {
@@ -147,13 +155,13 @@ void OpenStreams::Entry::in_use() {
 }
 
 void OpenStreams::close_unused() {
-  closing_ = true;
+  closing_.cancel();
   for (auto& [stream, used] : streams_)
     if (!used) stream->shut_down();
 }
 
 void OpenStreams::close_all() {
-  closing_ = true;
+  closing_.cancel();
   for (auto& [stream, used] : streams_) stream->shut_down();
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancellation.h"
 #include "base/log.h"
 #include "client/smtp_client.h"
 #include "net/tls.h"
@@ -35,12 +36,14 @@ class OpenStreams {
   /// Cuts the streams that carry no message yet, and every later one.
   void close_unused();
   void close_all();
-  bool closing() const { return closing_; }
+  bool closing() const { return closing_.cancelled(); }
+  /// What comes before a stream is cut under this: lookups, connecting.
+  Cancellation& cancellation() { return closing_; }
   std::size_t size() const { return streams_.size(); }
 
  private:
   std::map<net::Stream*, bool> streams_;  ///< true: in use
-  bool closing_ = false;
+  Cancellation closing_;
 };
 
 /// How connections are made.

@@ -301,8 +301,11 @@ class Service final : public Transmitter {
         co_await tell_all(destination);
         continue;
       }
-      auto route =
-          co_await find_route(services_.resolver, domain, settings_.self, services_.random);
+      auto found = co_await unless_cancelled(
+          streams_.cancellation(),
+          find_route(services_.resolver, domain, settings_.self, services_.random));
+      if (!found) co_return;  // shutdown
+      auto& route = *found;
       if (route.kind != Route::Kind::Hosts) {
         co_await fail_all(destination, no_way(route));
         continue;

@@ -28,6 +28,27 @@ std::vector<std::string> report_in(const testing::World::Mail& mail) {
 }
 using Lines = std::vector<std::string>;
 
+/// Answers nothing for half a minute.
+struct SilentResolver final : dns::Resolver {
+  template <class Record>
+  static Task<dns::Answer<Record>> later() {
+    co_await sleep_for(30s);
+    co_return dns::Answer<Record>{};
+  }
+  Task<dns::Answer<dns::Mx>> mx(std::string) override { return later<dns::Mx>(); }
+  Task<dns::Answer<IpAddress>> a(std::string) override { return later<IpAddress>(); }
+  Task<dns::Answer<IpAddress>> aaaa(std::string) override { return later<IpAddress>(); }
+  Task<dns::Answer<std::string>> txt(std::string) override { return later<std::string>(); }
+  Task<dns::Answer<std::string>> ptr(IpAddress) override { return later<std::string>(); }
+  Task<dns::Answer<dns::Tlsa>> tlsa(std::string) override { return later<dns::Tlsa>(); }
+  Task<dns::Answer<std::string>> cname(std::string) override { return later<std::string>(); }
+};
+
+Task<Result<std::unique_ptr<net::Stream>>> no_answer(milliseconds timeout) {
+  co_await sleep_for(timeout);
+  co_return fail(ErrorCode::Unavailable, "no answer");
+}
+
 std::size_t count(const FakeServer& server, std::string_view verb) {
   return static_cast<std::size_t>(
       std::ranges::count_if(server.said, [&](auto& line) { return line.starts_with(verb); }));
@@ -259,6 +280,35 @@ TEST_CASE("shutdown: what is on the wire may end, the rest waits as if it had no
   f.start();
   f.run_until_idle();
   CHECK(f.queued().empty());
+}
+
+TEST_CASE("shutdown does not wait for a server that does not answer, nor for the DNS") {
+  for (bool dns_is_silent : {false, true}) {
+    Fixture f;
+    SilentResolver silent;
+    f.settings_of_transmitter.connect.open =
+        [](Endpoint, std::optional<IpAddress>,
+           milliseconds timeout) -> Task<Result<std::unique_ptr<net::Stream>>> {
+      return no_answer(timeout);
+    };
+    auto& resolver = dns_is_silent ? static_cast<dns::Resolver&>(silent) : f.dns;
+    f.submit({"x@beta.test"});
+    f.submit({"x@gamma.test"});
+    f.transmitter = make_transmitter(
+        f.settings_of_transmitter,
+        {f.store, *f.receiver, resolver, net::testing::client_tls(), f.loop, f.random}, {});
+    f.transmitter->start();
+    f.run_for(5s);
+    REQUIRE(f.transmitter->attempting() == 2);
+    auto begin = f.loop.now();
+    f.stop(10s);
+    CHECK(f.loop.now() - begin < 2s);
+    REQUIRE(f.queued().size() == 2);
+    for (auto& entry : f.queued()) {
+      CHECK(!entry.attempting);
+      CHECK(entry.attempts == 0);
+    }
+  }
 }
 
 TEST_CASE("shutdown waits for the message that is being sent") {
