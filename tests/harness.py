@@ -64,6 +64,8 @@ class Instance:
         if host != "127.0.0.1":
             self.options.setdefault("listen.addresses", f'["{host}"]')
             self.options.setdefault("transmit.source_addresses", f'["{host}"]')
+        if {"asan", "tsan"} & set(HIKYAKU.parts):
+            self.options.setdefault("server.sandbox", "false")  # a leak checker traces the process that it is in
         self.domain = address.split("@")[1]
         self.base = base or free_port_base(host)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-test-"))

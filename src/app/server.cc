@@ -14,6 +14,7 @@
 #include "app/control_io.h"
 #include "app/listeners.h"
 #include "app/maintenance.h"
+#include "app/sandbox.h"
 #include "app/sessions.h"
 #include "app/submit.h"
 #include "app/system_user.h"
@@ -351,6 +352,19 @@ class RunningServer final : public Server {
   bool ending_ = false;
 };
 
+/// Before the first thread: what is given up holds for those that come.
+Result<void> give_up_rights(const Instance& instance, const config::Config& config,
+                            const Log& log) {
+  if (!config.server.sandbox) {
+    log.warn("server.sandbox", {{"what", "off (server.sandbox)"}});
+    return {};
+  }
+  std::filesystem::create_directories(instance.data);
+  TRY(auto state, enter_sandbox(sandbox_paths(instance, config)));
+  log.info("server.sandbox", {{"what", state.describe()}});
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config config, Log log,
@@ -360,6 +374,7 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
   TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
   TRY(auto submit, net::Listener::bind_unix(instance.submit_socket.string(), 0666));
   TRY_DO(become_user(config.server.user));  // root was needed for the ports only
+  TRY_DO(give_up_rights(instance, config, log));
   auto server = std::make_unique<RunningServer>(std::move(listeners), std::move(control),
                                                 std::move(submit), std::move(log), std::move(say));
   TRY_DO(server->prepare(std::move(instance), std::move(config)));

@@ -53,6 +53,7 @@ struct Config {
     bool local = false;
     Bytes memory;      ///< 0: a quarter of the machine's (or the cgroup's)
     std::string user;  ///< empty: stay who we are
+    bool sandbox = true;
     Language language = Language::English;
   } server;
 

@@ -133,6 +133,16 @@ constexpr Option kOptions[] = {
                "Empty: it stays who it is.",
         .applies = Applies::OnRestart,
     }),
+    bind<&C::server, &C::Server::sandbox>({
+        .name = "server.sandbox",
+        .fallback = "true",
+        .why = "whoever finds a hole in the server should not find the machine behind it",
+        .doc = "Once its ports are open the server gives up what it does not need (capabilities, "
+               "other programs, other files than its own, most of what the kernel can do) by "
+               "Landlock and seccomp. Certificates in new directories then need a restart. Switch "
+               "it off only to let a debugger or a leak checker in.",
+        .applies = Applies::OnRestart,
+    }),
     bind<&C::server, &C::Server::language>({
         .name = "server.language",
         .fallback = R"("en")",

@@ -1,0 +1,44 @@
+// The sandbox: what the running server gives up once its ports are open and its user is changed.
+// From then on whoever takes the process over can neither run another program, nor watch another
+// process, nor see a file that is not the instance's own (docs/security.md).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "app/instance.h"
+#include "base/result.h"
+#include "config/config.h"
+
+namespace hikyaku::app {
+
+/// The files that can still be reached; all others are as if they were not there (EACCES).
+struct SandboxPaths {
+  /// Directories in which files may be made, written, renamed and removed.
+  std::vector<std::filesystem::path> writable;
+  /// Directories in which files (sockets) may be removed only.
+  std::vector<std::filesystem::path> removable;
+  /// Files and directories that may be read.
+  std::vector<std::filesystem::path> readable;
+};
+
+/// What an instance needs: its data, its configuration and certificates to read them again, and
+/// what the C library, OpenSSL and the resolver open late. Paths that do not exist are left out.
+SandboxPaths sandbox_paths(const Instance& instance, const config::Config& config);
+
+/// What the kernel gave.
+struct SandboxState {
+  int landlock_abi =
+      0;  ///< 0: this kernel has no Landlock: any file that the user may read can be seen
+  bool seccomp = false;
+  /// One line for the log: "landlock 7, seccomp, no capabilities".
+  std::string describe() const;
+};
+
+/// For good, and for every thread that is started later: to be called while there is only one.
+/// Drops all capabilities, sets no_new_privs, no core dumps, then Landlock and seccomp. Unavailable
+/// if the kernel refuses what it has.
+Result<SandboxState> enter_sandbox(const SandboxPaths& paths);
+
+}  // namespace hikyaku::app
