@@ -109,16 +109,6 @@ bool Evaluation::count_term() {
       fmt::format("the records have more than {} terms that need the DNS", limits_.lookups));
 }
 
-void Evaluation::keep(std::string_view name, dns::Type type, dns::Status status,
-                      std::size_t records, std::chrono::seconds ttl) {
-  verdict.lookups.push_back(
-      {.name = std::string(name),
-       .type = type,
-       .status = status,
-       .records = static_cast<std::uint16_t>(std::min<std::size_t>(records, UINT16_MAX)),
-       .ttl = ttl});
-}
-
 bool Evaluation::in_time() {
   if (clock_.now() - began_ <= limits_.deadline) return true;
   return over(Result::TempError, Problem::DeadlineExceeded,

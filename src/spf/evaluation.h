@@ -1,6 +1,7 @@
 // What a check knows while it runs. Inner tool of check.cc and mechanisms.cc.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,19 +71,29 @@ class Evaluation {
   Verdict verdict;
 
  private:
-  /// Keeps what was asked and answered. False: no answer, or too late; the verdict is ready.
+  /// Keeps what was asked and answered; takes the answer's name away.
   template <class Record>
-  bool note(std::string_view name, dns::Type type, const dns::Answer<Record>& answer) {
-    keep(name, type, answer.status, answer.records.size(), answer.ttl);
+  void keep(std::string_view name, dns::Type type, dns::Answer<Record>& answer) {
+    // Unless there were aliases it is the name asked for, and saves making another.
+    verdict.lookups.push_back(
+        {.name = answer.name == name ? std::move(answer.name) : std::string(name),
+         .type = type,
+         .status = answer.status,
+         .records =
+             static_cast<std::uint16_t>(std::min<std::size_t>(answer.records.size(), UINT16_MAX)),
+         .ttl = answer.ttl});
+  }
+  /// The same. False: no answer, or too late; the verdict is ready.
+  template <class Record>
+  bool note(std::string_view name, dns::Type type, dns::Answer<Record>& answer) {
+    keep(name, type, answer);
     return in_time() && (!answer.failed() || failed(name, type, answer.problem));
   }
   /// The same, and counts an answer without records (§4.6.4).
   template <class Record>
-  bool note_of_term(std::string_view name, dns::Type type, const dns::Answer<Record>& answer) {
+  bool note_of_term(std::string_view name, dns::Type type, dns::Answer<Record>& answer) {
     return note(name, type, answer) && (!answer.absent() || count_void(name, type));
   }
-  void keep(std::string_view name, dns::Type type, dns::Status status, std::size_t records,
-            std::chrono::seconds ttl);
   bool in_time();
   bool failed(std::string_view name, dns::Type type, std::string_view problem);
   bool count_void(std::string_view name, dns::Type type);

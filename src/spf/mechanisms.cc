@@ -78,7 +78,7 @@ Task<bool> Evaluation::learn_names(bool counts) {
   if (validated_) co_return true;
   auto names = co_await resolver_.ptr(query_.ip);
   auto reverse = query_.ip.reverse_name();
-  keep(reverse, dns::Type::PTR, names.status, names.records.size(), names.ttl);
+  keep(reverse, dns::Type::PTR, names);
   if (!in_time()) co_return false;
   validated_.emplace();
   if (counts && names.absent() && !count_void(reverse, dns::Type::PTR)) co_return false;
@@ -86,7 +86,7 @@ Task<bool> Evaluation::learn_names(bool counts) {
   if (names.records.size() > limits_.names_per_ptr) names.records.resize(limits_.names_per_ptr);
   for (auto& name : names.records) {
     auto answer = co_await addresses(name);
-    keep(name, address_type(), answer.status, answer.records.size(), answer.ttl);
+    keep(name, address_type(), answer);
     if (!in_time()) co_return false;
     if (std::ranges::find(answer.records, query_.ip) != answer.records.end())
       validated_->push_back(std::move(name));

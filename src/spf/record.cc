@@ -104,6 +104,9 @@ bool Parser::term(std::string_view text) {
 
 bool Parser::modifier(std::string_view text, std::size_t equals) {
   auto name = text.substr(0, equals);
+  if (name.starts_with('-') &&
+      (iequals(name.substr(1), "redirect") || iequals(name.substr(1), "exp")))
+    return wrong(text, "this is a modifier: it takes an = and no + - ~ ?");
   if (name.empty() || !is_ascii_alpha(name.front()))
     return wrong(text, "the name of a modifier begins with a letter");
   if (iequals(name, "redirect")) return once(text, equals, record_.redirect, record_.redirect_text);
@@ -203,8 +206,10 @@ bool Parser::prefix(std::string_view& argument, std::string_view slashes, unsign
     return wrong(number, "the length of a network has no leading zeros");
   auto length = parse_decimal(number, most);
   if (!length)
-    return wrong(number, most == 32 ? "the length of an IPv4 network is at most 32"
-                                    : "the length of an IPv6 network is at most 128");
+    return wrong(number,
+                 most == 32
+                     ? "the length of an IPv4 network is at most 32 (IPv6 has two slashes: //64)"
+                     : "the length of an IPv6 network is at most 128");
   into = static_cast<std::uint8_t>(*length);
   argument.remove_suffix(number.size() + slashes.size());
   return true;
