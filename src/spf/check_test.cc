@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dns/fake_resolver.h"
+#include "spf/authentication_results.h"
 #include "spf/explain.h"
 #include "testing/test_loop.h"
 
@@ -321,6 +322,26 @@ TEST_CASE("a record of 60 KB is read") {
   auto verdict = bench.ask("a@big.example");
   CHECK(verdict.result == Result::Fail);
   CHECK(verdict.steps.size() > 3000);
+}
+
+TEST_CASE("the Authentication-Results field") {
+  Bench bench("example.org. TXT \"v=spf1 -all\"\nmail.example.net. TXT \"v=spf1 +all\"\n");
+  auto field = [&](std::string_view mail_from, Identity identity) {
+    auto verdict = bench.ask(mail_from, "192.0.2.1", "mail.example.net", identity);
+    auto method = authentication_method(verdict, {.ip = *IpAddress::parse("192.0.2.1"),
+                                                  .helo = "mail.example.net",
+                                                  .mail_from = std::string(mail_from),
+                                                  .receiver = {},
+                                                  .identity = identity});
+    method.comment.clear();
+    return mime::write_authentication_results({.authserv_id = "us", .methods = {method}});
+  };
+  CHECK(
+      field("a@example.org", Identity::MailFrom).contains("spf=fail smtp.mailfrom=a@example.org"));
+  CHECK(
+      field("", Identity::MailFrom).contains("spf=pass smtp.mailfrom=postmaster@mail.example.net"));
+  CHECK(field("a@example.org", Identity::Helo).contains("spf=pass smtp.helo=mail.example.net"));
+  CHECK_FALSE(field("a b\r\nX: y@example.org", Identity::MailFrom).contains("\nX"));
 }
 
 TEST_CASE("every problem has its words in both languages") {

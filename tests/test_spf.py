@@ -1,0 +1,82 @@
+"""`hikyaku spf`: the result first, the domain's explanation second, reasons after."""
+import json
+import pathlib
+import tempfile
+import unittest
+
+from harness import hikyaku
+
+ZONE = """$ORIGIN example.org.
+@     TXT "v=spf1 ip4:192.0.2.0/24 include:_spf.example.net -all exp=why.example.org"
+why   TXT "%{i} does not send for %{o}"
+_spf.example.net. TXT "v=spf1 a:out.example.net ?all"
+out.example.net. A 198.51.100.7
+soft  TXT "v=spf1 ~all"
+wrong TXT "v=spf1 includ:x.example.net -all"
+mute  TXT "v=spf1 a:silent.example.org -all"
+;!TIMEOUT silent.example.org.
+"""
+
+
+class Spf(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.zone = pathlib.Path(self.folder.name) / "zone"
+        self.zone.write_text(ZONE)
+
+    def ask(self, ip, sender, *more, **others):
+        return hikyaku("spf", "--ip", ip, "--mail-from", sender, "--helo", "mail.example.org", "--zone", self.zone, *more, **others)
+
+    def test_results_are_the_first_word(self):
+        for ip, sender, result in [
+                ("192.0.2.9", "a@example.org", "pass"),
+                ("::ffff:192.0.2.9", "<a@example.org>", "pass"),
+                ("198.51.100.7", "a@example.org", "pass"),
+                ("2001:db8::1", "a@example.org", "fail"),
+                ("192.0.2.9", "a@soft.example.org", "softfail"),
+                ("192.0.2.9", "a@_spf.example.net", "neutral"),
+                ("192.0.2.9", "a@nobody.example.org", "none"),
+                ("192.0.2.9", "a@wrong.example.org", "permerror"),
+                ("192.0.2.9", "a@mute.example.org", "temperror"),
+                ("192.0.2.9", "", "none"),  # postmaster@mail.example.org, which has no record
+        ]:
+            with self.subTest(ip=ip, sender=sender):
+                self.assertEqual(self.ask(ip, sender).stdout.split()[0], result)
+
+    def test_the_explanation_is_the_second_line(self):
+        lines = self.ask("203.0.113.1", "a@example.org").stdout.splitlines()
+        self.assertEqual(lines[1], "203.0.113.1 does not send for example.org")
+        self.assertIn('"-all" in', " ".join(lines[2:]))
+        self.assertEqual(self.ask("192.0.2.9", "a@soft.example.org").stdout.splitlines()[1], "")
+
+    def test_the_helo_name_alone(self):
+        done = hikyaku("spf", "--ip", "192.0.2.9", "--helo", "soft.example.org", "--zone", self.zone, "--json")
+        self.assertEqual([json.loads(done.stdout)[k] for k in ("identity", "result")], ["helo", "softfail"])
+
+    def test_everything_that_led_there(self):
+        words = self.ask("203.0.113.1", "a@example.org", "--explain").stdout
+        for expected in ("include:_spf.example.net", "no match", "A    out.example.net", "1 found, TTL 300 s"):
+            self.assertIn(expected, words)
+        verdict = json.loads(self.ask("203.0.113.1", "a@example.org", "--json").stdout)
+        self.assertEqual(verdict["mechanism"], "-all")
+        self.assertEqual([(s["depth"], s["term"], s["effect"]) for s in verdict["steps"]][:3],
+                         [(0, "ip4:192.0.2.0/24", "no match"), (0, "include:_spf.example.net", "no match"),
+                          (1, "a:out.example.net", "no match")])
+        japanese = self.ask("203.0.113.1", "a@example.org", "--explain", env={"LANG": "ja_JP.UTF-8"}).stdout
+        self.assertTrue(japanese.startswith("fail\n"))
+        self.assertIn("不一致", japanese)
+
+    def test_mistakes_are_named(self):
+        self.assertIn('is "include" meant?', " ".join(self.ask("192.0.2.9", "a@wrong.example.org").stdout.split()))
+        self.zone.write_text("example.org. MX\n")
+        self.assertEqual(self.ask("192.0.2.9", "a@example.org", check=False).returncode, 65)
+        self.zone.unlink()
+        self.assertEqual(self.ask("192.0.2.9", "a@example.org", check=False).returncode, 65)
+        for arguments, code in [(["--ip", "192.0.2.9"], 64), (["--helo", "a.b"], 64), (["--ip", "192.0.2", "--helo", "a.b"], 65),
+                                (["--ip", "192.0.2.9", "--helo", "a.b", "--dns", "nowhere"], 65)]:
+            self.assertEqual(hikyaku("spf", *arguments, check=False).returncode, code)
+
+
+if __name__ == "__main__":
+    unittest.main()
