@@ -95,6 +95,7 @@ class Reader {
 
   std::string canonicalization() {
     auto value = list_.find("c");
+    result.canonicalization_given = value.has_value();
     if (!value) return {};
     auto slash = value->find('/');
     auto header = parse_canonicalization(trim(value->substr(0, slash)));

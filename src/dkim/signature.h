@@ -41,8 +41,9 @@ struct Signature {
   std::string body_hash;  ///< bh=, decoded
   Canonicalization header = Canonicalization::Simple;
   Canonicalization body = Canonicalization::Simple;
-  std::string domain;    ///< d=, as A-labels in lower case
-  std::string selector;  ///< s=, the same
+  bool canonicalization_given = false;  ///< c= is there
+  std::string domain;                   ///< d=, as A-labels in lower case
+  std::string selector;                 ///< s=, the same
   /// i= with its quoted-printable decoded; "@" d= where it is not given. Empty in ARC.
   std::string identity;
   std::uint32_t instance = 0;                ///< i= in ARC

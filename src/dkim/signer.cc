@@ -128,10 +128,16 @@ hikyaku::Result<std::string> Signer::finish(std::string_view header) {
 }
 
 std::vector<std::string> names_to_sign(const HeaderFields& fields) {
+  // A field that stands there more often than anybody means it to is named so often only: h= must
+  // stay readable.
+  constexpr std::size_t kMost = 10;
   std::vector<std::string> names;
-  for (auto name : kOversigned)
-    names.insert(names.end(), fields.count(name) + 1, std::string(name));
-  for (auto name : kSigned) names.insert(names.end(), fields.count(name), std::string(name));
+  auto add = [&](std::string_view name, std::size_t more) {
+    auto count = std::min(fields.count(name), kMost) + more;
+    names.insert(names.end(), count, std::string(name));
+  };
+  for (auto name : kOversigned) add(name, 1);
+  for (auto name : kSigned) add(name, 0);
   return names;
 }
 
