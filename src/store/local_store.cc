@@ -99,12 +99,7 @@ Result<void> LocalStore::start() {
   TRY(auto id, load_store_id(files_, directory));
   segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
   TRY_DO(segments_->load(true));
-  if (options_.open_index) {
-    TRY(index_, options_.open_index());
-  } else {
-    TRY(index_, open_rocks_index(
-                    {directory + "/index", options_.index_memory, options_.log, options_.files}));
-  }
+  TRY_DO(open_index());
   TRY_DO(recover());
   bulk_ =
       std::make_unique<BulkStore>(*segments_, options_.largest_segment, options_.journal_failed);
@@ -114,6 +109,30 @@ Result<void> LocalStore::start() {
     options_.log.error("store.read_only", {{"reason", read_only_}});
     fixed_view_ = index_->view();
   }
+  return {};
+}
+
+Result<std::unique_ptr<Index>> LocalStore::open_index_once() {
+  if (options_.open_index) return options_.open_index();
+  return open_rocks_index(
+      {options_.directory + "/index", options_.index_memory, options_.log, options_.files});
+}
+
+/// An index that cannot be opened is put aside and made again, if the journal holds every group
+/// since the first: a power loss may tear RocksDB's list of its files.
+Result<void> LocalStore::open_index() {
+  auto opened = open_index_once();
+  if (!opened && opened.error().code == ErrorCode::Corrupt && !options_.open_index) {
+    TRY(auto chain, open_log_chain(*segments_));
+    bool whole = chain.problems.empty() &&
+                 (chain.links.empty() || chain.links.front().segment->header().first_lsn == 1);
+    if (!whole) return std::unexpected(opened.error());
+    options_.log.error("store.index_made_again", {{"err", opened.error().describe()}});
+    TRY_DO(put_index_aside(files_, options_.directory));
+    opened = open_index_once();
+  }
+  if (!opened) return std::unexpected(opened.error());
+  index_ = std::move(*opened);
   return {};
 }
 

@@ -50,6 +50,8 @@ class LocalStore final : public Store {
  private:
   explicit LocalStore(Options options);
   Result<void> start();
+  Result<void> open_index();
+  Result<std::unique_ptr<Index>> open_index_once();
   Result<void> recover();
   Result<LogWriter> begin_log(const LogChain& chain, const ReplayResult& replayed, bool clean);
   std::shared_ptr<const IndexView> newest() const;

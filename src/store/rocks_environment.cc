@@ -24,6 +24,15 @@ rocksdb::Status to_status(const Result<Value>& result) {
   return result ? rocksdb::Status::OK() : to_status(result.error());
 }
 
+/// RocksDB makes paths with slashes too many.
+std::string plain(const std::string& path) {
+  std::string result;
+  for (char c : path)
+    if (c != '/' || !result.ends_with('/')) result += c;
+  if (result.size() > 1 && result.ends_with('/')) result.pop_back();
+  return result;
+}
+
 rocksdb::Status read_at(File& file, std::uint64_t offset, std::size_t length, char* scratch,
                         rocksdb::Slice* result) {
   auto got = file.read(offset, {scratch, length});
@@ -109,6 +118,7 @@ class NoLogger final : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
+  std::size_t GetLogFileSize() const override { return 0; }
 };
 
 }  // namespace
@@ -141,9 +151,26 @@ void RocksEnvironment::run() {
   }
 }
 
-void RocksEnvironment::wait_until_idle() {
+void RocksEnvironment::begin() {
+  std::lock_guard lock(mutex_);
+  patient_ = false;
+  changed_.notify_all();
+}
+
+void RocksEnvironment::settle() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return jobs_.empty() && !running_; });
+  patient_ = true;
+  changed_.wait(lock, [&] { return asleep_ || (jobs_.empty() && !running_); });
+}
+
+/// RocksDB waits a second here when a flush or compaction has failed.
+void RocksEnvironment::SleepForMicroseconds(int) {
+  if (std::this_thread::get_id() != thread_.get_id()) return;
+  std::unique_lock lock(mutex_);
+  asleep_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return !patient_; });
+  asleep_ = false;
 }
 
 void RocksEnvironment::Schedule(void (*work)(void*), void* argument, Priority, void* tag,
@@ -176,7 +203,7 @@ unsigned int RocksEnvironment::GetThreadPoolQueueLen(Priority) const {
 rocksdb::Status RocksEnvironment::NewSequentialFile(const std::string& path,
                                                     std::unique_ptr<rocksdb::SequentialFile>* file,
                                                     const rocksdb::EnvOptions&) {
-  auto opened = files_.open(path, OpenMode::Read);
+  auto opened = files_.open(plain(path), OpenMode::Read);
   if (opened) *file = std::make_unique<SequentialFile>(std::move(*opened));
   return to_status(opened);
 }
@@ -184,7 +211,7 @@ rocksdb::Status RocksEnvironment::NewSequentialFile(const std::string& path,
 rocksdb::Status RocksEnvironment::NewRandomAccessFile(
     const std::string& path, std::unique_ptr<rocksdb::RandomAccessFile>* file,
     const rocksdb::EnvOptions&) {
-  auto opened = files_.open(path, OpenMode::Read);
+  auto opened = files_.open(plain(path), OpenMode::Read);
   if (opened) *file = std::make_unique<RandomAccessFile>(std::move(*opened));
   return to_status(opened);
 }
@@ -192,9 +219,9 @@ rocksdb::Status RocksEnvironment::NewRandomAccessFile(
 rocksdb::Status RocksEnvironment::NewWritableFile(const std::string& path,
                                                   std::unique_ptr<rocksdb::WritableFile>* file,
                                                   const rocksdb::EnvOptions&) {
-  auto opened = files_.open(path, OpenMode::Create);
+  auto opened = files_.open(plain(path), OpenMode::Create);
   if (!opened && opened.error().code == ErrorCode::Exists) {
-    opened = files_.open(path, OpenMode::Write);
+    opened = files_.open(plain(path), OpenMode::Write);
     if (opened)
       if (auto emptied = (*opened)->truncate(0); !emptied) return to_status(emptied);
   }
@@ -204,33 +231,33 @@ rocksdb::Status RocksEnvironment::NewWritableFile(const std::string& path,
 
 rocksdb::Status RocksEnvironment::NewDirectory(const std::string& path,
                                                std::unique_ptr<rocksdb::Directory>* directory) {
-  *directory = std::make_unique<Directory>(files_, path);
+  *directory = std::make_unique<Directory>(files_, plain(path));
   return rocksdb::Status::OK();
 }
 
 rocksdb::Status RocksEnvironment::FileExists(const std::string& path) {
-  auto opened = files_.open(path, OpenMode::Read);
+  auto opened = files_.open(plain(path), OpenMode::Read);
   if (!opened && opened.error().code == ErrorCode::NotFound) return rocksdb::Status::NotFound();
   return to_status(opened);
 }
 
 rocksdb::Status RocksEnvironment::GetChildren(const std::string& path,
                                               std::vector<std::string>* names) {
-  auto listed = files_.list(path);
+  auto listed = files_.list(plain(path));
   if (listed) *names = std::move(*listed);
   return to_status(listed);
 }
 
 rocksdb::Status RocksEnvironment::DeleteFile(const std::string& path) {
-  return to_status(files_.unlink(path));
+  return to_status(files_.unlink(plain(path)));
 }
 
 rocksdb::Status RocksEnvironment::CreateDir(const std::string& path) {
-  return to_status(files_.make_directory(path));
+  return to_status(files_.make_directory(plain(path)));
 }
 
 rocksdb::Status RocksEnvironment::CreateDirIfMissing(const std::string& path) {
-  return to_status(files_.make_directory(path));
+  return to_status(files_.make_directory(plain(path)));
 }
 
 rocksdb::Status RocksEnvironment::DeleteDir(const std::string&) {
@@ -238,7 +265,7 @@ rocksdb::Status RocksEnvironment::DeleteDir(const std::string&) {
 }
 
 rocksdb::Status RocksEnvironment::GetFileSize(const std::string& path, std::uint64_t* size) {
-  auto opened = files_.open(path, OpenMode::Read);
+  auto opened = files_.open(plain(path), OpenMode::Read);
   if (!opened) return to_status(opened.error());
   auto got = (*opened)->size();
   if (got) *size = *got;
@@ -251,7 +278,7 @@ rocksdb::Status RocksEnvironment::GetFileModificationTime(const std::string&, st
 }
 
 rocksdb::Status RocksEnvironment::RenameFile(const std::string& from, const std::string& to) {
-  return to_status(files_.rename(from, to));
+  return to_status(files_.rename(plain(from), plain(to)));
 }
 
 rocksdb::Status RocksEnvironment::LinkFile(const std::string&, const std::string&) {
@@ -259,7 +286,7 @@ rocksdb::Status RocksEnvironment::LinkFile(const std::string&, const std::string
 }
 
 rocksdb::Status RocksEnvironment::LockFile(const std::string& path, rocksdb::FileLock** lock) {
-  auto held = files_.lock(path);
+  auto held = files_.lock(plain(path));
   if (held) *lock = new Lock(std::move(*held));
   return to_status(held);
 }
@@ -276,18 +303,18 @@ rocksdb::Status RocksEnvironment::NewLogger(const std::string&,
 }
 
 rocksdb::Status RocksEnvironment::GetFreeSpace(const std::string& path, std::uint64_t* bytes) {
-  auto free = files_.free_space(path);
+  auto free = files_.free_space(plain(path));
   if (free) *bytes = *free;
   return to_status(free);
 }
 
 rocksdb::Status RocksEnvironment::IsDirectory(const std::string& path, bool* is_directory) {
-  *is_directory = files_.list(path).has_value();
+  *is_directory = files_.list(plain(path)).has_value();
   return rocksdb::Status::OK();
 }
 
 rocksdb::Status RocksEnvironment::GetAbsolutePath(const std::string& path, std::string* absolute) {
-  *absolute = path;
+  *absolute = plain(path);
   return rocksdb::Status::OK();
 }
 

@@ -21,8 +21,10 @@ class RocksEnvironment final : public rocksdb::EnvWrapper {
   explicit RocksEnvironment(FileSystem& files);
   ~RocksEnvironment() override;
 
-  /// Returns once no flush or compaction is running or waiting.
-  void wait_until_idle();
+  /// From here on what fails in the background is tried again at once …
+  void begin();
+  /// … until here: waits a moment in which nothing runs, or only waits to be tried again.
+  void settle();
 
   rocksdb::Status NewSequentialFile(const std::string& path,
                                     std::unique_ptr<rocksdb::SequentialFile>* file,
@@ -65,6 +67,7 @@ class RocksEnvironment final : public rocksdb::EnvWrapper {
 
   std::uint64_t NowMicros() override { return kNow * 1'000'000; }
   std::uint64_t NowNanos() override { return kNow * 1'000'000'000; }
+  void SleepForMicroseconds(int microseconds) override;
   rocksdb::Status GetCurrentTime(std::int64_t* seconds) override;
 
  private:
@@ -82,6 +85,8 @@ class RocksEnvironment final : public rocksdb::EnvWrapper {
   std::condition_variable changed_;
   std::deque<Job> jobs_;
   bool running_ = false;
+  bool asleep_ = false;
+  bool patient_ = false;  ///< what failed waits
   bool stopping_ = false;
   std::thread thread_;
 };

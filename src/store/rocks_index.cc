@@ -140,6 +140,23 @@ std::string encode(JournalPosition position) {
   return out.take();
 }
 
+/// On simulated files whatever a call has begun in the background ends before anything else
+/// happens.
+class Settled {
+ public:
+  explicit Settled(RocksEnvironment* environment) : environment_(environment) {
+    if (environment_) environment_->begin();
+  }
+  Settled(const Settled&) = delete;
+  Settled& operator=(const Settled&) = delete;
+  ~Settled() {
+    if (environment_) environment_->settle();
+  }
+
+ private:
+  RocksEnvironment* environment_;
+};
+
 class RocksIndex final : public Index {
  public:
   /// `environment` is null unless the files are simulated.
@@ -182,8 +199,8 @@ class RocksIndex final : public Index {
     batch.Put(slice(kPositionKey), encode(position));
     rocksdb::WriteOptions options;
     options.disableWAL = true;
+    Settled settled(environment_.get());
     auto status = db_->Write(options, &batch);
-    settle();
     if (!status.ok()) {
       // A failed flush or compaction stops all writes until somebody says that they may go on.
       db_->Resume();
@@ -198,8 +215,8 @@ class RocksIndex final : public Index {
 
   Result<void> flush() override {
     auto reached = position();
+    Settled settled(environment_.get());
     auto status = db_->Flush(rocksdb::FlushOptions());
-    settle();
     if (!status.ok()) {
       db_->Resume();
       return std::unexpected(to_error(status, "cannot flush the index"));
@@ -217,11 +234,6 @@ class RocksIndex final : public Index {
   }
 
  private:
-  /// On simulated files whatever was begun in the background ends before anything else happens.
-  void settle() {
-    if (environment_) environment_->wait_until_idle();
-  }
-
   std::shared_ptr<RocksEnvironment> environment_;
   std::shared_ptr<rocksdb::DB> db_;
   mutable std::mutex mutex_;
@@ -285,7 +297,10 @@ Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options
   if (!status.ok())
     return std::unexpected(to_error(status, "cannot open the index " + options.directory));
   // Views may outlive the index.
-  std::shared_ptr<rocksdb::DB> db(opened, [environment](rocksdb::DB* closed) { delete closed; });
+  std::shared_ptr<rocksdb::DB> db(opened, [environment](rocksdb::DB* closed) {
+    if (environment) environment->begin();
+    delete closed;
+  });
   auto index = std::make_unique<RocksIndex>(std::move(db), std::move(environment));
   TRY_DO(index->load());
   return index;

@@ -7,12 +7,6 @@ namespace {
 
 constexpr std::uint64_t kSector = 512;
 
-std::unexpected<Error> fault_error(SimulatedFileSystem::Fault fault) {
-  if (fault == SimulatedFileSystem::Fault::NoSpace)
-    return fail(ErrorCode::NoSpace, "simulated: no space left");
-  return fail(ErrorCode::Io, "simulated: input/output error");
-}
-
 std::string directory_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
 }
@@ -36,7 +30,7 @@ class SimulatedFileSystem::OpenFile final : public File {
     std::string bytes;
     for (auto piece : pieces) bytes += piece;
     if (files_.short_writes_ && bytes.size() > 1) bytes.resize(1 + files_.random_() % bytes.size());
-    if (counts_down(files_.writes_until_fault_)) return fault_error(files_.write_fault_);
+    if (counts_down(files_.writes_until_fault_)) return files_.fault_error(files_.write_fault_);
     auto end = offset + bytes.size();
     if (end > inode_->content.size()) TRY_DO(files_.take_space(end - inode_->content.size()));
     auto counted = files_.count_operation();
@@ -70,7 +64,7 @@ class SimulatedFileSystem::OpenFile final : public File {
     TRY_DO(files_.count_operation());
     if (counts_down(files_.syncs_until_fault_)) {
       files_.settle(*inode_, 0.5);
-      return fault_error(files_.sync_fault_);
+      return files_.fault_error(files_.sync_fault_);
     }
     for (const auto& done : inode_->changes) apply(inode_->on_disk, done);
     inode_->changes.clear();
@@ -150,7 +144,8 @@ void SimulatedFileSystem::settle(Inode& inode, double kept) {
     for (std::uint64_t at = 0; at < change.bytes->size();) {
       auto place = change.offset + at;
       auto count = std::min(kSector - place % kSector, change.bytes->size() - at);
-      if (keep())
+      bool behind_the_end = ordered_ends_ && place > inode.on_disk.size();
+      if (keep() && !behind_the_end)
         apply(inode.on_disk, {place, change.bytes->substr(static_cast<std::size_t>(at),
                                                           static_cast<std::size_t>(count))});
       at += count;
@@ -181,9 +176,15 @@ void SimulatedFileSystem::set_short_writes(bool on) {
   short_writes_ = on;
 }
 
-void SimulatedFileSystem::set_capacity(std::uint64_t bytes) {
+void SimulatedFileSystem::set_ordered_ends(bool on) {
+  std::lock_guard lock(mutex_);
+  ordered_ends_ = on;
+}
+
+void SimulatedFileSystem::set_capacity(std::uint64_t bytes, std::uint64_t refusals) {
   std::lock_guard lock(mutex_);
   capacity_ = bytes;
+  refusals_ = refusals;
 }
 
 void SimulatedFileSystem::power_off() {
@@ -195,6 +196,7 @@ void SimulatedFileSystem::power_on() {
   std::lock_guard lock(mutex_);
   ++generation_;
   powered_ = true;
+  faulty_ = false;
   power_off_at_ = syncs_until_fault_ = writes_until_fault_ = 0;
   locks_.clear();
   // Sometimes nearly everything got to the disk, sometimes nothing.
@@ -221,8 +223,14 @@ void SimulatedFileSystem::power_on() {
 void SimulatedFileSystem::restart_process() {
   std::lock_guard lock(mutex_);
   ++generation_;
+  faulty_ = false;
   locks_.clear();
   power_off_at_ = syncs_until_fault_ = writes_until_fault_ = 0;
+}
+
+std::uint64_t SimulatedFileSystem::used_space() const {
+  std::lock_guard lock(mutex_);
+  return used();
 }
 
 std::uint64_t SimulatedFileSystem::operations() const {
@@ -250,6 +258,12 @@ Result<void> SimulatedFileSystem::alive(std::uint64_t generation) const {
   return {};
 }
 
+std::unexpected<Error> SimulatedFileSystem::fault_error(Fault fault) {
+  faulty_ = true;
+  if (fault == Fault::NoSpace) return fail(ErrorCode::NoSpace, "simulated: no space left");
+  return fail(ErrorCode::Io, "simulated: input/output error");
+}
+
 std::uint64_t SimulatedFileSystem::used() const {
   std::uint64_t bytes = 0;
   for (const auto& [path, inode] : names_) bytes += inode->content.size();
@@ -257,8 +271,9 @@ std::uint64_t SimulatedFileSystem::used() const {
 }
 
 Result<void> SimulatedFileSystem::take_space(std::uint64_t bytes) {
-  if (used() + bytes > capacity_) return fault_error(Fault::NoSpace);
-  return {};
+  if (used() + bytes <= capacity_) return {};
+  if (--refusals_ == 0) capacity_ = kEndless;
+  return fault_error(Fault::NoSpace);
 }
 
 void SimulatedFileSystem::set_name(const std::string& path, std::shared_ptr<Inode> inode) {

@@ -28,8 +28,13 @@ class SimulatedFileSystem final : public FileSystem {
   void fail_write_at(std::uint64_t count, Fault fault = Fault::Io);
   /// Writes take random parts of what they are given.
   void set_short_writes(bool on);
-  /// All files together, and how much is free of that.
-  void set_capacity(std::uint64_t bytes);
+  /// True (the default): the end of a file moves only over what is on the disk already, as ext4
+  /// (data=ordered), XFS and btrfs do it; what was appended is there from its beginning on. False:
+  /// any sectors of it, zeros between them. Space that was taken ahead tears in any case.
+  void set_ordered_ends(bool on);
+  /// All files together, and how much is free of that. After `refusals` of those who want more
+  /// somebody makes room.
+  void set_capacity(std::uint64_t bytes, std::uint64_t refusals = UINT64_MAX);
 
   void power_off();
   /// What is on the disk now, in 512-byte sectors by the seed: everything synced, and any part of
@@ -38,6 +43,10 @@ class SimulatedFileSystem final : public FileSystem {
   /// The process died but not the machine: open files and locks are dead, written bytes stay.
   void restart_process();
   bool powered() const { return powered_; }
+  /// Something has failed since the last start.
+  bool faulty() const { return faulty_ || !powered_; }
+  /// Bytes in all files together.
+  std::uint64_t used_space() const;
   std::uint64_t operations() const;
 
   /// Damages a file as bad hardware does, in memory and on the disk.
@@ -75,6 +84,7 @@ class SimulatedFileSystem final : public FileSystem {
   Result<void> count_operation();
   Result<void> alive(std::uint64_t generation) const;
   Result<void> take_space(std::uint64_t bytes);
+  std::unexpected<Error> fault_error(Fault fault);
   std::uint64_t used() const;
   void set_name(const std::string& path, std::shared_ptr<Inode> inode);
   void settle(Inode& inode, double kept);
@@ -83,6 +93,7 @@ class SimulatedFileSystem final : public FileSystem {
   mutable std::mutex mutex_;
   std::mt19937_64 random_;
   std::atomic<bool> powered_{true};
+  std::atomic<bool> faulty_{false};
   std::uint64_t generation_ = 1;
   std::uint64_t operations_ = 0;
   std::uint64_t power_off_at_ = 0;
@@ -91,7 +102,10 @@ class SimulatedFileSystem final : public FileSystem {
   Fault sync_fault_ = Fault::Io;
   Fault write_fault_ = Fault::Io;
   bool short_writes_ = false;
-  std::uint64_t capacity_ = UINT64_MAX / 2;
+  bool ordered_ends_ = true;
+  static constexpr std::uint64_t kEndless = UINT64_MAX / 2;
+  std::uint64_t capacity_ = kEndless;
+  std::uint64_t refusals_ = UINT64_MAX;
 
   Names names_;
   Names names_on_disk_;

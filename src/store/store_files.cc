@@ -81,4 +81,23 @@ Result<void> remove_clean_mark(FileSystem& files, const std::string& directory) 
   return files.sync_directory(directory);
 }
 
+Result<void> put_index_aside(FileSystem& files, const std::string& directory) {
+  auto from = directory + "/index";
+  auto to = directory + "/index.damaged";
+  TRY_DO(files.make_directory(to));
+  TRY(auto old, files.list(to));
+  for (const auto& name : old) TRY_DO(files.unlink(to + "/" + name));
+  // Without CURRENT no other file is looked at.
+  if (auto moved = files.rename(from + "/CURRENT", to + "/CURRENT"); moved) {
+    TRY_DO(files.sync_directory(from));
+  } else if (moved.error().code != ErrorCode::NotFound) {
+    return moved;
+  }
+  TRY(auto names, files.list(from));
+  for (const auto& name : names)
+    if (name != "LOCK") TRY_DO(files.rename(from + "/" + name, to + "/" + name));
+  TRY_DO(files.sync_directory(from));
+  return files.sync_directory(to);
+}
+
 }  // namespace hikyaku::store

@@ -25,4 +25,8 @@ inline std::string journal_directory(const std::string& directory) {
   return directory + "/journal";
 }
 
+/// Moves the files of the index to `directory`/index.damaged, where nobody looks for them; those of
+/// an earlier time go. Cut off half-way it leaves no index that could be opened.
+Result<void> put_index_aside(FileSystem& files, const std::string& directory);
+
 }  // namespace hikyaku::store

@@ -1,0 +1,538 @@
+#include "mailbox/check.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <map>
+#include <set>
+
+#include "mailbox/change.h"
+#include "mailbox/digest.h"
+#include "mailbox/intents.h"
+#include "mailbox/record.h"
+#include "store/owners.h"
+
+namespace hikyaku::mailbox {
+namespace {
+
+class Checker {
+ public:
+  Checker(store::Reader& reader, AccountId account, Owners owners)
+      : reader_(reader), account_(account), owners_(owners) {}
+
+  AccountReport run() {
+    load_rows();
+    check_tree();
+    check_messages();
+    check_ghosts();
+    check_counters();
+    check_emails();
+    check_threads();
+    check_account_row();
+    return std::move(report_);
+  }
+
+ private:
+  template <class... Args>
+  void problem(fmt::format_string<Args...> format, Args&&... args) {
+    report_.problems.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+  void put(std::string_view key, std::string value) {
+    report_.rows.push_back({std::string(key), std::move(value)});
+  }
+  void erase(std::string_view key) { report_.rows.push_back({std::string(key), std::nullopt}); }
+
+  /// Calls visit(key, fields, value) for every row of a table.
+  template <class Visit>
+  void each(store::Table table, Visit visit) {
+    reader_.scan(store::Key(account_, table).children(),
+                 [&](std::string_view key, std::string_view value) {
+                   visit(key, store::key_fields(key), value);
+                   return true;
+                 });
+  }
+
+  template <class Row>
+  bool read(std::string_view key, std::string_view value, Row& row) {
+    if (decode(value, row)) return true;
+    problem("a row cannot be read: table {:#x}", static_cast<unsigned char>(key[4]));
+    erase(key);
+    return false;
+  }
+
+  // --- mailboxes -------------------------------------------------------------------------------
+
+  void load_rows() {
+    if (auto bytes = reader_.get(account_key(account_)))
+      if (!decode(*bytes, row_)) problem("the account's row cannot be read");
+    wanted_ = row_;
+    each(kTableMailbox, [&](std::string_view key, Decoder fields, std::string_view value) {
+      MailboxRow row;
+      if (read(key, value, row)) mailboxes_[fields.u32_be()] = row;
+    });
+    each(kTableIntent, [&](std::string_view key, Decoder fields, std::string_view value) {
+      IntentRow intent;
+      if (!read(key, value, intent)) return;
+      intents_[fields.u64_be()] = intent;
+      if (intent.kind == IntentRow::Kind::EraseMailbox) erasing_.insert(intent.mailbox);
+    });
+    each(kTableCounters, [&](std::string_view key, Decoder fields, std::string_view value) {
+      auto id = fields.u32_be();
+      Counters counters;
+      if (!read(key, value, counters)) return;
+      counters_[id] = counters;
+      if (mailboxes_.contains(id)) return;
+      problem("there are counters of mailbox {}, which is not there", id);
+      erase(key);
+    });
+  }
+
+  void check_tree() {
+    std::set<MailboxId> named;
+    each(kTableMailboxName, [&](std::string_view key, Decoder fields, std::string_view value) {
+      auto parent = fields.u32_be();
+      auto id = Decoder(value).u32_be();
+      auto found = mailboxes_.find(id);
+      if (found != mailboxes_.end() && found->second.parent == parent &&
+          found->second.name == fields.rest()) {
+        named.insert(id);
+        return;
+      }
+      problem("a name leads to mailbox {}, which is not there or called otherwise", id);
+      erase(key);
+    });
+    for (auto& [id, row] : mailboxes_) {
+      if (row.parent != kRoot && !mailboxes_.contains(row.parent)) {
+        problem("the mailbox above mailbox {} is not there", id);
+        row.parent = kRoot;
+        put(mailbox_key(account_, id), encode(row));
+        named.erase(id);
+      }
+      if (!named.contains(id)) {
+        problem("mailbox {} has no name", id);
+        put(name_key(account_, row.parent, row.name), id_value(id));
+      }
+      if (!row.selectable && !has_children(reader_, account_, id))
+        problem("mailbox {} is a level without mailboxes below it", id);
+      if (id >= row_.next_mailbox) {
+        problem("the id of mailbox {} would be given out again", id);
+        wanted_.next_mailbox = std::max(wanted_.next_mailbox, id + 1);
+      }
+      if (row.uid_validity > row_.uid_validity) {
+        problem("the UIDVALIDITY of mailbox {} would be given out again", id);
+        wanted_.uid_validity = std::max(wanted_.uid_validity, row.uid_validity);
+      }
+    }
+    each(kTableKeyword, [&](std::string_view key, Decoder fields, std::string_view) {
+      auto id = fields.u32_be();
+      if (mailboxes_.contains(id) || erasing_.contains(id)) return;
+      problem("there is a keyword of mailbox {}, which is not there", id);
+      erase(key);
+    });
+  }
+
+  static std::string id_value(MailboxId id) {
+    Encoder out;
+    out.u32_be(id);
+    return out.take();
+  }
+
+  const IntentRow* append_into(MailboxId mailbox, Uid uid) const {
+    for (const auto& [id, intent] : intents_)
+      if (intent.kind != IntentRow::Kind::EraseMailbox && intent.mailbox == mailbox &&
+          uid >= intent.first && uid - intent.first < intent.reserved)
+        return &intent;
+    return nullptr;
+  }
+
+  // --- messages --------------------------------------------------------------------------------
+
+  void check_messages() {
+    each(kTableSummary, [&](std::string_view key, Decoder fields, std::string_view value) {
+      auto mailbox = fields.u32_be();
+      auto base = base_of(fields.u32_be());
+      SummaryGroup group;
+      if (!group.decode(value, base) || group.empty()) {
+        problem("the summaries of mailbox {} from UID {} on cannot be read", mailbox, base);
+        erase(key);
+        return;
+      }
+      auto kept = group;
+      for (const auto& message : group.rows())
+        if (!check_message(mailbox, message)) kept.remove(message.uid);
+      if (kept.rows().size() == group.rows().size()) return;
+      if (kept.empty())
+        erase(key);
+      else
+        put(key, kept.encode(base));
+    });
+  }
+
+  /// False if there is no such message (any more).
+  bool check_message(MailboxId mailbox, const MessageSummary& message) {
+    auto where = mailboxes_.find(mailbox);
+    const auto* append = append_into(mailbox, message.uid);
+    if (where == mailboxes_.end() && !erasing_.contains(mailbox) && !append) {
+      problem("message {} lies in mailbox {}, which is not there", message.uid, mailbox);
+      return false;
+    }
+    auto bytes = reader_.get(message_key(account_, mailbox, message.uid));
+    MessageRecord record;
+    if (!bytes || !decode(*bytes, record)) {
+      lose(mailbox, message, {}, "its row is lost");
+      return false;
+    }
+    records_.insert({mailbox, message.uid});
+    auto body = reader_.blob_size(record.blob);
+    if (!body) {
+      lose(mailbox, message, record.digest.envelope, "its body is lost");
+      return false;
+    }
+    if (record.email != message.email || record.thread != message.thread ||
+        record.size != message.size || record.received != message.received ||
+        record.size != record.prefix.size() + *body) {
+      lose(mailbox, message, record.digest.envelope, "its row and its summary differ");
+      return false;
+    }
+    auto& email = emails_[message.email];
+    email.blob = record.blob;
+    email.thread = record.thread;
+    email.size = record.size;
+    email.places.push_back({mailbox, message.uid});
+    ++threads_[{message.thread, mailbox, message.email}];
+    if (where == mailboxes_.end()) return true;
+    count(mailbox, message, append != nullptr);
+    return true;
+  }
+
+  void count(MailboxId mailbox, const MessageSummary& message, bool in_append) {
+    auto& counters = counted_[mailbox];
+    auto uid_next = counters_[mailbox].uid_next;
+    if (message.uid >= uid_next) {
+      if (in_append) return;
+      problem("message {} of mailbox {} is at or above UIDNEXT", message.uid, mailbox);
+    }
+    ++report_.messages;
+    count_message(counters, message, 1);
+    counters.uid_next = std::max(counters.uid_next, message.uid + 1);
+    counters.highest_change = std::max(counters.highest_change, message.changed);
+    if (message.changed > counters_[mailbox].highest_change || message.changed == 0)
+      problem("message {} of mailbox {} was changed by {}, after the mailbox's last change",
+              message.uid, mailbox, message.changed);
+  }
+
+  void lose(MailboxId mailbox, const MessageSummary& message, std::string envelope,
+            std::string reason) {
+    problem("message {} of mailbox {}: {}", message.uid, mailbox, reason);
+    report_.lost.push_back({path_of(reader_, account_, mailbox), mailbox, message.uid, message.size,
+                            message.received, std::move(envelope), std::move(reason)});
+    // Its number stays used.
+    auto& counters = counted_[mailbox];
+    if (!append_into(mailbox, message.uid))
+      counters.uid_next = std::max(counters.uid_next, message.uid + 1);
+    counters.highest_change = std::max(counters.highest_change, message.changed);
+    // What was begun to be checked of it is no message either.
+    erase(message_key(account_, mailbox, message.uid));
+    records_.insert({mailbox, message.uid});
+  }
+
+  /// Rows of messages that were expunged and can be brought back; no others.
+  void check_ghosts() {
+    std::set<std::pair<MailboxId, Uid>> ghosts;
+    each(kTableMessage, [&](std::string_view, Decoder fields, std::string_view) {
+      auto mailbox = fields.u32_be();
+      auto uid = fields.u32_be();
+      if (!records_.contains({mailbox, uid})) ghosts.insert({mailbox, uid});
+    });
+    each(kTableExpunged, [&](std::string_view key, Decoder fields, std::string_view) {
+      fields.u64_be();
+      auto mailbox = fields.u32_be();
+      auto uid = fields.u32_be();
+      if (ghosts.erase({mailbox, uid}) != 0) return;
+      problem("message {} of mailbox {} was expunged and has no row", uid, mailbox);
+      erase(key);
+    });
+    for (auto [mailbox, uid] : ghosts) {
+      problem("message {} of mailbox {} has a row and no summary", uid, mailbox);
+      erase(message_key(account_, mailbox, uid));
+    }
+  }
+
+  void check_counters() {
+    for (const auto& [id, row] : mailboxes_) {
+      const auto& have = counters_[id];
+      const auto& counted = counted_[id];
+      auto want = have;
+      want.total = counted.total;
+      want.unseen = counted.unseen;
+      want.size = counted.size;
+      want.deleted = counted.deleted;
+      want.deleted_unseen = counted.deleted_unseen;
+      want.deleted_size = counted.deleted_size;
+      want.uid_next = std::max(want.uid_next, counted.uid_next);
+      want.highest_change = std::max(want.highest_change, counted.highest_change);
+      want.recent_from = std::min(want.recent_from, want.uid_next);
+      want.threads = threads_of(id, have);
+      bytes_ += want.size;
+      messages_ += want.total;
+      if (want != have) {
+        problem(
+            "the counters of mailbox {} are wrong: {} messages ({} counted), {} unseen ({}), {} "
+            "bytes ({}), {} threads ({}), UIDNEXT {} ({})",
+            id, have.total, want.total, have.unseen, want.unseen, have.size, want.size,
+            have.threads, want.threads, have.uid_next, want.uid_next);
+        put(counters_key(account_, id), encode(want));
+      }
+      if (want.highest_change > row_.change) {
+        problem("the change numbers of mailbox {} would be given out again", id);
+        wanted_.change = std::max(wanted_.change, want.highest_change);
+      }
+      if (!row.selectable && want.total > 0)
+        problem("mailbox {} is only a level and has messages", id);
+    }
+  }
+
+  std::uint32_t threads_of(MailboxId id, const Counters& have) const {
+    std::set<ThreadId> visible;
+    for (const auto& [where, count] : threads_)
+      if (std::get<1>(where) == id) visible.insert(std::get<0>(where));
+    auto threads = static_cast<std::int64_t>(visible.size());
+    // While a long append is under way, its intent has a share of the number.
+    if (auto intent = intents_.find(have.reserved_by);
+        have.reserved_by != 0 && intent != intents_.end() && intent->second.mailbox == id)
+      threads -= intent->second.threads;
+    return static_cast<std::uint32_t>(std::max<std::int64_t>(threads, 0));
+  }
+
+  // --- emails and threads ----------------------------------------------------------------------
+
+  void check_emails() {
+    auto order = [](const Place& a, const Place& b) {
+      return std::pair(a.mailbox, a.uid) < std::pair(b.mailbox, b.uid);
+    };
+    std::set<EmailId> found;
+    each(kTableEmail, [&](std::string_view key, Decoder fields, std::string_view value) {
+      auto id = fields.u64_be();
+      EmailRow row;
+      if (!decode(value, row)) {
+        problem("the row of email {} cannot be read", id);
+        if (!emails_.contains(id)) erase(key);
+        return;
+      }
+      auto want = emails_.find(id);
+      if (want == emails_.end()) {
+        problem("email {} lies in no mailbox", id);
+        erase(key);
+        report_.owners.push_back({row.blob, std::string(key), false});
+        return;
+      }
+      found.insert(id);
+      std::ranges::sort(row.places, order);
+      std::ranges::sort(want->second.places, order);
+      if (row.places != want->second.places || row.thread != want->second.thread ||
+          row.blob != want->second.blob) {
+        problem("email {} does not lie where its row says, or is of another thread or body", id);
+        put(key, encode(want->second));
+        if (row.blob != want->second.blob)
+          report_.owners.push_back({row.blob, std::string(key), false});
+      }
+    });
+    for (const auto& [id, email] : emails_) {
+      auto key = email_key(account_, id).bytes();
+      if (!found.contains(id)) {
+        problem("email {} has no row", id);
+        put(key, encode(email));
+      }
+      if (email.places.size() > kMaxPlaces) problem("email {} lies in too many places", id);
+      if (id >= row_.next_email) {
+        problem("the id of email {} would be given out again", id);
+        wanted_.next_email = std::max(wanted_.next_email, id + 1);
+      }
+      if (owners_ == Owners::Look && !store::is_owner(reader_, email.blob, key)) {
+        problem("email {} does not own its body {}", id, email.blob);
+        report_.owners.push_back({email.blob, key, true});
+      }
+    }
+  }
+
+  void check_threads() {
+    auto missing = threads_;
+    each(kTableThread, [&](std::string_view key, Decoder fields, std::string_view value) {
+      auto thread = fields.u64_be();
+      auto mailbox = fields.u32_be();
+      auto email = fields.u64_be();
+      auto found = missing.find({thread, mailbox, email});
+      if (found == missing.end()) {
+        problem("email {} is not in thread {} of mailbox {}", email, thread, mailbox);
+        erase(key);
+        return;
+      }
+      if (found->second == Decoder(value).varint()) missing.erase(found);
+    });
+    for (const auto& [where, count] : missing) {
+      auto [thread, mailbox, email] = where;
+      problem("email {} is missing in thread {} of mailbox {}", email, thread, mailbox);
+      Encoder out;
+      out.varint(count);
+      put(thread_key(account_, thread, mailbox, email), out.take());
+    }
+  }
+
+  // --- the account -----------------------------------------------------------------------------
+
+  void check_account_row() {
+    wanted_.mailboxes = static_cast<std::uint32_t>(mailboxes_.size());
+    wanted_.used_bytes = bytes_;
+    wanted_.used_messages = messages_;
+    std::erase_if(wanted_.roles, [&](const auto& role) {
+      auto found = mailboxes_.find(role.second);
+      return found == mailboxes_.end() || found->second.role != role.first;
+    });
+    for (const auto& [id, row] : mailboxes_) {
+      auto known = [&](const auto& role) { return role.first == row.role; };
+      if (row.role != Role::None && std::ranges::none_of(wanted_.roles, known))
+        wanted_.roles.emplace_back(row.role, id);
+    }
+    if (wanted_ == row_) return;
+    if (row_.used_bytes != bytes_ || row_.used_messages != messages_)
+      problem("the account uses {} bytes ({} counted) in {} messages ({})", row_.used_bytes, bytes_,
+              row_.used_messages, messages_);
+    if (row_.mailboxes != wanted_.mailboxes)
+      problem("the account has {} mailboxes ({} counted)", row_.mailboxes, wanted_.mailboxes);
+    if (row_.roles != wanted_.roles) problem("roles do not lead to their mailboxes");
+    put(account_key(account_), encode(wanted_));
+  }
+
+  store::Reader& reader_;
+  AccountId account_;
+  Owners owners_;
+  AccountReport report_;
+  AccountRow row_;
+  AccountRow wanted_;
+  std::map<MailboxId, MailboxRow> mailboxes_;
+  std::map<IntentId, IntentRow> intents_;
+  std::set<MailboxId> erasing_;
+  std::map<MailboxId, Counters> counters_;
+  std::map<MailboxId, Counters> counted_;
+  std::map<EmailId, EmailRow> emails_;  ///< as they should be
+  std::map<std::tuple<ThreadId, MailboxId, EmailId>, std::uint64_t> threads_;
+  std::set<std::pair<MailboxId, Uid>> records_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t messages_ = 0;
+};
+
+/// The whole body; an error for one that cannot be read.
+Task<Result<std::string>> read_body(store::Store& store, store::BlobId id) {
+  CO_TRY(auto blob, co_await store.open_blob(id));
+  std::string bytes;
+  while (bytes.size() < blob->size()) {
+    CO_TRY(auto piece, co_await blob->read(bytes.size(), 1 << 20));
+    if (piece.empty()) co_return fail(ErrorCode::Corrupt, "the body is cut off");
+    bytes += piece;
+  }
+  co_return bytes;
+}
+
+struct Row {
+  MailboxId mailbox = 0;
+  Uid uid = 0;
+};
+
+/// The messages of the account, without those that were expunged.
+std::vector<Row> list_messages(store::Reader& reader, AccountId account) {
+  std::vector<Row> rows;
+  reader.scan(store::Key(account, kTableSummary).children(),
+              [&](std::string_view key, std::string_view value) {
+                auto fields = store::key_fields(key);
+                auto mailbox = fields.u32_be();
+                SummaryGroup group;
+                if (!group.decode(value, base_of(fields.u32_be()))) return true;
+                for (const auto& message : group.rows()) rows.push_back({mailbox, message.uid});
+                return true;
+              });
+  return rows;
+}
+
+}  // namespace
+
+AccountReport check_account(store::Reader& reader, AccountId account, Owners owners) {
+  return Checker(reader, account, owners).run();
+}
+
+Task<void> check_messages(store::Store& store, AccountId account, AccountReport& report) {
+  auto rows =
+      co_await store.read([=](store::Reader& reader) { return list_messages(reader, account); });
+  for (auto [mailbox, uid] : rows) {
+    auto key = message_key(account, mailbox, uid).bytes();
+    auto value = co_await store.read([&](store::Reader& reader) { return reader.get(key); });
+    MessageRecord record;
+    if (!value || !decode(*value, record)) continue;  // said before
+    auto body = co_await read_body(store, record.blob);
+    if (!body) {
+      auto path = co_await store.read(
+          [=](store::Reader& reader) { return path_of(reader, account, mailbox); });
+      report.problems.push_back(fmt::format("message {} of mailbox {} cannot be read: {}", uid,
+                                            mailbox, body.error().describe()));
+      report.lost.push_back({path, mailbox, uid, record.size, record.received,
+                             record.digest.envelope, "its body cannot be read"});
+      report.rows.push_back({key, std::nullopt});
+      continue;
+    }
+    ++report.digests;
+    auto fresh = make_digest(record.prefix, *body);
+    // With other fields kept than today it was written by another version.
+    if (fresh == record.digest || fresh.header_set != record.digest.header_set) continue;
+    report.problems.push_back(fmt::format(
+        "what is stored of message {} of mailbox {} is not in the message", uid, mailbox));
+    record.digest = std::move(fresh);
+    report.rows.push_back({key, encode(record)});
+  }
+}
+
+Task<Result<void>> repair_account(store::Store& store, AccountId account,
+                                  const AccountReport& report) {
+  constexpr std::size_t kPiece = 500;
+  for (std::size_t at = 0; at < report.rows.size(); at += kPiece) {
+    auto end = std::min(at + kPiece, report.rows.size());
+    CO_TRY_DO(co_await store.transact({account}, [&](store::Transaction& tx) -> Result<void> {
+      for (auto i = at; i < end; ++i) {
+        const auto& row = report.rows[i];
+        if (row.value)
+          tx.put(row.key, *row.value);
+        else
+          tx.erase(row.key);
+      }
+      return {};
+    }));
+  }
+  for (const auto& fix : report.owners) {
+    CO_TRY_DO(co_await store.transact({account}, [&](store::Transaction& tx) -> Result<void> {
+      if (!tx.blob_size(fix.blob) || store::is_owner(tx, fix.blob, fix.owner) == fix.owns)
+        return {};
+      if (fix.owns)
+        tx.own(fix.blob, fix.owner);
+      else
+        tx.disown(fix.blob, fix.owner);
+      return {};
+    }));
+  }
+  co_return Result<void>{};
+}
+
+std::vector<AccountId> list_accounts(store::Reader& reader) {
+  std::vector<AccountId> all;
+  AccountId from = 1;
+  while (true) {
+    std::optional<AccountId> next;
+    reader.scan({store::Key(from, 0).bytes(), std::string(5, '\xFF')},
+                [&](std::string_view key, std::string_view) {
+                  next = Decoder(key).u32_be();
+                  return false;
+                });
+    if (!next) return all;
+    all.push_back(*next);
+    if (*next == UINT32_MAX) return all;
+    from = *next + 1;
+  }
+}
+
+}  // namespace hikyaku::mailbox

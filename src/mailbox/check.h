@@ -1,0 +1,71 @@
+// Counts everything in an account again and compares it with what the rows say; and what to write
+// so that they say it. For `hikyaku verify`, and for tests after every operation.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/task.h"
+#include "mailbox/messages.h"
+
+namespace hikyaku::mailbox {
+
+/// A message that is there no more, or not whole.
+struct LostMessage {
+  std::string path;  ///< of its mailbox
+  MailboxId mailbox = 0;
+  Uid uid = 0;
+  std::uint64_t size = 0;
+  Time received{};
+  std::string envelope;  ///< IMAP ENVELOPE, as far as it is known
+  std::string reason;
+};
+
+/// One row as it should be; without a value it should not be there.
+struct RowFix {
+  std::string key;
+  std::optional<std::string> value;
+};
+/// An owner of a body that is missing, or one too many.
+struct OwnerFix {
+  store::BlobId blob = 0;
+  std::string owner;
+  bool owns = true;
+};
+
+struct AccountReport {
+  std::uint64_t messages = 0;
+  std::uint64_t digests = 0;          ///< compared with a fresh parse
+  std::vector<std::string> problems;  ///< a sentence each
+  /// What makes it right again. Messages that cannot be are dropped by it, and are in `lost`.
+  std::vector<RowFix> rows;
+  std::vector<OwnerFix> owners;
+  std::vector<LostMessage> lost;
+};
+
+enum class Owners {
+  Look,   ///< every email owns its body
+  Leave,  ///< for key spaces that keep no rows of owners
+};
+
+/// Every row of the account: names, counters, messages, emails, threads, usage, roles; numbers that
+/// would be given out again. Reads all rows: for a store that nobody uses, or a small account.
+AccountReport check_account(store::Reader& reader, AccountId account,
+                            Owners owners = Owners::Leave);
+
+/// Reads every message and compares what is stored of it with a fresh parse; adds to `report` what
+/// is wrong. Messages that cannot be read are lost: they will be dropped.
+Task<void> check_messages(store::Store& store, AccountId account, AccountReport& report);
+
+/// Writes what `report` says; the account is right then as far as it can be, which a new check
+/// tells (one repair may show the next). Nobody else uses the account.
+Task<Result<void>> repair_account(store::Store& store, AccountId account,
+                                  const AccountReport& report);
+
+/// Every account that has rows, ascending.
+std::vector<AccountId> list_accounts(store::Reader& reader);
+
+}  // namespace hikyaku::mailbox
