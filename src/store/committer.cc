@@ -324,7 +324,8 @@ bool Committer::commit_needed() {
     std::lock_guard lock(mutex_);
     stopping = stopping_;
   }
-  return stopping || std::chrono::steady_clock::now() >= lazy_since_ + context_.options.lazy_delay;
+  if (stopping || !context_.options.own_thread) return stopping;  // without a thread a timer tells
+  return std::chrono::steady_clock::now() >= lazy_since_ + context_.options.lazy_delay;
 }
 
 /// The rows that the store itself keeps: one for each group, not one for each step.

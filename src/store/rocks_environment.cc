@@ -6,12 +6,12 @@
 namespace hikyaku::store {
 namespace {
 
+/// A full disk is an error like others here: RocksDB would look for space on a thread and by a
+/// clock of its own.
 rocksdb::Status to_status(const Error& error) {
   switch (error.code) {
     case ErrorCode::NotFound:
       return rocksdb::Status::PathNotFound(error.text);
-    case ErrorCode::NoSpace:
-      return rocksdb::Status::NoSpace(error.text);
     case ErrorCode::Conflict:
       return rocksdb::Status::Busy(error.text);
     default:
@@ -138,10 +138,11 @@ RocksEnvironment::~RocksEnvironment() {
 void RocksEnvironment::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
-    if (jobs_.empty()) return;
-    auto job = jobs_.front();
-    jobs_.pop_front();
+    changed_.wait(lock, [&] { return stopping_ || next_job() != jobs_.end(); });
+    auto next = next_job();
+    if (next == jobs_.end()) return;
+    auto job = *next;
+    jobs_.erase(next);
     running_ = true;
     lock.unlock();
     job.work(job.argument);
@@ -151,15 +152,29 @@ void RocksEnvironment::run() {
   }
 }
 
+std::deque<RocksEnvironment::Job>::iterator RocksEnvironment::next_job() {
+  return std::ranges::find_if(jobs_, [&](const Job& job) { return job.flush || !only_flushes_; });
+}
+
 void RocksEnvironment::begin() {
   std::lock_guard lock(mutex_);
   patient_ = false;
+  only_flushes_ = true;
+  changed_.notify_all();
+}
+
+void RocksEnvironment::begin_everything() {
+  std::lock_guard lock(mutex_);
+  patient_ = false;
+  only_flushes_ = false;
   changed_.notify_all();
 }
 
 void RocksEnvironment::settle() {
   std::unique_lock lock(mutex_);
   patient_ = true;
+  only_flushes_ = false;
+  changed_.notify_all();
   changed_.wait(lock, [&] { return asleep_ || (jobs_.empty() && !running_); });
 }
 
@@ -173,10 +188,10 @@ void RocksEnvironment::SleepForMicroseconds(int) {
   asleep_ = false;
 }
 
-void RocksEnvironment::Schedule(void (*work)(void*), void* argument, Priority, void* tag,
+void RocksEnvironment::Schedule(void (*work)(void*), void* argument, Priority priority, void* tag,
                                 void (*unscheduled)(void*)) {
   std::lock_guard lock(mutex_);
-  jobs_.push_back({work, argument, tag, unscheduled});
+  jobs_.push_back({work, argument, tag, unscheduled, priority == Priority::HIGH});
   changed_.notify_all();
 }
 

@@ -21,8 +21,10 @@ class RocksEnvironment final : public rocksdb::EnvWrapper {
   explicit RocksEnvironment(FileSystem& files);
   ~RocksEnvironment() override;
 
-  /// From here on what fails in the background is tried again at once …
+  /// From here on what fails in the background is tried again at once, and compactions wait …
   void begin();
+  /// … but not for who waits for them …
+  void begin_everything();
   /// … until here: waits a moment in which nothing runs, or only waits to be tried again.
   void settle();
 
@@ -77,7 +79,9 @@ class RocksEnvironment final : public rocksdb::EnvWrapper {
     void* argument;
     void* tag;
     void (*unscheduled)(void*);
+    bool flush;
   };
+  std::deque<Job>::iterator next_job();
   void run();
 
   FileSystem& files_;
@@ -87,6 +91,7 @@ class RocksEnvironment final : public rocksdb::EnvWrapper {
   bool running_ = false;
   bool asleep_ = false;
   bool patient_ = false;  ///< what failed waits
+  bool only_flushes_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

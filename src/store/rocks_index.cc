@@ -57,6 +57,23 @@ class BackgroundErrors final : public rocksdb::EventListener {
   Log log_;
 };
 
+/// On simulated files whatever a call has begun in the background ends before anything else
+/// happens.
+class Settled {
+ public:
+  explicit Settled(RocksEnvironment* environment) : environment_(environment) {
+    if (environment_) environment_->begin();
+  }
+  Settled(const Settled&) = delete;
+  Settled& operator=(const Settled&) = delete;
+  ~Settled() {
+    if (environment_) environment_->settle();
+  }
+
+ private:
+  RocksEnvironment* environment_;
+};
+
 class RocksCursor final : public IndexCursor {
  public:
   RocksCursor(rocksdb::DB& db, const rocksdb::Snapshot* snapshot, const KeyRange& range,
@@ -107,11 +124,14 @@ class RocksCursor final : public IndexCursor {
 
 class RocksView final : public IndexView {
  public:
-  explicit RocksView(std::shared_ptr<rocksdb::DB> db)
-      : db_(std::move(db)), snapshot_(db_->GetSnapshot()) {}
+  RocksView(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<RocksEnvironment> environment)
+      : db_(std::move(db)), environment_(std::move(environment)), snapshot_(db_->GetSnapshot()) {}
   RocksView(const RocksView&) = delete;
   RocksView& operator=(const RocksView&) = delete;
-  ~RocksView() override { db_->ReleaseSnapshot(snapshot_); }
+  ~RocksView() override {
+    Settled settled(environment_.get());  // it may begin a compaction
+    db_->ReleaseSnapshot(snapshot_);
+  }
 
   std::optional<std::string> get(std::string_view key, Reach reach) const override {
     rocksdb::ReadOptions options;
@@ -129,6 +149,7 @@ class RocksView final : public IndexView {
 
  private:
   std::shared_ptr<rocksdb::DB> db_;
+  std::shared_ptr<RocksEnvironment> environment_;
   const rocksdb::Snapshot* snapshot_;
 };
 
@@ -139,23 +160,6 @@ std::string encode(JournalPosition position) {
   out.varint(position.end);
   return out.take();
 }
-
-/// On simulated files whatever a call has begun in the background ends before anything else
-/// happens.
-class Settled {
- public:
-  explicit Settled(RocksEnvironment* environment) : environment_(environment) {
-    if (environment_) environment_->begin();
-  }
-  Settled(const Settled&) = delete;
-  Settled& operator=(const Settled&) = delete;
-  ~Settled() {
-    if (environment_) environment_->settle();
-  }
-
- private:
-  RocksEnvironment* environment_;
-};
 
 class RocksIndex final : public Index {
  public:
@@ -203,7 +207,7 @@ class RocksIndex final : public Index {
     auto status = db_->Write(options, &batch);
     if (!status.ok()) {
       // A failed flush or compaction stops all writes until somebody says that they may go on.
-      db_->Resume();
+      resume();
       return std::unexpected(to_error(status, "cannot write the index"));
     }
     std::lock_guard lock(mutex_);
@@ -211,14 +215,16 @@ class RocksIndex final : public Index {
     return {};
   }
 
-  std::shared_ptr<const IndexView> view() override { return std::make_shared<RocksView>(db_); }
+  std::shared_ptr<const IndexView> view() override {
+    return std::make_shared<RocksView>(db_, environment_);
+  }
 
   Result<void> flush() override {
     auto reached = position();
     Settled settled(environment_.get());
     auto status = db_->Flush(rocksdb::FlushOptions());
     if (!status.ok()) {
-      db_->Resume();
+      resume();
       return std::unexpected(to_error(status, "cannot flush the index"));
     }
     std::lock_guard lock(mutex_);
@@ -234,6 +240,11 @@ class RocksIndex final : public Index {
   }
 
  private:
+  void resume() {
+    if (environment_) environment_->begin_everything();
+    db_->Resume();
+  }
+
   std::shared_ptr<RocksEnvironment> environment_;
   std::shared_ptr<rocksdb::DB> db_;
   mutable std::mutex mutex_;
@@ -279,6 +290,7 @@ rocksdb::Options make_options(const RocksIndexOptions& options) {
 void use(RocksEnvironment& environment, rocksdb::Options& db) {
   db.env = &environment;
   db.max_file_opening_threads = 1;
+  db.avoid_flush_during_shutdown = true;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
 }
@@ -293,12 +305,19 @@ Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options
     use(*environment, db_options);
   }
   rocksdb::DB* opened = nullptr;
-  auto status = rocksdb::DB::Open(db_options, options.directory, &opened);
+  auto status = [&] {
+    Settled settled(environment.get());
+    return rocksdb::DB::Open(db_options, options.directory, &opened);
+  }();
   if (!status.ok())
     return std::unexpected(to_error(status, "cannot open the index " + options.directory));
   // Views may outlive the index.
   std::shared_ptr<rocksdb::DB> db(opened, [environment](rocksdb::DB* closed) {
-    if (environment) environment->begin();
+    if (environment) {
+      // What waits to be tried again ends without another try.
+      rocksdb::CancelAllBackgroundWork(closed, false);
+      environment->begin_everything();
+    }
     delete closed;
   });
   auto index = std::make_unique<RocksIndex>(std::move(db), std::move(environment));
