@@ -194,7 +194,7 @@ hidden.example. A 203.0.113.1
 mxs.example. TXT "v=spf1 mx -all"
 )";
   for (int i = 1; i <= 11; ++i) {
-    zone += fmt::format("mxs.example. MX {0} mx{0}.mxs.example.\n", i);
+    zone += fmt::format("mxs.example. MX {0} mx{0}.mxs.example.\n", 12 - i);  // the last first
     zone += fmt::format("mx{0}.mxs.example. A 198.51.100.{0}\n", i);
     zone += fmt::format("1.2.0.192.in-addr.arpa. PTR host{0}.example.net.\n", 100 + i);
     zone += fmt::format("host{0}.example.net. A 192.0.2.1\n", 100 + i);
