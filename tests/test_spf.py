@@ -1,7 +1,10 @@
 """`hikyaku spf`: the result first, the domain's explanation second, reasons after."""
 import json
 import pathlib
+import socket
+import struct
 import tempfile
+import threading
 import unittest
 
 from harness import hikyaku
@@ -16,6 +19,34 @@ wrong TXT "v=spf1 includ:x.example.net -all"
 mute  TXT "v=spf1 a:silent.example.org -all"
 ;!TIMEOUT silent.example.org.
 """
+
+
+def serve_dns(text):
+    """A DNS server on loopback that has this TXT record for every name and nothing else; gives its address and a way to end it."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def answer():
+        while True:
+            query, peer = server.recvfrom(4096)
+            if not query:
+                return
+            end = query.index(0, 12) + 5
+            is_txt = query[end - 4:end - 2] == b"\0\x10"
+            data = bytes([len(text)]) + text.encode()
+            record = b"\xc0\x0c" + struct.pack(">HHIH", 16, 1, 60, len(data)) + data if is_txt else b""
+            server.sendto(query[:2] + b"\x81\x80" + struct.pack(">HHHH", 1, is_txt, 0, 0) + query[12:end] + record, peer)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+
+    def stop():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", server.getsockname())
+        thread.join(5)
+        server.close()
+
+    return "127.0.0.1:%d" % server.getsockname()[1], stop
 
 
 class Spf(unittest.TestCase):
@@ -66,6 +97,13 @@ class Spf(unittest.TestCase):
         japanese = self.ask("203.0.113.1", "a@example.org", "--explain", env={"LANG": "ja_JP.UTF-8"}).stdout
         self.assertTrue(japanese.startswith("fail\n"))
         self.assertIn("不一致", japanese)
+
+    def test_a_dns_server_may_be_named(self):
+        address, stop = serve_dns("v=spf1 ip4:192.0.2.9 -all")
+        self.addCleanup(stop)
+        for ip, result in [("192.0.2.9", "pass"), ("192.0.2.8", "fail")]:
+            done = hikyaku("spf", "--ip", ip, "--mail-from", "a@example.test", "--dns", address)
+            self.assertEqual(done.stdout.split()[0], result, done.stdout)
 
     def test_mistakes_are_named(self):
         self.assertIn('is "include" meant?', " ".join(self.ask("192.0.2.9", "a@wrong.example.org").stdout.split()))

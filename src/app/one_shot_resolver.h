@@ -19,7 +19,8 @@ std::vector<OptionSpec> resolver_options();
 /// A resolver with the event loop that it lives on.
 class OneShotResolver {
  public:
-  /// As --zone or --dns say; without them the authoritative servers are asked. Invalid for a zone
+  /// As --zone or --dns say (then without DNSSEC: what it says is believed); without them the
+  /// authoritative servers are asked. Invalid for a zone
   /// file that cannot be read, an address that is none, and both at once; Unavailable when there is
   /// no resolver to be had. exit_for() has the contract's exit code for either.
   static Result<std::unique_ptr<OneShotResolver>> create(const Invocation& invocation);

@@ -19,7 +19,8 @@ constexpr unsigned kManyParts = 100'000;
 /// While a name is put together only its end matters: longer ones lose labels on the left.
 constexpr std::size_t kLongestTail = 4 * dns::kMaxHostName;
 
-/// i: dotted, for IPv6 digit by digit; c: as people read it (§7.3).
+/// i: dotted, for IPv6 digit by digit; c: as people read it (§7.3). The test suites want capital
+/// digits in explanations; names to look up are made small anyway.
 std::string address_value(const IpAddress& ip, char letter) {
   if (ip.is_v4() || letter == 'c') return ip.to_string();
   std::string digits;
@@ -27,7 +28,7 @@ std::string address_value(const IpAddress& ip, char letter) {
     unsigned byte = static_cast<unsigned char>(c);
     for (unsigned nibble : {byte >> 4, byte & 15}) {
       if (!digits.empty()) digits += '.';
-      digits += "0123456789abcdef"[nibble];
+      digits += "0123456789ABCDEF"[nibble];
     }
   }
   return digits;
