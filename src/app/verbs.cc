@@ -44,6 +44,7 @@ std::vector<Verb> all_verbs() {
 
       verb_mime(),
       verb_spf(),
+      verb_dmarc(),
       verb_config_explain(),
       verb_config_check(),
       verb_config_sample(),

@@ -26,6 +26,7 @@ Verb verb_config_check();
 Verb verb_config_docs();
 Verb verb_config_explain();
 Verb verb_config_sample();
+Verb verb_dmarc();
 Verb verb_domain_add();
 Verb verb_domain_catch_all();
 Verb verb_domain_list();
