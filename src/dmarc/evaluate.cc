@@ -80,6 +80,11 @@ class Aligner {
       identifier.failed = true;
       co_return;
     }
+    // Its Organizational Domain is above it or the name itself: a walk could not find another.
+    if (!dns::is_within(identifier.domain, *outcome_.organizational_domain)) {
+      settle(identifier, false);
+      co_return;
+    }
     auto walk = co_await walker_.walk(identifier.domain);
     if (walk.failed) {
       identifier.failed = true;
