@@ -48,25 +48,30 @@ class Aligner {
  public:
   Aligner(Walker& walker, Outcome& outcome) : walker_(walker), outcome_(outcome) {}
 
-  Task<void> run() {
-    // Equal names need no walk, so they go first.
+  /// What needs no walk: equal names, and those that cannot be aligned. True if that was all.
+  bool settle_at_once() {
     for (auto& identifier : outcome_.identifiers) {
       identifier.mode = identifier.method == Method::Spf ? outcome_.discovery.record->aspf
                                                          : outcome_.discovery.record->adkim;
       if (identifier.domain == outcome_.discovery.author_domain) settle(identifier, true);
-    }
-    for (auto& identifier : outcome_.identifiers) {
-      if (identifier.aligned || aligned(identifier.method)) continue;
       // Without a label in common there is no common Organizational Domain.
-      if (identifier.mode == Alignment::Strict ||
-          top_label(identifier.domain) != top_label(outcome_.discovery.author_domain))
+      else if (identifier.mode == Alignment::Strict ||
+               top_label(identifier.domain) != top_label(outcome_.discovery.author_domain))
         settle(identifier, false);
-      else
-        co_await compare(identifier);
     }
+    return std::ranges::none_of(outcome_.identifiers,
+                                [this](auto& identifier) { return is_open(identifier); });
+  }
+
+  Task<void> walk() {
+    for (auto& identifier : outcome_.identifiers)
+      if (is_open(identifier)) co_await compare(identifier);
   }
 
  private:
+  bool is_open(const Identifier& identifier) {
+    return !identifier.aligned && !aligned(identifier.method);
+  }
   bool& aligned(Method method) {
     return method == Method::Spf ? outcome_.spf_aligned : outcome_.dkim_aligned;
   }
@@ -106,32 +111,33 @@ class Aligner {
   Outcome& outcome_;
 };
 
-Task<Outcome> evaluate_domain(Walker& walker, std::string domain,
-                              std::vector<Identifier> identifiers) {
-  Outcome outcome;
-  outcome.discovery = co_await discover(walker, std::move(domain));
-  outcome.organizational_domain = outcome.discovery.organizational_domain;
-  outcome.identifiers = std::move(identifiers);
+/// The result that follows from the discovery and the aligned identifiers.
+Result result_of(const Outcome& outcome) {
   switch (outcome.discovery.state) {
     case Discovery::State::TempError:
-      outcome.result = Result::TempError;
-      co_return outcome;
+      return Result::TempError;
     case Discovery::State::None:
     case Discovery::State::Unusable:
-      outcome.result = Result::None;
-      co_return outcome;
+      return Result::None;
     case Discovery::State::Found:
       break;
   }
-  Aligner aligner(walker, outcome);
-  co_await aligner.run();
-  if (outcome.spf_aligned || outcome.dkim_aligned)
-    outcome.result = Result::Pass;
-  else
-    outcome.result = std::ranges::any_of(outcome.identifiers, &Identifier::failed)
-                         ? Result::TempError
-                         : Result::Fail;
-  co_return outcome;
+  if (outcome.spf_aligned || outcome.dkim_aligned) return Result::Pass;
+  return std::ranges::any_of(outcome.identifiers, &Identifier::failed) ? Result::TempError
+                                                                       : Result::Fail;
+}
+
+/// The domains to look at: the author's, then those of other readings.
+std::vector<Outcome> make_outcomes(const Author& author) {
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(author.domains.size() + author.other_domains.size());
+  auto add = [&](const std::string& domain) {
+    outcomes.emplace_back().discovery.author_domain = domain;
+  };
+  for (auto& domain : author.domains) add(domain);
+  for (auto& domain : author.other_domains)
+    if (std::ranges::find(author.domains, domain) == author.domains.end()) add(domain);
+  return outcomes;
 }
 
 bool has_temporary_error(const Evidence& evidence) {
@@ -214,12 +220,17 @@ Task<Verdict> evaluate(dns::Resolver& dns, Author author, Evidence evidence,
   verdict.author = std::move(author);
   Walker walker(dns, limits.questions);
   auto identifiers = passed_identifiers(evidence, limits.signing_domains);
-  verdict.outcomes.reserve(verdict.author.domains.size() + verdict.author.other_domains.size());
-  for (auto& domain : verdict.author.domains)
-    verdict.outcomes.push_back(co_await evaluate_domain(walker, domain, identifiers));
-  for (auto& domain : verdict.author.other_domains) {
-    if (std::ranges::find(verdict.author.domains, domain) != verdict.author.domains.end()) continue;
-    verdict.outcomes.push_back(co_await evaluate_domain(walker, domain, identifiers));
+  verdict.outcomes = make_outcomes(verdict.author);
+  for (auto& outcome : verdict.outcomes) {
+    bool last = &outcome == &verdict.outcomes.back();
+    outcome.identifiers = last ? std::move(identifiers) : identifiers;
+    outcome.discovery = co_await discover(walker, std::move(outcome.discovery.author_domain));
+    outcome.organizational_domain = outcome.discovery.organizational_domain;
+    if (outcome.discovery.state == Discovery::State::Found) {
+      Aligner aligner(walker, outcome);
+      if (!aligner.settle_at_once()) co_await aligner.walk();
+    }
+    outcome.result = result_of(outcome);
   }
   conclude(verdict);
   if (verdict.result == Result::Fail && verdict.author.is_plain())

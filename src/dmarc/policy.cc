@@ -101,40 +101,57 @@ std::string Walk::organizational_domain() const {
   return found.empty() ? start : found.back().domain;
 }
 
-Task<std::size_t> Walker::ask(std::string domain) {
-  std::string name;
-  name.reserve(kPrefix.size() + domain.size());
-  name.append(kPrefix).append(domain);
-  for (std::size_t i = 0; i < asked_.size(); ++i)
-    if (asked_[i].name == name) co_return i;
-
-  Asked asked;
-  if (name.size() > dns::kMaxHostName) {
-    asked.name = std::move(name);  // cannot exist, so there is no record
-  } else if (asked_.size() >= limit_) {
-    asked.name = std::move(name);
-    asked.found = Asked::Found::Failed;
-    asked.text = "too many names were asked for one message";
-  } else {
-    auto answer = co_await dns_.txt(name);
-    asked.name = std::move(name);
-    asked.ttl = answer.ttl;
-    asked.secure = answer.secure;
-    if (answer.failed()) {
-      asked.found = Asked::Found::Failed;
-      asked.text = answer.problem.empty() ? std::string(dns::to_string(answer.status))
-                                          : std::move(answer.problem);
-    } else {
-      look_at(answer.records, asked);
-    }
+std::size_t Walker::find(std::string_view domain) const {
+  for (std::size_t i = 0; i < asked_.size(); ++i) {
+    std::string_view name = asked_[i].name;
+    if (name.size() == kPrefix.size() + domain.size() && name.ends_with(domain) &&
+        name.starts_with(kPrefix))
+      return i;
   }
+  return kUnknown;
+}
+
+bool Walker::prepare(std::string_view domain, Asked& asked) const {
+  asked.name.reserve(kPrefix.size() + domain.size());
+  asked.name.append(kPrefix).append(domain);
+  if (asked.name.size() > dns::kMaxHostName) return false;  // cannot exist, so there is no record
+  if (asked_.size() < limit_) return true;
+  asked.found = Asked::Found::Failed;
+  asked.text = "too many names were asked for one message";
+  return false;
+}
+
+std::size_t Walker::keep(Asked asked, dns::Answer<std::string> answer) {
+  asked.ttl = answer.ttl;
+  asked.secure = answer.secure;
+  if (answer.failed()) {
+    asked.found = Asked::Found::Failed;
+    asked.text = answer.problem.empty() ? std::string(dns::to_string(answer.status))
+                                        : std::move(answer.problem);
+  } else {
+    look_at(answer.records, asked);
+  }
+  return keep(std::move(asked));
+}
+
+std::size_t Walker::keep(Asked asked) {
+  if (asked_.empty()) asked_.reserve(kWalkQueries);
   asked_.push_back(std::move(asked));
-  co_return asked_.size() - 1;
+  return asked_.size() - 1;
 }
 
 Task<Asked> Walker::at(std::string domain) {
-  auto index = co_await ask(std::move(domain));
-  co_return asked_[index];
+  auto place = find(domain);
+  if (place == kUnknown) {
+    Asked asked;
+    if (!prepare(domain, asked)) {
+      place = keep(std::move(asked));
+    } else {
+      auto answer = co_await dns_.txt(asked.name);
+      place = keep(std::move(asked), std::move(answer));
+    }
+  }
+  co_return asked_[place];
 }
 
 Task<std::optional<bool>> Walker::exists(std::string domain) {
@@ -157,28 +174,37 @@ Task<std::optional<bool>> Walker::exists(std::string domain) {
     result = answer.status != dns::Status::NoName;
     asked.found = *result ? Asked::Found::Exists : Asked::Found::DoesNotExist;
   }
-  asked_.push_back(std::move(asked));
+  keep(std::move(asked));
   co_return result;
 }
 
 Task<Walk> Walker::walk(std::string domain) {
   Walk walk;
   walk.start = std::move(domain);
-  std::string target = walk.start;
+  std::string_view target = walk.start;
   for (std::size_t query = 0; query < kWalkQueries && !target.empty(); ++query) {
-    auto index = co_await ask(target);
-    auto& asked = asked_[index];
+    auto place = find(target);
+    if (place == kUnknown) {
+      Asked asked;
+      if (!prepare(target, asked)) {
+        place = keep(std::move(asked));
+      } else {
+        auto answer = co_await dns_.txt(asked.name);
+        place = keep(std::move(asked), std::move(answer));
+      }
+    }
+    auto& asked = asked_[place];
     if (asked.found == Asked::Found::Failed) {
       walk.failed = true;
       walk.problem = asked.name + ": " + asked.text;
       break;
     }
-    if (asked.record) walk.found.push_back({target, asked.record});
+    if (asked.record) walk.found.push_back({std::string(target), asked.record});
     if (ends_walk(asked)) break;
     // After the whole name, its last seven labels at most (RFC 9989 §4.10 step 4).
     target = query == 0 && dns::label_count(target) > kWalkQueries
-                 ? std::string(last_labels(target, kWalkQueries - 1))
-                 : std::string(dns::parent(target));
+                 ? last_labels(target, kWalkQueries - 1)
+                 : dns::parent(target);
   }
   co_return walk;
 }
@@ -186,10 +212,19 @@ Task<Walk> Walker::walk(std::string domain) {
 Task<Discovery> discover(Walker& walker, std::string author_domain) {
   Discovery discovery;
   discovery.author_domain = std::move(author_domain);
-  auto own = co_await walker.at(discovery.author_domain);
-  if (own.record) {
+  auto own = walker.find(discovery.author_domain);
+  if (own == Walker::kUnknown) {
+    Asked asked;
+    if (!walker.prepare(discovery.author_domain, asked)) {
+      own = walker.keep(std::move(asked));
+    } else {
+      auto answer = co_await walker.dns_.txt(asked.name);
+      own = walker.keep(std::move(asked), std::move(answer));
+    }
+  }
+  if (auto& record = walker.asked_[own].record) {
     discovery.policy_domain = discovery.author_domain;
-    discovery.record = std::move(own.record);
+    discovery.record = record;
     choose_policy(discovery, true);
     co_return discovery;
   }

@@ -74,7 +74,16 @@ class Walker {
   std::vector<Asked> take_asked() { return std::move(asked_); }
 
  private:
-  Task<std::size_t> ask(std::string domain);
+  friend Task<struct Discovery> discover(Walker& walker, std::string author_domain);
+
+  static constexpr std::size_t kUnknown = static_cast<std::size_t>(-1);
+  /// The place in asked_ of the question for `domain`'s record, or kUnknown.
+  std::size_t find(std::string_view domain) const;
+  /// Makes the question; false if it is answered without asking, and to be kept as it is.
+  bool prepare(std::string_view domain, Asked& asked) const;
+  /// Keeps the question with its answer; gives its place.
+  std::size_t keep(Asked asked, dns::Answer<std::string> answer);
+  std::size_t keep(Asked asked);
 
   dns::Resolver& dns_;
   std::size_t limit_;
