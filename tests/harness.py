@@ -58,7 +58,7 @@ def hikyaku(*arguments, directory=None, input=None, check=True, timeout=60, env=
 class Instance:
     """One server with a data directory of its own."""
 
-    def __init__(self, address, *, host="127.0.0.1", base=None, zone=None, config=None, keep=False):
+    def __init__(self, address, *, host="127.0.0.1", base=None, zone=None, config=None, keep=False, directory=None):
         """config: {"section.option": TOML value}, over what quickstart writes."""
         self.address, self.host, self.zone, self.options = address, host, zone, dict(config or {})
         if host != "127.0.0.1":
@@ -68,7 +68,7 @@ class Instance:
             self.options.setdefault("server.sandbox", "false")  # a leak checker traces the process that it is in
         self.domain = address.split("@")[1]
         self.base = base or free_port_base(host)
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-test-"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-test-", dir=directory))
         self.keep = keep
         self.env = {}
         self.process = None
@@ -116,6 +116,14 @@ class Instance:
 
     def add_account(self, address, password=PASSWORD, *options):
         return self.run("account", "add", address, "--password-stdin", *options, input=password + "\n")
+
+    def spawn(self):
+        """Starts the program without waiting for anything."""
+        self.process = subprocess.Popen([str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, errors="replace",
+                                        env={**os.environ, "LANG": "C.UTF-8", **self.env})
+        self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
+        self._reader.start()
 
     def start(self, wait=30):
         self.process = subprocess.Popen([str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 """Runs the whole-program tests: every tests/test_*.py, each in a process of its own.
 
 usage: tests/run.py [-v] [NAME …]     NAME: part of a file name or of FILE:TEST
+       tests/run.py --watch FILE      one file in this process, its progress as it comes
 
 Needs build/hikyaku. Closes with "clients: N passed, N failed, N skipped".
 """
@@ -67,6 +68,9 @@ def main():
     if arguments[:1] == ["--file"]:
         return run_file(arguments[1], arguments[2:])
     verbose = "-v" in arguments
+    if arguments[:1] == ["--watch"]:  # one file, its words as they come
+        os.chdir(HERE)
+        os.execv(sys.executable, [sys.executable, "-u", "-W", "ignore", "-m", "unittest", "-v", *arguments[1:]])
     only = [a for a in arguments if a != "-v"]
     files = sorted(p.stem for p in HERE.glob("test_*.py"))
     if only:

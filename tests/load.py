@@ -1,0 +1,334 @@
+"""Mixed load with ledgers: every client writes down what the server acknowledged, so that a test can tell after a crash what must be
+there. Each client has an account of its own, so of each at most one operation is in doubt when the server goes.
+
+    world = World(seed); with world.server: with world.load(): …kill…; world.server.start(); world.check()
+"""
+import collections
+import contextlib
+import imaplib
+import json
+import os
+import poplib
+import random
+import re
+import smtplib
+import socketserver
+import ssl
+import tempfile
+import threading
+import time
+
+from harness import PASSWORD, Instance, eventually
+from mail import imap, tls
+
+REMOTE_HOST = "127.0.3.9"
+ZONE = ("$ORIGIN test.\n$TTL 60\nalpha MX 10 mx.alpha\nmx.alpha A 127.0.0.1\ngamma MX 10 mx.gamma\n"
+        f"mx.gamma A {REMOTE_HOST}\n")
+# imaplib and poplib turn a lost connection into these; a refusal is none of them.
+GONE = (OSError, EOFError, smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, imaplib.IMAP4.abort, ssl.SSLError)
+
+
+def seed_of_environment():
+    seed = int(os.environ.get("HIKYAKU_SEED") or time.time_ns() % 1_000_000)
+    print(f"HIKYAKU_SEED={seed}", flush=True)
+    return seed
+
+
+class Recorder(socketserver.ThreadingTCPServer):
+    """Another organisation's server: takes every message and remembers when."""
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, port):
+        self.got = collections.defaultdict(list)  # mark -> times at which it was accepted
+        super().__init__((REMOTE_HOST, port), RecorderSession)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class RecorderSession(socketserver.StreamRequestHandler):
+    def handle(self):
+        with contextlib.suppress(OSError):
+            self.say("220 mx.gamma.test ESMTP")
+            while line := self.rfile.readline():
+                verb = line[:4].upper()
+                if verb == b"DATA":
+                    self.say("354 go on")
+                    self.data()
+                elif verb == b"EHLO":
+                    self.say("250-mx.gamma.test\r\n250 8BITMIME")
+                elif verb == b"QUIT":
+                    self.say("221 bye")
+                    return
+                else:
+                    self.say("250 ok")
+
+    def say(self, text):
+        self.wfile.write(text.encode() + b"\r\n")
+
+    def data(self):
+        lines = []
+        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+            lines.append(line)
+        mark = re.search(rb"(?m)^Subject: (\S+)", b"".join(lines))
+        # Written down before it is said: who is not told may send it again (RFC 5321 §4.5.4.1).
+        self.server.got[mark.group(1).decode()].append(time.monotonic())
+        self.say("250 taken")
+
+
+class Client(threading.Thread):
+    """Works until the server is gone. `has` is what its account must hold: (mailbox, mark) -> flags. `doubt` are the states that the
+    operation under way may have led to beside `has`."""
+
+    def __init__(self, world, number, account, rng):
+        super().__init__(daemon=True)
+        self.world, self.number, self.account, self.rng = world, number, account, rng
+        self.has, self.doubt, self.done, self.error = {}, [], 0, None
+
+    def run(self):
+        try:
+            with contextlib.suppress(*GONE):
+                self.work()
+        except poplib.error_proto as error:
+            if "EOF" not in str(error):
+                self.error = error
+        except Exception as error:  # what a server must not answer
+            self.error = error
+
+    def mark(self):
+        return self.world.next_mark(self.number)
+
+    def text(self, mark, sender="x@beta.test"):
+        size = self.rng.choice([0, 100, 5_000, 60_000, 300_000] if self.rng.random() < 0.2 else [0, 100, 3_000])
+        return f"From: {sender}\r\nTo: {self.account}\r\nSubject: {mark}\r\n\r\n" + "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * (size // 72)
+
+    @contextlib.contextmanager
+    def change(self, *after):
+        """An operation: if it does not end, the account is as before or as one of `after`; if it does, as the first."""
+        self.doubt = list(after)
+        yield
+        self.has, self.doubt = after[0], []
+        self.done += 1
+
+    def adding(self, mark, mailbox="INBOX", flags=()):
+        return self.change({**self.has, (mailbox, mark): frozenset(flags)})
+
+
+class Sender(Client):
+    """Another server, which delivers."""
+
+    def work(self):
+        with contextlib.closing(smtplib.SMTP(self.world.server.host, self.world.server.port("smtp"), timeout=20)) as smtp:
+            while not self.world.stopping:
+                mark = self.mark()
+                with self.adding(mark):
+                    smtp.sendmail("x@beta.test", [self.account], self.text(mark))
+
+
+class Submitter(Client):
+    """A user who writes to himself and to somebody elsewhere at once."""
+
+    def work(self):
+        server = self.world.server
+        with contextlib.closing(smtplib.SMTP_SSL(server.host, server.port("submissions"), context=tls(), timeout=20)) as smtp:
+            smtp.login(self.account, PASSWORD)
+            while not self.world.stopping:
+                mark = self.mark()
+                self.world.may_be_sent.add(mark)
+                with self.adding(mark):
+                    smtp.sendmail(self.account, [self.account, "dora@gamma.test"], self.text(mark, self.account))
+                self.world.must_be_sent.add(mark)
+                time.sleep(0.005)
+
+
+class Reader(Client):
+    """Appends, sets flags, moves, expunges."""
+
+    def work(self):
+        client = imap(self.world.server, self.account)
+        client.select("INBOX")
+        uids = {}
+        while not self.world.stopping:
+            present = [key for key in self.has if key[0] == "INBOX" and key[1] in uids]
+            what = self.rng.random()
+            if what < 0.4 or not present:
+                mark = self.mark()
+                with self.adding(mark):
+                    self.ok(client.append("INBOX", None, None, self.text(mark).encode()))
+                uids[mark] = self.appended_uid(client, mark)
+                continue
+            key = self.rng.choice(present)
+            rest = {k: v for k, v in self.has.items() if k != key}
+            if what < 0.6:
+                flags = frozenset(self.rng.sample(["\\Seen", "\\Flagged", "\\Answered", "word"], self.rng.randrange(4)))
+                with self.change({**rest, key: flags}):
+                    self.ok(client.uid("STORE", uids[key[1]], "FLAGS", "(" + " ".join(flags) + ")"))
+            elif what < 0.8:
+                with self.change({**rest, ("Archive", key[1]): self.has[key]}):
+                    self.ok(client.uid("MOVE", uids[key[1]], "Archive"))
+            else:
+                deleted = {**rest, key: self.has[key] | {"\\Deleted"}}
+                with self.change(deleted):
+                    self.ok(client.uid("STORE", uids[key[1]], "+FLAGS", "(\\Deleted)"))
+                # Others may have been left with the flag when the server was killed.
+                with self.change({k: v for k, v in deleted.items() if k[0] != "INBOX" or "\\Deleted" not in v}):
+                    self.ok(client.expunge())
+
+    def appended_uid(self, client, mark):
+        status, found = client.uid("SEARCH", "SUBJECT", mark)
+        self.ok((status, found))
+        return found[0].split()[-1].decode()
+
+    def ok(self, answer):
+        if answer[0] != "OK":
+            raise AssertionError(f"{self.account}: {answer}")
+
+
+class Popper(Client):
+    """Fetches and deletes: what QUIT has said +OK to is gone."""
+
+    def work(self):
+        server = self.world.server
+        smtp = smtplib.SMTP(server.host, server.port("smtp"), timeout=20)
+        while not self.world.stopping:
+            for _ in range(3):
+                mark = self.mark()
+                with self.adding(mark):
+                    smtp.sendmail("x@beta.test", [self.account], self.text(mark))
+            pop = poplib.POP3_SSL(server.host, server.port("pop3s"), context=tls(), timeout=20)
+            pop.user(self.account)
+            pop.pass_(PASSWORD)
+            kept = dict(self.has)
+            for number in range(1, len(pop.list()[1]) + 1):
+                if self.rng.random() < 0.7:
+                    lines = b"\n".join(pop.top(number, 0)[1])
+                    kept.pop(("INBOX", re.search(rb"(?m)^Subject: (\S+)", lines).group(1).decode()), None)
+                    pop.dele(number)
+            with self.change(kept):
+                pop.quit()
+
+
+class World:
+    """One server, its accounts, another organisation, and everything that was acknowledged."""
+
+    def __init__(self, seed, directory=None):
+        self.seed, self.rng, self.stopping = seed, random.Random(seed), False
+        self._lock, self._count = threading.Lock(), 0
+        self.may_be_sent, self.must_be_sent = set(), set()
+        self.kills = []
+        self.zone = tempfile.NamedTemporaryFile("w", suffix=".zone")
+        self.zone.write(ZONE)
+        self.zone.flush()
+        self.server = Instance("u1@alpha.test", zone=self.zone.name, directory=directory,
+                               config={"queue.retry": '["1s", "1s", "1s", "1h"]'})
+        self.server.quickstart()
+        kinds = [Sender, Sender, Submitter, Reader, Reader, Popper]
+        for number in range(2, len(kinds) + 1):
+            self.server.add_account(f"u{number}@alpha.test")
+        self.kinds = [(kind, number, f"u{number}@alpha.test") for number, kind in enumerate(kinds, 1)]
+        self.accounts = {account: {} for _, _, account in self.kinds}
+        self.recorder = Recorder(self.server.port("smtp"))
+        self.clients = []
+
+    def close(self):
+        self.recorder.shutdown()
+        self.recorder.server_close()
+        self.zone.close()
+
+    def next_mark(self, number):
+        with self._lock:
+            self._count += 1
+            return f"m{self._count}.{number}"
+
+    @contextlib.contextmanager
+    def load(self):
+        self.stopping = False
+        self.clients = []
+        for kind, number, account in self.kinds:
+            client = kind(self, number, account, random.Random(self.rng.random()))
+            client.has = self.accounts[account]
+            self.clients.append(client)
+            client.start()
+        try:
+            yield self.clients
+        finally:
+            self.stopping = True
+            for client in self.clients:
+                client.join(60)
+                assert not client.is_alive(), f"{client.account} hangs"
+        for client in self.clients:
+            if client.error:
+                raise client.error
+
+    def snapshot(self):
+        """The ledger now: what a crash from now on may leave. Taken while the load runs."""
+        ledger = {}
+        for client in self.clients:
+            while True:
+                has, doubt = client.has, list(client.doubt)
+                if has is client.has:
+                    break
+            ledger[client.account] = (has, doubt)
+        return ledger, set(self.must_be_sent)
+
+    def reality(self, account):
+        """(mailbox, mark) -> flags, counted: what the account holds."""
+        found = collections.Counter()
+        flags_of = {}
+        client = imap(self.server, account)
+        for mailbox in ("INBOX", "Archive"):
+            client.select(mailbox, readonly=True)
+            status, rows = client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[])")
+            assert status == "OK", rows
+            for i, row in enumerate(rows):
+                if not isinstance(row, tuple) or b"HEADER.FIELDS" not in row[0]:
+                    continue
+                mark = re.search(rb"(?m)^Subject: (\S+)", row[1]).group(1).decode()
+                tail = b"".join(part for r in rows[i:i + 3] for part in (r if isinstance(r, tuple) else (r,)))
+                flags = re.search(rb"FLAGS \(([^)]*)\)", tail).group(1).decode().split()
+                found[(mailbox, mark)] += 1
+                flags_of[(mailbox, mark)] = frozenset(f for f in flags if f != "\\Recent")
+        client.logout()
+        return found, flags_of
+
+    def check(self, ledger=None):
+        """Compares every account with its ledger; gives what is wrong. The server runs again."""
+        wrong = []
+        ledger = ledger or {client.account: (client.has, client.doubt) for client in self.clients}
+        for account, (has, doubt) in ledger.items():
+            found, flags_of = self.reality(account)
+            wrong += [f"{account}: {key} is there {n} times" for key, n in found.items() if n > 1]
+            if flags_of not in [has, *doubt]:
+                lost = [k for k in has if k not in flags_of and not any(k not in d for d in doubt)]
+                back = [k for k in flags_of if k not in has and not any(k in d for d in doubt)]
+                other = [(k, set(has[k]), set(flags_of[k])) for k in has if k in flags_of and has[k] != flags_of[k]]
+                wrong.append(f"{account}: lost {lost}, not expected {back}, other flags {other}, in doubt {len(doubt)}")
+            self.accounts[account] = flags_of
+        return wrong
+
+    def check_sent(self):
+        """Everything submitted arrives elsewhere; twice only what was under way at a kill."""
+        self.server.run("queue", "retry", "all", check=False)
+        eventually(lambda: self.must_be_sent <= set(self.recorder.got), timeout=60)
+        eventually(lambda: json.loads(self.server.run("queue", "list", "--json").stdout) == [], timeout=60)
+        wrong = []
+        for mark, times in self.recorder.got.items():
+            if mark not in self.may_be_sent:
+                wrong.append(f"{mark} was never submitted")
+            for taken in times[:-1]:
+                # The 250 was on its way, or not yet written down, when the server was killed.
+                if not any(0 <= kill - taken < 3 for kill in self.kills):
+                    wrong.append(f"{mark} was sent {len(times)} times")
+        return wrong
+
+    def clear(self):
+        """Empties the mailboxes, so that rounds do not become longer and longer. What comes back is found by the next check."""
+        for account, has in self.accounts.items():
+            if len(has) < 300:
+                continue
+            client = imap(self.server, account)
+            for mailbox in ("INBOX", "Archive"):
+                client.select(mailbox)
+                client.uid("STORE", "1:*", "+FLAGS.SILENT", "(\\Deleted)")
+                client.expunge()
+            client.logout()
+            self.accounts[account] = {}
