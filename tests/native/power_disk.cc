@@ -12,11 +12,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <iostream>
 #include <linux/fuse.h>
 #include <poll.h>
 #include <random>
 #include <string>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -29,10 +29,39 @@ constexpr std::uint64_t kSector = 512;
 constexpr std::uint64_t kFile = 2;  // the root is 1
 constexpr std::size_t kLargestWrite = 1 << 20;
 
+[[noreturn]] void die(const char* what) {
+  std::perror(what);
+  std::exit(1);
+}
+
+/// Bytes that take memory once they are written.
+class Bytes {
+ public:
+  explicit Bytes(std::uint64_t size)
+      : size_(size),
+        bytes_(static_cast<char*>(mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
+    if (bytes_ == MAP_FAILED) die("no memory for the disk");
+  }
+  Bytes(const Bytes&) = delete;
+  Bytes& operator=(const Bytes&) = delete;
+  ~Bytes() { munmap(bytes_, size_); }
+  char* data() const { return bytes_; }
+  std::uint64_t size() const { return size_; }
+
+ private:
+  std::uint64_t size_;
+  char* bytes_;
+};
+
+void write_at(int file, std::uint64_t offset, const char* bytes, std::size_t count) {
+  if (pwrite(file, bytes, count, static_cast<off_t>(offset)) != static_cast<ssize_t>(count))
+    die("cannot write the image");
+}
+
 class Disk {
  public:
-  Disk(std::uint64_t size, std::uint64_t seed)
-      : content_(size, '\0'), flushed_(size, '\0'), random_(seed) {}
+  Disk(std::uint64_t size, std::uint64_t seed) : content_(size), flushed_(size), random_(seed) {}
 
   std::uint64_t size() const { return content_.size(); }
   const char* at(std::uint64_t offset) const { return content_.data() + offset; }
@@ -47,18 +76,29 @@ class Disk {
     for (const auto& [offset, bytes] : cache_) std::ranges::copy(bytes, flushed_.data() + offset);
     cache_.clear();
   }
-  /// What a power cut leaves. Sectors that are in the cache twice may be there in their older form.
-  std::vector<char> cut() {
-    auto left = flushed_;
+  /// Writes what a power cut leaves. Sectors that are in the cache twice may be there in their
+  /// older form.
+  void cut(const std::string& path) {
+    int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0) die(path.c_str());
+    constexpr std::size_t kPiece = 65536;
+    static const std::string zeros(kPiece, '\0');
+    for (std::uint64_t at = 0; at < size(); at += kPiece) {
+      auto count = std::min<std::uint64_t>(kPiece, size() - at);
+      // What is zero stays a hole.
+      if (std::memcmp(flushed_.data() + at, zeros.data(), count) != 0)
+        write_at(file, at, flushed_.data() + at, count);
+    }
     constexpr double kKept[] = {0, 0.1, 0.5, 0.9, 1};
     auto kept = kKept[random_() % std::size(kKept)];
     std::uniform_real_distribution<> dice(0, 1);
     for (const auto& [offset, bytes] : cache_)
       for (std::uint64_t i = 0; i < bytes.size(); i += kSector)
         if (dice(random_) < kept)
-          std::copy_n(bytes.data() + i, std::min<std::uint64_t>(kSector, bytes.size() - i),
-                      left.data() + offset + i);
-    return left;
+          write_at(file, offset + i, bytes.data() + i,
+                   std::min<std::uint64_t>(kSector, bytes.size() - i));
+    if (ftruncate(file, static_cast<off_t>(size())) != 0) die("cannot size the image");
+    close(file);
   }
 
  private:
@@ -66,16 +106,11 @@ class Disk {
     std::uint64_t offset;
     std::string bytes;
   };
-  std::vector<char> content_;
-  std::vector<char> flushed_;
+  Bytes content_;
+  Bytes flushed_;
   std::vector<Write> cache_;
   std::mt19937_64 random_;
 };
-
-[[noreturn]] void die(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
 
 /// Answers requests; only those that a loop device over one file needs.
 class Server {
@@ -192,22 +227,6 @@ class Server {
   std::vector<char> buffer_ = std::vector<char>(kLargestWrite + 65536);
 };
 
-void write_image(const std::string& path, const std::vector<char>& bytes) {
-  int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (file < 0) die(path.c_str());
-  constexpr std::size_t kPiece = 65536;
-  static const std::string zeros(kPiece, '\0');
-  for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
-    auto count = std::min(kPiece, bytes.size() - at);
-    if (std::memcmp(bytes.data() + at, zeros.data(), count) == 0) continue;  // stays a hole
-    if (pwrite(file, bytes.data() + at, count, static_cast<off_t>(at)) !=
-        static_cast<ssize_t>(count))
-      die("cannot write the image");
-  }
-  if (ftruncate(file, static_cast<off_t>(bytes.size())) != 0) die("cannot size the image");
-  close(file);
-}
-
 }  // namespace
 
 int main(int count, char** words) {
@@ -241,7 +260,7 @@ int main(int count, char** words) {
     for (auto end = typed.find('\n'); end != typed.npos; end = typed.find('\n')) {
       auto line = typed.substr(0, end);
       typed.erase(0, end + 1);
-      if (line.starts_with("cut ")) write_image(line.substr(4), disk.cut());
+      if (line.starts_with("cut ")) disk.cut(line.substr(4));
       std::puts("done");
       std::fflush(stdout);
     }
