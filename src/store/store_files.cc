@@ -42,7 +42,7 @@ Result<std::string> load_store_id(FileSystem& files, const std::string& director
     if (parse_segment_name(name))
       return fail(ErrorCode::Corrupt, "{} has a journal but no file {}", directory, kStoreFile);
   auto id = crypto::SystemRandom().bytes(16);
-  TRY_DO(replace_file(files, directory, kStoreFile, with_crc(std::string(kStoreMagic) + id)));
+  TRY_DO(write_store_id(files, directory, id));
   return id;
 }
 
@@ -98,6 +98,20 @@ Result<void> put_index_aside(FileSystem& files, const std::string& directory) {
     if (name != "LOCK") TRY_DO(files.rename(from + "/" + name, to + "/" + name));
   TRY_DO(files.sync_directory(from));
   return files.sync_directory(to);
+}
+
+Result<std::string> id_of_segments(FileSystem& files, const std::string& directory) {
+  auto journal = journal_directory(directory);
+  TRY(auto listed, files.list(journal));
+  for (const auto& file : listed)
+    if (auto name = parse_segment_name(file))
+      if (auto segment = open_segment(files, journal, *name, OpenMode::Read))
+        return (*segment)->header().store_id;
+  return fail(ErrorCode::Corrupt, "no segment of the journal in {} can be read", journal);
+}
+
+Result<void> write_store_id(FileSystem& files, const std::string& directory, std::string_view id) {
+  return replace_file(files, directory, kStoreFile, with_crc(std::string(kStoreMagic).append(id)));
 }
 
 }  // namespace hikyaku::store

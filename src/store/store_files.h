@@ -29,4 +29,8 @@ inline std::string journal_directory(const std::string& directory) {
 /// an earlier time go. Cut off half-way it leaves no index that could be opened.
 Result<void> put_index_aside(FileSystem& files, const std::string& directory);
 
+/// The id that the journal's segments name. Corrupt when none can be read.
+Result<std::string> id_of_segments(FileSystem& files, const std::string& directory);
+Result<void> write_store_id(FileSystem& files, const std::string& directory, std::string_view id);
+
 }  // namespace hikyaku::store

@@ -27,8 +27,12 @@ KeyRange everything() {
 
 class Verifier {
  public:
-  Verifier(const Options& options, const VerifyOptions& how)
-      : options_(options), how_(how), files_(options.files ? *options.files : system_files_) {}
+  /// `unreadable`: what was wrong with the index when it was tried before.
+  Verifier(const Options& options, const VerifyOptions& how, std::string unreadable)
+      : options_(options),
+        how_(how),
+        unreadable_(std::move(unreadable)),
+        files_(options.files ? *options.files : system_files_) {}
 
   Result<VerifyReport> run() {
     TRY_DO(open());
@@ -37,6 +41,10 @@ class Verifier {
     TRY_DO(compare_with_replay());
     TRY_DO(check_bodies());
     report_.epoch = segments_->epoch();
+    if (index_is_scratch_) {
+      index_.reset();
+      remove_scratch();
+    }
     return std::move(report_);
   }
 
@@ -46,7 +54,7 @@ class Verifier {
   Result<void> open() {
     const auto& directory = options_.directory;
     TRY(lock_, files_.lock(directory + "/LOCK"));
-    TRY(auto id, load_store_id(files_, directory));
+    TRY(auto id, load_id());
     segments_ =
         std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
     TRY_DO(segments_->load(how_.repair));
@@ -62,19 +70,53 @@ class Verifier {
     return {};
   }
 
-  Result<void> open_index() {
-    auto opened = options_.open_index
-                      ? options_.open_index()
-                      : open_rocks_index({options_.directory + "/index", options_.index_memory,
-                                          options_.log, options_.files});
-    if (opened) {
-      index_ = std::move(*opened);
-      return load_skipped();
+  /// The store's id; from the segments when its own file cannot be read.
+  Result<std::string> load_id() {
+    auto id = load_store_id(files_, options_.directory);
+    if (id || id.error().code != ErrorCode::Corrupt) return id;
+    problem(id.error().describe());
+    TRY(auto found, id_of_segments(files_, options_.directory));
+    if (how_.repair) {
+      TRY_DO(write_store_id(files_, options_.directory, found));
+      repaired("the file STORE is written again");
     }
-    if (opened.error().code != ErrorCode::Corrupt) return std::unexpected(opened.error());
-    problem("the index cannot be opened: " + opened.error().describe());
-    if (!how_.repair) return std::unexpected(opened.error());
-    return make_index_again();
+    return found;
+  }
+
+  Result<std::unique_ptr<Index>> open_index_of_store() {
+    if (options_.open_index) return options_.open_index();
+    return open_rocks_index(
+        {options_.directory + "/index", options_.index_memory, options_.log, options_.files});
+  }
+  Result<std::unique_ptr<Index>> open_scratch() {
+    remove_scratch();
+    if (how_.open_scratch) return how_.open_scratch();
+    return open_rocks_index(
+        {options_.directory + "/verify", options_.index_memory, options_.log, options_.files});
+  }
+  void remove_scratch() {
+    if (how_.remove_scratch) return how_.remove_scratch();
+    if (!how_.open_scratch)
+      (void)remove_rocks_index(options_.directory + "/verify", options_.files);
+  }
+
+  Result<void> open_index() {
+    if (unreadable_.empty()) {
+      auto opened = open_index_of_store();
+      if (opened) {
+        index_ = std::move(*opened);
+        return load_skipped();
+      }
+      if (opened.error().code != ErrorCode::Corrupt && opened.error().code != ErrorCode::Io)
+        return std::unexpected(opened.error());
+      unreadable_ = opened.error().describe();
+    }
+    problem("the index cannot be read: " + unreadable_);
+    if (how_.repair) return make_index_again();
+    // What the journal says can be looked at all the same.
+    TRY(index_, open_scratch());
+    index_is_scratch_ = true;
+    return {};
   }
 
   Result<void> make_index_again() {
@@ -84,10 +126,7 @@ class Verifier {
     } else {
       TRY_DO(remove_rocks_index(options_.directory + "/index", options_.files));
     }
-    TRY(index_, options_.open_index
-                    ? options_.open_index()
-                    : open_rocks_index({options_.directory + "/index", options_.index_memory,
-                                        options_.log, options_.files}));
+    TRY(index_, open_index_of_store());
     repaired("the index is made again from the journal");
     return bring_index_up();
   }
@@ -245,7 +284,7 @@ class Verifier {
 
   /// The index must hold what all groups together say; that can be told while all are there.
   Result<void> compare_with_replay() {
-    if (!complete_ || chain_.links.empty()) return {};
+    if (!complete_ || chain_.links.empty() || index_is_scratch_) return {};
     TRY(bool same, replay_gives_the_same());
     if (same) return {};
     if (how_.repair) return make_index_again();
@@ -253,25 +292,16 @@ class Verifier {
   }
 
   Result<bool> replay_gives_the_same() {
-    auto scratch_directory = options_.directory + "/verify";
-    auto remove = [&] {
-      if (how_.remove_scratch) return how_.remove_scratch();
-      if (!how_.open_scratch) (void)remove_rocks_index(scratch_directory, options_.files);
-    };
-    remove();
     bool same = true;
     {
-      TRY(auto scratch, how_.open_scratch
-                            ? how_.open_scratch()
-                            : open_rocks_index({scratch_directory, options_.index_memory,
-                                                options_.log, options_.files}));
+      TRY(auto scratch, open_scratch());
       TRY(auto replayed,
           replay(chain_, {}, [&](const GroupRecord& group, JournalPosition position) {
             return scratch->apply(group.writes, position);
           }));
       same = compare(*index_->view(), *scratch->view());
     }
-    remove();
+    remove_scratch();
     return same;
   }
 
@@ -423,6 +453,8 @@ class Verifier {
 
   const Options& options_;
   const VerifyOptions& how_;
+  std::string unreadable_;
+  bool index_is_scratch_ = false;
   PosixFileSystem system_files_;
   FileSystem& files_;
   std::unique_ptr<FileLock> lock_;
@@ -438,11 +470,15 @@ class Verifier {
 }  // namespace
 
 Result<VerifyReport> verify_store(const Options& options, const VerifyOptions& how) {
-  try {
-    return Verifier(options, how).run();
-  } catch (const IndexError& error) {
-    return fail(ErrorCode::Corrupt, "the index cannot be read: {}", error.what());
+  std::string unreadable;
+  for (int tries = 0; tries < 2; ++tries) {
+    try {
+      return Verifier(options, how, unreadable).run();
+    } catch (const IndexError& error) {
+      unreadable = error.what();
+    }
   }
+  return fail(ErrorCode::Corrupt, "the index cannot be read: {}", unreadable);
 }
 
 }  // namespace hikyaku::store
