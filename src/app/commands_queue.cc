@@ -34,9 +34,9 @@ std::string notice_parameters(const queue::Message& message) {
 }
 
 object describe(const queue::Entry& entry) {
-  std::string_view state = entry.state == queue::State::Held ? "held"
-                           : entry.attempting                ? "sending"
-                                                             : "waiting";
+  std::string_view state = entry.attempting                    ? "sending"
+                           : entry.state == queue::State::Held ? "held"
+                                                               : "waiting";
   return {{"id", fmt::format("{}.{}", story::to_text(entry.message), entry.number)},
           {"arrived", format_rfc3339(story::time_of(entry.message))},
           {"recipient", json_text(entry.recipient)},
@@ -135,8 +135,10 @@ constexpr Phrase kHeld{"  {} <{}>: held: {}\n", "  {} <{}>: 保留中: {}\n"};
 
 std::string state_line(const queue::Entry& entry, Language language) {
   auto to = printable(entry.recipient, 300);
-  if (entry.state == queue::State::Held)
-    return say(language, kHeld, entry.number, to, printable(entry.hold_reason, 500));
+  if (entry.state == queue::State::Held) {
+    auto line = say(language, kHeld, entry.number, to, printable(entry.hold_reason, 500));
+    return entry.attempting ? line + say(language, kSending, entry.number, to) : line;
+  }
   if (entry.attempting) return say(language, kSending, entry.number, to);
   if (entry.destination == queue::kNotice) return say(language, kNotice, entry.number, to);
   auto line =
@@ -195,29 +197,38 @@ Task<Answer> change_entries(Core& core, ControlCall& call, EntryStep step, std::
   CO_TRY(auto text, call.needed_text("select"));
   CO_TRY(auto selection, Selection::parse(text));
   std::uint64_t count = 0;
+  std::uint64_t busy = 0;
+  std::uint64_t matched = 0;
   auto who = fmt::format("{} by uid {}", done, call.caller().uid);
   auto visit = [&](std::vector<queue::Entry> entries) -> Task<Result<void>> {
     auto now = core.clock().now();  // not within the step: it may run more than once
-    co_return co_await core.store().transact(
+    matched += entries.size();
+    std::uint64_t changed = 0;
+    std::uint64_t being_sent = 0;
+    CO_TRY_DO(co_await core.store().transact(
         {store::kInstance},
         [&](store::Transaction& tx) -> Result<void> {
+          changed = being_sent = 0;
           for (auto& entry : entries) {
-            // It may have been sent meanwhile.
-            if (!step(tx, entry, now)) continue;
+            if (auto stepped = step(tx, entry, now); !stepped) {
+              // Otherwise it has been sent meanwhile, or there is nothing to change.
+              if (stepped.error().code == ErrorCode::Conflict) ++being_sent;
+              continue;
+            }
+            ++changed;
             story::record_note(tx, entry.message, fmt::format("{}: {}", entry.recipient, who), now);
           }
           return {};
         },
-        {.may_use_reserve = true});
+        {.may_use_reserve = true}));
+    count += changed;
+    busy += being_sent;
+    co_return Result<void>{};
   };
-  auto counted = [&](std::vector<queue::Entry> entries) -> Task<Result<void>> {
-    count += entries.size();
-    return visit(std::move(entries));
-  };
-  CO_TRY_DO(co_await for_each(core, selection, counted));
-  if (count == 0 && text != "all")
+  CO_TRY_DO(co_await for_each(core, selection, visit));
+  if (matched == 0 && text != "all")
     co_return fail(ErrorCode::NotFound, "nothing in the queue matches {}", text);
-  co_return object{{"count", count}};
+  co_return object{{"count", count}, {"busy", busy}};
 }
 
 Task<Answer> queue_retry(Core& core, ControlCall& call) {
@@ -237,7 +248,11 @@ Task<Answer> queue_hold(Core& core, ControlCall& call) {
 Task<Answer> queue_release(Core& core, ControlCall& call) {
   co_return co_await change_entries(
       core, call,
-      [](auto& tx, auto& e, Time now) { return queue::release(tx, e.message, e.number, now); },
+      [](auto& tx, auto& e, Time now) -> Result<void> {
+        auto entry = queue::get_entry(tx, e.message, e.number);
+        if (entry && entry->state != queue::State::Held) return fail(ErrorCode::Exists, "not held");
+        return queue::release(tx, e.message, e.number, now);
+      },
       "released");
 }
 

@@ -16,6 +16,11 @@ constexpr Phrase kDone[] = {
     {"{} recipients are dropped; their senders are not told.",
      "{} 件の宛先を破棄しました。差出人には通知しません。"},
 };
+constexpr Phrase kBusy{
+    "{} more: being sent at this moment, nothing was done about them. `hikyaku queue hold` keeps "
+    "them from being tried again; then repeat this.",
+    "ほかの {} 件はちょうど送信中なので、何もしませんでした。`hikyaku queue hold` "
+    "で次の再送を止めてから、もう一度実行してください。"};
 constexpr Phrase kUnknownSender{"<> (a notice)", "<>(通知)"};
 
 /// The states of an entry, in words.
@@ -93,7 +98,10 @@ Exit change(const Invocation& invocation, Terminal& terminal, std::string_view v
     print_json(terminal, *answer);
   else
     terminal.say(kDone[kWhich], grouped(number_in(*answer, "count")));
-  return Exit::Ok;
+  auto busy = number_in(*answer, "busy");
+  if (busy == 0) return Exit::Ok;
+  if (!invocation.json()) terminal.complain(kBusy, grouped(busy));
+  return Exit::TryLater;
 }
 
 const ArgumentSpec kSelect{

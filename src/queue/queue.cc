@@ -336,7 +336,6 @@ Result<void> mark_delay_told(Transaction& tx, MessageId id, std::uint32_t number
 
 Result<void> hold(Transaction& tx, MessageId id, std::uint32_t number, std::string_view reason) {
   return change(tx, id, number, [&](Entry& e) {
-    end_attempt(e);
     e.state = State::Held;
     e.hold_reason = reason;
   });
@@ -354,9 +353,9 @@ Result<void> release(Transaction& tx, MessageId id, std::uint32_t number, Time n
 
 Result<void> retry_now(Transaction& tx, MessageId id, std::uint32_t number, Time now) {
   return change(tx, id, number, [&](Entry& e) {
-    if (e.attempting) return;  // it is being tried at this moment
     e.state = State::Waiting;
     e.hold_reason.clear();
+    if (e.attempting) return;  // it is being tried at this moment
     e.interrupted = 0;
     e.next_attempt = now;
   });

@@ -126,6 +126,7 @@ Result<void> turn_into_notice(store::Transaction& tx, MessageId id, std::uint32_
                               Time now);
 /// The sender has been told that it takes longer.
 Result<void> mark_delay_told(store::Transaction& tx, MessageId id, std::uint32_t number);
+/// An attempt that runs at this moment goes on, and no other begins before it has ended.
 Result<void> hold(store::Transaction& tx, MessageId id, std::uint32_t number,
                   std::string_view reason);
 Result<void> release(store::Transaction& tx, MessageId id, std::uint32_t number, Time now);

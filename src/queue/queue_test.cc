@@ -138,6 +138,22 @@ TEST_CASE("held entries wait for release or retry") {
   CHECK(f.due_at(kNow) == 1);
 }
 
+TEST_CASE("an entry that is held while it is attempted is never attempted twice at once") {
+  Fixture f;
+  f.add({"bob@beta.test"});
+  REQUIRE(begin_attempt(f.tx, f.id, 0, kNow + kMinute));
+  REQUIRE(hold(f.tx, f.id, 0, "by hand"));
+  REQUIRE(release(f.tx, f.id, 0, kNow));
+  REQUIRE(retry_now(f.tx, f.id, 0, kNow));
+  CHECK(f.due_at(kNow + kMinute) == 0);
+  REQUIRE(hold(f.tx, f.id, 0, "by hand"));
+  REQUIRE(defer(f.tx, f.id, 0, kNow + kMinute, "mx.beta.test", "451 later"));
+  CHECK(f.due_at(kNow + kMinute) == 0);  // the attempt's end does not release it
+  CHECK(get_entry(f.tx, f.id, 0)->state == State::Held);
+  REQUIRE(release(f.tx, f.id, 0, kNow));
+  CHECK(f.due_at(kNow) == 1);
+}
+
 TEST_CASE("with its last entry the message and its body go") {
   Fixture f;
   f.add({"bob@beta.test", "carl@gamma.test"});
