@@ -6,6 +6,8 @@ import os
 import pathlib
 import re
 import shutil
+import smtplib
+import socket
 import subprocess
 import tempfile
 import time
@@ -277,6 +279,70 @@ class Queue(unittest.TestCase):
             server.run("queue", "drop", f"{identity}.0")
             self.assertIn("The queue is empty", server.run("queue", "list").stdout)
             self.assertEqual(server.run("queue", "show", identity, check=False).returncode, 67)
+
+    def test_what_was_refused_is_told_too(self):
+        with Instance("anna@alpha.test") as server:
+            client = smtplib.SMTP(server.host, server.port("smtp"), timeout=20)
+            client.ehlo("mx.beta.test")
+            client.mail("bob@beta.test")
+            self.assertEqual(client.rcpt("nobody@alpha.test")[0], 550)
+            self.assertEqual(client.rcpt("x@elsewhere.test")[0], 550)
+            client.rset()
+            story = eventually(lambda: server.run("trace", "nobody@alpha.test", check=False).stdout)
+            for words in ("mx.beta.test", "sent by bob@beta.test", "for nobody@alpha.test: refused: 550 5.1.1",
+                          "for x@elsewhere.test: refused: 550 5.7.1"):
+                self.assertIn(words, story)
+            # The connection's end is an end, too; and who is among the recipients does not hide who is not.
+            client.mail("carl@beta.test")
+            client.rcpt("anna@alpha.test")
+            client.rcpt("nobody2@alpha.test")
+            self.assertEqual(client.data("Subject: x\r\n\r\ny\r\n")[0], 250)
+            eventually(lambda: "carl@beta.test" in server.run("trace", "nobody2@alpha.test", check=False).stdout)
+            client.mail("dora@beta.test")
+            client.rcpt("nobody3@alpha.test")
+            client.close()
+            eventually(lambda: "dora@beta.test" in server.run("trace", "nobody3@alpha.test", check=False).stdout)
+            client = smtplib.SMTP(server.host, server.port("submission"), timeout=20)
+            client.login("anna@alpha.test", PASSWORD)
+            with self.assertRaises(smtplib.SMTPDataError):
+                client.sendmail("anna@alpha.test", ["anna@alpha.test"],
+                                "From: boss@alpha.test\r\nSubject: pay at once\r\n\r\nx\r\n")
+            story = eventually(lambda: server.run("trace", "boss@alpha.test", check=False).stdout)
+            self.assertIn("pay at once", story)
+            self.assertIn("may not send as boss@alpha.test", story)
+            client.quit()
+            log = "\n".join(server.log)
+            self.assertIn("rcpt=nobody3@alpha.test", log)
+
+    def test_what_is_being_sent_is_neither_dropped_nor_sent_twice(self):
+        zone = tempfile.NamedTemporaryFile("w", suffix=".zone")
+        zone.write("beta.test. IN MX 10 mx.beta.test.\nmx.beta.test. IN A 127.0.0.78\n")
+        zone.flush()
+        with zone, Instance("anna@alpha.test", zone=zone.name) as server, socket.socket() as silent:
+            silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            silent.bind(("127.0.0.78", server.port("smtp")))
+            silent.listen()
+            silent.settimeout(20)
+            deliver_with_sendmail(server, "Subject: away\n\n", "-f", "anna@alpha.test", "bob@beta.test")
+            connection, _ = silent.accept()  # and no greeting
+            state = lambda: json.loads(server.run("queue", "list", "--json").stdout)[0]["state"]
+            self.assertEqual(state(), "sending")
+            dropped = server.run("queue", "drop", "all", check=False)
+            self.assertEqual(dropped.returncode, 75)
+            self.assertIn("being sent", dropped.stderr)
+            self.assertIn("0 recipients are released", server.run("queue", "release", "all").stdout)
+            server.run("queue", "hold", "all")
+            server.run("queue", "release", "all")
+            server.run("queue", "retry", "all")
+            server.run("queue", "hold", "all")
+            self.assertEqual(state(), "sending")
+            silent.settimeout(1)
+            with self.assertRaises(TimeoutError):
+                silent.accept()
+            connection.close()
+            eventually(lambda: state() == "held")
+            server.run("queue", "drop", "all")
+            self.assertIn("The queue is empty", server.run("queue", "list").stdout)
 
 
 class Transfer(unittest.TestCase):

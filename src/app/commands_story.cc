@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "auth/directory.h"
 #include "base/text.h"
 #include "story/story.h"
 
@@ -23,6 +24,9 @@ Task<Answer> trace(Core& core, ControlCall& call) {
     if (found.empty() && !what.starts_with('<'))
       found = story::find_by_message_id(reader, "<" + what + ">", since, most);
     if (found.empty()) found = story::find_by_address(reader, what, since, most);
+    // Stories have addresses as they came over the wire: mostly with an A-label.
+    if (auto normal = auth::normalize_address(what); found.empty() && normal)
+      found = story::find_by_address(reader, *normal, since, most);
     return found;
   });
   std::uint64_t count = 0;

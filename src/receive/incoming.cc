@@ -58,10 +58,12 @@ smtp::Reply reply_for(const Error& error) {
 }  // namespace
 
 IncomingMessage::IncomingMessage(const Settings& settings, Services services,
-                                 Semaphore& large_parses, Log log, Delivery delivery)
+                                 Semaphore& large_parses, Refusals& refusals, Log log,
+                                 Delivery delivery)
     : settings_(settings),
       services_(services),
       large_parses_(large_parses),
+      refusals_(refusals),
       delivery_(std::move(delivery)),
       id_(story::make_message_id(services.clock.now(), services.random.below(1u << 22))),
       now_(services.clock.now()),
@@ -120,6 +122,18 @@ Task<void> IncomingMessage::store(std::string_view bytes) {
 }
 
 Task<smtp::Reply> IncomingMessage::finish() {
+  auto reply = co_await decide();
+  if (reply.permanent()) {
+    std::vector<Refused> refused;
+    for (auto& recipient : delivery_.recipients)
+      refused.push_back({recipient.to.to_string(), reply});
+    co_await refusals_.remember(id_, arrival(), std::move(refused),
+                                log_.with({{"ip", delivery_.peer.endpoint.address.to_string()}}));
+  }
+  co_return reply;
+}
+
+Task<smtp::Reply> IncomingMessage::decide() {
   if (!header_ended_) co_await end_header();
   if (error_) co_return reply_for(*error_);
   if (auto refusal = check_header()) co_return *refusal;
@@ -375,18 +389,8 @@ std::string IncomingMessage::notice_wishes() const {
 }
 
 story::Arrival IncomingMessage::arrival() const {
-  auto& peer = delivery_.peer;
   mime::HeaderView header(header_);
-  story::Arrival arrival;
-  arrival.protocol = peer.with;
-  if (peer.kind == Peer::Kind::Server || peer.kind == Peer::Kind::User)
-    arrival.peer = peer.endpoint.to_string();
-  arrival.peer_name = peer.reverse_name;
-  arrival.helo = peer.hello;
-  arrival.tls = peer.tls;
-  if (peer.login)
-    arrival.login = fmt::format("{} ({})", peer.login->address, peer.login->mechanism);
-  if (peer.kind == Peer::Kind::Program) arrival.login = peer.program;
+  auto arrival = arrival_of(delivery_.peer);
   arrival.mail_from = delivery_.from.to_string();
   arrival.header_from = mime::first_mailbox(header.value("From")).addr_spec();
   arrival.message_id = header.value("Message-ID");

@@ -7,6 +7,7 @@
 #include "queue/queue.h"
 #include "receive/plan.h"
 #include "receive/receiver.h"
+#include "receive/refusals.h"
 
 namespace hikyaku::receive {
 
@@ -20,8 +21,8 @@ struct Delivery {
 
 class IncomingMessage final : public Incoming {
  public:
-  IncomingMessage(const Settings& settings, Services services, Semaphore& large_parses, Log log,
-                  Delivery delivery);
+  IncomingMessage(const Settings& settings, Services services, Semaphore& large_parses,
+                  Refusals& refusals, Log log, Delivery delivery);
   ~IncomingMessage() override;
 
   Task<void> append(std::string_view bytes) override;
@@ -36,6 +37,7 @@ class IncomingMessage final : public Incoming {
     return delivery_.peer.kind == Peer::Kind::User || delivery_.peer.kind == Peer::Kind::Program;
   }
   Task<void> end_header();
+  Task<smtp::Reply> decide();
   Task<void> store(std::string_view bytes);
   std::optional<smtp::Reply> check_header() const;
   Task<std::optional<smtp::Reply>> check_authors();
@@ -60,6 +62,7 @@ class IncomingMessage final : public Incoming {
   const Settings& settings_;
   Services services_;
   Semaphore& large_parses_;  ///< bounds how many large messages are in memory for parsing at once
+  Refusals& refusals_;
   Delivery delivery_;
   story::MessageId id_;
   Time now_;

@@ -357,6 +357,24 @@ TEST_CASE("UTF-8 is asked of the next server only where the header needs it") {
   }
 }
 
+TEST_CASE("a dictionary attack does not fill the story; users' refusals are all told") {
+  Fixture f;
+  for (int i = 0; i < 200; ++i) {
+    auto from = "guess" + std::to_string(i) + "@beta.test";
+    f.loop.run(f.receiver->refused(f.server(), from, {{"nobody@alpha.test", {550, {}, "no"}}}));
+  }
+  auto told = [&](std::string_view address) {
+    return story::find_by_address(f.store.keys(), address, Time{}, 1000).size();
+  };
+  CHECK(told("nobody@alpha.test") == 120);
+  f.loop.run(f.receiver->refused(f.user(), "anna@alpha.test", {{"a@b.test", {550, {}, "no"}}}));
+  CHECK(told("a@b.test") == 1);
+  f.loop.advance(std::chrono::minutes(1));
+  f.loop.run(
+      f.receiver->refused(f.server(), "x@beta.test", {{"nobody@alpha.test", {550, {}, "no"}}}));
+  CHECK(told("nobody@alpha.test") == 121);
+}
+
 TEST_CASE("the story knows how it came and where it went") {
   Fixture f;
   f.send(f.server(), Fixture::envelope("x@beta.test", {"anna@alpha.test", "away@alpha.test"}),

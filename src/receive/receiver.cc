@@ -20,7 +20,10 @@ constexpr std::size_t kLargeParses = 2;
 class ReceiverService final : public Receiver {
  public:
   ReceiverService(Settings settings, Services services, Log log)
-      : settings_(std::move(settings)), services_(services), log_(std::move(log)) {}
+      : settings_(std::move(settings)),
+        services_(services),
+        log_(std::move(log)),
+        refusals_(services, settings_.max_refusals_per_minute) {}
 
   Task<std::optional<smtp::Reply>> check_sender(const Peer& peer,
                                                 const smtp::ReversePath& from) override {
@@ -70,30 +73,13 @@ class ReceiverService final : public Receiver {
     return message({peer, declared.from, declared.parameters, declared.recipients});
   }
 
-  Task<void> refused(const Peer& peer, const smtp::Transaction& declared,
-                     const smtp::Reply& reply) override {
-    auto now = services_.clock.now();
-    auto id = story::make_message_id(now, services_.random.below(1u << 22));
-    story::Arrival arrival;
-    arrival.protocol = peer.with;
-    arrival.peer = peer.endpoint.to_string();
-    arrival.peer_name = peer.reverse_name;
-    arrival.helo = peer.hello;
-    arrival.tls = peer.tls;
-    if (peer.login) arrival.login = peer.login->address;
-    arrival.mail_from = declared.from.to_string();
-    std::vector<story::RecipientOutcome> outcomes;
-    for (auto& recipient : declared.recipients)
-      outcomes.push_back({recipient.to.to_string(), "refused", reply.to_string()});
-    log_.info("message.refuse",
-              {{"mid", story::to_text(id)}, {"from", arrival.mail_from}, {"status", reply.code}});
-    // Nobody waits for the story of a refusal; losing it in a crash is no harm.
-    co_await services_.store.transact({store::kInstance},
-                                      [&](store::Transaction& tx) -> Result<void> {
-                                        story::record_refusal(tx, id, arrival, outcomes);
-                                        return {};
-                                      },
-                                      {.durability = store::Durability::Lazy});
+  Task<void> refused(const Peer& peer, std::string from, std::vector<Refused> recipients) override {
+    auto id = story::make_message_id(services_.clock.now(), services_.random.below(1u << 22));
+    auto arrival = arrival_of(peer);
+    arrival.mail_from = std::move(from);
+    co_await refusals_.remember(
+        id, std::move(arrival), std::move(recipients),
+        log_.with({{"mid", story::to_text(id)}, {"ip", peer.endpoint.address.to_string()}}));
   }
 
   Task<Result<void>> inject(queue::Injection injection, Also also) override {
@@ -118,7 +104,7 @@ class ReceiverService final : public Receiver {
                                                .limits = smtp::kReversePathLimits};
 
   std::unique_ptr<IncomingMessage> message(Delivery delivery) {
-    return std::make_unique<IncomingMessage>(settings_, services_, large_parses_, log_,
+    return std::make_unique<IncomingMessage>(settings_, services_, large_parses_, refusals_, log_,
                                              std::move(delivery));
   }
 
@@ -126,6 +112,7 @@ class ReceiverService final : public Receiver {
   Services services_;
   Log log_;
   Semaphore large_parses_{kLargeParses};
+  Refusals refusals_;
 };
 
 }  // namespace

@@ -31,6 +31,9 @@ struct Settings {
   std::size_t max_received = 100;  ///< Received fields; more is a loop (RFC 5321 §6.3)
   std::size_t max_header =
       256 * 1024;  ///< bytes of header that are looked at; submitted ones must not exceed it
+  /// Stories of refusals that other servers get in a minute; the log has all of them. A dictionary
+  /// attack is not to fill the store.
+  std::size_t max_refusals_per_minute = 120;
   bool hide_client_address = true;  ///< Received of our users' mail does not tell where they are
 };
 
@@ -60,6 +63,12 @@ struct Peer {
   std::string program;               ///< Program: "uid 1000"
 };
 
+/// A recipient who does not get a message, and what its sender was told.
+struct Refused {
+  std::string recipient;  ///< as in RCPT TO
+  smtp::Reply reply;
+};
+
 /// One message on its way in.
 class Incoming {
  public:
@@ -86,10 +95,11 @@ class Receiver : public queue::Injector {
                                                            std::uint64_t declared_size = 0) = 0;
   /// Begins a message whose recipients were all checked. `declared`: what MAIL and RCPT said.
   virtual std::unique_ptr<Incoming> begin(const Peer& peer, const smtp::Transaction& declared) = 0;
-  /// A message whose data was refused by the session itself (bare LF, too large): remembers it in
-  /// the story.
-  virtual Task<void> refused(const Peer& peer, const smtp::Transaction& declared,
-                             const smtp::Reply& reply) = 0;
+  /// What the session itself refused (recipients at RCPT, bare LF, too much data) is remembered in
+  /// the log and in the story; what an Incoming refuses, it remembers itself. `from`: the envelope
+  /// sender.
+  virtual Task<void> refused(const Peer& peer, std::string from,
+                             std::vector<Refused> recipients) = 0;
 };
 
 std::unique_ptr<Receiver> make_receiver(Settings settings, Services services, Log log);

@@ -55,7 +55,11 @@ Task<smtp::Reply> Session::refuse_content(smtp::DataProblem problem) {
       reply = replies::bare_cr_or_lf_in_data();
       break;
   }
-  co_await services_.receiver.refused(peer(), *state_.transaction(), reply);
+  auto& transaction = *state_.transaction();
+  std::vector<receive::Refused> refused;
+  for (auto& recipient : transaction.recipients)
+    refused.push_back({recipient.to.to_string(), reply});
+  co_await services_.receiver.refused(peer(), transaction.from.to_string(), std::move(refused));
   state_.end_transaction();
   co_return reply;
 }
@@ -65,8 +69,6 @@ Task<smtp::Reply> Session::finish_message(std::unique_ptr<receive::Incoming> inc
   if (reply.positive()) {
     ++accepted_;
     state_.message_accepted();
-  } else if (reply.permanent()) {
-    co_await services_.receiver.refused(peer(), *state_.transaction(), reply);
   }
   state_.end_transaction();
   co_return reply;

@@ -5,8 +5,12 @@
 namespace hikyaku::smtpd {
 
 Task<smtp::Reply> Session::handle(smtp::Mail command) {
-  if (auto refusal = co_await services_.receiver.check_sender(peer(), command.from))
+  if (auto refusal = co_await services_.receiver.check_sender(peer(), command.from)) {
+    log_.info(
+        "sender.refuse",
+        {{"user", state_.user()}, {"from", command.from.to_string()}, {"status", refusal->code}});
     co_return std::move(*refusal);
+  }
   state_.begin(std::move(command));
   co_return smtp::replies::sender_ok();
 }

@@ -4,10 +4,20 @@
 
 namespace hikyaku::smtpd {
 
+namespace {
+/// Refused recipients of one transaction that are remembered; who guesses at more is cut off
+/// anyway.
+constexpr std::size_t kMaxRemembered = 50;
+}  // namespace
+
 Task<smtp::Reply> Session::handle(smtp::Rcpt command) {
   if (auto refusal = co_await services_.receiver.check_recipient(
-          peer(), command.to, state_.transaction()->parameters.size.value_or(0)))
+          peer(), command.to, state_.transaction()->parameters.size.value_or(0))) {
+    if (!refusals_) refusals_.emplace(peer(), state_.transaction()->from.to_string());
+    if (refusals_->recipients.size() < kMaxRemembered)
+      refusals_->recipients.push_back({command.to.to_string(), *refusal});
     co_return std::move(*refusal);
+  }
   state_.add_recipient(std::move(command));
   co_return smtp::replies::recipient_ok();
 }

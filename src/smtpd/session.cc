@@ -71,7 +71,16 @@ Task<void> Session::answer(smtp::Verb verb, smtp::Reply reply) {
   if (auto instead = state_.count(verb, reply)) reply = std::move(*instead);
   write(reply);
   if (reply.closes()) closing_ = true;
+  if (!state_.transaction()) co_await remember_refusals();
   if (output_.full()) co_await output_.flush();
+}
+
+Task<void> Session::remember_refusals() {
+  if (!refusals_) co_return;
+  auto refusals = std::move(*refusals_);
+  refusals_.reset();
+  co_await services_.receiver.refused(refusals.peer, std::move(refusals.from),
+                                      std::move(refusals.recipients));
 }
 
 void Session::write(const smtp::Reply& reply) {
@@ -188,6 +197,7 @@ Task<void> converse(Session& session, net::Stream& stream, const std::string& ho
       // It does not listen any more.
     }
   }
+  co_await session.remember_refusals();
   log.info("smtp.end",
            {{"why", ended}, {"accepted", session.accepted()}, {"user", session.state().user()}});
 }

@@ -23,6 +23,8 @@ class Session {
 
   /// The conversation from the greeting to QUIT. Throws Disconnected.
   Task<void> run();
+  /// Recipients that were refused in a transaction that is over, or with the connection.
+  Task<void> remember_refusals();
   /// Says 421 with this reason, if the peer still listens.
   Task<void> say_goodbye(const smtp::Reply& reply);
 
@@ -83,6 +85,13 @@ class Session {
   /// Between the chunks of a BDAT transfer.
   std::unique_ptr<receive::Incoming> incoming_;
   std::optional<smtp::BdatDecoder> chunks_;
+  /// Told to the receiver when the transaction ends: one story, however many recipients it was.
+  struct Refusals {
+    receive::Peer peer;
+    std::string from;
+    std::vector<receive::Refused> recipients;
+  };
+  std::optional<Refusals> refusals_;
   int accepted_ = 0;
   bool closing_ = false;
 };

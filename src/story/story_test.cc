@@ -74,7 +74,33 @@ TEST_CASE("a message is found by number, addresses and Message-ID, and told in w
   CHECK(text.find("held by root") != std::string::npos);
   CHECK(tell(*story, Language::Japanese).find("拒否") == std::string::npos);
   CHECK(tell(*story, Language::Japanese).find("届きました") != std::string::npos);
+  CHECK(tell(*story, Language::Japanese).find("anna@alpha.test のメールボックス INBOX、UID 1") !=
+        std::string::npos);
   CHECK(to_json(*story).starts_with("{\"id\":\""));
+}
+
+TEST_CASE("a detail that looks like a place, but is none, is told as it is") {
+  for (std::string_view detail :
+       {"mailbox", "mailbox ", ", UID 1", "mailbox of , UID 1", " of mailbox , UID 1", "x, UID "}) {
+    Story story;
+    story.arrival = an_arrival();
+    story.recipients = {{"a@b", "delivered", std::string(detail)}};
+    CHECK(tell(story, Language::Japanese).find("a@b 宛") != std::string::npos);
+  }
+}
+
+TEST_CASE("what was refused before its data came is told without a header") {
+  Story story;
+  story.arrival = an_arrival();
+  story.arrival->header_from.clear();
+  story.arrival->message_id.clear();
+  story.arrival->size = 0;
+  story.recipients = {{"nobody@alpha.test", "refused", "550 5.1.1 No such mailbox"}};
+  auto text = tell(story, Language::English);
+  CHECK(text.find("sent by Bob@beta.test") != std::string::npos);
+  CHECK(text.find("550 5.1.1 No such mailbox") != std::string::npos);
+  CHECK(text.find("Message-ID") == std::string::npos);
+  CHECK(text.find("shown as") == std::string::npos);
 }
 
 TEST_CASE("newest first over several days, and no more than asked for") {

@@ -24,6 +24,7 @@ constexpr Phrase kSentBy{"    shown as from {}, really sent by {}\n",
                          "    表示上の差出人は {}、実際の送信者は {}\n"};
 constexpr Phrase kNullSender{"nobody (<>: a notice that must not be answered)",
                              "なし(<>: 返信してはならない通知)"};
+constexpr Phrase kSender{"    sent by {}\n", "    送信者は {}\n"};
 constexpr Phrase kAbout{"    Message-ID {}, subject “{}”, {} bytes\n",
                         "    Message-ID {}、件名「{}」、{} バイト\n"};
 constexpr Phrase kFinding{"    {}: {}: {}\n", "    {}: {}: {}\n"};
@@ -45,6 +46,8 @@ constexpr Phrase kConfirmed{"{}  the sender was told of the success for {}\n",
                             "{}  {} への配送の成功を送信者に知らせました\n"};
 constexpr Phrase kWasHeld{": held", ": 保留しました"};
 constexpr Phrase kWasDropped{": dropped", ": 破棄しました"};
+constexpr Phrase kWhy{"    because {}\n", "    理由: {}\n"};
+constexpr Phrase kMailbox{"mailbox {} of {}, UID {}", "{1} のメールボックス {0}、UID {2}"};
 constexpr Phrase kReply{"    they said: {}\n", "    相手の言葉: {}\n"};
 constexpr Phrase kNext{"    next attempt {}\n", "    次の送信は {}\n"};
 
@@ -76,6 +79,25 @@ std::string tell_findings(const std::vector<Finding>& findings, Language languag
   return text;
 }
 
+/// An outcome's detail in the reader's language: where it lies, or where it goes; what stands in
+/// front of that (the alias that led there) stays as it was recorded.
+std::string tell_detail(std::string_view detail, Language language) {
+  if (language == Language::English) return printable(detail);
+  auto place = detail.find("mailbox ");
+  auto uid = detail.rfind(", UID ");
+  auto of = uid == std::string_view::npos ? uid : detail.rfind(" of ", uid);
+  if (of == std::string_view::npos || place > of) {
+    if (detail.starts_with("to ")) detail.remove_prefix(3);
+    return printable(detail);
+  }
+  auto name = place + std::string_view("mailbox ").size();
+  auto owner = of + std::string_view(" of ").size();
+  if (name > of || owner > uid) return printable(detail);
+  return printable(detail.substr(0, place)) +
+         say(language, kMailbox, printable(detail.substr(name, of - name)),
+             printable(detail.substr(owner, uid - owner)), printable(detail.substr(uid + 6)));
+}
+
 std::string tell_arrival(const Story& story, Language language) {
   auto& arrival = *story.arrival;
   auto when = format_rfc3339(time_of(story.id));
@@ -88,14 +110,18 @@ std::string tell_arrival(const Story& story, Language language) {
   if (!arrival.login.empty()) text += say(language, kLoggedIn, printable(arrival.login));
   auto sender = arrival.mail_from.empty() ? std::string(kNullSender.in(language))
                                           : printable(arrival.mail_from);
-  text += say(language, kSentBy, printable(arrival.header_from), sender);
-  text += say(language, kAbout, printable(arrival.message_id), printable(arrival.subject),
-              arrival.size);
+  // What was refused before its data came has an envelope only.
+  text += arrival.header_from.empty()
+              ? say(language, kSender, sender)
+              : say(language, kSentBy, printable(arrival.header_from), sender);
+  if (arrival.size != 0)
+    text += say(language, kAbout, printable(arrival.message_id), printable(arrival.subject),
+                arrival.size);
   text += tell_findings(arrival.findings, language);
   for (auto& recipient : story.recipients) {
     auto phrase = outcome_phrase(recipient.kind);
     auto address = printable(recipient.address);
-    auto detail = printable(recipient.detail);
+    auto detail = tell_detail(recipient.detail, language);
     text += phrase ? say(language, *phrase, address, detail)
                    : say(language, kOther, address, recipient.kind, detail);
   }
@@ -115,7 +141,10 @@ std::string tell_attempt(const Story::Event& event, Language language) {
   auto result = result_phrase(attempt.result);
   text += result ? std::string(result->in(language)) : ": " + attempt.result;
   text += '\n';
-  if (!attempt.reply.empty()) text += say(language, kReply, printable(attempt.reply));
+  // Without a status code it was not the other side that spoke.
+  auto spoken = !attempt.reply.empty() && is_ascii_digit(attempt.reply.front());
+  if (!attempt.reply.empty())
+    text += say(language, spoken ? kReply : kWhy, printable(attempt.reply));
   text += tell_findings(attempt.findings, language);
   if (!attempt.next.empty()) text += say(language, kNext, attempt.next);
   return text;

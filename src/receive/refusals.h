@@ -1,0 +1,33 @@
+// What was refused is remembered too: in the log always, in the story within a limit. Private to
+// receive/.
+#pragma once
+
+#include "receive/receiver.h"
+
+namespace hikyaku::receive {
+
+/// How a message came, as far as the connection tells it.
+story::Arrival arrival_of(const Peer& peer);
+
+class Refusals {
+ public:
+  /// `most_per_minute`: stories of refusals that other servers got; users and programs have no
+  /// limit.
+  Refusals(Services services, std::size_t most_per_minute)
+      : services_(services), most_per_minute_(most_per_minute) {}
+
+  /// Ends when the story is written; a crash may take it along. Fields of the header are told if
+  /// `arrival` has them.
+  Task<void> remember(story::MessageId id, story::Arrival arrival, std::vector<Refused> recipients,
+                      const Log& log);
+
+ private:
+  bool within_limit(const story::Arrival& arrival);
+
+  Services services_;
+  std::size_t most_per_minute_;
+  std::int64_t minute_ = 0;
+  std::size_t this_minute_ = 0;
+};
+
+}  // namespace hikyaku::receive
