@@ -301,8 +301,23 @@ Result<std::vector<std::string>> targets_of(const ControlCall& call) {
 Task<Answer> alias_add(Core& core, ControlCall& call) {
   CO_TRY(auto address, call.needed_text("address"));
   CO_TRY(auto targets, targets_of(call));
-  co_return co_await change(
-      core, [&](store::Transaction& tx) { return auth::add_alias(tx, address, targets); });
+  CO_TRY_DO(co_await change(
+      core, [&](store::Transaction& tx) { return auth::add_alias(tx, address, targets); }));
+  co_return co_await core.store().read([&](store::Reader& reader) -> Answer {
+    boost::json::array all, nobody;
+    auto normal = auth::normalize_address(address);
+    for (auto& alias : auth::list_aliases(reader)) {
+      if (!normal || alias.address != *normal) continue;
+      for (auto& target : alias.targets) {
+        all.push_back(json_text(target));
+        // It may be made later; a typing mistake is more likely.
+        if (auth::resolve(reader, target, core.config().delivery.recipient_delimiters).kind ==
+            auth::Resolution::Kind::Unknown)
+          nobody.push_back(json_text(target));
+      }
+    }
+    return object{{"targets", std::move(all)}, {"nobody", std::move(nobody)}};
+  });
 }
 
 Task<Answer> alias_remove(Core& core, ControlCall& call) {

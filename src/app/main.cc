@@ -1,11 +1,32 @@
 // The program: one verb of the table in verbs.cc.
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "app/cli.h"
 #include "app/sendmail_options.h"
 #include "app/verbs.h"
+#include "base/text.h"
 #include "net/tls.h"
+
+namespace {
+
+/// What is printed for copying must work: a program that the shell does not find by its name is
+/// shown as it was called.
+std::string program_name(std::string called) {
+  if (!called.contains('/')) return "hikyaku";
+  std::string_view path = std::getenv("PATH") ? std::getenv("PATH") : "";
+  for (auto directory : hikyaku::split(path, ':')) {
+    std::error_code none;
+    if (std::filesystem::equivalent(std::filesystem::path(directory) / "hikyaku", "/proc/self/exe",
+                                    none))
+      return "hikyaku";
+  }
+  return called;
+}
+
+}  // namespace
 
 int main(int count, char** arguments) {
   using namespace hikyaku::app;
@@ -15,5 +36,6 @@ int main(int count, char** arguments) {
   if (count > 0) words = words_for_name(arguments[0], std::move(words));
   auto verbs = all_verbs();
   auto terminal = Terminal::for_process();
+  if (count > 0) terminal.set_program(program_name(arguments[0]));
   return static_cast<int>(run_command_line(words, verbs, terminal));
 }

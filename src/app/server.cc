@@ -294,7 +294,7 @@ class RunningServer final : public Server {
     auto result = certificates && server_tls_ ? server_tls_->reload(*certificates) : Result<>{};
     if (!certificates) log_.error("tls.reload", {{"err", certificates.error().describe()}});
     if (!result) log_.error("tls.reload", {{"err", result.error().describe()}});
-    log_.info("server.reload");
+    if (loaded && certificates && result) log_.info("server.reload");
     notify_systemd("READY=1");
   }
   const config::Config& running_config() const { return reloaded_ ? *reloaded_ : core_->config(); }

@@ -41,6 +41,9 @@ class Terminal {
 
   Language language() const { return shape_.language; }
   void set_language(Language language) { shape_.language = language; }
+  /// What the user calls this program: "hikyaku", or a path while it is not where the shell looks.
+  const std::string& program() const { return program_; }
+  void set_program(std::string program) { program_ = std::move(program); }
   /// Columns to write in: the terminal's, but at most 100, which reads better.
   std::size_t width() const { return shape_.width; }
   bool shows_progress() const { return shape_.progress; }
@@ -76,6 +79,7 @@ class Terminal {
  private:
   Write out_, err_;
   Shape shape_;
+  std::string program_ = "hikyaku";
   bool intact_ = true;
 };
 

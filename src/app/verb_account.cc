@@ -30,6 +30,9 @@ constexpr Phrase kRemoved{"The account {} and its mail are gone.",
                           "アカウント {} とそのメールを削除しました。"};
 constexpr Phrase kReallyRemove{"Remove {} with all of its mail? It cannot be undone. [y/N] ",
                                "{} とそのメールをすべて削除しますか? 元には戻せません。[y/N] "};
+constexpr Phrase kSayYes{"nothing was removed: where nobody can be asked, --yes must be given.",
+                         "何も削除していません。端末がないところでは --yes を付けてください。"};
+constexpr Phrase kSummary{"{} messages, {}; quota: {}", "{} 通、{}。上限: {}"};
 constexpr Phrase kNotRemoved{"nothing was removed.", "何も削除していません。"};
 constexpr Phrase kNone{"There are no accounts. Make one: hikyaku account add NAME@DOMAIN",
                        "アカウントはありません。作るには: hikyaku account add 名前@ドメイン"};
@@ -154,9 +157,11 @@ void show_account(const object& shown, Terminal& terminal) {
   if (!text_in(shown, "name").empty()) terminal.out(" (" + printable(text_in(shown, "name")) + ")");
   if (!flag_in(shown, "enabled")) terminal.out(fmt::format(" [{}]", kOff.in(language)));
   auto quota = number_in(shown, "quota");
-  terminal.out(fmt::format("\n{}: {} / {}\n\n", grouped(number_in(shown, "messages")),
-                           short_size(number_in(shown, "bytes")),
-                           quota ? short_size(quota) : std::string(kNoQuota.in(language))));
+  terminal.out("\n");
+  terminal.say(kSummary, grouped(number_in(shown, "messages")),
+               short_size(number_in(shown, "bytes")),
+               quota ? short_size(quota) : std::string(kNoQuota.in(language)));
+  terminal.out("\n");
   constexpr Phrase kMailbox{"MAILBOX", "メールボックス"}, kMessages{"MESSAGES", "通数"},
       kUnseen{"UNSEEN", "未読"}, kSize{"SIZE", "容量"};
   Table mailboxes{{std::string(kMailbox.in(language)), std::string(kMessages.in(language)),
@@ -244,9 +249,7 @@ Exit password(const Invocation& invocation, Terminal& terminal) {
   return Exit::Ok;
 }
 
-/// Asks a person; a script has decided already.
 bool confirmed(const std::string& address, Terminal& terminal) {
-  if (!::isatty(STDIN_FILENO) || !::isatty(STDERR_FILENO)) return true;
   terminal.err(say(terminal.language(), kReallyRemove, address));
   char answer[16] = {};
   return ::read(STDIN_FILENO, answer, sizeof answer - 1) > 0 && (answer[0] | 0x20) == 'y';
@@ -254,9 +257,15 @@ bool confirmed(const std::string& address, Terminal& terminal) {
 
 Exit remove(const Invocation& invocation, Terminal& terminal) {
   auto address = invocation.argument(0);
-  if (!invocation.has("--yes") && !confirmed(address, terminal)) {
-    terminal.complain(kNotRemoved);
-    return Exit::Failed;
+  if (!invocation.has("--yes")) {
+    if (!::isatty(STDIN_FILENO) || !::isatty(STDERR_FILENO)) {
+      terminal.complain(kSayYes);
+      return Exit::Usage;
+    }
+    if (!confirmed(address, terminal)) {
+      terminal.complain(kNotRemoved);
+      return Exit::Failed;
+    }
   }
   Commands commands(invocation, terminal);
   auto answer = commands.run("account.remove", {{"address", json_text(address)}});
@@ -393,10 +402,12 @@ Verb verb_account_remove() {
       .name = "account remove",
       .group = Group::Accounts,
       .summary = {"removes an account with all of its mail", "アカウントをそのメールごと削除する"},
-      .details = {"On a terminal it asks first. `account change --disable` only switches it off; "
-                  "`export` saves its mail before.",
-                  "端末では先に確認します。停止するだけなら `account change --disable`、"
-                  "先にメールを保存するなら `export` を使ってください。"},
+      .details =
+          {"It asks first; a script says --yes. `account change --disable` only switches it off; "
+           "`export` saves its mail before.",
+           "先に確認します(スクリプトでは --yes を付けます)。停止するだけなら `account change "
+           "--disable`、"
+           "先にメールを保存するなら `export` を使ってください。"},
       .arguments = {kAddress},
       .options = {{.name = "--yes", .help = {"do not ask", "確認しない"}}},
       .examples = {{"hikyaku account remove anna@example.org --yes",

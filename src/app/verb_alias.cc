@@ -6,12 +6,22 @@
 namespace hikyaku::app {
 namespace {
 
-constexpr Phrase kAdded{"Mail for {} goes to {} too now.", "{} 宛てのメールは {} にも届きます。"};
+constexpr Phrase kAdded{"Mail for {} goes to {} now.", "{} 宛てのメールは {} に届きます。"};
+constexpr Phrase kNobody{
+    "But nobody has {0}: there is no such account or alias yet. `hikyaku account add {0}` makes "
+    "it.",
+    "ただし {0} はまだ誰のものでもありません。作るには: `hikyaku account add {0}`"};
 constexpr Phrase kRemoved{"The alias {} is gone.", "別名 {} を削除しました。"};
 constexpr Phrase kTargetsRemoved{"Mail for {} goes to {} no more.",
                                  "{} 宛てのメールは {} に届かなくなりました。"};
 constexpr Phrase kNone{"There are no aliases. Make one: hikyaku alias add ADDRESS TARGET",
                        "別名はありません。作るには: hikyaku alias add アドレス 届け先"};
+
+std::vector<std::string> texts_in(const boost::json::object& item, std::string_view name) {
+  std::vector<std::string> texts;
+  for (auto& text : item.at(name).as_array()) texts.emplace_back(text.as_string());
+  return texts;
+}
 
 std::vector<std::string> targets_of(const Invocation& invocation) {
   return {invocation.arguments().begin() + 1, invocation.arguments().end()};
@@ -27,10 +37,12 @@ Exit add(const Invocation& invocation, Terminal& terminal) {
   Commands commands(invocation, terminal);
   auto answer = commands.run("alias.add", args_of(invocation));
   if (!answer) return commands.report(answer.error());
-  if (invocation.json())
+  if (invocation.json()) {
     print_json(terminal, *answer);
-  else
-    terminal.say(kAdded, invocation.argument(0), join(targets_of(invocation), ", "));
+    return Exit::Ok;
+  }
+  terminal.say(kAdded, invocation.argument(0), join(texts_in(*answer, "targets"), ", "));
+  for (auto& target : texts_in(*answer, "nobody")) terminal.say(kNobody, target);
   return Exit::Ok;
 }
 
@@ -38,10 +50,7 @@ Exit list(const Invocation& invocation, Terminal& terminal) {
   Commands commands(invocation, terminal);
   ItemList rows(invocation, terminal, {{"ADDRESS", "アドレス"}, {"GOES TO", "届け先"}},
                 [](auto& item) -> std::vector<std::string> {
-                  std::vector<std::string> targets;
-                  for (auto& target : item.at("targets").as_array())
-                    targets.emplace_back(target.as_string());
-                  return {text_in(item, "address"), join(targets, ", ")};
+                  return {text_in(item, "address"), join(texts_in(item, "targets"), ", ")};
                 });
   auto answer = commands.run("alias.list", {{"domain", json_text(invocation.argument(0))}},
                              {.item = [&](auto& item) { rows.add(item); }});

@@ -6,6 +6,7 @@
 #include "app/run_command.h"
 #include "app/verbs.h"
 #include "base/text.h"
+#include "dns/name.h"
 
 namespace hikyaku::app {
 namespace {
@@ -91,6 +92,7 @@ Exit records(const Invocation& invocation, Terminal& terminal) {
   auto config = load_instance_config(commands.instance(), terminal);
   if (!config) return config.error();
   auto domain = to_lower(invocation.argument(0));
+  if (auto ascii = dns::to_ascii(domain)) domain = to_lower(*ascii);
   bool ours = false;
   auto answer = commands.run(
       "domain.list", {}, {.item = [&](auto& item) { ours |= text_in(item, "domain") == domain; }});

@@ -118,7 +118,7 @@ Verb verb_export() {
                    .help = {"only this one and those below it", "このメールボックスとその下だけ"}},
                   {.name = "--format",
                    .value = "FORMAT",
-                   .help = {"maildir, unless told otherwise", "指定がなければ maildir"},
+                   .help = {"maildir (unless told otherwise) or mbox", "maildir (既定)または mbox"},
                    .choices = {"maildir", "mbox"}}},
       .examples = {{"hikyaku export --account anna@example.org ~/anna",
                     {"everything, as a Maildir", "すべてを Maildir で"}},

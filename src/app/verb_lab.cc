@@ -56,8 +56,8 @@ constexpr Phrase kPorts{
     "(TLS).",
     "ポート: SMTP {}、送信 {} (STARTTLS) と {} (TLS)、IMAP {} と {} (TLS)、POP3 {} と {} (TLS)。"};
 constexpr Phrase kByHand{"By hand: telnet {} {}", "手で打つなら: telnet {} {}"};
-constexpr Phrase kTrace{"The story of any message: hikyaku trace bob@beta.test --dir {}",
-                        "メッセージの記録: hikyaku trace bob@beta.test --dir {}"};
+constexpr Phrase kTrace{"The story of any message: {} trace bob@beta.test --dir {}",
+                        "メッセージの記録: {} trace bob@beta.test --dir {}"};
 constexpr Phrase kUntil{"Ctrl-C ends the lab.", "Ctrl-C で終わります。"};
 
 /// The lab's own directory, gone at the end unless it shall stay.
@@ -191,7 +191,7 @@ void say_how_to_connect(World& world, Terminal& terminal) {
   terminal.say(kPorts, port(lab::kSmtp), port(lab::kSubmission), port(lab::kSubmissions),
                port(lab::kImap), port(lab::kImaps), port(lab::kPop3), port(lab::kPop3s));
   terminal.say(kByHand, world.beta().address().to_string(), port(lab::kSmtp));
-  terminal.say(kTrace, world.beta().instance().config.parent_path().string());
+  terminal.say(kTrace, terminal.program(), world.beta().instance().config.parent_path().string());
   terminal.say(kUntil);
 }
 

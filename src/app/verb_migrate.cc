@@ -284,7 +284,7 @@ class Run {
 Verb verb_migrate() {
   return {
       .name = "migrate",
-      .group = Group::Accounts,
+      .group = Group::Store,
       .summary = {"moves a whole mail account here, away from here, or between two other servers",
                   "メールアカウントを丸ごと移行する(ここへ、ここから、他のサーバー間)"},
       .details =

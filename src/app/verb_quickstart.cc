@@ -1,4 +1,5 @@
 // hikyaku quickstart: a new instance with its first account.
+#include <filesystem>
 #include <fmt/core.h>
 
 #include "app/cli.h"
@@ -56,6 +57,9 @@ constexpr Phrase kNeedRoot{
 constexpr Phrase kBadZone{"--zone: {}", "--zone: {}"};
 constexpr Phrase kZoneAndDns{"--zone and --dns exclude each other.",
                              "--zone と --dns は同時に指定できません。"};
+
+/// Where `./run install` and packages put the unit.
+constexpr std::string_view kUnit = "/etc/systemd/system/hikyaku.service";
 
 std::string domain_of(const std::string& address) {
   return address.substr(address.rfind('@') + 1);
@@ -162,13 +166,16 @@ void tell_next(const NewInstance& wanted, const Invocation& invocation,
                                      : std::string();
   auto needs_root = !wanted.local && config.listen.port_base == 0;
   auto domain = domain_of(wanted.address);
+  auto hikyaku = "  " + terminal.program();
+  auto has_unit = !invocation.has("--dir") && !wanted.local && std::filesystem::exists(kUnit);
+  auto start = has_unit ? "  systemctl enable --now hikyaku" : hikyaku + " serve" + dir;
   terminal.out("\n");
   terminal.say(kNext);
   terminal.table(
       {{},
-       {{"  hikyaku serve" + dir, std::string((needs_root ? kStartRoot : kStart).in(language))},
-        {"  hikyaku check" + dir, std::string(kCheck.in(language))},
-        {"  hikyaku account add NAME@" + domain + dir, std::string(kMore.in(language))}}});
+       {{start, std::string((needs_root ? kStartRoot : kStart).in(language))},
+        {hikyaku + " check" + dir, std::string(kCheck.in(language))},
+        {hikyaku + " account add NAME@" + domain + dir, std::string(kMore.in(language))}}});
   auto server = wanted.local ? config.listen.addresses.front().to_string() : wanted.host_name;
   auto ports = ports_of(config);
   terminal.out("\n");

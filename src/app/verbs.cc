@@ -25,7 +25,6 @@ std::vector<Verb> all_verbs() {
       verb_app_password_remove(),
       verb_alias_add(),
       verb_alias_list(),
-      verb_migrate(),
       verb_alias_remove(),
 
       verb_queue_list(),
@@ -41,6 +40,7 @@ std::vector<Verb> all_verbs() {
       verb_verify(),
       verb_export(),
       verb_import(),
+      verb_migrate(),
 
       verb_mime(),
       verb_spf(),
