@@ -177,4 +177,25 @@ PublishedPolicy published_policy(std::string_view policy_domain, const Record& r
   return policy;
 }
 
+ReportRecord report_record(const Outcome& outcome, const Evidence& evidence,
+                           const Disposition& disposition, ReportedMessage message) {
+  ReportRecord record;
+  record.source = message.source;
+  record.count = 1;
+  record.disposition = disposition.applied;
+  record.dkim_aligned = outcome.dkim_aligned;
+  record.spf_aligned = outcome.spf_aligned;
+  if (disposition.overridden) record.reasons.push_back(*disposition.overridden);
+  record.header_from = outcome.discovery.author_domain;
+  record.envelope_from = std::move(message.envelope_from);
+  if (evidence.dkim)
+    for (auto& signature : *evidence.dkim)
+      if (!signature.domain.empty())
+        record.dkim.push_back({signature.domain, signature.selector, signature.result, {}});
+  if (evidence.spf && !evidence.spf->domain.empty())
+    record.spf.push_back(
+        {evidence.spf->domain, ReportedSpf::Scope::MailFrom, evidence.spf->result, false, {}});
+  return record;
+}
+
 }  // namespace hikyaku::dmarc

@@ -140,4 +140,14 @@ class AggregateWriter {
 /// The policy part of a report from a record.
 PublishedPolicy published_policy(std::string_view policy_domain, const Record& record);
 
+/// What a report says of one message (count 1). Only for messages to whose author domain a policy
+/// applies: `outcome` of a verdict. `envelope_from`: the domain of MAIL FROM, empty for the null
+/// path.
+struct ReportedMessage {
+  IpAddress source;
+  std::string envelope_from;
+};
+ReportRecord report_record(const Outcome& outcome, const Evidence& evidence,
+                           const Disposition& disposition, ReportedMessage message);
+
 }  // namespace hikyaku::dmarc

@@ -253,6 +253,33 @@ TEST_CASE("what is written is read again") {
   CHECK(record.spf.front().result == spf::Result::SoftFail);
 }
 
+TEST_CASE("a message as a report says it") {
+  Outcome outcome;
+  outcome.discovery.author_domain = "news.example.com";
+  outcome.dkim_aligned = true;
+  spf::Verdict spf;
+  spf.domain = "list.test";
+  spf.result = spf::Result::Neutral;
+  std::vector<dkim::Verdict> signatures(2);  // the first could not even be read
+  signatures[1].domain = "example.com";
+  signatures[1].selector = "s";
+  signatures[1].result = dkim::Result::Pass;
+  Disposition disposition;
+  disposition.applied = Applied::Pass;
+  auto record = report_record(outcome, {&spf, &signatures}, disposition,
+                              {*IpAddress::parse("192.0.2.1"), "list.test"});
+  CHECK(record.count == 1);
+  CHECK(record.disposition == Applied::Pass);
+  CHECK(record.dkim_aligned);
+  CHECK(!record.spf_aligned);
+  CHECK(record.header_from == "news.example.com");
+  CHECK(record.envelope_from == "list.test");
+  REQUIRE(record.dkim.size() == 1);
+  CHECK(record.dkim[0].result == dkim::Result::Pass);
+  CHECK(record.spf.front().result == spf::Result::Neutral);
+  CHECK(record.reasons.empty());
+}
+
 TEST_CASE("a hundred signatures at most, the most telling ones") {
   auto record = some_record();
   record.dkim.clear();

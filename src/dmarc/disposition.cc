@@ -48,7 +48,7 @@ class Decision {
         without_policy();
         break;
       case Result::TempError:
-        set(Action::Defer, Why::CannotAsk, Applied::None);
+        set(asks_for_nothing() ? Action::Deliver : Action::Defer, Why::CannotAsk, Applied::None);
         break;
       case Result::PermError:
         unreadable_author();
@@ -111,6 +111,13 @@ class Decision {
     set(rules_.unreadable_author, Why::UnreadableAuthor, applied);
     if (verdict_.result == Result::Fail)
       result_.overridden = {OverrideType::LocalPolicy, "From can be read in several ways"};
+  }
+
+  /// Only the alignment could not be found out, and with p=none it changes nothing.
+  bool asks_for_nothing() const {
+    auto* outcome = verdict_.outcome();
+    return outcome && outcome->discovery.state == Discovery::State::Found &&
+           outcome->policy() == Policy::None;
   }
 
   bool is_exempt() const {
@@ -276,9 +283,9 @@ std::string Disposition::describe(Language language) const {
       {"it failed and the domain asks for refusal, but something speaks against it: {}",
        "不合格で、ドメインは拒否を求めているが、反対する理由がある: {}"},
       {"it failed, but the policy is lifted: {}", "不合格だが、ポリシーを適用しない: {}"},
-      {"DNS could not be asked; try again later", "DNS に問い合わせできないため、後で再試行"},
-      {"it failed for now, but a check could not be finished; try again later",
-       "今は不合格だが、終えられなかった検査があるため、後で再試行"},
+      {"DNS could not be asked", "DNS に問い合わせできない"},
+      {"it failed for now, but a check could not be finished",
+       "今は不合格だが、終えられなかった検査がある"},
       {"the From field is missing or can be read in several ways",
        "From フィールドがないか、複数の読み方ができる"},
   };

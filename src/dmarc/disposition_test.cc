@@ -129,6 +129,12 @@ TEST_CASE("everything but failing by the policy") {
   rules.unreadable_author = Action::Refuse;
   CHECK(in_short(decide(verdict, {}, rules)) == "refuse reject");
 
+  auto unknown = failed("none");
+  unknown.result = Result::TempError;
+  CHECK(in_short(decide(unknown, spf, {})) == "deliver none");
+  unknown = failed("quarantine");
+  unknown.result = Result::TempError;
+  CHECK(in_short(decide(unknown, spf, {})) == "defer none");
   auto later = failed("reject");
   later.may_pass_later = true;
   CHECK(in_short(decide(later, spf, {})) == "defer none");

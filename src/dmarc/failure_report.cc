@@ -179,6 +179,7 @@ bool wants_failure_report(const Outcome& outcome, const Evidence& evidence) {
   auto& record = outcome.discovery.record;
   if (!record || record->ruf().empty() || outcome.discovery.state != Discovery::State::Found)
     return false;
+  if (record->psd == Psd::Yes) return false;
   auto& fo = record->fo;
   if (fo.dkim && evidence.dkim)
     for (auto& signature : *evidence.dkim)
@@ -194,6 +195,34 @@ bool wants_failure_report(const Outcome& outcome, const Evidence& evidence) {
   // "d" and "s" alone ask for nothing else (RFC 9989 §4.7).
   if (fo.dkim || fo.spf) return false;
   return outcome.result == Result::Fail;
+}
+
+FailureReport failure_report_of(const Outcome& outcome, const Evidence& evidence) {
+  FailureReport report;
+  report.type = FeedbackType::AuthFailure;
+  report.auth_failure = AuthFailure::Dmarc;
+  report.identity_alignment = IdentityAlignment{!outcome.dkim_aligned, !outcome.spf_aligned};
+  report.reported_domains = {outcome.discovery.author_domain};
+  if (!outcome.dkim_aligned && evidence.dkim) {
+    for (auto& signature : *evidence.dkim) {
+      if (signature.passed() || signature.domain.empty()) continue;
+      report.dkim_domain = signature.domain;
+      report.dkim_identity = signature.identity;
+      report.dkim_selector = signature.selector;
+      break;
+    }
+  }
+  if (!outcome.spf_aligned && evidence.spf && !evidence.spf->policies.empty()) {
+    // RFC 6591 §3.2.6: the record as it was found, between quotes.
+    auto& policy = *evidence.spf->policies.front();
+    std::string quoted;
+    for (char c : policy.text.substr(0, kValueBytes)) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+    report.spf_dns = "txt : " + policy.domain + " : \"" + quoted + '"';
+  }
+  return report;
 }
 
 }  // namespace hikyaku::dmarc

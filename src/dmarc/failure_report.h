@@ -90,8 +90,13 @@ struct FailureReportLimits {
 hikyaku::Result<FailureReport> find_failure_report(const mime::Message& message,
                                                    const FailureReportLimits& limits = {});
 
-/// Whether `fo` asks for a report about this (RFC 9989 §4.7).
+/// Whether `fo` asks for a report about this (RFC 9989 §4.7). Never for the record of a public
+/// suffix, whose owner is not the author's (RFC 9991).
 bool wants_failure_report(const Outcome& outcome, const Evidence& evidence);
+
+/// What DMARC says in such a report: the domain, what failed, of the first failed signature its
+/// names. The rest (source, arrival, header, …) is the caller's to add.
+FailureReport failure_report_of(const Outcome& outcome, const Evidence& evidence);
 
 /// The envelope and header of the mail that carries a report.
 struct FailureReportMail {

@@ -199,11 +199,34 @@ TEST_CASE("when a report is wanted") {
   using enum dkim::Result;
   CHECK(wants("v=DMARC1; p=none; ruf=mailto:a@b.test", false, false, Fail));
   CHECK(!wants("v=DMARC1; p=none", false, false, Fail));
+  CHECK(!wants("v=DMARC1; p=none; psd=y; ruf=mailto:a@b.test", false, false, Fail));
   CHECK(!wants("v=DMARC1; p=none; ruf=mailto:a@b.test", true, false, Fail));
   CHECK(wants("v=DMARC1; p=none; fo=1; ruf=mailto:a@b.test", true, false, Fail));
   CHECK(!wants("v=DMARC1; p=none; fo=1; ruf=mailto:a@b.test", true, true, Pass));
   CHECK(wants("v=DMARC1; p=none; fo=d; ruf=mailto:a@b.test", true, true, Fail));
   CHECK(!wants("v=DMARC1; p=none; fo=d; ruf=mailto:a@b.test", false, false, Pass));
+}
+
+TEST_CASE("what a report says of an evaluation") {
+  Outcome outcome;
+  outcome.discovery.author_domain = "a.test";
+  outcome.spf_aligned = true;
+  spf::Verdict spf;
+  spf.policies = {std::make_shared<const spf::Policy>(spf::Policy{"b.test", "v=spf1 \"-all"})};
+  std::vector<dkim::Verdict> signatures(2);
+  signatures[0].result = dkim::Result::Pass;
+  signatures[0].domain = "list.test";
+  signatures[1].result = dkim::Result::Fail;
+  signatures[1].domain = "a.test";
+  signatures[1].selector = "s1";
+  auto report = failure_report_of(outcome, {&spf, &signatures});
+  CHECK(report.identity_alignment == IdentityAlignment{true, false});
+  CHECK(report.dkim_domain == "a.test");
+  CHECK(report.dkim_selector == "s1");
+  CHECK(report.spf_dns.empty());
+  outcome.spf_aligned = false;
+  report = failure_report_of(outcome, {&spf, &signatures});
+  CHECK(report.spf_dns == "txt : b.test : \"v=spf1 \\\"-all\"");
 }
 
 TEST_CASE("what is no feedback report") {
