@@ -227,13 +227,38 @@ std::optional<MessageId> parse_message_id(std::string_view text) {
   return id;
 }
 
+namespace {
+
+/// The address that an outcome's detail ends with (see RecipientOutcome); the recipient itself when
+/// there is none.
+std::string_view taker_of(const RecipientOutcome& outcome) {
+  std::string_view detail = outcome.detail;
+  std::string_view before = "to ";
+  if (outcome.kind == "delivered") {
+    detail = detail.substr(0, detail.rfind(", UID "));
+    before = " of ";
+  } else if (outcome.kind != "queued") {
+    return outcome.address;
+  }
+  auto at = detail.rfind(before);
+  return at == std::string_view::npos ? std::string_view(outcome.address)
+                                      : detail.substr(at + before.size());
+}
+
+}  // namespace
+
 void record_arrival(Transaction& tx, MessageId id, const Arrival& arrival,
                     const std::vector<RecipientOutcome>& recipients) {
   tx.put(story_key(id).u8(kArrival), encode(arrival, recipients));
   index(tx, kTableStoryAddress, arrival.mail_from, id);
   if (!iequals(arrival.header_from, arrival.mail_from))
     index(tx, kTableStoryAddress, arrival.header_from, id);
-  for (auto& recipient : recipients) index(tx, kTableStoryAddress, recipient.address, id);
+  for (auto& recipient : recipients) {
+    index(tx, kTableStoryAddress, recipient.address, id);
+    // Whose mailbox it is, or where an alias leads: they got it, too.
+    if (auto taker = taker_of(recipient); !iequals(taker, recipient.address))
+      index(tx, kTableStoryAddress, taker, id);
+  }
   index(tx, kTableStoryMessageId, arrival.message_id, id);
 }
 

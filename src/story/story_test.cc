@@ -79,6 +79,18 @@ TEST_CASE("a message is found by number, addresses and Message-ID, and told in w
   CHECK(to_json(*story).starts_with("{\"id\":\""));
 }
 
+TEST_CASE("whoever gets a message through an alias finds it") {
+  store::MemoryTransaction tx;
+  auto id = make_message_id(kNow, 1);
+  tx.begin();
+  record_arrival(tx, id, an_arrival(),
+                 {{"info@alpha.test", "delivered",
+                   "alias info@alpha.test: mailbox INBOX of anna@alpha.test, UID 1"},
+                  {"info@alpha.test", "queued", "alias info@alpha.test: to far@gamma.test"}});
+  for (auto address : {"info@alpha.test", "anna@alpha.test", "far@gamma.test"})
+    CHECK(find_by_address(tx, address, kNow, 10).size() == 1);
+}
+
 TEST_CASE("a detail that looks like a place, but is none, is told as it is") {
   for (std::string_view detail :
        {"mailbox", "mailbox ", ", UID 1", "mailbox of , UID 1", " of mailbox , UID 1", "x, UID "}) {
