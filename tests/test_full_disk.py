@@ -44,10 +44,32 @@ class FullDisk(unittest.TestCase):
             taking.quit()
             self.assertEqual(subjects(server, BOB), ["Message 2", "Message 3"])
 
+            # There is no room for moving either: half of the reserve is not left.
+            client = imap(server, BOB)
+            client.select()
+            self.assertEqual(client._simple_command("MOVE", "1", "Trash")[0], "NO")
+            client.logout()
+
+            # Half of it is: clients delete by moving to Trash, or by copying there first.
+            free = shutil.disk_usage(tempfile.gettempdir()).free
+            server.configure({"store.reserve": f'"{free * 5 // 4 // 10**6}MB"'})
+            server.restart()
+            client = imap(server, BOB)
+            self.assertEqual(client.append("INBOX", None, None, b"Subject: later\r\n\r\nx\r\n")[0], "NO")
+            client.select()
+            self.assertEqual(client._simple_command("MOVE", "1", "Trash")[0], "OK")
+            self.assertEqual(client.copy("1", "Trash")[0], "OK")
+            self.assertEqual(client.copy("1", "Sent")[0], "NO")
+            client.store("1", "+FLAGS", r"(\Deleted)")
+            self.assertEqual(client.expunge(), ("OK", [b"1"]))
+            client.logout()
+            self.assertEqual(subjects(server, BOB), [])
+            self.assertEqual(subjects(server, BOB, "Trash"), ["Message 2", "Message 3"])
+
             server.configure({"store.reserve": '"16MB"'})
             server.restart()
             submit(server, message(ANNA, BOB, "After"))
-            self.assertEqual(subjects(server, BOB), ["Message 2", "Message 3", "After"])
+            self.assertEqual(subjects(server, BOB), ["After"])
 
 
 if __name__ == "__main__":

@@ -554,7 +554,8 @@ constexpr Option kOptions[] = {
         .fallback = R"("256MB")",
         .why = "room to delete, to finish the queue and to reclaim, which all need to write",
         .doc = "When less than this is free on the disk, mail is refused for now (452, NO) until "
-               "there is space again.",
+               "there is space again. Messages can be moved (to Trash) until half of it is used "
+               "up, and deleted as long as anything can be written.",
         .least = 16 * kMB,
         .most = 1 * kTB,
         .applies = Applies::OnRestart,

@@ -17,6 +17,11 @@ std::string copy_uid(const mailbox::Copied& copied) {
   return imap::copy_uid_code(copied.uid_validity, set_of(copied.from), set_of(copied.to));
 }
 
+/// To many clients deleting is copying to Trash, then expunging.
+store::TransactOptions space_for(const mailbox::MailboxInfo& target) {
+  return {.may_use_half_reserve = target.role == mailbox::Role::Trash};
+}
+
 imap::Reply expunged_meanwhile() {
   return imap::no("Some of the messages have been expunged", "EXPUNGEISSUED");
 }
@@ -51,8 +56,8 @@ Task<imap::Reply> Session::handle(imap::CopyCommand command) {
   if (uids.empty()) co_return imap::ok("Nothing to copy");
   if (!command.uid && has_ghost(*sequences)) co_return expunged_meanwhile();
 
-  auto copied = uids.size() <= mailbox::kMaxBatch ? co_await copy_few(std::move(uids), target->id)
-                                                  : co_await copy_many(*sequences, target->id);
+  auto copied = uids.size() <= mailbox::kMaxBatch ? co_await copy_few(std::move(uids), *target)
+                                                  : co_await copy_many(*sequences, *target);
   if (!copied) co_return imap::reply_for(copied.error());
   if (target->id == selected_->mailbox) co_await refresh(Expunges::Tell);
   if (copied->from.empty()) co_return imap::ok("Nothing to copy");
@@ -70,20 +75,22 @@ bool Session::has_ghost(const SequenceRanges& sequences) const {
 }
 
 Task<Result<mailbox::Copied>> Session::copy_few(std::vector<mailbox::Uid> uids,
-                                                mailbox::MailboxId to) {
+                                                const mailbox::MailboxInfo& to) {
   mailbox::Copied copied;
   CO_TRY_DO(co_await services_.store.transact(
       {account()},
       [&, id = account(), from = selected_->mailbox,
        now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
-        TRY(copied, mailbox::copy_messages(tx, id, from, uids, to, now));
+        TRY(copied, mailbox::copy_messages(tx, id, from, uids, to.id, now));
         return {};
-      }));
+      },
+      space_for(to)));
   co_return copied;
 }
 
 /// All or nothing too, but in pieces that nobody sees before the last one (mailbox/intents.h).
-Task<Result<mailbox::Copied>> Session::copy_many(SequenceRanges sequences, mailbox::MailboxId to) {
+Task<Result<mailbox::Copied>> Session::copy_many(SequenceRanges sequences,
+                                                 const mailbox::MailboxInfo& to) {
   auto id = account();
   auto from = selected_->mailbox;
   std::uint64_t bytes = 0;
@@ -95,11 +102,13 @@ Task<Result<mailbox::Copied>> Session::copy_many(SequenceRanges sequences, mailb
   auto number = static_cast<std::uint32_t>(count(sequences));
   mailbox::IntentId intent = 0;
   CO_TRY_DO(co_await services_.store.transact(
-      {id}, [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
-        TRY(intent, mailbox::begin_append(tx, id, to, number, bytes, now));
+      {id},
+      [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+        TRY(intent, mailbox::begin_append(tx, id, to.id, number, bytes, now));
         return {};
-      }));
-  auto copied = co_await copy_pieces(std::move(sequences), from, intent);
+      },
+      space_for(to)));
+  auto copied = co_await copy_pieces(std::move(sequences), from, intent, space_for(to));
   if (copied) co_return copied;
   // If even this fails, the next start undoes it.
   (void)co_await services_.store.transact({id},
@@ -113,7 +122,8 @@ Task<Result<mailbox::Copied>> Session::copy_many(SequenceRanges sequences, mailb
 
 Task<Result<mailbox::Copied>> Session::copy_pieces(SequenceRanges sequences,
                                                    mailbox::MailboxId from,
-                                                   mailbox::IntentId intent) {
+                                                   mailbox::IntentId intent,
+                                                   store::TransactOptions options) {
   auto id = account();
   mailbox::Copied copied;
   SequencePieces pieces(sequences);
@@ -124,10 +134,12 @@ Task<Result<mailbox::Copied>> Session::copy_pieces(SequenceRanges sequences,
     for (auto sequence : piece) uids.push_back(walk.at(sequence).uid);
     std::vector<mailbox::Uid> there;
     CO_TRY_DO(co_await services_.store.transact(
-        {id}, [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+        {id},
+        [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
           TRY(there, mailbox::copy_piece(tx, id, intent, from, uids, now));
           return {};
-        }));
+        },
+        options));
     // Which of them went where could not be told.
     if (there.size() < uids.size())
       co_return fail(ErrorCode::Conflict, "some of the messages have been expunged meanwhile");
@@ -135,11 +147,13 @@ Task<Result<mailbox::Copied>> Session::copy_pieces(SequenceRanges sequences,
     copied.to.insert(copied.to.end(), there.begin(), there.end());
   }
   CO_TRY_DO(co_await services_.store.transact(
-      {id}, [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+      {id},
+      [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
         TRY(auto published, mailbox::publish(tx, id, intent, now));
         copied.uid_validity = published.uid_validity;
         return {};
-      }));
+      },
+      options));
   co_return copied;
 }
 
@@ -163,10 +177,12 @@ Task<imap::Reply> Session::handle(imap::MoveCommand command) {
     for (auto sequence : piece) uids.push_back(walk.at(sequence).uid);
     mailbox::Copied part;
     auto done = co_await services_.store.transact(
-        {id}, [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
+        {id},
+        [&, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
           TRY(part, mailbox::move_messages(tx, id, from, uids, target->id, now));
           return {};
-        });
+        },
+        {.may_use_half_reserve = true});
     if (!done) {
       error = std::move(done).error();
       break;

@@ -26,6 +26,26 @@ TEST_CASE("a full disk: nothing is taken, reading goes on, deleting is possible"
   CHECK(client("DELETE Trash") == "OK Deleted\n");
 }
 
+TEST_CASE("a full disk: moving to Trash is possible while half of the reserve is left") {
+  Server server;
+  Client client(server);
+  client.login();
+  for (int i = 0; i < 3; ++i) append(client, "Subject: first\r\n\r\nbody\r\n");
+  client("CREATE Other");
+  client("SELECT INBOX");
+  server.fill_disk(700 << 10);
+  CHECK(append(client, "Subject: second\r\n\r\nbody\r\n").starts_with("NO ["));
+  CHECK(client("COPY 1 Other").starts_with("NO ["));
+  CHECK(client("MOVE 1 Other").ends_with("OK Done\n"));
+  CHECK(client("MOVE 1 Trash").ends_with("OK Done\n"));
+  CHECK(client("COPY 1 Trash").starts_with("OK [COPYUID"));
+  server.fill_disk(400 << 10);
+  CHECK(client("MOVE 1 Trash").starts_with("NO ["));
+  CHECK(client("COPY 1 Trash").starts_with("NO ["));
+  CHECK(client("STORE 1 +FLAGS.SILENT (\\Deleted)") == "OK Stored\n");
+  CHECK(client("EXPUNGE") == "* 1 EXPUNGE\nOK Expunged\n");
+}
+
 TEST_CASE("a damaged body: its part is NIL, everything else is answered") {
   Server server;
   Client client(server);

@@ -101,12 +101,14 @@ struct Server {
     });
   }
 
-  /// From now on the free space is below the reserve.
-  void fill_disk() {
-    files.set_capacity(1);
+  /// From now on the free space is below the reserve (1 MB): so much is left.
+  void fill_disk(std::uint64_t left = 0) {
+    files.set_capacity(kUnlimited);
+    files.set_capacity(kUnlimited - files.free_space("/store").value() + left);
     // The store asks for it now and then only.
     std::this_thread::sleep_for(std::chrono::milliseconds(120));
   }
+  static constexpr std::uint64_t kUnlimited = UINT64_MAX / 2;
   /// Flips a bit where this text stands in the journal. True if it does.
   bool damage(std::string_view text) {
     std::string directory = "/store/journal";

@@ -175,10 +175,12 @@ class Session {
   Task<Result<void>> read_for_search(const Searching& searching, SearchedMessage& message);
   void tell_found(const Searching& searching, bool uid);
   // cmd_copy.cc
-  Task<Result<mailbox::Copied>> copy_few(std::vector<mailbox::Uid> uids, mailbox::MailboxId to);
-  Task<Result<mailbox::Copied>> copy_many(SequenceRanges sequences, mailbox::MailboxId to);
+  Task<Result<mailbox::Copied>> copy_few(std::vector<mailbox::Uid> uids,
+                                         const mailbox::MailboxInfo& to);
+  Task<Result<mailbox::Copied>> copy_many(SequenceRanges sequences, const mailbox::MailboxInfo& to);
   Task<Result<mailbox::Copied>> copy_pieces(SequenceRanges sequences, mailbox::MailboxId from,
-                                            mailbox::IntentId intent);
+                                            mailbox::IntentId intent,
+                                            store::TransactOptions options);
   /// The mailbox that messages go to, or the refusal (TRYCREATE).
   Task<std::expected<mailbox::MailboxInfo, imap::Reply>> find_target(std::string path);
   std::vector<mailbox::Uid> uids_of(const SequenceRanges& sequences) const;

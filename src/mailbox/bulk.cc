@@ -197,9 +197,12 @@ Task<Result<void>> move_bulk(BulkContext context, AccountId account, MailboxId f
     auto piece = piece_at(uids, at, kPiece);
     std::optional<Copied> went;
     CO_TRY_DO(co_await context.store.transact(
-        only(account), giving(went, [&, now = context.clock.now()](store::Transaction& tx) {
-          return move_messages(tx, account, from, piece, to, now);
-        })));
+        only(account),
+        giving(went,
+               [&, now = context.clock.now()](store::Transaction& tx) {
+                 return move_messages(tx, account, from, piece, to, now);
+               }),
+        {.may_use_half_reserve = true}));
     moved.uid_validity = went->uid_validity;
     append(moved.from, went->from);
     append(moved.to, went->to);

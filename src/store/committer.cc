@@ -20,6 +20,10 @@ std::uint64_t add(std::uint64_t value, std::int64_t change) {
   return sum < 0 ? 0 : static_cast<std::uint64_t>(sum);
 }
 
+Reserve kept_by(const TransactOptions& options) {
+  return options.may_use_half_reserve ? Reserve::Half : Reserve::All;
+}
+
 }  // namespace
 
 CommitAwaiter::~CommitAwaiter() {
@@ -202,7 +206,8 @@ Committer::Taken Committer::take(const std::shared_ptr<Ticket>& ticket) {
   };
   if (dead_) return finish(fail(ErrorCode::Io, "the journal has failed"));
   if (!ticket->options.may_use_reserve)
-    if (auto space = context_.space.check(); !space) return finish(std::move(space));
+    if (auto space = context_.space.check(kept_by(ticket->options)); !space)
+      return finish(std::move(space));
 
   auto reach = ticket->cold_runs < kMostColdRuns ? Reach::Memory : Reach::Disk;
   auto now = context_.clock.now();

@@ -144,8 +144,14 @@ TEST_CASE("faults: below the reserve only what may use it goes on") {
   lab.open();
   CHECK(lab.put("b", "2").error().code == ErrorCode::NoSpace);
   CHECK(lab.loop.run(lab.deliver("x")).error().code == ErrorCode::NoSpace);
+  CHECK(lab.put("b", "2", {.may_use_half_reserve = true}).error().code == ErrorCode::NoSpace);
   CHECK(lab.put("b", "2", {.may_use_reserve = true}));
   CHECK(lab.get("b") == "2");
+  // Some of the reserve is left: for moving too, not for what is new.
+  lab.files.set_capacity(900 << 10);
+  std::this_thread::sleep_for(std::chrono::milliseconds(120));
+  CHECK(lab.put("c", "3").error().code == ErrorCode::NoSpace);
+  CHECK(lab.put("c", "3", {.may_use_half_reserve = true}));
 }
 
 TEST_CASE("faults: short writes are gone on with") {

@@ -2,7 +2,7 @@
 
 namespace hikyaku::store {
 
-Result<void> FreeSpace::check() {
+Result<void> FreeSpace::check(Reserve kept) {
   if (reserve_ == 0) return {};
   std::lock_guard lock(mutex_);
   auto now = std::chrono::steady_clock::now();
@@ -10,10 +10,11 @@ Result<void> FreeSpace::check() {
     asked_ = now;
     // When it cannot be told, writing goes on: the write itself will tell.
     auto free = files_.free_space(directory_);
-    low_ = free && *free < reserve_;
+    free_ = free ? std::optional(*free) : std::nullopt;
   }
-  if (low_)
-    return fail(ErrorCode::NoSpace, "less than {} MB of disk space are free", reserve_ >> 20);
+  auto needed = kept == Reserve::All ? reserve_ : reserve_ / 2;
+  if (free_ && *free_ < needed)
+    return fail(ErrorCode::NoSpace, "less than {} MB of disk space are free", needed >> 20);
   return {};
 }
 

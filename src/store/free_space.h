@@ -4,11 +4,18 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "store/file_system.h"
 
 namespace hikyaku::store {
+
+/// How much of the reserve somebody leaves free.
+enum class Reserve {
+  All,   ///< what adds to the store
+  Half,  ///< what adds rows but no body (TransactOptions::may_use_half_reserve)
+};
 
 /// From any thread. Asks the file system at most every 100 ms.
 class FreeSpace {
@@ -16,8 +23,8 @@ class FreeSpace {
   FreeSpace(FileSystem& files, std::string directory, std::uint64_t reserve)
       : files_(files), directory_(std::move(directory)), reserve_(reserve) {}
 
-  /// NoSpace when less than the reserve is free.
-  Result<void> check();
+  /// NoSpace when less than the reserve (or half of it) is free.
+  Result<void> check(Reserve kept = Reserve::All);
 
  private:
   FileSystem& files_;
@@ -25,7 +32,7 @@ class FreeSpace {
   std::uint64_t reserve_;
   std::mutex mutex_;
   std::chrono::steady_clock::time_point asked_{};
-  bool low_ = false;
+  std::optional<std::uint64_t> free_;
 };
 
 }  // namespace hikyaku::store

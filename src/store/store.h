@@ -116,6 +116,9 @@ struct TransactOptions {
   /// May use the reserve of free disk space: deleting, finishing queue entries. Others get NoSpace
   /// at the reserve.
   bool may_use_reserve = false;
+  /// May use half of it: what adds rows but no body, and leads to deleting (moving a message to
+  /// Trash). The other half stays for what frees space.
+  bool may_use_half_reserve = false;
 };
 
 /// Reads and writes keys, all or nothing; see Store::transact.
