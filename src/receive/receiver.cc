@@ -5,6 +5,7 @@
 
 #include "auth/directory.h"
 #include "base/semaphore.h"
+#include "base/text.h"
 #include "mailbox/mailboxes.h"
 #include "receive/incoming.h"
 #include "smtp/replies.h"
@@ -94,6 +95,8 @@ class ReceiverService final : public Receiver {
       delivery.parameters.smtputf8 |= to.needs_utf8();
       delivery.recipients.push_back({std::move(to), {}});
     }
+    // A report returns what it is about as it is.
+    if (!is_ascii(injection.message)) delivery.parameters.body = smtp::Body::EightBitMime;
     auto incoming = message(std::move(delivery));
     co_await incoming->append(injection.message);
     co_return co_await incoming->accept(std::move(also));

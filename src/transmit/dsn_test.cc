@@ -179,6 +179,24 @@ TEST_CASE("aliases: one target inherits the wishes, several never confirm") {
   CHECK(f.told() == Lines(3, "expanded 2.0.0 team@alpha.test"));
 }
 
+TEST_CASE("a report that returns 8-bit text says so to the next server") {
+  Fixture f;
+  f.servers["192.0.2.11"].offers = {"8BITMIME"};
+  f.servers[kBeta].answers["RCPT"] = "550 5.1.1 nobody";
+  smtp::Transaction transaction;
+  constexpr smtp::PathRules kAny{.characters = smtp::Characters::AsciiOnly, .limits = {}};
+  transaction.from.mailbox = smtp::parse_mailbox("someone@gamma.test", kAny).value();
+  transaction.parameters.ret = smtp::Return::Full;
+  transaction.parameters.body = smtp::Body::EightBitMime;
+  transaction.recipients.push_back({smtp::parse_mailbox("x@beta.test", kAny).value(), {}});
+  f.submit(transaction,
+           "Subject: hello\r\n\r\nGr\xC3\xBC\xC3\x9F"
+           "e\r\n");
+  f.send_all();
+  REQUIRE(f.said_to("192.0.2.11", "MAIL").size() == 1);
+  CHECK(f.said_to("192.0.2.11", "MAIL")[0].ends_with(" BODY=8BITMIME"));
+}
+
 TEST_CASE("a null sender hears nothing") {
   Fixture f;
   f.servers[kBeta];
