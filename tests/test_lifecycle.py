@@ -14,7 +14,7 @@ import time
 import unittest
 
 from harness import PASSWORD, PORTS, Instance, eventually, free_port_base, need
-from mail import Wire, message, raw_messages, run, submit, tls
+from mail import Wire, message, messages, raw_messages, run, submit, tls
 from test_road import pair
 
 REMOTE = "dora@gamma.test"  # its server does not answer
@@ -165,6 +165,38 @@ class WhileConnecting(unittest.TestCase):
         server.start()
         item, = json.loads(server.run("queue", "list", "--json").stdout)
         self.assertLessEqual(item["attempts"], 1)  # the one that was cut off does not count
+
+
+class ThreeCrashes(unittest.TestCase):
+    def test_what_is_held_after_three_crashes_is_told_to_its_sender_once(self):
+        stack = self.enterContext(contextlib.ExitStack())
+        zone = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write(ZONE)
+        zone.flush()
+        server = stack.enter_context(Instance("anna@alpha.test", zone=zone.name))
+        silent = stack.enter_context(socket.socket())  # takes connections, and says nothing
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        silent.bind(("127.0.3.9", server.port("smtp")))
+        silent.listen(100)
+        submit(server, message("anna@alpha.test", REMOTE, "Crashes"))
+        listed = lambda: json.loads(server.run("queue", "list", "--json").stdout)
+        for _ in range(3):
+            eventually(lambda: listed()[0]["state"] == "sending")
+            server.kill()
+            server.start()
+        eventually(lambda: messages(server))
+        for _ in range(2):
+            notice, = messages(server)
+            item, = listed()
+            self.assertEqual(item["state"], "held")
+            self.assertEqual((notice["Return-Path"], notice["Subject"]), ("<>", f"Held: your message to {REMOTE}"))
+            text = notice.get_payload(decode=True).decode()
+            self.assertIn(f"hikyaku queue release {item['id'].split('.')[0]}", text)
+            self.assertIn("Subject: Crashes", text)
+            server.restart()
+        self.assertIn("told anna@alpha.test that it is held", server.run("trace", REMOTE).stdout)
+        server.run("queue", "drop", "all")
+        self.assertEqual(listed(), [])
 
 
 class WithAQueue(unittest.TestCase):

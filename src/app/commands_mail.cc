@@ -38,9 +38,8 @@ std::unexpected<Error> refusal(const smtp::Reply& reply) {
 
 /// The domain of addresses that have none: the one that was here first.
 std::string own_domain(store::Reader& reader, const std::string& host_name) {
-  auto domains = auth::list_domains(reader);
-  auto first = std::ranges::min_element(domains, {}, &auth::Domain::created);
-  return first == domains.end() ? host_name : first->name;
+  auto first = auth::first_domain(reader);
+  return first ? first->name : host_name;
 }
 
 /// One message being handed in.

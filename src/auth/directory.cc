@@ -351,6 +351,13 @@ std::vector<Domain> list_domains(Reader& reader) {
   return domains;
 }
 
+std::optional<Domain> first_domain(Reader& reader) {
+  auto domains = list_domains(reader);
+  auto first = std::ranges::min_element(domains, {}, &Domain::created);
+  if (first == domains.end()) return std::nullopt;
+  return std::move(*first);
+}
+
 std::optional<Domain> find_domain(Reader& reader, std::string_view name) {
   auto row = read_domain(reader, to_lower(name));
   if (!row) return std::nullopt;

@@ -53,6 +53,8 @@ Result<void> remove_domain(store::Transaction& tx, std::string_view name);
 Result<void> set_catch_all(store::Transaction& tx, std::string_view domain,
                            std::string_view address);
 std::vector<Domain> list_domains(store::Reader& reader);
+/// The one that was added first: the domain of addresses that have none.
+std::optional<Domain> first_domain(store::Reader& reader);
 std::optional<Domain> find_domain(store::Reader& reader, std::string_view name);
 
 /// Makes the account with its standard mailboxes. The domain is added when it is missing and

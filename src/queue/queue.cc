@@ -87,7 +87,8 @@ std::string encode(const Entry& entry) {
   out.varint(millis(entry.next_attempt));
   out.varint(static_cast<std::uint64_t>(entry.attempts));
   out.varint(static_cast<std::uint64_t>(entry.interrupted));
-  out.u8(static_cast<std::uint8_t>((entry.attempting ? 1 : 0) | (entry.delay_told ? 2 : 0)));
+  out.u8(static_cast<std::uint8_t>((entry.attempting ? 1 : 0) | (entry.delay_told ? 2 : 0) |
+                                   (entry.hold_untold ? 4 : 0)));
   out.varint(entry.lease_node);
   out.varint(millis(entry.lease_until));
   out.text(entry.last_host);
@@ -114,6 +115,7 @@ Entry decode_entry(MessageId id, std::uint32_t number, std::string_view value) {
   auto bits = in.u8();
   entry.attempting = bits & 1;
   entry.delay_told = bits & 2;
+  entry.hold_untold = bits & 4;
   entry.lease_node = static_cast<std::uint32_t>(in.varint());
   entry.lease_until = time_from(in.varint());
   entry.last_host = in.text();
@@ -135,11 +137,16 @@ bool scheduled(const Entry& entry) {
   return entry.state == State::Waiting && !entry.attempting;
 }
 
+/// True for entries that the next start must look at.
+bool watched(const Entry& entry) {
+  return entry.attempting || entry.hold_untold;
+}
+
 /// Writes the entry and keeps the schedule and the list of attempts in step with it. `before`: as
 /// it was stored.
 void write(Transaction& tx, const Entry* before, Entry& entry) {
   if (before && scheduled(*before)) tx.erase(due_key(*before));
-  if (before && before->attempting && !entry.attempting)
+  if (before && watched(*before) && !watched(entry))
     tx.erase(attempting_key(entry.message, entry.number));
   if (scheduled(entry)) {
     // Never before the low-water mark, where nobody would look.
@@ -147,7 +154,7 @@ void write(Transaction& tx, const Entry* before, Entry& entry) {
     tx.put(due_key(entry), {});
     tx.notify(kInstance, kTopicQueue);
   }
-  if (entry.attempting && !(before && before->attempting))
+  if (watched(entry) && !(before && watched(*before)))
     tx.put(attempting_key(entry.message, entry.number), {});
   tx.put(entry_key(entry.message, entry.number), encode(entry));
 }
@@ -338,6 +345,7 @@ Result<void> hold(Transaction& tx, MessageId id, std::uint32_t number, std::stri
   return change(tx, id, number, [&](Entry& e) {
     e.state = State::Held;
     e.hold_reason = reason;
+    e.hold_untold = false;
   });
 }
 
@@ -346,6 +354,7 @@ Result<void> release(Transaction& tx, MessageId id, std::uint32_t number, Time n
     if (e.state != State::Held) return;
     e.state = State::Waiting;
     e.hold_reason.clear();
+    e.hold_untold = false;
     e.interrupted = 0;
     e.next_attempt = now;
   });
@@ -355,6 +364,7 @@ Result<void> retry_now(Transaction& tx, MessageId id, std::uint32_t number, Time
   return change(tx, id, number, [&](Entry& e) {
     e.state = State::Waiting;
     e.hold_reason.clear();
+    e.hold_untold = false;
     if (e.attempting) return;  // it is being tried at this moment
     e.interrupted = 0;
     e.next_attempt = now;
@@ -366,7 +376,7 @@ Result<void> finish(Transaction& tx, MessageId id, std::uint32_t number) {
   if (!entry)
     return fail(ErrorCode::NotFound, "no entry {}.{} in the queue", story::to_text(id), number);
   if (scheduled(*entry)) tx.erase(due_key(*entry));
-  if (entry->attempting) tx.erase(attempting_key(id, number));
+  if (watched(*entry)) tx.erase(attempting_key(id, number));
   tx.erase(entry_key(id, number));
 
   bool others = false;
@@ -392,6 +402,10 @@ std::vector<Entry> recover_interrupted(Transaction& tx, Time now) {
   for (auto& [id, number] : cut_off) {
     auto before = get_entry(tx, id, number);
     if (!before) continue;
+    if (before->hold_untold) {
+      held.push_back(std::move(*before));
+      continue;
+    }
     Entry entry = *before;
     end_attempt(entry);
     ++entry.interrupted;
@@ -399,11 +413,16 @@ std::vector<Entry> recover_interrupted(Transaction& tx, Time now) {
     if (entry.interrupted >= kMaxInterrupted) {
       entry.state = State::Held;
       entry.hold_reason = "the server ended three times while it was sending this";
+      entry.hold_untold = true;
     }
     write(tx, &*before, entry);
-    if (entry.state == State::Held) held.push_back(entry);
+    if (entry.hold_untold) held.push_back(entry);
   }
   return held;
+}
+
+Result<void> mark_hold_told(Transaction& tx, MessageId id, std::uint32_t number) {
+  return change(tx, id, number, [](Entry& e) { e.hold_untold = false; });
 }
 
 }  // namespace hikyaku::queue

@@ -67,8 +67,9 @@ struct Entry {
   std::uint32_t lease_node = 0;  ///< which node attempts it (0: the only one) …
   Time lease_until{};            ///< … and until when nobody else may
   bool delay_told = false;
-  std::string last_host;   ///< MX of the last attempt
-  std::string last_reply;  ///< its words, or what went wrong
+  bool hold_untold = false;  ///< held after crashes, and its owner does not know yet
+  std::string last_host;     ///< MX of the last attempt
+  std::string last_reply;    ///< its words, or what went wrong
   std::string hold_reason;
 };
 /// The destination of an entry that nobody is to get: at the first attempt the sender is told
@@ -136,8 +137,10 @@ Result<void> retry_now(store::Transaction& tx, MessageId id, std::uint32_t numbe
 Result<void> finish(store::Transaction& tx, MessageId id, std::uint32_t number);
 
 /// At start: entries whose attempt a crash cut off. Those interrupted for the third time are held.
-/// Gives those held.
+/// Gives those held now, and those held earlier whose owner has not been told.
 std::vector<Entry> recover_interrupted(store::Transaction& tx, Time now);
+/// The owner of a held entry has been told.
+Result<void> mark_hold_told(store::Transaction& tx, MessageId id, std::uint32_t number);
 
 /// Notified on account store::kInstance when entries were added or became due earlier.
 inline constexpr std::uint32_t kTopicQueue = 2;

@@ -177,6 +177,11 @@ TEST_CASE("an entry that brings the server down three times is held") {
     CHECK(held.size() == (crash == 3 ? 1 : 0));
   }
   CHECK(get_entry(f.tx, f.id, 0)->state == State::Held);
+  // Every start gives it until its owner knows.
+  CHECK(recover_interrupted(f.tx, kNow).size() == 1);
+  REQUIRE(mark_hold_told(f.tx, f.id, 0));
+  CHECK(recover_interrupted(f.tx, kNow).empty());
+  CHECK(get_entry(f.tx, f.id, 0)->state == State::Held);
   // A proper end of an attempt starts the count anew.
   REQUIRE(release(f.tx, f.id, 0, kNow));
   REQUIRE(begin_attempt(f.tx, f.id, 0, kNow));

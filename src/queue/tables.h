@@ -12,8 +12,8 @@ inline constexpr store::Table kTableMessage = 0x50;
 inline constexpr store::Table kTableEntry = 0x51;
 // key: u64 due ms, u64 message, u32 number   value: -   waiting entries that nobody attempts
 inline constexpr store::Table kTableDue = 0x52;
-// key: u64 message, u32 number        value: -   entries with a noted attempt: what a crash leaves
-// behind
+// key: u64 message, u32 number        value: -   entries with a noted attempt (what a crash leaves
+// behind), or held without anybody knowing
 inline constexpr store::Table kTableAttempting = 0x53;
 // key: -                              value: u64 ms: no due row lies before it
 inline constexpr store::Table kTableLowWater = 0x54;

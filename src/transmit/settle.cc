@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "auth/directory.h"
+#include "transmit/held_notice.h"
 #include "transmit/notice.h"
 #include "transmit/source.h"
 
@@ -285,6 +286,38 @@ Task<Result<void>> Settler::notify(const queue::Message& message,
   co_return co_await store_.transact({store::kInstance},
                                      [&](store::Transaction& tx) { return also(tx); },
                                      {.may_use_reserve = true});
+}
+
+Task<Result<void>> Settler::tell_held(std::vector<queue::Entry> entries) {
+  auto notice = co_await store_.read([&](store::Reader& reader) -> std::optional<HeldNotice> {
+    auto message = queue::get_message(reader, entries.front().message);
+    if (!message) return std::nullopt;
+    HeldNotice about;
+    about.to_sender = is_for_sender(*message, entries);
+    auto domain = auth::first_domain(reader);
+    about.to =
+        about.to_sender ? message->mail_from : "postmaster@" + (domain ? domain->name : host_name_);
+    auto readers = auth::resolve(reader, about.to, "").accounts;
+    auto owner = auth::get_account(reader, readers.empty() ? 0 : readers.front().account);
+    if (owner) about.language = owner->language;
+    if (auto story = story::find_story(reader, message->id); story && story->arrival)
+      about.arrival = *story->arrival;
+    about.message = std::move(*message);
+    return about;
+  });
+  if (!notice) co_return Result<void>{};  // dropped meanwhile
+  notice->entries = entries;
+  notice->host_name = host_name_;
+  notice->unique = random_.token(16);
+  notice->now = clock_.now();
+  auto told = [&](store::Transaction& tx) -> Result<void> {
+    for (auto& entry : entries)
+      TRY_DO(unless_dropped(queue::mark_hold_told(tx, entry.message, entry.number)));
+    story::record_note(tx, entries.front().message, "told " + notice->to + " that it is held",
+                       notice->now);
+    return {};
+  };
+  co_return co_await injector_.inject(make_held_notice(*notice), told);
 }
 
 }  // namespace hikyaku::transmit

@@ -34,6 +34,9 @@ class Settler {
   /// All outcomes belong to `message`. An error means that nothing was written: the entries stay
   /// noted as attempted. A notice that cannot be made now is made later.
   Task<Result<void>> settle(queue::Message message, std::vector<Outcome> outcomes);
+  /// Tells the owner of held entries of one message (its sender, or postmaster) once, and notes
+  /// that in the same transaction. An error: nobody was told.
+  Task<Result<void>> tell_held(std::vector<queue::Entry> entries);
 
  private:
   struct Sorted;

@@ -20,6 +20,8 @@ constexpr std::size_t kRecipientsPerJob = 100;
 /// However far off the next entry is, the schedule is looked at this often (the clock may be set).
 constexpr seconds kLookAgain{60};
 constexpr std::chrono::hours kLease{2};
+/// When owners of held entries who could not be told are told again.
+constexpr std::chrono::minutes kTellHeldAgain{5};
 /// Entries behind the window of their destination are looked at after the first time, each a step
 /// later, none later than the last.
 constexpr seconds kPostponed{30};
@@ -101,6 +103,7 @@ class Service final : public Transmitter {
         auto at = std::min<Time>(due.next.value_or(now + kLookAgain), now + kLookAgain);
         wait = std::max<std::chrono::nanoseconds>(at - now, milliseconds(1));
         co_await move_low_water(due.next.value_or(now));
+        co_await tell_held();
       }
       co_await wakeup_.wait(wait);
     }
@@ -125,17 +128,39 @@ class Service final : public Transmitter {
     std::vector<queue::Entry> held;
     auto now = services_.clock.now();
     auto recovered = co_await services_.store.transact(
-        {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+        {store::kInstance},
+        [&](store::Transaction& tx) -> Result<void> {
           held = queue::recover_interrupted(tx, now);
           for (auto& entry : held)
             story::record_note(tx, entry.message, "held: " + entry.hold_reason, now);
           return {};
-        });
+        },
+        {.may_use_reserve = true});
     if (!recovered) log_.error("queue.recover", {{"err", recovered.error().describe()}});
     for (auto& entry : held) {
       log_.error("queue.hold", {{"mid", story::to_text(entry.message)},
                                 {"rcpt", entry.recipient},
                                 {"err", entry.hold_reason}});
+    }
+    for (auto& entry : held) {
+      if (untold_.empty() || untold_.back().front().message != entry.message)
+        untold_.emplace_back();
+      untold_.back().push_back(entry);
+    }
+    co_await tell_held();
+  }
+
+  /// The owners of what is held. Whom nobody can tell now (a full disk) is told later.
+  Task<void> tell_held() {
+    auto now = services_.clock.now();
+    if (untold_.empty() || now < tell_held_at_) co_return;
+    tell_held_at_ = now + kTellHeldAgain;
+    for (auto& entries : std::exchange(untold_, {})) {
+      auto told = co_await settler_.tell_held(entries);
+      if (told) continue;
+      log_.error("queue.notice", {{"mid", story::to_text(entries.front().message)},
+                                  {"err", told.error().describe()}});
+      if (told.error().temporary()) untold_.push_back(std::move(entries));
     }
   }
 
@@ -524,6 +549,8 @@ class Service final : public Transmitter {
   std::size_t workers_ = 0;
   std::size_t attempting_ = 0;
   Time low_water_{};
+  std::vector<std::vector<queue::Entry>> untold_;  ///< held entries, a message each
+  Time tell_held_at_{};
   bool stopping_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "dsn/parse.h"
+#include "mime/text.h"
 #include "story/story.h"
 #include "testing/mail_servers.h"
 
@@ -344,6 +345,67 @@ TEST_CASE("what a crash cut off is tried again, and held at the third time") {
   f.run_for(1h);
   CHECK(f.queued()[0].state == queue::State::Held);
   CHECK(f.tried.empty());
+}
+
+TEST_CASE("whoever owns a message that is held after three crashes is told once") {
+  struct Case {
+    std::string from, notify;
+    bool anna;  ///< else postmaster, which is anna too: the words differ
+  };
+  for (auto& c : {Case{"anna@alpha.test", "", true}, Case{"", "", false},
+                  Case{"anna@alpha.test", "NEVER", false}}) {
+    CAPTURE(c.from);
+    Fixture f;
+    f.change([&](store::Transaction& tx) {
+      f.anna.language = Language::Japanese;
+      return auth::update_account(tx, f.anna);
+    });
+    f.submit({"x@beta.test"}, c.from);
+    auto entry = f.queued()[0];
+    auto crash = [&] {
+      f.change([&](store::Transaction& tx) -> Result<void> {
+        return queue::begin_attempt(tx, entry.message, 0, f.loop.now());
+      });
+    };
+    if (c.notify == "NEVER") {
+      f.change([&](store::Transaction& tx) -> Result<void> {
+        auto message = *queue::get_message(tx, entry.message);
+        entry.notify = queue::kNotifyNever;
+        TRY_DO(queue::finish(tx, entry.message, 0));
+        queue::add(tx, message, {entry});
+        return {};
+      });
+    }
+    for (int i = 0; i < 2; ++i) {
+      crash();
+      f.change([&](store::Transaction& tx) -> Result<void> {
+        queue::recover_interrupted(tx, f.loop.now());
+        return {};
+      });
+    }
+    crash();
+    f.store.fail_with(ErrorCode::NoSpace);
+    f.start();
+    f.run_for(1h);
+    CHECK(f.inbox(f.anna.id).empty());
+    f.store.fail_with({});
+    f.run_for(1h);
+    f.stop(0s);
+    f.start();
+    f.run_for(1h);
+    auto mails = f.inbox(f.anna.id);
+    REQUIRE(mails.size() == 1);
+    auto mail = mime::parse_message(mails[0].bytes);
+    auto text = mime::body_text(mail, mail.root());
+    CHECK(mails[0].bytes.starts_with("Return-Path: <>\r\n"));
+    CHECK(text.contains("hikyaku queue release " + story::to_text(entry.message)));
+    CHECK(text.contains("<x@beta.test>"));
+    CHECK(text.contains("Subject: hello"));
+    CHECK(text.contains("三度"));
+    CHECK(text.contains("of yours") == c.anna);
+    CHECK(f.queued()[0].state == queue::State::Held);
+    CHECK(f.tried.empty());
+  }
 }
 
 TEST_CASE("an entry that is dropped while it is sent takes nobody else's outcome with it") {
