@@ -4,6 +4,7 @@
 
 #include "app/cli.h"
 #include "app/core.h"
+#include "app/mail_check.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/system_user.h"
@@ -19,6 +20,13 @@ constexpr Phrase kGood{"Everything is as it was written: {} messages' bodies ({}
                        "すべて書き込んだとおりです。本文 {} 通({})、{} 行。"};
 constexpr Phrase kProblems{"{} problems:", "問題が {} 件あります:"};
 constexpr Phrase kLost{"{} bodies cannot be read any more:", "読めなくなった本文が {} 通あります:"};
+constexpr Phrase kGoodMail{
+    "The mail of {} accounts is whole: {} messages, counted and parsed again.",
+    "{} アカウントのメールは完全です。{} 通を数え直し、解析し直しました。"};
+constexpr Phrase kMailNotChecked{"The mail itself was not checked: repair the store first.",
+                                 "メール自体は検査していません。先に保管庫を修復してください。"};
+constexpr Phrase kMailProblems{"{} problems in the mail:", "メールに問題が {} 件あります:"};
+constexpr Phrase kLostMail{"{} messages are lost:", "失われたメールが {} 通あります:"};
 constexpr Phrase kRepaired{"Repaired:", "修復しました:"};
 constexpr Phrase kHowToRepair{
     "Copy the data directory first, then: hikyaku verify --repair keeps everything that can be "
@@ -38,14 +46,26 @@ boost::json::array texts(const std::vector<std::string>& list) {
   return all;
 }
 
-void tell_json(const store::VerifyReport& report, Terminal& terminal) {
+boost::json::value mail_json(const std::optional<MailReport>& mail) {
+  if (!mail) return nullptr;
+  return boost::json::object{{"accounts", mail->accounts}, {"messages", mail->messages},
+                             {"digests", mail->digests},   {"problems", texts(mail->problems)},
+                             {"lost", texts(mail->lost)},  {"repairs", texts(mail->repairs)}};
+}
+
+bool good(const store::VerifyReport& report, const std::optional<MailReport>& mail) {
+  return report.good() && mail && mail->problems.empty();
+}
+
+void tell_json(const store::VerifyReport& report, const std::optional<MailReport>& mail,
+               Terminal& terminal) {
   boost::json::array lost;
   for (auto& body : report.lost)
     lost.push_back({{"id", body.id},
                     {"size", body.size},
                     {"staged", format_rfc3339(body.staged)},
                     {"salvage", json_text(printable(body.salvage))}});
-  print_json(terminal, boost::json::object{{"good", report.good()},
+  print_json(terminal, boost::json::object{{"good", good(report, mail)},
                                            {"segments", report.segments},
                                            {"groups", report.groups},
                                            {"bodies", report.bodies},
@@ -56,7 +76,25 @@ void tell_json(const store::VerifyReport& report, Terminal& terminal) {
                                            {"lost", std::move(lost)},
                                            {"lost_groups", report.lost_groups},
                                            {"repairs", texts(report.repairs)},
-                                           {"epoch", report.epoch}});
+                                           {"epoch", report.epoch},
+                                           {"mail", mail_json(mail)}});
+}
+
+void list(const Phrase& title, const std::vector<std::string>& texts, Terminal& terminal) {
+  if (texts.empty()) return;
+  terminal.say(title, grouped(texts.size()));
+  for (auto& text : texts) terminal.paragraph(printable(text), 2);
+}
+
+void tell_mail(const std::optional<MailReport>& mail, Terminal& terminal) {
+  if (!mail) return terminal.say(kMailNotChecked);
+  if (mail->problems.empty())
+    return terminal.say(kGoodMail, grouped(mail->accounts), grouped(mail->messages));
+  list(kMailProblems, mail->problems, terminal);
+  list(kLostMail, mail->lost, terminal);
+  if (mail->repairs.empty()) return terminal.say(kHowToRepair);
+  terminal.say(kRepaired);
+  for (auto& repair : mail->repairs) terminal.paragraph(printable(repair), 2);
 }
 
 void tell(const store::VerifyReport& report, Terminal& terminal) {
@@ -119,12 +157,22 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     terminal.complain(kInUse, report.error().describe());
     return Exit::TryLater;
   }
-  if (invocation.json())
-    tell_json(*report, terminal);
-  else
+  // What cannot be replayed whole is to be repaired before anybody looks at what it says.
+  std::optional<MailReport> mail;
+  if (report->good() || how.repair) {
+    auto checked = check_mail(options, how.repair, how.progress);
+    progress.reset();
+    if (!checked) return app::report(checked.error(), terminal);
+    mail = std::move(*checked);
+  }
+  if (invocation.json()) {
+    tell_json(*report, mail, terminal);
+  } else {
     tell(*report, terminal);
-  auto whole = report->lost.empty() && report->lost_groups == 0;
-  return report->good() || (how.repair && whole) ? Exit::Ok : Exit::Failed;
+    tell_mail(mail, terminal);
+  }
+  auto whole = report->lost.empty() && report->lost_groups == 0 && mail && mail->lost.empty();
+  return good(*report, mail) || (how.repair && whole) ? Exit::Ok : Exit::Failed;
 }
 
 }  // namespace

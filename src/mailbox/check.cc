@@ -472,9 +472,8 @@ Task<void> check_messages(store::Store& store, AccountId account, AccountReport&
           [=](store::Reader& reader) { return path_of(reader, account, mailbox); });
       report.problems.push_back(fmt::format("message {} of mailbox {} cannot be read: {}", uid,
                                             mailbox, body.error().describe()));
-      report.lost.push_back({path, mailbox, uid, record.size, record.received,
-                             record.digest.envelope, "its body cannot be read"});
-      report.rows.push_back({key, std::nullopt});
+      report.unreadable.push_back({path, mailbox, uid, record.size, record.received,
+                                   record.digest.envelope, body.error().describe()});
       continue;
     }
     ++report.digests;
@@ -488,7 +487,7 @@ Task<void> check_messages(store::Store& store, AccountId account, AccountReport&
   }
 }
 
-Task<Result<void>> repair_account(store::Store& store, AccountId account,
+Task<Result<void>> repair_account(store::Store& store, const Clock& clock, AccountId account,
                                   const AccountReport& report) {
   constexpr std::size_t kPiece = 500;
   for (std::size_t at = 0; at < report.rows.size(); at += kPiece) {
@@ -514,6 +513,13 @@ Task<Result<void>> repair_account(store::Store& store, AccountId account,
         tx.disown(fix.blob, fix.owner);
       return {};
     }));
+  }
+  for (const auto& message : report.unreadable) {
+    CO_TRY_DO(co_await store.transact(
+        {account}, [&, now = clock.now()](store::Transaction& tx) -> Result<void> {
+          expunge_messages(tx, account, message.mailbox, std::span(&message.uid, 1), false, now);
+          return {};
+        }));
   }
   co_return Result<void>{};
 }

@@ -44,6 +44,8 @@ struct AccountReport {
   std::vector<RowFix> rows;
   std::vector<OwnerFix> owners;
   std::vector<LostMessage> lost;
+  /// Messages whose bodies cannot be read: they will be expunged.
+  std::vector<LostMessage> unreadable;
 };
 
 enum class Owners {
@@ -57,12 +59,12 @@ AccountReport check_account(store::Reader& reader, AccountId account,
                             Owners owners = Owners::Leave);
 
 /// Reads every message and compares what is stored of it with a fresh parse; adds to `report` what
-/// is wrong. Messages that cannot be read are lost: they will be dropped.
+/// is wrong.
 Task<void> check_messages(store::Store& store, AccountId account, AccountReport& report);
 
 /// Writes what `report` says; the account is right then as far as it can be, which a new check
 /// tells (one repair may show the next). Nobody else uses the account.
-Task<Result<void>> repair_account(store::Store& store, AccountId account,
+Task<Result<void>> repair_account(store::Store& store, const Clock& clock, AccountId account,
                                   const AccountReport& report);
 
 /// Every account that has rows, ascending.

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMostProblems = 1000;
 constexpr std::size_t kMostLost = 100'000;
+constexpr std::string_view kWaiting = "waiting for reclaiming";
 
 /// Every key there can be.
 KeyRange everything() {
@@ -39,7 +40,9 @@ class Verifier {
     TRY_DO(check_log());
     TRY_DO(bring_index_up());
     TRY_DO(compare_with_replay());
+    TRY_DO(note_skipped());
     TRY_DO(check_bodies());
+    TRY_DO(append(fixes_));
     report_.epoch = segments_->epoch();
     if (index_is_scratch_) {
       index_.reset();
@@ -156,7 +159,7 @@ class Verifier {
       TRY(auto size, segment.file().size());
       auto limit = std::min(size, chain_.links[i].end.value_or(size));
       if (chain_.links[i].end && *chain_.links[i].end > size)
-        broken(segment, size, "the file is too short");
+        broken(segment, size, *chain_.links[i].end, "the file is too short");
       TRY_DO(check_segment(segment, limit, last, expected));
     }
     return {};
@@ -169,13 +172,12 @@ class Verifier {
       if (!group) {
         TRY(auto next, find_group(segment, at, limit, expected));
         if (last && !next) return {};  // the end, or what a crash has left of the last group
-        broken(segment, at, group.error().describe());
+        broken(segment, at, next.value_or(limit), group.error().describe());
         if (!next) return {};
         at = *next;
         continue;
       }
-      if (expected != 0 && group->header.lsn != expected &&
-          !skipped_.contains({segment.number(), at}))
+      if (expected != 0 && group->header.lsn != expected && !skipped_between(segment, at))
         problem(fmt::format("groups {} to {} are missing", expected, group->header.lsn - 1));
       expected = group->header.lsn + 1;
       ++report_.groups;
@@ -184,18 +186,26 @@ class Verifier {
         if (last && group->header.lsn > index_->position().lsn &&
             !read_group(segment, group->end, limit))
           return {};  // cut off by a crash
-        // Bodies that somebody owns are named later; what is said here is where.
-        problem(fmt::format("journal segment {}: {}", segment.number(), bodies.error().text));
+        // Bodies that somebody owns are named later; nobody misses the others.
       }
+      read_to_ = {segment.number(), group->end};
       at = group->end;
     }
     return {};
   }
 
-  void broken(const Segment& segment, std::uint64_t at, const std::string& what) {
+  void broken(const Segment& segment, std::uint64_t at, std::uint64_t end,
+              const std::string& what) {
     if (skipped_.contains({segment.number(), at})) return;
     complete_ = false;
+    broken_.push_back({segment.number(), at, end});
     problem(fmt::format("journal segment {}, from byte {}: {}", segment.number(), at, what));
+  }
+
+  /// Whether a repair went over what is missing between the last group that was read and `at`.
+  bool skipped_between(const Segment& segment, std::uint64_t at) const {
+    auto range = skipped_.lower_bound(read_to_);
+    return range != skipped_.end() && *range <= std::pair(segment.number(), at);
   }
 
   // --- the index -------------------------------------------------------------------------------
@@ -262,24 +272,53 @@ class Verifier {
       return fail(ErrorCode::Corrupt, "no segment of the journal can be read");
     TRY_DO(remove_clean_mark(files_, options_.directory));
     segments_->set_epoch(segments_->epoch() + 1);
-    LogWriter log(*segments_, {options_.smallest_segment, options_.largest_segment});
-    // The log goes on behind the last segment there is, wherever its last group stands.
-    const auto& back = *chain_.links.back().segment;
-    TRY(auto end, back.file().size());
-    if (back.number() == last.segment) end = last.end;
-    log.continue_behind(back.number(), end);
-    TRY_DO(log.roll(last.lsn + 1, 1 << 20));
-    Writes group;
+    Overlay rows;
     for (const auto& range : skipped) {
-      group.rows.put(skipped_key(range), encode_number(range.end));
+      rows.put(skipped_key(range), encode_number(range.end));
       skipped_.insert({range.segment, range.begin});
     }
-    TRY(auto position, log.append(group, last.lsn + 1, options_.clock.now()));
-    TRY_DO(index_->apply(group.rows, position));
-    TRY_DO(index_->flush());
+    TRY_DO(append(rows, last));
     repaired(fmt::format("the epoch is {} now", segments_->epoch()));
     complete_ = false;
     return {};
+  }
+
+  /// Damaged records that the index knew already: nothing is lost, but nobody is to stumble over
+  /// them again.
+  Result<void> note_skipped() {
+    if (!how_.repair) return {};
+    Overlay rows;
+    for (const auto& range : broken_) {
+      if (!skipped_.insert({range.segment, range.begin}).second) continue;
+      rows.put(skipped_key(range), encode_number(range.end));
+      repaired(fmt::format("journal segment {}, bytes {} to {}: went over; the index has all of it",
+                           range.segment, range.begin, range.end));
+    }
+    return append(rows);
+  }
+
+  Result<void> append(const Overlay& rows) { return append(rows, index_->position()); }
+
+  /// Writes a group behind `last`, into a segment of its own, and into the index.
+  Result<void> append(const Overlay& rows, JournalPosition last) {
+    if (rows.empty()) return {};
+    TRY_DO(remove_clean_mark(files_, options_.directory));
+    if (!log_) {
+      log_.emplace(*segments_,
+                   LogWriter::Sizes{options_.smallest_segment, options_.largest_segment});
+      // The log goes on behind the last segment there is, wherever its last group stands.
+      const auto& back = *chain_.links.back().segment;
+      TRY(auto end, back.file().size());
+      if (back.number() == last.segment) end = last.end;
+      log_->continue_behind(back.number(), end);
+    }
+    if (auto bytes = LogWriter::bound(rows.encoded_bound(), 0); !log_->fits(bytes))
+      TRY_DO(log_->roll(last.lsn + 1, bytes));
+    Writes group;
+    group.rows = rows;
+    TRY(auto position, log_->append(group, last.lsn + 1, options_.clock.now()));
+    TRY_DO(index_->apply(group.rows, position));
+    return index_->flush();
   }
 
   /// The index must hold what all groups together say; that can be told while all are there.
@@ -349,13 +388,18 @@ class Verifier {
     for (Table places(*view, kPlaceTable); places.valid(); places.cursor->next()) {
       auto id = places.number();
       progress("bodies", id, next);
-      if (id >= next) problem(fmt::format("body {} has a number not yet given out", id));
+      if (id >= next) {
+        problem(fmt::format("body {} has a number not yet given out", id));
+        fix_put(next_blob_key(), encode_number(id + 1));
+      }
       bool owned = pass(owners, id, "owned");
-      bool waiting = pass(freed, id, "waiting for reclaiming");
-      if (owned == waiting)
+      bool waiting = pass(freed, id, kWaiting);
+      if (owned == waiting) {
+        fix_waiting(id, owned);
         problem(fmt::format("body {} {}", id,
                             owned ? "is owned but waits for reclaiming"
                                   : "has no owner and does not wait for reclaiming"));
+      }
       auto place = decode_body_place(places.cursor->value());
       if (!place) {
         problem(fmt::format("body {}: {}", id, place.error().text));
@@ -363,10 +407,10 @@ class Verifier {
       }
       auto& use = uses[place->segment];
       (owned ? use.live : use.retained) += place->stored;
-      TRY_DO(check_body_at(id, *place));
+      TRY_DO(check_body_at(id, *place, owned));
     }
     pass(owners, UINT64_MAX, "owned");
-    pass(freed, UINT64_MAX, "waiting for reclaiming");
+    pass(freed, UINT64_MAX, kWaiting);
     check_uses(*view, uses);
     return {};
   }
@@ -375,32 +419,63 @@ class Verifier {
   bool pass(Table& table, BlobId id, std::string_view what) {
     bool any = false;
     for (; table.valid() && table.number() <= id; table.cursor->next()) {
-      if (table.number() < id)
+      if (table.number() < id) {
         problem(fmt::format("body {} is {} but not there", table.number(), what));
+        fix_erase(table.cursor->key());
+        if (what == kWaiting)
+          fix_erase(freed_key(
+              Time(milliseconds(static_cast<std::int64_t>(decode_number(table.cursor->value())))),
+              table.number()));
+      }
       any = true;
     }
     return any;
   }
 
-  void check_uses(const IndexView& view, std::map<SegmentNumber, SegmentUse>& uses) {
+  void check_uses(const IndexView& view, const std::map<SegmentNumber, SegmentUse>& uses) {
+    auto problems_before = report_.problem_count;
+    auto left = uses;
     auto range = Key(kInstance, kSegmentTable).children();
     auto cursor = view.cursor(range, Reach::Disk);
     for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
       auto number = key_fields(cursor->key()).u32_be();
       auto use = decode_segment_use(cursor->value());
-      if (!use || *use != std::exchange(uses[number], {}))
+      if (!use || *use != std::exchange(left[number], {}))
         problem(fmt::format("segment {}: its counters are not the sum of its bodies", number));
     }
-    for (const auto& [number, use] : uses)
+    for (const auto& [number, use] : left)
       if (use != SegmentUse{}) problem(fmt::format("segment {} has no counters", number));
+    if (problems_before == report_.problem_count) return;
+    for (const auto& [number, use] : uses) fix_put(segment_use_key(number), encode(use));
   }
 
-  Result<void> check_body_at(BlobId id, const BodyPlace& place) {
+  void fix_put(std::string_view key, std::string_view value) {
+    if (how_.repair) fixes_.put(key, value);
+  }
+  void fix_erase(std::string_view key) {
+    if (how_.repair) fixes_.erase(key);
+  }
+  /// A body without owners waits from now on; one that is owned does not.
+  void fix_waiting(BlobId id, bool owned) {
+    if (owned) {
+      if (auto since = index_->view()->get(freed_at_key(id), Reach::Disk))
+        fix_erase(
+            freed_key(Time(milliseconds(static_cast<std::int64_t>(decode_number(*since)))), id));
+      return fix_erase(freed_at_key(id));
+    }
+    auto now = options_.clock.now();
+    fix_put(freed_at_key(id),
+            encode_number(static_cast<std::uint64_t>(now.time_since_epoch().count())));
+    fix_put(freed_key(now, id), {});
+  }
+
+  Result<void> check_body_at(BlobId id, const BodyPlace& place, bool owned) {
     ++report_.bodies;
     report_.body_bytes += place.size;
     auto checked = check_body(place);
     if (checked) return {};
     if (checked.error().code == ErrorCode::Io) return checked;
+    if (!owned) return {};  // nobody misses it
     problem(fmt::format("body {}: {}", id, checked.error().describe()));
     lost(describe_lost(id, place));
     return {};
@@ -464,6 +539,10 @@ class Verifier {
   /// All groups since the first are there and whole.
   bool complete_ = false;
   std::set<std::pair<SegmentNumber, std::uint64_t>> skipped_;
+  std::vector<SkippedRange> broken_;
+  std::pair<SegmentNumber, std::uint64_t> read_to_{};  ///< where the last group that was read ends
+  std::optional<LogWriter> log_;                       ///< where repairs are written
+  Overlay fixes_;
   VerifyReport report_;
 };
 
