@@ -217,7 +217,10 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     return Exit::Data;
   }
   auto bytes = read_input(*file);
-  if (!bytes) return report(bytes.error(), terminal);
+  if (!bytes) {
+    (void)report(bytes.error(), terminal);
+    return Exit::Data;  // whatever the reason: there is no message to speak of
+  }
   auto resolver = OneShotResolver::create(invocation);
   if (!resolver) return report(resolver.error(), terminal);
 
