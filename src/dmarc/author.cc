@@ -58,7 +58,8 @@ std::string visible(std::string_view line) {
 bool hides_from_behind_cr(std::string_view header) {
   for (auto at = header.find('\r'); at != header.npos; at = header.find('\r', at + 1)) {
     auto rest = header.substr(at + 1);
-    if (rest.starts_with('\n')) continue;
+    // Of several in a row the last one tells.
+    if (rest.starts_with('\n') || rest.starts_with('\r')) continue;
     if (istarts_with(trim(rest.substr(0, 64)), "from")) return true;
   }
   return false;

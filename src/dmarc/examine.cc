@@ -48,10 +48,9 @@ std::string_view nearest_value(KnownTag tag, std::string_view value) {
 /// "reject, rua=mailto:…" — where a comma is followed by a tag, a semicolon was meant.
 std::size_t comma_before_tag(std::string_view value) {
   for (std::size_t at = value.find(','); at != value.npos; at = value.find(',', at + 1)) {
-    auto rest = trim_front(value.substr(at + 1));
-    auto equals = rest.find('=');
-    if (equals != rest.npos && equals <= 8 && known_tag(trim_space(rest.substr(0, equals))))
-      return at;
+    auto rest = trim_front(value.substr(at + 1, 32));
+    auto equals = rest.substr(0, 9).find('=');
+    if (equals != rest.npos && known_tag(trim_space(rest.substr(0, equals)))) return at;
   }
   return value.npos;
 }
