@@ -44,6 +44,10 @@ std::vector<Verb> all_verbs() {
 
       verb_mime(),
       verb_spf(),
+      verb_dkim_verify(),
+      verb_dkim_sign(),
+      verb_arc_verify(),
+      verb_arc_seal(),
       verb_dmarc(),
       verb_config_explain(),
       verb_config_check(),
