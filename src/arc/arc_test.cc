@@ -6,6 +6,7 @@
 #include "arc/verifier.h"
 #include "base/text.h"
 #include "dkim/test_keys.h"
+#include "dns/fake_resolver.h"
 #include "testing/every_split.h"
 #include "testing/test_loop.h"
 

@@ -40,17 +40,25 @@ void append_simple(std::string& out, const mime::Field& field) {
   out += "\r\n";
 }
 
-/// The bytes that end a run: line ends, and for relaxed space.
+/// How many bytes at the front are canonical already and stay so whatever follows: up to a space or
+/// line end that may have to change. Most bodies are one such run.
 template <Canonicalization kind>
-std::size_t run_length(std::string_view bytes) {
-  if constexpr (kind == Canonicalization::Simple) {
-    return std::min(bytes.find('\r'), bytes.size());
-  } else {
-    std::size_t length = 0;
-    while (length < bytes.size() && bytes[length] != '\r' && !is_ascii_space(bytes[length]))
-      ++length;
-    return length;
+std::size_t clean_length(std::string_view bytes) {
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  for (; at < end; ++at) {
+    char c = *at;
+    if (static_cast<unsigned char>(c) > ' ') continue;
+    if (c == '\r') {
+      // A line end counts when something other than an empty line follows.
+      if (end - at < 3 || at[1] != '\n' || at[2] == '\r') break;
+      if (kind == Canonicalization::Relaxed && is_ascii_space(at[2])) break;
+      ++at;
+    } else if (kind == Canonicalization::Relaxed && is_ascii_space(c)) {
+      if (c != ' ' || end - at < 2 || is_ascii_space(at[1]) || at[1] == '\r') break;
+    }
   }
+  return static_cast<std::size_t>(at - bytes.data());
 }
 
 }  // namespace
@@ -110,8 +118,8 @@ void BodyCanonicalizer::update(std::string_view bytes, ByteSink& sink) {
       space_ = true;
       bytes.remove_prefix(1);
     } else {
-      auto length = relaxed ? run_length<Canonicalization::Relaxed>(bytes)
-                            : run_length<Canonicalization::Simple>(bytes);
+      auto length = relaxed ? clean_length<Canonicalization::Relaxed>(bytes)
+                            : clean_length<Canonicalization::Simple>(bytes);
       put_held(sink);
       put(bytes.substr(0, length), sink);
       bytes.remove_prefix(length);

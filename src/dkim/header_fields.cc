@@ -32,14 +32,18 @@ int compare_names(std::string_view a, std::string_view b) {
   return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
 }
 
-/// The place of a CR without LF, or an LF without CR.
+/// A CR without LF behind it, or an LF without CR before it.
 bool has_bare_line_end(std::string_view header) {
-  for (auto at = header.find_first_of("\r\n"); at != header.npos;
-       at = header.find_first_of("\r\n", at)) {
-    if (header.substr(at, 2) != "\r\n") return true;
-    at += 2;
+  auto carriage_returns = std::ranges::count(header, '\r');
+  for (auto at = header.find('\n'); at != header.npos; at = header.find('\n', at + 1)) {
+    if (at == 0 || header[at - 1] != '\r') return true;
+    --carriage_returns;
   }
-  return false;
+  return carriage_returns != 0;
+}
+
+bool is_shown_once(std::string_view name) {
+  return std::ranges::any_of(kShownOnce, [&](auto known) { return iequals(name, known); });
 }
 
 bool is_mbox_line(std::string_view line) {
@@ -69,6 +73,8 @@ HeaderFields::HeaderFields(std::string_view header, std::size_t limit) {
     auto order = compare_names(fields_[a].name, fields_[b].name);
     return order != 0 ? order < 0 : a > b;
   });
+  for (std::size_t i = 1; i < by_name_.size() && !repeated_; ++i)
+    repeated_ = compare_names(fields_[by_name_[i - 1]].name, fields_[by_name_[i]].name) == 0;
   problem_ = more   ? fmt::format("there are more than {} header fields", limit)
              : junk ? "a line of the header is no field"
                     : find_problem(header);
@@ -80,11 +86,10 @@ std::string HeaderFields::find_problem(std::string_view header) const {
   auto authors = count("From");
   if (authors == 0) return "there is no From field";
   if (authors > 1) return fmt::format("there are {} From fields", authors);
-  for (auto name : kShownOnce) {
-    for (auto* field : find_all(name)) {
-      if (field->value.data() != field->name.data() + field->name.size() + 1)
-        return fmt::format("there is space between {} and its colon", name);
-    }
+  for (auto& field : fields_) {
+    bool spaced = field.value.data() != field.name.data() + field.name.size() + 1;
+    if (spaced && is_shown_once(field.name))
+      return fmt::format("there is space between {} and its colon", printable(field.name, 40));
   }
   return {};
 }
@@ -142,6 +147,7 @@ std::vector<const mime::Field*> HeaderFields::select(const std::vector<std::stri
 
 std::string find_unsigned_copy(const HeaderFields& fields,
                                const std::vector<const mime::Field*>& selected) {
+  if (!fields.has_repeated()) return {};
   for (auto name : kShownOnce) {
     auto present = fields.count(name);
     if (present < 2) continue;

@@ -22,6 +22,8 @@ class HeaderFields {
   const std::vector<mime::Field>& all() const { return fields_; }
   /// How many fields have this name (any case).
   std::size_t count(std::string_view name) const;
+  /// True if any name stands there more than once.
+  bool has_repeated() const { return repeated_; }
   /// Those of this name, the last first.
   std::vector<const mime::Field*> find_all(std::string_view name) const;
 
@@ -44,6 +46,7 @@ class HeaderFields {
 
   std::vector<mime::Field> fields_;
   std::vector<std::uint32_t> by_name_;  ///< sorted by name in lower case, the last of a name first
+  bool repeated_ = false;
   std::string problem_;
 };
 

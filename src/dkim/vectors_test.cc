@@ -10,6 +10,7 @@
 #include "dkim/signer.h"
 #include "dkim/test_keys.h"
 #include "dkim/verifier.h"
+#include "dns/fake_resolver.h"
 #include "testing/test_loop.h"
 
 namespace hikyaku::dkim {

@@ -7,6 +7,7 @@
 #include "dkim/keys.h"
 #include "dkim/signer.h"
 #include "dkim/test_keys.h"
+#include "dns/fake_resolver.h"
 #include "testing/every_split.h"
 #include "testing/test_loop.h"
 

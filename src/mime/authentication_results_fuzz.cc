@@ -14,6 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto again = parse_authentication_results(write_authentication_results(*first));
   if (!again || again->methods.size() != first->methods.size()) std::abort();
   if (!claims_authserv_id(write_authentication_results(*again), again->authserv_id)) std::abort();
-  if (parse_authentication_results(write_authentication_results(*again)) != again) std::abort();
+  if (parse_authentication_results(write_authentication_results(*again)) != *again) std::abort();
   return 0;
 }
