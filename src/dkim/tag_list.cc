@@ -14,22 +14,27 @@ bool is_tag_name(std::string_view name) {
          std::ranges::all_of(name, [](char c) { return is_ascii_alnum(c) || c == '_'; });
 }
 
-/// True when every CR LF is followed by space (a fold) and no other control character stands there.
+/// True when every CR LF is followed by space (a fold), no other control character stands there,
+/// and the rest is ASCII or UTF-8.
 bool is_foldable_text(std::string_view text) {
+  bool ascii = true;
   for (std::size_t i = 0; i < text.size(); ++i) {
     auto c = static_cast<unsigned char>(text[i]);
+    if (c > 0x20 && c < 0x7f) continue;
     if (c == '\r') {
       if (i + 2 >= text.size() || text[i + 1] != '\n' || !is_ascii_space(text[i + 2])) return false;
       ++i;
-    } else if ((c < 0x20 && c != '\t') || c == 0x7f) {
+    } else if (c >= 0x80) {
+      ascii = false;
+    } else if (c != ' ' && c != '\t') {
       return false;
     }
   }
-  return true;
+  return ascii || is_utf8(text);
 }
 
-bool is_any_space(char c) {
-  return is_ascii_space(c) || c == '\r' || c == '\n';
+constexpr bool is_any_space(char c) {
+  return c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
 }
 
 }  // namespace
@@ -39,8 +44,7 @@ hikyaku::Result<TagList> TagList::parse(std::string_view text, TagLimits limits)
     return fail(ErrorCode::TooLarge, "longer than {} bytes", limits.bytes);
   text = trim(text);
   if (!is_foldable_text(text))
-    return fail(ErrorCode::Invalid, "a control character or a bare line end stands in it");
-  if (!is_ascii(text) && !is_utf8(text)) return fail(ErrorCode::Invalid, "not in UTF-8");
+    return fail(ErrorCode::Invalid, "a control character, a bare line end or ill-formed UTF-8");
   if (text.ends_with(';')) text.remove_suffix(1);
   TagList list;
   list.tags_.reserve(16);
@@ -72,8 +76,14 @@ std::optional<std::string_view> TagList::find(std::string_view name) const {
 }
 
 std::string without_space(std::string_view value) {
-  std::string result(value);
-  std::erase_if(result, is_any_space);
+  std::string result;
+  result.reserve(value.size() + 2);
+  for (std::size_t at = 0; at < value.size();) {
+    auto start = at;
+    while (at < value.size() && !is_any_space(value[at])) ++at;
+    result += value.substr(start, at - start);
+    while (at < value.size() && is_any_space(value[at])) ++at;
+  }
   return result;
 }
 
@@ -86,8 +96,13 @@ std::optional<std::string> decode_base64_value(std::string_view value) {
 }
 
 std::vector<std::string_view> split_colons(std::string_view value) {
-  auto pieces = split(value, ':');
-  for (auto& piece : pieces) piece = trim(piece);
+  std::vector<std::string_view> pieces;
+  pieces.reserve(static_cast<std::size_t>(std::ranges::count(value, ':')) + 1);
+  for (std::size_t at = 0; at <= value.size();) {
+    auto end = std::min(value.find(':', at), value.size());
+    pieces.push_back(trim(value.substr(at, end - at)));
+    at = end + 1;
+  }
   return pieces;
 }
 

@@ -41,7 +41,6 @@ Verdict claimed(const Signature& signature) {
   verdict.b_prefix = base64_encode(signature.value.substr(0, 6)).substr(0, 8);
   verdict.signed_at = signature.signed_at;
   verdict.expires_at = signature.expires_at;
-  verdict.signed_fields = signature.fields;
   return verdict;
 }
 
@@ -92,6 +91,7 @@ struct Verifier::State {
       return;
     }
     candidate.verdict = claimed(*signature);
+    candidate.verdict.signed_fields = std::move(signature->fields);
     if (signature->expires_at && *signature->expires_at < options.now) {
       decide(candidate.verdict, Result::PermError,
              fmt::format("it expired at {} (x=)", format_rfc3339(*signature->expires_at)));
@@ -137,7 +137,7 @@ struct Verifier::State {
   void check(Candidate& candidate, const Keys& keys) const {
     auto& signature = *candidate.signature;
     auto& verdict = candidate.verdict;
-    auto selected = fields.select(signature.fields, &candidate.field);
+    auto selected = fields.select(verdict.signed_fields, &candidate.field);
     auto data = signed_data(selected, candidate.field, signature.header);
     auto header_check = check_with_keys(keys, {signature.algorithm, data, signature.value,
                                                signature.domain, signature.identity_domain()});
@@ -195,6 +195,7 @@ Task<std::vector<Verdict>> Verifier::finish(dns::Resolver& resolver) {
   auto& state = *state_;
   state.body_hash.finish();
   std::vector<Verdict> verdicts;
+  verdicts.reserve(state.candidates.size());
   std::size_t failed = 0;
   for (auto& candidate : state.candidates) {
     if (candidate.signature && failed >= state.options.failed_lookups) {
