@@ -146,10 +146,12 @@ Result<void> LocalStore::recover() {
       read_only_ = problem.text;
       return {};
     }
-  TRY(auto replayed,
-      replay(chain, index_->position(), [&](const GroupRecord& group, JournalPosition position) {
-        return index_->apply(group.writes, position);
-      }));
+  TRY(auto replayed, replay(
+                         chain, index_->position(),
+                         [&](const GroupRecord& group, JournalPosition position) {
+                           return index_->apply(group.writes, position);
+                         },
+                         clean ? clean->lsn : 0));
   replayed_groups_ = replayed.groups;
   if (replayed.damage) {
     read_only_ = replayed.damage->describe();

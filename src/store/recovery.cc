@@ -42,8 +42,8 @@ namespace {
 class Replayer {
  public:
   Replayer(const LogChain& chain, JournalPosition from,
-           const std::function<Result<void>(const GroupRecord&, JournalPosition)>& apply)
-      : chain_(chain), apply_(apply) {
+           const std::function<Result<void>(const GroupRecord&, JournalPosition)>& apply, Lsn whole)
+      : chain_(chain), apply_(apply), whole_(whole) {
     result_.last = from;
   }
 
@@ -96,7 +96,7 @@ class Replayer {
   }
 
   Result<bool> is_torn(const Segment& segment, const GroupRecord& group, std::uint64_t limit) {
-    if (group.header.body_count == 0) return false;
+    if (group.header.body_count == 0 || group.header.lsn <= whole_) return false;
     if (read_group(segment, group.end, limit)) return false;
     auto bodies = check_group_bodies(segment, group);
     if (bodies) return false;
@@ -122,6 +122,7 @@ class Replayer {
 
   const LogChain& chain_;
   const std::function<Result<void>(const GroupRecord&, JournalPosition)>& apply_;
+  Lsn whole_;
   ReplayResult result_;
 };
 
@@ -129,8 +130,8 @@ class Replayer {
 
 Result<ReplayResult> replay(
     const LogChain& chain, JournalPosition from,
-    const std::function<Result<void>(const GroupRecord&, JournalPosition)>& apply) {
-  return Replayer(chain, from, apply).run();
+    const std::function<Result<void>(const GroupRecord&, JournalPosition)>& apply, Lsn whole) {
+  return Replayer(chain, from, apply, whole).run();
 }
 
 Result<std::optional<Resumption>> behind_damage(const LogChain& chain, const DamagedRange& damage,

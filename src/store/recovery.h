@@ -50,9 +50,11 @@ struct ReplayResult {
 
 /// Reads groups from `from` (the last one that is known already) to the end, calls `apply` for
 /// each, and stops at damage. A torn group at the very end is no damage: it was never acknowledged.
+/// Groups up to `whole` (where a clean end was noted) are not torn, whatever became of their
+/// bodies.
 Result<ReplayResult> replay(
     const LogChain& chain, JournalPosition from,
-    const std::function<Result<void>(const GroupRecord&, JournalPosition)>& apply);
+    const std::function<Result<void>(const GroupRecord&, JournalPosition)>& apply, Lsn whole = 0);
 
 /// Goes over damage: the next place behind it from which groups can be read, if any.
 struct Resumption {

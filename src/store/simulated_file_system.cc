@@ -324,6 +324,8 @@ Result<void> SimulatedFileSystem::unlink(const std::string& path) {
 Result<void> SimulatedFileSystem::make_directory(const std::string& path) {
   std::lock_guard lock(mutex_);
   TRY_DO(alive(generation_));
+  for (auto end = path.find('/', 1); end != path.npos; end = path.find('/', end + 1))
+    directories_.insert(path.substr(0, end));
   directories_.insert(path);
   return {};
 }

@@ -216,7 +216,9 @@ class Verifier {
       return index_->apply(group.writes, position);
     };
     std::vector<SkippedRange> skipped;
-    TRY(auto replayed, replay(chain_, index_->position(), apply));
+    TRY(auto clean, read_clean_mark(files_, options_.directory));
+    auto whole = clean ? clean->lsn : 0;
+    TRY(auto replayed, replay(chain_, index_->position(), apply, whole));
     while (replayed.damage) {
       if (!how_.repair) {
         problem("the journal cannot be replayed: " + replayed.damage->describe());
@@ -227,7 +229,7 @@ class Verifier {
       skipped.push_back({replayed.damage->segment, replayed.damage->begin, replayed.damage->end});
       if (!behind) break;
       report_.lost_groups += behind->next - replayed.last.lsn - 1;
-      TRY(replayed, replay(chain_, behind->before, apply));
+      TRY(replayed, replay(chain_, behind->before, apply, whole));
     }
     TRY_DO(check_clean_end(replayed.last, skipped));
     if (how_.repair)
@@ -334,10 +336,12 @@ class Verifier {
     bool same = true;
     {
       TRY(auto scratch, open_scratch());
-      TRY(auto replayed,
-          replay(chain_, {}, [&](const GroupRecord& group, JournalPosition position) {
-            return scratch->apply(group.writes, position);
-          }));
+      TRY(auto replayed, replay(
+                             chain_, {},
+                             [&](const GroupRecord& group, JournalPosition position) {
+                               return scratch->apply(group.writes, position);
+                             },
+                             index_->position().lsn));
       same = compare(*index_->view(), *scratch->view());
     }
     remove_scratch();

@@ -1,10 +1,235 @@
+#include <fmt/format.h>
+
 #include "runs.h"
+#include "store/blob.h"
+#include "store/log.h"
+#include "store/rocks_index.h"
+#include "store/rows.h"
+#include "store/store_files.h"
+#include "store/verify.h"
 #include "world.h"
 
 namespace hikyaku::torture {
+namespace {
 
-RunReport flip_run(std::uint64_t) {
-  return {};
+using store::BlobId;
+
+constexpr int kFlips = 12;  ///< of one world that are looked at, before one is repaired
+
+template <class... Args>
+[[noreturn]] void broken(fmt::format_string<Args...> format, Args&&... args) {
+  throw Broken(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// What stands in a range of a journal segment.
+struct Piece {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  BlobId body = 0;  ///< 0: the header or the operations of a group
+  bool owned = false;
+  std::set<std::uint64_t> transactions;  ///< of the group
+};
+/// By path.
+using Map = std::map<std::string, std::vector<Piece>>;
+
+class FlipRun {
+ public:
+  explicit FlipRun(std::uint64_t seed) : world_(seed) {}
+
+  RunReport run() {
+    MailWork work(world_);
+    for (int i = 0; i < 3; ++i) {
+      world_.open(false);
+      work.run(3, 12);
+      world_.close();
+    }
+    world_.open(false);
+    world_.check();
+    read_map();
+    world_.close();
+    for (int i = 0; i < kFlips; ++i) look_only();
+    // The index is whole again on the disk.
+    world_.open(false);
+    world_.close();
+    repair_one();
+    return {0, world_.history(), flips_, world_.files.operations()};
+  }
+
+ private:
+  struct Flip {
+    std::string path;
+    std::uint64_t offset = 0;
+    int bit = 0;
+    const Piece* piece = nullptr;  ///< what is hit in the journal, if anything
+    bool journal = false;
+  };
+
+  // --- what is where ---------------------------------------------------------------------------
+
+  void read_map() {
+    auto id = store::load_store_id(world_.files, "/store").value();
+    store::Segments segments(world_.files, world_.loop, "/store/journal", id);
+    if (!segments.load(false)) broken("the journal cannot be listed");
+    for (auto name : segments.names()) {
+      auto segment = segments.open(name.number).value();
+      path_of_[name.number] = "/store/journal/" + store::segment_name(name.number, name.kind);
+      if (name.kind == store::SegmentKind::Log) read_groups(*segment);
+    }
+    for (const auto& [blob, row] : rows_of_bodies()) read_body(segments, blob, row);
+  }
+
+  void read_groups(const store::Segment& segment) {
+    auto size = segment.file().size().value();
+    for (auto at = store::kSegmentStart;;) {
+      auto group = store::read_group(segment, at, size);
+      if (!group) return;
+      Piece piece;
+      for (const auto& [key, value] : group->writes.entries())
+        if (value && key.starts_with(store::Key(store::kInstance, kHistory).bytes()))
+          piece.transactions.insert(std::stoull(*value));
+      auto operations = group->end - group->header.operations_length;
+      add(segment.number(), at, at + store::GroupHeader::kSize, piece);
+      add(segment.number(), operations, group->end, piece);
+      at = group->end;
+    }
+  }
+
+  std::vector<std::pair<BlobId, std::string>> rows_of_bodies() {
+    return world_.loop.run(world_.store().read([](store::Reader& reader) {
+      std::vector<std::pair<BlobId, std::string>> rows;
+      reader.scan(store::Key(store::kInstance, store::kPlaceTable).children(),
+                  [&](std::string_view key, std::string_view value) {
+                    rows.emplace_back(store::key_fields(key).u64_be(), value);
+                    return true;
+                  });
+      return rows;
+    }));
+  }
+
+  void read_body(store::Segments& segments, BlobId blob, const std::string& row) {
+    auto place = store::decode_body_place(row).value();
+    auto segment = segments.open(place.segment).value();
+    auto header = store::read_body_header(*segment, place).value();
+    Piece piece;
+    piece.body = blob;
+    piece.owned = !world_.model().bodies().at(blob).owners.empty();
+    add(place.segment, place.header_offset, place.header_offset + place.header_length, piece);
+    for (const auto& frame : header.frames)
+      add(place.segment, frame.offset, frame.offset + frame.stored, piece);
+  }
+
+  void add(store::SegmentNumber segment, std::uint64_t begin, std::uint64_t end, Piece piece) {
+    piece.begin = begin;
+    piece.end = end;
+    map_[path_of_[segment]].push_back(std::move(piece));
+  }
+
+  // --- flipping --------------------------------------------------------------------------------
+
+  Flip choose(bool journal_only) {
+    std::vector<std::string> paths;
+    for (const char* directory : {"/store", "/store/journal", "/store/index"}) {
+      if (journal_only && directory != std::string_view("/store/journal")) continue;
+      auto names = world_.files.list(directory);
+      if (!names) broken("{} cannot be listed", directory);
+      for (const auto& name : *names) paths.push_back(std::string(directory) + "/" + name);
+    }
+    while (true) {
+      Flip flip;
+      flip.path = paths[world_.number(paths.size())];
+      auto size = world_.files.open(flip.path, store::OpenMode::Read).value()->size().value();
+      if (size == 0) continue;
+      flip.offset = world_.number(size);
+      flip.bit = static_cast<int>(world_.number(8));
+      flip.journal = flip.path.starts_with("/store/journal/");
+      for (const auto& piece : map_[flip.path])
+        if (flip.offset >= piece.begin && flip.offset < piece.end) flip.piece = &piece;
+      return flip;
+    }
+  }
+
+  void turn(const Flip& flip) {
+    world_.files.flip_bit(flip.path, flip.offset, flip.bit);
+    ++flips_;
+  }
+
+  store::VerifyReport verify(bool repair) {
+    store::VerifyOptions how;
+    how.repair = repair;
+    auto report = store::verify_store(world_.options(), how);
+    if (!report) broken("verify: {}", report.error().describe());
+    return std::move(*report);
+  }
+
+  /// Exactly what was hit is told, and nothing else.
+  void judge(const Flip& flip, const store::VerifyReport& report) {
+    auto where = fmt::format("bit {} of byte {} of {}", flip.bit, flip.offset, flip.path);
+    if (!flip.journal) {
+      // An index that says nothing wrong is the same row by row: the flip hit what nobody reads.
+      if (!report.lost.empty() || report.lost_groups != 0) broken("{}: something is lost", where);
+      if (flip.path == "/store/STORE" && report.good()) broken("{}: not seen", where);
+      return;
+    }
+    bool hit = flip.piece && (flip.piece->body == 0 || flip.piece->owned);
+    if (hit == report.good())
+      broken("{}: {}", where, hit ? "not seen" : "seen, and hit nothing: " + report.problems[0]);
+    std::set<BlobId> lost;
+    for (const auto& body : report.lost) lost.insert(body.id);
+    std::set<BlobId> wanted;
+    if (hit && flip.piece->body != 0) wanted.insert(flip.piece->body);
+    if (lost != wanted) broken("{}: {} bodies are told as lost", where, lost.size());
+  }
+
+  void look_only() {
+    auto flip = choose(false);
+    turn(flip);
+    judge(flip, verify(false));
+    if (!flip.path.starts_with("/store/index/"))
+      return world_.files.flip_bit(flip.path, flip.offset, flip.bit);
+    // Opening it has changed its files.
+    if (!store::remove_rocks_index("/store/index", &world_.files))
+      broken("the index cannot be removed");
+  }
+
+  void repair_one() {
+    // Without an index the journal alone says what was; a damaged group is lost then.
+    bool without_index = world_.one_in(2);
+    auto flip = choose(without_index);
+    if (without_index && !store::remove_rocks_index("/store/index", &world_.files))
+      broken("the index cannot be removed");
+    turn(flip);
+    auto report = verify(true);
+    bool group = flip.piece && flip.piece->body == 0;
+    if (group && without_index) {
+      if (report.lost_groups != 1) broken("{} groups are lost, and not one", report.lost_groups);
+      if (report.epoch != 2) broken("something was lost, and the epoch is {}", report.epoch);
+    } else if (report.lost_groups != 0 || report.epoch != 1) {
+      broken("{} byte {} ({}): {} groups are lost, the epoch is {}: {}", flip.path, flip.offset,
+             without_index ? "without index" : "with index", report.lost_groups, report.epoch,
+             fmt::join(report.problems, "; "));
+    }
+    auto why = world_.try_open();
+    if (!why.empty()) broken("after the repair: {}", why);
+    std::set<BlobId> unreadable;
+    if (flip.piece && flip.piece->body != 0) unreadable.insert(flip.piece->body);
+    auto lost = group && without_index ? flip.piece->transactions : std::set<std::uint64_t>{};
+    world_.compare(world_.model_without(lost), unreadable);
+    world_.close();
+    auto again = verify(false);
+    if (again.good() != unreadable.empty() && !(again.good() && !flip.piece->owned))
+      broken("after the repair: {}", again.good() ? "the loss is forgotten" : again.problems[0]);
+  }
+
+  World world_;
+  std::map<store::SegmentNumber, std::string> path_of_;
+  Map map_;
+  std::uint64_t flips_ = 0;
+};
+
+}  // namespace
+
+RunReport flip_run(std::uint64_t seed) {
+  return FlipRun(seed).run();
 }
 
 }  // namespace hikyaku::torture

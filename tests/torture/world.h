@@ -65,6 +65,7 @@ class World {
   Recorder recorder;
   std::uint64_t crashes = 0;
   std::uint64_t history() const { return in_order_.size(); }
+  const Model& model() const { return model_; }
 
  private:
   Task<void> read_history();
