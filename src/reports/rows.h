@@ -1,0 +1,29 @@
+// The stored forms of evaluations. Private to reports/.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "reports/evaluation.h"
+
+namespace hikyaku::reports {
+
+/// Everything of a record but its count: records with the same identity are one row of the report.
+/// Texts of strangers are cut.
+std::string encode_identity(const dmarc::ReportRecord& record);
+/// What a message becomes for which there is no room for a row of its own: the outcome only.
+dmarc::ReportRecord without_source(const dmarc::ReportRecord& record);
+
+std::string encode_row(std::uint64_t count, std::string_view identity);
+/// The count of a row; nullopt: damaged.
+std::optional<std::uint64_t> decode_count(std::string_view row);
+std::optional<dmarc::ReportRecord> decode_row(std::string_view row);
+
+/// The configuration: the policy without its domain.
+std::string encode_policy(const dmarc::PublishedPolicy& policy);
+std::string encode_domain(const EvaluatedDomain& domain);
+/// Without the name, which is in the key.
+std::optional<EvaluatedDomain> decode_domain(std::string_view value);
+
+}  // namespace hikyaku::reports
