@@ -171,7 +171,10 @@ class Verifier {
       auto group = read_group(segment, at, limit);
       if (!group) {
         TRY(auto next, find_group(segment, at, limit, expected));
-        if (last && !next) return {};  // the end, or what a crash has left of the last group
+        auto known = index_->position();
+        if (last && !next && known.lsn < std::max<Lsn>(expected, 1))
+          return {};  // the end, or what a crash has left of the last group
+        if (!next && known.segment == segment.number()) limit = std::min(limit, known.end);
         broken(segment, at, next.value_or(limit), group.error().describe());
         if (!next) return {};
         at = *next;
