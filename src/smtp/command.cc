@@ -80,10 +80,13 @@ Parsed parse_rcpt(std::string_view arguments) {
   return Rcpt{std::move(*to), std::move(*parameters)};
 }
 
-/// RFC 3030 §2: BDAT SP chunk-size [SP "LAST"].
+/// RFC 3030 §2: BDAT SP chunk-size [SP "LAST"]. A number beyond all bounds is a number too: octets
+/// follow, that must not be taken for commands.
 Parsed parse_bdat(std::string_view arguments) {
   auto space = arguments.find(' ');
-  auto size = parse_decimal(arguments.substr(0, space));
+  auto digits = arguments.substr(0, space);
+  auto size = parse_decimal(digits);
+  if (!size && !digits.empty() && std::ranges::all_of(digits, is_ascii_digit)) size = UINT64_MAX;
   auto end = space == std::string_view::npos ? "" : trim_space(arguments.substr(space));
   if (!size || (!end.empty() && !iequals(end, "LAST")))
     return bad(Verb::Bdat, replies::bdat_syntax());

@@ -99,6 +99,8 @@ TEST_CASE("the other commands") {
   CHECK(good<Bdat>("BDAT 100").size == 100);
   CHECK(!good<Bdat>("BDAT 100").last);
   CHECK(good<Bdat>("bdat 0 last").last);
+  CHECK(good<Bdat>("BDAT 18446744073709551616").size == UINT64_MAX);  // octets follow all the same
+  CHECK(good<Bdat>("BDAT 99999999999999999999999 LAST").last);
   bad("BDAT", "501 5.5.4 Syntax: BDAT");
   bad("BDAT x", "501 5.5.4 Syntax: BDAT");
   bad("BDAT 1 END", "501 5.5.4 Syntax: BDAT");

@@ -15,7 +15,9 @@ std::size_t LineParser::limit() const {
 std::size_t LineParser::feed(std::string_view bytes) {
   if (ready_ || bytes.empty()) return 0;
   auto lf = bytes.find('\n');
-  add(bytes.substr(0, lf));
+  auto piece = bytes.substr(0, lf);
+  add(piece);
+  if (!piece.empty()) last_ = piece.back();
   if (problem_ == Problem::Endless) {
     ready_ = true;
     return bytes.size();
@@ -48,8 +50,10 @@ void LineParser::add(std::string_view piece) {
 
 void LineParser::end_of_line() {
   ready_ = true;
+  auto crlf = std::exchange(last_, 0) == '\r';
+  auto rest = std::exchange(within_bad_line_, !crlf);
   if (problem_ != Problem::None) return;
-  if (!line_.ends_with('\r')) {
+  if (!crlf || rest) {
     problem_ = Problem::BareLf;
     return;
   }
@@ -63,7 +67,7 @@ void LineParser::end_of_line() {
 std::expected<std::string, Reply> LineParser::take() {
   auto problem = problem_;
   auto line = std::exchange(line_, {});
-  reset();
+  begin_line();
   switch (problem) {
     case Problem::None:
       return line;
@@ -81,7 +85,13 @@ std::expected<std::string, Reply> LineParser::take() {
 }
 
 void LineParser::reset() {
+  begin_line();
+  within_bad_line_ = false;
+}
+
+void LineParser::begin_line() {
   line_.clear();
+  last_ = 0;
   skipped_ = 0;
   problem_ = Problem::None;
   ready_ = false;

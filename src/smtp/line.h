@@ -12,7 +12,9 @@ namespace hikyaku::smtp {
 
 /// Lines end in CRLF and nothing else. A bare CR, a bare LF or a NUL in a line makes it an error
 /// (who sends them may be smuggling), as does its length; the parser then goes on behind the next
-/// LF, so that one bad line costs one reply.
+/// LF, so that one bad line costs one reply. What follows a bare LF up to the next CRLF belongs to
+/// the same bad line and is no command either, whatever it looks like: with one reply for each LF,
+/// so that whoever types without CRs is told each time.
 class LineParser {
  public:
   struct Limits {
@@ -41,12 +43,15 @@ class LineParser {
   enum class Problem { None, BareCr, BareLf, Nul, TooLong, Endless };
   void add(std::string_view piece);
   void end_of_line();
+  void begin_line();
   std::size_t limit() const;
 
   Limits limits_;
   std::string line_;
   std::size_t skipped_ = 0;
   Problem problem_ = Problem::None;
+  char last_ = 0;                 ///< octet before what comes next, within this line
+  bool within_bad_line_ = false;  ///< the last LF was bare
   bool in_auth_ = false;
   bool ready_ = false;
 };

@@ -36,7 +36,10 @@ TEST_CASE("lines, wherever they are cut") {
            Row{"EHLO x\r\nQUIT\r\n", {"EHLO x", "QUIT"}},
            Row{"\r\n", {""}},
            Row{"NOOP", {}},
-           Row{"NOOP\n", {"500 5.5.2"}},                      // bare LF
+           Row{"NOOP\n", {"500 5.5.2"}},                                       // bare LF
+           Row{"NOOP\nRSET\r\nQUIT\r\n", {"500 5.5.2", "500 5.5.2", "QUIT"}},  // no RSET
+           Row{"A\nB\nC\r\n\r\n", {"500 5.5.2", "500 5.5.2", "500 5.5.2", ""}},
+           Row{"NO\nOP\r\r\nQUIT\r\n", {"500 5.5.2", "500 5.5.2", "QUIT"}},
            Row{"NO\rOP\r\nQUIT\r\n", {"500 5.5.2", "QUIT"}},  // bare CR, and on
            Row{"NOOP\r\r\nQUIT\r\n", {"500 5.5.2", "QUIT"}},
            Row{"NO\0OP\r\nQUIT\r\n"s, {"500 5.5.2", "QUIT"}},
