@@ -167,7 +167,7 @@ constexpr std::string_view kAllowed =
     "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait sigaltstack tgkill "
     // who and where we are
     "getuid geteuid getgid getegid getgroups getrandom uname sysinfo getrusage getrlimit "
-    "prlimit64 times capget getpriority";
+    "prlimit64 times capget getpriority setpriority";
 /// What somebody who took us over would try: a clear refusal.
 constexpr std::string_view kRefused =
     "execve execveat ptrace process_vm_readv process_vm_writev fork vfork kill tkill mount "

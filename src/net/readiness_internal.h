@@ -38,8 +38,12 @@ class Readiness : public std::enable_shared_from_this<Readiness> {
   void shut_down(std::chrono::nanoseconds grace);
 
   void set_timeout(std::chrono::nanoseconds per_wait) { per_wait_ = per_wait; }
+  std::chrono::nanoseconds timeout() const { return per_wait_; }
   /// Zero: none.
   void set_total_timeout(std::chrono::nanoseconds total);
+  /// The moment that set_total_timeout stands for.
+  std::optional<Moment> total_deadline() const { return total_deadline_; }
+  void set_total_deadline(std::optional<Moment> deadline) { total_deadline_ = deadline; }
   /// True once the time of set_total_timeout is over.
   bool out_of_time() const { return total_deadline_ && Clock::now() >= *total_deadline_; }
 

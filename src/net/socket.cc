@@ -21,6 +21,9 @@ std::string error_text(int error_number) {
   return std::system_category().message(error_number);
 }
 
+/// How long a server may take for its side of a handshake with us.
+constexpr std::chrono::minutes kServersHandshake{1};
+
 /// TLS writes in pieces of a few records each, so that a partial write never rewinds much.
 constexpr std::size_t kTlsPiece = 64 * 1024;
 
@@ -104,6 +107,8 @@ Task<Wake> Socket::wait_readable() {
     co_return Wake::Readable;
   }
   if (std::exchange(unanswered_, false)) acknowledge_now();
+  taken_ = 0;
+  waited_ = {};
   auto outcome = co_await readiness_->readable_or_woken();
   if (outcome == Outcome::Woken) co_return Wake::Woken;
   if (outcome != Outcome::Ready) throw_outcome(outcome);
@@ -129,10 +134,11 @@ Task<void> Socket::write(std::string_view bytes) {
     auto count = write_some(bytes);
     if (!count) {
       without_wait = 0;
-      co_await wait_for(std::exchange(write_wants_, Want::Write));
+      co_await wait_for_window();
       continue;
     }
     bytes_out_ += *count;
+    taken_ += *count;
     unanswered_ = false;
     bytes.remove_prefix(*count);
     without_wait += *count;
@@ -141,6 +147,14 @@ Task<void> Socket::write(std::string_view bytes) {
       co_await yield_now();
     }
   }
+}
+
+Task<void> Socket::wait_for_window() {
+  auto began = std::chrono::steady_clock::now();
+  co_await wait_for(std::exchange(write_wants_, Want::Write));
+  waited_ += std::chrono::steady_clock::now() - began;
+  auto allowed = readiness_->timeout() + std::chrono::seconds(taken_ / Stream::kLeastRate);
+  if (waited_ > allowed) throw_outcome(Outcome::Timeout);
 }
 
 std::optional<std::size_t> Socket::write_some(std::string_view bytes) {
@@ -188,14 +202,30 @@ Socket::Want Socket::want_of(int result, std::string_view doing) {
 
 Task<Result<TlsInfo>> Socket::start_tls(const ServerTls& tls) {
   auto snapshot = tls.snapshot();  // its callbacks are used until the handshake has ended
-  co_return co_await handshake(new_server_ssl(*snapshot));
+  co_return co_await handshake(new_server_ssl(*snapshot), tls.handshake_timeout());
 }
 
 Task<Result<TlsInfo>> Socket::start_tls(const ClientTls& tls, std::string server_name) {
-  co_return co_await handshake(new_client_ssl(tls.context(), server_name));
+  co_return co_await handshake(new_client_ssl(tls.context(), server_name), kServersHandshake);
 }
 
-Task<Result<TlsInfo>> Socket::handshake(SslPtr ssl) {
+/// A deadline for the handshake as a whole, within the one that counts already.
+Task<Result<TlsInfo>> Socket::handshake(SslPtr ssl, std::chrono::milliseconds limit) {
+  auto outer = readiness_->total_deadline();
+  auto ours = Readiness::Clock::now() + limit;
+  readiness_->set_total_deadline(outer ? std::min(*outer, ours) : ours);
+  try {
+    auto result = co_await shake_hands(std::move(ssl));
+    readiness_->set_total_deadline(outer);
+    co_return result;
+  } catch (const Disconnected&) {
+    // Half a handshake is no way to say anything: a last word would only go on with it.
+    close();
+    throw;
+  }
+}
+
+Task<Result<TlsInfo>> Socket::shake_hands(SslPtr ssl) {
   check_open();
   if (readiness_->shutting_down()) throw_outcome(Outcome::Shutdown);
   if (ssl_) co_return fail(ErrorCode::Conflict, "TLS is active already");

@@ -51,7 +51,10 @@ class Socket final : public Stream {
   /// What the TLS layer waits for.
   enum class Want { Nothing, Read, Write };
 
-  Task<Result<TlsInfo>> handshake(SslPtr ssl);
+  Task<Result<TlsInfo>> handshake(SslPtr ssl, std::chrono::milliseconds limit);
+  Task<Result<TlsInfo>> shake_hands(SslPtr ssl);
+  /// Waits until the peer takes more; throws once it has taken our answer too slowly on the whole.
+  Task<void> wait_for_window();
   std::optional<std::size_t> try_read_tls(std::span<char> into);
   /// Writes what fits; nullopt when the peer's window is full.
   std::optional<std::size_t> write_some(std::string_view bytes);
@@ -80,6 +83,9 @@ class Socket final : public Stream {
   bool finished_ = false;
   /// Something was read, and nothing written since.
   bool unanswered_ = false;
+  /// Since we last waited for the peer to speak: what it took of us, and how long we waited for it.
+  std::uint64_t taken_ = 0;
+  std::chrono::steady_clock::duration waited_{};
 };
 
 /// The ends of a connected socket, as the kernel names them. `peer` may be known from accept().

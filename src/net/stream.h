@@ -80,6 +80,9 @@ struct PeerProcess {
 class Stream {
  public:
   static constexpr std::chrono::minutes kDefaultTimeout{5};  ///< RFC 5321 §4.5.3.2.7
+  /// Bytes a second: a peer that takes what it asked for more slowly than this on the whole, beyond
+  /// one timeout, holds resources and does not read. A telephone line of 1990 gave 240.
+  static constexpr std::uint64_t kLeastRate = 128;
 
   virtual ~Stream() = default;
 
@@ -91,8 +94,9 @@ class Stream {
   /// A wake() before the wait counts.
   virtual Task<Wake> wait_readable() = 0;
 
-  /// Writes all of `bytes`, waiting for the peer when its window is full. The caller keeps `bytes`
-  /// until it returns.
+  /// Writes all of `bytes`, waiting for the peer when its window is full: at most the timeout each
+  /// time, and at kLeastRate since the last wait_readable(). The caller keeps `bytes` until it
+  /// returns.
   virtual Task<void> write(std::string_view bytes) = 0;
   /// Tells the peer that nothing more comes (TLS close_notify, then FIN). Never throws, does not
   /// wait for the peer.

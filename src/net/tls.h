@@ -46,6 +46,8 @@ class ServerTls {
     /// ALPN protocols in order of preference; empty: not negotiated. A client that offers none of
     /// them goes on without.
     std::vector<std::string> alpn{};
+    /// For one handshake as a whole.
+    std::chrono::milliseconds handshake_timeout = std::chrono::seconds(30);
   };
 
   /// The first certificate is also the default: it is shown to clients that name no host or an
@@ -65,6 +67,8 @@ class ServerTls {
 
   /// What is loaded, in the order given. From any thread.
   std::vector<CertificateFacts> certificates() const;
+
+  std::chrono::milliseconds handshake_timeout() const { return settings_.handshake_timeout; }
 
   /// For net/ itself: what one handshake uses. Keep it until the handshake has ended.
   struct Snapshot;

@@ -1,11 +1,24 @@
 #include "net/worker_pool.h"
 
 #include <algorithm>
+#include <sys/resource.h>
 
 namespace hikyaku::net {
 
-ThreadPool::ThreadPool(std::size_t threads) : size_(std::max<std::size_t>(threads, 1)) {
-  for (std::size_t i = 0; i < size_; ++i) threads_.emplace_back([this] { run(); });
+namespace {
+/// What nice(1) calls 10: about a tenth of a processor that others want too.
+constexpr int kLowPriority = 10;
+}  // namespace
+
+ThreadPool::ThreadPool(std::size_t threads, Priority priority)
+    : size_(std::max<std::size_t>(threads, 1)) {
+  for (std::size_t i = 0; i < size_; ++i) {
+    threads_.emplace_back([this, priority] {
+      // On Linux it is the thread's own. Without it, it only takes its turns like the others.
+      if (priority == Priority::Low) ::setpriority(PRIO_PROCESS, 0, kLowPriority);
+      run();
+    });
+  }
 }
 
 ThreadPool::~ThreadPool() {

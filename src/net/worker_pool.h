@@ -16,7 +16,9 @@ namespace hikyaku::net {
 /// wait for their own work; password hashes have a limit of their own): the pool measures.
 class ThreadPool final : public WorkerPool {
  public:
-  explicit ThreadPool(std::size_t threads);
+  /// Low: its threads get the processor when nobody else wants it much.
+  enum class Priority { Normal, Low };
+  explicit ThreadPool(std::size_t threads, Priority priority = Priority::Normal);
   /// Finishes what is queued, then ends the threads.
   ~ThreadPool() override;
 
