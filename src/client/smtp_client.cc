@@ -76,8 +76,13 @@ Task<smtp::Reply> SmtpClient::read_reply() {
 }
 
 Task<smtp::Reply> SmtpClient::reply_to(smtp::Stage stage) {
-  stream_->set_timeout(timeout_for(stage));
-  co_return co_await read_reply();
+  auto limit = timeout_for(stage);
+  stream_->set_timeout(limit);
+  // For the reply as a whole: a server that says a word now and then would hold us for days.
+  stream_->set_total_timeout(limit);
+  auto reply = co_await read_reply();
+  stream_->set_total_timeout(milliseconds(0));
+  co_return reply;
 }
 
 Task<SmtpClient::Outcome<>> SmtpClient::greet() {
@@ -323,6 +328,7 @@ Task<bool> SmtpClient::reset() {
 Task<void> SmtpClient::quit() {
   try {
     stream_->set_timeout(seconds(5));
+    stream_->set_total_timeout(seconds(5));
     say("QUIT\r\n");
     co_await output_.flush();
     co_await read_reply();

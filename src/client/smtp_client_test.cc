@@ -215,6 +215,30 @@ TEST_CASE("smtp client: the connection is lost, or was never SMTP") {
   }
 }
 
+TEST_CASE("smtp client: a reply that trickles in is not waited for beyond its time") {
+  net::testing::Served served(1, [](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    try {
+      for (int i = 0; i < 200; ++i) {
+        co_await stream->write(i == 0 ? "2" : i == 1 ? "2" : i == 2 ? "0" : i == 3 ? "-" : "x");
+        co_await sleep_for(milliseconds(20));
+      }
+    } catch (const net::Disconnected&) {
+      // As it should be.
+    }
+  });
+  served.cores().run(0, [&]() -> Task<void> {
+    auto stream = co_await net::connect(served.listener().endpoint(), {}, seconds(5));
+    SmtpClient client(std::move(*stream), "client.example", {.greeting = milliseconds(200)});
+    auto why = net::Disconnected::Why::Closed;
+    try {
+      (void)co_await client.greet();
+    } catch (const net::Disconnected& gone) {
+      why = gone.why();
+    }
+    CHECK(why == net::Disconnected::Why::Timeout);
+  });
+}
+
 TEST_CASE("smtp client: TLS") {
   with(greeted({"STARTTLS"}, {"C: STARTTLS", "S: 220 go", "tls", "C: EHLO client.example",
                               "S: 250-mx.example", "S: 250 AUTH PLAIN"}),
