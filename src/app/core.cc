@@ -120,6 +120,8 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
   core->master_ = std::make_unique<crypto::MasterKey>(std::move(master));
   core->workers_ =
       std::make_unique<net::ThreadPool>(std::max(2u, std::thread::hardware_concurrency()));
+  core->hashers_ = std::make_unique<net::ThreadPool>(core->config_.login.parallel,
+                                                     net::ThreadPool::Priority::Low);
   store::Options options{.directory = core->instance_.data.string(),
                          .workers = *core->workers_,
                          .clock = core->clock_};

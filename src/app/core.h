@@ -45,6 +45,8 @@ class Core {
   crypto::Random& random() { return random_; }
   const crypto::MasterKey& master() const { return *master_; }
   net::ThreadPool& workers() { return *workers_; }
+  /// For password hashes.
+  net::ThreadPool& hashers() { return *hashers_; }
   store::Store& store() { return *store_; }
   const Log& log() const { return log_; }
 
@@ -65,6 +67,7 @@ class Core {
   std::string host_name_;
   std::unique_ptr<crypto::MasterKey> master_;
   std::unique_ptr<net::ThreadPool> workers_;
+  std::unique_ptr<net::ThreadPool> hashers_;
   std::unique_ptr<store::Store> store_;
 };
 

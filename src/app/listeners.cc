@@ -24,12 +24,16 @@ smtpd::Settings smtp_settings(const config::Config& config, const std::string& h
   protocol.mechanisms_under_tls = offered_mechanisms(mechanisms, Channel::Tls);
   protocol.max_recipients = config.smtp.max_recipients;
   protocol.max_errors = static_cast<int>(config.smtp.max_errors);
+  protocol.max_junk = static_cast<int>(config.smtp.max_idle_commands);
   settings.plaintext_on_loopback = config.login.plaintext_on_loopback;
   settings.protocol_on_loopback = protocol;
   settings.protocol_on_loopback.mechanisms_in_clear =
       offered_mechanisms(mechanisms, Channel::Confidential);
   settings.line_limits.command = static_cast<std::size_t>(config.smtp.max_line.count);
   settings.command_timeout = config.smtp.timeout;
+  settings.data_timeout = config.smtp.timeout;
+  settings.idle_timeout = config.smtp.idle_timeout;
+  settings.login_timeout = config.login.timeout;
   settings.transaction_timeout = config.smtp.transaction_timeout;
   return settings;
 }
@@ -45,9 +49,15 @@ imapd::Settings imap_settings(const config::Config& config, const std::string& h
       offered_mechanisms(config.imap.mechanisms, Channel::Confidential);
   settings.mechanisms_in_clear = offered_mechanisms(config.imap.mechanisms, Channel::Clear);
   settings.limits.line = static_cast<std::size_t>(config.imap.max_line.count);
+  settings.limits.literal = static_cast<std::size_t>(config.imap.max_literal.count);
+  settings.limits.command = static_cast<std::size_t>(config.imap.max_command.count);
   settings.limits.message = config.imap.max_append_size.count;
+  settings.limits.append_total = std::max(settings.limits.append_total, settings.limits.message);
+  settings.limits.append_messages = config.imap.max_append_messages;
   settings.idle_timeout = config.imap.timeout;
   settings.login_timeout = config.imap.login_timeout;
+  settings.login_total_timeout = config.login.timeout;
+  settings.command_timeout = config.imap.command_timeout;
   settings.max_errors = config.imap.max_errors;
   return settings;
 }
@@ -69,6 +79,7 @@ pop3d::Settings pop3_settings(const config::Config& config, const std::string& h
   settings.lock = config.pop3.lock;
   settings.max_errors = static_cast<int>(config.pop3.max_errors);
   settings.timeout = config.pop3.timeout;
+  settings.login_timeout = config.login.timeout;
   return settings;
 }
 

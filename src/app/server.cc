@@ -19,6 +19,7 @@
 #include "app/submit.h"
 #include "app/system_user.h"
 #include "auth/authenticator.h"
+#include "auth/places.h"
 #include "base/semaphore.h"
 #include "base/text.h"
 #include "config/diff.h"
@@ -91,13 +92,14 @@ class RunningServer final : public Server {
     TRY(core_, Core::open(std::move(instance), std::move(config), log_));
     TRY(auto certificates, read_certificates(core_->instance(), core_->config()));
     if (!certificates.empty()) {
-      TRY(server_tls_, net::ServerTls::create(certificates));
+      net::ServerTls::Settings tls;
+      tls.handshake_timeout = core_->config().tls.handshake_timeout;
+      TRY(server_tls_, net::ServerTls::create(certificates, std::move(tls)));
     }
     TRY(client_tls_, net::ClientTls::create({.verify = net::ClientTls::Verify::Record}));
     TRY(resolver_, ConfiguredResolver::create(cores_, core_->config()));
     make_services();
-    admission_.set_limits(core_->config().limits.connections,
-                          core_->config().limits.connections_per_address);
+    set_limits();
     return {};
   }
 
@@ -137,12 +139,14 @@ class RunningServer final : public Server {
     authenticator_ = auth::make_authenticator(
         {.host_name = core.host_name(),
          .uses = core.credential_uses(),
-         .max_failures = config.login.max_failures},
-        {core.store(), core.workers(), core.clock(), core.random(), core.master()}, log_);
+         .limits = {},
+         .parallel_hashes = config.login.parallel},
+        {core.store(), core.hashers(), core.clock(), core.random(), core.master()}, log_);
     receiver_ =
         receive::make_receiver({.host_name = core.host_name(),
                                 .recipient_delimiters = config.delivery.recipient_delimiters,
                                 .max_received = config.smtp.max_received,
+                                .max_header = config.smtp.max_header.count,
                                 .hide_client_address = config.submission.hide_client_address},
                                {core.store(), core.workers(), core.clock(), core.random()}, log_);
     transmit::Settings transmit;
@@ -168,6 +172,18 @@ class RunningServer final : public Server {
     add_session_commands(commands_, core, [this](auto stream, auto login) {
       return serve_account(std::move(stream), std::move(login));
     });
+  }
+
+  /// Those that are not settings of a service.
+  void set_limits() {
+    auto& config = running_config();
+    admission_.set_limits(config.limits.connections, config.limits.connections_per_address);
+    most_local_connections_ = config.limits.local_connections;
+    authenticator_->set_limits({.max_failures = config.login.max_failures,
+                                .max_waiting = config.login.max_waiting,
+                                .max_waiting_per_network = config.login.max_waiting_per_network,
+                                .sessions_per_account = config.limits.connections_per_account,
+                                .remember = config.login.remember});
   }
 
   // --- connections ---
@@ -229,12 +245,22 @@ class RunningServer final : public Server {
                           std::move(login));
   }
 
-  void begin_control(std::unique_ptr<net::Stream> stream) {
-    sessions_.spawn(std::move(stream),
-                    [this](auto connection) { return serve_commands(std::move(connection)); });
+  /// A place for a program of this machine; empty when its user has too many.
+  std::shared_ptr<void> local_place(const net::Stream& stream) {
+    auto process = stream.peer_process();
+    return local_connections_.take(process ? process->uid : UINT32_MAX, most_local_connections_);
   }
 
-  Task<void> serve_commands(std::unique_ptr<net::Stream> stream) {
+  void begin_control(std::unique_ptr<net::Stream> stream) {
+    auto place = local_place(*stream);
+    if (!place) return;
+    sessions_.spawn(std::move(stream), [this, place](auto connection) {
+      return serve_commands(std::move(connection), place);
+    });
+  }
+
+  Task<void> serve_commands(std::unique_ptr<net::Stream> stream,
+                            [[maybe_unused]] std::shared_ptr<void> place) {
     try {
       auto next = co_await serve_control(*stream, commands_, ::getuid());
       if (next) co_await next(std::move(stream));
@@ -244,12 +270,16 @@ class RunningServer final : public Server {
   }
 
   void begin_submit(std::unique_ptr<net::Stream> stream) {
-    sessions_.spawn(std::move(stream),
-                    [this](auto connection) { return serve_programs(std::move(connection)); });
+    auto place = local_place(*stream);
+    if (!place) return;
+    sessions_.spawn(std::move(stream), [this, place](auto connection) {
+      return serve_programs(std::move(connection), place);
+    });
   }
 
   /// Programs of this machine: mail.submit, or SMTP by hand of sendmail -bs.
-  Task<void> serve_programs(std::unique_ptr<net::Stream> stream) {
+  Task<void> serve_programs(std::unique_ptr<net::Stream> stream,
+                            [[maybe_unused]] std::shared_ptr<void> place) {
     auto settings = settings_.load();
     auto log = log_.with({{"cid", ++connections_}});
     auto smtp = [this, settings, log](std::unique_ptr<net::Stream> connection) {
@@ -289,6 +319,7 @@ class RunningServer final : public Server {
       reloaded_ = std::make_unique<config::Config>(config::reloaded(running_config(), *loaded));
       settings_.store(
           make_service_settings(*reloaded_, core_->host_name(), server_tls_ != nullptr));
+      set_limits();
     }
     auto certificates = read_certificates(core_->instance(), running_config());
     auto result = certificates && server_tls_ ? server_tls_->reload(*certificates) : Result<>{};
@@ -344,6 +375,8 @@ class RunningServer final : public Server {
   pop3d::MaildropLocks maildrop_locks_;
   Semaphore large_messages_{2};
   Admission admission_;
+  auth::Places<std::uint32_t> local_connections_;  ///< by user id
+  std::atomic<std::uint32_t> most_local_connections_{0};
   ControlTable commands_;
   std::atomic<std::shared_ptr<const ServiceSettings>> settings_;
   std::unique_ptr<config::Config> reloaded_;

@@ -1,8 +1,11 @@
 #include "auth/authenticator.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
+#include "auth/places.h"
+#include "auth/remembered_logins.h"
 #include "auth/throttle.h"
 #include "base/async.h"
 #include "base/semaphore.h"
@@ -38,9 +41,20 @@ class AuthenticatorService final : public Authenticator {
       : settings_(std::move(settings)),
         services_(services),
         log_(std::move(log)),
-        throttle_({.max_failures = settings_.max_failures,
-                   .max_network_failures = settings_.max_failures * 10}),
+        limits_(settings_.limits),
+        throttle_({.max_failures = limits_.max_failures,
+                   .max_network_failures = limits_.max_failures * 10}),
+        remembered_({.lifetime = limits_.remember}, services_.random),
         hashing_(settings_.parallel_hashes) {}
+
+  void set_limits(const LoginLimits& limits) override {
+    {
+      std::lock_guard lock(mutex_);
+      limits_ = limits;
+    }
+    throttle_.set_max_failures(limits.max_failures);
+    remembered_.set_lifetime(limits.remember);
+  }
 
   Task<Answer> check_password(LoginContext context, std::string user,
                               std::string password) override {
@@ -79,13 +93,41 @@ class AuthenticatorService final : public Authenticator {
     }
     auto own = std::ranges::find(known.credentials, kPassword, &Credential::name);
     auto exists = own != known.credentials.end();
-    auto right = co_await matches(exists ? own->hash : std::string(), password);
-    if (!exists || !right) {
+    if (exists && own->ready().covers(uses_of(*own)) &&
+        remembered_.knows(known.account->id, own->hash, password, services_.clock.now())) {
+      co_return co_await accept(context, known, std::string(kPassword), mechanism);
+    }
+    co_return co_await verify_slowly(context, known, exists ? &*own : nullptr, password, mechanism);
+  }
+
+  /// By Argon2, when it is this login's turn. `own`: the account's password, if there is one.
+  Task<Answer> verify_slowly(const LoginContext& context, const Known& known, const Credential* own,
+                             const crypto::Secret& password, const std::string& mechanism) {
+    auto network = waiting_of_network_.take(Throttle::network_of(context.ip),
+                                            limits().max_waiting_per_network);
+    auto place = network ? waiting_.take(0, limits().max_waiting) : nullptr;
+    if (!place) {
+      log_.warn(
+          "login.busy",
+          {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", known.address}});
+      co_return LoginFailure::Unavailable;
+    }
+    auto permit = co_await hashing_.acquire();
+    // Those who were before it may have used up what this client is allowed.
+    if (refused(context, known)) co_return LoginFailure::Throttled;
+    auto right = co_await matches(own ? own->hash : std::string(), password);
+    if (!right) {
+      {
+        auto done = std::move(permit);
+      }
+      place.reset();
+      network.reset();
       co_return co_await reject(
-          context, known, mechanism, exists ? "wrong password" : "no such user",
+          context, known, mechanism, own ? "wrong password" : "no such user",
           crypto::keyed_hash(services_.master, kTriedPurpose, password.reveal()));
     }
-    co_await bring_up_to_date(known, *own, password);
+    auto stored = co_await bring_up_to_date(known, *own, password);
+    remembered_.remember(known.account->id, stored, password, services_.clock.now());
     co_return co_await accept(context, known, std::string(kPassword), mechanism);
   }
 
@@ -118,13 +160,21 @@ class AuthenticatorService final : public Authenticator {
     if (!account.enabled)
       co_return co_await reject(context, known, mechanism, "the account is switched off");
     throttle_.succeeded(context.ip, known.address);
+    auto place = sessions_.take(account.id, limits().sessions_per_account);
+    if (!place) {
+      log_.warn(
+          "login.crowded",
+          {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", account.address}});
+      co_return LoginFailure::Crowded;
+    }
     co_await note_use(account, credential);
     log_.info("login.ok", {{"proto", context.protocol},
                            {"ip", context.ip.to_string()},
                            {"user", account.address},
                            {"mechanism", mechanism},
                            {"credential", credential}});
-    co_return Login{account.id, account.address, std::move(mechanism), std::move(credential)};
+    co_return Login{account.id, account.address, std::move(mechanism), std::move(credential),
+                    std::move(place)};
   }
 
   /// `tried`: see Throttle::failed.
@@ -165,9 +215,13 @@ class AuthenticatorService final : public Authenticator {
   const AuthenticatorSettings& settings() const { return settings_; }
 
  private:
-  /// Argon2 on a worker, a bounded number at once. An empty hash (nobody there) takes as long.
+  LoginLimits limits() const {
+    std::lock_guard lock(mutex_);
+    return limits_;
+  }
+
+  /// Argon2 on a worker. An empty hash (nobody there) takes as long.
   Task<bool> matches(std::string hash, const crypto::Secret& password) {
-    auto permit = co_await hashing_.acquire();
     co_return co_await run_on(services_.workers, [&, hash] {
       if (hash.empty()) {
         crypto::spend_password_time(password);
@@ -179,13 +233,13 @@ class AuthenticatorService final : public Authenticator {
 
   /// A mechanism was switched on, or the hash is of an older kind: now is the one moment when the
   /// password is known.
-  Task<void> bring_up_to_date(const Known& known, Credential credential,
-                              const crypto::Secret& password) {
-    CredentialUses uses{.scram = settings_.uses.scram || credential.wanted.scram,
-                        .legacy = settings_.uses.legacy || credential.wanted.legacy};
-    auto rehash = crypto::wants_rehash(credential.hash);
-    if (credential.ready().covers(uses) && !rehash) co_return;
+  /// Gives the hash that is stored then.
+  Task<std::string> bring_up_to_date(const Known& known, Credential credential,
+                                     const crypto::Secret& password) {
+    auto uses = uses_of(credential);
     auto old_hash = credential.hash;
+    auto rehash = crypto::wants_rehash(credential.hash);
+    if (credential.ready().covers(uses) && !rehash) co_return old_hash;
     CredentialMaker maker{services_.master, services_.random, known.address, services_.clock.now()};
     auto completed = co_await run_on(services_.workers, [&]() -> Result<void> {
       if (rehash) {
@@ -194,7 +248,8 @@ class AuthenticatorService final : public Authenticator {
       return complete(maker, credential, password, uses);
     });
     if (!completed)
-      co_return;  // a password that SASLprep refuses cannot be used with SCRAM: it stays as it is
+      co_return old_hash;  // a password that SASLprep refuses cannot be used with SCRAM: it stays
+                           // as it is
     auto account = known.account->id;
     co_await services_.store.transact({store::kInstance},
                                       [&](store::Transaction& tx) -> Result<void> {
@@ -205,6 +260,12 @@ class AuthenticatorService final : public Authenticator {
                                         return {};
                                       },
                                       {.durability = store::Durability::Lazy});
+    co_return credential.hash;
+  }
+
+  CredentialUses uses_of(const Credential& credential) const {
+    return {.scram = settings_.uses.scram || credential.wanted.scram,
+            .legacy = settings_.uses.legacy || credential.wanted.legacy};
   }
 
   Task<void> note_use(const Account& account, const std::string& name) {
@@ -228,8 +289,14 @@ class AuthenticatorService final : public Authenticator {
   AuthenticatorSettings settings_;
   AuthenticatorServices services_;
   Log log_;
+  mutable std::mutex mutex_;
+  LoginLimits limits_;
   Throttle throttle_;
+  RememberedLogins remembered_;
   Semaphore hashing_;
+  Places<int> waiting_;
+  Places<std::string> waiting_of_network_;
+  Places<AccountId> sessions_;
 };
 
 /// Drives one sasl::Server: looks up what it asks for, verifies what it leaves to us.

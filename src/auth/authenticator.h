@@ -16,7 +16,7 @@ namespace hikyaku::auth {
 struct AuthenticatorSettings {
   std::string host_name;  ///< in the challenge of CRAM-MD5
   CredentialUses uses;    ///< what listeners offer: kept for every password when it is next known
-  std::uint32_t max_failures = 10;  ///< of one client with one account in 15 minutes
+  LoginLimits limits;
   std::size_t parallel_hashes =
       2;  ///< Argon2 computations at once: 19 MiB each, and they must not starve mail
   /// A failed login is answered this much later: guessing is slow, a mistyped password no nuisance.
@@ -27,6 +27,7 @@ struct AuthenticatorSettings {
 /// All of it outlives the authenticator.
 struct AuthenticatorServices {
   store::Store& store;
+  /// For password hashes. A pool of their own in a server: mail must not wait behind them.
   WorkerPool& workers;
   const Clock& clock;
   crypto::Random& random;

@@ -32,6 +32,8 @@ struct Fixture : World {
         return "denied";
       case LoginFailure::Throttled:
         return "throttled";
+      case LoginFailure::Crowded:
+        return "crowded";
       default:
         return "another failure";
     }
@@ -137,6 +139,61 @@ TEST_CASE("the last use is remembered, now and then") {
   f.loop.advance(std::chrono::hours(1));
   f.check("anna@alpha.test", "secret");
   CHECK(used() > first);
+}
+
+/// Counts what is asked of it.
+class CountingPool final : public WorkerPool {
+ public:
+  void submit(Callback work) override {
+    ++submitted;
+    work();
+  }
+  int submitted = 0;
+};
+
+TEST_CASE("a login that was right a while ago costs no hash, until the password is another") {
+  Fixture f;
+  CountingPool pool;
+  f.authenticator = make_authenticator({.host_name = "mx.alpha.test",
+                                        .uses = f.uses,
+                                        .limits = {.remember = std::chrono::minutes(10)},
+                                        .failure_delay = milliseconds(0)},
+                                       {f.store, pool, f.loop, f.random, f.master}, {});
+  CHECK(f.check("anna@alpha.test", "secret") == "anna@alpha.test PLAIN password");
+  auto once = pool.submitted;
+  CHECK(once > 0);
+  for (int i = 0; i < 5; ++i)
+    CHECK(f.check("anna@alpha.test", "secret") == "anna@alpha.test PLAIN password");
+  CHECK(pool.submitted == once);
+  CHECK(f.check("anna@alpha.test", "Secret") == "denied");
+  CHECK(pool.submitted == once + 1);  // a wrong one is as slow as ever
+
+  f.change([&](store::Transaction& tx) -> Result<void> {
+    CredentialMaker maker{f.master, f.random, f.anna.address, f.loop.now()};
+    TRY(auto other, make_password(maker, crypto::Secret("other"), f.uses));
+    put_credential(tx, f.anna.id, other);
+    return {};
+  });
+  CHECK(f.check("anna@alpha.test", "secret") == "denied");
+  CHECK(f.check("anna@alpha.test", "other") == "anna@alpha.test PLAIN password");
+}
+
+TEST_CASE("an account has so many sessions at the same time, each as long as its login is kept") {
+  Fixture f;
+  f.authenticator->set_limits({.sessions_per_account = 2});
+  auto log_in = [&] {
+    return f.loop.run(f.authenticator->check_password(f.from(), "anna@alpha.test", "secret"));
+  };
+  auto first = log_in();
+  auto second = log_in();
+  CHECK(std::holds_alternative<Login>(second));
+  CHECK(f.check("anna@alpha.test", "secret") == "crowded");
+  CHECK(f.check("bob@alpha.test", "secret") == "bob@alpha.test PLAIN password");
+  auto copy = std::get<Login>(first);
+  first = LoginFailure::Denied;
+  CHECK(f.check("anna@alpha.test", "secret") == "crowded");  // the copy still holds the place
+  copy = {};
+  CHECK(f.check("anna@alpha.test", "secret") == "anna@alpha.test PLAIN password");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // alike.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct Login {
   std::string address;     ///< the account's primary address
   std::string mechanism;   ///< "PLAIN", "SCRAM-SHA-256-PLUS", "APOP", …
   std::string credential;  ///< "password", or the name of the app password
+  /// The account's place among its sessions; keep it as long as the session lasts.
+  std::shared_ptr<void> place{};
 };
 
 /// Why a login failed; the drivers turn it into their protocol's words. Unknown user, wrong
@@ -40,7 +43,9 @@ enum class LoginFailure {
   Malformed,    ///< the exchange itself is broken: 501 5.5.2, BAD, -ERR
   Cancelled,    ///< the client sent "*": 501 5.7.0
   Throttled,    ///< too many failures from there: 454 4.7.0, NO [UNAVAILABLE], -ERR [SYS/TEMP]
-  Unavailable,  ///< could not be checked now: the same
+  Unavailable,  ///< could not be checked now, or too many wait for that: the same
+  Crowded,      ///< right, but the account has too many sessions: 454 4.7.0, NO [LIMIT],
+                ///< -ERR [SYS/TEMP]
   NotOffered,   ///< no such mechanism here (or not without TLS): 504 5.5.4, NO, -ERR
 };
 
@@ -61,6 +66,15 @@ class SaslExchange {
   virtual Task<Outcome> step(std::optional<std::string> response) = 0;
 };
 
+/// What an instance allows. Each may change while it runs.
+struct LoginLimits {
+  std::uint32_t max_failures = 10;             ///< of one client with one account in 15 minutes
+  std::uint32_t max_waiting = 100;             ///< logins that wait for a password hash, in total
+  std::uint32_t max_waiting_per_network = 10;  ///< of these, from one network
+  std::uint32_t sessions_per_account = 100;    ///< at the same time
+  milliseconds remember = std::chrono::hours(1);  ///< see RememberedLogins; 0: never
+};
+
 /// Checks logins. One per instance, from any event loop. Password hashes run on workers, a bounded
 /// number at once; failures are slowed and counted per address and per account; nothing tells
 /// whether a user exists, timing neither.
@@ -76,6 +90,9 @@ class Authenticator {
   virtual Task<std::variant<Login, LoginFailure>> check_apop(LoginContext context, std::string user,
                                                              std::string timestamp,
                                                              std::string digest) = 0;
+
+  /// From now on. From any thread.
+  virtual void set_limits(const LoginLimits&) {}
 
   /// The bindings of the connection for SCRAM-…-PLUS; empty strings when there are none.
   struct Bindings {

@@ -5,15 +5,21 @@
 namespace hikyaku::auth {
 namespace {
 
-std::string network_of(const IpAddress& client) {
-  return client.is_v4() ? client.to_string() : client.network(64).to_string();
-}
-
 std::string pair_of(const IpAddress& client, const std::string& account) {
-  return network_of(client) + " " + account;
+  return Throttle::network_of(client) + " " + account;
 }
 
 }  // namespace
+
+std::string Throttle::network_of(const IpAddress& client) {
+  return client.is_v4() ? client.to_string() : client.network(64).to_string();
+}
+
+void Throttle::set_max_failures(std::uint32_t most) {
+  std::lock_guard lock(mutex_);
+  settings_.max_failures = most;
+  settings_.max_network_failures = most * 10;
+}
 
 bool Throttle::refuses(const IpAddress& client, const std::string& account, Time now) {
   std::lock_guard lock(mutex_);

@@ -27,8 +27,13 @@ class Throttle {
     milliseconds window = std::chrono::minutes(15);
     std::size_t entries = 100'000;  ///< the oldest are forgotten first
   };
+  /// Who counts as one client: an IPv4 address, an IPv6 /64.
+  static std::string network_of(const IpAddress& client);
+
   explicit Throttle(Settings settings) : settings_(settings) {}
 
+  /// From now on; for one network with any accounts, ten times as many.
+  void set_max_failures(std::uint32_t most);
   /// True if this client may not try this account now.
   bool refuses(const IpAddress& client, const std::string& account, Time now);
   /// `tried`: a keyed hash of the password that was given; empty: not known, counts each time.

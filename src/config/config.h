@@ -68,11 +68,17 @@ struct Config {
 
   struct Tls {
     std::vector<Certificate> certificates;
+    milliseconds handshake_timeout{};
   } tls;
 
   struct Login {
     bool plaintext_on_loopback = false;
     std::uint32_t max_failures = 0;
+    milliseconds timeout{};   ///< from connecting to having logged in
+    milliseconds remember{};  ///< 0: never
+    std::uint32_t parallel = 0;
+    std::uint32_t max_waiting = 0;
+    std::uint32_t max_waiting_per_network = 0;
   } login;
 
   struct Smtp {
@@ -81,8 +87,11 @@ struct Config {
     std::uint32_t max_recipients = 0;
     Bytes max_line;
     std::uint32_t max_errors = 0;
+    std::uint32_t max_idle_commands = 0;
     std::uint32_t max_received = 0;
+    Bytes max_header;
     milliseconds timeout{};
+    milliseconds idle_timeout{};
     milliseconds transaction_timeout{};
   } smtp;
 
@@ -120,8 +129,12 @@ struct Config {
     std::vector<std::string> mechanisms;
     milliseconds timeout{};
     milliseconds login_timeout{};
+    milliseconds command_timeout{};
     Bytes max_line;
+    Bytes max_literal;
+    Bytes max_command;
     Bytes max_append_size;
+    std::uint32_t max_append_messages = 0;
     std::uint32_t max_errors = 0;
   } imap;
 
@@ -142,6 +155,8 @@ struct Config {
   struct Limits {
     std::uint32_t connections = 0;
     std::uint32_t connections_per_address = 0;
+    std::uint32_t connections_per_account = 0;
+    std::uint32_t local_connections = 0;
   } limits;
 
   struct Logging {

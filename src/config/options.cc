@@ -97,6 +97,7 @@ constexpr Option kOptions[] = {
         .doc = "The full name of this server, such as mail.example.org: in greetings, EHLO, "
                "Received and Message-ID fields. Other servers expect its address to resolve to "
                "this name and back.",
+        .applies = Applies::OnRestart,
         .check = check_host_name,
     }),
     bind<&C::server, &C::Server::local>({
@@ -232,6 +233,15 @@ constexpr Option kOptions[] = {
                "serve old clients too.",
         .check = check_not_empty,
     }),
+    bind<&C::tls, &C::Tls::handshake_timeout>({
+        .name = "tls.handshake_timeout",
+        .fallback = R"("30s")",
+        .why = "a handshake is two round trips; even a satellite's take seconds",
+        .doc = "How long the handshake of a client may take as a whole.",
+        .least = 100,
+        .most = 10 * kMinute,
+        .applies = Applies::OnRestart,
+    }),
     // ------------------------------------------------------------------ login
     bind<&C::login, &C::Login::plaintext_on_loopback>({
         .name = "login.plaintext_on_loopback",
@@ -252,6 +262,52 @@ constexpr Option kOptions[] = {
                "not count again. Nobody is locked out by failures from elsewhere.",
         .least = 1,
         .most = 100,
+    }),
+    bind<&C::login, &C::Login::timeout>({
+        .name = "login.timeout",
+        .fallback = R"("5m")",
+        .why = "enough for a person to type a login by hand; strangers hold no connections",
+        .doc = "How long a client may take from connecting to having logged in, on the ports where "
+               "nothing can be done without (submission, IMAP, POP3).",
+        .least = kSecond,
+        .most = kHour,
+    }),
+    bind<&C::login, &C::Login::remember>({
+        .name = "login.remember",
+        .fallback = R"("1h")",
+        .why = "telephones connect anew every few minutes; checking a password anew takes 20 ms of "
+               "a processor and 19 MB",
+        .doc = "A password that was right is recognised for so long by a keyed hash of it in "
+               "memory, without the slow check. A changed password ends that at once. 0: never.",
+        .least = 0,
+        .most = kDay,
+    }),
+    bind<&C::login, &C::Login::parallel>({
+        .name = "login.parallel",
+        .fallback = "2",
+        .why = "100 logins a second on an ordinary processor, 38 MB",
+        .doc = "Passwords that are checked at the same time. They run in threads of their own, "
+               "behind all that has to do with mail.",
+        .least = 1,
+        .most = 64,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::login, &C::Login::max_waiting>({
+        .name = "login.max_waiting",
+        .fallback = "200",
+        .why = "what is checked in some two seconds: whoever would wait longer has given up",
+        .doc = "Logins that wait for their password to be checked, in total; more are told to try "
+               "again later.",
+        .least = 1,
+        .most = 100000,
+    }),
+    bind<&C::login, &C::Login::max_waiting_per_network>({
+        .name = "login.max_waiting_per_network",
+        .fallback = "20",
+        .why = "a tenth of all: one guesser does not keep the others out",
+        .doc = "The same from one network (an IPv4 address, an IPv6 /64).",
+        .least = 1,
+        .most = 100000,
     }),
     // ------------------------------------------------------------------ smtp
     bind<&C::smtp, &C::Smtp::mechanisms>({
@@ -298,6 +354,15 @@ constexpr Option kOptions[] = {
         .least = 3,
         .most = 10000,
     }),
+    bind<&C::smtp, &C::Smtp::max_idle_commands>({
+        .name = "smtp.max_idle_commands",
+        .fallback = "100",
+        .why = "clients that keep a connection open send a few NOOP or RSET between messages",
+        .doc = "After so many commands that move no mail (NOOP, RSET, VRFY, HELP, EHLO), without a "
+               "message accepted between them, a connection is closed with 421.",
+        .least = 5,
+        .most = 100000,
+    }),
     bind<&C::smtp, &C::Smtp::max_received>({
         .name = "smtp.max_received",
         .fallback = "100",
@@ -305,22 +370,43 @@ constexpr Option kOptions[] = {
         .doc = "A message with more Received fields goes in circles and is refused with 5.4.6.",
         .least = 20,
         .most = 1000,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::smtp, &C::Smtp::max_header>({
+        .name = "smtp.max_header",
+        .fallback = R"("256KB")",
+        .why = "the largest of real mail have some 100 KB: long chains of signatures",
+        .doc = "Header bytes that are looked at when a message comes in. A message of our users "
+               "with a longer header is refused, since its sender could not be checked.",
+        .least = 16 * kKB,
+        .most = 16 * kMB,
+        .applies = Applies::OnRestart,
     }),
     bind<&C::smtp, &C::Smtp::timeout>({
         .name = "smtp.timeout",
         .fallback = R"("5m")",
         .why = "RFC 5321 §4.5.3.2.7",
-        .doc = "How long a server or client may take for its next command or piece of data.",
+        .doc = "How long a server or client may take for its next command as a whole, or for its "
+               "next piece of data.",
         .least = kSecond,
         .most = kHour,
+    }),
+    bind<&C::smtp, &C::Smtp::idle_timeout>({
+        .name = "smtp.idle_timeout",
+        .fallback = R"("30m")",
+        .why = "several times what a server or a person needs for one message",
+        .doc = "A connection on which no message was accepted for so long is closed, whatever else "
+               "was said on it. The data of a message that is under way may still come.",
+        .least = kSecond,
+        .most = kDay,
     }),
     bind<&C::smtp, &C::Smtp::transaction_timeout>({
         .name = "smtp.transaction_timeout",
         .fallback = R"("2h")",
         .why = "50 MB through 64 kbit/s take 1 h 50 min",
-        .doc = "How long one message may take as a whole, from MAIL to the end of its data; "
-               "against peers that send a byte at a time.",
-        .least = kMinute,
+        .doc = "How long the data of one message may take as a whole; against peers that send a "
+               "byte at a time.",
+        .least = kSecond,
         .most = kDay,
     }),
     // ------------------------------------------------------------------ submission
@@ -338,6 +424,7 @@ constexpr Option kOptions[] = {
         .fallback = "true",
         .why = "where a user is when writing is nobody's business; the story keeps it",
         .doc = "Leave the user's address out of the Received field of submitted mail.",
+        .applies = Applies::OnRestart,
     }),
     // ------------------------------------------------------------------ delivery
     bind<&C::delivery, &C::Delivery::recipient_delimiters>({
@@ -346,6 +433,7 @@ constexpr Option kOptions[] = {
         .why = "what most sites and sign-up forms know",
         .doc = "Mail for user+anything is delivered to user when no account has the longer name. "
                "Each character of this text separates; empty: addresses are taken literally.",
+        .applies = Applies::OnRestart,
         .check = check_delimiters,
     }),
     // ------------------------------------------------------------------ queue
@@ -358,6 +446,7 @@ constexpr Option kOptions[] = {
                "came back does not arrive all at once.",
         .least = kSecond,
         .most = kDay,
+        .applies = Applies::OnRestart,
         .check = check_not_empty,
     }),
     bind<&C::queue, &C::Queue::lifetime>({
@@ -367,6 +456,7 @@ constexpr Option kOptions[] = {
         .doc = "A message that could not be delivered for so long is returned to its sender.",
         .least = kMinute,
         .most = 30 * kDay,
+        .applies = Applies::OnRestart,
     }),
     bind<&C::queue, &C::Queue::delay_notice>({
         .name = "queue.delay_notice",
@@ -376,6 +466,7 @@ constexpr Option kOptions[] = {
                "never.",
         .least = 0,
         .most = 30 * kDay,
+        .applies = Applies::OnRestart,
     }),
     // ------------------------------------------------------------------ transmit
     bind<&C::transmit, &C::Transmit::connections>({
@@ -385,6 +476,7 @@ constexpr Option kOptions[] = {
         .doc = "Connections to other servers at the same time, all destinations together.",
         .least = 1,
         .most = 10000,
+        .applies = Applies::OnRestart,
     }),
     bind<&C::transmit, &C::Transmit::connections_per_destination>({
         .name = "transmit.connections_per_destination",
@@ -394,6 +486,7 @@ constexpr Option kOptions[] = {
                "for each other.",
         .least = 1,
         .most = 1000,
+        .applies = Applies::OnRestart,
     }),
     bind<&C::transmit, &C::Transmit::messages_per_connection>({
         .name = "transmit.messages_per_connection",
@@ -402,6 +495,7 @@ constexpr Option kOptions[] = {
         .doc = "Messages that are sent over one connection before a new one is made.",
         .least = 1,
         .most = 100000,
+        .applies = Applies::OnRestart,
     }),
     bind<&C::transmit, &C::Transmit::source_addresses>({
         .name = "transmit.source_addresses",
@@ -409,6 +503,7 @@ constexpr Option kOptions[] = {
         .why = "empty: the system chooses by its routes",
         .doc = "The addresses from which other servers are called: at most one IPv4 and one IPv6. "
                "A family that is not named is left to the system.",
+        .applies = Applies::OnRestart,
         .check = check_sources,
     }),
     bind<&C::transmit, &C::Transmit::mx_port>({
@@ -419,6 +514,7 @@ constexpr Option kOptions[] = {
                "among instances that try things out.",
         .least = 0,
         .most = 65535,
+        .applies = Applies::OnRestart,
     }),
     bind<&C::transmit, &C::Transmit::connect_timeout>({
         .name = "transmit.connect_timeout",
@@ -428,6 +524,7 @@ constexpr Option kOptions[] = {
                "its replies RFC 5321 §4.5.3.2 says it.",
         .least = kSecond,
         .most = 5 * kMinute,
+        .applies = Applies::OnRestart,
     }),
     // ------------------------------------------------------------------ dns
     bind<&C::dns, &C::Dns::resolver>({
@@ -469,24 +566,50 @@ constexpr Option kOptions[] = {
         .fallback = R"("30m")",
         .why = "RFC 9051 §5.4 asks for 30 minutes at least",
         .doc = "A client that is logged in and silent for so long, also in IDLE, is logged out.",
-        .least = kMinute,
+        .least = kSecond,
         .most = kDay,
     }),
     bind<&C::imap, &C::Imap::login_timeout>({
         .name = "imap.login_timeout",
         .fallback = R"("1m")",
         .why = "enough for a person to type a login by hand; strangers hold no connections",
-        .doc = "How long a client may be silent before it has logged in.",
+        .doc = "How long a client may be silent before it has logged in; see also login.timeout.",
         .least = kSecond,
         .most = 30 * kMinute,
+    }),
+    bind<&C::imap, &C::Imap::command_timeout>({
+        .name = "imap.command_timeout",
+        .fallback = R"("5m")",
+        .why = "64 KB in five minutes are 2 kbit/s",
+        .doc = "How long a command may take to come as a whole once it has begun (the messages of "
+               "an APPEND get the time on top that they take at 128 bytes a second), and how long "
+               "a client may stop taking our answer.",
+        .least = kSecond,
+        .most = kHour,
     }),
     bind<&C::imap, &C::Imap::max_line>({
         .name = "imap.max_line",
         .fallback = R"("64KB")",
         .why = "clients send sequence sets of tens of kilobytes",
-        .doc = "The longest command, literals of messages not counted.",
+        .doc = "The longest line of a command.",
         .least = 8 * kKB,
         .most = 16 * kMB,
+    }),
+    bind<&C::imap, &C::Imap::max_literal>({
+        .name = "imap.max_literal",
+        .fallback = R"("64KB")",
+        .why = "names, passwords and search texts are far shorter",
+        .doc = "The largest literal that is not a message.",
+        .least = 1 * kKB,
+        .most = 16 * kMB,
+    }),
+    bind<&C::imap, &C::Imap::max_command>({
+        .name = "imap.max_command",
+        .fallback = R"("256KB")",
+        .why = "what one session may hold of a command that has not ended",
+        .doc = "The longest command with its literals, those of messages not counted.",
+        .least = 8 * kKB,
+        .most = 64 * kMB,
     }),
     bind<&C::imap, &C::Imap::max_append_size>({
         .name = "imap.max_append_size",
@@ -495,6 +618,14 @@ constexpr Option kOptions[] = {
         .doc = "The largest message that a client may store (APPENDLIMIT, RFC 7889).",
         .least = 64 * kKB,
         .most = 2 * kGB,
+    }),
+    bind<&C::imap, &C::Imap::max_append_messages>({
+        .name = "imap.max_append_messages",
+        .fallback = "1000",
+        .why = "one transaction takes so many",
+        .doc = "Messages in one APPEND (MULTIAPPEND, RFC 3502).",
+        .least = 1,
+        .most = 1000,
     }),
     bind<&C::imap, &C::Imap::max_errors>({
         .name = "imap.max_errors",
@@ -522,8 +653,9 @@ constexpr Option kOptions[] = {
         .name = "pop3.timeout",
         .fallback = R"("10m")",
         .why = "RFC 1939 §3 asks for 10 minutes at least",
-        .doc = "A client that is silent for so long is disconnected; nothing is deleted then.",
-        .least = 10 * kSecond,
+        .doc = "A client that is silent for so long is disconnected; nothing is deleted then. See "
+               "also login.timeout.",
+        .least = kSecond,
         .most = kDay,
     }),
     bind<&C::pop3, &C::Pop3::max_errors>({
@@ -596,6 +728,24 @@ constexpr Option kOptions[] = {
         .least = 1,
         .most = 1000000,
     }),
+    bind<&C::limits, &C::Limits::connections_per_account>({
+        .name = "limits.connections_per_account",
+        .fallback = "100",
+        .why = "ten devices with ten connections each",
+        .doc = "Connections at the same time that are logged in to one account. The next login is "
+               "told to try again later.",
+        .least = 1,
+        .most = 100000,
+    }),
+    bind<&C::limits, &C::Limits::local_connections>({
+        .name = "limits.local_connections",
+        .fallback = "100",
+        .why = "a hundred programs that send at the same moment",
+        .doc = "Connections at the same time from the programs of one user of this machine, to "
+               "the sockets for commands and for handing in mail.",
+        .least = 5,
+        .most = 100000,
+    }),
     // ------------------------------------------------------------------ log
     bind<&C::log, &C::Logging::level>({
         .name = "log.level",
@@ -604,6 +754,7 @@ constexpr Option kOptions[] = {
         .doc = "The least important lines that are written. debug adds decisions, trace the "
                "protocol's lines without secrets and bodies.",
         .choices = kLogLevels,
+        .applies = Applies::OnRestart,
     }),
     bind<&C::log, &C::Logging::format>({
         .name = "log.format",

@@ -69,6 +69,10 @@ Task<std::optional<imap::Reply>> Session::receive_message(Appending& appending) 
     co_return refusal;
   }
   if (announced.synchronizing) imap::append_continuation(out());
+  // For the message as a whole, and what follows it up to the next.
+  within_command_ = true;
+  stream_.set_total_timeout(settings_.command_timeout +
+                            std::chrono::seconds(announced.size / net::Stream::kLeastRate));
 
   auto is_small = announced.size <= kSmallMessage;
   std::string small;
@@ -86,7 +90,6 @@ Task<std::optional<imap::Reply>> Session::receive_message(Appending& appending) 
       parser_.refuse();
       co_return imap::reply_for(done.error());
     }
-    within_command_ = true;
   }
   if (event != Event::MessageEnd) co_return broken_off(event);
 

@@ -21,6 +21,8 @@ imap::Reply reply_for(auth::LoginFailure failure) {
       return imap::no("Too many failures: try again later", "UNAVAILABLE");
     case auth::LoginFailure::Unavailable:
       return imap::no("Cannot check this at the moment: try again later", "UNAVAILABLE");
+    case auth::LoginFailure::Crowded:
+      return imap::no("The account has too many sessions: close one", "LIMIT");
     case auth::LoginFailure::NotOffered:
       return imap::no("This mechanism is not offered here");
     case auth::LoginFailure::Denied:

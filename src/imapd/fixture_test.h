@@ -225,8 +225,9 @@ class Client {
   }
   /// Waits for the server's end of the connection; gives what it said before.
   std::string end() {
+    server_.until([&] { return ended_ || take(); });
+    other_end_->close();  // as clients do; the server waits for that a moment
     server_.until([&] { return ended_; });
-    take();
     return plain(std::exchange(text_, {}));
   }
   void login() { (*this)("LOGIN u pw"); }
@@ -241,13 +242,14 @@ class Client {
   }
 
  private:
-  /// What has come from the server, also after its end.
-  void take() {
+  /// What has come from the server, also after its end. True at its end.
+  bool take() {
     char bytes[65536];
     while (auto count = other_end_->try_read(bytes)) {
-      if (*count == 0) break;
+      if (*count == 0) return true;
       text_.append(bytes, *count);
     }
+    return false;
   }
   Task<void> run(std::unique_ptr<net::FakeStream> stream, Services services) {
     co_await serve(std::move(stream), server_.settings, services, {});

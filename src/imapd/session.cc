@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "imapd/extensions.h"
+#include "net/linger.h"
 
 namespace hikyaku::imapd {
 
@@ -94,6 +95,7 @@ Task<void> Session::answer(std::string_view tag, imap::Reply reply) {
                 (!login_ && reply.status == imap::Reply::Status::No);
   errors_ = failed ? errors_ + 1 : 0;
   imap::append_reply(out(), tag, reply, state_.wire());
+  set_within_command(false);
   if (errors_ >= settings_.max_errors) {
     write(imap::bye("Too many errors"));
     closing_ = true;
@@ -119,15 +121,23 @@ Task<std::optional<Session::Event>> Session::next_event_or_change() {
     auto event = parser_.next(bytes);
     used_ = before - bytes.size();
     if (event != Event::NeedMore) {
-      within_command_ = event == Event::Continuation;
+      auto more_comes = event == Event::Continuation || event == Event::Message ||
+                        event == Event::MessageData || event == Event::MessageEnd;
+      if (!more_comes) set_within_command(false);
       co_return event;
     }
-    within_command_ |= used_ > 0;
+    if (used_ > 0) set_within_command(true);
     input_.consume(std::exchange(used_, 0));
     if (input_.fill_now()) continue;
     if (idling_ && selected_ && selected_->changed) co_return std::nullopt;
     co_await wait_for_client();
   }
+}
+
+/// What has begun must end: bytes that trickle in keep no command open for ever.
+void Session::set_within_command(bool within) {
+  if (std::exchange(within_command_, within) == within || !login_) return;
+  stream_.set_total_timeout(within ? settings_.command_timeout : milliseconds(0));
 }
 
 Task<void> Session::wait_for_client() {
@@ -258,7 +268,7 @@ Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, 
                         {"commands", session.commands()},
                         {"in", stream->bytes_in()},
                         {"out", stream->bytes_out()}});
-  stream->close();
+  co_await net::linger(*stream);
 }
 
 }  // namespace hikyaku::imapd

@@ -88,6 +88,7 @@ class Session {
   Task<Event> next_event();
   /// The same, or nullopt when the selected mailbox has changed meanwhile (IDLE).
   Task<std::optional<Event>> next_event_or_change();
+  void set_within_command(bool within);
   /// Waits for more bytes, a change, or the time to park.
   Task<void> wait_for_client();
   Task<void> execute(imap::Command command);

@@ -196,6 +196,7 @@ TEST_CASE("each operation of the connection may fail") {
     mine->receive(
         "a LOGIN u pw\r\nb SELECT INBOX\r\nc APPEND INBOX {5}\r\nhello\r\nd FETCH 1:* BODY[]\r\n"
         "e IDLE\r\nDONE\r\nf LOGOUT\r\n");
+    mine->receive_end();
     struct Run {
       static Task<void> one(std::unique_ptr<net::FakeStream> on, Server& at, bool& over) {
         co_await serve(std::move(on), at.settings, at.services(), {});

@@ -24,7 +24,8 @@ struct Settings {
   bool plaintext_on_loopback = false;  ///< passwords in clear are taken from loopback peers
   bool lock = true;                    ///< one session at a time for each maildrop (RFC 1939 §3)
   int max_errors = 20;                 ///< -ERR answers in one session, then it ends
-  milliseconds timeout = std::chrono::minutes(10);  ///< RFC 1939 §3: at least 10 minutes
+  milliseconds timeout = std::chrono::minutes(10);       ///< RFC 1939 §3: at least 10 minutes
+  milliseconds login_timeout = std::chrono::minutes(5);  ///< all of the time before login
 };
 
 /// All of it outlives the sessions. `tls` may be null.

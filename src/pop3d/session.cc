@@ -1,7 +1,9 @@
 #include "pop3d/session.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "net/linger.h"
 #include "sasl/apop.h"
 
 namespace hikyaku::pop3d {
@@ -12,7 +14,8 @@ Session::Session(net::Stream& stream, const Settings& settings, Services service
       services_(services),
       log_(std::move(log)),
       input_(stream),
-      output_(stream) {
+      output_(stream),
+      login_until_(std::chrono::steady_clock::now() + settings.login_timeout) {
   state_.plaintext_allowed = settings.plaintext_on_loopback && stream.peer().address.is_loopback();
   if (settings.capabilities.apop)
     timestamp_ = sasl::make_timestamp(services.random.token(20), settings.host_name);
@@ -65,6 +68,8 @@ void Session::answer(const std::optional<pop3::Reply>& reply) {
 }
 
 Task<std::optional<std::string>> Session::next_line() {
+  auto deadline = std::chrono::steady_clock::now() + settings_.timeout;
+  if (state_.phase == pop3::Phase::Authorization) deadline = std::min(deadline, login_until_);
   while (true) {
     auto available = input_.available();
     auto before = available.size();
@@ -72,16 +77,23 @@ Task<std::optional<std::string>> Session::next_line() {
     std::optional<std::string> line;
     if (event == pop3::LineReader::Event::Line) line = std::string(lines_.line());
     input_.consume(before - available.size());
-    if (event != pop3::LineReader::Event::NeedMore) co_return line;
-    if (input_.fill_now()) continue;
-    co_await output_.flush();
-    while (true) {
-      auto filled = co_await input_.fill();
-      if (filled == net::Input::Filled::Bytes) break;
-      if (filled == net::Input::Filled::End) {
-        throw net::Disconnected(net::Disconnected::Why::Closed, "the client closed the connection");
-      }
+    if (event != pop3::LineReader::Event::NeedMore) {
+      stream_.set_total_timeout(milliseconds(0));
+      co_return line;
     }
+    if (!input_.fill_now()) co_await need_bytes(deadline);
+  }
+}
+
+Task<void> Session::need_bytes(std::chrono::steady_clock::time_point deadline) {
+  co_await output_.flush();
+  auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+  stream_.set_total_timeout(std::max(left, milliseconds(1)));
+  while (true) {
+    auto filled = co_await input_.fill();
+    if (filled == net::Input::Filled::Bytes) co_return;
+    if (filled == net::Input::Filled::End)
+      throw net::Disconnected(net::Disconnected::Why::Closed, "the client closed the connection");
   }
 }
 
@@ -149,7 +161,7 @@ Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, 
                  Log log) {
   Session session(*stream, settings, services, log);
   co_await converse(session, *stream, log);
-  stream->close();
+  co_await net::linger(*stream);
 }
 
 }  // namespace hikyaku::pop3d

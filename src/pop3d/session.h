@@ -1,6 +1,7 @@
 // One POP3 connection. Private to pop3d/.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,8 @@ class Session {
 
   /// The next line; nullopt when it was too long. Sends what is pending before it waits.
   Task<std::optional<std::string>> next_line();
+  /// Sends what is pending, and waits for more bytes of a line that must be whole by `deadline`.
+  Task<void> need_bytes(std::chrono::steady_clock::time_point deadline);
   Task<void> execute(const std::string& line);
   void answer(const std::optional<pop3::Reply>& reply);
   Task<bool> start_tls();
@@ -71,6 +74,7 @@ class Session {
   std::unique_ptr<MaildropLocks::Lock> lock_;
   std::optional<Maildrop> maildrop_;
   int errors_ = 0;
+  std::chrono::steady_clock::time_point login_until_;  ///< logged in by then, or the end
   bool closing_ = false;
 };
 

@@ -236,6 +236,9 @@ Reply auth_throttled() {
 Reply auth_unavailable() {
   return make(454, {4, 7, 0}, "Logins cannot be checked now; try again later");
 }
+Reply auth_crowded() {
+  return make(454, {4, 7, 0}, "The account has too many sessions; close one, or try again later");
+}
 Reply needs_smtputf8(bool sender) {
   return make(553, {5, 6, 7},
               "The {} address is not ASCII: say SMTPUTF8 behind MAIL FROM:<address>",

@@ -87,6 +87,7 @@ Reply auth_bad_base64();
 Reply auth_failed();
 Reply auth_throttled();
 Reply auth_unavailable();
+Reply auth_crowded();
 Reply needs_smtputf8(bool sender);
 Reply pipelined_too_early(std::string_view verb);
 

@@ -22,6 +22,8 @@ smtp::Reply reply_for(auth::LoginFailure failure) {
       return replies::auth_throttled();
     case auth::LoginFailure::Unavailable:
       return replies::auth_unavailable();
+    case auth::LoginFailure::Crowded:
+      return replies::auth_crowded();
     case auth::LoginFailure::NotOffered:
       return replies::auth_unknown_mechanism("");
     case auth::LoginFailure::Denied:
@@ -58,6 +60,7 @@ Task<smtp::Reply> Session::handle(smtp::Auth command) {
     if (auto login = std::get_if<auth::Login>(&outcome)) {
       login_ = std::move(*login);
       state_.logged_in(login_->address);
+      has_proved_useful();
       co_return replies::logged_in();
     }
     write(replies::auth_challenge(

@@ -16,11 +16,12 @@ Task<smtp::Reply> Session::handle(smtp::Bdat command) {
     chunks_.emplace(state_.settings().max_size,
                     binary ? smtp::ContentCheck::Kind::Binary : smtp::ContentCheck::Kind::Text);
     incoming_ = services_.receiver.begin(peer(), transaction);
-    stream_.set_total_timeout(settings_.transaction_timeout);
+    data_until_ = std::chrono::steady_clock::now() + settings_.transaction_timeout;
   }
   chunks_->begin_chunk(command.size, command.last);
   if (chunks_->hopeless()) co_return co_await give_up(smtp::DataProblem::TooLarge);
   stream_.set_timeout(settings_.data_timeout);
+  end_by(*data_until_);
   std::string piece;
   while (!chunks_->chunk_done() && !chunks_->hopeless()) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
@@ -29,6 +30,7 @@ Task<smtp::Reply> Session::handle(smtp::Bdat command) {
     if (chunks_->problem() == smtp::DataProblem::None) co_await incoming_->append(piece);
   }
   stream_.set_timeout(settings_.command_timeout);
+  stream_.set_total_timeout(milliseconds(0));
   auto problem = chunks_->problem();
   if (!chunks_->chunk_done()) co_return co_await give_up(problem);
   if (problem == smtp::DataProblem::None && !chunks_->done())
@@ -46,14 +48,14 @@ Task<void> Session::skip_chunk(std::uint64_t size) {
     co_return;
   }
   // Within a message the limit of its data goes on; a chunk out of place gets the same.
-  if (!chunks_) stream_.set_total_timeout(settings_.transaction_timeout);
+  end_by(data_until_.value_or(std::chrono::steady_clock::now() + settings_.transaction_timeout));
   while (size > 0) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
     auto now = std::min<std::uint64_t>(size, input_.available().size());
     input_.consume(static_cast<std::size_t>(now));
     size -= now;
   }
-  if (!chunks_) stream_.set_total_timeout(milliseconds(0));
+  stream_.set_total_timeout(milliseconds(0));
 }
 
 }  // namespace hikyaku::smtpd

@@ -11,7 +11,7 @@ Task<smtp::Reply> Session::handle(smtp::Data) {
   smtp::DataDecoder decoder(state_.settings().max_size);
   write(replies::start_data());
   stream_.set_timeout(settings_.data_timeout);
-  stream_.set_total_timeout(settings_.transaction_timeout);
+  end_by(std::chrono::steady_clock::now() + settings_.transaction_timeout);
   std::string piece;
   while (!decoder.done() && !decoder.hopeless()) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
@@ -39,6 +39,7 @@ Task<smtp::Reply> Session::give_up(smtp::DataProblem problem) {
 void Session::forget_message() {
   incoming_.reset();
   chunks_.reset();
+  data_until_.reset();
   stream_.set_total_timeout(milliseconds(0));
 }
 
@@ -68,6 +69,7 @@ Task<smtp::Reply> Session::finish_message(std::unique_ptr<receive::Incoming> inc
   auto reply = co_await incoming->finish();
   if (reply.positive()) {
     ++accepted_;
+    has_proved_useful();
     state_.message_accepted();
   }
   state_.end_transaction();

@@ -23,8 +23,11 @@ struct Settings {
   bool plaintext_on_loopback = false;
   smtp::Settings protocol_on_loopback;
   smtp::LineParser::Limits line_limits;
-  milliseconds command_timeout = std::chrono::minutes(5);  ///< RFC 5321 §4.5.3.2.7
-  milliseconds data_timeout = std::chrono::minutes(3);     ///< for each wait in DATA and BDAT
+  milliseconds command_timeout = std::chrono::minutes(5);  ///< a whole line; RFC 5321 §4.5.3.2.7
+  /// Without a message accepted for so long the connection ends, whatever else is said.
+  milliseconds idle_timeout = std::chrono::minutes(30);
+  milliseconds login_timeout = std::chrono::minutes(5);  ///< the same on submission, before login
+  milliseconds data_timeout = std::chrono::minutes(3);   ///< for each wait in DATA and BDAT
   milliseconds transaction_timeout =
       std::chrono::minutes(60);  ///< for the whole of one message's data
 };

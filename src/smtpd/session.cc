@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "net/linger.h"
 #include "smtp/replies.h"
 
 namespace hikyaku::smtpd {
@@ -29,6 +30,10 @@ Session::Session(net::Stream& stream, const Settings& settings, Services service
       output_(stream),
       lines_(settings.line_limits),
       state_(protocol_for(stream, settings)) {
+  has_proved_useful();
+  auto& flavour = state_.settings().flavour;
+  if (flavour == smtp::Flavour::Submission || flavour == smtp::Flavour::Submissions)
+    useful_until_ = std::chrono::steady_clock::now() + settings_.login_timeout;
   if (auto process = stream.peer_process()) state_.logged_in(fmt::format("uid {}", process->uid));
 }
 
@@ -89,11 +94,32 @@ void Session::write(const smtp::Reply& reply) {
 }
 
 Task<std::expected<std::string, smtp::Reply>> Session::next_line() {
+  auto deadline = line_deadline();
   while (true) {
     input_.consume(lines_.feed(input_.available()));
-    if (lines_.ready()) co_return lines_.take();
-    if (!input_.fill_now()) co_await need_bytes();
+    if (lines_.ready()) break;
+    if (input_.fill_now()) continue;
+    co_await output_.flush();
+    end_by(deadline);
+    co_await need_bytes();
   }
+  stream_.set_total_timeout(milliseconds(0));
+  co_return lines_.take();
+}
+
+std::chrono::steady_clock::time_point Session::line_deadline() const {
+  auto deadline =
+      std::min(std::chrono::steady_clock::now() + settings_.command_timeout, useful_until_);
+  return data_until_ ? std::min(deadline, *data_until_) : deadline;
+}
+
+void Session::end_by(std::chrono::steady_clock::time_point deadline) {
+  auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+  stream_.set_total_timeout(std::max(left, milliseconds(1)));
+}
+
+void Session::has_proved_useful() {
+  useful_until_ = std::chrono::steady_clock::now() + settings_.idle_timeout;
 }
 
 Task<void> Session::need_bytes() {
@@ -208,7 +234,7 @@ Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, 
                  Log log) {
   Session session(*stream, settings, services, log);
   co_await converse(session, *stream, settings.protocol.host_name, log);
-  stream->close();
+  co_await net::linger(*stream);
 }
 
 }  // namespace hikyaku::smtpd

@@ -1,6 +1,7 @@
 // One SMTP connection. Private to smtpd/.
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -56,6 +57,12 @@ class Session {
   Task<std::expected<std::string, smtp::Reply>> next_line();
   /// Waits for more bytes; the end of the peer's bytes is a disconnect here.
   Task<void> need_bytes();
+  /// The next line must have come whole by then.
+  std::chrono::steady_clock::time_point line_deadline() const;
+  /// What is done from now on ends by then at the latest.
+  void end_by(std::chrono::steady_clock::time_point deadline);
+  /// The client is worth waiting for: it has logged in, or a message was accepted.
+  void has_proved_useful();
   Task<void> answer(smtp::Verb verb, smtp::Reply reply);
   Task<void> execute(smtp::Command command);
   void write(const smtp::Reply& reply);
@@ -92,6 +99,10 @@ class Session {
     std::vector<receive::Refused> recipients;
   };
   std::optional<Refusals> refusals_;
+  /// Without a message accepted until then, the connection ends.
+  std::chrono::steady_clock::time_point useful_until_;
+  /// The data of the message that is under way must have come by then.
+  std::optional<std::chrono::steady_clock::time_point> data_until_;
   int accepted_ = 0;
   bool closing_ = false;
 };

@@ -65,7 +65,7 @@ struct World {
     auth::AuthenticatorSettings login;
     login.host_name = settings.host_name;
     login.uses = uses;
-    login.max_failures = 10;
+    login.limits.max_failures = 10;
     login.failure_delay = milliseconds(0);
     authenticator = auth::make_authenticator(
         login, {.store = store, .workers = pool, .clock = loop, .random = random, .master = master},
