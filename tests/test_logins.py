@@ -1,0 +1,130 @@
+"""Guessing passwords: many at once, from many places; mail goes on, and who is known comes in."""
+import base64
+import contextlib
+import threading
+import time
+import unittest
+
+from harness import PASSWORD, eventually
+from hostile import ANNA, BOB, Attacked, Meanwhile, Peer, sanitized
+
+
+class Flood(Attacked):
+    config = {"login.max_failures": 100, "login.max_waiting": 20, "login.max_waiting_per_network": 5}
+
+    def guess(self, source, answers, over):
+        """Guesses as fast as it is answered, until told to stop."""
+        with contextlib.suppress(OSError):
+            while not over.is_set():
+                with Peer(self.server, "imap", source) as peer:
+                    peer.line()
+                    for n in range(10):
+                        if over.is_set():
+                            return
+                        said = peer.tagged(f'LOGIN {BOB} "guess {source} {time.time_ns()}"')
+                        answers.append(said[-1] if said else "")
+
+    def test_fifty_guess_and_mail_is_delivered(self):
+        with Meanwhile(self.server, worst=10) as calm:
+            eventually(lambda: len(calm.delays) >= 5)
+        answers, over = [], threading.Event()
+        # Fifty connections from ten networks.
+        threads = [threading.Thread(target=self.guess, args=(f"127.0.4.{i % 10}", answers, over), daemon=True) for i in range(50)]
+        try:
+            for thread in threads:
+                thread.start()
+            eventually(lambda: len(answers) >= 20)
+            with Meanwhile(self.server) as flooded:
+                eventually(lambda: len(flooded.delays) >= 10)
+                # Somebody who was here a while ago comes in at once, somebody else in bounded time.
+                began = time.monotonic()
+                reader = self.enterContext(Peer(self.server, "imap", "127.0.0.90"))
+                self.assertIn("a OK", reader.login(ANNA))
+                self.assertLess(time.monotonic() - began, 2)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join(30)
+        typical = sorted(flooded.delays)[len(flooded.delays) // 2]
+        self.assertLess(typical, 5 * sorted(calm.delays)[len(calm.delays) // 2] + 0.5)
+        self.assertFalse([a for a in answers if a.startswith("a OK")])
+        # Logins in flight are limited: what is too much is told to come back.
+        self.assertTrue([a for a in answers if a.startswith("a NO [UNAVAILABLE]")], answers[:3])
+        self.assertTrue([a for a in answers if a.startswith("a NO [AUTHENTICATIONFAILED]")], answers[:3])
+
+
+class Throttle(Attacked):
+    config = {"login.max_failures": 3}
+
+    def test_many_at_once_are_no_way_around_it(self):
+        """Guesses in flight count too: of thirty at once, few are looked at."""
+        answers = []
+
+        def guess(i):
+            with Peer(self.server, "imap", "127.0.5.1") as peer:
+                peer.line()
+                answers.append(peer.tagged(f'LOGIN {BOB} "guess {i}"')[-1])
+        threads = [threading.Thread(target=guess, args=(i,), daemon=True) for i in range(30)]
+        with Meanwhile(self.server):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(30)
+        self.assertEqual(len(answers), 30)
+        self.assertLessEqual(sum(a.startswith("a NO [AUTHENTICATIONFAILED]") for a in answers), 3 + 2)
+        with Peer(self.server, "imap", "127.0.5.2") as peer:  # from elsewhere, the owner comes in
+            self.assertIn("a OK", peer.login(BOB))
+
+    def test_each_protocol_counts(self):
+        with Peer(self.server, "pop3", "127.0.5.3") as peer:
+            peer.line()
+            peer.send(f"USER {BOB}\r\nPASS wrong one\r\n")
+            peer.line()
+            self.assertTrue(peer.line().startswith("-ERR [AUTH]"))
+        with Peer(self.server, "submission", "127.0.5.3") as peer:
+            peer.reply()
+            peer.ask("EHLO pc.test")
+            self.assertEqual(peer.ask("AUTH PLAIN " + base64.b64encode(f"\0{BOB}\0wrong two".encode()).decode())[:3], "535")
+        with Peer(self.server, "imap", "127.0.5.3") as peer:
+            peer.line()
+            self.assertRegex(peer.tagged(f'LOGIN {BOB} "wrong three"')[-1], r"^a NO \[AUTHENTICATIONFAILED\]")
+            self.assertRegex(peer.tagged(f'LOGIN {BOB} "{PASSWORD}"')[-1], r"^a NO \[UNAVAILABLE\]")
+
+
+class Remembered(Attacked):
+    """Clients that connect anew all day do not pay for the slow check each time."""
+
+    def log_in(self, password=PASSWORD, user=BOB):
+        with Peer(self.server, "imap", "127.0.6.1") as peer:
+            peer.line()
+            began = time.monotonic()
+            answer = peer.tagged(f'LOGIN {user} "{password}"')[-1]
+            return answer.split(" ")[1], time.monotonic() - began
+
+    def processor(self):
+        """Seconds of the processor that the server has used."""
+        with open(f"/proc/{self.server.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
+    def test_logins_cost_little_after_the_first(self):
+        self.assertEqual(self.log_in()[0], "OK")
+        before = self.processor()
+        for _ in range(100):
+            self.assertEqual(self.log_in()[0], "OK")
+        spent = self.processor() - before
+        if not sanitized(self.server):
+            self.assertLess(spent, 1.0, "100 slow checks take 2 s and more")  # measured: 0.05 s
+
+    def test_a_changed_password_counts_at_once(self):
+        self.server.add_account("carl@alpha.test", "one password of Carl")
+        self.assertEqual(self.log_in("one password of Carl", "carl@alpha.test")[0], "OK")
+        self.server.run("account", "password", "carl@alpha.test", "--password-stdin", input="another password of Carl\n")
+        self.assertEqual(self.log_in("one password of Carl", "carl@alpha.test")[0], "NO")
+        self.assertEqual(self.log_in("another password of Carl", "carl@alpha.test")[0], "OK")
+        self.server.run("account", "remove", "carl@alpha.test", "--yes")
+        self.assertEqual(self.log_in("another password of Carl", "carl@alpha.test")[0], "NO")
+
+
+if __name__ == "__main__":
+    unittest.main()
