@@ -1,5 +1,6 @@
 """What the tests with hostile peers share: peers from other addresses, and an honest client that must not notice them."""
 import contextlib
+import os
 import re
 import socket
 import ssl
@@ -26,7 +27,6 @@ def sanitized(server):
 
 
 def descriptors(server):
-    import os
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
 
@@ -82,7 +82,7 @@ class Meanwhile:
 
     On leaving: they were served all the time, the server lives, its memory is bounded."""
 
-    def __init__(self, server, worst=5.0, memory_limit=MEMORY):
+    def __init__(self, server, worst=10.0, memory_limit=MEMORY):
         self.server, self.worst, self.memory_limit = server, worst, memory_limit
         self.delays, self.failure, self.over = [], None, threading.Event()
 

@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import socket
-import threading
 import time
 import unittest
 
 from harness import PASSWORD, Instance, eventually
-from hostile import ANNA, BOB, Attacked, Meanwhile, Peer, deliver, descriptors, memory
-from mail import fill, stamp, subjects
+from hostile import ANNA, BOB, Attacked, Meanwhile, Peer, deliver, descriptors
+from mail import fill, subjects
 
 # What a client may be in the middle of: service, what it has said.
 MIDDLE = [("smtp", b""), ("smtp", b"EHLO x.test\r\nMAIL FROM:<x@y.test>\r\nRCPT TO:<bob@alpha.test>\r\nDATA\r\nSubject: half"), ("smtp", b"EHLO x.test\r\nSTARTTLS\r\n"),
@@ -77,10 +76,12 @@ class Reloading(Attacked):
 
     def hang_up(self, count=1):
         """Tells it to reload; waits until it has."""
-        before = sum("server.reload" in line for line in self.server.log)
+        def answers():
+            return sum(any(event in line for event in ("server.reload", "config.reload", "tls.reload")) for line in self.server.log)
+        before = answers()
         for _ in range(count):
             self.server.process.send_signal(signal.SIGHUP)
-        eventually(lambda: sum("server.reload" in line for line in self.server.log) > before)
+        eventually(lambda: answers() > before)
 
     def test_a_flood_of_sighup(self):
         """Also while clients are in the middle of things: their sessions go on as they began."""

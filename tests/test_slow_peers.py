@@ -5,7 +5,7 @@ import time
 import unittest
 
 from harness import PASSWORD, eventually
-from hostile import ANNA, BOB, Attacked, Meanwhile, descriptors, memory, trickle
+from hostile import BOB, Attacked, Meanwhile, descriptors, memory, trickle
 from mail import fill
 
 SHORT = 6  # seconds within which everything below must have ended; its limits are 1 or 2 s

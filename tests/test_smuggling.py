@@ -8,9 +8,9 @@ import threading
 import time
 import unittest
 
-from harness import Instance, PASSWORD, eventually
+from harness import PASSWORD, Instance, eventually
 from hostile import ANNA, BOB, Attacked, Meanwhile, Peer
-from mail import raw_messages, stamp, subjects, submit, tls
+from mail import raw_messages, stamp, subjects
 
 SECOND = b"MAIL FROM:<ceo@bank.test>\r\nRCPT TO:<bob@alpha.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
 
@@ -113,9 +113,7 @@ class In(Attacked):
                 self.assertEqual(peer.ask("NOOP")[:3], "250")
 
     def test_a_refused_chunk_is_no_command(self):
-        peer = self.mta()
-        self.open(peer)
-        for line in (b"BDAT 9999999999\r\n", b"BDAT 18446744073709551615 LAST\r\n", b"BDAT 18446744073709551616 LAST\r\n", b"BDAT -1\r\n"):
+        for line in (b"BDAT 9999999999\r\n", b"BDAT 18446744073709551615 LAST\r\n", b"BDAT 18446744073709551616 LAST\r\n"):
             with self.subTest(line):
                 peer = self.mta()
                 self.open(peer)
@@ -126,8 +124,7 @@ class In(Attacked):
                     while (reply := peer.reply()) is not None:
                         replies.append(reply)
                 self.assertRegex(replies[0], "^5")
-                if b"-1" not in line:  # that one has no octets behind it
-                    self.assertEqual(len(replies), 1, replies)
+                self.assertEqual(len(replies), 1, replies)
         self.assertNotIn("smuggled", subjects(self.server, BOB))
 
 

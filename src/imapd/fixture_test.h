@@ -225,7 +225,7 @@ class Client {
   }
   /// Waits for the server's end of the connection; gives what it said before.
   std::string end() {
-    server_.until([&] { return ended_ || take(); });
+    server_.until([&] { return take() || ended_; });
     other_end_->close();  // as clients do; the server waits for that a moment
     server_.until([&] { return ended_; });
     return plain(std::exchange(text_, {}));
