@@ -404,7 +404,7 @@ TEST_CASE("every option can be set, and changes only itself") {
       other = option.kind == Kind::Size ? "\"16KB\"" : other;
     if (option.name == "queue.lifetime") other = "\"6d\"";
     if (option.name == "imap.max_append_messages") other = "999";  // its default is the most
-    if (option.name == "server.local") continue;  // it changes others on purpose
+    if (option.name == "server.local") continue;                   // it changes others on purpose
     auto text = std::string(option.name) + " = " + other;
     auto after = load_text(text, "hikyaku.toml");
     if (!after) FAIL(after.error().describe());
