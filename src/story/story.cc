@@ -26,7 +26,7 @@ constexpr std::size_t kAddressLength = 254;
 constexpr std::size_t kSubjectLength = 80;
 constexpr std::size_t kReasonLength = 300;
 constexpr std::size_t kReplyLength = 500;
-/// Recipients and findings that one row keeps; the rest is counted in words.
+/// Recipients and findings that one row keeps; the rest is left out.
 constexpr std::size_t kMaxOutcomes = 1'000;
 constexpr std::size_t kMaxFindings = 40;
 
@@ -311,12 +311,11 @@ std::vector<MessageId> find_by_message_id(Reader& reader, std::string_view messa
   return find_indexed(reader, kTableStoryMessageId, message_id, since, most);
 }
 
-bool trim(Transaction& tx, Time before) {
+void trim(Transaction& tx, Time before) {
   auto day = day_of(before);
   for (auto table : {kTableStory, kTableStoryAddress, kTableStoryMessageId}) {
     tx.erase_range({Key(kInstance, table).bytes(), Key(kInstance, table).u32(day).bytes()});
   }
-  return true;
 }
 
 }  // namespace hikyaku::story

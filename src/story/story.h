@@ -91,13 +91,13 @@ struct Story {
 };
 
 /// Writes, within the transaction that accepts the message. ≤ 300 bytes for a plain message: texts
-/// are cut.
+/// are cut. Of more than 1,000 recipients or 40 findings the rest is left out.
 void record_arrival(store::Transaction& tx, MessageId id, const Arrival& arrival,
                     const std::vector<RecipientOutcome>& recipients);
 void record_attempt(store::Transaction& tx, MessageId id, const Attempt& attempt, Time now);
 void record_note(store::Transaction& tx, MessageId id, std::string_view text, Time now);
-/// A message that was refused at RCPT or DATA: who tried what, and what we answered. Refusals
-/// before RCPT are only counted per network, with samples.
+/// A message that was refused at RCPT or DATA: who tried what, and what we answered. What is
+/// refused before RCPT has no story; it is in the log.
 void record_refusal(store::Transaction& tx, MessageId id, const Arrival& arrival,
                     const std::vector<RecipientOutcome>& recipients);
 
@@ -112,8 +112,7 @@ std::vector<MessageId> find_by_message_id(store::Reader& reader, std::string_vie
 std::string tell(const Story& story, Language language);
 std::string to_json(const Story& story);
 
-/// Removes whole days that are older than `before`. True when nothing older is left (else call
-/// again).
-bool trim(store::Transaction& tx, Time before);
+/// Removes the stories of whole days that ended before `before`.
+void trim(store::Transaction& tx, Time before);
 
 }  // namespace hikyaku::story
