@@ -21,6 +21,7 @@ story::Arrival arrival_of(const Peer& peer) {
 bool Refusals::within_limit(const story::Arrival& arrival) {
   if (!arrival.login.empty()) return true;
   auto minute = services_.clock.now().time_since_epoch() / std::chrono::minutes(1);
+  std::lock_guard lock(mutex_);
   if (minute != minute_) {
     minute_ = minute;
     this_minute_ = 0;

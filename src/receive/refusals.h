@@ -2,6 +2,8 @@
 // receive/.
 #pragma once
 
+#include <mutex>
+
 #include "receive/receiver.h"
 
 namespace hikyaku::receive {
@@ -9,6 +11,7 @@ namespace hikyaku::receive {
 /// How a message came, as far as the connection tells it.
 story::Arrival arrival_of(const Peer& peer);
 
+/// One for all sessions; from any event loop.
 class Refusals {
  public:
   /// `most_per_minute`: stories of refusals that other servers got; users and programs have no
@@ -26,6 +29,7 @@ class Refusals {
 
   Services services_;
   std::size_t most_per_minute_;
+  std::mutex mutex_;  ///< for what follows
   std::int64_t minute_ = 0;
   std::size_t this_minute_ = 0;
 };
