@@ -7,21 +7,13 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "testing/temporary_directory.h"
 
 using namespace hikyaku;
 using namespace hikyaku::app;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Directory {
-  fs::path path;
-  Directory() {
-    std::string name = "/tmp/hikyaku-files-test.XXXXXX";
-    path = ::mkdtemp(name.data());
-  }
-  ~Directory() { fs::remove_all(path); }
-};
 
 struct Message {
   MailItem item;
@@ -40,7 +32,7 @@ std::vector<Message> read_all(MailSource& source) {
 }
 
 std::vector<Message> read_mbox(std::string_view text) {
-  Directory top;
+  testing::TemporaryDirectory top;
   std::ofstream(top.path / "box") << text;
   return read_all(*open_mbox(top.path / "box", "").value());
 }
@@ -96,7 +88,7 @@ void compare(std::vector<Message> read) {
 TEST_CASE("what is written as Maildir or mbox is read back") {
   for (auto piece : {std::size_t{1}, std::size_t{7}, std::size_t{100'000}}) {
     CAPTURE(piece);
-    Directory top;
+    testing::TemporaryDirectory top;
     write_all(*make_maildir(top.path / "a/maildir").value(), piece);
     CHECK(recognize(top.path / "a/maildir").value() == MailFormat::Maildir);
     compare(read_all(*open_maildir(top.path / "a/maildir", "").value()));
@@ -165,7 +157,7 @@ TEST_CASE("mbox files as others write them") {
   auto dated = read_mbox("From a@b Fri Jul 14 02:40:00 2017\nSubject: x\n\n");
   CHECK(format_rfc3339(dated.front().item.received) == "2017-07-14T02:40:00.000Z");
 
-  Directory top;
+  testing::TemporaryDirectory top;
   std::ofstream(top.path / "other") << "Subject: no mbox\n\n";
   auto source = open_mbox(top.path / "other", "").value();
   CHECK(source->next().error().code == ErrorCode::Invalid);

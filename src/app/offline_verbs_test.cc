@@ -11,22 +11,13 @@
 #include "app/json.h"
 #include "app/verbs.h"
 #include "base/text.h"
+#include "testing/temporary_directory.h"
 
 using namespace hikyaku;
 using namespace hikyaku::app;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A directory that goes away with the test.
-struct Directory {
-  fs::path path;
-  Directory() {
-    std::string name = "/tmp/hikyaku-verbs-test.XXXXXX";
-    path = ::mkdtemp(name.data());
-  }
-  ~Directory() { fs::remove_all(path); }
-};
 
 struct Outcome {
   Exit exit = Exit::Ok;
@@ -67,7 +58,7 @@ unsigned mode_of(const fs::path& path) {
 }  // namespace
 
 TEST_CASE("quickstart makes an instance, once") {
-  Directory top;
+  testing::TemporaryDirectory top;
   auto dir = top.path / "mail";
   auto made = run(dir, "quickstart Anna@Alpha.test --local --port-base 12000 --name Anna");
   REQUIRE_MESSAGE(made.exit == Exit::Ok, made.err);
@@ -88,7 +79,7 @@ TEST_CASE("quickstart makes an instance, once") {
 }
 
 TEST_CASE("a quickstart that fails leaves nothing behind") {
-  Directory top;
+  testing::TemporaryDirectory top;
   auto dir = top.path / "deep/er/mail";
   struct Case {
     std::string_view options, error;
@@ -124,7 +115,7 @@ TEST_CASE("a quickstart that fails leaves nothing behind") {
 }
 
 TEST_CASE("domains, accounts and aliases without a server") {
-  Directory top;
+  testing::TemporaryDirectory top;
   auto& dir = top.path;
   REQUIRE(run(dir, "quickstart anna@alpha.test --local").exit == Exit::Ok);
   struct Case {
@@ -204,7 +195,7 @@ TEST_CASE("domains, accounts and aliases without a server") {
 }
 
 TEST_CASE("answers for programs") {
-  Directory top;
+  testing::TemporaryDirectory top;
   auto& dir = top.path;
   auto made = run(dir, "quickstart anna@alpha.test --local --port-base 12000 --json");
   REQUIRE(made.exit == Exit::Ok);
@@ -224,7 +215,7 @@ TEST_CASE("answers for programs") {
 }
 
 TEST_CASE("an instance that is not there, or not right, is explained") {
-  Directory top;
+  testing::TemporaryDirectory top;
   auto& dir = top.path;
   for (auto verb : {"account list", "queue list", "trace a@b.test", "domain records a.test"}) {
     CAPTURE(verb);

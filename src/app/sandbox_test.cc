@@ -17,22 +17,13 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "testing/temporary_directory.h"
 
 using namespace hikyaku;
 using namespace hikyaku::app;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A directory that goes away with the test.
-struct Directory {
-  fs::path path;
-  Directory() {
-    std::string name = "/tmp/hikyaku-sandbox-test.XXXXXX";
-    path = ::mkdtemp(name.data());
-  }
-  ~Directory() { fs::remove_all(path); }
-};
 
 /// What the deed (which throws nothing) gives (0, or an errno) when a child does it inside the
 /// sandbox.
@@ -62,7 +53,7 @@ int socket_of(int family, int type) {
 }  // namespace
 
 TEST_CASE("in the sandbox, the instance's own can be used and nothing else") {
-  Directory dir;
+  testing::TemporaryDirectory dir;
   auto data = dir.path / "data";
   auto secret = dir.path / "secret.key";
   auto other = dir.path / "other";

@@ -10,6 +10,7 @@
 #include "mailbox/summary_rows.h"
 #include "mailbox/view.h"
 #include "store/open.h"
+#include "testing/temporary_directory.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -62,15 +63,12 @@ std::string typical_message(int number) {
 struct Bench {
   testing::TestLoop loop;
   testing::TestPool pool;
-  std::filesystem::path directory;
+  testing::TemporaryDirectory directory;
   std::unique_ptr<store::Store> store;
   MailboxId inbox = 0;
 
   Bench() {
-    auto pattern = (std::filesystem::temp_directory_path() / "hikyaku-bench-XXXXXX").string();
-    if (!mkdtemp(pattern.data())) std::abort();
-    directory = pattern;
-    store::Options options{.directory = directory.string(), .workers = pool, .clock = loop};
+    store::Options options{.directory = directory.path.string(), .workers = pool, .clock = loop};
     options.reserve = 0;
     options.index_memory = 1ull << 30;
     store = store::open_store(std::move(options)).value();
@@ -78,10 +76,6 @@ struct Bench {
       create_standard_mailboxes(tx, kId, Language::English, loop.now());
       inbox = find_mailbox(tx, kId, "INBOX")->id;
     });
-  }
-  ~Bench() {
-    store.reset();
-    std::filesystem::remove_all(directory);
   }
   /// Microseconds within the step.
   template <class Function>

@@ -1,14 +1,13 @@
 // An account in a real store in a temporary directory. For tests.
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
 
 #include "mailbox/messages.h"
 #include "store/open.h"
+#include "testing/temporary_directory.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -18,14 +17,11 @@ struct OnDisk {
   static constexpr AccountId kId = 5;
   testing::TestLoop loop;
   testing::TestPool pool;
-  std::filesystem::path directory;
+  testing::TemporaryDirectory directory;
   std::unique_ptr<store::Store> store;
   MailboxId inbox = 0;
 
   OnDisk() {
-    auto pattern = (std::filesystem::temp_directory_path() / "hikyaku-mailbox-XXXXXX").string();
-    if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary directory");
-    directory = pattern;
     open();
     transact([this](store::Transaction& tx) -> Result<void> {
       create_standard_mailboxes(tx, kId, Language::English, loop.now());
@@ -33,12 +29,8 @@ struct OnDisk {
     });
     inbox = id("INBOX");
   }
-  ~OnDisk() {
-    store.reset();
-    std::filesystem::remove_all(directory);
-  }
   void open() {
-    store::Options options{.directory = directory.string(), .workers = pool, .clock = loop};
+    store::Options options{.directory = directory.path.string(), .workers = pool, .clock = loop};
     options.reserve = 0;
     options.smallest_segment = 1 << 20;
     auto opened = store::open_store(std::move(options));

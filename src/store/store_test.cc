@@ -11,6 +11,7 @@
 #include "store/memory_index.h"
 #include "store/open.h"
 #include "store/rows.h"
+#include "testing/temporary_directory.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -25,22 +26,12 @@ constexpr Table kTable = 0xF0;
 struct Bench {
   testing::TestLoop loop;
   testing::TestPool pool;
-  std::filesystem::path directory;
+  testing::TemporaryDirectory directory;
   std::unique_ptr<Store> store;
 
-  Bench() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "hikyaku-store-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()));
-    directory = pattern;
-    open();
-  }
-  ~Bench() {
-    store.reset();
-    std::filesystem::remove_all(directory);
-  }
+  Bench() { open(); }
   Options options() {
-    Options options{.directory = directory.string(), .workers = pool, .clock = loop};
+    Options options{.directory = directory.path.string(), .workers = pool, .clock = loop};
     options.reserve = 0;
     options.smallest_segment = 1 << 20;
     return options;
@@ -441,12 +432,12 @@ TEST_CASE("store: as after kill -9, with RocksDB's unflushed rows gone") {
   auto bytes = some_bytes(300'000);
   auto id = bench.own(bench.stage(bytes), "o");
   // What is on the disk while the store is open and idle is what a killed process leaves.
-  auto copy = bench.directory;
+  auto copy = bench.directory.path;
   copy += "-copy";
-  std::filesystem::copy(bench.directory, copy, std::filesystem::copy_options::recursive);
+  std::filesystem::copy(bench.directory.path, copy, std::filesystem::copy_options::recursive);
   bench.store.reset();
-  std::filesystem::remove_all(bench.directory);
-  std::filesystem::rename(copy, bench.directory);
+  std::filesystem::remove_all(bench.directory.path);
+  std::filesystem::rename(copy, bench.directory.path);
   bench.open();
   CHECK(bench.store->statistics().replayed_groups == 31);
   for (int i = 0; i < 30; ++i) CHECK(bench.get("k" + std::to_string(i)));

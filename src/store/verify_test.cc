@@ -4,10 +4,10 @@
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
-#include <stdlib.h>
 
 #include "store/key.h"
 #include "store/segment.h"
+#include "testing/temporary_directory.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -22,19 +22,12 @@ constexpr Table kTable = 0xF0;
 struct Yard {
   testing::TestLoop loop;
   testing::TestPool pool;
-  std::filesystem::path directory;
+  testing::TemporaryDirectory directory;
   Options options;
   std::unique_ptr<Store> store;
   std::vector<BlobId> bodies;
 
-  static std::string make_directory() {
-    auto pattern = (std::filesystem::temp_directory_path() / "hikyaku-verify-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()));
-    return pattern;
-  }
-  Yard()
-      : directory(make_directory()),
-        options{.directory = directory.string(), .workers = pool, .clock = loop} {
+  Yard() : options{.directory = directory.path.string(), .workers = pool, .clock = loop} {
     options.reserve = 0;
     options.smallest_segment = 64 << 10;
     options.largest_segment = 256 << 10;
@@ -48,10 +41,6 @@ struct Yard {
       tx.disown(bodies[0], Key(1, kTable).raw("owner"));
       return {};
     })));
-  }
-  ~Yard() {
-    store.reset();
-    std::filesystem::remove_all(directory);
   }
   void open() {
     auto opened = open_store(options);
@@ -92,10 +81,10 @@ struct Yard {
   }
   void lose_index() {
     store.reset();
-    std::filesystem::remove_all(directory / "index");
+    std::filesystem::remove_all(directory.path / "index");
   }
   void flip(const std::string& name, std::streamoff offset) {
-    std::fstream file(directory / "journal" / name,
+    std::fstream file(directory.path / "journal" / name,
                       std::ios::in | std::ios::out | std::ios::binary);
     file.seekg(offset);
     char c = static_cast<char>(file.get() ^ 4);
@@ -105,7 +94,7 @@ struct Yard {
   }
   /// Where the text stands in a log segment.
   std::pair<std::string, std::streamoff> find(const std::string& text) {
-    for (const auto& entry : std::filesystem::directory_iterator(directory / "journal")) {
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path / "journal")) {
       std::ifstream file(entry.path(), std::ios::binary);
       std::string bytes((std::istreambuf_iterator<char>(file)), {});
       if (auto at = bytes.find(text); at != bytes.npos)
@@ -178,16 +167,17 @@ TEST_CASE("verify --repair: an index that does not agree with the journal is mad
   Yard yard;
   yard.store.reset();
   // An index that is behind its own position: rows of another, shorter life.
-  auto saved = yard.directory / "saved";
-  std::filesystem::copy(yard.directory / "index", saved, std::filesystem::copy_options::recursive);
+  auto saved = yard.directory.path / "saved";
+  std::filesystem::copy(yard.directory.path / "index", saved,
+                        std::filesystem::copy_options::recursive);
   auto report = yard.verify(true);
   CHECK(report.good());
-  std::filesystem::remove_all(yard.directory / "index");
+  std::filesystem::remove_all(yard.directory.path / "index");
   auto rebuilt = yard.verify(true);
   CHECK(rebuilt.good());
   CHECK(rebuilt.bodies == 10);
   CHECK(rebuilt.rows > 30);
-  CHECK_FALSE(std::filesystem::exists(yard.directory / "verify" / "CURRENT"));
+  CHECK_FALSE(std::filesystem::exists(yard.directory.path / "verify" / "CURRENT"));
 }
 
 TEST_CASE("verify: a missing segment is named; repair goes on without it") {
@@ -195,11 +185,11 @@ TEST_CASE("verify: a missing segment is named; repair goes on without it") {
   for (int i = 0; i < 30; ++i) yard.deliver(9'000, "");
   yard.lose_index();
   std::vector<std::string> logs;
-  for (const auto& entry : std::filesystem::directory_iterator(yard.directory / "journal"))
+  for (const auto& entry : std::filesystem::directory_iterator(yard.directory.path / "journal"))
     if (entry.path().extension() == ".log") logs.push_back(entry.path().filename());
   std::ranges::sort(logs);
   REQUIRE(logs.size() >= 3);
-  std::filesystem::remove(yard.directory / "journal" / logs[logs.size() - 2]);
+  std::filesystem::remove(yard.directory.path / "journal" / logs[logs.size() - 2]);
   yard.open();
   CHECK(yard.store->statistics().read_only.find("missing") != std::string::npos);
   CHECK_FALSE(yard.verify().good());
