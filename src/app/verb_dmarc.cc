@@ -1,14 +1,15 @@
+// hikyaku dmarc.
 #include "app/cli.h"
-#include "app/input_file.h"
+#include "app/one_shot_message.h"
 #include "app/one_shot_resolver.h"
 #include "app/verbs.h"
 #include "arc/verifier.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "dkim/explain.h"
 #include "dkim/verifier.h"
 #include "dmarc/disposition.h"
 #include "dmarc/explain.h"
-#include "mime/header.h"
 #include "spf/check.h"
 #include "spf/explain.h"
 
@@ -19,7 +20,6 @@ constexpr Phrase kIncomplete{"give --message, --ip, --mail-from and --helo",
                              "--message、--ip、--mail-from、--helo が必要です"};
 constexpr Phrase kNoAddress{"--ip {}: this is no IPv4 or IPv6 address",
                             "--ip {}: IPv4 でも IPv6 でもないアドレスです"};
-constexpr Phrase kSignature{"DKIM: {} for {} (selector {}){}", "DKIM: {} ({}、セレクター {}){}"};
 constexpr Phrase kNoSignature{"DKIM: none: the message is not signed",
                               "DKIM: none: 署名がありません"};
 constexpr Phrase kIgnored{"DKIM: {} more signatures were not looked at",
@@ -53,17 +53,6 @@ std::string bare_path(std::string path) {
   return path;
 }
 
-/// Every line end CRLF, as on the wire: files have LF.
-std::string as_on_the_wire(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() + bytes.size() / 32);
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] == '\n' && (i == 0 || bytes[i - 1] != '\r')) out += '\r';
-    out += bytes[i];
-  }
-  return out;
-}
-
 /// Everything that a receiver finds out.
 struct Findings {
   spf::Verdict mail_from;
@@ -78,40 +67,39 @@ struct Findings {
 };
 
 struct Received {
-  std::string bytes;
+  OneShotMessage message;
   IpAddress ip;
   std::string mail_from;
   std::string helo;
 };
 
-Task<Findings> examine(dns::Resolver& resolver, const Clock& clock, Received message) {
+Task<Findings> examine(dns::Resolver& resolver, const Clock& clock, Received received) {
   Findings found;
   spf::Query query;
-  query.ip = message.ip;
-  query.helo = message.helo;
-  query.mail_from = message.mail_from;
+  query.ip = received.ip;
+  query.helo = received.helo;
+  query.mail_from = received.mail_from;
   query.identity = spf::Identity::MailFrom;
   found.mail_from = co_await spf::check(resolver, clock, query);
   query.identity = spf::Identity::Helo;
   found.helo = co_await spf::check(resolver, clock, std::move(query));
 
-  auto length = mime::header_length(message.bytes);
-  auto header = message.bytes.substr(0, length);
-  auto body = std::string_view(message.bytes).substr(length);
+  auto& message = received.message;
   dkim::VerifyOptions dkim_options;
   dkim_options.now = clock.now();
-  dkim::Verifier signatures(header, dkim_options);
-  signatures.body(body);
+  dkim::Verifier signatures(std::string(message.header()), dkim_options);
+  signatures.body(message.body());
   found.ignored_signatures = signatures.ignored();
   found.signatures = co_await signatures.finish(resolver);
   arc::VerifyOptions arc_options;
   arc_options.now = clock.now();
-  arc::Verifier chain(header, arc_options);
-  chain.body(body);
+  arc::Verifier chain(std::string(message.header()), arc_options);
+  chain.body(message.body());
   found.arc = co_await chain.finish(resolver);
 
   dmarc::Evidence evidence{&found.mail_from, &found.signatures};
-  found.verdict = co_await dmarc::evaluate(resolver, dmarc::find_author(header), evidence);
+  found.verdict =
+      co_await dmarc::evaluate(resolver, dmarc::find_author(message.header()), evidence);
   if (found.verdict.author.is_plain()) {
     dmarc::PublicSuffixes suffixes;
     found.legacy = co_await dmarc::legacy_opinion(resolver, suffixes,
@@ -132,14 +120,7 @@ std::string json_of(const Findings& found) {
   json.key("spf").raw(spf::describe_json(found.mail_from));
   json.key("spf_helo").raw(spf::describe_json(found.helo));
   json.key("dkim").begin_array();
-  for (auto& signature : found.signatures)
-    json.begin_object()
-        .member("result", dkim::to_string(signature.result))
-        .member("domain", signature.domain)
-        .member("selector", signature.selector)
-        .member("algorithm", signature.algorithm)
-        .member("problem", signature.problem)
-        .end_object();
+  for (auto& signature : found.signatures) dkim::describe_json(json, signature);
   json.end_array();
   json.key("arc")
       .begin_object()
@@ -174,9 +155,7 @@ std::string json_of(const Findings& found) {
 void tell_signatures(const Findings& found, Terminal& terminal) {
   if (found.signatures.empty()) terminal.say(kNoSignature);
   for (auto& signature : found.signatures)
-    terminal.say(kSignature, dkim::to_string(signature.result), printable(signature.domain, 253),
-                 printable(signature.selector, 253),
-                 signature.problem.empty() ? "" : ": " + printable(signature.problem));
+    terminal.out("DKIM: " + dkim::summary(signature, terminal.language()) + '\n');
   if (found.ignored_signatures > 0) terminal.say(kIgnored, found.ignored_signatures);
 }
 
@@ -216,15 +195,12 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     terminal.complain(kNoAddress, *ip);
     return Exit::Data;
   }
-  auto bytes = read_input(*file);
-  if (!bytes) {
-    (void)report(bytes.error(), terminal);
-    return Exit::Data;  // whatever the reason: there is no message to speak of
-  }
+  auto message = read_message(*file);
+  if (!message) return report(message.error(), terminal);
   auto resolver = OneShotResolver::create(invocation);
   if (!resolver) return report(resolver.error(), terminal);
 
-  Received received{as_on_the_wire(*bytes), *address, bare_path(*mail_from), *helo};
+  Received received{*std::move(message), *address, bare_path(*mail_from), *helo};
   SystemClock clock;
   auto found =
       (*resolver)->run([&] { return examine((*resolver)->get(), clock, std::move(received)); });
