@@ -334,13 +334,4 @@ std::optional<std::string> from_utf8(std::string_view text, std::string_view lab
   return iso2022jp ? shift_jis_to_iso2022jp(out) : std::optional<std::string>(std::move(out));
 }
 
-void preload_charsets() {
-  // Kept open for as long as the program runs, or the C library would unload them again.
-  static const std::array<IconvHandle, 5> kKept = {
-      open_iconv("UTF-8", "EUC-JP-MS"), open_iconv("UTF-8", "ISO-2022-JP-3"),
-      open_iconv("UTF-8", "EUC-JISX0213"), open_iconv("UTF-8", "SHIFT_JISX0213"),
-      open_iconv("UTF-8", "ISO-8859-16")};
-  (void)kKept;
-}
-
 }  // namespace hikyaku::mime

@@ -40,9 +40,4 @@ std::string canonical_charset(std::string_view label);
 /// ones, wave dash and minus are taken in either Unicode form, and every line ends in ASCII.
 std::optional<std::string> from_utf8(std::string_view text, std::string_view label);
 
-/// Loads what the C library would load from its folder at the first use of a rare charset. To be
-/// called before a process locks itself out of the file system; without it those few charsets then
-/// read as unknown.
-void preload_charsets();
-
 }  // namespace hikyaku::mime

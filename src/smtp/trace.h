@@ -8,12 +8,8 @@
 
 namespace hikyaku::smtp {
 
-/// A message with more Received fields than this is taken for one in a loop. RFC 5321 §6.3: "at
-/// least 100".
-inline constexpr std::size_t kMaxReceived = 100;
-
 /// The number of Received fields at the front of a message, up to the empty line or the end. Lines
-/// may end in LF.
+/// may end in LF. More than about 100 mean a loop (§6.3).
 std::size_t count_received(std::string_view message);
 
 /// A Delivered-To field names this mailbox: it was here before (RFC 9228).
