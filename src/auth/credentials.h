@@ -69,8 +69,9 @@ Result<AppPassword> make_app_password(const CredentialMaker& maker, std::string_
 Result<void> complete(const CredentialMaker& maker, Credential& credential,
                       const crypto::Secret& password, CredentialUses uses);
 
-/// Exists: another app password has the name and `replace` is false.
+/// Replaces the one of the same name, if there is one.
 void put_credential(store::Transaction& tx, AccountId account, const Credential& credential);
+/// NotFound.
 Result<void> remove_credential(store::Transaction& tx, AccountId account, std::string_view name);
 std::optional<Credential> find_credential(store::Reader& reader, AccountId account,
                                           std::string_view name);
