@@ -1,6 +1,4 @@
 """curl: smtp, smtps, imap, imaps, pop3 and pop3s URLs, with each login mechanism that curl knows."""
-import pathlib
-import re
 import tempfile
 import unittest
 

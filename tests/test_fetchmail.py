@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 from harness import PASSWORD, Instance, need
-from mail import fill, imap, raw_messages, run, stamp, subjects
+from mail import fill, imap, run, stamp, subjects
 
 SERVICES = [("POP3", "pop3", ""), ("POP3", "pop3s", "ssl"), ("IMAP", "imap", ""), ("IMAP", "imaps", "ssl")]
 

@@ -4,7 +4,6 @@ down (tests/native/sync_shim.cc), and each reply is held against the journal's w
 The last test takes the syncs away from the program and sees that the same check then finds every promise broken.
 """
 import pathlib
-import re
 import smtplib
 import time
 import unittest

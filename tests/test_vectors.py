@@ -1,7 +1,5 @@
 """Every message of the test material goes in by SMTP and comes back equal by IMAP and POP3, whole and in pieces."""
 import concurrent.futures
-import os
-import pathlib
 import re
 import socket
 import time
