@@ -360,8 +360,9 @@ Task<ImapClient::Outcome<>> ImapClient::authenticate(LoginExchange exchange, boo
   std::optional<Error> gave_up;
   while (true) {
     auto response = co_await read_response();
-    if (response.kind == imap::Response::Kind::Continuation) {
-      auto answer = gave_up ? Result<std::string>("*") : co_await exchange.answer(response.text);
+    auto asks = response.kind == imap::Response::Kind::Continuation;
+    if (asks && !gave_up) {
+      auto answer = co_await exchange.answer(response.text);
       if (!answer) {
         gave_up = answer.error();
         answer = "*";
@@ -371,8 +372,12 @@ Task<ImapClient::Outcome<>> ImapClient::authenticate(LoginExchange exchange, boo
       crypto::wipe(*answer);
       continue;
     }
-    if (response.kind != imap::Response::Kind::Tagged) continue;
-    if (gave_up) co_return std::unexpected(ours(*gave_up));
+    if (response.kind != imap::Response::Kind::Tagged && !asks) continue;
+    if (gave_up) {
+      // Asked on after "*": who does not let go is not answered for ever.
+      if (asks) stream_->close();
+      co_return std::unexpected(ours(*gave_up));
+    }
     if (!response.is("OK")) co_return std::unexpected(refusal_of(response));
     if (auto proven = exchange.finish(); !proven) {
       stream_->close();

@@ -241,8 +241,9 @@ Task<Pop3Client::Outcome<>> Pop3Client::authenticate(LoginExchange exchange, boo
   std::optional<Error> gave_up;
   while (true) {
     auto status = co_await read_status();
-    if (status.kind == pop3::Status::Kind::Challenge) {
-      auto answer = gave_up ? Result<std::string>("*") : co_await exchange.answer(status.text);
+    auto asks = status.kind == pop3::Status::Kind::Challenge;
+    if (asks && !gave_up) {
+      auto answer = co_await exchange.answer(status.text);
       if (!answer) {
         gave_up = answer.error();
         answer = "*";
@@ -251,7 +252,11 @@ Task<Pop3Client::Outcome<>> Pop3Client::authenticate(LoginExchange exchange, boo
       crypto::wipe(*answer);
       continue;
     }
-    if (gave_up) co_return std::unexpected(ours(*gave_up));
+    if (gave_up) {
+      // Asked on after "*": who does not let go is not answered for ever.
+      if (asks) stream_->close();
+      co_return std::unexpected(ours(*gave_up));
+    }
     if (status.kind == pop3::Status::Kind::Err)
       co_return std::unexpected(Refusal{std::move(status.code), std::move(status.text)});
     if (auto proven = exchange.finish(); !proven) {

@@ -149,8 +149,8 @@ Task<SmtpClient::Outcome<>> SmtpClient::authenticate(LoginExchange exchange, boo
   std::optional<Error> gave_up;
   while (true) {
     auto reply = co_await reply_to(smtp::Stage::Auth);
-    if (reply.code == 334) {
-      auto answer = gave_up ? Result<std::string>("*") : co_await exchange.answer(reply.text);
+    if (reply.code == 334 && !gave_up) {
+      auto answer = co_await exchange.answer(reply.text);
       if (!answer) {
         gave_up = answer.error();
         answer = "*";
@@ -161,6 +161,8 @@ Task<SmtpClient::Outcome<>> SmtpClient::authenticate(LoginExchange exchange, boo
       continue;
     }
     if (gave_up) {
+      // Asked on after "*": who does not let go is not answered for ever.
+      if (reply.code == 334) stream_->close();
       co_return std::unexpected(
           Refusal{smtp::Stage::Auth, local_failure(535, {5, 7, 8}, gave_up->describe())});
     }
