@@ -66,7 +66,7 @@ class AuthenticatorService final : public Authenticator {
   Task<Answer> check_apop(LoginContext context, std::string user, std::string timestamp,
                           std::string digest) override {
     auto known = co_await look_up(user);
-    if (refused(context, known)) co_return LoginFailure::Throttled;
+    if (refused(context, known, "APOP")) co_return LoginFailure::Throttled;
     auto passwords = plain_passwords(known);
     auto match = sasl::check_apop(timestamp, digest, passwords.secrets);
     if (match && known.account)
@@ -84,7 +84,7 @@ class AuthenticatorService final : public Authenticator {
   Task<Answer> verify_password(LoginContext context, std::string user, crypto::Secret password,
                                std::string mechanism) {
     auto known = co_await look_up(user);
-    if (refused(context, known)) co_return LoginFailure::Throttled;
+    if (refused(context, known, mechanism)) co_return LoginFailure::Throttled;
     for (auto& credential : known.credentials) {
       if (credential.is_app_password &&
           matches_app_password(services_.master, credential, password)) {
@@ -107,6 +107,7 @@ class AuthenticatorService final : public Authenticator {
                                             limits().max_waiting_per_network);
     auto place = network ? waiting_.take(0, limits().max_waiting) : nullptr;
     if (!place) {
+      count(mechanism, Metrics::Outcome::Crowded);
       log_.warn(
           "login.busy",
           {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", known.address}});
@@ -114,7 +115,7 @@ class AuthenticatorService final : public Authenticator {
     }
     auto permit = co_await hashing_.acquire();
     // Those who were before it may have used up what this client is allowed.
-    if (refused(context, known)) co_return LoginFailure::Throttled;
+    if (refused(context, known, mechanism)) co_return LoginFailure::Throttled;
     auto right = co_await matches(own ? own->hash : std::string(), password);
     if (!right) {
       {
@@ -145,8 +146,9 @@ class AuthenticatorService final : public Authenticator {
     });
   }
 
-  bool refused(const LoginContext& context, const Known& known) {
+  bool refused(const LoginContext& context, const Known& known, std::string_view mechanism) {
     if (!throttle_.refuses(context.ip, known.address, services_.clock.now())) return false;
+    count(mechanism, Metrics::Outcome::Throttled);
     log_.warn(
         "login.throttle",
         {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", known.address}});
@@ -162,25 +164,34 @@ class AuthenticatorService final : public Authenticator {
     throttle_.succeeded(context.ip, known.address);
     auto place = sessions_.take(account.id, limits().sessions_per_account);
     if (!place) {
+      count(mechanism, Metrics::Outcome::Crowded);
       log_.warn(
           "login.crowded",
           {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", account.address}});
       co_return LoginFailure::Crowded;
     }
     co_await note_use(account, credential);
+    count(mechanism, Metrics::Outcome::Ok);
     log_.info("login.ok", {{"proto", context.protocol},
                            {"ip", context.ip.to_string()},
                            {"user", account.address},
                            {"mechanism", mechanism},
                            {"credential", credential}});
-    co_return Login{account.id, account.address, std::move(mechanism), std::move(credential),
-                    std::move(place)};
+    auto used = std::ranges::find(known.credentials, credential, &Credential::name);
+    auto made = used == known.credentials.end() ? Time{} : used->created;
+    co_return Login{.account = account.id,
+                    .address = account.address,
+                    .mechanism = std::move(mechanism),
+                    .credential = std::move(credential),
+                    .credential_made = made,
+                    .place = std::move(place)};
   }
 
   /// `tried`: see Throttle::failed.
   Task<Answer> reject(const LoginContext& context, const Known& known, std::string mechanism,
                       std::string why, std::string tried = {}) {
     throttle_.failed(context.ip, known.address, services_.clock.now(), tried);
+    count(mechanism, Metrics::Outcome::Failed);
     log_.info("login.fail", {{"proto", context.protocol},
                              {"ip", context.ip.to_string()},
                              {"user", known.address},
@@ -220,8 +231,13 @@ class AuthenticatorService final : public Authenticator {
     return limits_;
   }
 
+  void count(std::string_view mechanism, Metrics::Outcome outcome) const {
+    if (services_.metrics) services_.metrics->add(mechanism, outcome);
+  }
+
   /// Argon2 on a worker. An empty hash (nobody there) takes as long.
   Task<bool> matches(std::string hash, const crypto::Secret& password) {
+    metrics::Timer timer(services_.metrics ? services_.metrics->hashing : metrics::Histogram());
     co_return co_await run_on(services_.workers, [&, hash] {
       if (hash.empty()) {
         crypto::spend_password_time(password);
@@ -348,7 +364,7 @@ class Exchange final : public SaslExchange {
   /// Gives the server what is stored for the name; true if this client may not try it now.
   Task<bool> supply(sasl::NeedCredentials need, sasl::Step& next) {
     known_ = co_await service_.look_up(need.authcid);
-    if (service_.refused(context_, known_)) co_return true;
+    if (service_.refused(context_, known_, mechanism_.name)) co_return true;
     if (need.needs == sasl::Needs::ScramKeys) {
       auto scram = scram_credentials(service_.services().master, mechanism_.hash, known_.address,
                                      known_.credentials);

@@ -5,6 +5,7 @@
 
 #include "auth/credentials.h"
 #include "auth/login.h"
+#include "auth/metrics.h"
 #include "base/executor.h"
 #include "base/log.h"
 #include "crypto/master_key.h"
@@ -32,6 +33,7 @@ struct AuthenticatorServices {
   const Clock& clock;
   crypto::Random& random;
   const crypto::MasterKey& master;
+  const Metrics* metrics = nullptr;  ///< null: nothing is counted
 };
 
 std::unique_ptr<Authenticator> make_authenticator(AuthenticatorSettings settings,

@@ -131,12 +131,14 @@ Result<AppPassword> make_app_password(const CredentialMaker& maker, std::string_
 
 void put_credential(store::Transaction& tx, AccountId account, const Credential& credential) {
   tx.put(credential_key(account, credential.name), encode(credential));
+  tx.notify(store::kInstance, kTopicDirectory);
 }
 
 Result<void> remove_credential(store::Transaction& tx, AccountId account, std::string_view name) {
   auto key = credential_key(account, name);
   if (!tx.get(key)) return fail(ErrorCode::NotFound, "there is no app password \"{}\"", name);
   tx.erase(key);
+  tx.notify(store::kInstance, kTopicDirectory);
   return {};
 }
 

@@ -447,6 +447,7 @@ Result<void> update_account(Transaction& tx, const Account& account) {
       stored->address;  // renaming is another matter: addresses, logins, aliases
   write_account(tx, changed_account);
   mailbox::set_quota(tx, account.id, account.quota);
+  tx.notify(kInstance, kTopicDirectory);
   return {};
 }
 

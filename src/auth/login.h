@@ -32,6 +32,7 @@ struct Login {
   std::string address;     ///< the account's primary address
   std::string mechanism;   ///< "PLAIN", "SCRAM-SHA-256-PLUS", "APOP", …
   std::string credential;  ///< "password", or the name of the app password
+  Time credential_made{};  ///< when that password was set: it has another once it is changed
   /// The account's place among its sessions; keep it as long as the session lasts.
   std::shared_ptr<void> place{};
 };

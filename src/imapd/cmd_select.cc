@@ -48,6 +48,7 @@ Task<imap::Reply> Session::handle(imap::SelectCommand command) {
   selected_.emplace(mailbox::SessionView(std::move(*opened)));
   selected_->mailbox = found->id;
   selected_->path = found->path;
+  show_place();
   selected_->uid_validity = uid_validity;
   subscribe_selected();
   co_await claim_recent();

@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "auth/login.h"
+#include "base/activity.h"
 #include "base/executor.h"
 #include "base/log.h"
 #include "base/task.h"
 #include "base/time.h"
 #include "imap/parser.h"
+#include "imapd/metrics.h"
 #include "mailbox/view.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -65,6 +67,8 @@ struct Services {
   /// At most so many messages above 256 KB are in memory as a whole at once (base/semaphore.h).
   Semaphore& large_messages;
   const net::ServerTls* tls = nullptr;  ///< null: no STARTTLS; implicit TLS needs it
+  const Metrics* metrics = nullptr;     ///< null: nothing is counted
+  Activity* activity = nullptr;         ///< of this session alone; null: nobody looks
 };
 
 /// Serves one connection to its end. Never throws. With `login` the client is logged in from the

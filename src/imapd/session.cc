@@ -14,10 +14,15 @@ imap::ParserLimits default_limits() {
   return limits;
 }
 
+namespace {
+const Metrics kUncounted;
+}  // namespace
+
 Session::Session(net::Stream& stream, const Settings& settings, Services services, Log log)
     : stream_(stream),
       settings_(settings),
       services_(services),
+      metrics_(services.metrics ? *services.metrics : kUncounted),
       log_(std::move(log)),
       input_(stream),
       output_(stream),
@@ -76,6 +81,8 @@ Task<void> Session::run(std::optional<auth::Login> login) {
 Task<void> Session::execute(imap::Command command) {
   ++commands_;
   tag_ = std::move(command.tag);
+  CommandWatch watch(services_.activity, imap::rule_of(command.verb).name,
+                     metrics_.of(command.verb));
   log_.trace("imap.command", {{"verb", imap::display_name(command.verb, command.uid())}});
   if (auto refusal = imap::check(state_, command)) {
     parser_.refuse();
@@ -203,6 +210,9 @@ auth::LoginContext Session::login_context() const {
 imap::Reply Session::logged_in(auth::Login login) {
   login_ = std::move(login);
   log_ = log_.with({{"user", login_->address}});
+  if (services_.activity)
+    services_.activity->log_in(login_->account, login_->address, login_->credential,
+                               login_->credential_made);
   state_.phase = imap::Phase::Authenticated;
   parser_.set_limits(settings_.limits);
   stream_.set_total_timeout(milliseconds(0));
@@ -222,23 +232,39 @@ struct Ended {
   std::optional<imap::Reply> last_words;
 };
 
-Ended ended_by(const net::Disconnected& gone) {
+Ended ended_from_outside(const Activity* activity) {
+  using End = Activity::End;
+  switch (activity ? activity->end : End::Not) {
+    case End::Kicked:
+      return {"kicked", imap::bye("An administrator has ended this session", "UNAVAILABLE")};
+    case End::Revoked:
+      // RFC 5530 §3: the authentication or authorization has failed.
+      return {"revoked",
+              imap::bye("The account or its password has changed, log in again", "EXPIRED")};
+    case End::Not:
+      break;
+  }
+  return {"shutdown", imap::bye("The server is going down", "UNAVAILABLE")};
+}
+
+Ended ended_by(const net::Disconnected& gone, const Activity* activity) {
   switch (gone.why()) {
     case net::Disconnected::Why::Timeout:
       return {"timeout", imap::bye("Logged out: nothing was heard for too long")};
     case net::Disconnected::Why::Shutdown:
-      return {"shutdown", imap::bye("The server is going down", "UNAVAILABLE")};
+      return ended_from_outside(activity);
     default:
       return {"closed", std::nullopt};
   }
 }
 
-Task<Ended> converse(Session& session, std::optional<auth::Login> login, const Log& log) {
+Task<Ended> converse(Session& session, std::optional<auth::Login> login, const Activity* activity,
+                     const Log& log) {
   Ended ended;
   try {
     co_await session.run(std::move(login));
   } catch (const net::Disconnected& gone) {
-    ended = ended_by(gone);
+    ended = ended_by(gone, activity);
   } catch (const SessionEnds& end) {
     ended = {"failed", end.bye};
   } catch (const std::exception& defect) {
@@ -253,7 +279,7 @@ Task<Ended> converse(Session& session, std::optional<auth::Login> login, const L
 Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
                  Log log, std::optional<auth::Login> login) {
   Session session(*stream, settings, services, log);
-  auto ended = co_await converse(session, std::move(login), log);
+  auto ended = co_await converse(session, std::move(login), services.activity, log);
   if (ended.last_words) {
     try {
       stream->set_timeout(std::chrono::seconds(5));
@@ -268,6 +294,7 @@ Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, 
                         {"commands", session.commands()},
                         {"in", stream->bytes_in()},
                         {"out", stream->bytes_out()}});
+  if (services.activity) services.activity->end_with(stream->bytes_in(), stream->bytes_out());
   co_await net::linger(*stream);
 }
 

@@ -121,6 +121,8 @@ class Session {
   Task<std::shared_ptr<const mailbox::View>> follow_inbox();
   void subscribe_selected();
   void leave_mailbox();
+  /// For those who watch the server: where the session is.
+  void show_place();
   void append_row_flags(imap::FetchResponse& response, const mailbox::MessageSummary& row) const;
   void append_changed_row(std::uint32_t sequence, const mailbox::MessageSummary& row);
   void tell_mailbox_flags();
@@ -198,6 +200,7 @@ class Session {
   net::Stream& stream_;
   const Settings& settings_;
   Services services_;
+  const Metrics& metrics_;
   Log log_;
   net::Input input_;
   net::Output output_;

@@ -16,8 +16,13 @@ void Session::subscribe_selected() {
   selected_->list_changes = services_.store.subscribe(account(), mailbox::kTopicMailboxes, changed);
 }
 
+void Session::show_place() {
+  if (services_.activity) services_.activity->place = selected_ ? selected_->path : "";
+}
+
 void Session::leave_mailbox() {
   selected_.reset();
+  show_place();
   state_.read_only = false;
   state_.phase = imap::Phase::Authenticated;
 }

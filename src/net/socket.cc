@@ -202,7 +202,9 @@ Socket::Want Socket::want_of(int result, std::string_view doing) {
 
 Task<Result<TlsInfo>> Socket::start_tls(const ServerTls& tls) {
   auto snapshot = tls.snapshot();  // its callbacks are used until the handshake has ended
-  co_return co_await handshake(new_server_ssl(*snapshot), tls.handshake_timeout());
+  auto result = co_await handshake(new_server_ssl(*snapshot), tls.handshake_timeout());
+  tls.count_handshake(result.has_value());
+  co_return result;
 }
 
 Task<Result<TlsInfo>> Socket::start_tls(const ClientTls& tls, std::string server_name) {

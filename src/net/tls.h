@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/result.h"
 
 namespace hikyaku::net {
@@ -48,6 +49,8 @@ class ServerTls {
     std::vector<std::string> alpn{};
     /// For one handshake as a whole.
     std::chrono::milliseconds handshake_timeout = std::chrono::seconds(30);
+    /// Handshakes that came to an agreement, and those that did not.
+    metrics::Counter handshakes = {}, failures = {};
   };
 
   /// The first certificate is also the default: it is shown to clients that name no host or an
@@ -73,6 +76,9 @@ class ServerTls {
   /// For net/ itself: what one handshake uses. Keep it until the handshake has ended.
   struct Snapshot;
   std::shared_ptr<const Snapshot> snapshot() const;
+  void count_handshake(bool agreed) const {
+    (agreed ? settings_.handshakes : settings_.failures).add();
+  }
 
  private:
   explicit ServerTls(Settings settings);

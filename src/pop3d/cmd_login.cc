@@ -97,6 +97,9 @@ Session::Answer Session::logged_in(std::variant<auth::Login, auth::LoginFailure>
   maildrop_ = std::move(*opened);
   lock_ = std::move(lock);
   user_ = login.address;
+  if (services_.activity)
+    services_.activity->log_in(login.account, login.address, login.credential,
+                               login.credential_made);
   state_.phase = pop3::Phase::Transaction;
   co_return ok(user_ + " has " + std::to_string(maildrop_->count()) + " messages (" +
                std::to_string(maildrop_->octets()) + " octets)");

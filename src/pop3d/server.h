@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "auth/login.h"
+#include "base/activity.h"
 #include "base/log.h"
 #include "base/task.h"
 #include "base/time.h"
@@ -12,6 +13,7 @@
 #include "net/tls.h"
 #include "pop3/rules.h"
 #include "pop3d/maildrop.h"
+#include "pop3d/metrics.h"
 #include "store/store.h"
 
 namespace hikyaku::pop3d {
@@ -36,6 +38,8 @@ struct Services {
   crypto::Random& random;
   MaildropLocks& locks;
   const net::ServerTls* tls = nullptr;
+  const Metrics* metrics = nullptr;  ///< null: nothing is counted
+  Activity* activity = nullptr;      ///< of this session alone; null: nobody looks
 };
 
 /// Serves one connection to its end. Never throws.

@@ -1,6 +1,7 @@
 #include "pop3d/session.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "net/linger.h"
@@ -8,10 +9,15 @@
 
 namespace hikyaku::pop3d {
 
+namespace {
+const Metrics kUncounted;
+}  // namespace
+
 Session::Session(net::Stream& stream, const Settings& settings, Services services, Log log)
     : stream_(stream),
       settings_(settings),
       services_(services),
+      metrics_(services.metrics ? *services.metrics : kUncounted),
       log_(std::move(log)),
       input_(stream),
       output_(stream),
@@ -42,6 +48,8 @@ Task<void> Session::run() {
 
 Task<void> Session::execute(const std::string& line) {
   auto command = pop3::parse_command(line);
+  auto verb = command ? pop3::verb_of(*command) : pop3::Verb::Unknown;
+  CommandWatch watch(services_.activity, pop3::name_of(verb), metrics_.of(verb));
   if (!command) {
     answer(pop3::err(command.error().text));
     co_return;
@@ -124,7 +132,24 @@ auth::LoginContext Session::login_context() const {
 
 namespace {
 
-Task<void> converse(Session& session, net::Stream& stream, const Log& log) {
+/// What a session is told that is ended by this server, and the word for the log.
+std::pair<pop3::Reply, std::string_view> ended_from_outside(const Activity* activity) {
+  using End = Activity::End;
+  switch (activity ? activity->end : End::Not) {
+    case End::Kicked:
+      return {pop3::err("An administrator has ended this session", pop3::kCodeSysTemp), "kicked"};
+    case End::Revoked:
+      return {
+          pop3::err("The account or its password has changed, log in again", pop3::kCodeSysTemp),
+          "revoked"};
+    case End::Not:
+      break;
+  }
+  return {pop3::err("The server is shutting down", pop3::kCodeSysTemp), "shutdown"};
+}
+
+Task<void> converse(Session& session, net::Stream& stream, const Services& services,
+                    const Log& log) {
   std::optional<pop3::Reply> last_words;
   std::string_view ended = "quit";
   try {
@@ -135,8 +160,7 @@ Task<void> converse(Session& session, net::Stream& stream, const Log& log) {
       // RFC 1939 §3: the connection is closed without a response.
       ended = "timeout";
     } else if (gone.why() == net::Disconnected::Why::Shutdown) {
-      ended = "shutdown";
-      last_words = pop3::err("The server is shutting down", pop3::kCodeSysTemp);
+      std::tie(last_words, ended) = ended_from_outside(services.activity);
     }
   } catch (const std::exception& defect) {
     log.error("pop3.defect", {{"err", defect.what()}});
@@ -160,7 +184,8 @@ Task<void> converse(Session& session, net::Stream& stream, const Log& log) {
 Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
                  Log log) {
   Session session(*stream, settings, services, log);
-  co_await converse(session, *stream, log);
+  co_await converse(session, *stream, services, log);
+  if (services.activity) services.activity->end_with(stream->bytes_in(), stream->bytes_out());
   co_await net::linger(*stream);
 }
 

@@ -64,6 +64,7 @@ class Session {
   net::Stream& stream_;
   const Settings& settings_;
   Services services_;
+  const Metrics& metrics_;
   Log log_;
   net::Input input_;
   net::Output output_;

@@ -67,6 +67,13 @@ Reply help() {
 Reply shutting_down(std::string_view host_name) {
   return make(421, {4, 3, 2}, "{} is going down; try again soon", host_name);
 }
+Reply kicked(std::string_view host_name) {
+  return make(421, {4, 3, 2}, "{}: an administrator has ended this connection", host_name);
+}
+Reply login_revoked(std::string_view host_name) {
+  return make(421, {4, 7, 0}, "{}: the account or its password has changed, log in again",
+              host_name);
+}
 Reply timed_out(std::string_view host_name) {
   return make(421, {4, 4, 2}, "{} has waited too long for you", host_name);
 }

@@ -29,6 +29,8 @@ Reply help();
 
 // The connection ends (421, 554 as greeting).
 Reply shutting_down(std::string_view host_name);
+Reply kicked(std::string_view host_name);         ///< whoever runs the server ends the session
+Reply login_revoked(std::string_view host_name);  ///< account or password are gone since
 Reply timed_out(std::string_view host_name);
 Reply too_many_errors(std::string_view host_name);
 Reply too_much_junk(std::string_view host_name);

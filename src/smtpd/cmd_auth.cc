@@ -61,6 +61,9 @@ Task<smtp::Reply> Session::handle(smtp::Auth command) {
       login_ = std::move(*login);
       state_.logged_in(login_->address);
       has_proved_useful();
+      if (services_.activity)
+        services_.activity->log_in(login_->account, login_->address, login_->credential,
+                                   login_->credential_made);
       co_return replies::logged_in();
     }
     write(replies::auth_challenge(

@@ -17,6 +17,7 @@ Task<smtp::Reply> Session::handle(smtp::Bdat command) {
                     binary ? smtp::ContentCheck::Kind::Binary : smtp::ContentCheck::Kind::Text);
     incoming_ = services_.receiver.begin(peer(), transaction);
     data_until_ = std::chrono::steady_clock::now() + settings_.transaction_timeout;
+    octets_ = 0;
   }
   chunks_->begin_chunk(command.size, command.last);
   if (chunks_->hopeless()) co_return co_await give_up(smtp::DataProblem::TooLarge);
@@ -27,6 +28,7 @@ Task<smtp::Reply> Session::handle(smtp::Bdat command) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
     piece.clear();
     input_.consume(chunks_->feed(input_.available(), piece));
+    octets_ += piece.size();
     if (chunks_->problem() == smtp::DataProblem::None) co_await incoming_->append(piece);
   }
   stream_.set_timeout(settings_.command_timeout);

@@ -9,6 +9,7 @@ namespace replies = smtp::replies;
 Task<smtp::Reply> Session::handle(smtp::Data) {
   auto incoming = services_.receiver.begin(peer(), *state_.transaction());
   smtp::DataDecoder decoder(state_.settings().max_size);
+  octets_ = 0;
   write(replies::start_data());
   stream_.set_timeout(settings_.data_timeout);
   end_by(std::chrono::steady_clock::now() + settings_.transaction_timeout);
@@ -17,6 +18,7 @@ Task<smtp::Reply> Session::handle(smtp::Data) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
     piece.clear();
     input_.consume(decoder.feed(input_.available(), piece));
+    octets_ += piece.size();
     if (decoder.problem() == smtp::DataProblem::None) co_await incoming->append(piece);
   }
   stream_.set_timeout(settings_.command_timeout);
@@ -62,14 +64,22 @@ Task<smtp::Reply> Session::refuse_content(smtp::DataProblem problem) {
     refused.push_back({recipient.to.to_string(), reply});
   co_await services_.receiver.refused(peer(), transaction.from.to_string(), std::move(refused));
   state_.end_transaction();
+  metrics_.messages.add(reply);
   co_return reply;
 }
 
 Task<smtp::Reply> Session::finish_message(std::unique_ptr<receive::Incoming> incoming) {
-  auto reply = co_await incoming->finish();
+  smtp::Reply reply;
+  {
+    metrics::Timer timer(metrics_.acceptance);
+    reply = co_await incoming->finish();
+  }
+  metrics_.messages.add(reply);
   if (reply.positive()) {
     ++accepted_;
     has_proved_useful();
+    metrics_.message_bytes.add(octets_);
+    metrics_.sizes.observe(octets_);
     state_.message_accepted();
   }
   state_.end_transaction();

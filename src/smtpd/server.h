@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "auth/login.h"
+#include "base/activity.h"
 #include "base/log.h"
 #include "base/task.h"
 #include "base/time.h"
@@ -12,6 +13,7 @@
 #include "receive/receiver.h"
 #include "smtp/line.h"
 #include "smtp/rules.h"
+#include "smtpd/metrics.h"
 
 namespace hikyaku::smtpd {
 
@@ -38,6 +40,8 @@ struct Services {
   receive::Receiver& receiver;
   auth::Authenticator& authenticator;
   const net::ServerTls* tls = nullptr;
+  const Metrics* metrics = nullptr;  ///< null: nothing is counted
+  Activity* activity = nullptr;      ///< of this session alone; null: nobody looks
 };
 
 /// Serves one connection to its end. Never throws.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <tuple>
 #include <utility>
 
 #include "base/text.h"
@@ -14,6 +15,8 @@ namespace replies = smtp::replies;
 
 namespace {
 
+const Metrics kUncounted;
+
 const smtp::Settings& protocol_for(const net::Stream& stream, const Settings& settings) {
   auto in_clear = settings.plaintext_on_loopback && stream.peer().address.is_loopback();
   return in_clear ? settings.protocol_on_loopback : settings.protocol;
@@ -25,6 +28,7 @@ Session::Session(net::Stream& stream, const Settings& settings, Services service
     : stream_(stream),
       settings_(settings),
       services_(services),
+      metrics_(services.metrics ? *services.metrics : kUncounted),
       log_(std::move(log)),
       input_(stream),
       output_(stream),
@@ -62,6 +66,7 @@ Task<void> Session::run() {
 
 Task<void> Session::execute(smtp::Command command) {
   auto verb = smtp::verb_of(command);
+  CommandWatch watch(services_.activity, smtp::to_string(verb), metrics_.of(verb));
   if (auto refusal = smtp::check(state_, command)) {
     if (auto bdat = std::get_if<smtp::Bdat>(&command)) co_await skip_chunk(bdat->size);
     co_await answer(verb, std::move(*refusal));
@@ -74,6 +79,7 @@ Task<void> Session::execute(smtp::Command command) {
 Task<void> Session::answer(smtp::Verb verb, smtp::Reply reply) {
   if (reply == kAnswered) co_return;
   if (auto instead = state_.count(verb, reply)) reply = std::move(*instead);
+  if (verb == smtp::Verb::Rcpt) metrics_.recipients.add(reply);
   write(reply);
   if (reply.closes()) closing_ = true;
   if (!state_.transaction()) co_await remember_refusals();
@@ -146,6 +152,7 @@ Task<bool> Session::start_tls() {
   }
   state_.started_tls();
   login_.reset();
+  if (services_.activity) services_.activity->log_out();
   forget_message();
   co_return true;
 }
@@ -188,8 +195,24 @@ auth::LoginContext Session::login_context() const {
 
 namespace {
 
-Task<void> converse(Session& session, net::Stream& stream, const std::string& host_name,
-                    const Log& log) {
+using End = Activity::End;
+
+/// What a session is told that is ended by this server, and the word for the log.
+std::pair<smtp::Reply, std::string_view> ended_from_outside(const Activity* activity,
+                                                            const std::string& host_name) {
+  switch (activity ? activity->end : End::Not) {
+    case End::Kicked:
+      return {replies::kicked(host_name), "kicked"};
+    case End::Revoked:
+      return {replies::login_revoked(host_name), "revoked"};
+    case End::Not:
+      break;
+  }
+  return {replies::shutting_down(host_name), "shutdown"};
+}
+
+Task<void> converse(Session& session, net::Stream& stream, const Services& services,
+                    const std::string& host_name, const Log& log) {
   std::optional<smtp::Reply> last_words;
   std::string_view ended = "quit";
   try {
@@ -201,8 +224,7 @@ Task<void> converse(Session& session, net::Stream& stream, const std::string& ho
         last_words = replies::timed_out(host_name);
         break;
       case net::Disconnected::Why::Shutdown:
-        ended = "shutdown";
-        last_words = replies::shutting_down(host_name);
+        std::tie(last_words, ended) = ended_from_outside(services.activity, host_name);
         break;
       default:
         ended = "closed";
@@ -233,7 +255,8 @@ Task<void> converse(Session& session, net::Stream& stream, const std::string& ho
 Task<void> serve(std::unique_ptr<net::Stream> stream, const Settings& settings, Services services,
                  Log log) {
   Session session(*stream, settings, services, log);
-  co_await converse(session, *stream, settings.protocol.host_name, log);
+  co_await converse(session, *stream, services, settings.protocol.host_name, log);
+  if (services.activity) services.activity->end_with(stream->bytes_in(), stream->bytes_out());
   co_await net::linger(*stream);
 }
 

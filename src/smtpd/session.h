@@ -83,6 +83,7 @@ class Session {
   net::Stream& stream_;
   const Settings& settings_;
   Services services_;
+  const Metrics& metrics_;
   Log log_;
   net::Input input_;
   net::Output output_;
@@ -103,6 +104,7 @@ class Session {
   std::chrono::steady_clock::time_point useful_until_;
   /// The data of the message that is under way must have come by then.
   std::optional<std::chrono::steady_clock::time_point> data_until_;
+  std::uint64_t octets_ = 0;  ///< of the present message, as far as it has come
   int accepted_ = 0;
   bool closing_ = false;
 };

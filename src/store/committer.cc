@@ -357,6 +357,8 @@ void Committer::commit() {
   auto appended = log_.append(group_, position_.lsn + 1, context_.clock.now());
   if (!appended) return fail_everything(appended.error());
   auto took = std::chrono::steady_clock::now() - began;
+  context_.options.metrics.sync.observe(took);
+  context_.options.metrics.group.observe(group_transactions_);
   if (!apply(group_.rows, *appended)) return;
   position_ = *appended;
 

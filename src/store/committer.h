@@ -15,6 +15,7 @@
 #include "store/group.h"
 #include "store/index.h"
 #include "store/log.h"
+#include "store/metrics.h"
 #include "store/notify.h"
 
 namespace hikyaku::store {
@@ -46,6 +47,7 @@ struct CommitterOptions {
   /// False: no thread of its own; works on the event loop that submits (which is then always the
   /// same one), so that a run can be repeated.
   bool own_thread = true;
+  Metrics metrics = {};
 };
 
 struct CommitterCounters {

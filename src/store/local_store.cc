@@ -176,6 +176,7 @@ Result<void> LocalStore::recover() {
   committer.most_tail_bytes = options_.most_tail_bytes;
   committer.most_tail_records = options_.most_tail_records;
   committer.lazy_delay = options_.lazy_delay;
+  committer.metrics = options_.metrics;
   if (options_.on_one_thread) {
     committer.own_thread = false;
     committer.apply_pause = {};

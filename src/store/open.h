@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "store/metrics.h"
 #include "store/store.h"
 
 namespace hikyaku::store {
@@ -25,6 +26,7 @@ struct Options {
   WorkerPool& workers;
   const Clock& clock;
   Log log = {};
+  Metrics metrics = {};
 
   /// For the index: its cache and write buffers.
   std::uint64_t index_memory = 64ull << 20;

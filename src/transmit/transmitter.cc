@@ -407,6 +407,7 @@ class Service final : public Transmitter {
       outgoing.has_utf8_recipient |= recipients.back().to.needs_utf8();
     }
     QueuedSource source(services_.store, job.message);
+    metrics::Timer timer(services_.metrics.attempts);
     auto results = co_await connection.client->send(std::move(outgoing), recipients, source);
 
     std::vector<Outcome> outcomes;
@@ -519,6 +520,9 @@ class Service final : public Transmitter {
 
   Task<void> finish(Destination& destination, Job job, std::vector<Outcome> outcomes) {
     auto count = job.entries.size();
+    // What is not for sending is no attempt.
+    for (auto& outcome : outcomes)
+      if (outcome.entry.destination != queue::kNotice) services_.metrics.add(outcome);
     auto settled = co_await settler_.settle(job.message, outcomes);
     for (int again = 0; !settled && again < kSettleAgain && !stopping_; ++again) {
       co_await sleep_for(seconds(1));

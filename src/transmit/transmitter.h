@@ -13,6 +13,7 @@
 #include "queue/injector.h"
 #include "store/store.h"
 #include "transmit/connector.h"
+#include "transmit/metrics.h"
 #include "transmit/settle.h"
 
 namespace hikyaku::transmit {
@@ -37,6 +38,7 @@ struct Services {
   const net::ClientTls& tls;
   const Clock& clock;
   crypto::Random& random;
+  Metrics metrics = {};
 };
 
 /// Lives on one event loop; construct, start and stop it there.
