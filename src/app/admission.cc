@@ -47,6 +47,8 @@ std::string too_many_connections(Service service, const std::string& host_name) 
                          pop3::err("Too many connections, try again later", pop3::kCodeSysTemp));
       return text;
     }
+    case Service::Http:
+      return "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     // These begin with a TLS handshake: there is nothing that could be said.
     case Service::Submissions:
     case Service::Imaps:

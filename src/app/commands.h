@@ -12,6 +12,10 @@ class Receiver;
 
 namespace hikyaku::app {
 
+class Sessions;
+class Watch;
+struct ServerMetrics;
+
 /// Adds all of them. `core` must outlive the table.
 void add_commands(ControlTable& table, Core& core);
 
@@ -27,6 +31,14 @@ void add_mail_commands(ControlTable& table, Core& core, receive::Receiver& recei
 /// instance. `serve` speaks it; whether the account is enabled does not matter.
 using ServeAccount = std::function<Task<void>(std::unique_ptr<net::Stream>, auth::Login)>;
 void add_session_commands(ControlTable& table, Core& core, ServeAccount serve);
+/// who, kick, stats, metrics: only in the server.
+struct Watched {
+  Core& core;
+  ServerMetrics& metrics;
+  Sessions& sessions;
+  std::function<Watch&()> watch;  ///< called while the server runs
+};
+void add_watch_commands(ControlTable& table, Watched watched);
 /// Who that is: the account of this address. NotFound.
 Task<Result<auth::Login>> find_owner(Core& core, std::string address);
 

@@ -113,7 +113,8 @@ void Core::close_store() {
   store_.reset();
 }
 
-Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config config, Log log) {
+Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config config, Log log,
+                                         store::Metrics metrics) {
   std::unique_ptr<Core> core(new Core(std::move(instance), std::move(config), std::move(log)));
   TRY(auto key, read_file(core->instance_.secret_key, 4096));
   TRY(auto master, crypto::MasterKey::parse(key));
@@ -126,6 +127,7 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
                          .workers = *core->workers_,
                          .clock = core->clock_};
   options.log = core->log_;
+  options.metrics = metrics;
   options.index_memory = core->memory_.index;
   options.staged_memory = core->memory_.staged;
   options.reserve = core->config_.store.reserve.count;

@@ -13,6 +13,7 @@
 #include "crypto/master_key.h"
 #include "crypto/random.h"
 #include "net/worker_pool.h"
+#include "store/metrics.h"
 #include "store/store.h"
 
 namespace hikyaku::app {
@@ -31,7 +32,8 @@ MemoryPlan plan_memory(const config::Config& config);
 class Core {
  public:
   /// Reads secret.key and opens the store. Conflict when another process (the server) holds it.
-  static Result<std::unique_ptr<Core>> open(Instance instance, config::Config config, Log log);
+  static Result<std::unique_ptr<Core>> open(Instance instance, config::Config config, Log log,
+                                            store::Metrics metrics = {});
   ~Core();
 
   /// Closes the store, while the event loops still run: it may yet have something to tell them.

@@ -101,6 +101,8 @@ std::string_view to_string(Service service) {
       return "pop3";
     case Service::Pop3s:
       return "pop3s";
+    case Service::Http:
+      return "http";
   }
   return "";
 }
@@ -108,20 +110,21 @@ std::string_view to_string(Service service) {
 Result<std::vector<BoundListener>> bind_listeners(const config::Config& config) {
   struct Wanted {
     Service service;
-    const std::vector<config::ListenEntry>& entries;
+    std::vector<Endpoint> endpoints;
   };
   auto& listen = config.listen;
-  const Wanted wanted[] = {{Service::Smtp, listen.smtp},
-                           {Service::Submission, listen.submission},
-                           {Service::Submissions, listen.submissions},
-                           {Service::Imap, listen.imap},
-                           {Service::Imaps, listen.imaps},
-                           {Service::Pop3, listen.pop3},
-                           {Service::Pop3s, listen.pop3s}};
+  const Wanted wanted[] = {{Service::Smtp, listen.endpoints(listen.smtp)},
+                           {Service::Submission, listen.endpoints(listen.submission)},
+                           {Service::Submissions, listen.endpoints(listen.submissions)},
+                           {Service::Imap, listen.endpoints(listen.imap)},
+                           {Service::Imaps, listen.endpoints(listen.imaps)},
+                           {Service::Pop3, listen.endpoints(listen.pop3)},
+                           {Service::Pop3s, listen.endpoints(listen.pop3s)},
+                           {Service::Http, listen.metrics_endpoints()}};
   std::vector<BoundListener> bound;
   std::optional<Error> problems;
-  for (auto& [service, entries] : wanted) {
-    for (auto& endpoint : listen.endpoints(entries)) {
+  for (auto& [service, endpoints] : wanted) {
+    for (auto& endpoint : endpoints) {
       auto listener = net::Listener::bind(endpoint);
       if (listener) {
         bound.push_back({service, std::move(*listener)});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "httpd/server.h"
 #include "imapd/server.h"
 #include "net/listener.h"
 #include "pop3d/server.h"
@@ -14,7 +15,8 @@
 
 namespace hikyaku::app {
 
-enum class Service { Smtp, Submission, Submissions, Imap, Imaps, Pop3, Pop3s };
+enum class Service { Smtp, Submission, Submissions, Imap, Imaps, Pop3, Pop3s, Http };
+inline constexpr std::size_t kServices = 8;
 std::string_view to_string(Service service);
 
 /// A bound socket and the service behind it.
@@ -30,6 +32,7 @@ struct ServiceSettings {
   smtpd::Settings smtp, submission, submissions, local;
   imapd::Settings imap, imaps;
   pop3d::Settings pop3, pop3s;
+  httpd::Settings http;
 };
 std::shared_ptr<const ServiceSettings> make_service_settings(const config::Config& config,
                                                              const std::string& host_name,

@@ -65,25 +65,30 @@ std::string json_line(Time time, LogLevel level, std::string_view line) {
   append_json(out, format_rfc3339(time));
   out += ",\"level\":";
   append_json(out, name_of(level));
-  while (!line.empty()) {
-    auto equals = line.find('=');
-    if (equals == std::string_view::npos) break;
+  while (auto field = take_log_field(line)) {
     out += ',';
-    append_json(out, line.substr(0, equals));
+    append_json(out, field->key);
     out += ':';
-    line.remove_prefix(equals + 1);
-    bool quoted = false;
-    auto value = take_value(line, quoted);
-    if (!quoted && is_number(value))
-      out += value;
+    if (!field->was_quoted && is_number(field->value))
+      out += field->value;
     else
-      append_json(out, value);
-    if (line.starts_with(' ')) line.remove_prefix(1);
+      append_json(out, field->value);
   }
   return out + "}\n";
 }
 
 }  // namespace
+
+std::optional<LogFieldText> take_log_field(std::string_view& line) {
+  auto equals = line.find('=');
+  if (equals == std::string_view::npos) return std::nullopt;
+  LogFieldText field;
+  field.key = line.substr(0, equals);
+  line.remove_prefix(equals + 1);
+  field.value = take_value(line, field.was_quoted);
+  if (line.starts_with(' ')) line.remove_prefix(1);
+  return field;
+}
 
 std::string format_log_line(config::LogFormat format, Time time, LogLevel level,
                             std::string_view line) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,15 @@ class StandardErrorSink final : public LogSink {
   const Clock& clock_;
   std::mutex mutex_;
 };
+
+/// The next "key=value" of a line, which becomes what follows; nullopt at its end. Values without
+/// their quotes and escapes.
+struct LogFieldText {
+  std::string_view key;
+  std::string value;
+  bool was_quoted = false;
+};
+std::optional<LogFieldText> take_log_field(std::string_view& line);
 
 /// One line, with its newline, as the sink writes it.
 std::string format_log_line(config::LogFormat format, Time time, LogLevel level,

@@ -12,12 +12,17 @@
 #include "app/commands.h"
 #include "app/configured_resolver.h"
 #include "app/control_io.h"
+#include "app/health.h"
 #include "app/listeners.h"
 #include "app/maintenance.h"
+#include "app/measured_resolver.h"
+#include "app/revocation.h"
 #include "app/sandbox.h"
+#include "app/server_metrics.h"
 #include "app/sessions.h"
 #include "app/submit.h"
 #include "app/system_user.h"
+#include "app/watch.h"
 #include "auth/authenticator.h"
 #include "auth/places.h"
 #include "base/semaphore.h"
@@ -73,8 +78,9 @@ class RunningServer final : public Server {
  public:
   RunningServer(std::vector<BoundListener> listeners, std::unique_ptr<net::Listener> control,
                 std::unique_ptr<net::Listener> submit, Log log,
-                std::function<void(std::string)> say)
-      : cores_(net::Cores::usable()),
+                std::function<void(std::string)> say, ServerMetrics& metrics)
+      : metrics_(metrics),
+        cores_(net::Cores::usable()),
         sessions_(cores_),
         listeners_(std::move(listeners)),
         control_(std::move(control)),
@@ -89,15 +95,18 @@ class RunningServer final : public Server {
   }
 
   Result<void> prepare(Instance instance, config::Config config) {
-    TRY(core_, Core::open(std::move(instance), std::move(config), log_));
+    TRY(core_, Core::open(std::move(instance), std::move(config), log_, metrics_.store));
     TRY(auto certificates, read_certificates(core_->instance(), core_->config()));
     if (!certificates.empty()) {
-      net::ServerTls::Settings tls;
-      tls.handshake_timeout = core_->config().tls.handshake_timeout;
-      TRY(server_tls_, net::ServerTls::create(certificates, std::move(tls)));
+      net::ServerTls::Settings settings;
+      settings.handshake_timeout = core_->config().tls.handshake_timeout;
+      settings.handshakes = metrics_.handshakes;
+      settings.failures = metrics_.handshake_failures;
+      TRY(server_tls_, net::ServerTls::create(certificates, std::move(settings)));
     }
     TRY(client_tls_, net::ClientTls::create({.verify = net::ClientTls::Verify::Record}));
     TRY(resolver_, ConfiguredResolver::create(cores_, core_->config()));
+    measured_resolver_ = std::make_unique<MeasuredResolver>(resolver_->get(), metrics_.dns);
     make_services();
     set_limits();
     return {};
@@ -113,6 +122,11 @@ class RunningServer final : public Server {
       transmitter_->start();
       maintenance_ = std::make_unique<Maintenance>(*core_);
       maintenance_->start();
+      watch_ = std::make_unique<Watch>(
+          Watch::Services{*core_, *measured_resolver_, *transmitter_, metrics_.watched});
+      watch_->start();
+      revocation_ = std::make_unique<Revocation>(core_->store(), sessions_, log_);
+      revocation_->start();
     });
     for (auto& bound : listeners_) {
       bound.listener->start(
@@ -141,7 +155,8 @@ class RunningServer final : public Server {
          .uses = core.credential_uses(),
          .limits = {},
          .parallel_hashes = config.login.parallel},
-        {core.store(), core.hashers(), core.clock(), core.random(), core.master()}, log_);
+        {core.store(), core.hashers(), core.clock(), core.random(), core.master(), &metrics_.auth},
+        log_);
     receiver_ =
         receive::make_receiver({.host_name = core.host_name(),
                                 .recipient_delimiters = config.delivery.recipient_delimiters,
@@ -162,16 +177,59 @@ class RunningServer final : public Server {
     transmit.connections = config.transmit.connections;
     transmit.connections_per_destination = config.transmit.connections_per_destination;
     transmit.messages_per_connection = config.transmit.messages_per_connection;
-    transmitter_ = transmit::make_transmitter(
-        std::move(transmit),
-        {core.store(), *receiver_, resolver_->get(), *client_tls_, core.clock(), core.random()},
-        log_);
+    transmitter_ =
+        transmit::make_transmitter(std::move(transmit),
+                                   {core.store(), *receiver_, *measured_resolver_, *client_tls_,
+                                    core.clock(), core.random(), metrics_.transmit},
+                                   log_);
     settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
     add_commands(commands_, core);
     add_mail_commands(commands_, core, *receiver_);
     add_session_commands(commands_, core, [this](auto stream, auto login) {
       return serve_account(std::move(stream), std::move(login));
     });
+    add_watch_commands(commands_,
+                       {core, metrics_, sessions_, [this]() -> Watch& { return *watch_; }});
+    router_.add("/metrics", [this](auto& request) { return answer_metrics(request); });
+    router_.add("/health", [this](auto& request) { return answer_health(request); });
+    metrics_.read_with([this] { return read_numbers(); });
+  }
+
+  // --- what can be seen from outside ---
+
+  ServerMetrics::Readings read_numbers() {
+    auto end = certificate_end();
+    return {.store = core_->store().statistics(),
+            .workers = core_->workers().load(),
+            .memory_plan = core_->memory().total,
+            .certificate_end =
+                end ? std::chrono::duration<double>(end->time_since_epoch()).count() : 0};
+  }
+
+  std::optional<Time> certificate_end() const {
+    std::optional<Time> end;
+    if (!server_tls_) return end;
+    for (auto& facts : server_tls_->certificates())
+      end = std::min(end.value_or(facts.not_after), Time(facts.not_after));
+    return end;
+  }
+
+  Task<http::Response> answer_metrics(const http::Request&) {
+    http::Response response;
+    response.type = metrics::Registry::kContentType;
+    response.body = metrics_.registry.text();
+    co_return response;
+  }
+
+  Task<http::Response> answer_health(const http::Request&) {
+    std::error_code error;
+    auto space = std::filesystem::space(core_->instance().data, error);
+    co_return health_response(check_health({.store = core_->store().statistics(),
+                                            .free_bytes = error ? 0 : space.available,
+                                            .reserve = core_->config().store.reserve.count,
+                                            .watch = watch_->seen(),
+                                            .certificate_end = certificate_end(),
+                                            .now = core_->clock().now()}));
   }
 
   /// Those that are not settings of a service.
@@ -190,30 +248,38 @@ class RunningServer final : public Server {
 
   net::Listener::Admission admit(Service service, const Endpoint& peer) {
     if (admission_.enter(peer.address)) return {};
+    metrics_.of(service).refused.add();
     return {.admitted = false, .farewell = too_many_connections(service, core_->host_name())};
   }
 
   void begin(Service service, std::unique_ptr<net::Stream> stream) {
-    auto settings = settings_.load();
-    auto log = log_.with({{"cid", ++connections_}, {"ip", stream->peer().address.to_string()}});
-    sessions_.spawn(std::move(stream), [this, service, settings, log](auto connection) {
-      return serve(service, settings, log, std::move(connection));
-    });
+    auto serve_it = [this, service](auto connection, Activity& activity) {
+      return serve(service, std::move(connection), activity);
+    };
+    sessions_.spawn(to_string(service), std::move(stream), serve_it);
   }
 
-  Task<void> serve(Service service, std::shared_ptr<const ServiceSettings> settings, Log log,
-                   std::unique_ptr<net::Stream> stream) {
+  Task<void> serve(Service service, std::unique_ptr<net::Stream> stream, Activity& activity) {
     auto peer = stream->peer().address;
-    co_await converse(service, *settings, std::move(log), std::move(stream));
+    auto& counted = metrics_.of(service);
+    counted.accepted.add();
+    counted.open.add();
+    auto settings = settings_.load();
+    auto log = log_.with({{"cid", activity.id}, {"ip", peer.to_string()}});
+    co_await converse(service, *settings, std::move(log), std::move(stream), activity);
+    counted.open.add(-1);
+    counted.bytes_in.add(activity.bytes_in);
+    counted.bytes_out.add(activity.bytes_out);
     admission_.leave(peer);
   }
 
   Task<void> converse(Service service, const ServiceSettings& settings, Log log,
-                      std::unique_ptr<net::Stream> stream) {
-    smtpd::Services smtp{*receiver_, *authenticator_, server_tls_.get()};
-    auto imap = imap_services();
-    pop3d::Services pop3{core_->store(),  *authenticator_, core_->clock(),
-                         core_->random(), maildrop_locks_, server_tls_.get()};
+                      std::unique_ptr<net::Stream> stream, Activity& activity) {
+    smtpd::Services smtp{*receiver_, *authenticator_, server_tls_.get(), &metrics_.smtp_of(service),
+                         &activity};
+    auto imap = imap_services(&activity);
+    pop3d::Services pop3{core_->store(),  *authenticator_,   core_->clock(), core_->random(),
+                         maildrop_locks_, server_tls_.get(), &metrics_.pop3, &activity};
     switch (service) {
       case Service::Smtp:
         co_return co_await smtpd::serve(std::move(stream), settings.smtp, smtp, log);
@@ -229,19 +295,24 @@ class RunningServer final : public Server {
         co_return co_await pop3d::serve(std::move(stream), settings.pop3, pop3, log);
       case Service::Pop3s:
         co_return co_await pop3d::serve(std::move(stream), settings.pop3s, pop3, log);
+      case Service::Http:
+        co_return co_await httpd::serve(std::move(stream), settings.http,
+                                        {router_, core_->clock(), &metrics_.http, &activity}, log);
     }
   }
 
-  imapd::Services imap_services() {
-    return {core_->store(), *authenticator_, *views_,          core_->workers(),
-            core_->clock(), large_messages_, server_tls_.get()};
+  imapd::Services imap_services(Activity* activity) {
+    return {core_->store(),  *authenticator_,   *views_,        core_->workers(), core_->clock(),
+            large_messages_, server_tls_.get(), &metrics_.imap, activity};
   }
 
   /// An IMAP session that the owner of the instance has asked for (imap.session).
   Task<void> serve_account(std::unique_ptr<net::Stream> stream, auth::Login login) {
     auto settings = settings_.load();
-    auto log = log_.with({{"cid", ++connections_}});
-    co_await imapd::serve(std::move(stream), settings->imap, imap_services(), log,
+    auto activity = sessions_.activity_of(*stream);
+    auto log = log_.with({{"cid", activity->id}});
+    activity->protocol = to_string(Service::Imap);
+    co_await imapd::serve(std::move(stream), settings->imap, imap_services(activity), log,
                           std::move(login));
   }
 
@@ -254,7 +325,7 @@ class RunningServer final : public Server {
   void begin_control(std::unique_ptr<net::Stream> stream) {
     auto place = local_place(*stream);
     if (!place) return;
-    sessions_.spawn(std::move(stream), [this, place](auto connection) {
+    sessions_.spawn("control", std::move(stream), [this, place](auto connection, Activity&) {
       return serve_commands(std::move(connection), place);
     });
   }
@@ -272,19 +343,19 @@ class RunningServer final : public Server {
   void begin_submit(std::unique_ptr<net::Stream> stream) {
     auto place = local_place(*stream);
     if (!place) return;
-    sessions_.spawn(std::move(stream), [this, place](auto connection) {
-      return serve_programs(std::move(connection), place);
+    sessions_.spawn("local", std::move(stream), [this, place](auto connection, Activity& activity) {
+      return serve_programs(std::move(connection), activity, place);
     });
   }
 
   /// Programs of this machine: mail.submit, or SMTP by hand of sendmail -bs.
-  Task<void> serve_programs(std::unique_ptr<net::Stream> stream,
+  Task<void> serve_programs(std::unique_ptr<net::Stream> stream, Activity& activity,
                             [[maybe_unused]] std::shared_ptr<void> place) {
     auto settings = settings_.load();
-    auto log = log_.with({{"cid", ++connections_}});
-    auto smtp = [this, settings, log](std::unique_ptr<net::Stream> connection) {
-      return smtpd::serve(std::move(connection), settings->local, {*receiver_, *authenticator_},
-                          log);
+    auto log = log_.with({{"cid", activity.id}});
+    smtpd::Services services{*receiver_, *authenticator_, nullptr, &metrics_.local, &activity};
+    auto smtp = [settings, log, services](std::unique_ptr<net::Stream> connection) {
+      return smtpd::serve(std::move(connection), settings->local, services, log);
     };
     try {
       co_await serve_submit(std::move(stream), commands_, smtp);
@@ -336,13 +407,20 @@ class RunningServer final : public Server {
     for (auto& bound : listeners_) stop(*bound.listener);
     stop(*control_);
     stop(*submit_);
-    std::promise<void> sent, trimmed;
+    std::promise<void> sent, trimmed, watched, revoked;
+    cores_[0].post([&] { watch_->stop([&] { watched.set_value(); }); });
+    cores_[0].post([&] { revocation_->stop([&] { revoked.set_value(); }); });
     cores_[0].post([&] { maintenance_->stop([&] { trimmed.set_value(); }); });
     cores_[0].post([&] { transmitter_->stop(kGrace, [&] { sent.set_value(); }); });
     sessions_.end_all(kGrace);
     sent.get_future().wait();
     trimmed.get_future().wait();
+    watched.get_future().wait();
+    revoked.get_future().wait();
+    metrics_.forget();
     cores_.call(0, [this] {
+      revocation_.reset();
+      watch_.reset();
       maintenance_.reset();
       transmitter_.reset();
       views_.reset();
@@ -356,6 +434,7 @@ class RunningServer final : public Server {
     stopped.get_future().wait();
   }
 
+  ServerMetrics& metrics_;
   std::unique_ptr<Core> core_;
   net::Cores cores_;
   Sessions sessions_;
@@ -367,11 +446,15 @@ class RunningServer final : public Server {
   std::unique_ptr<net::ServerTls> server_tls_;
   std::unique_ptr<net::ClientTls> client_tls_;
   std::unique_ptr<ConfiguredResolver> resolver_;
+  std::unique_ptr<MeasuredResolver> measured_resolver_;
   std::unique_ptr<mailbox::Views> views_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<receive::Receiver> receiver_;
   std::unique_ptr<transmit::Transmitter> transmitter_;
   std::unique_ptr<Maintenance> maintenance_;
+  std::unique_ptr<Watch> watch_;
+  std::unique_ptr<Revocation> revocation_;
+  httpd::Router router_;
   pop3d::MaildropLocks maildrop_locks_;
   Semaphore large_messages_{2};
   Admission admission_;
@@ -380,7 +463,6 @@ class RunningServer final : public Server {
   ControlTable commands_;
   std::atomic<std::shared_ptr<const ServiceSettings>> settings_;
   std::unique_ptr<config::Config> reloaded_;
-  std::atomic<std::uint64_t> connections_{0};
   std::promise<void> ended_;
   bool ending_ = false;
 };
@@ -401,15 +483,17 @@ Result<void> give_up_rights(const Instance& instance, const config::Config& conf
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config config, Log log,
-                                              std::function<void(std::string)> say) {
+                                              std::function<void(std::string)> say,
+                                              ServerMetrics& metrics) {
   TRY(auto listeners, bind_listeners(config));
   std::filesystem::create_directories(instance.control_socket.parent_path());
   TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
   TRY(auto submit, net::Listener::bind_unix(instance.submit_socket.string(), 0666));
   TRY_DO(become_user(config.server.user));  // root was needed for the ports only
   TRY_DO(give_up_rights(instance, config, log));
-  auto server = std::make_unique<RunningServer>(std::move(listeners), std::move(control),
-                                                std::move(submit), std::move(log), std::move(say));
+  auto server =
+      std::make_unique<RunningServer>(std::move(listeners), std::move(control), std::move(submit),
+                                      std::move(log), std::move(say), metrics);
   TRY_DO(server->prepare(std::move(instance), std::move(config)));
   return server;
 }

@@ -1,6 +1,9 @@
 #include "app/sessions.h"
 
+#include <algorithm>
 #include <future>
+
+#include "base/completion.h"
 
 namespace hikyaku::app {
 
@@ -8,18 +11,86 @@ Sessions::Sessions(net::Cores& cores) : cores_(cores) {
   for (std::size_t i = 0; i < cores.size(); ++i) loops_.push_back(std::make_unique<Loop>());
 }
 
-void Sessions::spawn(std::unique_ptr<net::Stream> stream, Serve serve) {
+void Sessions::spawn(std::string_view protocol, std::unique_ptr<net::Stream> stream, Serve serve) {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     if (&cores_[i] != Executor::current()) continue;
-    loops_[i]->gate.spawn(run(*loops_[i], std::move(stream), std::move(serve)));
+    loops_[i]->gate.spawn(run(*loops_[i], protocol, std::move(stream), std::move(serve)));
     return;
   }
 }
 
-Task<void> Sessions::run(Loop& loop, std::unique_ptr<net::Stream> stream, Serve serve) {
-  auto place = loop.streams.insert(stream.get()).first;
-  co_await serve(std::move(stream));
-  loop.streams.erase(place);
+Task<void> Sessions::run(Loop& loop, std::string_view protocol, std::unique_ptr<net::Stream> stream,
+                         Serve serve) {
+  Activity activity;
+  activity.protocol = protocol;
+  activity.id = ++last_id_;
+  auto place =
+      loop.sessions
+          .emplace(activity.id, Entry{stream.get(), &activity, std::chrono::steady_clock::now()})
+          .first;
+  co_await serve(std::move(stream), activity);
+  loop.sessions.erase(place);
+}
+
+SessionFacts Sessions::facts_of(std::uint64_t id, const Entry& entry, Moment now) {
+  auto since = [&](Moment then) { return std::chrono::floor<seconds>(now - then); };
+  SessionFacts facts;
+  facts.id = id;
+  facts.activity = *entry.activity;
+  facts.peer = entry.stream->peer();
+  if (auto tls = entry.stream->tls()) facts.tls = tls->version;
+  facts.bytes_in = entry.stream->bytes_in();
+  facts.bytes_out = entry.stream->bytes_out();
+  facts.age = since(entry.since);
+  facts.idle = since(std::max(entry.since, entry.activity->since_command));
+  return facts;
+}
+
+Activity* Sessions::activity_of(const net::Stream& stream) const {
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    if (&cores_[i] != Executor::current()) continue;
+    for (auto& [id, entry] : loops_[i]->sessions)
+      if (entry.stream == &stream) return entry.activity;
+  }
+  return nullptr;
+}
+
+Task<std::vector<SessionFacts>> Sessions::list() {
+  std::vector<SessionFacts> all;
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    Completion<std::vector<SessionFacts>> here;
+    cores_[i].post([loop = loops_[i].get(), give = here.giver()]() mutable {
+      std::vector<SessionFacts> found;
+      auto now = std::chrono::steady_clock::now();
+      for (auto& [id, entry] : loop->sessions) found.push_back(facts_of(id, entry, now));
+      give(std::move(found));
+    });
+    auto found = co_await here;
+    std::ranges::move(found, std::back_inserter(all));
+  }
+  std::ranges::sort(all, {}, &SessionFacts::id);
+  co_return all;
+}
+
+Task<std::size_t> Sessions::end(Choose choose, Activity::End why) {
+  std::size_t ended = 0;
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    Completion<std::size_t> here;
+    cores_[i].post([loop = loops_[i].get(), choose, why, give = here.giver()]() mutable {
+      std::size_t count = 0;
+      auto now = std::chrono::steady_clock::now();
+      for (auto& [id, entry] : loop->sessions) {
+        if (entry.activity->end != Activity::End::Not || !choose(facts_of(id, entry, now)))
+          continue;
+        entry.activity->end = why;
+        entry.stream->shut_down();
+        ++count;
+      }
+      give(count);
+    });
+    ended += co_await here;
+  }
+  co_return ended;
 }
 
 void Sessions::end_all(milliseconds grace) {
@@ -28,7 +99,7 @@ void Sessions::end_all(milliseconds grace) {
     auto done = std::make_shared<std::promise<void>>();
     ended.push_back(done->get_future());
     cores_[i].post([loop = loops_[i].get(), grace, done] {
-      for (auto stream : loop->streams) stream->shut_down(grace);
+      for (auto& [id, entry] : loop->sessions) entry.stream->shut_down(grace);
       loop->gate.close([done] { done->set_value(); });
     });
   }

@@ -1,11 +1,15 @@
-// Sessions: every connection of the server, counted per event loop, so that shutdown can end them.
+// Sessions: every connection of the server, kept per event loop: who is there, and how they are
+// ended.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
+#include <string>
 #include <vector>
 
+#include "base/activity.h"
 #include "base/gate.h"
 #include "base/task.h"
 #include "base/time.h"
@@ -14,15 +18,36 @@
 
 namespace hikyaku::app {
 
+/// A session at one moment.
+struct SessionFacts {
+  std::uint64_t id = 0;
+  Activity activity;
+  Endpoint peer;
+  std::string tls;  ///< "TLSv1.3"; empty: in clear
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  seconds age{};   ///< since it connected
+  seconds idle{};  ///< since its last command (or since it connected)
+};
+
 class Sessions {
  public:
-  /// Serves one connection to its end.
-  using Serve = std::function<Task<void>(std::unique_ptr<net::Stream>)>;
+  /// Serves one connection to its end. The activity outlives the task.
+  using Serve = std::function<Task<void>(std::unique_ptr<net::Stream>, Activity&)>;
 
   explicit Sessions(net::Cores& cores);
 
-  /// Starts a session on the calling loop.
-  void spawn(std::unique_ptr<net::Stream> stream, Serve serve);
+  /// Starts a session on the calling loop. `protocol` is a literal.
+  void spawn(std::string_view protocol, std::unique_ptr<net::Stream> stream, Serve serve);
+
+  /// Of the session that has this stream; on its loop, while it lasts.
+  Activity* activity_of(const net::Stream& stream) const;
+
+  /// Everybody, in the order of arrival. On a loop.
+  Task<std::vector<SessionFacts>> list();
+  /// Ends those that are chosen, each with its protocol's farewell; how many. On a loop.
+  using Choose = std::function<bool(const SessionFacts&)>;
+  Task<std::size_t> end(Choose choose, Activity::End why);
 
   /// Ends all sessions: they are told to (net::Stream::shut_down), and waited for. No new ones.
   /// Blocks; not on a loop.
@@ -30,14 +55,23 @@ class Sessions {
   std::size_t count() const;
 
  private:
+  using Moment = std::chrono::steady_clock::time_point;
+  struct Entry {
+    net::Stream* stream = nullptr;
+    Activity* activity = nullptr;
+    Moment since;
+  };
   struct Loop {
     Gate gate;
-    std::set<net::Stream*> streams;
+    std::map<std::uint64_t, Entry> sessions;
   };
-  Task<void> run(Loop& loop, std::unique_ptr<net::Stream> stream, Serve serve);
+  Task<void> run(Loop& loop, std::string_view protocol, std::unique_ptr<net::Stream> stream,
+                 Serve serve);
+  static SessionFacts facts_of(std::uint64_t id, const Entry& entry, Moment now);
 
   net::Cores& cores_;
   std::vector<std::unique_ptr<Loop>> loops_;
+  std::atomic<std::uint64_t> last_id_{0};
 };
 
 }  // namespace hikyaku::app

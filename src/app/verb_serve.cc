@@ -3,8 +3,10 @@
 
 #include "app/cli.h"
 #include "app/instance.h"
+#include "app/log_journal.h"
 #include "app/log_sink.h"
 #include "app/server.h"
+#include "app/server_metrics.h"
 #include "app/verbs.h"
 #include "config/load.h"
 
@@ -30,9 +32,13 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   instance = instance.with(*config);
   SystemClock clock;
   StandardErrorSink sink(config->log.format, clock);
-  Log log(sink, config->log.level);
-  auto server = Server::start(instance, std::move(*config), log,
-                              [&](std::string line) { terminal.out(line + "\n"); });
+  ServerMetrics metrics;
+  auto journal = config->log.format == config::LogFormat::Text ? JournalSink::open(sink) : nullptr;
+  CountingSink counting(journal ? static_cast<LogSink&>(*journal) : sink, metrics);
+  Log log(counting, config->log.level);
+  auto server = Server::start(
+      instance, std::move(*config), log, [&](std::string line) { terminal.out(line + "\n"); },
+      metrics);
   if (!server) return report(server.error(), terminal);
   (*server)->run();
   return Exit::Ok;

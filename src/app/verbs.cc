@@ -8,6 +8,7 @@ std::vector<Verb> all_verbs() {
       verb_lab(),
       verb_serve(),
       verb_check(),
+      verb_top(),
 
       verb_domain_add(),
       verb_domain_list(),
@@ -23,6 +24,8 @@ std::vector<Verb> all_verbs() {
       verb_app_password_add(),
       verb_app_password_list(),
       verb_app_password_remove(),
+      verb_who(),
+      verb_kick(),
       verb_alias_add(),
       verb_alias_list(),
       verb_alias_remove(),
@@ -43,6 +46,7 @@ std::vector<Verb> all_verbs() {
       verb_migrate(),
 
       verb_mime(),
+      verb_metrics(),
       verb_spf(),
       verb_dkim_verify(),
       verb_dkim_sign(),

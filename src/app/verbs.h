@@ -40,6 +40,8 @@ Verb verb_export();
 Verb verb_import();
 Verb verb_mailq();
 Verb verb_lab();
+Verb verb_kick();
+Verb verb_metrics();
 Verb verb_migrate();
 Verb verb_mime();
 Verb verb_queue_drop();
@@ -52,9 +54,11 @@ Verb verb_quickstart();
 Verb verb_sendmail();
 Verb verb_serve();
 Verb verb_spf();
+Verb verb_top();
 Verb verb_trace();
 Verb verb_verify();
 Verb verb_version();
+Verb verb_who();
 
 /// All of them, in the order in which the help lists them.
 std::vector<Verb> all_verbs();

@@ -34,6 +34,18 @@ std::vector<Endpoint> Config::Listen::endpoints(const std::vector<ListenEntry>& 
   return all;
 }
 
+std::vector<Endpoint> Config::Listen::metrics_endpoints() const {
+  std::vector<Endpoint> all;
+  for (auto& entry : metrics) {
+    auto here = entry.at;
+    if (entry.everywhere)
+      here = {IpAddress(std::array<std::uint8_t, 4>{127, 0, 0, 1}),
+              static_cast<std::uint16_t>(entry.at.port + port_base)};
+    all.push_back(here);
+  }
+  return all;
+}
+
 std::uint16_t Config::mx_port() const {
   if (transmit.mx_port != 0) return transmit.mx_port;
   return static_cast<std::uint16_t>(25 + (server.local ? listen.port_base : 0));

@@ -61,9 +61,12 @@ struct Config {
     std::vector<IpAddress> addresses;
     std::uint16_t port_base = 0;
     std::vector<ListenEntry> smtp, submission, submissions, imap, imaps, pop3, pop3s;
+    std::vector<ListenEntry> metrics;
 
     /// Where to listen for one of these lists: its entries with addresses and port_base applied.
     std::vector<Endpoint> endpoints(const std::vector<ListenEntry>& entries) const;
+    /// The same for `metrics`: ports alone are opened on 127.0.0.1 only.
+    std::vector<Endpoint> metrics_endpoints() const;
   } listen;
 
   struct Tls {

@@ -221,6 +221,15 @@ constexpr Option kOptions[] = {
         .doc = "POP3, TLS from the first byte.",
         .applies = Applies::OnRestart,
     }),
+    bind<&C::listen, &C::Listen::metrics>({
+        .name = "listen.metrics",
+        .fallback = "[]",
+        .why = "closed: what a server does is nobody's business who was not told to look",
+        .doc = "HTTP for those who watch the server: /metrics for Prometheus, /health for a load "
+               "balancer or a container. There is no password, so unlike in the other lists a port "
+               "number is opened on 127.0.0.1 only; \"ADDRESS:PORT\" exposes it elsewhere.",
+        .applies = Applies::OnRestart,
+    }),
     // ------------------------------------------------------------------ tls
     bind<&C::tls, &C::Tls::certificates>({
         .name = "tls.certificates",
@@ -760,7 +769,9 @@ constexpr Option kOptions[] = {
         .name = "log.format",
         .fallback = R"("text")",
         .why = "people and grep read it",
-        .doc = "text: time, level, then key=value. json: one object a line.",
+        .doc =
+            "text: time, level, then key=value. json: one object a line. Under systemd, text goes "
+            "to the journal with every key as a field of its own: journalctl HIKYAKU_USER=….",
         .choices = kLogFormats,
         .applies = Applies::OnRestart,
     }),

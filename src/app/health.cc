@@ -1,0 +1,101 @@
+#include "app/health.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/json.h"
+
+namespace hikyaku::app {
+namespace {
+
+using State = HealthCheck::State;
+
+/// An entry that is due and not tried for so long: sending has come to a halt.
+constexpr std::chrono::minutes kStuck{15};
+/// ACME renews a month before the end; whoever renews by hand has a week left.
+constexpr std::chrono::days kCertificateWarning{7};
+
+HealthCheck check_store(const HealthFacts& facts) {
+  if (!facts.store.read_only.empty())
+    return {"store", State::Failing, "read-only: " + facts.store.read_only};
+  if (facts.store.index_stall >= 2)
+    return {"store", State::Failing, "the index does not take writes at the moment"};
+  if (facts.store.index_stall == 1)
+    return {"store", State::Warning, "the index takes writes slowly"};
+  return {"store", State::Ok, ""};
+}
+
+HealthCheck check_disk(const HealthFacts& facts) {
+  if (facts.free_bytes < facts.reserve)
+    return {"disk", State::Failing,
+            fmt::format("{} bytes are free, less than store.reserve ({}): no mail is accepted",
+                        facts.free_bytes, facts.reserve)};
+  if (facts.free_bytes < 2 * facts.reserve)
+    return {"disk", State::Warning,
+            fmt::format("{} bytes are free, store.reserve is {}", facts.free_bytes, facts.reserve)};
+  return {"disk", State::Ok, ""};
+}
+
+HealthCheck check_queue(const HealthFacts& facts) {
+  if (facts.watch.overdue >= kStuck)
+    return {"queue", State::Failing,
+            fmt::format("mail is due since {} and was not tried",
+                        format_duration(std::chrono::floor<seconds>(facts.watch.overdue)))};
+  if (facts.watch.held > 0)
+    return {"queue", State::Warning, fmt::format("{} recipients are held", facts.watch.held)};
+  return {"queue", State::Ok, ""};
+}
+
+HealthCheck check_certificate(const HealthFacts& facts) {
+  if (!facts.certificate_end)
+    return {"certificate", State::Warning, "there is none: nobody can use TLS"};
+  auto when = format_rfc3339(*facts.certificate_end);
+  if (*facts.certificate_end <= facts.now)
+    return {"certificate", State::Failing, "it has ended: " + when};
+  if (*facts.certificate_end - facts.now < kCertificateWarning)
+    return {"certificate", State::Warning, "it ends soon: " + when};
+  return {"certificate", State::Ok, ""};
+}
+
+HealthCheck check_resolver(const HealthFacts& facts) {
+  auto& problem = facts.watch.resolver_problem;
+  return {"resolver", problem.empty() ? State::Ok : State::Failing, problem};
+}
+
+std::string_view word_of(State state) {
+  switch (state) {
+    case State::Ok:
+      return "ok";
+    case State::Warning:
+      return "warning";
+    case State::Failing:
+      return "failing";
+  }
+  return "failing";
+}
+
+}  // namespace
+
+std::vector<HealthCheck> check_health(const HealthFacts& facts) {
+  return {check_store(facts), check_disk(facts), check_queue(facts), check_certificate(facts),
+          check_resolver(facts)};
+}
+
+http::Response health_response(const std::vector<HealthCheck>& checks) {
+  auto worst = std::ranges::max(checks, {}, &HealthCheck::state).state;
+  JsonWriter json;
+  json.begin_object().member("status", word_of(worst)).key("checks").begin_array();
+  for (auto& check : checks) {
+    json.begin_object().member("name", check.name).member("status", word_of(check.state));
+    if (!check.text.empty()) json.member("text", check.text);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  http::Response response{.status = worst == State::Failing ? 503 : 200,
+                          .type = "application/json"};
+  response.body = json.take() + '\n';
+  response.fields.push_back({"Cache-Control", "no-store"});
+  return response;
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,86 @@
+#include "app/revocation.h"
+
+#include <map>
+#include <set>
+
+#include "auth/credentials.h"
+#include "auth/directory.h"
+
+namespace hikyaku::app {
+namespace {
+
+/// Whoever was just logging in while the directory changed is found at a second look.
+constexpr std::chrono::seconds kAgain{5};
+/// Accounts in one read.
+constexpr std::size_t kPiece = 300;
+
+/// What a session has logged in with.
+struct Used {
+  std::uint32_t account = 0;
+  std::string credential;
+  Time made{};
+  auto operator<=>(const Used&) const = default;
+};
+
+Used used_by(const SessionFacts& facts) {
+  auto& activity = facts.activity;
+  return {activity.account, activity.credential, activity.credential_made};
+}
+
+bool is_valid(store::Reader& reader, const Used& used) {
+  auto account = auth::get_account(reader, used.account);
+  if (!account) return false;
+  // The owner of the instance needs neither a password nor an account that is switched on.
+  if (used.credential.empty()) return true;
+  auto credential = auth::find_credential(reader, used.account, used.credential);
+  return account->enabled && credential && credential->created == used.made;
+}
+
+}  // namespace
+
+void Revocation::start() {
+  changes_ = store_.subscribe(store::kInstance, auth::kTopicDirectory, [this] { wakeup_.wake(); });
+  gate_.spawn(run());
+}
+
+void Revocation::stop(Callback stopped) {
+  stopping_ = true;
+  changes_.reset();
+  wakeup_.wake();
+  gate_.close(std::move(stopped));
+}
+
+Task<void> Revocation::run() {
+  while (true) {
+    co_await wakeup_.wait();
+    if (stopping_) co_return;
+    co_await look();
+    co_await wakeup_.wait(kAgain);
+    if (stopping_) co_return;
+    co_await look();
+  }
+}
+
+Task<void> Revocation::look() {
+  std::set<Used> in_use;
+  for (auto& facts : co_await sessions_.list())
+    if (facts.activity.account != 0) in_use.insert(used_by(facts));
+  auto revoked = std::make_shared<std::set<Used>>();
+  for (auto next = in_use.begin(); next != in_use.end();) {
+    std::vector<Used> piece;
+    for (; next != in_use.end() && piece.size() < kPiece; ++next) piece.push_back(*next);
+    auto gone = co_await store_.read([&](store::Reader& reader) {
+      std::vector<Used> found;
+      for (auto& used : piece)
+        if (!is_valid(reader, used)) found.push_back(used);
+      return found;
+    });
+    revoked->insert(gone.begin(), gone.end());
+  }
+  if (revoked->empty()) co_return;
+  auto choose = [revoked](const SessionFacts& facts) { return revoked->contains(used_by(facts)); };
+  auto ended = co_await sessions_.end(choose, Activity::End::Revoked);
+  if (ended > 0) log_.info("session.revoke", {{"sessions", ended}});
+}
+
+}  // namespace hikyaku::app

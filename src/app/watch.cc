@@ -1,0 +1,110 @@
+#include "app/watch.h"
+
+#include <algorithm>
+
+#include "base/async.h"
+#include "queue/queue.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr std::chrono::seconds kEvery{5};
+/// Looking takes at most this share of the time: a queue of a million is looked at less often.
+constexpr int kShare = 50;
+constexpr std::size_t kPiece = 500;
+
+}  // namespace
+
+void Watch::start() {
+  gate_.spawn(run());
+}
+
+void Watch::stop(Callback stopped) {
+  stopping_ = true;
+  given_up_.cancel();
+  wakeup_.wake();
+  gate_.close(std::move(stopped));
+}
+
+Watch::Seen Watch::seen() const {
+  std::lock_guard lock(mutex_);
+  return seen_;
+}
+
+Task<void> Watch::run() {
+  while (!stopping_) {
+    auto began = std::chrono::steady_clock::now();
+    co_await look_at_queue();
+    co_await look_at_journal();
+    co_await look_at_resolver();
+    services_.metrics.transmit_connections.set(
+        static_cast<std::int64_t>(services_.transmitter.connections()));
+    auto took = std::chrono::steady_clock::now() - began;
+    if (stopping_) co_return;
+    co_await wakeup_.wait(std::max<std::chrono::nanoseconds>(kEvery, took * kShare));
+  }
+}
+
+Task<void> Watch::look_at_queue() {
+  Seen found;
+  auto now = services_.core.clock().now();
+  queue::MessageId after = 0;
+  while (!stopping_) {
+    auto piece = co_await services_.core.store().read(
+        [after](store::Reader& reader) { return queue::list(reader, after, kPiece); });
+    if (piece.empty()) break;
+    after = piece.back().message;
+    for (auto& entry : piece) {
+      if (entry.state == queue::State::Held) {
+        ++found.held;
+        continue;
+      }
+      ++found.waiting;
+      found.oldest = std::max(found.oldest, now - story::time_of(entry.message));
+      if (!entry.attempting) found.overdue = std::max(found.overdue, now - entry.next_attempt);
+    }
+  }
+  if (stopping_) co_return;
+  auto& metrics = services_.metrics;
+  metrics.waiting.set(static_cast<std::int64_t>(found.waiting));
+  metrics.held.set(static_cast<std::int64_t>(found.held));
+  metrics.oldest.set(std::chrono::floor<seconds>(found.oldest).count());
+  std::lock_guard lock(mutex_);
+  seen_.waiting = found.waiting;
+  seen_.held = found.held;
+  seen_.oldest = found.oldest;
+  seen_.overdue = found.overdue;
+}
+
+Task<void> Watch::look_at_journal() {
+  auto bytes = co_await run_on(services_.core.workers(),
+                               [path = services_.core.instance().data / "journal"] {
+                                 std::uint64_t total = 0;
+                                 std::error_code error;
+                                 for (std::filesystem::directory_iterator files(path, error), end;
+                                      !error && files != end; files.increment(error)) {
+                                   std::error_code gone;
+                                   auto size = files->file_size(gone);
+                                   if (!gone) total += size;
+                                 }
+                                 return total;
+                               });
+  services_.metrics.journal_bytes.set(static_cast<std::int64_t>(bytes));
+  std::lock_guard lock(mutex_);
+  seen_.journal_bytes = bytes;
+}
+
+/// Our own name: whether it exists does not matter, only that somebody can tell.
+Task<void> Watch::look_at_resolver() {
+  if (stopping_) co_return;
+  auto answer =
+      co_await unless_cancelled(given_up_, services_.resolver.a(services_.core.host_name()));
+  if (!answer) co_return;
+  auto problem = !answer->failed()         ? std::string()
+                 : answer->problem.empty() ? std::string("no answer")
+                                           : answer->problem;
+  std::lock_guard lock(mutex_);
+  seen_.resolver_problem = std::move(problem);
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,60 @@
+// Watch: looks at what is too dear to be looked at on every question: the queue, the journal's
+// size, whether names can be resolved.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "app/core.h"
+#include "app/server_metrics.h"
+#include "base/cancellation.h"
+#include "base/gate.h"
+#include "base/task.h"
+#include "base/wakeup.h"
+#include "dns/resolver.h"
+#include "transmit/transmitter.h"
+
+namespace hikyaku::app {
+
+/// Lives on one event loop (the transmitter's). What it is given outlives it.
+class Watch {
+ public:
+  struct Services {
+    Core& core;
+    dns::Resolver& resolver;
+    transmit::Transmitter& transmitter;
+    WatchedMetrics metrics;
+  };
+  explicit Watch(Services services) : services_(std::move(services)) {}
+
+  void start();
+  /// `stopped` runs when the present piece of work has ended.
+  void stop(Callback stopped);
+
+  /// What was seen last. From any thread.
+  struct Seen {
+    std::size_t waiting = 0;
+    std::size_t held = 0;
+    milliseconds oldest{};   ///< age of the oldest entry that is not held
+    milliseconds overdue{};  ///< how long the most patient one waits beyond its time
+    std::uint64_t journal_bytes = 0;
+    std::string resolver_problem;  ///< empty: it answers
+  };
+  Seen seen() const;
+
+ private:
+  Task<void> run();
+  Task<void> look_at_queue();
+  Task<void> look_at_journal();
+  Task<void> look_at_resolver();
+
+  Services services_;
+  Gate gate_;
+  Wakeup wakeup_;
+  Cancellation given_up_;
+  bool stopping_ = false;
+  mutable std::mutex mutex_;
+  Seen seen_;
+};
+
+}  // namespace hikyaku::app

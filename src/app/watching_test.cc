@@ -1,0 +1,163 @@
+// Health, the frame of top, the journal's datagrams: what watches a server, without one.
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "app/health.h"
+#include "app/log_journal.h"
+#include "app/top_frame.h"
+#include "base/text.h"
+
+namespace hikyaku::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+HealthFacts healthy() {
+  HealthFacts facts;
+  facts.free_bytes = 10 << 20;
+  facts.reserve = 1 << 20;
+  facts.now = Time(1'800'000'000'000ms);
+  facts.certificate_end = facts.now + 30 * 24h;
+  return facts;
+}
+
+/// The status of a response and the names of what is not well.
+std::string judged(const HealthFacts& facts) {
+  auto checks = check_health(facts);
+  auto text = std::to_string(health_response(checks).status);
+  for (auto& check : checks)
+    if (check.state != HealthCheck::State::Ok) text += " " + std::string(check.name);
+  return text;
+}
+
+TEST_CASE("health: each thing that can be wrong") {
+  CHECK(judged(healthy()) == "200");
+  auto with = [](auto change) {
+    auto facts = healthy();
+    change(facts);
+    return judged(facts);
+  };
+  CHECK(with([](auto& f) { f.store.read_only = "segment 3"; }) == "503 store");
+  CHECK(with([](auto& f) { f.store.index_stall = 1; }) == "200 store");
+  CHECK(with([](auto& f) { f.store.index_stall = 2; }) == "503 store");
+  CHECK(with([](auto& f) { f.free_bytes = f.reserve - 1; }) == "503 disk");
+  CHECK(with([](auto& f) { f.free_bytes = f.reserve + 1; }) == "200 disk");
+  CHECK(with([](auto& f) { f.watch.overdue = 15min; }) == "503 queue");
+  CHECK(with([](auto& f) { f.watch.overdue = 14min; }) == "200");
+  CHECK(with([](auto& f) { f.watch.held = 1; }) == "200 queue");
+  CHECK(with([](auto& f) { f.certificate_end = f.now; }) == "503 certificate");
+  CHECK(with([](auto& f) { f.certificate_end = f.now + 6 * 24h; }) == "200 certificate");
+  CHECK(with([](auto& f) { f.certificate_end.reset(); }) == "200 certificate");
+  CHECK(with([](auto& f) { f.watch.resolver_problem = "no answer"; }) == "503 resolver");
+}
+
+TEST_CASE("health: the answer") {
+  auto facts = healthy();
+  facts.watch.resolver_problem = "say \"x\"";
+  auto body = health_response(check_health(facts)).body;
+  CHECK(body.starts_with(R"({"status":"failing","checks":[{"name":"store","status":"ok"},)"));
+  CHECK(body.ends_with(R"({"name":"resolver","status":"failing","text":"say \"x\""}]})"
+                       "\n"));
+}
+
+boost::json::object stats(std::uint64_t factor) {
+  using boost::json::object;
+  object sync{{"bounds", {0.001, 0.002, 0.004}},
+              {"counts", {90 * factor, 9 * factor, factor, 0}},
+              {"sum", 1},
+              {"count", 100 * factor}};
+  return {{"time", "2026-11-22T03:00:00.000Z"},
+          {"uptime", 3600},
+          {"open", {{"imap", 3}, {"smtp", 0}}},
+          {"connections", {{"imap", 10 * factor}, {"smtp", 10 * factor}}},
+          {"commands", {{"imap", 1000 * factor}}},
+          {"messages", {{"2yz", 40 * factor}, {"4yz", 0}, {"5yz", 2 * factor}}},
+          {"queue", {{"waiting", 7}, {"held", 1}, {"oldest", 60}}},
+          {"store", {{"transactions", 100 * factor}, {"batches", 10 * factor}, {"sync", sync}}},
+          {"memory", {{"resident", 100 << 20}, {"plan", 400 << 20}}},
+          {"accounts",
+           {{{"name", "calm@a.test"}, {"sessions", 1}, {"commands", 5}},
+            {{"name", "busy\x1b[2J@a.test"}, {"sessions", 2}, {"commands", 60 * factor}}}}};
+}
+
+TEST_CASE("top: rates come from two looks") {
+  auto numbers = top_numbers({stats(1), stats(3), 2});
+  CHECK(numbers.at("connections_per_second").to_number<double>() == 20);
+  CHECK(numbers.at("messages_per_second").at("2yz").to_number<double>() == 40);
+  CHECK(numbers.at("store").at("sync_p50").to_number<double>() == 0.001);
+  CHECK(numbers.at("store").at("sync_p99").to_number<double>() == 0.002);
+  CHECK(numbers.at("accounts").at(0).at("commands").to_number<double>() == 60);
+  // A server that was started anew in between has smaller numbers.
+  CHECK(top_numbers({stats(3), stats(1), 2}).at("connections_per_second").to_number<double>() == 0);
+  CHECK(top_numbers({{}, {}, 0}).contains("store"));
+}
+
+TEST_CASE("top: the frame fits, and shows nothing that moves a cursor") {
+  Terminal terminal([](auto) { return true; }, [](auto) { return true; }, {});
+  for (TopSize size : {TopSize{80, 24}, TopSize{40, 10}, TopSize{200, 60}}) {
+    auto frame = top_frame({stats(1), stats(3), 2}, terminal, size);
+    auto lines = split(frame, '\n');
+    CHECK(lines.size() <= size.lines);
+    for (auto line : lines) CHECK(line.size() <= size.columns + 40);
+    CHECK_FALSE(frame.contains('\x1b'));
+  }
+  auto frame = top_frame({stats(1), stats(3), 2}, terminal, {200, 60});
+  CHECK(frame.contains("1,000/s (imap 1,000)"));
+  CHECK(frame.find("busy") < frame.find("calm"));
+}
+
+TEST_CASE("journal: a line as a datagram") {
+  CHECK(journal_entry(LogLevel::Warn, R"(event=login.fail user=a@b why="no \"such\" user" ms=7)") ==
+        "MESSAGE=event=login.fail user=a@b why=\"no \\\"such\\\" user\" ms=7\n"
+        "PRIORITY=4\nSYSLOG_IDENTIFIER=hikyaku\n"
+        "HIKYAKU_EVENT=login.fail\nHIKYAKU_USER=a@b\nHIKYAKU_WHY=no \"such\" user\nHIKYAKU_MS=7\n");
+}
+
+struct Lines final : LogSink {
+  std::vector<std::string> seen;
+  void write(LogLevel, std::string_view line) override { seen.emplace_back(line); }
+};
+
+TEST_CASE("journal: written where $JOURNAL_STREAM says so, elsewhere while nobody listens there") {
+  struct stat info{};
+  REQUIRE(::fstat(STDERR_FILENO, &info) == 0);
+  auto here = std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+  CHECK(is_journal_stream(here, STDERR_FILENO));
+  CHECK_FALSE(is_journal_stream("1:1", STDERR_FILENO));
+  CHECK_FALSE(is_journal_stream("", STDERR_FILENO));
+
+  auto path =
+      (std::filesystem::temp_directory_path() / ("hikyaku-journal-" + std::to_string(::getpid())))
+          .string();
+  Lines lines;
+  ::setenv("JOURNAL_STREAM", here.c_str(), 1);
+  CHECK_FALSE(JournalSink::open(lines, path));  // there is no journal
+
+  net::UniqueFd journal(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(journal.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  auto sink = JournalSink::open(lines, path);
+  REQUIRE(sink);
+  sink->write(LogLevel::Info, "event=x");
+  char buffer[1000];
+  auto got = ::recv(journal.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+  REQUIRE(got > 0);
+  CHECK(std::string_view(buffer, static_cast<std::size_t>(got)).ends_with("HIKYAKU_EVENT=x\n"));
+  CHECK(lines.seen.empty());
+
+  journal = {};
+  sink->write(LogLevel::Info, "event=y");
+  CHECK(lines.seen == std::vector<std::string>{"event=y"});
+  ::setenv("JOURNAL_STREAM", "1:1", 1);
+  CHECK_FALSE(JournalSink::open(lines, path));
+  ::unsetenv("JOURNAL_STREAM");
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace hikyaku::app
