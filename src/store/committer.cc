@@ -102,17 +102,15 @@ bool Committer::stop() {
 }
 
 void Committer::submit(std::shared_ptr<Ticket> ticket) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!stopping_) {
-      queue_.push(std::move(ticket));
-    }
-  }
-  if (!ticket) {
+  std::unique_lock lock(mutex_);
+  if (!stopping_) {
+    queue_.push(std::move(ticket));
+    lock.unlock();
     wake_.notify_one();
     if (!context_.options.own_thread) run_on_loop();
     return;
   }
+  lock.unlock();
   ticket->result = fail(ErrorCode::Shutdown, "the store is closing");
   std::vector<std::shared_ptr<Ticket>> one{std::move(ticket)};
   settle(one);
