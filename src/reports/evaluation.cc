@@ -45,19 +45,6 @@ void put_day(Transaction& tx, Day day, const EvaluationDay& value) {
   tx.put(day_key(day), out.bytes());
 }
 
-std::optional<Subject> subject_of(std::string_view key) {
-  auto fields = store::key_fields(key);
-  Subject subject;
-  subject.day = fields.u32_be();
-  auto rest = fields.rest();
-  auto end = rest.find('\0');
-  if (end == std::string_view::npos) return std::nullopt;
-  subject.domain = rest.substr(0, end);
-  Decoder number(rest.substr(end + 1));
-  subject.configuration = number.u64_be();
-  return subject;
-}
-
 /// Adds one to a row that is there; false: it is not.
 bool add_one(Transaction& tx, std::string_view key, std::string_view identity) {
   auto row = tx.get(key);
@@ -121,11 +108,27 @@ Time start_of(Day day) {
   return std::chrono::sys_days(std::chrono::days(day));
 }
 
+std::optional<Subject> subject_of(std::string_view key) {
+  auto fields = store::key_fields(key);
+  Subject subject;
+  subject.day = fields.u32_be();
+  auto rest = fields.rest();
+  auto end = rest.find('\0');
+  if (end == std::string_view::npos) return std::nullopt;
+  subject.domain = rest.substr(0, end);
+  Decoder number(rest.substr(end + 1));
+  subject.configuration = number.u64_be();
+  return subject;
+}
+
 std::vector<Evaluation> evaluations_of(const dmarc::Verdict& verdict,
                                        const dmarc::Evidence& evidence,
                                        const dmarc::Disposition& disposition,
                                        const dmarc::ReportedMessage& message, Time when) {
   std::vector<Evaluation> evaluations;
+  // Reports tell of domains only, whatever they are given.
+  auto reported = message;
+  reported.envelope_from.erase(0, reported.envelope_from.rfind('@') + 1);
   for (auto& outcome : verdict.outcomes) {
     auto& discovery = outcome.discovery;
     if (discovery.state != dmarc::Discovery::State::Found || !discovery.record) continue;
@@ -135,7 +138,7 @@ std::vector<Evaluation> evaluations_of(const dmarc::Verdict& verdict,
     evaluations.push_back({when,
                            dmarc::published_policy(discovery.policy_domain, *discovery.record),
                            std::string(discovery.record->rua()),
-                           dmarc::report_record(outcome, evidence, disposition, message)});
+                           dmarc::report_record(outcome, evidence, disposition, reported)});
   }
   return evaluations;
 }
@@ -197,19 +200,16 @@ std::vector<Subject> list_subjects(Reader& reader, Day before, const std::option
 
 RowPiece read_rows(Reader& reader, const Subject& subject, std::string_view from,
                    std::size_t limit) {
-  auto range = rows_key(subject).children();
-  if (!from.empty()) range.begin = from;
-  RowPiece piece;
-  std::size_t seen = 0;
-  reader.scan(range, [&](std::string_view key, std::string_view value) {
-    if (seen++ == limit) {
-      piece.next = key;
-      return false;
-    }
-    if (auto row = decode_row(value)) piece.rows.push_back(std::move(*row));
+  return read_row_piece(reader, rows_key(subject).children(), from, limit);
+}
+
+std::uint64_t count_messages(Reader& reader, const Subject& subject) {
+  std::uint64_t sum = 0;
+  reader.scan(rows_key(subject).children(), [&](std::string_view, std::string_view value) {
+    sum += decode_count(value).value_or(0);
     return true;
   });
-  return piece;
+  return sum;
 }
 
 void erase_rows(Transaction& tx, const Subject& subject) {

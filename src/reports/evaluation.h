@@ -62,6 +62,8 @@ struct Subject {
   std::uint64_t configuration = 0;
   auto operator<=>(const Subject&) const = default;
 };
+/// The subject that a key of these tables names (its fields behind the table begin with it).
+std::optional<Subject> subject_of(std::string_view key);
 struct EvaluatedDomain {
   dmarc::PublishedPolicy policy;
   std::string rua;
@@ -87,6 +89,9 @@ struct RowPiece {
 /// At most `limit` rows, from the beginning (`from` empty) or where a piece before ended.
 RowPiece read_rows(store::Reader& reader, const Subject& subject, std::string_view from,
                    std::size_t limit);
+
+/// The sum of all rows' counts.
+std::uint64_t count_messages(store::Reader& reader, const Subject& subject);
 
 /// Forgets a domain's rows of a day: they have been reported, or never will be.
 void erase_rows(store::Transaction& tx, const Subject& subject);

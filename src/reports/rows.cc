@@ -160,6 +160,22 @@ std::optional<dmarc::ReportRecord> decode_row(std::string_view row) {
   return record;
 }
 
+RowPiece read_row_piece(store::Reader& reader, store::KeyRange range, std::string_view from,
+                        std::size_t limit) {
+  if (!from.empty()) range.begin = from;
+  RowPiece piece;
+  std::size_t seen = 0;
+  reader.scan(range, [&](std::string_view key, std::string_view value) {
+    if (seen++ == limit) {
+      piece.next = key;
+      return false;
+    }
+    if (auto row = decode_row(value)) piece.rows.push_back(std::move(*row));
+    return true;
+  });
+  return piece;
+}
+
 std::string encode_policy(const dmarc::PublishedPolicy& policy) {
   Encoder out;
   put_optional(out, policy.discovery_method);

@@ -20,6 +20,10 @@ std::string encode_row(std::uint64_t count, std::string_view identity);
 std::optional<std::uint64_t> decode_count(std::string_view row);
 std::optional<dmarc::ReportRecord> decode_row(std::string_view row);
 
+/// At most `limit` rows of a range, from its beginning (`from` empty) or from the key `from` on.
+RowPiece read_row_piece(store::Reader& reader, store::KeyRange range, std::string_view from,
+                        std::size_t limit);
+
 /// The configuration: the policy without its domain.
 std::string encode_policy(const dmarc::PublishedPolicy& policy);
 std::string encode_domain(const EvaluatedDomain& domain);

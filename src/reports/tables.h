@@ -13,5 +13,20 @@ inline constexpr store::Table kTableEvaluatedDomain = 0x71;
 // key: u32 day, text policy domain, u64 configuration, 16 bytes of the row's hash
 // value: count, identity
 inline constexpr store::Table kTableEvaluationRow = 0x72;
+// key: u32 day, text policy domain, u64 configuration              value: Outgoing
+inline constexpr store::Table kTableOutgoing = 0x73;
+
+// key: u64 message                              value: Taken. Also the owner key of its body.
+inline constexpr store::Table kTableTaken = 0x74;
+// key: u32 day, u64 message                     value: ReceivedReport
+inline constexpr store::Table kTableReceived = 0x75;
+// key: u32 day, u64 message, u32 number         value: count, identity
+inline constexpr store::Table kTableReceivedRow = 0x76;
+// key: u32 day, 16 bytes of a hash of who reports and the report's id        value: -
+inline constexpr store::Table kTableKnownReport = 0x77;
+// key: u32 day, u64 message                     value: ReceivedFailure
+inline constexpr store::Table kTableReceivedFailure = 0x78;
+// key: u32 day                                  value: varint reports taken in
+inline constexpr store::Table kTableTakenDay = 0x79;
 
 }  // namespace hikyaku::reports

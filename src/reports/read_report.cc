@@ -1,0 +1,79 @@
+#include "reports/read_report.h"
+
+#include <map>
+#include <tuple>
+
+#include "dmarc/report_mail.h"
+#include "dmarc/unpack.h"
+#include "mime/message.h"
+#include "reports/rows.h"
+
+namespace hikyaku::reports {
+namespace {
+
+/// Keeps rows up to a limit, then sums.
+class Rows {
+ public:
+  Rows(std::vector<dmarc::ReportRecord>& rows, std::size_t limit) : rows_(rows), limit_(limit) {}
+
+  void add(dmarc::ReportRecord record) {
+    if (rows_.size() < limit_) {
+      rows_.push_back(std::move(record));
+      return;
+    }
+    auto& sum = sums_[{record.disposition, record.dkim_aligned, record.spf_aligned}];
+    if (sum.reasons.empty()) sum = without_source(record);
+    sum.count += record.count;
+  }
+  void finish() {
+    for (auto& [outcome, sum] : sums_) rows_.push_back(std::move(sum));
+  }
+
+ private:
+  std::vector<dmarc::ReportRecord>& rows_;
+  std::size_t limit_;
+  std::map<std::tuple<dmarc::Applied, bool, bool>, dmarc::ReportRecord> sums_;
+};
+
+ReadReport other(std::string problem) {
+  ReadReport read;
+  read.problem = std::move(problem);
+  return read;
+}
+
+Result<ReadReport> read_aggregate(const mime::Message& message, const ReadLimits& limits) {
+  TRY(auto packed, dmarc::find_aggregate_report(message, limits.packed_bytes));
+  TRY(auto xml,
+      dmarc::unpack(packed, {.packed_bytes = limits.packed_bytes, .bytes = limits.bytes}));
+  ReadReport read;
+  read.kind = ReadReport::Kind::Aggregate;
+  Rows rows(read.rows, limits.rows);
+  TRY(read.aggregate, dmarc::parse_aggregate_report(
+                          xml, [&](dmarc::ReportRecord record) { rows.add(std::move(record)); },
+                          {.bytes = limits.bytes}));
+  rows.finish();
+  return read;
+}
+
+}  // namespace
+
+ReadReport read_report(std::string_view bytes, const ReadLimits& limits) {
+  if (bytes.size() > limits.message_bytes) return other("the mail is too large for a report");
+  mime::Limits structure;
+  structure.parts = 100;
+  auto message = mime::parse_message(bytes, structure);
+  auto failure = dmarc::find_failure_report(message);
+  if (failure) {
+    ReadReport read;
+    read.kind = ReadReport::Kind::Failure;
+    read.failure = std::move(*failure);
+    return read;
+  }
+  auto aggregate = read_aggregate(message, limits);
+  if (aggregate) return std::move(*aggregate);
+  if (aggregate.error().code != ErrorCode::NotFound) return other(aggregate.error().text);
+  return other(failure.error().code == ErrorCode::NotFound ? "there is no report in the mail"
+                                                           : failure.error().text);
+}
+
+}  // namespace hikyaku::reports

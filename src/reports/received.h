@@ -1,0 +1,97 @@
+// What others report about our domains: taken in with the delivery, read behind it, kept for the
+// configured time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "reports/evaluation.h"
+#include "reports/read_report.h"
+#include "store/store.h"
+#include "story/story.h"
+
+namespace hikyaku::reports {
+
+/// The topic (of account store::kInstance) that is notified when a report was taken in.
+inline constexpr std::uint32_t kTopicTaken = 3;
+
+/// A mail that waits to be read.
+struct Taken {
+  story::MessageId id = 0;
+  store::BlobId body = 0;
+  Time when{};
+  std::string mail_from;
+};
+/// Reports that are taken in within a day; further mail to the address is dropped, since anybody
+/// may write to it.
+inline constexpr std::uint64_t kMostTakenADay = 20'000;
+
+/// In the transaction that delivers the mail. False: there have been too many today.
+bool take_in(store::Transaction& tx, const Taken& taken, const store::StagedBlob& body);
+/// The oldest first, at most `limit`.
+std::vector<Taken> list_taken(store::Reader& reader, std::size_t limit);
+/// Read, or not worth it: the body goes.
+void finish_taken(store::Transaction& tx, const Taken& taken);
+
+/// An aggregate report about one of our domains.
+struct ReceivedReport {
+  Day day = 0;  ///< of its period's beginning; never behind the day on which it came
+  story::MessageId id = 0;
+  std::string domain;  ///< policy domain, lower case
+  std::string organization, email, report_id;
+  Time when{};  ///< it came
+  std::int64_t begin = 0, end = 0;
+  std::optional<dmarc::Policy> policy;
+  std::uint64_t rows = 0, messages = 0, passed = 0;
+};
+/// The header of a report that was read.
+ReceivedReport received_report(const Taken& taken, const ReadReport& read);
+
+/// True if the same report came before (who reports, domain and report id).
+bool is_known(store::Reader& reader, const ReceivedReport& report);
+/// A piece of its rows, from `first` on; at most 500 in one transaction.
+void put_received_rows(store::Transaction& tx, const ReceivedReport& report, std::uint32_t first,
+                       std::span<const dmarc::ReportRecord> rows);
+/// Last: from now on it is seen.
+void put_received(store::Transaction& tx, const ReceivedReport& report);
+
+/// Reports of days from `since` on, behind `after` (a key of the last piece, or empty).
+struct ReceivedPiece {
+  std::vector<ReceivedReport> reports;
+  std::string next;
+};
+ReceivedPiece list_received(store::Reader& reader, Day since, std::string_view from,
+                            std::size_t limit);
+RowPiece read_received_rows(store::Reader& reader, const ReceivedReport& report,
+                            std::string_view from, std::size_t limit);
+
+/// A failure report about a message that claimed to be ours.
+struct ReceivedFailure {
+  Day day = 0;  ///< on which it came
+  story::MessageId id = 0;
+  Time when{};
+  std::string domain;
+  std::optional<IpAddress> source;
+  std::string auth_failure;     ///< "dmarc", "spf", …
+  std::string delivery_result;  ///< "delivered", …; may be empty
+  std::string mail_from, header_from, rcpt_to, subject;
+  std::string reporter;  ///< Reporting-MTA, or the sender of the mail
+  std::string results;   ///< the first Authentication-Results
+  std::uint64_t incidents = 1;
+  Time arrival{};  ///< of the message that is reported; 0: not said
+};
+ReceivedFailure received_failure(const Taken& taken, const ReadReport& read);
+void put_failure(store::Transaction& tx, const ReceivedFailure& failure);
+/// The newest first, days from `since` on, at most `limit`.
+std::vector<ReceivedFailure> list_failures(store::Reader& reader, Day since, std::size_t limit);
+
+/// Forgets what is about days before `day`.
+void trim_received(store::Transaction& tx, Day day);
+
+}  // namespace hikyaku::reports

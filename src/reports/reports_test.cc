@@ -1,0 +1,274 @@
+// Reports out and in, on a store in memory.
+#include <doctest/doctest.h>
+
+#include "dmarc/report_mail.h"
+#include "dmarc/unpack.h"
+#include "mime/compose.h"
+#include "mime/message.h"
+#include "reports/outgoing.h"
+#include "reports/received.h"
+#include "reports/summary.h"
+#include "store/memory_store.h"
+#include "testing/test_loop.h"
+#include "testing/test_pool.h"
+
+namespace hikyaku::reports {
+namespace {
+
+const Time kNoon =
+    std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + std::chrono::hours(12);
+
+Evaluation evaluation(std::string_view source, bool passed = true) {
+  Evaluation one;
+  one.when = kNoon;
+  one.rua = "mailto:reports@alpha.test";
+  one.policy.domain = "alpha.test";
+  one.policy.p = dmarc::Policy::None;
+  one.record.source = *IpAddress::parse(source);
+  one.record.dkim_aligned = passed;
+  one.record.disposition = passed ? dmarc::Applied::Pass : dmarc::Applied::None;
+  one.record.header_from = "alpha.test";
+  one.record.dkim = {{"alpha.test", "s1", passed ? dkim::Result::Pass : dkim::Result::Fail, ""}};
+  return one;
+}
+
+ReportRequest request(const Subject& subject) {
+  ReportRequest asked;
+  asked.subject = subject;
+  asked.recipients = {"reports@alpha.test"};
+  asked.submitter = {"beta.test", "dmarc-reports@beta.test", "Hikyaku"};
+  asked.now = kNoon;
+  asked.unique = "abc123";
+  asked.begin = 1;
+  asked.end = 86'400;
+  return asked;
+}
+
+struct World {
+  testing::TestLoop loop;
+  testing::TestPool pool;
+  store::MemoryStore store;
+
+  Result<ComposedReport> compose(const ReportRequest& asked) {
+    return loop.run(compose_report(store, pool, asked));
+  }
+  Subject only() { return list_subjects(store.keys(), 100'000, {}, 2).at(0); }
+};
+
+TEST_CASE("a report goes out as mail that its reader understands") {
+  World world;
+  for (int i = 0; i < 1'500; ++i)
+    record_evaluation(world.store.keys(), evaluation("192.0." + std::to_string(i / 250) + '.' +
+                                                     std::to_string(i % 250)));
+  record_evaluation(world.store.keys(), evaluation("192.0.0.1"));
+  auto composed = world.compose(request(world.only()));
+  REQUIRE(composed);
+  CHECK(composed->rows == 1'500);
+  CHECK(composed->messages == 1'501);
+
+  auto message = mime::parse_message(composed->message);
+  auto header = message.fields();
+  CHECK(header.value("From") == "dmarc-reports@beta.test");
+  CHECK(header.value("Auto-Submitted") == "auto-generated");
+  auto subject = dmarc::parse_report_subject(header.value("Subject"));
+  REQUIRE(subject);
+  CHECK(subject->domain == "alpha.test");
+  CHECK(subject->submitter == "beta.test");
+  CHECK(subject->report_id == composed->report_id);
+
+  auto read = read_report(composed->message);
+  REQUIRE(read.kind == ReadReport::Kind::Aggregate);
+  CHECK(read.rows.size() == 1'500);
+  CHECK(read.aggregate.policy.domain == "alpha.test");
+  CHECK(read.aggregate.metadata.report_id == composed->report_id);
+  CHECK(read.aggregate.metadata.begin == 1);
+  CHECK(read.aggregate.problems.empty());
+}
+
+TEST_CASE("what is sent goes, once, and only what was sent") {
+  World world;
+  auto& keys = world.store.keys();
+  record_evaluation(keys, evaluation("192.0.2.1"));
+  auto subject = world.only();
+  auto composed = world.compose(request(subject));
+  Outgoing outgoing;
+  outgoing.state = Outgoing::State::Sent;
+  outgoing.report_id = composed->report_id;
+  outgoing.messages = composed->messages;
+  record_evaluation(keys, evaluation("192.0.2.1"));
+  CHECK(settle_sent(keys, subject, outgoing).error().code == ErrorCode::Conflict);
+  CHECK_FALSE(find_outgoing(keys, subject));
+  outgoing.messages = 2;
+  CHECK(settle_sent(keys, subject, outgoing));
+  CHECK(find_outgoing(keys, subject)->report_id == composed->report_id);
+  CHECK(list_subjects(keys, 100'000, {}, 2).empty());
+  CHECK(settle_sent(keys, subject, outgoing).error().code == ErrorCode::Conflict);
+  CHECK(world.compose(request(subject)).error().code == ErrorCode::NotFound);
+  CHECK(list_outgoing(keys, 10).size() == 1);
+  trim_outgoing(keys, subject.day + 1);
+  CHECK(keys.keys().size() == 1);  // the day's counts
+}
+
+TEST_CASE("a report that would be too large is not made") {
+  World world;
+  record_evaluation(world.store.keys(), evaluation("192.0.2.1"));
+  auto asked = request(world.only());
+  asked.packed_limit = 10;
+  auto composed = world.compose(asked);
+  // Compressed bytes come at the end: the limit is checked there, too.
+  CHECK(composed.error().code == ErrorCode::TooLarge);
+}
+
+std::string mail_with(std::string_view type, std::string_view bytes, std::string_view name) {
+  mime::HeaderWriter header;
+  header.text("Subject", "report");
+  return mime::compose_message(header.fields(), mime::compose_attachment(type, bytes, name));
+}
+
+std::string xml(std::string_view id, int rows) {
+  std::string text =
+      "<feedback><report_metadata><org_name>big.test</org_name><email>d@big.test</email>"
+      "<report_id>" +
+      std::string(id) +
+      "</report_id><date_range><begin>1795132800</begin>"
+      "<end>1795219199</end></date_range></report_metadata><policy_published>"
+      "<domain>Alpha.TEST</domain><p>quarantine</p></policy_published>";
+  for (int i = 0; i < rows; ++i)
+    text += "<record><row><source_ip>192.0.2." + std::to_string(i % 256) +
+            "</source_ip><count>2</count><policy_evaluated><disposition>none</disposition>"
+            "<dkim>pass</dkim><spf>fail</spf></policy_evaluated></row><identifiers>"
+            "<header_from>alpha.test</header_from></identifiers><auth_results/></record>";
+  return text + "</feedback>";
+}
+
+TEST_CASE("mail to the address is taken in, read, kept once, and its body goes") {
+  store::MemoryTransaction tx;
+  auto read = read_report(mail_with("text/xml", xml("1", 3), "a.xml"));
+  REQUIRE(read.kind == ReadReport::Kind::Aggregate);
+  CHECK(take_in(tx, {7, 0, kNoon, "d@big.test"}, store::MemoryTransaction::stage("mail")));
+  auto taken = list_taken(tx, 10);
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].mail_from == "d@big.test");
+  CHECK(tx.notified().contains({store::kInstance, kTopicTaken}));
+
+  auto report = received_report(taken[0], read);
+  CHECK(report.domain == "alpha.test");
+  CHECK(report.messages == 6);
+  CHECK(report.passed == 6);
+  CHECK_FALSE(is_known(tx, report));
+  put_received_rows(tx, report, 0, read.rows);
+  put_received(tx, report);
+  finish_taken(tx, taken[0]);
+  CHECK(list_taken(tx, 10).empty());
+  CHECK(tx.bodies().at(taken[0].body).owners.empty());
+
+  auto again =
+      received_report({8, 0, kNoon, {}}, read_report(mail_with("text/xml", xml("1", 3), "b.xml")));
+  CHECK(is_known(tx, again));
+  auto next =
+      received_report({9, 0, kNoon, {}}, read_report(mail_with("text/xml", xml("2", 3), "b.xml")));
+  CHECK_FALSE(is_known(tx, next));
+
+  auto listed = list_received(tx, 0, {}, 10);
+  REQUIRE(listed.reports.size() == 1);
+  CHECK(listed.reports[0].organization == "big.test");
+  CHECK(listed.reports[0].policy == dmarc::Policy::Quarantine);
+  CHECK(read_received_rows(tx, listed.reports[0], {}, 10).rows.size() == 3);
+  trim_received(tx, report.day + 1);
+  CHECK(list_received(tx, 0, {}, 10).reports.empty());
+}
+
+TEST_CASE("rows beyond the limit are summed") {
+  ReadLimits limits;
+  limits.rows = 10;
+  auto read = read_report(mail_with("text/xml", xml("1", 100), "a.xml"), limits);
+  CHECK(read.rows.size() == 11);
+  CHECK(read.rows.back().count == 180);
+  CHECK(read.rows.back().dkim_aligned);
+}
+
+TEST_CASE("what is no report is none, and says why") {
+  for (std::string mail :
+       {std::string("Subject: hello\r\n\r\nhello\r\n"), std::string(),
+        mail_with("application/gzip", "\x1f\x8b broken", "a.xml.gz"),
+        mail_with(
+            "text/xml",
+            "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><feedback>&b;</feedback>",
+            "a.xml")}) {
+    auto read = read_report(mail);
+    CHECK(read.kind == ReadReport::Kind::Other);
+    CHECK_FALSE(read.problem.empty());
+  }
+}
+
+ReceivedReport about(Day day, dmarc::Policy policy) {
+  ReceivedReport report;
+  report.day = day;
+  report.domain = "alpha.test";
+  report.organization = "big.test";
+  report.policy = policy;
+  return report;
+}
+
+dmarc::ReportRecord row(std::string_view source, std::uint64_t count, bool dkim, bool spf) {
+  dmarc::ReportRecord one;
+  one.source = *IpAddress::parse(source);
+  one.count = count;
+  one.dkim_aligned = dkim;
+  one.spf_aligned = spf;
+  return one;
+}
+
+std::vector<Advice> advice_for(dmarc::Policy policy, Day days,
+                               const std::vector<dmarc::ReportRecord>& rows) {
+  Summary summary;
+  summary.add(about(100, policy));
+  summary.add(about(100 + days - 1, policy));
+  for (auto& one : rows) summary.add(about(100, policy), one);
+  auto all = summary.take();
+  REQUIRE(all.size() == 1);
+  return advise(all[0], {*IpAddress::parse("198.51.100.5")});
+}
+
+TEST_CASE("sources are summed by network, the largest first") {
+  Summary summary(2);
+  auto report = about(100, dmarc::Policy::None);
+  summary.add(report);
+  summary.add(report, row("192.0.2.1", 5, true, false));
+  summary.add(report, row("192.0.2.9", 7, false, false));
+  summary.add(report, row("2001:db8::1", 20, true, true));
+  summary.add(report, row("203.0.113.1", 3, false, false));
+  auto all = summary.take();
+  REQUIRE(all.at(0).sources.size() == 2);
+  CHECK(all[0].sources[0].network.to_string() == "2001:db8::");
+  CHECK(all[0].sources[1].messages == 12);
+  CHECK(all[0].sources[1].passed == 5);
+  CHECK(all[0].sources[1].address.to_string() == "192.0.2.9");
+  CHECK(all[0].uncounted == 3);
+  CHECK(all[0].messages == 35);
+}
+
+TEST_CASE("what to do next") {
+  using Kind = Advice::Kind;
+  auto kinds = [](const std::vector<Advice>& advice) {
+    std::vector<Kind> found;
+    for (auto& one : advice) found.push_back(one.kind);
+    return found;
+  };
+  auto good = row("192.0.2.1", 100, true, true);
+  auto unsigned_one = row("203.0.113.1", 10, false, true);
+  auto broken = row("198.51.100.5", 10, false, false);  // this server itself
+  auto forged = row("233.252.0.1", 10, false, false);
+  using dmarc::Policy;
+  CHECK(kinds(advice_for(Policy::None, 20, {good})) == std::vector{Kind::SafeToReject});
+  CHECK(kinds(advice_for(Policy::None, 2, {good})) == std::vector{Kind::MoreReports});
+  CHECK(kinds(advice_for(Policy::Reject, 2, {good})) == std::vector{Kind::Complete});
+  CHECK(kinds(advice_for(Policy::None, 20, {good, forged})) == std::vector{Kind::Strangers});
+  CHECK(kinds(advice_for(Policy::Reject, 20, {good, forged})) == std::vector{Kind::Complete});
+  CHECK(kinds(advice_for(Policy::None, 20, {good, unsigned_one})) == std::vector{Kind::Unsigned});
+  CHECK(kinds(advice_for(Policy::None, 20, {good, broken})) == std::vector{Kind::Unsigned});
+  CHECK(advice_for(Policy::None, 20, {unsigned_one})[0].sources.at(0) == "203.0.113.0/24");
+}
+
+}  // namespace
+}  // namespace hikyaku::reports

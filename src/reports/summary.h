@@ -1,0 +1,84 @@
+// Who sends as our domains, as others report it: received rows summed by domain and source network.
+// Pure, bounded.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "reports/received.h"
+
+namespace hikyaku::reports {
+
+/// A network of senders: an IPv4 /24 or an IPv6 /48.
+struct Source {
+  IpAddress network;
+  int prefix = 0;
+  IpAddress address;  ///< the one that sent most
+  std::uint64_t messages = 0;
+  std::uint64_t passed = 0;  ///< DMARC: by DKIM or SPF
+  std::uint64_t dkim = 0;    ///< passed by DKIM, aligned
+  std::uint64_t spf = 0;     ///< passed by SPF, aligned
+  std::uint64_t quarantined = 0, rejected = 0;
+  std::set<std::string> signers;  ///< whose signatures were on it; a few
+
+  /// Our SPF record lists it, or it has a key of ours: half of its mail or more passes.
+  bool is_authorized() const { return passed * 2 >= messages && messages > 0; }
+};
+
+struct DomainSummary {
+  std::string domain;
+  std::optional<dmarc::Policy> policy;  ///< as the newest report has it
+  std::uint64_t reports = 0;
+  std::set<std::string> reporters;  ///< a few hundred at most
+  std::uint64_t messages = 0, passed = 0;
+  Day first = 0, last = 0;      ///< days that the reports are about
+  std::vector<Source> sources;  ///< the largest first
+  std::uint64_t uncounted = 0;  ///< messages of networks beyond the limit
+};
+
+/// What its owner had better do next.
+struct Advice {
+  enum class Kind : std::uint8_t {
+    Unsigned,      ///< sources that are ours by SPF and do not sign with DKIM
+    Strangers,     ///< mail that nobody of ours sent, and p=none or quarantine lets it pass
+    SafeToReject,  ///< all that is reported is ours and passes; p is not reject yet
+    MoreReports,   ///< the same, but of too few days to be sure
+    Complete,      ///< p=reject, and what is ours passes
+  };
+  Kind kind = Kind::MoreReports;
+  std::vector<std::string> sources;  ///< names or networks
+  std::uint64_t messages = 0;
+};
+
+class Summary {
+ public:
+  explicit Summary(std::size_t networks = 20'000) : limit_(networks) {}
+
+  void add(const ReceivedReport& report);
+  void add(const ReceivedReport& report, const dmarc::ReportRecord& row);
+  /// By domain.
+  std::vector<DomainSummary> take();
+
+ private:
+  struct Counting {
+    DomainSummary summary;
+    Time newest{};
+    struct Network {
+      Source source;
+      std::map<IpAddress, std::uint64_t> addresses;
+    };
+    std::map<IpAddress, Network> networks;
+  };
+  std::size_t limit_;
+  std::size_t networks_ = 0;
+  std::map<std::string, Counting> domains_;
+};
+
+/// `ours`: addresses of this server.
+std::vector<Advice> advise(const DomainSummary& summary, const std::vector<IpAddress>& ours);
+
+}  // namespace hikyaku::reports
