@@ -98,6 +98,13 @@ struct Config {
     milliseconds transaction_timeout{};
   } smtp;
 
+  struct Dmarc {
+    bool send_reports = true;
+    std::string report_from;     ///< empty: report_address at the first domain
+    std::string report_address;  ///< a local part, or an address
+    milliseconds keep_reports{};
+  } dmarc;
+
   struct Submission {
     std::vector<std::string> mechanisms;
     bool hide_client_address = true;

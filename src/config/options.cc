@@ -38,6 +38,24 @@ std::string check_delimiters(const Value& value) {
   return {};
 }
 
+std::string check_address(const Value& value) {
+  std::string_view address = std::get<std::string>(value);
+  if (address.empty()) return {};
+  auto at = address.rfind('@');
+  if (at == 0 || at == std::string_view::npos) return "it is not an address";
+  return check_host_name(Value(std::string(address.substr(at + 1))));
+}
+
+std::string check_report_address(const Value& value) {
+  std::string_view text = std::get<std::string>(value);
+  if (text.find('@') != std::string_view::npos) return check_address(value);
+  if (text.empty() || text.size() > 64) return "it is neither a local part nor an address";
+  for (auto c : text)
+    if (!is_ascii_alnum(c) && !std::string_view("-_.+").contains(c))
+      return "it is neither a local part nor an address";
+  return {};
+}
+
 std::string check_sources(const Value& value) {
   int v4 = 0, v6 = 0;
   for (auto& address : std::get<std::vector<IpAddress>>(value)) ++(address.is_v4() ? v4 : v6);
@@ -63,6 +81,7 @@ constexpr Section kSections[] = {
     {"tls", "TLS. Versions 1.2 and 1.3 are spoken, with forward secrecy."},
     {"login", "Logging in, whatever the protocol."},
     {"smtp", "Mail from other servers (port 25). The limits count for submission (587, 465) too."},
+    {"dmarc", "DMARC: reports about who sends as whom (RFC 9990)."},
     {"submission", "Mail from our own users (ports 587 and 465)."},
     {"delivery", "Putting mail into mailboxes."},
     {"queue", "Mail that waits for other servers."},
@@ -417,6 +436,46 @@ constexpr Option kOptions[] = {
                "byte at a time.",
         .least = kSecond,
         .most = kDay,
+    }),
+    // ------------------------------------------------------------------ dmarc
+    bind<&C::dmarc, &C::Dmarc::send_reports>({
+        .name = "dmarc.send_reports",
+        .fallback = "true",
+        .why = "RFC 9989 §8 asks every receiver for them; a few kilobytes a day for each domain "
+               "that wants them",
+        .doc = "Send a report a day (RFC 9990) to each domain whose mail came here and whose DMARC "
+               "record names an address (rua): who sent as it, and what passed. Addresses and "
+               "contents of mail are not in it.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dmarc, &C::Dmarc::report_from>({
+        .name = "dmarc.report_from",
+        .fallback = R"("")",
+        .why = "empty: dmarc.report_address at the domain that was added first",
+        .doc = "The address that our reports to others come from. Its domain must be ours, so that "
+               "they are signed.",
+        .applies = Applies::OnRestart,
+        .check = check_address,
+    }),
+    bind<&C::dmarc, &C::Dmarc::report_address>({
+        .name = "dmarc.report_address",
+        .fallback = R"("dmarc-reports")",
+        .why = "a local part at each of our domains: then no other domain has to allow it",
+        .doc = "Where other servers send their reports about our domains: the local part, or one "
+               "whole address for all domains. Put it into the DMARC records (rua, ruf). It needs "
+               "no account: what arrives there is read into `hikyaku reports dmarc`. If an account "
+               "or alias has the address, it gets the mail, too.",
+        .applies = Applies::OnRestart,
+        .check = check_report_address,
+    }),
+    bind<&C::dmarc, &C::Dmarc::keep_reports>({
+        .name = "dmarc.keep_reports",
+        .fallback = R"("400d")",
+        .why = "a year and a month, to compare with the year before",
+        .doc = "How long the reports of others about our domains are kept.",
+        .least = kDay,
+        .most = 3650 * kDay,
+        .applies = Applies::OnRestart,
     }),
     // ------------------------------------------------------------------ submission
     bind<&C::submission, &C::Submission::mechanisms>({

@@ -12,6 +12,7 @@
 #include "mime/encoded_word.h"
 #include "mime/header.h"
 #include "receive/submission_header.h"
+#include "reports/received.h"
 #include "smtp/parameters.h"
 #include "smtp/received.h"
 #include "smtp/replies.h"
@@ -262,7 +263,8 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
 
   for (int plans = 0; plans < kMaxPlans; ++plans) {
     plan_ = co_await services_.store.read([&](store::Reader& reader) {
-      return make_plan(reader, delivery_.recipients, settings_.recipient_delimiters, now_);
+      return make_plan(reader, delivery_.recipients, settings_.recipient_delimiters,
+                       settings_.report_address, now_);
     });
     std::vector<store::AccountId> accounts{store::kInstance};
     for (auto& local : plan_.local) accounts.push_back(local.account);
@@ -297,6 +299,7 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
             return fail(ErrorCode::Denied, "nobody takes the message any more");
           }
           if (!queued.empty()) queue::add(tx, queue_message(blob, received), blob, queued);
+          if (plan_.reports) reports::take_in(tx, {id_, 0, now_, delivery_.from.to_string()}, blob);
           story::record_arrival(tx, id_, arrived, outcomes);
           if (also) return also(tx);
           return {};

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "auth/directory.h"
+#include "reports/report_address.h"
 #include "smtp/replies.h"
 
 namespace hikyaku::receive {
@@ -41,13 +42,22 @@ void merge_notify(queue::Entry& entry, std::uint8_t more) {
 
 class Planner {
  public:
-  Planner(store::Reader& reader, std::string_view delimiters, Time now)
-      : reader_(reader), delimiters_(delimiters), now_(now) {}
+  Planner(store::Reader& reader, std::string_view delimiters, std::string_view report_address,
+          Time now)
+      : reader_(reader), delimiters_(delimiters), report_address_(report_address), now_(now) {}
 
   void add(const smtp::Recipient& recipient, std::size_t declared) {
     declared_ = declared;
     auto address = recipient.to.to_string();
     auto resolution = auth::resolve(reader_, address, delimiters_);
+    if (is_report_address(reader_, address, report_address_)) {
+      plan_.reports = true;
+      plan_.outcomes.push_back({address, "delivered", "to the reports about our domains"});
+      // An account or alias of that name gets it, too; a catch-all is for what nobody knows.
+      if (resolution.kind != auth::Resolution::Kind::Local ||
+          resolution.via.starts_with("catch-all"))
+        return;
+    }
     switch (resolution.kind) {
       case auth::Resolution::Kind::Foreign:
         queue(recipient, address, address, "");
@@ -111,7 +121,7 @@ class Planner {
   }
 
   store::Reader& reader_;
-  std::string_view delimiters_;
+  std::string_view delimiters_, report_address_;
   Time now_;
   Plan plan_;
   std::size_t declared_ = 0;
@@ -139,9 +149,17 @@ queue::Entry confirmation_entry(const smtp::Recipient& recipient, queue::Notice 
   return entry;
 }
 
+bool is_report_address(store::Reader& reader, std::string_view address, std::string_view setting) {
+  auto normal = auth::normalize_address(address);
+  if (!normal || setting.empty()) return false;
+  auto domain = domain_of(*normal);
+  auto wanted = auth::normalize_address(reports::report_address(setting, domain));
+  return wanted && *wanted == *normal && auth::find_domain(reader, domain);
+}
+
 Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
-               std::string_view delimiters, Time now) {
-  Planner planner(reader, delimiters, now);
+               std::string_view delimiters, std::string_view report_address, Time now) {
+  Planner planner(reader, delimiters, report_address, now);
   for (std::size_t i = 0; i < recipients.size(); ++i) planner.add(recipients[i], i);
   auto plan = planner.take();
   plan.directory_version = auth::directory_version(reader);

@@ -36,6 +36,7 @@ struct Plan {
     store::AccountId account = 0;  ///< whose mailbox was full; 0: it is not about one
   };
   std::uint64_t directory_version = 0;
+  bool reports = false;              ///< for the address of our DMARC records
   std::vector<Local> local;          ///< each account once
   std::vector<queue::Entry> queued;  ///< each address once
   std::vector<Confirmed> confirmed;
@@ -44,10 +45,14 @@ struct Plan {
       outcomes;  ///< one for each recipient and one more for each further target
 };
 
+/// Whether `address` is the one that the DMARC records of our domains name for reports: `setting`
+/// is a local part at each of them, or one address. It needs no account.
+bool is_report_address(store::Reader& reader, std::string_view address, std::string_view setting);
+
 /// Recipients that cannot be resolved any more are in `failed`, with the outcome "refused". At most
 /// about 1,000 targets are followed for each recipient.
 Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
-               std::string_view delimiters, Time now);
+               std::string_view delimiters, std::string_view report_address, Time now);
 
 /// The refusal of mail for an account that is switched off.
 smtp::Reply account_disabled(std::string_view address);

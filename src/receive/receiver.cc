@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "mailbox/mailboxes.h"
 #include "receive/incoming.h"
+#include "receive/plan.h"
 #include "smtp/replies.h"
 
 namespace hikyaku::receive {
@@ -47,6 +48,7 @@ class ReceiverService final : public Receiver {
     auto trusted = peer.kind != Peer::Kind::Server;
     co_return co_await services_.store.read(
         [&](store::Reader& reader) -> std::optional<smtp::Reply> {
+          if (is_report_address(reader, address, settings_.report_address)) return std::nullopt;
           auto resolution = auth::resolve(reader, address, settings_.recipient_delimiters);
           switch (resolution.kind) {
             case auth::Resolution::Kind::Foreign:

@@ -28,6 +28,8 @@ namespace hikyaku::receive {
 struct Settings {
   std::string host_name;
   std::string recipient_delimiters = "+";
+  /// Where reports about our domains come: a local part or an address; empty: nowhere.
+  std::string report_address = "dmarc-reports";
   std::size_t max_received = 100;  ///< Received fields; more is a loop (RFC 5321 §6.3)
   std::size_t max_header =
       256 * 1024;  ///< bytes of header that are looked at; submitted ones must not exceed it
