@@ -6,12 +6,16 @@
 #include "app/core.h"
 #include "auth/login.h"
 
+namespace hikyaku::dns {
+class Resolver;
+}
 namespace hikyaku::receive {
 class Receiver;
 }
 
 namespace hikyaku::app {
 
+class ReportSender;
 class Sessions;
 class Watch;
 struct ServerMetrics;
@@ -27,6 +31,11 @@ void add_transfer_commands(ControlTable& table, Core& core);   ///< export, impo
 /// mail.submit, for every user of the machine. Only in the server: `receiver` must outlive the
 /// table too.
 void add_mail_commands(ControlTable& table, Core& core, receive::Receiver& receiver);
+/// reports.dmarc, reports.failure. `resolver` tells the names of sources; nullptr: none. It must
+/// outlive the table.
+void add_report_commands(ControlTable& table, Core& core, dns::Resolver* resolver);
+/// reports.send. Only in the server: `sender` must outlive the table.
+void add_report_sending_commands(ControlTable& table, ReportSender& sender);
 /// imap.session: an IMAP connection to an account without its password, for the owner of the
 /// instance. `serve` speaks it; whether the account is enabled does not matter.
 using ServeAccount = std::function<Task<void>(std::unique_ptr<net::Stream>, auth::Login)>;

@@ -43,6 +43,7 @@ class Commands::Offline {
     auto placed = instance.with(config);
     TRY(here->core_, Core::open(std::move(placed), std::move(config), log));
     add_commands(here->table_, *here->core_);
+    add_report_commands(here->table_, *here->core_, nullptr);
     here->cores_.start();
     return here;
   }

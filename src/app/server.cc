@@ -16,6 +16,8 @@
 #include "app/listeners.h"
 #include "app/maintenance.h"
 #include "app/measured_resolver.h"
+#include "app/report_reader.h"
+#include "app/report_sender.h"
 #include "app/revocation.h"
 #include "app/sandbox.h"
 #include "app/server_metrics.h"
@@ -127,6 +129,9 @@ class RunningServer final : public Server {
       watch_->start();
       revocation_ = std::make_unique<Revocation>(core_->store(), sessions_, log_);
       revocation_->start();
+      report_sender_->start();
+      report_reader_ = std::make_unique<ReportReader>(*core_);
+      report_reader_->start();
     });
     for (auto& bound : listeners_) {
       bound.listener->start(
@@ -160,6 +165,7 @@ class RunningServer final : public Server {
     receiver_ =
         receive::make_receiver({.host_name = core.host_name(),
                                 .recipient_delimiters = config.delivery.recipient_delimiters,
+                                .report_address = config.dmarc.report_address,
                                 .max_received = config.smtp.max_received,
                                 .max_header = config.smtp.max_header.count,
                                 .hide_client_address = config.submission.hide_client_address},
@@ -182,9 +188,12 @@ class RunningServer final : public Server {
                                    {core.store(), *receiver_, *measured_resolver_, *client_tls_,
                                     core.clock(), core.random(), metrics_.transmit},
                                    log_);
+    report_sender_ = std::make_unique<ReportSender>(core, *measured_resolver_, *receiver_);
     settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
     add_commands(commands_, core);
     add_mail_commands(commands_, core, *receiver_);
+    add_report_commands(commands_, core, measured_resolver_.get());
+    add_report_sending_commands(commands_, *report_sender_);
     add_session_commands(commands_, core, [this](auto stream, auto login) {
       return serve_account(std::move(stream), std::move(login));
     });
@@ -407,9 +416,11 @@ class RunningServer final : public Server {
     for (auto& bound : listeners_) stop(*bound.listener);
     stop(*control_);
     stop(*submit_);
-    std::promise<void> sent, trimmed, watched, revoked;
+    std::promise<void> sent, trimmed, watched, revoked, reported, read;
     cores_[0].post([&] { watch_->stop([&] { watched.set_value(); }); });
     cores_[0].post([&] { revocation_->stop([&] { revoked.set_value(); }); });
+    cores_[0].post([&] { report_reader_->stop([&] { read.set_value(); }); });
+    cores_[0].post([&] { report_sender_->stop([&] { reported.set_value(); }); });
     cores_[0].post([&] { maintenance_->stop([&] { trimmed.set_value(); }); });
     cores_[0].post([&] { transmitter_->stop(kGrace, [&] { sent.set_value(); }); });
     sessions_.end_all(kGrace);
@@ -417,8 +428,12 @@ class RunningServer final : public Server {
     trimmed.get_future().wait();
     watched.get_future().wait();
     revoked.get_future().wait();
+    reported.get_future().wait();
+    read.get_future().wait();
     metrics_.forget();
     cores_.call(0, [this] {
+      report_sender_.reset();
+      report_reader_.reset();
       revocation_.reset();
       watch_.reset();
       maintenance_.reset();
@@ -455,6 +470,8 @@ class RunningServer final : public Server {
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Revocation> revocation_;
   httpd::Router router_;
+  std::unique_ptr<ReportSender> report_sender_;
+  std::unique_ptr<ReportReader> report_reader_;
   pop3d::MaildropLocks maildrop_locks_;
   Semaphore large_messages_{2};
   Admission admission_;

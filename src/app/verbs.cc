@@ -38,6 +38,8 @@ std::vector<Verb> all_verbs() {
       verb_queue_drop(),
       verb_mailq(),
       verb_trace(),
+      verb_reports_dmarc(),
+      verb_reports_failure(),
       verb_sendmail(),
 
       verb_verify(),

@@ -51,6 +51,8 @@ Verb verb_queue_release();
 Verb verb_queue_retry();
 Verb verb_queue_show();
 Verb verb_quickstart();
+Verb verb_reports_dmarc();
+Verb verb_reports_failure();
 Verb verb_sendmail();
 Verb verb_serve();
 Verb verb_spf();

@@ -1,0 +1,355 @@
+// hikyaku reports dmarc | failure
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "app/progress.h"
+#include "app/run_command.h"
+#include "app/text_width.h"
+#include "app/verbs.h"
+#include "base/text.h"
+
+namespace hikyaku::app {
+namespace {
+
+using boost::json::object;
+
+constexpr Phrase kNothingToSend{"There is nothing to report.", "報告することはありません。"};
+constexpr Phrase kNoReports{
+    "No reports of that time. Others send them once a day to the address that the DMARC record "
+    "names: `hikyaku domain records DOMAIN`.",
+    "その期間の報告はありません。報告は、DMARC レコードに書いた宛先へ一日に一度届きます: "
+    "`hikyaku domain records DOMAIN`。"};
+constexpr Phrase kNoFailures{"No failure reports of that time.",
+                             "その期間の失敗報告はありません。"};
+constexpr Phrase kDomain{"{}: {} to {}, {} messages in {} reports by {}",
+                         "{}: {} から {} まで、{} 通、報告 {} 件({})"};
+constexpr Phrase kPassed{"{} pass DMARC ({}), {} fail; published: p={}",
+                         "DMARC に合格 {} 通({})、不合格 {} 通。公開中の方針: p={}"};
+constexpr Phrase kLegend{"{} pass, {} fail", "{} 合格、{} 不合格"};
+constexpr Phrase kUnsigned{
+    "These sources are yours and unsigned: {}. Give them a DKIM key (`hikyaku domain dkim`): when "
+    "their mail is forwarded, only a signature still speaks for it.",
+    "自分のものなのに DKIM 署名がない送信元: {}。鍵を用意してください(`hikyaku domain "
+    "dkim`)。転送されたメールの証明になるのは署名だけです。"};
+constexpr Phrase kStrangers{
+    "{} messages of {} networks claim to be yours and prove nothing: {}. If one is yours (a "
+    "newsletter, a printer), put it into the SPF record or let it sign; the rest are forgeries "
+    "and forwarders, which p=reject is for.",
+    "{1} のネットワークから {0} "
+    "通が、証明なしに自分のドメインを名乗っています: {2}。自分のもの(メルマガ、複合機など)なら "
+    "SPF に加えるか署名させてください。残りは偽物か転送で、p=reject の出番です。"};
+constexpr Phrase kSafe{"Nobody but you sends as {}, and all of it passes: p=reject is safe now.",
+                       "{} を名乗るのはあなただけで、すべて合格しています。p=reject "
+                       "にしても安全です。"};
+constexpr Phrase kMore{
+    "What is yours passes. Wait until the reports cover two weeks before you publish p=reject.",
+    "自分のメールは合格しています。p=reject にする前に、二週間分の報告を待ちましょう。"};
+constexpr Phrase kComplete{"p=reject is published and what is yours passes: nothing to do.",
+                           "p=reject を公開済みで、自分のメールは合格しています。することは"
+                           "ありません。"};
+
+constexpr std::string_view kFull = "█";
+constexpr std::string_view kEmpty = "░";
+
+std::string repeated(std::string_view what, std::size_t times) {
+  std::string text;
+  for (; times > 0; --times) text += what;
+  return text;
+}
+
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return "-";
+  // 99.97 % is not all.
+  auto value = part * 100 / whole;
+  return fmt::format("{} %", value);
+}
+
+std::string list_in(const object& item, std::string_view name) {
+  std::string text;
+  auto found = item.find(name);
+  if (found == item.end() || !found->value().is_array()) return text;
+  for (auto& one : found->value().as_array()) {
+    if (!text.empty()) text += ", ";
+    text += printable(std::string_view(one.as_string()), 80);
+  }
+  return text;
+}
+
+/// `text` in at most `width` columns.
+std::string fitted(std::string_view text, std::size_t width) {
+  auto shown = printable(text, 200);
+  while (columns(shown) > width) {
+    shown.pop_back();
+    while (!shown.empty() && (static_cast<unsigned char>(shown.back()) & 0xC0) == 0x80)
+      shown.pop_back();
+    if (columns(shown) < width) {
+      shown += "…";
+      break;
+    }
+  }
+  return padded(shown, width);
+}
+
+/// One domain as a chart: items come one by one, and are drawn together.
+class Chart {
+ public:
+  explicit Chart(Terminal& terminal) : terminal_(terminal) {}
+
+  void add(const object& item) {
+    auto kind = text_in(item, "kind");
+    if (kind == "domain") {
+      draw();
+      domain_ = item;
+    } else if (kind == "source") {
+      sources_.push_back(item);
+    } else if (kind == "advice") {
+      advice_.push_back(item);
+    }
+  }
+
+  /// The last domain; false if there was none.
+  bool finish() {
+    draw();
+    return count_ > 0;
+  }
+
+ private:
+  void draw() {
+    if (!domain_) return;
+    if (count_++ > 0) terminal_.out("\n");
+    auto& domain = *domain_;
+    auto language = terminal_.language();
+    auto messages = number_in(domain, "messages");
+    auto passed = number_in(domain, "passed");
+    terminal_.paragraph(terminal_.toned(
+        Tone::Strong,
+        say(language, kDomain, printable(text_in(domain, "domain"), 255), text_in(domain, "first"),
+            text_in(domain, "last"), grouped(messages), grouped(number_in(domain, "reports")),
+            fitted_list(list_in(domain, "reporters")))));
+    auto policy = text_in(domain, "policy");
+    terminal_.paragraph(say(language, kPassed, grouped(passed), percent(passed, messages),
+                            grouped(messages - passed), policy.empty() ? "?" : policy));
+    draw_sources();
+    for (auto& advice : advice_) draw_advice(advice);
+    domain_.reset();
+    sources_.clear();
+    advice_.clear();
+  }
+
+  static std::string fitted_list(std::string text) {
+    if (text.size() > 200) text = std::string(utf8_prefix(text, 200)) + "…";
+    return text;
+  }
+
+  void draw_sources() {
+    if (sources_.empty()) return;
+    auto width = terminal_.width();
+    std::uint64_t largest = 1;
+    std::size_t names = 8, counts = 1;
+    for (auto& source : sources_) {
+      largest = std::max(largest, number_in(source, "messages"));
+      names = std::max(names, columns(label_of(source)));
+      counts = std::max(counts, grouped(number_in(source, "messages")).size());
+    }
+    names = std::min(names, std::max<std::size_t>(width * 45 / 100, 12));
+    // Name, bar, count, percentage, and blanks between them.
+    auto taken = names + counts + 6 + 8;
+    auto bars = width > taken + 5 ? width - taken : 5;
+    terminal_.out("\n");
+    for (auto& source : sources_) draw_source(source, names, bars, counts, largest);
+    terminal_.out("  " +
+                  terminal_.toned(Tone::Faint, say(terminal_.language(), kLegend, kFull, kEmpty)) +
+                  "\n\n");
+  }
+
+  static std::string label_of(const object& source) {
+    auto name = text_in(source, "name");
+    auto network = text_in(source, "network");
+    return name.empty() ? network : fmt::format("{} ({})", name, network);
+  }
+
+  void draw_source(const object& source, std::size_t names, std::size_t bars, std::size_t counts,
+                   std::uint64_t largest) {
+    auto messages = number_in(source, "messages");
+    auto passed = number_in(source, "passed");
+    auto scaled = [&](std::uint64_t count) {
+      auto size = static_cast<std::size_t>(
+          static_cast<double>(count) / static_cast<double>(largest) * static_cast<double>(bars));
+      return count > 0 ? std::max<std::size_t>(size, 1) : 0;
+    };
+    auto whole = std::min(scaled(messages), bars);
+    auto good = passed == messages ? whole : std::min(scaled(passed), whole > 0 ? whole - 1 : 0);
+    auto bar = terminal_.toned(Tone::Good, repeated(kFull, good)) +
+               terminal_.toned(Tone::Bad, repeated(kEmpty, whole - good)) +
+               std::string(bars - whole, ' ');
+    terminal_.out(fmt::format("  {}  {}  {:>{}}  {:>5}\n", fitted(label_of(source), names), bar,
+                              grouped(messages), counts, percent(passed, messages)));
+  }
+
+  void draw_advice(const object& advice) {
+    auto kind = text_in(advice, "advice");
+    auto sources = list_in(advice, "sources");
+    if (number_in(advice, "count") > 20) sources += ", …";
+    auto domain = printable(text_in(*domain_, "domain"), 255);
+    if (kind == "unsigned")
+      terminal_.say(kUnsigned, sources);
+    else if (kind == "strangers")
+      terminal_.say(kStrangers, grouped(number_in(advice, "messages")),
+                    grouped(number_in(advice, "count")), sources);
+    else if (kind == "safe-to-reject")
+      terminal_.say(kSafe, domain);
+    else if (kind == "more-reports")
+      terminal_.say(kMore);
+    else if (kind == "complete")
+      terminal_.say(kComplete);
+  }
+
+  Terminal& terminal_;
+  std::optional<object> domain_;
+  std::vector<object> sources_, advice_;
+  std::size_t count_ = 0;
+};
+
+boost::json::object arguments(const Invocation& invocation) {
+  return {{"domain", json_text(invocation.value("--domain").value_or(""))},
+          {"since", json_text(invocation.value("--since").value_or(""))},
+          {"most", invocation.number("--most", 20)}};
+}
+
+Exit send_now(const Invocation& invocation, Terminal& terminal) {
+  Commands commands(invocation, terminal);
+  ItemList rows(invocation, terminal,
+                {{"DOMAIN", "ドメイン"},
+                 {"DAY", "日"},
+                 {"MESSAGES", "通数"},
+                 {"STATE", "状態"},
+                 {"TO", "宛先"},
+                 {"WHY", "理由"}},
+                [](auto& item) -> std::vector<std::string> {
+                  return {text_in(item, "domain"),
+                          text_in(item, "day"),
+                          std::to_string(number_in(item, "messages")),
+                          text_in(item, "state"),
+                          text_in(item, "to"),
+                          text_in(item, "problem")};
+                });
+  auto answer = commands.run("reports.send", arguments(invocation),
+                             {.item = [&](auto& item) { rows.add(item); }});
+  if (!answer) return commands.report(answer.error());
+  rows.finish(kNothingToSend);
+  return Exit::Ok;
+}
+
+Exit run_dmarc(const Invocation& invocation, Terminal& terminal) {
+  if (invocation.has("--send-now")) return send_now(invocation, terminal);
+  Commands commands(invocation, terminal);
+  ItemList list(invocation, terminal, {}, {});
+  Chart chart(terminal);
+  auto answer = commands.run("reports.dmarc", arguments(invocation), {.item = [&](auto& item) {
+                               if (invocation.json())
+                                 list.add(item);
+                               else
+                                 chart.add(item);
+                             }});
+  if (!answer) return commands.report(answer.error());
+  if (invocation.json())
+    list.finish(kNoReports);
+  else if (!chart.finish())
+    terminal.say(kNoReports);
+  return Exit::Ok;
+}
+
+Exit run_failure(const Invocation& invocation, Terminal& terminal) {
+  Commands commands(invocation, terminal);
+  ItemList rows(invocation, terminal,
+                {{"TIME (UTC)", "時刻 (UTC)"},
+                 {"FROM", "差出人"},
+                 {"SOURCE", "送信元"},
+                 {"FAILED", "不合格"},
+                 {"BECAME", "結果"},
+                 {"SUBJECT", "件名"},
+                 {"REPORTED BY", "報告者"}},
+                [](auto& item) -> std::vector<std::string> {
+                  return {text_in(item, "time").substr(0, 16),
+                          text_in(item, "from"),
+                          text_in(item, "source"),
+                          text_in(item, "failure"),
+                          text_in(item, "result"),
+                          text_in(item, "subject"),
+                          text_in(item, "reporter")};
+                });
+  auto answer = commands.run("reports.failure", arguments(invocation),
+                             {.item = [&](auto& item) { rows.add(item); }});
+  if (!answer) return commands.report(answer.error());
+  rows.finish(kNoFailures);
+  return Exit::Ok;
+}
+
+const OptionSpec kDomainOption{
+    .name = "--domain",
+    .value = "D",
+    .help = {"only this domain and what is below it", "このドメインとその下だけ"}};
+const OptionSpec kSinceOption{
+    .name = "--since",
+    .value = "T",
+    .help = {"a date, or how far back: 7d, 90d (30d)", "日付、またはさかのぼる長さ: 7d、90d(30d)"}};
+
+OptionSpec most_option(Phrase help) {
+  return {.name = "--most", .value = "N", .help = help, .least = 1, .most = 10'000};
+}
+
+}  // namespace
+
+Verb verb_reports_dmarc() {
+  return {
+      .name = "reports dmarc",
+      .group = Group::Mail,
+      .summary = {"shows who sends as your domains, passing or failing, as others report it",
+                  "自分のドメインを名乗る送信元と合否を、届いた報告から示す"},
+      .details = {"Other servers report once a day to the address that the DMARC record names "
+                  "(dmarc.report_address). Sources are networks with the name of their busiest "
+                  "address; below stands what to do next. --send-now is about our own reports to "
+                  "others: it sends what is recorded up to now, without waiting for the end of "
+                  "the day.",
+                  "ほかのサーバーは、DMARC レコードの宛先(dmarc.report_address)へ一日に一度報告を"
+                  "送ります。送信元はネットワークごとに、いちばん多く送ったアドレスの名前で示し、"
+                  "次にすることを添えます。--send-now は他者への報告で、一日の終わりを待たず、"
+                  "今までの記録を送ります。"},
+      .options = {kDomainOption,
+                  kSinceOption,
+                  most_option({"so many networks of each domain (20)",
+                               "ドメインごとのネットワークの数(20)"}),
+                  {.name = "--send-now",
+                   .help = {"send our reports to others now", "他者への報告を今すぐ送る"}}},
+      .examples = {{"hikyaku reports dmarc", {"the last 30 days", "最近 30 日"}},
+                   {"hikyaku reports dmarc --domain example.org --since 90d",
+                    {"one domain, a quarter", "一つのドメインの三か月"}},
+                   {"hikyaku reports dmarc --send-now --domain example.net",
+                    {"tell example.net what is recorded about it",
+                     "example.net について記録したことを送る"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = run_dmarc,
+  };
+}
+
+Verb verb_reports_failure() {
+  return {
+      .name = "reports failure",
+      .group = Group::Mail,
+      .summary = {"lists single messages that failed as yours, as others report them",
+                  "自分のドメインを名乗って不合格になった個々のメールの報告を一覧表示する"},
+      .details = {"Few servers send such reports (RFC 9991, ARF), since they tell about single "
+                  "messages. Newest first.",
+                  "個々のメールについての報告(RFC 9991、ARF)を送るサーバーは多くありません。"
+                  "新しい順。"},
+      .options = {kDomainOption, kSinceOption,
+                  most_option({"at most so many (20)", "最大の件数(20)"})},
+      .examples = {{"hikyaku reports failure --since 7d", {"the last week", "最近一週間"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = run_failure,
+  };
+}
+
+}  // namespace hikyaku::app

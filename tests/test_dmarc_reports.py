@@ -1,0 +1,212 @@
+"""Reports about mail: others' about our domains are read and shown, ours about others are sent, bombs do no harm."""
+import email.message
+import email.policy
+import gzip
+import io
+import json
+import pathlib
+import smtplib
+import tempfile
+import time
+import unittest
+import zipfile
+
+from harness import VECTORS, Instance, eventually, free_port_base
+from mail import message, raw_messages, stamp
+
+ANNA, BOB = "anna@alpha.test", "bob@beta.test"
+
+XML = """<?xml version="1.0"?><feedback><report_metadata><org_name>{org}</org_name><email>d@{org}</email>
+<report_id>{id}</report_id><date_range><begin>{begin}</begin><end>{end}</end></date_range></report_metadata>
+<policy_published><domain>{domain}</domain><p>none</p></policy_published>{rows}</feedback>"""
+ROW = """<record><row><source_ip>{ip}</source_ip><count>{count}</count><policy_evaluated><disposition>none</disposition>
+<dkim>{dkim}</dkim><spf>{spf}</spf></policy_evaluated></row><identifiers><header_from>{domain}</header_from></identifiers>
+<auth_results/></record>"""
+
+
+def xml(id, rows, domain="alpha.test", org="big.test", days_ago=1):
+    begin = int(time.time()) // 86400 * 86400 - days_ago * 86400
+    text = "".join(ROW.format(ip=ip, count=count, dkim=dkim, spf=spf, domain=domain) for ip, count, dkim, spf in rows)
+    return XML.format(org=org, id=id, begin=begin, end=begin + 86399, domain=domain, rows=text).encode()
+
+
+def mail_with(content, kind="gzip", name="big.test!alpha.test!1!2.xml.gz"):
+    m = email.message.EmailMessage()
+    m["From"], m["To"], m["Subject"] = "d@big.test", "dmarc-reports@alpha.test", "Report Domain: alpha.test Submitter: big.test"
+    m.set_content("a report\n")
+    m.add_attachment(content, maintype="application", subtype=kind, filename=name)
+    return m.as_bytes(policy=email.policy.SMTP)
+
+
+def packed(name, content):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return out.getvalue()
+
+
+def bring(server, content, to="dmarc-reports@alpha.test", sender="d@big.test"):
+    with smtplib.SMTP(server.host, server.port("smtp"), timeout=60) as smtp:
+        smtp.ehlo("mx.big.test")
+        smtp.sendmail(sender, [to], content)
+
+
+def shown(server, *options):
+    return json.loads(server.run("reports", "dmarc", "--json", *options).stdout)
+
+
+def of_kind(items, kind, domain="alpha.test"):
+    return [i for i in items if i["kind"] == kind and i["domain"] == domain]
+
+
+class In(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        zone = pathlib.Path(cls.folder) / "zone"
+        zone.write_text("10.2.0.192.in-addr.arpa. PTR mail.alpha.test.\n")
+        cls.server = cls.enterClassContext(Instance(ANNA, zone=zone))
+
+    def events(self, name):
+        return [line for line in self.server.log if f"event={name}" in line]
+
+    def test_reports_become_a_chart_with_advice(self):
+        rows = [("192.0.2.10", 90, "pass", "pass"), ("192.0.2.11", 9, "pass", "fail"), ("203.0.113.7", 40, "fail", "pass"),
+                ("198.51.100.9", 7, "fail", "fail")]
+        one = mail_with(gzip.compress(xml("one", rows)))
+        bring(self.server, one)
+        bring(self.server, one)                                                               # the same again
+        bring(self.server, mail_with(packed("r.xml", xml("two", rows[:1], org="zip.test")), "zip", "r.zip"))
+        bring(self.server, mail_with(xml("three", rows[:1], domain="stranger.test"), "xml", "r.xml"))
+        items = eventually(lambda: (found := shown(self.server)) and of_kind(found, "domain")
+                           and of_kind(found, "domain")[0]["reports"] == 2 and found)
+        eventually(lambda: len(self.events("report.ignore")) == 2)                            # twice, and not ours
+        self.assertEqual({i["domain"] for i in items}, {"alpha.test"})
+        domain = of_kind(items, "domain")[0]
+        self.assertEqual([domain["messages"], domain["passed"], domain["policy"], domain["reporters"]],
+                         [236, 229, "none", ["big.test", "zip.test"]])
+        sources = {s["network"]: s for s in of_kind(items, "source")}
+        self.assertEqual(list(sources), ["192.0.2.0/24", "203.0.113.0/24", "198.51.100.0/24"])
+        self.assertEqual([sources["192.0.2.0/24"][k] for k in ("messages", "passed", "dkim", "spf", "name")],
+                         [189, 189, 189, 180, "mail.alpha.test"])
+        advice = {a["advice"]: a for a in of_kind(items, "advice")}
+        self.assertEqual(advice["unsigned"]["sources"], ["203.0.113.0/24"])
+        self.assertEqual([advice["strangers"]["sources"], advice["strangers"]["messages"]], [["198.51.100.0/24"], 7])
+
+        for language, words in (("C.UTF-8", "are yours and unsigned: 203.0.113.0/24"), ("ja_JP.UTF-8", "DKIM 署名がない送信元: 203.0.113.0/24")):
+            for columns in ("40", "80", "100"):
+                chart = self.server.run("reports", "dmarc", env={"LANG": language, "LC_ALL": language, "COLUMNS": columns}).stdout
+                self.assertIn(words.replace(" ", ""), chart.replace("\n", "").replace(" ", ""))
+                self.assertRegex(chart, r"█+ +189 +100 %")
+                self.assertRegex(chart, r"░+ +7 +0 %")
+                self.assertNotIn("\x1b", chart)
+                bars = [line for line in chart.splitlines() if " %" in line and ("█" in line or "░" in line) and "/24" in line]
+                self.assertLessEqual(max(map(len, bars)), max(int(columns), 50))
+        # What was read is no longer kept as mail, and a server that does not run tells the same.
+        self.assertEqual([s["network"] for s in of_kind(shown(self.server, "--domain", "alpha.test"), "source")], list(sources))
+        self.assertEqual(shown(self.server, "--domain", "other.test"), [])
+        self.assertEqual(shown(self.server, "--since", "2100-01-01"), [])
+        self.server.stop()
+        self.assertEqual(of_kind(shown(self.server), "domain")[0]["messages"], 236)
+        self.server.start()
+
+    def test_an_account_of_that_name_gets_the_mail_too(self):
+        mark = stamp()
+        self.server.run("alias", "add", "dmarc-reports@alpha.test", ANNA)
+        try:
+            bring(self.server, message("d@big.test", "x@alpha.test", mark).as_bytes(policy=email.policy.SMTP))
+            eventually(lambda: any(mark.encode() in m for m in raw_messages(self.server)))
+            eventually(lambda: self.events("report.unread"))  # and it is no report
+        finally:
+            self.server.run("alias", "remove", "dmarc-reports@alpha.test")
+
+    def test_reports_from_the_wild(self):
+        folder = VECTORS / "dmarc-reports"
+        if not folder.exists():
+            raise unittest.SkipTest(f"no vectors in {folder}")
+        for domain in ("example.com", "example.de", "stalw.art", "borschow.com", "twlnet.com"):
+            self.server.run("domain", "add", domain)
+        for path in sorted(folder.glob("*/*.eml")) + sorted(folder.glob("parsedmarc/*/*.eml")):
+            bring(self.server, path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+        for path in sorted(folder.glob("*/*.xml")) + sorted(folder.glob("parsedmarc/aggregate/*.xml")):
+            bring(self.server, mail_with(path.read_bytes(), "xml", path.name))
+        bring(self.server, mail_with((folder / "parsedmarc/extract_report/nice-input.xml.zip").read_bytes(), "zip", "x.zip"))
+
+        def domains():
+            return {i["domain"]: i["reports"] for i in shown(self.server, "--since", "2010-01-01") if i["kind"] == "domain"}
+        eventually(lambda: domains().get("example.com", 0) >= 7 and
+                   {"example.com", "example.de", "stalw.art", "borschow.com", "twlnet.com"} <= set(domains()), timeout=30)
+        failures = eventually(lambda: json.loads(self.server.run("reports", "failure", "--json").stdout))
+        self.assertIn("example.com", {f["domain"] for f in failures})
+        self.assertIn("10.10.10.10", {f["source"] for f in failures})
+
+    def test_bombs_are_refused_while_others_are_served(self):
+        zeros = gzip.compress(bytes(500_000_000), 9)
+        lol = b"<!DOCTYPE l [<!ENTITY a \"lol\">" + b"".join(
+            b"<!ENTITY %c \"%s\">" % (98 + i, b"&%c;" % (97 + i) * 10) for i in range(9)) + b"]><feedback>&j;</feedback>"
+        good = gzip.compress(xml("inner", [("192.0.2.1", 1, "pass", "pass")], org="nested.test"))
+        before = len(self.events("report.unread"))
+        bombs = [mail_with(zeros), mail_with(packed("r.xml", bytes(300_000_000)), "zip", "r.zip"),
+                 mail_with(lol, "xml", "r.xml"), mail_with(gzip.compress(good)), mail_with(packed("r.xml.gz", good), "zip", "r.zip"),
+                 mail_with(b"\x1f\x8b" + b"\xff" * 1000), mail_with(b"<feedback>" * 100_000, "xml", "r.xml")]
+        slowest = 0
+        with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=20) as other:
+            other.ehlo("mx.gamma.test")
+            for bomb in bombs:
+                bring(self.server, bomb)
+                for _ in range(5):
+                    began = time.monotonic()
+                    self.assertEqual(other.noop()[0], 250)
+                    slowest = max(slowest, time.monotonic() - began)
+            eventually(lambda: len(self.events("report.unread")) >= before + len(bombs), timeout=60)
+        self.assertLess(slowest, 5)
+        status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
+        peak = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+        self.assertLess(peak, 700_000)  # kB
+        self.assertNotIn("nested.test", json.dumps(shown(self.server)))
+
+    def test_the_address_is_of_our_domains_only(self):
+        with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=20) as smtp:
+            smtp.ehlo("mx.big.test")
+            smtp.mail("d@big.test")
+            self.assertEqual(smtp.rcpt("DMARC-Reports@Alpha.test")[0], 250)
+            self.assertEqual(smtp.rcpt("dmarc-reports@beta.test")[0], 550)
+            self.assertEqual(smtp.rcpt("dmarc-report@alpha.test")[0], 550)
+
+
+class Out(unittest.TestCase):
+    """beta.test gets mail that claims to be from alpha.test and tells alpha.test."""
+
+    def test_a_report_goes_round(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        zone = folder / "zone"
+        zone.write_text("""
+alpha.test. MX 10 mx.alpha.test.
+alpha.test. TXT "v=spf1 ip4:127.0.2.1 -all"
+mx.alpha.test. A 127.0.2.1
+_dmarc.alpha.test. TXT "v=DMARC1; p=none; rua=mailto:dmarc-reports@alpha.test,mailto:x@elsewhere.test"
+beta.test. MX 10 mx.beta.test.
+beta.test. TXT "v=spf1 ip4:127.0.3.1 -all"
+mx.beta.test. A 127.0.3.1
+_dmarc.beta.test. TXT "v=DMARC1; p=none"
+elsewhere.test. MX 10 mx.elsewhere.test.
+""")
+        base = free_port_base("127.0.2.1")
+        alpha = self.enterContext(Instance(ANNA, host="127.0.2.1", base=base, zone=zone))
+        beta = self.enterContext(Instance(BOB, host="127.0.3.1", base=base, zone=zone))
+        for sender, source in ((ANNA, "127.0.2.1"), (ANNA, "127.0.2.1"), (ANNA, "127.0.9.9")):
+            with smtplib.SMTP(beta.host, beta.port("smtp"), timeout=20, source_address=(source, 0)) as smtp:
+                smtp.ehlo("mx.alpha.test")
+                smtp.send_message(message(sender, BOB, stamp()), from_addr=sender)
+        sent = json.loads(beta.run("reports", "dmarc", "--send-now", "--json").stdout)
+        self.assertEqual([(s["domain"], s["state"], s["messages"], s["to"]) for s in sent],
+                         [("alpha.test", "sent", 3, "dmarc-reports@alpha.test")])
+        self.assertEqual(json.loads(beta.run("reports", "dmarc", "--send-now", "--json").stdout), [])  # once
+        items = eventually(lambda: shown(alpha))
+        domain = of_kind(items, "domain")[0]
+        self.assertEqual([domain["messages"], domain["passed"], domain["reporters"]], [3, 2, ["beta.test"]])
+        self.assertEqual({s["network"]: s["passed"] for s in of_kind(items, "source")}, {"127.0.2.0/24": 2, "127.0.9.0/24": 0})
+
+
+if __name__ == "__main__":
+    unittest.main()
