@@ -21,7 +21,7 @@ constexpr Phrase kNoReports{
     "`hikyaku domain records DOMAIN`。"};
 constexpr Phrase kNoFailures{"No failure reports of that time.",
                              "その期間の失敗報告はありません。"};
-constexpr Phrase kDomain{"{}: {} to {}, {} messages in {} reports by {}",
+constexpr Phrase kDomain{"{}: {} to {}, {} messages (reports: {}, by {})",
                          "{}: {} から {} まで、{} 通、報告 {} 件({})"};
 constexpr Phrase kPassed{"{} pass DMARC ({}), {} fail; published: p={}",
                          "DMARC に合格 {} 通({})、不合格 {} 通。公開中の方針: p={}"};
@@ -165,7 +165,8 @@ class Chart {
   static std::string label_of(const object& source) {
     auto name = text_in(source, "name");
     auto network = text_in(source, "network");
-    return name.empty() ? network : fmt::format("{} ({})", name, network);
+    // The network first: it is what the advice names, and a long name may be cut.
+    return name.empty() ? network : fmt::format("{} {}", network, name);
   }
 
   void draw_source(const object& source, std::size_t names, std::size_t bars, std::size_t counts,
