@@ -220,15 +220,14 @@ Task<Result<Outgoing>> ReportSender::try_once(const Subject& subject, Outgoing o
 }
 
 Task<Result<reports::Submitter>> ReportSender::submitter() {
-  auto& config = core_.config().dmarc;
   reports::Submitter submitter;
   submitter.generator = "Hikyaku " HIKYAKU_VERSION;
-  submitter.address = config.report_from;
+  submitter.address = core_.config().dmarc.report_from;
   if (submitter.address.empty()) {
     auto first = co_await core_.store().read(
         [](store::Reader& reader) { return auth::first_domain(reader); });
     if (!first) co_return fail(ErrorCode::NotFound, "there is no domain to report as");
-    submitter.address = reports::report_address(config.report_address, first->name);
+    submitter.address = reports::report_address(core_.config().dmarc.report_address, first->name);
   }
   submitter.domain = submitter.address.substr(submitter.address.rfind('@') + 1);
   co_return submitter;
