@@ -441,7 +441,7 @@ constexpr Option kOptions[] = {
     bind<&C::dmarc, &C::Dmarc::send_reports>({
         .name = "dmarc.send_reports",
         .fallback = "true",
-        .why = "RFC 9989 §8 asks every receiver for them; a few kilobytes a day for each domain "
+        .why = "RFC 9990 asks receivers for them; a few kilobytes a day for each domain "
                "that wants them",
         .doc = "Send a report a day (RFC 9990) to each domain whose mail came here and whose DMARC "
                "record names an address (rua): who sent as it, and what passed. Addresses and "
