@@ -28,6 +28,11 @@ class Journal:
         writes = [w for w in self.writes if asked <= w[3] <= answered]
         if not any(w[0].endswith(".log") for w in writes):
             return "nothing was written to the journal before the reply"
+        # The next group is written as soon as one is synced (an attempt to send what was just queued), while
+        # the reply is on its way: what was written after the end of a sync of this time is not its matter.
+        ended = [s[2] for s in self.syncs if s[2] <= answered and any(w[0] == s[0] and w[3] <= s[1] for w in writes)]
+        if ended:
+            writes = [w for w in writes if w[3] <= max(ended)]
         for name, offset, end, written in writes:
             if not any(s[0] == name and written <= s[1] and s[2] <= answered for s in self.syncs):
                 return f"{pathlib.Path(name).name} [{offset}, {end}) was not synced before the reply"
