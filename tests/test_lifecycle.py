@@ -180,8 +180,9 @@ class ThreeCrashes(unittest.TestCase):
         silent.listen(100)
         submit(server, message("anna@alpha.test", REMOTE, "Crashes"))
         listed = lambda: json.loads(server.run("queue", "list", "--json").stdout)
-        for _ in range(3):
-            eventually(lambda: listed()[0]["state"] == "sending")
+        for attempt in (1, 2, 3):
+            # The number tells an attempt of this run from what the last one left behind.
+            eventually(lambda: (listed()[0]["state"], listed()[0]["attempts"]) == ("sending", attempt))
             server.kill()
             server.start()
         eventually(lambda: messages(server))
