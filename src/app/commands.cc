@@ -4,6 +4,7 @@ namespace hikyaku::app {
 
 void add_commands(ControlTable& table, Core& core) {
   add_directory_commands(table, core);
+  add_dkim_commands(table, core);
   add_queue_commands(table, core);
   add_story_commands(table, core);
   add_check_commands(table, core);

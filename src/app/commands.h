@@ -24,6 +24,7 @@ struct ServerMetrics;
 void add_commands(ControlTable& table, Core& core);
 
 void add_directory_commands(ControlTable& table, Core& core);  ///< domain, account, alias
+void add_dkim_commands(ControlTable& table, Core& core);       ///< dkim
 void add_queue_commands(ControlTable& table, Core& core);      ///< queue
 void add_story_commands(ControlTable& table, Core& core);      ///< trace
 void add_check_commands(ControlTable& table, Core& core);      ///< check

@@ -8,8 +8,6 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
-#include "app/text_width.h"
-
 namespace hikyaku::app {
 namespace {
 
@@ -18,6 +16,7 @@ constexpr Phrase kAddress{"this server", "このサーバー"};
 constexpr Phrase kPutAddress{"put this server's address here",
                              "このサーバーのアドレスに書き換える"};
 constexpr Phrase kSpf{"only this server sends for it", "送信するのはこのサーバーだけ"};
+constexpr Phrase kDkim{"the key that signatures are checked with", "署名を検証するための鍵"};
 constexpr Phrase kDmarc{"what others shall do with forgeries: begin with none",
                         "なりすましの扱い。まずは none から"};
 constexpr Phrase kClients{"mail clients find the server", "メールソフトがサーバーを見つける"};
@@ -72,7 +71,33 @@ std::vector<IpAddress> public_addresses() {
   return found;
 }
 
-std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& host) {
+DnsRecord dkim_record(const std::string& name, const std::string& record) {
+  return {name + '.', "TXT", quote_txt(record), kDkim};
+}
+
+std::string dmarc_record(const std::string& domain, const std::string& report_address) {
+  std::string record = "v=DMARC1; p=none";
+  if (report_address.empty()) return record;
+  auto whole = report_address.contains('@') ? report_address : report_address + '@' + domain;
+  return record + "; rua=mailto:" + whole;
+}
+
+std::string quote_txt(std::string_view text) {
+  constexpr std::size_t kString = 255;
+  std::string quoted;
+  for (std::size_t at = 0; at == 0 || at < text.size(); at += kString) {
+    quoted += quoted.empty() ? "\"" : " \"";
+    for (auto c : text.substr(at, kString)) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+    quoted += '"';
+  }
+  return quoted;
+}
+
+std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& host,
+                                   const std::vector<PublishedKey>& keys) {
   auto name = domain + '.';
   auto server = host.host_name + '.';
   std::vector<DnsRecord> records{{name, "MX", "10 " + server, kMx}};
@@ -83,7 +108,9 @@ std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& ho
   if (host.host_name != domain)
     // Bounces have no sender but the name in EHLO (RFC 7208 §2.3).
     records.push_back({server, "TXT", "\"v=spf1 a -all\"", kSpf});
-  records.push_back({"_dmarc." + name, "TXT", "\"v=DMARC1; p=none\"", kDmarc});
+  for (auto& key : keys) records.push_back(dkim_record(key.name, key.record));
+  records.push_back(
+      {"_dmarc." + name, "TXT", quote_txt(dmarc_record(domain, host.report_address)), kDmarc});
   struct Service {
     const char* label;
     int port;
@@ -95,29 +122,15 @@ std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& ho
   return records;
 }
 
-std::string to_zone_text(const std::vector<DnsRecord>& records, Language language,
-                         std::size_t width) {
+std::string to_zone_text(const std::vector<DnsRecord>& records, Language language) {
   std::size_t names = 0;
-  std::size_t values = 0;
-  for (auto& record : records) {
-    names = std::max(names, record.name.size());
-    values = std::max(values, record.value.size());
-  }
-  std::vector<std::string> lines;
-  bool comments = true;  // all of them, or none: half of them would look like a mistake
-  for (auto& record : records) {
-    lines.push_back(fmt::format("{:<{}} IN {:<4} {:<{}}", record.name, names, record.type,
-                                record.value, values));
-    comments &= columns(lines.back()) + 3 + columns(record.why.in(language)) <= width;
-  }
+  for (auto& record : records) names = std::max(names, record.name.size());
   std::string text;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    auto& line = lines[i];
-    if (comments)
-      line += fmt::format(" ; {}", records[i].why.in(language));
-    else
-      line.resize(line.find_last_not_of(' ') + 1);
-    text += line + '\n';
+  const Phrase* last = nullptr;
+  for (auto& record : records) {
+    if (!last || record.why.en != last->en) text += fmt::format("; {}\n", record.why.in(language));
+    last = &record.why;
+    text += fmt::format("{:<{}} IN {:<4} {}\n", record.name, names, record.type, record.value);
   }
   return text;
 }

@@ -23,16 +23,29 @@ struct MailHost {
   std::string host_name;             ///< this server
   std::vector<IpAddress> addresses;  ///< public ones; empty: not known
   std::uint16_t port_base = 0;
+  std::string report_address =
+      {};  ///< where DMARC reports go: a local part or an address; empty: none
 };
 
-/// All records of a domain: MX, the host's addresses, SPF, DMARC, and those by which mail clients
-/// find the ports (RFC 6186, RFC 8314 §5.1).
-std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& host);
+/// A key of the domain whose record is to be in the DNS.
+struct PublishedKey {
+  std::string name;    ///< "s1._domainkey.alpha.test"
+  std::string record;  ///< "v=DKIM1; …"
+};
+DnsRecord dkim_record(const std::string& name, const std::string& record);
 
-/// In zone-file form, columns aligned, each with its reason as comment if all of them fit
-/// into `width`.
-std::string to_zone_text(const std::vector<DnsRecord>& records, Language language,
-                         std::size_t width);
+/// All records of a domain: MX, the host's addresses, SPF, DKIM, DMARC, and those by which mail
+/// clients find the ports (RFC 6186, RFC 8314 §5.1).
+std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& host,
+                                   const std::vector<PublishedKey>& keys);
+/// What DMARC is to say: no demand yet, but reports.
+std::string dmarc_record(const std::string& domain, const std::string& report_address);
+
+/// A TXT record's text as in a zone file: in quotes, in strings of at most 255 bytes.
+std::string quote_txt(std::string_view text);
+
+/// In zone-file form, columns aligned, each with its reason as a comment above it.
+std::string to_zone_text(const std::vector<DnsRecord>& records, Language language);
 
 /// The addresses of this machine that the internet can reach: not loopback, private, link-local,
 /// shared or documentation ones.

@@ -10,6 +10,7 @@
 #include "app/commands.h"
 #include "app/control_io.h"
 #include "app/core.h"
+#include "app/dkim_keys.h"
 #include "app/system_user.h"
 #include "config/load.h"
 #include "config/render.h"
@@ -91,15 +92,6 @@ Result<std::optional<SystemUser>> owner_of(const config::Config& config) {
   return user;
 }
 
-/// Gives a file to the server's group, so that it can read but not change it.
-Result<void> let_read(const fs::path& path, const std::optional<SystemUser>& owner, mode_t mode) {
-  if (!owner) return {};
-  if (::chown(path.c_str(), 0, owner->gid) != 0 || ::chmod(path.c_str(), mode) != 0)
-    return std::unexpected(
-        errno_error("cannot give " + path.string() + " to " + owner->name, errno));
-  return {};
-}
-
 Result<void> give_tree(const fs::path& path, const SystemUser& owner) {
   auto give = [&](const fs::path& one) -> Result<void> {
     if (::lchown(one.c_str(), owner.uid, owner.gid) == 0) return {};
@@ -144,11 +136,17 @@ Result<void> write_certificate(const NewInstance& wanted, Made& made,
   return let_read(key, owner, 0640);
 }
 
-/// The store with the first account.
-Result<void> make_store(const NewInstance& wanted, const Instance& placed, config::Config config) {
+std::string domain_of(const std::string& address) {
+  return address.substr(address.rfind('@') + 1);
+}
+
+/// The store with the first account, and what its domain's mail is signed with.
+Result<void> make_store(const NewInstance& wanted, const Instance& placed, config::Config config,
+                        const boost::json::array& keys) {
   TRY(auto core, Core::open(placed, std::move(config), Log()));
   ControlTable table;
   add_directory_commands(table, *core);
+  add_dkim_commands(table, *core);
   boost::json::object args{{"address", json_text(wanted.address)},
                            {"name", json_text(wanted.name)},
                            {"language", wanted.language == Language::Japanese ? "ja" : "en"},
@@ -156,8 +154,15 @@ Result<void> make_store(const NewInstance& wanted, const Instance& placed, confi
                            {"add_domain", true}};
   net::Cores cores(1);
   cores.start();
-  auto answer = cores.run(
-      0, [&] { return run_control_here(table, {"account.add", args, wanted.language}, {}); });
+  auto run = [&](std::string verb, boost::json::object words) {
+    return cores.run(0,
+                     [&] { return run_control_here(table, {verb, words, wanted.language}, {}); });
+  };
+  auto answer = run("account.add", args);
+  if (answer)
+    answer =
+        run("dkim.add",
+            {{"domain", json_text(domain_of(wanted.address))}, {"keys", keys}, {"active", true}});
   cores.stop();
   cores.join();
   if (!answer) return std::unexpected(std::move(answer).error());
@@ -183,7 +188,7 @@ std::string configuration_of(const NewInstance& wanted) {
   return config::sample(settings, config::Detail::SetOnly);
 }
 
-Result<config::Config> make_instance(const NewInstance& wanted) {
+Result<MadeInstance> make_instance(const NewInstance& wanted) {
   auto& instance = wanted.instance;
   auto text = configuration_of(wanted);
   auto config = config::load_text(text, instance.config);
@@ -201,11 +206,20 @@ Result<config::Config> make_instance(const NewInstance& wanted) {
   TRY_DO(let_read(instance.secret_key, owner, 0640));
   TRY_DO(made.directory(placed.data.parent_path(), 0755));
   if (!fs::exists(placed.data)) TRY_DO(made.directory(placed.data, 0700));
-  TRY_DO(make_store(wanted, placed, *config));
+  TRY_DO(made.directory(instance.dkim, 0755));
+  auto domain = domain_of(wanted.address);
+  TRY(auto keys, NewDkimKeys::make(instance.dkim, domain, usual_dkim_keys(domain), owner));
+  TRY_DO(make_store(wanted, placed, *config, keys.rows()));
   if (owner) TRY_DO(give_tree(placed.data, *owner));
   TRY_DO(made.file(instance.config, text, 0644));
   made.keep();
-  return std::move(*config);
+  keys.keep();
+  MadeInstance result{.config = std::move(*config), .keys = {}};
+  for (auto& row : keys.rows()) {
+    auto value = [&](std::string_view name) { return std::string(row.at(name).as_string()); };
+    result.keys.push_back({value("selector") + "._domainkey." + domain, value("record")});
+  }
+  return result;
 }
 
 }  // namespace hikyaku::app

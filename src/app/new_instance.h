@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/dns_records.h"
 #include "app/instance.h"
 #include "base/phrase.h"
 #include "base/result.h"
@@ -31,10 +32,16 @@ struct NewInstance {
 /// The text of its hikyaku.toml: what is set, each with its explanation.
 std::string configuration_of(const NewInstance& wanted);
 
+/// What it is.
+struct MadeInstance {
+  config::Config config;
+  std::vector<PublishedKey> keys;  ///< that sign the mail of the first domain
+};
+
 /// Writes configuration, certificate and keys, and makes the store with the first account.
 /// hikyaku.toml comes last: without it there is no instance. On failure nothing is left of what was
 /// made. As root everything the server writes belongs to server.user (which is made if it is the
 /// default and missing). Exists: an instance is there already, or a part of one; Denied; Invalid.
-Result<config::Config> make_instance(const NewInstance& wanted);
+Result<MadeInstance> make_instance(const NewInstance& wanted);
 
 }  // namespace hikyaku::app

@@ -12,7 +12,9 @@
 #include "app/commands.h"
 #include "app/configured_resolver.h"
 #include "app/control_io.h"
+#include "app/dkim_keys.h"
 #include "app/health.h"
+#include "app/key_watch.h"
 #include "app/listeners.h"
 #include "app/maintenance.h"
 #include "app/measured_resolver.h"
@@ -35,6 +37,7 @@
 #include "net/cores.h"
 #include "net/signals.h"
 #include "receive/receiver.h"
+#include "receive/signing.h"
 #include "transmit/transmitter.h"
 
 namespace hikyaku::app {
@@ -132,6 +135,8 @@ class RunningServer final : public Server {
       report_sender_->start();
       report_reader_ = std::make_unique<ReportReader>(*core_);
       report_reader_->start();
+      key_watch_ = std::make_unique<KeyWatch>(*core_, *measured_resolver_);
+      key_watch_->start();
     });
     for (auto& bound : listeners_) {
       bound.listener->start(
@@ -162,14 +167,29 @@ class RunningServer final : public Server {
          .parallel_hashes = config.login.parallel},
         {core.store(), core.hashers(), core.clock(), core.random(), core.master(), &metrics_.auth},
         log_);
-    receiver_ =
-        receive::make_receiver({.host_name = core.host_name(),
-                                .recipient_delimiters = config.delivery.recipient_delimiters,
-                                .report_address = config.dmarc.report_address,
-                                .max_received = config.smtp.max_received,
-                                .max_header = config.smtp.max_header.count,
-                                .hide_client_address = config.submission.hide_client_address},
-                               {core.store(), core.workers(), core.clock(), core.random()}, log_);
+    if (config.dkim.sign) {
+      auto read = [directory = core.instance().dkim](
+                      const std::string& domain,
+                      const std::string& selector) -> Result<crypto::Secret> {
+        TRY(auto pem, read_file(dkim_key_path(directory, domain, selector), 64 * 1024));
+        return crypto::Secret::take(std::move(pem));
+      };
+      key_ring_ = std::make_unique<receive::KeyRing>(core.store(), core.workers(), core.clock(),
+                                                     std::move(read), log_);
+    }
+    std::optional<seconds> signature_lifetime;
+    if (config.dkim.expiry != milliseconds(0))
+      signature_lifetime = std::chrono::duration_cast<seconds>(config.dkim.expiry);
+    receiver_ = receive::make_receiver(
+        {.host_name = core.host_name(),
+         .recipient_delimiters = config.delivery.recipient_delimiters,
+         .report_address = config.dmarc.report_address,
+         .max_received = config.smtp.max_received,
+         .max_header = config.smtp.max_header.count,
+         .hide_client_address = config.submission.hide_client_address,
+         .signature_lifetime = signature_lifetime,
+         .oversigned = config.dkim.oversign},
+        {core.store(), core.workers(), core.clock(), core.random(), key_ring_.get()}, log_);
     transmit::Settings transmit;
     transmit.connect.host_name = core.host_name();
     transmit.connect.port = config.mx_port();
@@ -416,12 +436,13 @@ class RunningServer final : public Server {
     for (auto& bound : listeners_) stop(*bound.listener);
     stop(*control_);
     stop(*submit_);
-    std::promise<void> sent, trimmed, watched, revoked, reported, read;
+    std::promise<void> sent, trimmed, watched, revoked, reported, read, keys_watched;
     cores_[0].post([&] { watch_->stop([&] { watched.set_value(); }); });
     cores_[0].post([&] { revocation_->stop([&] { revoked.set_value(); }); });
     cores_[0].post([&] { report_reader_->stop([&] { read.set_value(); }); });
     cores_[0].post([&] { report_sender_->stop([&] { reported.set_value(); }); });
     cores_[0].post([&] { maintenance_->stop([&] { trimmed.set_value(); }); });
+    cores_[0].post([&] { key_watch_->stop([&] { keys_watched.set_value(); }); });
     cores_[0].post([&] { transmitter_->stop(kGrace, [&] { sent.set_value(); }); });
     sessions_.end_all(kGrace);
     sent.get_future().wait();
@@ -430,6 +451,7 @@ class RunningServer final : public Server {
     revoked.get_future().wait();
     reported.get_future().wait();
     read.get_future().wait();
+    keys_watched.get_future().wait();
     metrics_.forget();
     cores_.call(0, [this] {
       report_sender_.reset();
@@ -437,6 +459,7 @@ class RunningServer final : public Server {
       revocation_.reset();
       watch_.reset();
       maintenance_.reset();
+      key_watch_.reset();
       transmitter_.reset();
       views_.reset();
     });
@@ -464,6 +487,7 @@ class RunningServer final : public Server {
   std::unique_ptr<MeasuredResolver> measured_resolver_;
   std::unique_ptr<mailbox::Views> views_;
   std::unique_ptr<auth::Authenticator> authenticator_;
+  std::unique_ptr<receive::KeyRing> key_ring_;
   std::unique_ptr<receive::Receiver> receiver_;
   std::unique_ptr<transmit::Transmitter> transmitter_;
   std::unique_ptr<Maintenance> maintenance_;
@@ -472,6 +496,7 @@ class RunningServer final : public Server {
   httpd::Router router_;
   std::unique_ptr<ReportSender> report_sender_;
   std::unique_ptr<ReportReader> report_reader_;
+  std::unique_ptr<KeyWatch> key_watch_;
   pop3d::MaildropLocks maildrop_locks_;
   Semaphore large_messages_{2};
   Admission admission_;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -52,6 +53,15 @@ Result<void> become_user(const std::string& name) {
       ::setuid(user->uid) != 0) {
     return std::unexpected(errno_error("cannot become " + name, errno));
   }
+  return {};
+}
+
+Result<void> let_read(const std::filesystem::path& path, const std::optional<SystemUser>& owner,
+                      unsigned mode) {
+  if (!owner) return {};
+  if (::chown(path.c_str(), 0, owner->gid) != 0 || ::chmod(path.c_str(), mode) != 0)
+    return std::unexpected(
+        errno_error("cannot give " + path.string() + " to " + owner->name, errno));
   return {};
 }
 

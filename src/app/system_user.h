@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -24,5 +25,10 @@ std::optional<SystemUser> find_user(std::uint32_t uid);
 /// Becomes this user for good, if we are root and `name` is not empty: what is written from then on
 /// belongs to it. NotFound (with the remedy), Denied.
 Result<void> become_user(const std::string& name);
+
+/// Gives a file of ours to the user's group with this mode, so that it can be read there but not
+/// changed; nothing without a user. Denied.
+Result<void> let_read(const std::filesystem::path& path, const std::optional<SystemUser>& owner,
+                      unsigned mode);
 
 }  // namespace hikyaku::app

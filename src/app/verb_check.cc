@@ -4,11 +4,13 @@
 
 #include "app/configured_resolver.h"
 #include "app/core.h"
+#include "app/dkim_keys.h"
 #include "app/run_command.h"
 #include "app/text_width.h"
 #include "app/verbs.h"
 #include "base/text.h"
 #include "crypto/certificate.h"
+#include "crypto/secret.h"
 #include "net/cores.h"
 
 namespace hikyaku::app {
@@ -80,6 +82,12 @@ constexpr Phrase kSpfGood{"{} has an SPF record: {}", "{} に SPF レコード�
 constexpr Phrase kNoDmarc{"{} has no DMARC record: publish {}",
                           "{} に DMARC レコードがありません。公開: {}"};
 constexpr Phrase kDmarcGood{"{} has a DMARC record: {}", "{} に DMARC レコードがあります: {}"};
+constexpr Phrase kUnsigned{
+    "the mail of {0} leaves without a DKIM signature: hikyaku domain dkim {0} rotate",
+    "{0} のメールは DKIM 署名なしで送られます: hikyaku domain dkim {0} rotate"};
+constexpr Phrase kKeyFile{"the key of {} cannot be used: {}", "{} の鍵が使えません: {}"};
+constexpr Phrase kKeysGood{"the mail of {} is signed (details: hikyaku domain check {})",
+                           "{} のメールは署名されます(詳しくは: hikyaku domain check {})"};
 constexpr Phrase kNoAddress{"{} (server.host_name) has no address: publish an A record",
                             "{} (server.host_name) "
                             "にアドレスがありません。A レコードを公開してください"};
@@ -115,6 +123,10 @@ class Check {
     if (!listed) return commands.report(listed.error());
     auto checked = credentials(commands);
     if (!checked) return commands.report(checked.error());
+    for (auto& domain : domains) {
+      auto signs = signing(commands, domain);
+      if (!signs) return commands.report(signs.error());
+    }
     if (domains.empty()) add(Level::Problem, "domains", kNoDomains);
     if (!invocation_.has("--no-dns")) names(domains);
     return std::nullopt;
@@ -208,6 +220,35 @@ class Check {
     if (number_in(*answer, "readable") != 0 && !config_.server.local)
       add(Level::Note, "accounts", kReadable, number_in(*answer, "readable"),
           number_in(*answer, "checked"));
+    return answer;
+  }
+
+  /// Whether the mail of a domain leaves signed, and its key files are as they must be.
+  Commands::Answer signing(Commands& commands, const std::string& domain) {
+    if (!config_.dkim.sign) return boost::json::object{};
+    std::size_t active = 0, broken = 0;
+    auto look = [&](const boost::json::object& key) {
+      if (text_in(key, "state") != "active") return;
+      ++active;
+      auto path = dkim_key_path(instance_.dkim, domain, text_in(key, "selector"));
+      auto pem = read_file(path, 64 * 1024);
+      // Others than root and the server's user may not look into it, which is as it should be.
+      if (!pem && pem.error().code != ErrorCode::Denied) {
+        ++broken;
+        add(Level::Problem, "dkim", kKeyFile, text_in(key, "name"), pem.error().describe());
+      }
+      if (pem) crypto::wipe(*pem);
+      std::error_code error;
+      auto mode = std::filesystem::status(path, error).permissions();
+      if (!error && (mode & std::filesystem::perms::others_all) != std::filesystem::perms::none)
+        add(Level::Problem, "dkim", kSecretOpen, path.string(), path.string());
+    };
+    auto answer = commands.run("dkim.list", {{"domain", json_text(domain)}}, {.item = look});
+    if (!answer) return answer;
+    if (active == 0)
+      add(Level::Problem, "dkim", kUnsigned, domain);
+    else if (broken == 0)
+      add(Level::Good, "dkim", kKeysGood, domain, domain);
     return answer;
   }
 

@@ -2,11 +2,13 @@
 #include <fmt/core.h>
 
 #include "app/core.h"
+#include "app/dkim_keys.h"
 #include "app/dns_records.h"
 #include "app/run_command.h"
 #include "app/verbs.h"
 #include "base/text.h"
 #include "dns/name.h"
+#include "smtp/path.h"
 
 namespace hikyaku::app {
 namespace {
@@ -48,10 +50,32 @@ Exit change(const Invocation& invocation, Terminal& terminal, std::string_view v
   return Exit::Ok;
 }
 
+/// The domain and its first keys, which sign at once: there is no older mail that could suffer.
 Exit add(const Invocation& invocation, Terminal& terminal) {
-  auto domain = invocation.argument(0);
-  return change(invocation, terminal, "domain.add", {{"domain", json_text(domain)}}, kAdded,
-                domain);
+  Commands commands(invocation, terminal);
+  auto domain = smtp::parse_domain(invocation.argument(0), smtp::Characters::Utf8);
+  if (!domain) return commands.report(domain.error());
+  auto config = load_instance_config(commands.instance(), terminal);
+  if (!config) return config.error();
+  auto keys = invocation.has("--no-dkim")
+                  ? NewDkimKeys()
+                  : NewDkimKeys::make(commands.instance().dkim, *domain, usual_dkim_keys(*domain),
+                                      key_file_owner(*config));
+  if (!keys) return commands.report(keys.error());
+  auto done = keeping_rights(*config, [&] {
+    auto answer = commands.run("dkim.add", {{"domain", json_text(*domain)},
+                                            {"keys", keys->rows()},
+                                            {"active", true},
+                                            {"add_domain", true}});
+    if (!answer) return commands.report(answer.error());
+    if (invocation.json())
+      print_json(terminal, *answer);
+    else
+      terminal.say(kAdded, *domain);
+    return Exit::Ok;
+  });
+  if (done == Exit::Ok) keys->keep();
+  return done;
 }
 
 Exit remove(const Invocation& invocation, Terminal& terminal) {
@@ -93,19 +117,16 @@ Exit records(const Invocation& invocation, Terminal& terminal) {
   if (!config) return config.error();
   auto domain = to_lower(invocation.argument(0));
   if (auto ascii = dns::to_ascii(domain)) domain = to_lower(*ascii);
-  bool ours = false;
-  auto answer = commands.run(
-      "domain.list", {}, {.item = [&](auto& item) { ours |= text_in(item, "domain") == domain; }});
+  std::vector<PublishedKey> keys;
+  auto answer = commands.run("dkim.list", {{"domain", json_text(domain)}}, {.item = [&](auto& key) {
+                               if (text_in(key, "state") != "gone")
+                                 keys.push_back({text_in(key, "name"), text_in(key, "record")});
+                             }});
   if (!answer) return commands.report(answer.error());
-  if (!ours) {
-    return commands.report(
-        {ErrorCode::NotFound,
-         fmt::format("{0} is not a domain of this server: hikyaku domain add {0}", domain),
-         nullptr});
-  }
-  MailHost host{config->server.host_name, public_addresses(), config->listen.port_base};
+  MailHost host{config->server.host_name, public_addresses(), config->listen.port_base,
+                config->dmarc.report_address};
   if (host.host_name.empty()) host.host_name = machine_name();
-  auto all = records_for(domain, host);
+  auto all = records_for(domain, host, keys);
   if (invocation.json()) {
     boost::json::array list;
     for (auto& record : all)
@@ -117,7 +138,7 @@ Exit records(const Invocation& invocation, Terminal& terminal) {
     print_json(terminal, list);
     return Exit::Ok;
   }
-  terminal.out(to_zone_text(all, terminal.language(), terminal.width()));
+  terminal.out(to_zone_text(all, terminal.language()));
   terminal.out("\n");
   terminal.say(kReverse, host.host_name);
   return Exit::Ok;
@@ -131,13 +152,20 @@ Verb verb_domain_add() {
       .group = Group::Accounts,
       .summary = {"makes the server responsible for a domain",
                   "ドメインをこのサーバーの担当にする"},
-      .details = {"Mail for the domain is accepted from then on: for its accounts and aliases. "
-                  "postmaster and abuse exist from the start (RFC 2142): they go to the domain's "
-                  "first account until an alias of that name says otherwise.",
-                  "以後、このドメインのアカウントと別名宛てのメールを受け取ります。postmaster と "
-                  "abuse は最初からあり(RFC "
-                  "2142)、同じ名前の別名を作るまでは、ドメインの最初のアカウントに届きます。"},
+      .details =
+          {"Mail for the domain is accepted from then on: for its accounts and aliases. Keys "
+           "that sign its mail (DKIM) are made with it. "
+           "postmaster and abuse exist from the start (RFC 2142): they go to the domain's "
+           "first account until an alias of that name says otherwise.",
+           "以後、このドメインのアカウントと別名宛てのメールを受け取ります。メールに署名する鍵("
+           "DKIM)も"
+           "作ります。postmaster と "
+           "abuse は最初からあり(RFC "
+           "2142)、同じ名前の別名を作るまでは、ドメインの最初のアカウントに届きます。"},
       .arguments = {kDomain},
+      .options = {{.name = "--no-dkim",
+                   .help = {"make no keys: another server signs its mail",
+                            "鍵を作らない(別のサーバーが署名する場合)"}}},
       .examples = {{"hikyaku domain add example.org", {"add a domain", "ドメインを追加する"}}},
       .uses_instance = true,
       .has_json = true,

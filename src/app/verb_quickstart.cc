@@ -21,6 +21,8 @@ constexpr Phrase kMadeIn{"Made in {}:", "{} に作りました:"};
 constexpr Phrase kConfigFile{"the configuration, with explanations", "設定ファイル(説明付き)"};
 constexpr Phrase kCertificate{"a self-signed certificate for {}, until there is a real one",
                               "{} の自己署名証明書(正式なものができるまで)"};
+constexpr Phrase kSigning{"the keys that outgoing mail is signed with (DKIM)",
+                          "送信するメールに署名する鍵(DKIM)"};
 constexpr Phrase kSecretKey{"encrypts stored secrets: keep a copy apart from the mail",
                             "秘密の情報を暗号化する鍵。メールとは別に控えを"};
 constexpr Phrase kData{"all mail", "すべてのメール"};
@@ -114,7 +116,7 @@ Ports ports_of(const config::Config& config) {
 }
 
 MailHost mail_host(const NewInstance& wanted, const config::Config& config) {
-  MailHost host{wanted.host_name, {}, config.listen.port_base};
+  MailHost host{wanted.host_name, {}, config.listen.port_base, config.dmarc.report_address};
   host.addresses = wanted.local ? config.listen.addresses : public_addresses();
   return host;
 }
@@ -131,6 +133,7 @@ void tell_files(const NewInstance& wanted, Terminal& terminal) {
   Table files{{},
               {{"  " + shown(instance.config), std::string(kConfigFile.in(language))},
                {"  " + shown(instance.tls) + "/", say(language, kCertificate, wanted.host_name)},
+               {"  " + shown(instance.dkim) + "/", std::string(kSigning.in(language))},
                {"  " + shown(instance.secret_key), std::string(kSecretKey.in(language))},
                {"  " + shown(instance.data) + "/", std::string(kData.in(language))}}};
   terminal.table(files);
@@ -147,15 +150,18 @@ void tell_account(const NewInstance& wanted, bool generated, Terminal& terminal)
   terminal.out(padded(kPassword.in(language), width) + password + '\n');
 }
 
-void tell_records(const NewInstance& wanted, const config::Config& config, Terminal& terminal) {
+std::vector<DnsRecord> records_of(const MadeInstance& made, const NewInstance& wanted) {
+  return records_for(domain_of(wanted.address), mail_host(wanted, made.config), made.keys);
+}
+
+void tell_records(const NewInstance& wanted, const MadeInstance& made, Terminal& terminal) {
   auto domain = domain_of(wanted.address);
   terminal.out("\n");
   if (wanted.local)
     terminal.say(kLocalRecords);
   else
     terminal.say(kRecords, domain);
-  terminal.out(to_zone_text(records_for(domain, mail_host(wanted, config)), terminal.language(),
-                            terminal.width()));
+  terminal.out(to_zone_text(records_of(made, wanted), terminal.language()));
   if (!wanted.local) terminal.say(kReverse, wanted.host_name);
 }
 
@@ -190,24 +196,24 @@ void tell_next(const NewInstance& wanted, const Invocation& invocation,
   terminal.say(kTrust);
 }
 
-void tell_json(const NewInstance& wanted, bool generated, const config::Config& config,
+void tell_json(const NewInstance& wanted, bool generated, const MadeInstance& made,
                Terminal& terminal) {
   boost::json::array records;
-  for (auto& record : records_for(domain_of(wanted.address), mail_host(wanted, config)))
+  for (auto& record : records_of(made, wanted))
     records.push_back({{"name", record.name}, {"type", record.type}, {"value", record.value}});
-  auto ports = ports_of(config);
-  boost::json::object made{{"config", json_text(wanted.instance.config.string())},
-                           {"address", wanted.address},
-                           {"host_name", wanted.host_name},
-                           {"records", std::move(records)},
-                           {"ports",
-                            {{"imaps", ports.imaps},
-                             {"imap", ports.imap},
-                             {"pop3s", ports.pop3s},
-                             {"submissions", ports.submissions},
-                             {"submission", ports.submission}}}};
-  if (generated) made["password"] = json_text(wanted.password.reveal());
-  print_json(terminal, made);
+  auto ports = ports_of(made.config);
+  boost::json::object shown{{"config", json_text(wanted.instance.config.string())},
+                            {"address", wanted.address},
+                            {"host_name", wanted.host_name},
+                            {"records", std::move(records)},
+                            {"ports",
+                             {{"imaps", ports.imaps},
+                              {"imap", ports.imap},
+                              {"pop3s", ports.pop3s},
+                              {"submissions", ports.submissions},
+                              {"submission", ports.submission}}}};
+  if (generated) shown["password"] = json_text(wanted.password.reveal());
+  print_json(terminal, shown);
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
@@ -230,7 +236,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   tell_files(*wanted, terminal);
   tell_account(*wanted, chosen->generated, terminal);
   tell_records(*wanted, *made, terminal);
-  tell_next(*wanted, invocation, *made, terminal);
+  tell_next(*wanted, invocation, made->config, terminal);
   return Exit::Ok;
 }
 

@@ -15,6 +15,8 @@ std::vector<Verb> all_verbs() {
       verb_domain_remove(),
       verb_domain_catch_all(),
       verb_domain_records(),
+      verb_domain_check(),
+      verb_domain_dkim(),
       verb_account_add(),
       verb_account_list(),
       verb_account_show(),

@@ -33,6 +33,8 @@ Verb verb_dkim_verify();
 Verb verb_dmarc();
 Verb verb_domain_add();
 Verb verb_domain_catch_all();
+Verb verb_domain_check();
+Verb verb_domain_dkim();
 Verb verb_domain_list();
 Verb verb_domain_records();
 Verb verb_domain_remove();

@@ -85,10 +85,7 @@ void write_state(Transaction& tx, const State& state) {
 
 /// Every change of the directory ends here.
 void changed(Transaction& tx) {
-  auto state = read_state(tx);
-  ++state.version;
-  write_state(tx, state);
-  tx.notify(kInstance, kTopicDirectory);
+  note_directory_change(tx);
 }
 
 DomainRow decode_domain(std::string_view name, std::string_view value) {
@@ -325,6 +322,7 @@ Result<void> remove_domain(Transaction& tx, std::string_view name) {
                 "{} is still in use (by {}): remove its accounts and aliases first", normal,
                 in_use);
   tx.erase(domain_key(normal));
+  tx.erase_range(Key(kInstance, kTableSigningKey).text(normal).children());
   changed(tx);
   return {};
 }
@@ -555,6 +553,13 @@ bool may_send_as(Reader& reader, AccountId account, std::string_view address,
 
 std::uint64_t directory_version(Reader& reader) {
   return read_state(reader).version;
+}
+
+void note_directory_change(Transaction& tx) {
+  auto state = read_state(tx);
+  ++state.version;
+  write_state(tx, state);
+  tx.notify(kInstance, kTopicDirectory);
 }
 
 }  // namespace hikyaku::auth

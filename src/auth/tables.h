@@ -17,5 +17,11 @@ inline constexpr store::Table kTableAddress = 0x43;
 inline constexpr store::Table kTableCredential = 0x44;
 // key: u32 account                    value: -   removed accounts whose mail is still to be erased
 inline constexpr store::Table kTableRemoved = 0x45;
+// key: domain NUL selector            value: DKIM signing key (its private part is a file)
+inline constexpr store::Table kTableSigningKey = 0x46;
+
+/// Every change of these tables (but of credentials) ends here: one version of the directory more,
+/// and those who wait for changes are told. Defined in directory.cc.
+void note_directory_change(store::Transaction& tx);
 
 }  // namespace hikyaku::auth

@@ -79,6 +79,13 @@ class Checker {
                fmt::format("queue.delay_notice = \"{}\" would come after queue.lifetime = \"{}\"",
                            format_duration(queue.delay_notice), format_duration(queue.lifetime)),
                "Make it shorter, or \"0s\" for no notice.");
+    auto expiry = config_.dkim.expiry;
+    if (expiry != milliseconds(0) && expiry <= queue.lifetime)
+      conflict("dkim.expiry", "queue.lifetime",
+               fmt::format("dkim.expiry = \"{}\" ends before queue.lifetime = \"{}\"",
+                           format_duration(expiry), format_duration(queue.lifetime)),
+               "Mail that waits in queues would arrive with an expired signature: make it longer, "
+               "or \"0s\" for none.");
     auto longest = *std::ranges::max_element(queue.retry);
     if (longest > queue.lifetime)
       conflict("queue.retry", "queue.lifetime",

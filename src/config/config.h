@@ -110,6 +110,12 @@ struct Config {
     bool hide_client_address = true;
   } submission;
 
+  struct Dkim {
+    bool sign = true;
+    milliseconds expiry{};              ///< 0: signatures do not expire
+    std::vector<std::string> oversign;  ///< empty: dkim::default_oversigned()
+  } dkim;
+
   struct Delivery {
     std::string recipient_delimiters;  ///< "+": user+detail; empty: none
   } delivery;

@@ -62,6 +62,15 @@ std::string check_sources(const Value& value) {
   return v4 > 1 || v6 > 1 ? "at most one IPv4 and one IPv6 address" : "";
 }
 
+std::string check_field_names(const Value& value) {
+  for (auto& name : std::get<std::vector<std::string>>(value)) {
+    if (name.empty() || name.size() > 76) return "it is not the name of a header field";
+    for (auto c : name)
+      if (!is_ascii_alnum(c) && c != '-') return "it is not the name of a header field";
+  }
+  return {};
+}
+
 std::string check_not_empty(const Value& value) {
   return std::visit(
       [](auto& list) -> std::string {
@@ -83,6 +92,7 @@ constexpr Section kSections[] = {
     {"smtp", "Mail from other servers (port 25). The limits count for submission (587, 465) too."},
     {"dmarc", "DMARC: reports about who sends as whom (RFC 9990)."},
     {"submission", "Mail from our own users (ports 587 and 465)."},
+    {"dkim", "DKIM: signatures of domains (RFC 6376)."},
     {"delivery", "Putting mail into mailboxes."},
     {"queue", "Mail that waits for other servers."},
     {"transmit", "Connections to other servers."},
@@ -493,6 +503,40 @@ constexpr Option kOptions[] = {
         .why = "where a user is when writing is nobody's business; the story keeps it",
         .doc = "Leave the user's address out of the Received field of submitted mail.",
         .applies = Applies::OnRestart,
+    }),
+    // ------------------------------------------------------------------ dkim
+    bind<&C::dkim, &C::Dkim::sign>({
+        .name = "dkim.sign",
+        .fallback = "true",
+        .why = "large receivers refuse or hide mail that nobody answers for",
+        .doc = "Sign what leaves for other servers and is from a domain of ours (or below one): "
+               "mail of our users and of programs of this machine, bounces, reports. The keys are "
+               "made by `hikyaku domain dkim`; each active one makes a signature, RSA's on top. "
+               "false: for servers behind another one that signs.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dkim, &C::Dkim::expiry>({
+        .name = "dkim.expiry",
+        .fallback = R"("0s")",
+        .why = "0s: never; mail waits in queues for days, and is looked at again after years",
+        .doc = "How long a signature says that it is valid (x=). It bounds how long a message of "
+               "ours can be sent again by others in our name; shorter than the time that mail may "
+               "wait in queues, it makes honest mail fail.",
+        .least = 0,
+        .most = 3650 * kDay,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dkim, &C::Dkim::oversign>({
+        .name = "dkim.oversign",
+        .fallback = "[]",
+        .why = "empty: From, To, Cc, Reply-To, Subject, Date, Message-ID, In-Reply-To, References, "
+               "MIME-Version, Content-Type, Content-Transfer-Encoding: what readers are shown",
+        .doc = "Header fields that are signed once more than they are there, so that nobody can "
+               "add another one behind the signature (RFC 6376 §8.15). The other fields of the "
+               "default are then signed as they are, as are the Resent- and List- fields, Sender, "
+               "Auto-Submitted and Autocrypt always. Never name fields that mailing lists add.",
+        .applies = Applies::OnRestart,
+        .check = check_field_names,
     }),
     // ------------------------------------------------------------------ delivery
     bind<&C::delivery, &C::Delivery::recipient_delimiters>({

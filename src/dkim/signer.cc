@@ -107,7 +107,7 @@ hikyaku::Result<std::string> Signer::finish(std::string_view header) {
   HeaderFields fields(header);
   if (!fields.problem().empty())
     return fail(ErrorCode::Invalid, "the message is not signed: {}", fields.problem());
-  auto names = options.fields.empty() ? names_to_sign(fields) : options.fields;
+  auto names = options.fields.empty() ? names_to_sign(fields, options.oversigned) : options.fields;
   if (std::ranges::none_of(names, [](auto& name) { return iequals(name, "from"); }))
     return fail(ErrorCode::Invalid, "From must be among the signed fields (RFC 6376 §5.4)");
   std::vector<std::string> lower;
@@ -127,7 +127,12 @@ hikyaku::Result<std::string> Signer::finish(std::string_view header) {
   return result;
 }
 
-std::vector<std::string> names_to_sign(const HeaderFields& fields) {
+std::vector<std::string> default_oversigned() {
+  return {std::begin(kOversigned), std::end(kOversigned)};
+}
+
+std::vector<std::string> names_to_sign(const HeaderFields& fields,
+                                       const std::vector<std::string>& oversigned) {
   // A field that stands there more often than anybody means it to is named so often only: h= must
   // stay readable.
   constexpr std::size_t kMost = 10;
@@ -136,8 +141,15 @@ std::vector<std::string> names_to_sign(const HeaderFields& fields) {
     auto count = std::min(fields.count(name), kMost) + more;
     names.insert(names.end(), count, std::string(name));
   };
-  for (auto name : kOversigned) add(name, 1);
-  for (auto name : kSigned) add(name, 0);
+  auto once_more = oversigned.empty() ? default_oversigned() : oversigned;
+  auto is_oversigned = [&](std::string_view name) {
+    return std::ranges::any_of(once_more, [&](auto& other) { return iequals(other, name); });
+  };
+  for (auto& name : once_more) add(to_lower(name), 1);
+  for (auto name : kOversigned)
+    if (!is_oversigned(name)) add(name, 0);
+  for (auto name : kSigned)
+    if (!is_oversigned(name)) add(name, 0);
   return names;
 }
 

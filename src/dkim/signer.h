@@ -31,13 +31,21 @@ struct SignOptions {
   Canonicalization body = Canonicalization::Relaxed;
   /// The names for h=, as they are to stand there; empty: names_to_sign().
   std::vector<std::string> fields = {};
+  /// Without `fields`: the names that names_to_sign() names once more than they are there; empty:
+  /// default_oversigned().
+  std::vector<std::string> oversigned = {};
 };
+
+/// The fields that are shown to the reader or decide about what is shown, and that nobody adds
+/// underway.
+std::vector<std::string> default_oversigned();
 
 /// What is signed when nobody says otherwise: every field of RFC 6376 §5.4.1 that is there, and one
 /// name more than there are fields for those that a reader is shown and no list or relay adds, so
 /// that none can be added later (oversigning, RFC 6376 §5.4.2 and §8.15). Sender and List-* are not
 /// oversigned: mailing lists add them.
-std::vector<std::string> names_to_sign(const HeaderFields& fields);
+std::vector<std::string> names_to_sign(const HeaderFields& fields,
+                                       const std::vector<std::string>& oversigned = {});
 
 /// One message: make it, feed the body, finish with the header. l= is never written: what stands
 /// behind it could be changed by anybody.

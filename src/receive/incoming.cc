@@ -6,6 +6,7 @@
 #include "auth/directory.h"
 #include "base/async.h"
 #include "base/text.h"
+#include "dns/name.h"
 #include "mailbox/digest.h"
 #include "mailbox/messages.h"
 #include "mime/address.h"
@@ -75,6 +76,7 @@ IncomingMessage::~IncomingMessage() = default;
 
 Task<void> IncomingMessage::append(std::string_view bytes) {
   if (header_ended_) {
+    if (signer_) signer_->body(bytes);
     co_await store(bytes);
     co_return;
   }
@@ -85,6 +87,7 @@ Task<void> IncomingMessage::append(std::string_view bytes) {
     auto rest = header_.substr(end);
     header_.resize(end);
     co_await end_header();
+    if (signer_) signer_->body(rest);
     co_await store(rest);
   } else if (header_.size() > settings_.max_header) {
     // The rest is stored unseen; our own users get to know, others may send what they like.
@@ -101,7 +104,50 @@ Task<void> IncomingMessage::end_header() {
                   .now = now_,
                   .message_id = fmt::format("{}@{}", story::to_text(id_), settings_.host_name)});
   }
+  co_await begin_signature();
   co_await store(header_);
+}
+
+/// What our users, programs and we ourselves write is signed by the domain of its author, if that
+/// is ours. Whatever others sent is theirs to sign.
+Task<void> IncomingMessage::begin_signature() {
+  if (!services_.keys || header_too_long_ || delivery_.peer.kind == Peer::Kind::Server) co_return;
+  auto author = mime::first_mailbox(mime::HeaderView(header_).value("From"));
+  auto domain = dns::to_ascii(author.domain);
+  if (!domain) co_return;
+  keys_ = co_await services_.keys->keys_for(std::move(*domain));
+  if (keys_.keys.empty()) co_return;
+  signer_.emplace(keys_.keys, dkim::SignOptions{.now = now_,
+                                                .lifetime = settings_.signature_lifetime,
+                                                .oversigned = settings_.oversigned});
+  // Text without an empty line is a body, whatever it was taken for while it came.
+  signer_->body(std::string_view(header_).substr(mime::header_length(header_)));
+}
+
+/// Makes the signatures, once; what is wrong with them is told and lets the message go without.
+Task<void> IncomingMessage::sign(story::Arrival& arrived) {
+  if (signatures_ || keys_.domain.empty()) co_return;
+  signatures_.emplace();
+  auto problem = keys_.problem;
+  if (signer_) {
+    auto header = header_.substr(0, mime::header_length(header_));
+    auto made = co_await run_on(
+        services_.workers, [signer = std::move(*signer_), header = std::move(header)]() mutable {
+          return signer.finish(header);
+        });
+    signer_.reset();
+    if (made) {
+      signatures_ = std::move(*made);
+      std::string selectors;
+      for (auto& key : keys_.keys) selectors += (selectors.empty() ? "" : ",") + key.selector;
+      arrived.findings.push_back(
+          {"dkim-sign", "signed", fmt::format("d={}; s={}", keys_.domain, selectors)});
+      co_return;
+    }
+    problem = made.error().describe();
+  }
+  arrived.findings.push_back({"dkim-sign", "unsigned", problem});
+  log_.warn("message.unsigned", {{"err", problem}});
 }
 
 /// Whom a message without From is from: the envelope knows (a user's sender was checked at MAIL).
@@ -235,11 +281,11 @@ mailbox::NewMessage IncomingMessage::message_for(const Plan::Local& local,
 }
 
 queue::Message IncomingMessage::queue_message(const store::StagedBlob& blob,
-                                              const std::string& received) const {
+                                              std::string prefix) const {
   queue::Message queued;
   queued.id = id_;
-  queued.prefix = received;
-  queued.size = received.size() + blob.size();
+  queued.size = prefix.size() + blob.size();
+  queued.prefix = std::move(prefix);
   queued.mail_from = delivery_.from.to_string();
   queued.envelope_id = delivery_.parameters.envid.value_or("");
   queued.ret = delivery_.parameters.ret;
@@ -273,6 +319,9 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
       permit.emplace(co_await large_parses_.acquire());
       CO_TRY(large, co_await whole_body(blob));
     }
+    auto leaves = std::ranges::any_of(
+        plan_.queued, [](auto& entry) { return entry.destination != queue::kNotice; });
+    if (leaves) co_await sign(arrived);
     std::vector<mailbox::NewMessage> messages;
     auto work_out = [&] {
       if (!digest) digest.emplace(is_small_ ? small_ : large);
@@ -298,7 +347,8 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
           if (!give_back(std::move(failed), queued, outcomes)) {
             return fail(ErrorCode::Denied, "nobody takes the message any more");
           }
-          if (!queued.empty()) queue::add(tx, queue_message(blob, received), blob, queued);
+          if (!queued.empty())
+            queue::add(tx, queue_message(blob, signatures_.value_or("") + received), blob, queued);
           if (plan_.reports) reports::take_in(tx, {id_, 0, now_, delivery_.from.to_string()}, blob);
           story::record_arrival(tx, id_, arrived, outcomes);
           if (also) return also(tx);

@@ -8,6 +8,7 @@
 #include "receive/plan.h"
 #include "receive/receiver.h"
 #include "receive/refusals.h"
+#include "receive/signing.h"
 
 namespace hikyaku::receive {
 
@@ -37,6 +38,8 @@ class IncomingMessage final : public Incoming {
     return delivery_.peer.kind == Peer::Kind::User || delivery_.peer.kind == Peer::Kind::Program;
   }
   Task<void> end_header();
+  Task<void> begin_signature();
+  Task<void> sign(story::Arrival& arrived);
   Task<smtp::Reply> decide();
   Task<void> store(std::string_view bytes);
   std::optional<smtp::Reply> check_header() const;
@@ -47,7 +50,7 @@ class IncomingMessage final : public Incoming {
   mailbox::NewMessage message_for(const Plan::Local& local, const store::StagedBlob& blob,
                                   const mailbox::BodyDigest& digest,
                                   const std::string& received) const;
-  queue::Message queue_message(const store::StagedBlob& blob, const std::string& received) const;
+  queue::Message queue_message(const store::StagedBlob& blob, std::string prefix) const;
   Result<std::vector<Plan::Failed>> place(store::Transaction& tx,
                                           const std::vector<mailbox::NewMessage>& messages,
                                           std::vector<story::RecipientOutcome>& outcomes) const;
@@ -75,6 +78,9 @@ class IncomingMessage final : public Incoming {
   bool header_too_long_ = false;
   std::string small_;  ///< all bytes stored so far, while they are few: no need to read them back
   bool is_small_ = true;
+  KeyRing::Keys keys_;                  ///< of the author's domain, when it is ours
+  std::optional<dkim::Signer> signer_;  ///< has seen the body as far as it came
+  std::optional<std::string> signatures_;
   std::optional<Error> error_;  ///< what went wrong while bytes came
   Plan plan_;
   std::optional<smtp::Reply> refusal_;  ///< none of the recipients can have it any more

@@ -25,6 +25,8 @@
 
 namespace hikyaku::receive {
 
+class KeyRing;
+
 struct Settings {
   std::string host_name;
   std::string recipient_delimiters = "+";
@@ -37,6 +39,10 @@ struct Settings {
   /// attack is not to fill the store.
   std::size_t max_refusals_per_minute = 120;
   bool hide_client_address = true;  ///< Received of our users' mail does not tell where they are
+  /// x= of our signatures: how long they are to be valid; nullopt: without end.
+  std::optional<seconds> signature_lifetime = std::nullopt;
+  /// Fields that nobody may add to our mail behind the signature; see dkim::names_to_sign.
+  std::vector<std::string> oversigned = {};
 };
 
 /// What the receiver works with; all of it outlives it.
@@ -45,6 +51,7 @@ struct Services {
   WorkerPool& workers;
   const Clock& clock;
   crypto::Random& random;
+  KeyRing* keys = nullptr;  ///< what mail that leaves is signed with; null: nothing
 };
 
 /// Who brings a message.

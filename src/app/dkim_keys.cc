@@ -1,0 +1,100 @@
+#include "app/dkim_keys.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/control.h"
+#include "app/core.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "dkim/key_record.h"
+#include "dkim/signature.h"
+
+namespace hikyaku::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "20261122".
+std::string date_of(Time time) {
+  auto text = format_rfc3339(time).substr(0, 10);
+  std::erase(text, '-');
+  return text;
+}
+
+/// A selector that has no file yet; who makes several in a day gets "rsa-20261122-2".
+std::string free_selector(const fs::path& directory, const std::string& domain,
+                          crypto::KeyType type) {
+  auto first = std::string(crypto::to_string(type)) + '-' + date_of(SystemClock().now());
+  auto selector = first;
+  std::error_code error;
+  for (int i = 2; fs::exists(dkim_key_path(directory, domain, selector), error); ++i)
+    selector = first + '-' + std::to_string(i);
+  return selector;
+}
+
+}  // namespace
+
+fs::path dkim_key_path(const fs::path& directory, const std::string& domain,
+                       const std::string& selector) {
+  return directory / (domain + '.' + selector + ".pem");
+}
+
+NewDkimKeys::~NewDkimKeys() {
+  std::error_code ignored;
+  for (auto& path : paths_) fs::remove(path, ignored);
+}
+
+Result<NewDkimKeys> NewDkimKeys::make(const fs::path& directory, const std::string& domain,
+                                      std::vector<WantedDkimKey> wanted,
+                                      const std::optional<SystemUser>& owner) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error)
+    return std::unexpected(errno_error("cannot make " + directory.string(), error.value()));
+  NewDkimKeys made;
+  for (auto& one : wanted) {
+    if (!one.key) {
+      TRY(one.key, crypto::PrivateKey::generate(one.type));
+    }
+    if (one.selector.empty()) one.selector = free_selector(directory, domain, one.key->type());
+    if (!dkim::parse_signature_domain(one.selector, 1))
+      return fail(ErrorCode::Invalid, "\"{}\" is no selector: letters, digits, hyphens and dots",
+                  printable(one.selector, 80));
+    auto path = dkim_key_path(directory, domain, one.selector);
+    TRY_DO(write_new_file(path, one.key->to_pem().reveal(), 0600));
+    made.paths_.push_back(path);
+    TRY_DO(let_read(path, owner, 0640));
+    made.rows_.push_back({{"selector", json_text(one.selector)},
+                          {"algorithm", crypto::to_string(one.key->type())},
+                          {"record", dkim::write_key_record(one.key->public_key())}});
+  }
+  return made;
+}
+
+std::vector<WantedDkimKey> usual_dkim_keys(const std::string& domain) {
+  if (!dkim::parse_signature_domain(domain, 2)) return {};
+  return {{.type = crypto::KeyType::Rsa}, {.type = crypto::KeyType::Ed25519}};
+}
+
+std::optional<SystemUser> key_file_owner(const config::Config& config) {
+  if (::geteuid() != 0 || config.server.user.empty()) return std::nullopt;
+  return find_user(config.server.user);
+}
+
+milliseconds record_kept(const config::Config& config) {
+  return config.queue.lifetime + std::chrono::days(7);
+}
+
+Exit keeping_rights(const config::Config& config, const std::function<Exit()>& work) {
+  if (::geteuid() != 0 || config.server.user.empty()) return work();
+  auto child = ::fork();
+  if (child < 0) return Exit::Software;
+  if (child == 0) ::_exit(static_cast<int>(work()));
+  int status = 0;
+  while (::waitpid(child, &status, 0) != child)
+    if (errno != EINTR) return Exit::Software;
+  return WIFEXITED(status) ? static_cast<Exit>(WEXITSTATUS(status)) : Exit::Software;
+}
+
+}  // namespace hikyaku::app

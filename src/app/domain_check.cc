@@ -1,0 +1,410 @@
+#include "app/domain_check.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "app/dns_records.h"
+#include "app/run_command.h"
+#include "base/text.h"
+#include "dkim/key_record.h"
+#include "dmarc/record.h"
+#include "dmarc/report_address.h"
+#include "spf/check.h"
+#include "spf/record.h"
+
+namespace hikyaku::app {
+namespace {
+
+using Level = DomainFinding::Level;
+
+constexpr Phrase kFailed{"could not be looked up: {}", "調べられません: {}"};
+constexpr Phrase kTryLater{
+    "try again later; if it lasts, look at the domain's name servers",
+    "後でもう一度お試しください。続くようならネームサーバーを確認してください"};
+constexpr Phrase kPublish{"publish: {}", "公開してください: {}"};
+constexpr Phrase kReplace{"replace it with: {}", "次のように書き換えてください: {}"};
+
+constexpr Phrase kNoMx{"there is no MX record: mail for the domain does not come here",
+                       "MX レコードがありません。ドメイン宛てのメールが届きません"};
+constexpr Phrase kNullMx{"the MX record says that the domain takes no mail (a null MX)",
+                         "メールを受け取らないという MX レコード(null MX)です"};
+constexpr Phrase kOtherMx{"{}: none of them is this server ({})",
+                          "{}: どれもこのサーバー ({}) ではありません"};
+constexpr Phrase kMxGood{"mail for the domain comes to {}", "ドメイン宛てのメールは {} に届きます"};
+constexpr Phrase kMxAlias{"{} is an alias (CNAME) of {}, which an MX must not be (RFC 2181 §10.3)",
+                          "{} は {} の別名(CNAME)です。MX には使えません(RFC 2181 §10.3)"};
+constexpr Phrase kMxNoAddress{"the exchange {} has no address", "{} にアドレスがありません"};
+constexpr Phrase kGiveAddress{"give it an A or AAAA record, or take it out of the MX records",
+                              "A か AAAA レコードを付けるか、MX から外してください"};
+constexpr Phrase kHostName{"name the A record itself in the MX record",
+                           "MX レコードには A レコードの名前を直接書いてください"};
+
+constexpr Phrase kNoAddress{"the server's name has no address",
+                            "サーバーの名前にアドレスがありません"};
+constexpr Phrase kOtherAddress{"{} is not an address of this machine ({})",
+                               "{} はこのマシンのアドレス ({}) ではありません"};
+constexpr Phrase kFixAddress{
+    "correct the record; if the machine stands behind a router that passes port 25 on, all is well",
+    "レコードを直してください。ルーターがポート 25 を転送している場合は問題ありません"};
+constexpr Phrase kAddressGood{"leads to {}", "{} を指しています"};
+constexpr Phrase kNoReverse{"{} does not lead back to {}, but to: {}",
+                            "{} の逆引きが {} ではなく、{} です"};
+constexpr Phrase kNothing{"nothing", "なし"};
+constexpr Phrase kSetReverse{
+    "have its PTR record set to {} (by whoever gave you the address): many refuse mail without it",
+    "PTR レコードを {} "
+    "にしてもらってください(アドレスの提供元)。ないと多くのサーバーに拒否されます"};
+constexpr Phrase kReverseGood{"{} leads back to {}", "{} の逆引きは {} です"};
+
+constexpr Phrase kNoSpf{"there is no SPF record", "SPF レコードがありません"};
+constexpr Phrase kSpfMistyped{
+    "\"{}\" is meant as an SPF record, but is none: it must begin with "
+    "\"v=spf1 \"",
+    "\"{}\" は SPF レコードのつもりでしょうが、\"v=spf1 \" "
+    "で始まらないので無効です"};
+constexpr Phrase kTwoSpf{"there are {} SPF records: then none of them counts (RFC 7208 §4.5)",
+                         "SPF レコードが {} 個あります。どれも無効になります(RFC 7208 §4.5)"};
+constexpr Phrase kKeepOne{"put all of it into one record, and take the others out",
+                          "一つにまとめ、ほかは削除してください"};
+constexpr Phrase kSpfWrong{"\"{}\": {}", "\"{}\": {}"};
+constexpr Phrase kSpfRefuses{"\"{}\" says {} for this server ({})",
+                             "\"{}\" ではこのサーバー ({2}) が {1} になります"};
+constexpr Phrase kSpfOpen{"\"{}\" lets everybody send as the domain",
+                          "\"{}\" では誰でもこのドメインで送信できます"};
+constexpr Phrase kEndWithAll{"end it with -all", "最後を -all にしてください"};
+constexpr Phrase kFewer{"name networks (ip4:, ip6:) in place of include:, a and mx",
+                        "include:、a、mx の代わりに ip4:、ip6: を使ってください"};
+constexpr Phrase kSpfGood{"\"{}\" lets this server send",
+                          "\"{}\" でこのサーバーの送信が許可されます"};
+constexpr Phrase kSpfUnknown{
+    "\"{}\" can be read; whether it lets this server send cannot be told: its address is not known",
+    "\"{}\" "
+    "は正しい形式です。このサーバーのアドレスが不明なため、許可されるかは確認できません"};
+
+constexpr Phrase kNoKeys{"the domain's mail leaves unsigned: it has no active key",
+                         "有効な鍵がなく、メールは署名なしで送られます"};
+constexpr Phrase kMakeKeys{"hikyaku domain dkim {} rotate", "hikyaku domain dkim {} rotate"};
+constexpr Phrase kKeyMissing{
+    "mail is signed with this key, and nobody can check it: there is no "
+    "record",
+    "この鍵で署名していますが、レコードがないため検証できません"};
+constexpr Phrase kKeyWaits{"the new key waits for its record", "新しい鍵がレコードを待っています"};
+constexpr Phrase kKeyRetiredMissing{
+    "mail signed by this retired key may be on its way until {}, and its record is gone",
+    "引退した鍵で署名したメールが {} までに届く可能性がありますが、レコードがありません"};
+constexpr Phrase kKeyOther{"the record holds another key than ours: what we sign fails",
+                           "レコードの鍵が異なります。署名の検証に失敗します"};
+constexpr Phrase kKeyWrong{"the record cannot be used: {}", "レコードが使えません: {}"};
+constexpr Phrase kKeyRevoked{"the record says that the key is revoked (an empty p=)",
+                             "鍵は取り消されたと書かれています(p= が空)"};
+constexpr Phrase kKeyTwo{"there are {} records where there must be one",
+                         "レコードが {} 個あります(一つだけにしてください)"};
+constexpr Phrase kKeyTesting{"the record says t=y (testing): some treat the mail as unsigned",
+                             "t=y(試験中)とあり、署名なしとして扱われることがあります"};
+constexpr Phrase kDropTesting{"take t=y out of it", "t=y を外してください"};
+constexpr Phrase kKeyGood{"the {} key that signs is published", "署名に使う {} の鍵があります"};
+constexpr Phrase kKeyStays{"the retired {} key's record is there, and must stay until {}",
+                           "引退した {} の鍵のレコードがあります。{} まで残してください"};
+constexpr Phrase kKeyMayGo{"no mail signed by this retired key is on its way any more",
+                           "この引退した鍵で署名したメールは、もう届きません"};
+constexpr Phrase kRemoveKey{"hikyaku domain dkim {} remove {}, and take its record out",
+                            "hikyaku domain dkim {} remove {} とし、レコードも削除してください"};
+constexpr Phrase kKeyLeft{"the key is erased, its record is still there",
+                          "鍵は消去済みですが、レコードが残っています"};
+constexpr Phrase kTakeOut{"take the record out", "レコードを削除してください"};
+
+constexpr Phrase kNoDmarc{
+    "there is no DMARC record: many treat the mail of such domains as suspect",
+    "DMARC レコードがありません。不審なメールとして扱われることがあります"};
+constexpr Phrase kTwoDmarc{"there are {} DMARC records: then none of them counts",
+                           "DMARC レコードが {} 個あります。どれも無効になります"};
+constexpr Phrase kDmarcRemark{"\"{}\": {}", "\"{}\": {}"};
+constexpr Phrase kDmarcGood{"\"{}\" has no mistakes", "\"{}\" に誤りはありません"};
+constexpr Phrase kRuaRefused{"reports may not go to {}: {}", "{} には報告を送れません: {}"};
+constexpr Phrase kAuthorize{"publish at that domain: {}. IN TXT \"v=DMARC1\"",
+                            "送り先のドメインで公開してください: {}. IN TXT \"v=DMARC1\""};
+
+class DomainCheck {
+ public:
+  DomainCheck(dns::Resolver& resolver, const Clock& clock, DomainToCheck wanted, Language language)
+      : dns_(resolver), clock_(clock), wanted_(std::move(wanted)), language_(language) {}
+
+  Task<std::vector<DomainFinding>> run() {
+    co_await mx();
+    co_await host();
+    co_await spf(wanted_.domain, "v=spf1 mx -all", Level::Problem);
+    // Bounces have no sender but the name in EHLO (RFC 7208 §2.3).
+    if (wanted_.host_name != wanted_.domain)
+      co_await spf(wanted_.host_name, "v=spf1 a -all", Level::Note);
+    co_await keys();
+    co_await dmarc();
+    co_return std::move(findings_);
+  }
+
+ private:
+  /// The record that the findings which follow are about.
+  void about(std::string name, std::string type, std::chrono::seconds ttl) {
+    name_ = std::move(name), type_ = std::move(type), ttl_ = ttl;
+  }
+  template <class... Args>
+  std::string text(const Phrase& phrase, const Args&... args) const {
+    return say(language_, phrase, args...);
+  }
+  void add(Level level, std::string what, std::string remedy = {}) {
+    findings_.push_back({level, name_, type_, ttl_, std::move(what), std::move(remedy)});
+  }
+  std::string record(std::string_view value) const {
+    return fmt::format("{}. IN {} {}", name_, type_, value);
+  }
+  /// True when the answer could not be had; said then.
+  template <class Record>
+  bool failed(const dns::Answer<Record>& answer) {
+    if (!answer.failed()) return false;
+    add(Level::Problem, text(kFailed, answer.problem), text(kTryLater));
+    return true;
+  }
+
+  Task<void> mx() {
+    auto answer = co_await dns_.mx(wanted_.domain);
+    about(wanted_.domain, "MX", answer.ttl);
+    if (failed(answer)) co_return;
+    auto remedy = text(kPublish, record(fmt::format("10 {}.", wanted_.host_name)));
+    if (answer.records.empty()) co_return add(Level::Problem, text(kNoMx), remedy);
+    if (answer.records.front().exchange.empty())
+      co_return add(Level::Problem, text(kNullMx), remedy);
+    std::string all;
+    bool ours = false;
+    for (auto& one : answer.records) {
+      all += (all.empty() ? "" : ", ") + one.exchange;
+      ours |= iequals(one.exchange, wanted_.host_name);
+    }
+    if (ours)
+      add(Level::Good, text(kMxGood, all));
+    else
+      add(Level::Problem, text(kOtherMx, all, wanted_.host_name), remedy);
+    for (auto& one : answer.records) co_await exchange(one.exchange);
+  }
+
+  Task<void> exchange(std::string name) {
+    auto alias = co_await dns_.cname(name);
+    if (alias.ok() && !alias.records.empty())
+      add(Level::Problem, text(kMxAlias, name, alias.records.front()), text(kHostName));
+    if (iequals(name, wanted_.host_name)) co_return;  // looked at by itself
+    auto v4 = co_await dns_.a(name);
+    auto v6 = co_await dns_.aaaa(name);
+    if (v4.absent() && v6.absent())
+      add(Level::Problem, text(kMxNoAddress, name), text(kGiveAddress));
+  }
+
+  Task<void> host() {
+    auto v4 = co_await dns_.a(wanted_.host_name);
+    auto v6 = co_await dns_.aaaa(wanted_.host_name);
+    about(wanted_.host_name, "A", v4.ok() ? v4.ttl : v6.ttl);
+    if (failed(v4) || failed(v6)) co_return;
+    auto found = v4.records;
+    found.insert(found.end(), v6.records.begin(), v6.records.end());
+    auto& ours = wanted_.addresses;
+    if (found.empty()) {
+      auto address = ours.empty() ? std::string("<IPv4-ADDRESS>") : ours.front().to_string();
+      add(Level::Problem, text(kNoAddress), text(kPublish, record(address)));
+    }
+    std::string known;
+    for (auto& address : ours) known += (known.empty() ? "" : ", ") + address.to_string();
+    for (auto& address : found) {
+      about(wanted_.host_name, address.is_v4() ? "A" : "AAAA", address.is_v4() ? v4.ttl : v6.ttl);
+      if (ours.empty() || std::ranges::find(ours, address) != ours.end())
+        add(Level::Good, text(kAddressGood, address.to_string()));
+      else
+        add(Level::Problem, text(kOtherAddress, address.to_string(), known), text(kFixAddress));
+      if (wanted_.has_reverse) co_await reverse(address);
+    }
+  }
+
+  Task<void> reverse(IpAddress address) {
+    auto back = co_await dns_.ptr(address);
+    about(address.to_string(), "PTR", back.ttl);
+    if (failed(back)) co_return;
+    auto ours = std::ranges::any_of(back.records,
+                                    [&](auto& name) { return iequals(name, wanted_.host_name); });
+    if (ours)
+      add(Level::Good, text(kReverseGood, address.to_string(), wanted_.host_name));
+    else
+      add(Level::Problem,
+          text(kNoReverse, address.to_string(), wanted_.host_name,
+               back.records.empty() ? text(kNothing) : join(back.records, ", ")),
+          text(kSetReverse, wanted_.host_name));
+  }
+
+  /// How the record judges mail from this address.
+  Task<spf::Verdict> judge(std::string domain, IpAddress address) {
+    co_return co_await spf::check(dns_, clock_,
+                                  {.ip = address,
+                                   .helo = wanted_.host_name,
+                                   .mail_from = "postmaster@" + domain,
+                                   .receiver = wanted_.host_name});
+  }
+
+  Task<void> spf(std::string domain, std::string_view ours, Level missing) {
+    auto answer = co_await dns_.txt(domain);
+    about(domain, "TXT", answer.ttl);
+    if (failed(answer)) co_return;
+    auto good = record(quote_txt(ours));
+    std::vector<std::string> records, mistyped;
+    for (auto& one : answer.records) {
+      if (spf::is_record(one))
+        records.push_back(one);
+      else if (istarts_with(trim(one), "v=spf") || istarts_with(trim(one), "v = spf") ||
+               istarts_with(trim(one), "spf"))
+        mistyped.push_back(one);
+    }
+    for (auto& one : mistyped)
+      add(Level::Problem, text(kSpfMistyped, printable(one, 200)), text(kReplace, good));
+    if (records.empty()) {
+      if (mistyped.empty()) add(missing, text(kNoSpf), text(kPublish, good));
+      co_return;
+    }
+    if (records.size() > 1)
+      co_return add(Level::Problem, text(kTwoSpf, records.size()), text(kKeepOne));
+    auto shown = printable(records.front(), 300);
+    if (auto parsed = spf::parse_record(records.front()); !parsed)
+      co_return add(Level::Problem, text(kSpfWrong, shown, parsed.error().describe()),
+                    text(kReplace, good));
+    co_await spf_meaning(domain, shown, good);
+  }
+
+  Task<void> spf_meaning(std::string domain, std::string shown, std::string good) {
+    // An address that nobody names: every term is tried, and every lookup counted.
+    auto stranger = co_await judge(domain, *IpAddress::parse("192.0.2.254"));
+    if (stranger.result == spf::Result::PermError)
+      co_return add(
+          Level::Problem, text(kSpfWrong, shown, stranger.detail),
+          stranger.problem == spf::Problem::TooManyLookups ? text(kFewer) : text(kReplace, good));
+    if (stranger.result == spf::Result::TempError)
+      co_return add(Level::Problem, text(kSpfWrong, shown, stranger.detail), text(kTryLater));
+    if (stranger.result == spf::Result::Pass)
+      co_return add(Level::Problem, text(kSpfOpen, shown), text(kEndWithAll));
+    if (wanted_.addresses.empty()) co_return add(Level::Good, text(kSpfUnknown, shown));
+    for (auto& address : wanted_.addresses) {
+      auto verdict = co_await judge(domain, address);
+      if (verdict.result == spf::Result::Pass) continue;
+      co_return add(Level::Problem,
+                    text(kSpfRefuses, shown, spf::to_string(verdict.result), address.to_string()),
+                    text(kReplace, good));
+    }
+    add(Level::Good, text(kSpfGood, shown));
+  }
+
+  Task<void> keys() {
+    bool signs = false;
+    for (auto& key : wanted_.keys) {
+      signs |= text_in(key, "state") == "active";
+      co_await one_key(key);
+    }
+    if (signs) co_return;
+    about(wanted_.domain, "DKIM", {});
+    add(Level::Problem, text(kNoKeys), text(kMakeKeys, wanted_.domain));
+  }
+
+  Task<void> one_key(const boost::json::object& key) {
+    auto state = text_in(key, "state");
+    auto answer = co_await dns_.txt(text_in(key, "name"));
+    about(text_in(key, "name"), "TXT", answer.ttl);
+    if (state == "gone") {
+      if (!answer.records.empty()) add(Level::Note, text(kKeyLeft), text(kTakeOut));
+      co_return;
+    }
+    if (failed(answer)) co_return;
+    auto good = record(quote_txt(text_in(key, "record")));
+    auto until = text_in(key, "record_until");
+    auto retired = state == "retired";
+    if (retired && until <= format_rfc3339(clock_.now()))
+      co_return add(Level::Note, text(kKeyMayGo),
+                    text(kRemoveKey, wanted_.domain, text_in(key, "selector")));
+    if (answer.records.empty()) {
+      if (state == "published") co_return add(Level::Note, text(kKeyWaits), text(kPublish, good));
+      co_return add(Level::Problem, retired ? text(kKeyRetiredMissing, until) : text(kKeyMissing),
+                    text(kPublish, good));
+    }
+    if (answer.records.size() > 1)
+      co_return add(Level::Problem, text(kKeyTwo, answer.records.size()), text(kReplace, good));
+    compare_key(key, answer.records.front(), good);
+  }
+
+  void compare_key(const boost::json::object& key, const std::string& published,
+                   const std::string& good) {
+    auto theirs = dkim::parse_key_record(published);
+    auto ours = dkim::parse_key_record(text_in(key, "record"));
+    if (!theirs)
+      return add(Level::Problem, text(kKeyWrong, theirs.error().describe()), text(kReplace, good));
+    if (theirs->revoked) return add(Level::Problem, text(kKeyRevoked), text(kReplace, good));
+    if (!theirs->key || !ours || !ours->key || !(*theirs->key == *ours->key))
+      return add(Level::Problem, text(kKeyOther), text(kReplace, good));
+    if (theirs->testing) return add(Level::Note, text(kKeyTesting), text(kDropTesting));
+    if (text_in(key, "state") == "retired")
+      return add(Level::Good,
+                 text(kKeyStays, text_in(key, "algorithm"), text_in(key, "record_until")));
+    add(Level::Good, text(kKeyGood, text_in(key, "algorithm")));
+  }
+
+  Task<void> dmarc() {
+    auto name = "_dmarc." + wanted_.domain;
+    auto answer = co_await dns_.txt(name);
+    about(name, "TXT", answer.ttl);
+    if (failed(answer)) co_return;
+    std::vector<std::string> meant;
+    std::size_t real = 0;
+    for (auto& one : answer.records) {
+      if (!dmarc::is_meant_as_record(one)) continue;
+      real += dmarc::is_record(one);
+      meant.push_back(one);
+    }
+    auto good = record(quote_txt(dmarc_record(wanted_.domain, wanted_.report_address)));
+    if (meant.empty()) co_return add(Level::Problem, text(kNoDmarc), text(kPublish, good));
+    if (real > 1) add(Level::Problem, text(kTwoDmarc, real), text(kKeepOne));
+    for (auto& one : meant) {
+      auto before = findings_.size();
+      for (auto& remark : dmarc::examine_record(one))
+        add(remark.is_mistake() ? Level::Problem : Level::Note,
+            text(kDmarcRemark, printable(one, 200), remark.describe(language_)),
+            remark.is_mistake() ? text(kReplace, good) : std::string());
+      co_await report_addresses(one);
+      if (findings_.size() == before) add(Level::Good, text(kDmarcGood, printable(one, 200)));
+    }
+  }
+
+  Task<void> report_addresses(std::string text_of_record) {
+    auto parsed = dmarc::parse_record(std::move(text_of_record));
+    if (!parsed) co_return;
+    for (auto kind : {dmarc::ReportKind::Aggregate, dmarc::ReportKind::Failure}) {
+      auto list = kind == dmarc::ReportKind::Aggregate ? parsed->rua() : parsed->ruf();
+      for (auto& uri : dmarc::parse_report_uris(list)) {
+        if (!uri.is_mail()) continue;
+        auto allowed = co_await dmarc::authorize(dns_, wanted_.domain, uri, kind);
+        using State = dmarc::Authorization::State;
+        if (allowed.state == State::Refused)
+          add(Level::Problem, text(kRuaRefused, uri.mailbox, allowed.problem),
+              text(kAuthorize, allowed.name));
+        if (allowed.state == State::Unknown)
+          add(Level::Problem, text(kRuaRefused, uri.mailbox, allowed.problem), text(kTryLater));
+      }
+    }
+  }
+
+  dns::Resolver& dns_;
+  const Clock& clock_;
+  DomainToCheck wanted_;
+  Language language_;
+  std::string name_, type_;
+  std::chrono::seconds ttl_{0};
+  std::vector<DomainFinding> findings_;
+};
+
+}  // namespace
+
+Task<std::vector<DomainFinding>> check_domain(dns::Resolver& resolver, const Clock& clock,
+                                              DomainToCheck wanted, Language language) {
+  DomainCheck check(resolver, clock, std::move(wanted), language);
+  co_return co_await check.run();
+}
+
+}  // namespace hikyaku::app
