@@ -250,7 +250,8 @@ class Verifier {
     problem(fmt::format("the journal ends at group {}, but was closed at group {}", last.lsn,
                         clean->lsn));
     if (!how_.repair) return {};
-    skipped.push_back({clean->segment, last.end, clean->end});
+    auto begin = last.segment == clean->segment ? last.end : kSegmentStart;
+    skipped.push_back({clean->segment, begin, clean->end});
     report_.lost_groups += std::max(clean->lsn, last.lsn) - last.lsn;
     // The numbers of the lost groups were seen.
     last.lsn = std::max(clean->lsn, last.lsn);

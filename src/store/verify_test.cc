@@ -92,6 +92,13 @@ struct Yard {
     file.put(c);
     REQUIRE(file.good());
   }
+  std::string last_log() {
+    std::string last;
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path / "journal"))
+      if (entry.path().extension() == ".log")
+        last = std::max(last, entry.path().filename().string());
+    return last;
+  }
   /// Where the text stands in a log segment.
   std::pair<std::string, std::streamoff> find(const std::string& text) {
     for (const auto& entry : std::filesystem::directory_iterator(directory.path / "journal")) {
@@ -161,6 +168,20 @@ TEST_CASE("verify --repair: goes over a damaged group, keeps all others, raises 
   yard.open();
   CHECK(yard.get("more"));
   CHECK(yard.store->epoch() == 2);
+}
+
+TEST_CASE("verify --repair: the last segment's only group is damaged") {
+  Yard yard;
+  for (auto last = yard.last_log(); yard.last_log() == last;) yard.deliver(9'000, "");
+  auto last = yard.last_log();
+  yard.lose_index();
+  yard.flip(last, kSegmentStart + 10);
+  auto repaired = yard.verify(true);
+  CHECK(repaired.lost_groups == 1);
+  CHECK(repaired.epoch == 2);
+  auto again = yard.verify();
+  for (const auto& problem : again.problems) MESSAGE(problem);
+  CHECK(again.good());
 }
 
 TEST_CASE("verify --repair: an index that does not agree with the journal is made again") {
