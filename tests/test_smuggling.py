@@ -2,6 +2,7 @@
 import base64
 import contextlib
 import re
+import smtplib
 import socket
 import ssl
 import threading
@@ -48,6 +49,26 @@ class In(Attacked):
         peer.send(b"Subject: outer\r\n\r\nouter\r\r\n.\r\nNOOP\r\n")
         self.assertRegex(peer.reply(), r"^5\d\d 5\.[56]\.\d ")
         self.assertEqual(peer.reply()[:3], "250")
+
+    def test_a_first_line_that_would_continue_our_own_field(self):
+        mark = stamp()
+        with Meanwhile(self.server):
+            peer = self.mta()
+            self.open(peer)
+            peer.ask("DATA")
+            peer.send(f" ; spf=pass (we say so)\r\nFrom: ceo@bank.test\r\nSubject: {mark}\r\n\r\nx\r\n.\r\n".encode())
+            self.assertRegex(peer.reply(), r"^550 5\.6\.0 .*begins with a blank")
+            with smtplib.SMTP_SSL("127.0.0.1", self.server.port("submissions"), context=ssl._create_unverified_context()) as user:
+                user.login(BOB, PASSWORD)
+                with self.assertRaises(smtplib.SMTPDataError):
+                    user.sendmail(BOB, BOB, f"\tfolded\r\nFrom: {BOB}\r\nSubject: {mark}\r\n\r\nx\r\n")
+            # Text without any header is a body, whatever it begins with.
+            self.open(peer)
+            peer.ask("DATA")
+            peer.send(f"  {mark} indented\r\nsecond line\r\n.\r\n".encode())
+            self.assertEqual(peer.reply()[:3], "250")
+        header, _, body = next(m for m in raw_messages(self.server, BOB) if mark.encode() in m).partition(b"\r\n\r\n")
+        self.assertEqual(body, f"  {mark} indented\r\nsecond line\r\n".encode())
 
     def test_false_ends_in_data_cut_at_every_byte(self):
         for name in ("LF.LF", "LF.CRLF", "CRLF.LF", "CR.CR", "CRLF.CRCRLF", "CRLF.NUL CRLF"):

@@ -151,6 +151,13 @@ TEST_CASE("fifty sets and no more; thousands of fields cost nothing") {
   CHECK(verdict.lookups.empty());
 }
 
+TEST_CASE("nothing is put in front of a header that begins with a blank") {
+  World world;
+  for (std::string message :
+       {" \t: folded\r\nFrom: a@x.test\r\n\r\nbody\r\n", "\tx\r\n\r\nbody\r\n"})
+    CHECK(world.seal(message, "alpha.test") == message);
+}
+
 TEST_CASE("the body may come in any pieces") {
   World world;
   auto message = world.seal(kMessage, "alpha.test");

@@ -124,7 +124,8 @@ Result<std::string> Sealer::finish(std::string_view header, const Verdict& chain
   state_->body_hash.finish();
   dkim::HeaderFields fields(header);
   auto existing = parse_chain(fields);
-  if (existing.ended || existing.highest >= kMaxInstance) return std::string();
+  bool folded = !header.empty() && is_ascii_space(header.front());
+  if (folded || existing.ended || existing.highest >= kMaxInstance) return std::string();
 
   auto status = !existing.present ? ChainStatus::None
                 : chain.passed()  ? ChainStatus::Pass

@@ -98,6 +98,9 @@ Task<void> IncomingMessage::append(std::string_view bytes) {
 
 Task<void> IncomingMessage::end_header() {
   header_ended_ = true;
+  // A text without a header: what is put in front of it must not become one with its first lines.
+  if (!header_.empty() && mime::header_length(header_) == 0) header_.insert(0, "\r\n");
+  header_folded_ = !header_.empty() && is_ascii_space(header_.front());
   if (submitted() && !header_too_long_) {
     header_ = complete_header(
         header_, {.from = default_author(),
@@ -200,6 +203,7 @@ std::optional<smtp::Reply> IncomingMessage::check_header() const {
     return smtp::Reply{552, smtp::EnhancedStatus{5, 3, 4},
                        fmt::format("The header is longer than {} bytes", settings_.max_header)};
   }
+  if (header_folded_) return replies::header_begins_folded();
   if (smtp::count_received(header_) > settings_.max_received) return replies::mail_loop();
   return std::nullopt;
 }

@@ -76,6 +76,7 @@ class IncomingMessage final : public Incoming {
       header_;  ///< as far as it is looked at; complete with its empty line once header_ended_
   bool header_ended_ = false;
   bool header_too_long_ = false;
+  bool header_folded_ = false;  ///< it begins with the continuation of nothing
   std::string small_;  ///< all bytes stored so far, while they are few: no need to read them back
   bool is_small_ = true;
   KeyRing::Keys keys_;                  ///< of the author's domain, when it is ours

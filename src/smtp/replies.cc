@@ -280,6 +280,11 @@ Reply bare_cr_or_lf_in_data() {
 Reply nul_in_data() {
   return make(550, {5, 6, 0}, "The message has a NUL; encode binary parts in base64");
 }
+Reply header_begins_folded() {
+  return make(
+      550, {5, 6, 0},
+      "The header begins with a blank: its first line would become part of the field above");
+}
 Reply mail_loop() {
   return make(554, {5, 4, 6}, "The message goes round in a loop: too many Received fields");
 }

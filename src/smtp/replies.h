@@ -102,6 +102,8 @@ Reply no_space();
 Reply mailbox_full(std::string_view address);
 Reply bare_cr_or_lf_in_data();
 Reply nul_in_data();
+/// The first line of the header is a continuation of nothing (RFC 5322 2.2.3).
+Reply header_begins_folded();
 Reply mail_loop();
 
 }  // namespace hikyaku::smtp::replies
