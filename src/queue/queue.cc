@@ -390,6 +390,23 @@ Result<void> finish(Transaction& tx, MessageId id, std::uint32_t number) {
   return {};
 }
 
+namespace {
+/// What was attempted when something cut it off waits again, or is held if that was once too often.
+Entry interrupt(Transaction& tx, const Entry& before, Time now) {
+  Entry entry = before;
+  end_attempt(entry);
+  ++entry.interrupted;
+  entry.next_attempt = now;
+  if (entry.interrupted >= kMaxInterrupted) {
+    entry.state = State::Held;
+    entry.hold_reason = "three attempts to send this were cut off";
+    entry.hold_untold = true;
+  }
+  write(tx, &before, entry);
+  return entry;
+}
+}  // namespace
+
 std::vector<Entry> recover_interrupted(Transaction& tx, Time now) {
   std::vector<std::pair<MessageId, std::uint32_t>> cut_off;
   tx.scan(Key(kInstance, kTableAttempting).children(), [&](std::string_view key, std::string_view) {
@@ -406,19 +423,34 @@ std::vector<Entry> recover_interrupted(Transaction& tx, Time now) {
       held.push_back(std::move(*before));
       continue;
     }
-    Entry entry = *before;
-    end_attempt(entry);
-    ++entry.interrupted;
-    entry.next_attempt = now;
-    if (entry.interrupted >= kMaxInterrupted) {
-      entry.state = State::Held;
-      entry.hold_reason = "the server ended three times while it was sending this";
-      entry.hold_untold = true;
-    }
-    write(tx, &*before, entry);
+    auto entry = interrupt(tx, *before, now);
     if (entry.hold_untold) held.push_back(entry);
   }
   return held;
+}
+
+std::vector<EntryId> expired_attempts(Reader& reader, Time now, const Attempts& running,
+                                      std::size_t most) {
+  std::vector<EntryId> expired;
+  auto all = Key(kInstance, kTableAttempting).children();
+  reader.scan(all, [&](std::string_view key, std::string_view) {
+    auto fields = store::key_fields(key);
+    auto id = fields.u64_be();
+    auto number = fields.u32_be();
+    if (running.contains({id, number})) return true;
+    auto entry = get_entry(reader, id, number);
+    if (entry && entry->attempting && entry->lease_until <= now) expired.emplace_back(id, number);
+    return expired.size() < most;
+  });
+  return expired;
+}
+
+std::optional<Entry> end_expired_attempt(Transaction& tx, MessageId id, std::uint32_t number,
+                                         Time now) {
+  auto before = get_entry(tx, id, number);
+  if (!before || !before->attempting || before->lease_until > now) return std::nullopt;
+  auto entry = interrupt(tx, *before, now);
+  return entry.hold_untold ? std::optional(std::move(entry)) : std::nullopt;
 }
 
 Result<void> mark_hold_told(Transaction& tx, MessageId id, std::uint32_t number) {

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -139,6 +141,16 @@ Result<void> finish(store::Transaction& tx, MessageId id, std::uint32_t number);
 /// At start: entries whose attempt a crash cut off. Those interrupted for the third time are held.
 /// Gives those held now, and those held earlier whose owner has not been told.
 std::vector<Entry> recover_interrupted(store::Transaction& tx, Time now);
+/// Message and number of an entry; which of its attempts is made now.
+using EntryId = std::pair<MessageId, std::uint32_t>;
+using Attempts = std::map<EntryId, int>;
+/// Entries whose attempt nobody makes, though its lease has run out. `running`: those of this node.
+std::vector<EntryId> expired_attempts(store::Reader& reader, Time now, const Attempts& running,
+                                      std::size_t most);
+/// Ends such an attempt as if a crash had cut it off, if its lease has run out still. Gives the
+/// entry if that was the third time, and it is held now.
+std::optional<Entry> end_expired_attempt(store::Transaction& tx, MessageId id, std::uint32_t number,
+                                         Time now);
 /// The owner of a held entry has been told.
 Result<void> mark_hold_told(store::Transaction& tx, MessageId id, std::uint32_t number);
 

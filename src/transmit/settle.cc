@@ -167,45 +167,86 @@ Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome
   return sorted;
 }
 
-Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> outcomes) {
+/// The steps that end an attempt: the row of its entry, and its story.
+Result<void> end_delivered(store::Transaction& tx, const Outcome& outcome, Time now) {
+  auto& entry = outcome.entry;
+  TRY_DO(unless_dropped(queue::finish(tx, entry.message, entry.number)));
+  story::record_attempt(tx, entry.message, attempt_of(outcome, "delivered", ""), now);
+  return {};
+}
+
+Result<void> end_relayed(store::Transaction& tx, const Outcome& outcome, Time now) {
+  auto& entry = outcome.entry;
+  TRY_DO(unless_dropped(queue::turn_into_notice(
+      tx, entry.message, entry.number, queue::Notice::Relayed, outcome.host, outcome.words, now)));
+  story::record_attempt(tx, entry.message, attempt_of(outcome, "delivered", ""), now);
+  return {};
+}
+
+Result<void> end_deferred(store::Transaction& tx, const Outcome& outcome, Time next, Time now) {
+  auto& entry = outcome.entry;
+  TRY_DO(unless_dropped(
+      queue::defer(tx, entry.message, entry.number, next, outcome.host, outcome.words)));
+  story::record_attempt(tx, entry.message, attempt_of(outcome, "deferred", format_rfc3339(next)),
+                        now);
+  return {};
+}
+
+Result<void> end_for_good(store::Transaction& tx, const Outcome& outcome, Time now) {
+  auto& entry = outcome.entry;
+  TRY_DO(unless_dropped(queue::finish(tx, entry.message, entry.number)));
+  story::record_attempt(tx, entry.message, attempt_of(outcome, std::string(result_of(outcome)), ""),
+                        now);
+  return {};
+}
+
+Result<void> Settler::end_without_notice(store::Transaction& tx, const Sorted& sorted, Time expiry,
+                                         Time now) const {
+  for (auto& outcome : sorted.delivered) TRY_DO(end_delivered(tx, outcome, now));
+  for (auto& outcome : sorted.relayed) TRY_DO(end_relayed(tx, outcome, now));
+  for (auto& outcome : sorted.deferred) {
+    // The last attempt is at its end, not some time behind.
+    TRY_DO(end_deferred(tx, outcome, std::min(next_attempt(outcome.entry, now), expiry), now));
+  }
+  for (auto& outcome : sorted.abandoned) {
+    TRY_DO(unless_dropped(
+        queue::abandon_attempt(tx, outcome.entry.message, outcome.entry.number, now)));
+  }
+  return {};
+}
+
+Task<Unsettled> Settler::settle(queue::Message message, std::vector<Outcome> outcomes) {
   auto now = clock_.now();
-  auto sorted = sort(message, std::move(outcomes), now);
+  auto sorted = sort(message, outcomes, now);
   auto expiry = message.arrived + schedule_.lifetime;
 
-  // What ends without a notice goes first; each notice then carries the rows that it is about.
-  auto plain = [&](store::Transaction& tx) -> Result<void> {
-    for (auto& outcome : sorted.delivered) {
-      TRY_DO(unless_dropped(queue::finish(tx, outcome.entry.message, outcome.entry.number)));
-      story::record_attempt(tx, message.id, attempt_of(outcome, "delivered", ""), now);
-    }
-    for (auto& outcome : sorted.relayed) {
-      TRY_DO(unless_dropped(queue::turn_into_notice(tx, outcome.entry.message, outcome.entry.number,
-                                                    queue::Notice::Relayed, outcome.host,
-                                                    outcome.words, now)));
-      story::record_attempt(tx, message.id, attempt_of(outcome, "delivered", ""), now);
-    }
-    for (auto& outcome : sorted.deferred) {
-      // The last attempt is at its end, not some time behind.
-      auto next = std::min(next_attempt(outcome.entry, now), expiry);
-      TRY_DO(unless_dropped(queue::defer(tx, outcome.entry.message, outcome.entry.number, next,
-                                         outcome.host, outcome.words)));
-      story::record_attempt(tx, message.id, attempt_of(outcome, "deferred", format_rfc3339(next)),
-                            now);
-    }
-    for (auto& outcome : sorted.abandoned) {
-      TRY_DO(unless_dropped(
-          queue::abandon_attempt(tx, outcome.entry.message, outcome.entry.number, now)));
-    }
-    return {};
-  };
-  auto end = [&](store::Transaction& tx) -> Result<void> {
-    for (auto& outcome : sorted.ended) {
-      TRY_DO(unless_dropped(queue::finish(tx, outcome.entry.message, outcome.entry.number)));
-      story::record_attempt(tx, message.id,
-                            attempt_of(outcome, std::string(result_of(outcome)), ""), now);
-    }
-    return {};
-  };
+  // What ends without a notice goes first: whatever happens to the notices, nothing is sent twice.
+  // The message's rows stay while it has failed entries, which end with their notice.
+  auto ended = co_await store_.transact(
+      {store::kInstance},
+      [&](store::Transaction& tx) { return end_without_notice(tx, sorted, expiry, now); },
+      {.may_use_reserve = true});
+  if (!ended) co_return Unsettled{std::move(outcomes), ended.error()};
+  for (auto& outcome : sorted.delivered) log_outcome(outcome, "delivered");
+  for (auto& outcome : sorted.relayed) log_outcome(outcome, "delivered");
+  for (auto& outcome : sorted.deferred) log_outcome(outcome, "deferred");
+
+  if (!sorted.delayed.empty()) co_await tell_delay(message, sorted);
+  if (sorted.ended.empty()) co_return Unsettled{};
+  auto told = co_await end_with_notice(message, sorted, now);
+  if (!told) {
+    // As they came: what is sorted has been added to already.
+    std::erase_if(outcomes, [&](auto& outcome) {
+      return std::ranges::none_of(
+          sorted.ended, [&](auto& other) { return other.entry.number == outcome.entry.number; });
+    });
+    co_return Unsettled{std::move(outcomes), told.error()};
+  }
+  for (auto& outcome : sorted.ended) log_outcome(outcome, result_of(outcome));
+  co_return Unsettled{};
+}
+
+Task<void> Settler::tell_delay(const queue::Message& message, const Sorted& sorted) {
   auto delay_told = [&](store::Transaction& tx) -> Result<void> {
     for (auto& outcome : sorted.delayed) {
       TRY_DO(
@@ -213,30 +254,27 @@ Task<Result<void>> Settler::settle(queue::Message message, std::vector<Outcome> 
     }
     return {};
   };
+  auto told = co_await notify(message, sorted.delayed, delay_told);
+  if (!told) log_.error("queue.notice", {{"err", told.error().describe()}});
+}
 
-  // Deliveries first: whatever happens to the notices, nothing is sent twice. The message's rows
-  // stay while it has failed entries, which end with their notice.
-  CO_TRY_DO(co_await store_.transact({store::kInstance}, plain, {.may_use_reserve = true}));
-  if (!sorted.ended.empty()) {
-    auto told = co_await notify(message, sorted.ended, end);
-    if (!told) co_await put_off(message, sorted.ended, end, told.error());
-  }
-  if (!sorted.delayed.empty()) {
-    auto told = co_await notify(message, sorted.delayed, delay_told);
-    if (!told) log_.error("queue.notice", {{"err", told.error().describe()}});
-  }
-
-  for (auto& outcome : sorted.delivered) log_outcome(outcome, "delivered");
-  for (auto& outcome : sorted.relayed) log_outcome(outcome, "delivered");
-  for (auto& outcome : sorted.deferred) log_outcome(outcome, "deferred");
-  for (auto& outcome : sorted.ended) log_outcome(outcome, result_of(outcome));
-  co_return Result<void>{};
+/// The notice and the rows that it is about, in one transaction.
+Task<Result<void>> Settler::end_with_notice(const queue::Message& message, const Sorted& sorted,
+                                            Time now) {
+  auto end = [&](store::Transaction& tx) -> Result<void> {
+    for (auto& outcome : sorted.ended) TRY_DO(end_for_good(tx, outcome, now));
+    return {};
+  };
+  auto told = co_await notify(message, sorted.ended, end);
+  if (told) co_return told;
+  co_return co_await put_off(message, sorted.ended, end, told.error());
 }
 
 /// The notice could not be made. For now (a full disk): the entries wait, and fail again then. For
 /// good: nobody can be told.
-Task<void> Settler::put_off(const queue::Message& message, const std::vector<Outcome>& ended,
-                            const queue::Injector::Also& end, const Error& why) {
+Task<Result<void>> Settler::put_off(const queue::Message& message,
+                                    const std::vector<Outcome>& ended,
+                                    const queue::Injector::Also& end, const Error& why) {
   log_.error("queue.notice", {{"mid", story::to_text(message.id)}, {"err", why.describe()}});
   auto now = clock_.now();
   auto wait = [&](store::Transaction& tx) -> Result<void> {
@@ -246,12 +284,10 @@ Task<void> Settler::put_off(const queue::Message& message, const std::vector<Out
     }
     return {};
   };
-  auto settled = co_await store_.transact(
+  co_return co_await store_.transact(
       {store::kInstance},
       [&](store::Transaction& tx) { return why.temporary() ? wait(tx) : end(tx); },
       {.may_use_reserve = true});
-  // The rows still say "attempted": the next start takes them up again.
-  if (!settled) log_.error("queue.settle", {{"err", settled.error().describe()}});
 }
 
 Task<Result<void>> Settler::notify(const queue::Message& message,

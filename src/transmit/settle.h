@@ -25,15 +25,21 @@ struct Schedule {
   milliseconds delay_notice = std::chrono::hours(4);  ///< 0: none
 };
 
+/// What is still to be settled, and why it is not; nothing if all is.
+struct Unsettled {
+  std::vector<Outcome> outcomes;
+  Error why;
+};
+
 class Settler {
  public:
   /// All references must outlive it.
   Settler(store::Store& store, queue::Injector& injector, const Clock& clock,
           crypto::Random& random, Schedule schedule, std::string host_name, Log log);
 
-  /// All outcomes belong to `message`. An error means that nothing was written: the entries stay
-  /// noted as attempted. A notice that cannot be made now is made later.
-  Task<Result<void>> settle(queue::Message message, std::vector<Outcome> outcomes);
+  /// All outcomes belong to `message`. Gives those that the store did not take: their entries stay
+  /// noted as attempted until they are settled. A notice that cannot be made now is made later.
+  Task<Unsettled> settle(queue::Message message, std::vector<Outcome> outcomes);
   /// Tells the owner of held entries of one message (its sender, or postmaster) once, and notes
   /// that in the same transaction. An error: nobody was told.
   Task<Result<void>> tell_held(std::vector<queue::Entry> entries);
@@ -41,8 +47,12 @@ class Settler {
  private:
   struct Sorted;
   Sorted sort(const queue::Message& message, std::vector<Outcome> outcomes, Time now) const;
-  Task<void> put_off(const queue::Message& message, const std::vector<Outcome>& ended,
-                     const queue::Injector::Also& end, const Error& why);
+  Result<void> end_without_notice(store::Transaction& tx, const Sorted& sorted, Time expiry,
+                                  Time now) const;
+  Task<void> tell_delay(const queue::Message& message, const Sorted& sorted);
+  Task<Result<void>> end_with_notice(const queue::Message& message, const Sorted& sorted, Time now);
+  Task<Result<void>> put_off(const queue::Message& message, const std::vector<Outcome>& ended,
+                             const queue::Injector::Also& end, const Error& why);
   Task<Result<void>> notify(const queue::Message& message, const std::vector<Outcome>& outcomes,
                             const queue::Injector::Also& also);
   Time next_attempt(const queue::Entry& entry, Time now) const;

@@ -11,6 +11,7 @@
 #include "base/wakeup.h"
 #include "queue/queue.h"
 #include "transmit/source.h"
+#include "transmit/unsettled.h"
 
 namespace hikyaku::transmit {
 namespace {
@@ -20,6 +21,9 @@ constexpr std::size_t kRecipientsPerJob = 100;
 /// However far off the next entry is, the schedule is looked at this often (the clock may be set).
 constexpr seconds kLookAgain{60};
 constexpr std::chrono::hours kLease{2};
+/// How often attempts are looked for that nobody makes, though their lease has run out.
+constexpr std::chrono::minutes kSweep{10};
+constexpr std::size_t kSweptAtOnce = 100;
 /// When owners of held entries who could not be told are told again.
 constexpr std::chrono::minutes kTellHeldAgain{5};
 /// Entries behind the window of their destination are looked at after the first time, each a step
@@ -63,7 +67,7 @@ class Service final : public Transmitter {
   }
 
   std::size_t connections() const override { return streams_.size(); }
-  std::size_t attempting() const override { return attempting_; }
+  std::size_t attempting() const override { return attempting_.size(); }
 
  private:
   struct Destination {
@@ -85,11 +89,14 @@ class Service final : public Transmitter {
   // --- the schedule ---
 
   Task<void> schedule() {
-    co_await recover();
+    while (!stopping_ && !co_await recover()) co_await wakeup_.wait(seconds(5));
     while (!stopping_) {
+      co_await settle_again();
+      co_await sweep();
       auto now = services_.clock.now();
-      auto room = settings_.window > attempting_ ? settings_.window - attempting_ : 0;
-      std::optional<std::chrono::nanoseconds> wait;
+      auto taken = attempting_.size();
+      auto room = settings_.window > taken ? settings_.window - taken : 0;
+      std::chrono::nanoseconds wait = kLookAgain;
       if (room > 0) {
         auto due = co_await services_.store.read(
             [now, most = std::min<std::size_t>(room, 500)](store::Reader& reader) {
@@ -105,6 +112,10 @@ class Service final : public Transmitter {
         co_await move_low_water(due.next.value_or(now));
         co_await tell_held();
       }
+      if (auto again = unsettled_.next()) {
+        auto until = std::max<std::chrono::nanoseconds>(*again - now, milliseconds(1));
+        wait = std::min(wait, until);
+      }
       co_await wakeup_.wait(wait);
     }
     // Jobs that no worker has taken up: as if they had not been begun.
@@ -116,6 +127,7 @@ class Service final : public Transmitter {
       destinations_.erase(idle);
       co_await fail_all(jobs, abandoned());
     }
+    for (auto& job : unsettled_.take_all()) co_await settle_at_last(std::move(job));
   }
 
   static Outcome abandoned() {
@@ -124,7 +136,8 @@ class Service final : public Transmitter {
     return outcome;
   }
 
-  Task<void> recover() {
+  /// False: what a crash cut off is still to be taken up.
+  Task<bool> recover() {
     std::vector<queue::Entry> held;
     auto now = services_.clock.now();
     auto recovered = co_await services_.store.transact(
@@ -136,18 +149,58 @@ class Service final : public Transmitter {
           return {};
         },
         {.may_use_reserve = true});
-    if (!recovered) log_.error("queue.recover", {{"err", recovered.error().describe()}});
+    if (!recovered) {
+      log_.error("queue.recover", {{"err", recovered.error().describe()}});
+      co_return false;
+    }
+    note_held(held);
+    co_await tell_held();
+    co_return true;
+  }
+
+  /// Owners of these are to be told.
+  void note_held(const std::vector<queue::Entry>& held) {
     for (auto& entry : held) {
       log_.error("queue.hold", {{"mid", story::to_text(entry.message)},
                                 {"rcpt", entry.recipient},
                                 {"err", entry.hold_reason}});
-    }
-    for (auto& entry : held) {
       if (untold_.empty() || untold_.back().front().message != entry.message)
         untold_.emplace_back();
       untold_.back().push_back(entry);
     }
-    co_await tell_held();
+  }
+
+  /// Attempts that nobody makes, though their lease has run out: lost by a defect, or by a node
+  /// that is gone.
+  Task<void> sweep() {
+    auto now = services_.clock.now();
+    if (now < sweep_at_ && sweep_at_ <= now + kSweep) co_return;
+    sweep_at_ = now + kSweep;
+    auto lost = co_await services_.store.read([now, running = attempting_](store::Reader& reader) {
+      return queue::expired_attempts(reader, now, running, kSweptAtOnce);
+    });
+    if (lost.empty()) co_return;
+    std::vector<queue::Entry> held;
+    auto swept = co_await services_.store.transact(
+        {store::kInstance},
+        [&](store::Transaction& tx) -> Result<void> {
+          held.clear();
+          for (auto& [id, number] : lost) {
+            auto entry = queue::end_expired_attempt(tx, id, number, now);
+            if (!entry) continue;
+            story::record_note(tx, id, "held: " + entry->hold_reason, now);
+            held.push_back(std::move(*entry));
+          }
+          return {};
+        },
+        {.may_use_reserve = true});
+    if (!swept) {
+      log_.error("queue.recover", {{"err", swept.error().describe()}});
+      co_return;
+    }
+    for (auto& [id, number] : lost)
+      log_.error("queue.recover", {{"mid", story::to_text(id)}, {"err", "nobody makes it"}});
+    note_held(held);
   }
 
   /// The owners of what is held. Whom nobody can tell now (a full disk) is told later.
@@ -232,7 +285,7 @@ class Service final : public Transmitter {
       co_return;
     }
     for (auto& job : jobs) {
-      attempting_ += job.entries.size();
+      for (auto& entry : job.entries) attempting_.insert_or_assign(id_of(entry), entry.attempts);
       auto domain = job.entries.front().destination;
       auto& destination = destinations_[domain];
       destination.entries += job.entries.size();
@@ -523,18 +576,61 @@ class Service final : public Transmitter {
     // What is not for sending is no attempt.
     for (auto& outcome : outcomes)
       if (outcome.entry.destination != queue::kNotice) services_.metrics.add(outcome);
-    auto settled = co_await settler_.settle(job.message, outcomes);
-    for (int again = 0; !settled && again < kSettleAgain && !stopping_; ++again) {
-      co_await sleep_for(seconds(1));
-      settled = co_await settler_.settle(job.message, outcomes);
+    if (stopping_) {
+      co_await settle_at_last({std::move(job.message), std::move(outcomes)});
+    } else {
+      co_await settle({std::move(job.message), std::move(outcomes)});
     }
-    // The rows still say "attempted": the next start takes them up again.
-    if (!settled) log_.error("queue.settle", {{"err", settled.error().describe()}});
     destination.entries -= count;
-    attempting_ -= count;
     wakeup_.wake();
   }
-  static constexpr int kSettleAgain = 3;
+
+  // --- outcomes ---
+
+  /// What the store does not take now is kept: what was sent must not be sent again.
+  Task<void> settle(UnsettledJobs::Job job) {
+    if (co_await is_settled(job)) co_return;
+    unsettled_.add(std::move(job), services_.clock.now());
+  }
+
+  Task<void> settle_again() {
+    for (auto& job : unsettled_.take_due(services_.clock.now())) co_await settle(std::move(job));
+  }
+
+  /// While shutting down: a few times, then the rows go on saying "attempted", and the next start
+  /// takes them up.
+  Task<void> settle_at_last(UnsettledJobs::Job job) {
+    for (int i = 0; i < kSettleAtLast; ++i) {
+      if (i > 0) co_await sleep_for(seconds(1));
+      if (co_await is_settled(job)) co_return;
+    }
+  }
+  static constexpr int kSettleAtLast = 3;
+
+  static queue::EntryId id_of(const queue::Entry& entry) { return {entry.message, entry.number}; }
+
+  /// Leaves in `job` what is still to be settled.
+  Task<bool> is_settled(UnsettledJobs::Job& job) {
+    Unsettled left{job.outcomes, {}};
+    try {
+      left = co_await settler_.settle(job.message, job.outcomes);
+    } catch (const std::exception& defect) {
+      left.why.text = defect.what();
+    }
+    for (auto& outcome : job.outcomes) {
+      // What was settled first may be attempted again already.
+      auto found = attempting_.find(id_of(outcome.entry));
+      if (found != attempting_.end() && found->second == outcome.entry.attempts)
+        attempting_.erase(found);
+    }
+    for (auto& outcome : left.outcomes)
+      attempting_.emplace(id_of(outcome.entry), outcome.entry.attempts);
+    job.outcomes = std::move(left.outcomes);
+    if (job.outcomes.empty()) co_return true;
+    log_.error("queue.settle",
+               {{"mid", story::to_text(job.message.id)}, {"err", left.why.describe()}});
+    co_return false;
+  }
 
   static constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
                                                .limits = smtp::kReversePathLimits};
@@ -551,7 +647,9 @@ class Service final : public Transmitter {
   std::deque<std::string> waiting_;  ///< destinations that may need (another) worker
   OpenStreams streams_;
   std::size_t workers_ = 0;
-  std::size_t attempting_ = 0;
+  queue::Attempts attempting_;  ///< in destinations, and unsettled
+  UnsettledJobs unsettled_;
+  Time sweep_at_{};
   Time low_water_{};
   std::vector<std::vector<queue::Entry>> untold_;  ///< held entries, a message each
   Time tell_held_at_{};
