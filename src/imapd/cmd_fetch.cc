@@ -36,6 +36,8 @@ Task<imap::Reply> Session::handle(imap::FetchCommand command) {
   if (!sequences) co_return sequences.error();
   if (command.modifiers.vanished && since)
     co_await tell_vanished(*since, uids_named(command.set), std::nullopt);
+  // A number of a time that a restore has taken back tells nothing about what the client knows.
+  if (since) since = co_await known_since(*since);
 
   Fetching fetching;
   fetching.items = std::move(command.items);

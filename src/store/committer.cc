@@ -71,8 +71,12 @@ std::shared_ptr<Ticket> Committer::Queue::pop() {
 Committer::Committer(Context context, LogWriter log, JournalPosition position)
     : context_(std::move(context)), log_(std::move(log)), position_(position) {
   view_ = context_.index.view();
+  open_segment_ = log_.segment();
+  log_end_ = log_.end();
   if (auto next = view_->get(next_blob_key(), Reach::Disk)) group_.next_blob = decode_number(*next);
   group_.next_blob = std::max<BlobId>(group_.next_blob, 1);
+  auto schema = view_->get(schema_key(), Reach::Disk);
+  schema_unwritten_ = !schema || decode_number(*schema) != context_.options.schema;
   stored_next_blob_ = group_.next_blob;
   auto range = Key(kInstance, kSegmentTable).children();
   auto cursor = view_->cursor(range, Reach::Disk);
@@ -318,6 +322,7 @@ bool Committer::commit_needed() {
     Deliveries deliveries;
     context_.subscriptions.notify(std::exchange(group_.notifications, {}), deliveries);
     deliveries.post();
+    seal_if_wanted();
     settle(waiting_);
     return false;
   }
@@ -337,10 +342,18 @@ void Committer::add_own_rows() {
     group_.rows.put(next_blob_key(), encode_number(group_.next_blob));
     stored_next_blob_ = group_.next_blob;
   }
+  if (std::exchange(schema_unwritten_, false))
+    group_.rows.put(schema_key(), encode_number(context_.options.schema));
   std::set<SegmentNumber> touched;
   for (const auto& change : group_.uses) {
     auto segment = change.segment ? change.segment : log_.segment();
-    auto& use = uses_[segment];
+    auto [known, fresh] = uses_.try_emplace(segment);
+    auto& use = known->second;
+    if (fresh && change.blob != 0) use = {0, 0, change.blob, change.blob};
+    if (change.blob != 0) {
+      use.first = std::min(use.first, change.blob);
+      use.last = std::max(use.last, change.blob);
+    }
     use.live = add(use.live, change.live);
     use.retained = add(use.retained, change.retained);
     touched.insert(segment);
@@ -380,10 +393,22 @@ void Committer::commit() {
   group_.next_blob = next_blob;
   group_bodies_ = 0;
   group_transactions_ = 0;
+  seal_if_wanted();
   // Answers first: who is told of a change may look at once and must find it.
   settle(waiting_);
   deliveries.post();
   bound_tail();
+}
+
+/// Leaves the segment that is written on, when reclaiming wants to have it. Not being able to is no
+/// harm.
+void Committer::seal_if_wanted() {
+  if (seal_wanted_.exchange(false) && !dead_ && log_.end() > kSegmentStart)
+    if (auto rolled = log_.roll(position_.lsn + 1, 0);
+        !rolled && rolled.error().code != ErrorCode::NoSpace)
+      fail_everything(rolled.error());
+  open_segment_ = log_.segment();
+  log_end_ = log_.end();
 }
 
 /// The group is durable, so the index must take it, now or at the next start.

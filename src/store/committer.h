@@ -1,6 +1,7 @@
 // The single writer: runs steps one after another, writes what they did as groups, and tells them.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <coroutine>
 #include <deque>
@@ -48,6 +49,8 @@ struct CommitterOptions {
   /// same one), so that a run can be repeated.
   bool own_thread = true;
   Metrics metrics = {};
+  /// Written down with the first group, unless it is there.
+  std::uint64_t schema = 1;
 };
 
 struct CommitterCounters {
@@ -87,6 +90,12 @@ class Committer {
   std::shared_ptr<const IndexView> view() const;
   CommitterCounters counters() const;
 
+  /// The log segment that is written on (or one before it, for a moment), and where it ends.
+  SegmentNumber open_segment() const { return open_segment_; }
+  std::uint64_t log_end() const { return log_end_; }
+  /// The log goes on in a new segment with the next transaction.
+  void seal() { seal_wanted_ = true; }
+
   /// Finishes what is queued and ends the thread. False if the journal has failed.
   bool stop();
   JournalPosition position() const { return position_; }
@@ -120,6 +129,7 @@ class Committer {
   bool commit_needed();
   void commit();
   void add_own_rows();
+  void seal_if_wanted();
   bool apply(const Overlay& rows, JournalPosition position);
   void bound_tail();
   void settle(std::vector<std::shared_ptr<Ticket>>& tickets);
@@ -146,6 +156,11 @@ class Committer {
   bool posted_ = false;
   std::unique_ptr<Executor::Timer> lazy_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  bool schema_unwritten_ = false;
+
+  std::atomic<SegmentNumber> open_segment_{0};
+  std::atomic<std::uint64_t> log_end_{0};
+  std::atomic<bool> seal_wanted_{false};
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -123,7 +123,7 @@ BlobId StepTransaction::own(const StagedBlob& blob, std::string_view owner) {
   check_key(owner);
   id = writes_.next_blob++;
   writes_.bodies.push_back({id, state});
-  writes_.uses.push_back({state->bulk_segment, static_cast<std::int64_t>(state->stored), 0});
+  writes_.uses.push_back({state->bulk_segment, static_cast<std::int64_t>(state->stored), 0, id});
   writes_.rows.put(owner_key(id, owner), "");
   return id;
 }
@@ -140,7 +140,7 @@ void StepTransaction::own(BlobId blob, std::string_view owner) {
   writes_.rows.erase(freed_at_key(blob));
   writes_.rows.erase(freed_key(when, blob));
   auto stored = static_cast<std::int64_t>(body->stored);
-  writes_.uses.push_back({body->segment, stored, -stored});
+  writes_.uses.push_back({body->segment, stored, -stored, 0});
 }
 
 void StepTransaction::disown(BlobId blob, std::string_view owner) {
@@ -157,7 +157,30 @@ void StepTransaction::disown(BlobId blob, std::string_view owner) {
   writes_.rows.put(freed_at_key(blob), encode_number(now));
   writes_.rows.put(freed_key(context_.now, blob), "");
   auto stored = static_cast<std::int64_t>(body->stored);
-  writes_.uses.push_back({body->segment, -stored, stored});
+  writes_.uses.push_back({body->segment, -stored, stored, 0});
+}
+
+void StepTransaction::forget(BlobId blob, Time freed) {
+  auto since = get(freed_at_key(blob));
+  auto when = static_cast<std::uint64_t>(freed.time_since_epoch().count());
+  if (!since || decode_number(*since) != when) return;
+  auto body = find_body(blob);
+  writes_.rows.erase(freed_key(freed, blob));
+  writes_.rows.erase(freed_at_key(blob));
+  if (!body || find_new(blob)) return;
+  writes_.rows.erase(place_key(blob));
+  writes_.uses.push_back({body->segment, 0, -static_cast<std::int64_t>(body->stored), 0});
+}
+
+void StepTransaction::relocate(BlobId blob, const BodyPlace& from, const BodyPlace& to) {
+  auto row = get(place_key(blob));
+  if (!row || *row != encode(from)) return;
+  writes_.rows.put(place_key(blob), encode(to));
+  bool retained = get(freed_at_key(blob)).has_value();
+  auto was = static_cast<std::int64_t>(from.stored);
+  auto is = static_cast<std::int64_t>(to.stored);
+  writes_.uses.push_back({from.segment, retained ? 0 : -was, retained ? -was : 0, 0});
+  writes_.uses.push_back({to.segment, retained ? 0 : is, retained ? is : 0, blob});
 }
 
 void StepTransaction::notify(AccountId account, std::uint32_t topic) {

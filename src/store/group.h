@@ -23,6 +23,7 @@ struct UseChange {
   SegmentNumber segment = 0;
   std::int64_t live = 0;
   std::int64_t retained = 0;
+  BlobId blob = 0;  ///< a body that came into the segment; 0: it was there before
   bool operator==(const UseChange&) const = default;
 };
 
@@ -70,6 +71,12 @@ class StepTransaction final : public Transaction {
   void own(BlobId blob, std::string_view owner) override;
   void disown(BlobId blob, std::string_view owner) override;
   void notify(AccountId account, std::uint32_t topic) override;
+
+  /// For reclaiming. Forgets a body that has had no owner since `freed`; nothing if it has one
+  /// again.
+  void forget(BlobId blob, Time freed);
+  /// For reclaiming. The body, if it still stands at `from`, is at `to` from now on.
+  void relocate(BlobId blob, const BodyPlace& from, const BodyPlace& to);
 
   bool went_cold() const { return layers_.went_cold(); }
   Writes& writes() { return writes_; }

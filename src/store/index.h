@@ -77,8 +77,15 @@ class Index {
   virtual Result<void> flush() = 0;
   /// The position that is known to be on disk.
   virtual JournalPosition flushed() const = 0;
+  /// Copies everything that was applied before the call to a new directory, as an index of its own,
+  /// and gives the position of that. It is on disk after it. Blocks. Unsupported.
+  virtual Result<JournalPosition> checkpoint(const std::string& directory);
   /// A value for the metric of stalls: 0 writes flow, 1 they are slowed, 2 they stand.
   virtual int stall_state() const { return 0; }
 };
+
+inline Result<JournalPosition> Index::checkpoint(const std::string&) {
+  return fail(ErrorCode::Unsupported, "this index has no files");
+}
 
 }  // namespace hikyaku::store

@@ -5,7 +5,10 @@
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fmt/format.h>
 
+#include "base/async.h"
 #include "store/blob.h"
 #include "store/borrowed_job.h"
 #include "store/layered_reader.h"
@@ -44,6 +47,15 @@ class NoWriter final : public BlobWriter {
  private:
   Error error_;
 };
+
+Result<void> check_schema(const IndexView& view, const Options& options) {
+  auto row = view.get(schema_key(), Reach::Disk);
+  if (!row || decode_number(*row) <= options.schema) return {};
+  return fail(ErrorCode::Unsupported,
+              "the store {} was written by a newer version of this program (schema {}, this one "
+              "knows {}); use that one, or restore a backup from before",
+              options.directory, decode_number(*row), options.schema);
+}
 
 }  // namespace
 
@@ -93,18 +105,33 @@ Result<std::unique_ptr<Store>> open_store(Options options) {
 }
 
 Result<void> LocalStore::start() {
+  if (options_.for_reading) return start_for_reading();
   const auto& directory = options_.directory;
   TRY_DO(files_.make_directory(journal_directory(directory)));
   TRY(lock_, files_.lock(directory + "/LOCK"));
   TRY(auto id, load_store_id(files_, directory));
   segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
   TRY_DO(segments_->load(true));
+  remove_frozen(directory);
   TRY_DO(open_index());
   TRY_DO(recover());
   bulk_ =
       std::make_unique<BulkStore>(*segments_, options_.largest_segment, options_.journal_failed);
   staging_ = std::make_unique<StagingContext>(
       StagingContext{workers_, options_.clock, memory_, *bulk_, [this] { return space_.check(); }});
+  if (committer_)
+    reclaimer_ = std::make_unique<Reclaimer>(Reclaimer::Context{
+        .store = *this,
+        .segments = *segments_,
+        .bulk = *bulk_,
+        .index = *index_,
+        .committer = *committer_,
+        .workers = workers_,
+        .clock = options_.clock,
+        .log = options_.log,
+        .segment_size = options_.largest_segment,
+        .keep_index = [this] { return keep_index(); },
+    });
   if (!read_only_.empty()) {
     options_.log.error("store.read_only", {{"reason", read_only_}});
     fixed_view_ = index_->view();
@@ -126,14 +153,90 @@ Result<void> LocalStore::open_index() {
     TRY(auto chain, open_log_chain(*segments_));
     bool whole = chain.problems.empty() &&
                  (chain.links.empty() || chain.links.front().segment->header().first_lsn == 1);
-    if (!whole) return std::unexpected(opened.error());
+    // What reclaiming has removed from the journal is in the copy of the index that it keeps.
+    auto kept = options_.files ? std::nullopt : kept_index(options_.directory);
+    if (!whole && !kept) return std::unexpected(opened.error());
     options_.log.error("store.index_made_again", {{"err", opened.error().describe()}});
     TRY_DO(put_index_aside(files_, options_.directory));
+    if (!whole) TRY_DO(copy_rocks_index(*kept, index_directory(options_.directory)));
     opened = open_index_once();
   }
   if (!opened) return std::unexpected(opened.error());
   index_ = std::move(*opened);
   return {};
+}
+
+Result<void> LocalStore::start_for_reading() {
+  const auto& directory = options_.directory;
+  TRY(auto id, find_store_id(files_, directory));
+  segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
+  TRY_DO(segments_->load(false));
+  TRY(index_, open_rocks_index_for_reading(
+                  {index_directory(directory), options_.index_memory, options_.log}));
+  TRY(auto clean, read_clean_mark(files_, directory));
+  if (!clean || *clean != index_->position())
+    return fail(ErrorCode::Corrupt, "{} is not whole: its index and its journal end apart",
+                directory);
+  TRY(auto chain, open_log_chain(*segments_));
+  if (!chain.links.empty()) segments_->set_epoch(chain.links.back().segment->header().epoch);
+  read_only_ = "it was opened for reading";
+  fixed_view_ = index_->view();
+  return check_schema(*fixed_view_, options_);
+}
+
+Result<JournalPosition> LocalStore::keep_index() {
+  if (options_.open_index || options_.files) {
+    TRY_DO(index_->flush());
+    return index_->flushed();
+  }
+  return keep_rocks_index(*index_, files_, options_.directory);
+}
+
+Result<std::shared_ptr<const Frozen>> LocalStore::freeze_now() {
+  struct Hold {
+    std::shared_ptr<void> reclaiming;
+    std::string directory;
+    ~Hold() {
+      std::error_code error;
+      std::filesystem::remove_all(directory, error);
+    }
+  };
+  auto name = fmt::format("{}{}", kFrozenPrefix, ++frozen_count_);
+  auto directory = options_.directory + "/" + name;
+  auto hold = std::make_shared<Hold>(reclaimer_->hold(), directory);
+  TRY(auto position, index_->checkpoint(directory));
+  auto frozen = std::make_shared<Frozen>();
+  frozen->hold = hold;
+  TRY(frozen->store_id, find_store_id(files_, options_.directory));
+  frozen->last_group = position.lsn;
+  frozen->epoch = segments_->epoch();
+  frozen->mark_name = kCleanMark;
+  frozen->mark = encode_clean_mark(position);
+  frozen->files.push_back({std::string(kStoreName), std::string(kStoreName), 0, false});
+  TRY(auto store_file, read_file(files_, options_.directory + "/" + kStoreName, 4096));
+  frozen->files.back().length = store_file.size();
+  TRY(auto index_files, files_.list(directory));
+  for (const auto& file : index_files) {
+    auto length = std::filesystem::file_size(directory + "/" + file);
+    frozen->files.push_back({name + "/" + file, "index/" + file, length, file.ends_with(".sst")});
+  }
+  for (auto segment : segments_->names()) {
+    bool log = segment.kind == SegmentKind::Log;
+    if (log && segment.number > position.segment) continue;
+    auto file = "journal/" + segment_name(segment.number, segment.kind);
+    TRY(auto length, segments_->size(segment.number));
+    bool sealed = log ? segment.number < position.segment : !reclaimer_->writes_to(segment.number);
+    if (log && segment.number == position.segment) length = position.end;
+    frozen->files.push_back({file, file, length, sealed});
+  }
+  return frozen;
+}
+
+Task<Result<std::shared_ptr<const Frozen>>> LocalStore::freeze() {
+  if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
+  if (options_.files)
+    co_return fail(ErrorCode::Unsupported, "only files of the operating system can be backed up");
+  co_return co_await run_on(workers_, [this] { return freeze_now(); });
 }
 
 Result<void> LocalStore::recover() {
@@ -162,11 +265,15 @@ Result<void> LocalStore::recover() {
                              replayed.last.lsn, clean->lsn);
     return {};
   }
+  auto view = index_->view();
+  TRY_DO(check_schema(*view, options_));
   if (clean) {
     TRY_DO(remove_clean_mark(files_, options_.directory));
   } else {
     TRY_DO(write_last_group_again(*segments_, replayed));
   }
+  // Not before: the last group may be what says that a segment goes.
+  TRY_DO(finish_reclaiming(*segments_, *view));
   TRY(auto log, begin_log(chain, replayed, clean.has_value()));
   options_.log.info(
       "store.opened",
@@ -182,6 +289,7 @@ Result<void> LocalStore::recover() {
     committer.apply_pause = {};
     committer.apply_tries = 3;
   }
+  committer.schema = options_.schema;
   committer_ = std::make_unique<Committer>(
       Committer::Context{*segments_, *index_, *subscriptions_, space_, workers_, options_.clock,
                          options_.log, options_.journal_failed, committer},
@@ -222,6 +330,7 @@ void LocalStore::close() {
   if (closed()) return;
   bool healthy = committer_ && committer_->stop();
   workers_.wait_until_idle();
+  reclaimer_.reset();
   if (healthy) {
     auto position = committer_->position();
     auto finish = [&]() -> Result<void> {
@@ -290,6 +399,13 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_blob(BlobId blob) {
   if (!row) co_return fail(ErrorCode::NotFound, "there is no body {}", blob);
   CO_TRY(auto place, decode_body_place(*row));
   auto opened = co_await open_body(*segments_, workers_, place);
+  if (!opened && opened.error().code == ErrorCode::NotFound) {
+    // It may have moved, or gone, since its place was read.
+    auto again =
+        co_await read([key = place_key(blob).bytes()](Reader& reader) { return reader.get(key); });
+    if (!again) co_return fail(ErrorCode::NotFound, "there is no body {}", blob);
+    if (*again != *row) co_return co_await open_blob(blob);
+  }
   if (!opened && opened.error().code == ErrorCode::NotFound)
     co_return wrap(Error{ErrorCode::Corrupt, opened.error().describe(), nullptr}, "body {}", blob);
   if (!opened) co_return wrap(std::move(opened).error(), "body {}", blob);
@@ -300,7 +416,27 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_staged(StagedBlob blob) {
   auto body = staged_body(blob);
   if (!body) co_return fail(ErrorCode::NotFound, "nothing is staged");
   if (auto frames = body->frames()) co_return open_in_memory(*body, std::move(frames));
-  co_return co_await open_body(*segments_, workers_, *body->place());
+  auto opened = co_await open_body(*segments_, workers_, *body->place());
+  // Owned, and moved since.
+  if (!opened && opened.error().code == ErrorCode::NotFound && body->id != 0)
+    co_return co_await open_blob(body->id);
+  co_return opened;
+}
+
+Task<Result<Reclaimed>> LocalStore::reclaim(ReclaimRules rules) {
+  if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
+  CO_TRY(auto done, co_await reclaimer_->step(rules));
+  std::lock_guard lock(reclaimed_mutex_);
+  reclaimed_.bodies_forgotten += done.bodies_forgotten;
+  reclaimed_.bytes_moved += done.bytes_moved;
+  reclaimed_.segments_removed += done.segments_removed;
+  reclaimed_.bytes_returned += done.bytes_returned;
+  co_return done;
+}
+
+Task<Result<SpaceUse>> LocalStore::space_use() {
+  if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
+  co_return co_await run_on(workers_, [this] { return reclaimer_->use(); });
 }
 
 std::unique_ptr<Subscription> LocalStore::subscribe(AccountId account, std::uint32_t topic,
@@ -314,6 +450,13 @@ Statistics LocalStore::statistics() const {
   statistics.replayed_groups = replayed_groups_;
   statistics.staged_bytes = memory_->used();
   if (index_) statistics.index_stall = index_->stall_state();
+  {
+    std::lock_guard lock(reclaimed_mutex_);
+    statistics.bodies_forgotten = reclaimed_.bodies_forgotten;
+    statistics.bytes_moved = reclaimed_.bytes_moved;
+    statistics.segments_removed = reclaimed_.segments_removed;
+    statistics.bytes_returned = reclaimed_.bytes_returned;
+  }
   if (!committer_) return statistics;
   auto counters = committer_->counters();
   statistics.transactions = counters.transactions;

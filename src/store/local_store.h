@@ -1,12 +1,14 @@
 // The Store on the local disk: puts journal, index, committer and the rest together.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 
 #include "store/committer.h"
 #include "store/open.h"
+#include "store/reclaim.h"
 #include "store/recovery.h"
 #include "store/staging.h"
 
@@ -40,6 +42,9 @@ class LocalStore final : public Store {
   std::unique_ptr<Subscription> subscribe(AccountId account, std::uint32_t topic,
                                           std::function<void()> changed) override;
   std::uint32_t epoch() const override { return segments_->epoch(); }
+  Task<Result<Reclaimed>> reclaim(ReclaimRules rules) override;
+  Task<Result<SpaceUse>> space_use() override;
+  Task<Result<std::shared_ptr<const Frozen>>> freeze() override;
   Statistics statistics() const override;
   void close() override;
 
@@ -54,6 +59,9 @@ class LocalStore final : public Store {
   Result<std::unique_ptr<Index>> open_index_once();
   Result<void> recover();
   Result<LogWriter> begin_log(const LogChain& chain, const ReplayResult& replayed, bool clean);
+  Result<void> start_for_reading();
+  Result<JournalPosition> keep_index();
+  Result<std::shared_ptr<const Frozen>> freeze_now();
   std::shared_ptr<const IndexView> newest() const;
   bool closed() const;
 
@@ -72,6 +80,10 @@ class LocalStore final : public Store {
   std::unique_ptr<Index> index_;
   std::shared_ptr<const IndexView> fixed_view_;  ///< when there is no committer
   std::unique_ptr<Committer> committer_;
+  std::unique_ptr<Reclaimer> reclaimer_;
+  std::atomic<unsigned> frozen_count_{0};
+  mutable std::mutex reclaimed_mutex_;
+  Reclaimed reclaimed_;  ///< in total
 };
 
 }  // namespace hikyaku::store

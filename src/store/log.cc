@@ -9,6 +9,8 @@ namespace {
 
 /// Longer lists are no lists: a group holds little more than one transaction may write.
 constexpr std::uint64_t kMaxOperations = 4 * kMaxTransaction;
+/// The least room in a new segment.
+constexpr std::uint64_t kLeastRoom = 128 << 10;
 
 }  // namespace
 
@@ -141,8 +143,18 @@ Result<void> LogWriter::roll(Lsn next, std::uint64_t bytes) {
   chain.first_lsn = next;
   chain.previous = number_;
   chain.previous_end = end_;
-  auto size = std::max(segments_.next_size(sizes_.smallest, sizes_.largest), kSegmentStart + bytes);
-  TRY(auto made, segments_.create(chain, size));
+  auto least = kSegmentStart + std::max(bytes, std::min(kLeastRoom, sizes_.smallest));
+  auto size = std::max(segments_.next_size(sizes_.smallest, sizes_.largest), least);
+  // The reserve of a full disk is not for empty segments.
+  if (auto free = segments_.free_space())
+    size = std::clamp(size, least, std::max(least, *free / 4));
+  auto segment = segments_.create(chain, size);
+  // On a disk that is nearly full a smaller one will do, for what frees space must be written too.
+  while (!segment && segment.error().code == ErrorCode::NoSpace && size > least) {
+    size = std::max(size / 4, least);
+    segment = segments_.create(chain, size);
+  }
+  TRY(auto made, std::move(segment));
   // The old one is sealed now; its unused space is worth having back, no more than that.
   if (segment_) (void)segment_->file().truncate(end_);
   continue_in(std::move(made), kSegmentStart, size);

@@ -139,7 +139,7 @@ std::shared_ptr<const IndexView> MemoryIndex::view() {
 }
 
 Result<void> MemoryIndex::flush() {
-  std::shared_lock lock(state_->mutex);
+  std::unique_lock lock(state_->mutex);  // the disk is written by one at a time
   if (!disk_->writable()) return fail(ErrorCode::Io, "the index's disk is gone");
   disk_->rows.clear();
   for (const auto& [key, versions] : state_->rows)

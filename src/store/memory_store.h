@@ -35,6 +35,11 @@ class MemoryStore final : public Store {
   std::unique_ptr<Subscription> subscribe(AccountId account, std::uint32_t topic,
                                           std::function<void()> changed) override;
   std::uint32_t epoch() const override { return keys_.epoch(); }
+  Task<Result<Reclaimed>> reclaim(ReclaimRules) override { co_return Reclaimed{}; }
+  Task<Result<SpaceUse>> space_use() override { co_return SpaceUse{}; }
+  Task<Result<std::shared_ptr<const Frozen>>> freeze() override {
+    co_return fail(ErrorCode::Unsupported, "a store in memory has no files");
+  }
   Statistics statistics() const override { return {}; }
   void close() override {}
 

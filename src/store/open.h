@@ -45,6 +45,14 @@ struct Options {
   /// How long lazy transactions may wait for others to share their sync with.
   std::chrono::milliseconds lazy_delay{1000};
 
+  /// The version of the rows that whoever opens the store keeps in it. A store with a higher one is
+  /// refused.
+  std::uint64_t schema = 1;
+
+  /// Opens a store that was closed well (a backup) without changing anything in it. Transactions
+  /// give Unavailable.
+  bool for_reading = false;
+
   /// The files under journal, index and lock; null: the operating system's.
   FileSystem* files = nullptr;
   /// The committer works on the event loop that uses the store (always the same one), not on a
@@ -63,6 +71,7 @@ struct Options {
 /// its torn end opens for reading only: statistics().read_only says why, transact and stage give
 /// Unavailable.
 /// Conflict: another process holds it (named). Denied, Io, NoSpace. Corrupt: not a store of ours.
+/// Unsupported: written by a newer version of the program.
 /// Blocks.
 Result<std::unique_ptr<Store>> open_store(Options options);
 

@@ -28,7 +28,8 @@ Result<LogChain> open_log_chain(Segments& segments) {
         chain.problems.push_back(
             {header.number,
              fmt::format("journal segment {}, which segment {} continues, is missing",
-                         header.previous, header.number)});
+                         header.previous, header.number),
+             header.previous});
         before.end.reset();
       }
     }

@@ -24,6 +24,7 @@ struct LogChain {
   struct Problem {
     SegmentNumber since;
     std::string text;
+    SegmentNumber missing = 0;  ///< the segment that should be there and is not, if it is that
   };
   std::vector<Problem> problems;
 };

@@ -1,6 +1,7 @@
 #include "store/rocks_index.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <mutex>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
@@ -9,6 +10,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -232,6 +234,8 @@ class RocksIndex final : public Index {
     return {};
   }
 
+  Result<JournalPosition> checkpoint(const std::string& directory) override;
+
   int stall_state() const override {
     std::uint64_t value = 0;
     if (db_->GetIntProperty("rocksdb.is-write-stopped", &value) && value != 0) return 2;
@@ -295,7 +299,47 @@ void use(RocksEnvironment& environment, rocksdb::Options& db) {
   db.stats_persist_period_sec = 0;
 }
 
+Result<JournalPosition> RocksIndex::checkpoint(const std::string& directory) {
+  TRY_DO(flush());
+  rocksdb::Checkpoint* made = nullptr;
+  auto status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
+  if (!status.ok()) return std::unexpected(to_error(status, "cannot copy the index"));
+  // Groups went on meanwhile: the copy itself knows how far it has come.
+  TRY(auto copy, open_rocks_index_for_reading({directory, 8ull << 20, {}}));
+  return copy->position();
+}
+
 }  // namespace
+
+Result<std::unique_ptr<Index>> open_rocks_index_for_reading(const RocksIndexOptions& options) {
+  rocksdb::DB* opened = nullptr;
+  auto settings = make_options(options);
+  settings.create_if_missing = false;
+  auto status = rocksdb::DB::OpenForReadOnly(settings, options.directory, &opened);
+  if (!status.ok())
+    return std::unexpected(to_error(status, "cannot open the index " + options.directory));
+  auto index = std::make_unique<RocksIndex>(std::shared_ptr<rocksdb::DB>(opened), nullptr);
+  TRY_DO(index->load());
+  return index;
+}
+
+Result<void> copy_rocks_index(const std::string& from, const std::string& to) {
+  std::error_code error;
+  std::filesystem::create_directories(to, error);
+  for (std::filesystem::directory_iterator file(from, error), end; !error && file != end;
+       file.increment(error)) {
+    auto target = std::filesystem::path(to) / file->path().filename();
+    if (file->path().extension() == ".sst")
+      std::filesystem::create_hard_link(file->path(), target, error);
+    else if (file->path().filename() != "LOCK")
+      std::filesystem::copy_file(file->path(), target, error);
+    if (error) break;
+  }
+  if (error) return fail(ErrorCode::Io, "cannot copy {} to {}: {}", from, to, error.message());
+  return {};
+}
 
 Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options) {
   auto db_options = make_options(options);

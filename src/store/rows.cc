@@ -32,6 +32,8 @@ std::string encode(const SegmentUse& use) {
   Encoder out;
   out.varint(use.live);
   out.varint(use.retained);
+  out.varint(use.first);
+  out.varint(use.last);
   return out.take();
 }
 
@@ -40,6 +42,10 @@ Result<SegmentUse> decode_segment_use(std::string_view bytes) {
   SegmentUse use;
   use.live = in.varint();
   use.retained = in.varint();
+  if (!in.at_end()) {  // stores of before did not keep these
+    use.first = in.varint();
+    use.last = in.varint();
+  }
   if (in.failed()) return fail(ErrorCode::Corrupt, "a segment's counters make no sense");
   return use;
 }

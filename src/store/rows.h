@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "store/key.h"
 #include "store/segment.h"
+#include "store/store.h"
 
 namespace hikyaku::store {
 
@@ -27,6 +28,8 @@ inline constexpr Table kFreedAtTable = 0x05;
 inline constexpr Table kSegmentTable = 0x06;
 /// (segment, offset) -> a damaged range that a repair has skipped
 inline constexpr Table kSkippedTable = 0x07;
+/// segment -> nothing: removed by reclaiming
+inline constexpr Table kReclaimedTable = 0x08;
 
 /// Where a body is.
 struct BodyPlace {
@@ -44,10 +47,17 @@ std::string encode(const BodyPlace& place);
 Result<BodyPlace> decode_body_place(std::string_view bytes);
 
 /// How many bytes of a segment's bodies are owned, and how many wait for the end of their
-/// retention.
+/// retention; and the lowest and highest id of all that ever stood in it, so that they are found.
 struct SegmentUse {
   std::uint64_t live = 0;
   std::uint64_t retained = 0;
+  BlobId first = 1;
+  BlobId last = UINT64_MAX;
+
+  bool empty() const { return live == 0 && retained == 0; }
+  bool same_bytes(const SegmentUse& other) const {
+    return live == other.live && retained == other.retained;
+  }
   bool operator==(const SegmentUse&) const = default;
 };
 std::string encode(const SegmentUse& use);
@@ -63,6 +73,13 @@ struct SkippedRange {
 
 inline Key next_blob_key() {
   return Key(kInstance, kMetaTable).u8(1);
+}
+inline Key schema_key() {
+  return Key(kInstance, kMetaTable).u8(2);
+}
+/// When the log last went on in a new segment for reclaiming's sake.
+inline Key left_key() {
+  return Key(kInstance, kMetaTable).u8(3);
 }
 inline Key place_key(BlobId blob) {
   return Key(kInstance, kPlaceTable).u64(blob);
@@ -83,6 +100,9 @@ inline Key freed_at_key(BlobId blob) {
 }
 inline Key segment_use_key(SegmentNumber segment) {
   return Key(kInstance, kSegmentTable).u32(segment);
+}
+inline Key reclaimed_key(SegmentNumber segment) {
+  return Key(kInstance, kReclaimedTable).u32(segment);
 }
 inline Key skipped_key(const SkippedRange& range) {
   return Key(kInstance, kSkippedTable).u32(range.segment).u64(range.begin);

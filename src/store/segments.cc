@@ -92,6 +92,27 @@ Result<std::shared_ptr<Segment>> Segments::create(SegmentHeader chain, std::uint
   return segment;
 }
 
+Result<void> Segments::remove(SegmentNumber number) {
+  SegmentKind kind{};
+  {
+    std::lock_guard lock(mutex_);
+    auto known = known_.find(number);
+    if (known == known_.end()) return {};
+    kind = known->second;
+    known_.erase(known);
+    if (auto place = places_.find(number); place != places_.end()) {
+      open_.erase(place->second);
+      places_.erase(place);
+    }
+  }
+  return files_.unlink(directory_ + "/" + segment_name(number, kind));
+}
+
+Result<std::uint64_t> Segments::size(SegmentNumber number) {
+  TRY(auto segment, open(number));
+  return segment->file().size();
+}
+
 void Segments::remember(std::shared_ptr<Segment> segment) {
   std::lock_guard lock(mutex_);
   auto number = segment->number();

@@ -39,6 +39,13 @@ class Segments {
   /// Makes a new segment. `chain` gives kind, first_lsn, previous and previous_end.
   Result<std::shared_ptr<Segment>> create(SegmentHeader chain, std::uint64_t size);
 
+  /// Removes the file of a segment that nobody will ask for again; who has it open reads on.
+  /// Blocks.
+  Result<void> remove(SegmentNumber number);
+  /// The length of a segment's file. Blocks.
+  Result<std::uint64_t> size(SegmentNumber number);
+  Result<std::uint64_t> free_space() { return files_.free_space(directory_); }
+
   /// The size for a new log segment: small stores have small ones.
   std::uint64_t next_size(std::uint64_t smallest, std::uint64_t largest) const;
 

@@ -75,9 +75,28 @@ Result<std::shared_ptr<BulkSegment>> BulkStore::segment() {
     SegmentHeader header;
     header.kind = SegmentKind::Bulk;
     TRY(auto made, segments_.create(header, kSegmentStart));
+    auto number = made->number();
     current_ = std::make_shared<BulkSegment>(std::move(made));
+    std::erase_if(made_, [](const auto& one) { return one.second.expired(); });
+    made_[number] = current_;
   }
   return current_;
+}
+
+bool BulkStore::in_use(SegmentNumber segment) {
+  std::lock_guard lock(mutex_);
+  auto made = made_.find(segment);
+  return made != made_.end() && !made->second.expired();
+}
+
+SegmentNumber BulkStore::current() {
+  std::lock_guard lock(mutex_);
+  return current_ ? current_->segment().number() : 0;
+}
+
+void BulkStore::seal() {
+  std::lock_guard lock(mutex_);
+  current_.reset();
 }
 
 Result<Frame> BulkStore::append(BulkSegment& segment, std::string bytes) {
@@ -147,6 +166,7 @@ class StagingWriter final : public BlobWriter {
                return bulk.finish(*segment, header);
              }));
       state_->bulk_segment = place.segment;
+      state_->bulk = bulk_;
       state_->stored = place.stored;
       state_->set_place(place);
     } else {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -52,6 +53,8 @@ struct StagedFrames {
   std::vector<EncodedFrame> frames;
 };
 
+class BulkSegment;
+
 /// A body staged here. What is public does not change once its StagedBlob exists, but for `id`.
 struct StagedBody final : StagedBlob::State {
   explicit StagedBody(std::shared_ptr<StagedMemory> memory)
@@ -61,8 +64,10 @@ struct StagedBody final : StagedBlob::State {
   Time staged{};
   /// Bytes that it takes in a segment, header and all.
   std::uint64_t stored = 0;
-  /// It was written before its transaction, to a bulk segment: 0 is none.
+  /// It was written before its transaction, to a bulk segment: 0 is none. `bulk` keeps reclaiming
+  /// away from that one.
   SegmentNumber bulk_segment = 0;
+  std::shared_ptr<BulkSegment> bulk;
   /// Given when the first transaction that owns it is part of a group.
   std::atomic<BlobId> id{0};
 
@@ -114,6 +119,12 @@ class BulkStore {
 
   /// The segment for a new body. Blocks. NoSpace, Io.
   Result<std::shared_ptr<BulkSegment>> segment();
+  /// Whether bodies are written to a segment, or have been and nobody may own them yet.
+  bool in_use(SegmentNumber segment);
+  /// The segment that is written on, 0 if none is.
+  SegmentNumber current();
+  /// The next body goes to a new segment.
+  void seal();
   /// Appends one frame's bytes. Blocks. NoSpace, Io.
   Result<Frame> append(BulkSegment& segment, std::string bytes);
   /// Writes the body's header behind its frames and syncs. Blocks.
@@ -125,6 +136,7 @@ class BulkStore {
   JournalFailure failed_;
   std::mutex mutex_;
   std::shared_ptr<BulkSegment> current_;
+  std::map<SegmentNumber, std::weak_ptr<BulkSegment>> made_;
 };
 
 /// What a BlobWriter needs; outlives it.

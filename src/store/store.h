@@ -173,9 +173,62 @@ struct Statistics {
   std::uint64_t tail_bytes = 0;    ///< what a restart would have to replay
   std::uint64_t tail_records = 0;
   std::uint64_t index_flushes = 0;
-  int index_stall = 0;                ///< 0: writes flow, 1: slowed, 2: stopped
-  std::uint64_t replayed_groups = 0;  ///< at the start
-  std::string read_only;              ///< why nothing can be written; empty otherwise
+  int index_stall = 0;                 ///< 0: writes flow, 1: slowed, 2: stopped
+  std::uint64_t replayed_groups = 0;   ///< at the start
+  std::uint64_t bodies_forgotten = 0;  ///< by reclaiming, as in Reclaimed
+  std::uint64_t bytes_moved = 0;
+  std::uint64_t segments_removed = 0;
+  std::uint64_t bytes_returned = 0;
+  std::string read_only;  ///< why nothing can be written; empty otherwise
+};
+
+/// How reclaiming goes about it.
+struct ReclaimRules {
+  /// Bodies without owners stay so long.
+  std::chrono::milliseconds retention{std::chrono::hours(24 * 7)};
+  /// Bodies move out of segments of which so much is dead.
+  unsigned dead_percent = 50;
+  /// Younger segments are left alone: what is deleted soon need not be moved before.
+  std::chrono::milliseconds least_age{std::chrono::hours(24)};
+  /// Space is needed: also what is written on now is left, if that gives any.
+  bool urgent = false;
+};
+/// What one step of reclaiming did.
+struct Reclaimed {
+  std::uint64_t bodies_forgotten = 0;  ///< their time was over
+  std::uint64_t bodies_moved = 0;      ///< out of segments that are mostly dead
+  std::uint64_t bytes_moved = 0;
+  std::uint64_t segments_removed = 0;
+  std::uint64_t bytes_returned = 0;
+  bool more = false;  ///< there may be more to do
+  bool busy = false;  ///< nothing was done: a backup is being made, or another step runs
+};
+
+/// What the journal's files hold.
+struct SpaceUse {
+  std::uint64_t segments = 0;
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t live_bytes = 0;      ///< bodies with owners
+  std::uint64_t retained_bytes = 0;  ///< bodies that can be brought back
+};
+
+/// The files of one state of the store. They stay as they are until the last copy of this goes:
+/// nothing is reclaimed meanwhile.
+struct Frozen {
+  struct File {
+    std::string from;          ///< in the store's directory
+    std::string to;            ///< in the copy's
+    std::uint64_t length = 0;  ///< so much of it
+    bool sealed = false;       ///< nobody will ever write to it: a hard link will do
+  };
+  std::vector<File> files;
+  /// A small file of the copy alone, which says that it is whole.
+  std::string mark_name;
+  std::string mark;
+  std::uint64_t last_group = 0;
+  std::uint32_t epoch = 0;
+  std::string store_id;        ///< 16 bytes
+  std::shared_ptr<void> hold;  ///< the store's own
 };
 
 /// One instance's store. All methods may be called on any event loop; coroutines go on where they
@@ -232,6 +285,14 @@ class Store {
   /// Grows with every restore or repair that may have lost something; parts of it go into
   /// UIDVALIDITY.
   virtual std::uint32_t epoch() const = 0;
+
+  /// One bounded step of giving space back: call it again while there is more, with pauses. NoSpace
+  /// when not even that can be written; Io.
+  virtual Task<Result<Reclaimed>> reclaim(ReclaimRules rules) = 0;
+  virtual Task<Result<SpaceUse>> space_use() = 0;
+
+  /// The whole store as it is now, for copying while it goes on. Unsupported, NoSpace, Io.
+  virtual Task<Result<std::shared_ptr<const Frozen>>> freeze() = 0;
 
   virtual Statistics statistics() const = 0;
 

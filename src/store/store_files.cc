@@ -1,5 +1,7 @@
 #include "store/store_files.h"
 
+#include <filesystem>
+
 #include "base/codec.h"
 #include "crypto/random.h"
 #include "store/crc32c.h"
@@ -7,8 +9,13 @@
 namespace hikyaku::store {
 namespace {
 
-constexpr const char* kStoreFile = "STORE";
-constexpr const char* kCleanFile = "CLEAN";
+constexpr const char* kStoreFile = kStoreName;
+constexpr const char* kCleanFile = kCleanMark;
+/// Of later versions too: their first line ends with a higher number.
+constexpr std::string_view kAnyStoreMagic = "HIKYAKU STORE ";
+constexpr const char* kKept = "/checkpoint";
+constexpr const char* kKeptBefore = "/checkpoint.old";
+constexpr const char* kKeptNew = "/checkpoint.new";
 constexpr std::string_view kStoreMagic = "HIKYAKU STORE 1\n";
 constexpr std::string_view kCleanMagic = "HIKYAKU CLEAN 1\n";
 
@@ -28,15 +35,21 @@ std::optional<std::string> without_crc(std::string_view bytes, std::string_view 
 
 }  // namespace
 
+Result<std::string> find_store_id(FileSystem& files, const std::string& directory) {
+  TRY(auto bytes, read_file(files, directory + "/" + kStoreFile, 4096));
+  auto id = without_crc(bytes, kStoreMagic);
+  if (id && id->size() == 16) return *id;
+  if (bytes.starts_with(kAnyStoreMagic) && !bytes.starts_with(kStoreMagic))
+    return fail(ErrorCode::Unsupported,
+                "the store {} was written by a newer version of this program; use that one, or "
+                "restore a backup from before",
+                directory);
+  return fail(ErrorCode::Corrupt, "{}/{} is not a store's file", directory, kStoreFile);
+}
+
 Result<std::string> load_store_id(FileSystem& files, const std::string& directory) {
-  auto bytes = read_file(files, directory + "/" + kStoreFile, 4096);
-  if (bytes) {
-    auto id = without_crc(*bytes, kStoreMagic);
-    if (!id || id->size() != 16)
-      return fail(ErrorCode::Corrupt, "{}/{} is not a store's file", directory, kStoreFile);
-    return *id;
-  }
-  if (bytes.error().code != ErrorCode::NotFound) return std::unexpected(bytes.error());
+  auto found = find_store_id(files, directory);
+  if (found || found.error().code != ErrorCode::NotFound) return found;
   TRY(auto segments, files.list(journal_directory(directory)));
   for (const auto& name : segments)
     if (parse_segment_name(name))
@@ -46,14 +59,18 @@ Result<std::string> load_store_id(FileSystem& files, const std::string& director
   return id;
 }
 
-Result<void> write_clean_mark(FileSystem& files, const std::string& directory,
-                              JournalPosition position) {
+std::string encode_clean_mark(JournalPosition position) {
   Encoder out;
   out.raw(kCleanMagic);
   out.u64_be(position.lsn);
   out.u32_be(position.segment);
   out.u64_be(position.end);
-  return replace_file(files, directory, kCleanFile, with_crc(out.take()));
+  return with_crc(out.take());
+}
+
+Result<void> write_clean_mark(FileSystem& files, const std::string& directory,
+                              JournalPosition position) {
+  return replace_file(files, directory, kCleanFile, encode_clean_mark(position));
 }
 
 Result<std::optional<JournalPosition>> read_clean_mark(FileSystem& files,
@@ -72,6 +89,38 @@ Result<std::optional<JournalPosition>> read_clean_mark(FileSystem& files,
   position.end = in.u64_be();
   if (in.failed()) return std::nullopt;
   return position;
+}
+
+void remove_frozen(const std::string& directory) {
+  std::error_code error;
+  std::vector<std::filesystem::path> left;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error))
+    if (entry->path().filename().string().starts_with(kFrozenPrefix)) left.push_back(entry->path());
+  for (const auto& path : left) std::filesystem::remove_all(path, error);
+}
+
+Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
+                                         const std::string& directory) {
+  std::error_code error;
+  std::filesystem::remove_all(directory + kKeptNew, error);
+  TRY(auto position, index.checkpoint(directory + kKeptNew));
+  // At any moment one of the two is there, whole.
+  if (std::filesystem::exists(directory + kKept, error)) {
+    std::filesystem::remove_all(directory + kKeptBefore, error);
+    TRY_DO(files.rename(directory + kKept, directory + kKeptBefore));
+  }
+  TRY_DO(files.rename(directory + kKeptNew, directory + kKept));
+  TRY_DO(files.sync_directory(directory));
+  std::filesystem::remove_all(directory + kKeptBefore, error);
+  return position;
+}
+
+std::optional<std::string> kept_index(const std::string& directory) {
+  std::error_code error;
+  for (auto name : {kKept, kKeptBefore})
+    if (std::filesystem::exists(directory + name, error)) return directory + name;
+  return std::nullopt;
 }
 
 Result<void> remove_clean_mark(FileSystem& files, const std::string& directory) {

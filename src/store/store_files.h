@@ -13,6 +13,13 @@ namespace hikyaku::store {
 /// but no name.
 Result<std::string> load_store_id(FileSystem& files, const std::string& directory);
 
+/// The same; NotFound when there is none.
+Result<std::string> find_store_id(FileSystem& files, const std::string& directory);
+
+inline constexpr const char* kStoreName = "STORE";
+inline constexpr const char* kCleanMark = "CLEAN";
+std::string encode_clean_mark(JournalPosition position);
+
 /// Written at a clean end: where the log ends. Nothing may follow there.
 Result<void> write_clean_mark(FileSystem& files, const std::string& directory,
                               JournalPosition position);
@@ -20,6 +27,22 @@ Result<void> write_clean_mark(FileSystem& files, const std::string& directory,
 Result<std::optional<JournalPosition>> read_clean_mark(FileSystem& files,
                                                        const std::string& directory);
 Result<void> remove_clean_mark(FileSystem& files, const std::string& directory);
+
+inline std::string index_directory(const std::string& directory) {
+  return directory + "/index";
+}
+
+/// Directories of states that are being copied (Store::freeze) begin with this.
+inline constexpr const char* kFrozenPrefix = "frozen-";
+/// Removes those that a crash has left.
+void remove_frozen(const std::string& directory);
+
+/// A copy of the index is kept beside it, for the time when segments that it was made from are
+/// gone. Makes a new one in place of the old one and gives its position. Blocks.
+Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
+                                         const std::string& directory);
+/// Where it is; nullopt if there is none.
+std::optional<std::string> kept_index(const std::string& directory);
 
 inline std::string journal_directory(const std::string& directory) {
   return directory + "/journal";

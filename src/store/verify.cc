@@ -56,7 +56,9 @@ class Verifier {
 
   Result<void> open() {
     const auto& directory = options_.directory;
-    TRY(lock_, files_.lock(directory + "/LOCK"));
+    if (!options_.for_reading) {
+      TRY(lock_, files_.lock(directory + "/LOCK"));
+    }
     TRY(auto id, load_id());
     segments_ =
         std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
@@ -64,18 +66,19 @@ class Verifier {
     TRY(chain_, open_log_chain(*segments_));
     report_.segments = segments_->names().size();
     if (!chain_.links.empty()) segments_->set_epoch(chain_.links.back().segment->header().epoch);
-    complete_ = chain_.problems.empty() &&
-                (chain_.links.empty() || chain_.links.front().segment->header().first_lsn == 1);
+    complete_ = whole_journal();
     TRY_DO(open_index());
     segments_->number_above(index_->position().segment);
+    TRY_DO(load_reclaimed());
     for (const auto& broken_link : chain_.problems)
-      if (!skipped_.contains({broken_link.since, 0})) problem(broken_link.text);
+      if (is_news(broken_link)) problem(broken_link.text);
     return {};
   }
 
   /// The store's id; from the segments when its own file cannot be read.
   Result<std::string> load_id() {
-    auto id = load_store_id(files_, options_.directory);
+    auto id = options_.for_reading ? find_store_id(files_, options_.directory)
+                                   : load_store_id(files_, options_.directory);
     if (id || id.error().code != ErrorCode::Corrupt) return id;
     problem(id.error().describe());
     TRY(auto found, id_of_segments(files_, options_.directory));
@@ -88,12 +91,16 @@ class Verifier {
 
   Result<std::unique_ptr<Index>> open_index_of_store() {
     if (options_.open_index) return options_.open_index();
-    return open_rocks_index(
-        {options_.directory + "/index", options_.index_memory, options_.log, options_.files});
+    RocksIndexOptions how{index_directory(options_.directory), options_.index_memory, options_.log,
+                          options_.files};
+    return options_.for_reading ? open_rocks_index_for_reading(how) : open_rocks_index(how);
   }
-  Result<std::unique_ptr<Index>> open_scratch() {
+  enum class Begin { Empty, FromKept };
+  Result<std::unique_ptr<Index>> open_scratch(Begin begin = Begin::Empty) {
     remove_scratch();
     if (how_.open_scratch) return how_.open_scratch();
+    if (begin == Begin::FromKept)
+      TRY_DO(copy_rocks_index(*kept_index(options_.directory), options_.directory + "/verify"));
     return open_rocks_index(
         {options_.directory + "/verify", options_.index_memory, options_.log, options_.files});
   }
@@ -122,12 +129,48 @@ class Verifier {
     return {};
   }
 
+  /// The segments that reclaiming removed, also by groups that the index does not have yet.
+  Result<void> load_reclaimed() {
+    auto view = index_->view();
+    auto range = Key(kInstance, kReclaimedTable).children();
+    auto cursor = view->cursor(range, Reach::Disk);
+    auto note = [&](std::string_view key) { reclaimed_.insert(key_fields(key).u32_be()); };
+    for (cursor->seek(range.begin); cursor->valid(); cursor->next()) note(cursor->key());
+    auto learn = [&](const GroupRecord& group, JournalPosition) -> Result<void> {
+      const auto& entries = group.writes.entries();
+      for (auto row = entries.lower_bound(range.begin);
+           row != entries.end() && row->first < range.end; ++row)
+        note(row->first);
+      return {};
+    };
+    TRY_DO(replay(chain_, index_->position(), learn));
+    return {};
+  }
+
+  /// Neither known from an earlier repair, nor removed by reclaiming.
+  bool is_news(const LogChain::Problem& broken_link) const {
+    return !skipped_.contains({broken_link.since, 0}) && !reclaimed_.contains(broken_link.missing);
+  }
+
+  /// All groups since the first are in segments that are there.
+  bool whole_journal() const {
+    return chain_.problems.empty() &&
+           (chain_.links.empty() || chain_.links.front().segment->header().first_lsn == 1);
+  }
+
   Result<void> make_index_again() {
+    auto kept =
+        options_.open_index || options_.files ? std::nullopt : kept_index(options_.directory);
+    if (!kept && !whole_journal())
+      return fail(ErrorCode::Corrupt,
+                  "the index cannot be made again: parts of the journal are gone, and no copy of "
+                  "the index from that time is there; restore a backup");
     index_.reset();
     if (how_.remove_index) {
       TRY_DO(how_.remove_index());
     } else {
-      TRY_DO(remove_rocks_index(options_.directory + "/index", options_.files));
+      TRY_DO(remove_rocks_index(index_directory(options_.directory), options_.files));
+      if (kept) TRY_DO(copy_rocks_index(*kept, index_directory(options_.directory)));
     }
     TRY(index_, open_index_of_store());
     repaired("the index is made again from the journal");
@@ -158,22 +201,36 @@ class Verifier {
       bool last = i + 1 == chain_.links.size();
       TRY(auto size, segment.file().size());
       auto limit = std::min(size, chain_.links[i].end.value_or(size));
+      if (reclaimed_.contains(segment.header().previous)) expected = 0;  // groups went with it
       if (chain_.links[i].end && *chain_.links[i].end > size)
         broken(segment, size, *chain_.links[i].end, "the file is too short");
-      TRY_DO(check_segment(segment, limit, last, expected));
+      // Where this one ended, a segment said that has been reclaimed.
+      bool unsure = !last && !chain_.links[i].end &&
+                    reclaimed_.contains(chain_.links[i + 1].segment->header().previous);
+      TRY_DO(check_segment(segment, limit,
+                           last     ? End::OfLog
+                           : unsure ? End::Unknown
+                                    : End::Known,
+                           expected));
     }
     return {};
   }
 
-  Result<void> check_segment(const Segment& segment, std::uint64_t limit, bool last,
-                             Lsn& expected) {
+  /// What is known of where a segment's groups end.
+  enum class End {
+    Known,    ///< the segment behind it says so
+    Unknown,  ///< that one was reclaimed: a torn group may stand there that others have replaced
+    OfLog,    ///< it is the last one: a torn group may stand there
+  };
+  Result<void> check_segment(const Segment& segment, std::uint64_t limit, End end, Lsn& expected) {
     for (auto at = kSegmentStart; at < limit;) {
       auto group = read_group(segment, at, limit);
       if (!group) {
         TRY(auto next, find_group(segment, at, limit, expected));
         auto known = index_->position();
-        if (last && !next && known.lsn < std::max<Lsn>(expected, 1))
-          return {};  // the end, or what a crash has left of the last group
+        bool torn =
+            end == End::Unknown || (end == End::OfLog && known.lsn < std::max<Lsn>(expected, 1));
+        if (torn && !next) return {};  // the end, or what a crash has left of the last group
         if (!next && known.segment == segment.number()) limit = std::min(limit, known.end);
         broken(segment, at, next.value_or(limit), group.error().describe());
         if (!next) return {};
@@ -186,7 +243,8 @@ class Verifier {
       ++report_.groups;
       if (auto bodies = check_group_bodies(segment, *group); !bodies) {
         if (bodies.error().code != ErrorCode::Corrupt) return bodies;
-        if (last && group->header.lsn > index_->position().lsn &&
+        if ((end == End::Unknown ||
+             (end == End::OfLog && group->header.lsn > index_->position().lsn)) &&
             !read_group(segment, group->end, limit))
           return {};  // cut off by a crash
         // Bodies that somebody owns are named later; nobody misses the others.
@@ -237,8 +295,7 @@ class Verifier {
     TRY_DO(check_clean_end(replayed.last, skipped));
     if (how_.repair)
       for (const auto& broken_link : chain_.problems)
-        if (!skipped_.contains({broken_link.since, 0}))
-          skipped.push_back({broken_link.since, 0, 0});
+        if (is_news(broken_link)) skipped.push_back({broken_link.since, 0, 0});
     if (!skipped.empty()) return begin_new_epoch(replayed.last, skipped);
     return write_last_group_again(*segments_, replayed);
   }
@@ -329,7 +386,11 @@ class Verifier {
 
   /// The index must hold what all groups together say; that can be told while all are there.
   Result<void> compare_with_replay() {
-    if (!complete_ || chain_.links.empty() || index_is_scratch_) return {};
+    if (chain_.links.empty() || options_.for_reading || index_is_scratch_) return {};
+    // What reclaiming has removed is in the copy of the index that it keeps.
+    if (!complete_ && (report_.problem_count != 0 || options_.open_index || options_.files))
+      return {};
+    if (!complete_ && !kept_index(options_.directory)) return {};
     TRY(bool same, replay_gives_the_same());
     if (same) return {};
     if (how_.repair) return make_index_again();
@@ -339,9 +400,9 @@ class Verifier {
   Result<bool> replay_gives_the_same() {
     bool same = true;
     {
-      TRY(auto scratch, open_scratch());
+      TRY(auto scratch, open_scratch(complete_ ? Begin::Empty : Begin::FromKept));
       TRY(auto replayed, replay(
-                             chain_, {},
+                             chain_, scratch->position(),
                              [&](const GroupRecord& group, JournalPosition position) {
                                return scratch->apply(group.writes, position);
                              },
@@ -448,11 +509,11 @@ class Verifier {
     for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
       auto number = key_fields(cursor->key()).u32_be();
       auto use = decode_segment_use(cursor->value());
-      if (!use || *use != std::exchange(left[number], {}))
+      if (!use || !use->same_bytes(std::exchange(left[number], {})))
         problem(fmt::format("segment {}: its counters are not the sum of its bodies", number));
     }
     for (const auto& [number, use] : left)
-      if (use != SegmentUse{}) problem(fmt::format("segment {} has no counters", number));
+      if (!use.empty()) problem(fmt::format("segment {} has no counters", number));
     if (problems_before == report_.problem_count) return;
     for (const auto& [number, use] : uses) fix_put(segment_use_key(number), encode(use));
   }
@@ -551,6 +612,7 @@ class Verifier {
   std::pair<SegmentNumber, std::uint64_t> read_to_{};  ///< where the last group that was read ends
   std::optional<LogWriter> log_;                       ///< where repairs are written
   Overlay fixes_;
+  std::set<SegmentNumber> reclaimed_;
   VerifyReport report_;
 };
 

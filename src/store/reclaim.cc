@@ -1,0 +1,431 @@
+#include "store/reclaim.h"
+
+#include <algorithm>
+
+#include "base/async.h"
+#include "store/blob.h"
+#include "store/group.h"
+
+namespace hikyaku::store {
+namespace {
+
+/// What one step does at most.
+constexpr std::size_t kForgetAtOnce = 500;
+constexpr std::size_t kMoveAtOnce = 256;
+constexpr std::uint64_t kMoveBytes = 2 << 20;
+constexpr std::size_t kRemoveAtOnce = 100;
+/// What one plan holds at most, so that it takes little memory.
+constexpr std::uint64_t kPlanBytes = 64 << 20;
+/// Rows that are read from one state of the index; a longer one would keep old rows alive.
+constexpr std::size_t kRowsAtOnce = 10'000;
+/// Bodies up to this size are copied whole, their header first, so that one read gets them.
+constexpr std::uint64_t kWhole = 256 << 10;
+/// With less in it a segment is not left for reclaiming's sake.
+constexpr std::uint64_t kWorthSealing = 256 << 10;
+/// Less dead bytes than this are no reason to move what is beside them.
+constexpr std::uint64_t kWorthMoving = 16 << 10;
+
+constexpr TransactOptions kFreesSpace{.durability = Durability::Sync, .may_use_reserve = true};
+
+/// Steps of a store on disk have its own kind of transaction.
+StepTransaction& own(Transaction& tx) {
+  return static_cast<StepTransaction&>(tx);
+}
+
+}  // namespace
+
+Result<void> finish_reclaiming(Segments& segments, const IndexView& view) {
+  auto range = Key(kInstance, kReclaimedTable).children();
+  auto cursor = view.cursor(range, Reach::Disk);
+  for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
+    auto number = key_fields(cursor->key()).u32_be();
+    segments.number_above(number);
+    TRY_DO(segments.remove(number));
+  }
+  return {};
+}
+
+std::shared_ptr<void> Reclaimer::hold() {
+  std::lock_guard lock(mutex_);
+  auto held = held_.lock();
+  if (!held) held_ = held = std::make_shared<int>();
+  return held;
+}
+
+bool Reclaimer::held() {
+  std::lock_guard lock(mutex_);
+  return !held_.expired();
+}
+
+bool Reclaimer::writes_to(SegmentNumber segment) {
+  return segment == cold_number_ || context_.bulk.in_use(segment);
+}
+
+Task<Result<Reclaimed>> Reclaimer::step(ReclaimRules rules) {
+  if (busy_.exchange(true)) co_return Reclaimed{.busy = true};
+  struct Free {
+    std::atomic<bool>& busy;
+    ~Free() { busy = false; }
+  } free{busy_};
+  co_return co_await locked_step(rules);
+}
+
+Task<Result<Reclaimed>> Reclaimer::locked_step(ReclaimRules rules) {
+  if (held()) co_return Reclaimed{.busy = true};
+  CO_TRY(auto forgotten, co_await forget_bodies(context_.clock.now() - rules.retention));
+  if (forgotten.more) co_return forgotten;
+  // When space is needed, what can go goes before anything new is written; otherwise all at the
+  // end, because bringing the index to the disk is dear.
+  if (plan_.empty() || rules.urgent) {
+    CO_TRY(auto removed, co_await remove_segments());
+    if (removed.more) co_return removed;
+  }
+  co_return co_await move_bodies(rules);
+}
+
+Task<Result<Reclaimed>> Reclaimer::forget_bodies(Time before) {
+  auto read = [before](Reader& reader) {
+    std::vector<std::pair<Time, BlobId>> due;
+    auto range = Key(kInstance, kFreedTable).children();
+    range.end = freed_key(before, 0).bytes();
+    reader.scan(range, [&](std::string_view key, std::string_view) {
+      auto fields = key_fields(key);
+      Time when{milliseconds(static_cast<std::int64_t>(fields.u64_be()))};
+      due.emplace_back(when, fields.u64_be());
+      return due.size() < kForgetAtOnce;
+    });
+    return due;
+  };
+  auto due = co_await context_.store.read(read);
+  Reclaimed done;
+  if (due.empty()) co_return done;
+  CO_TRY_DO(co_await context_.store.transact(
+      {kInstance},
+      [&](Transaction& tx) -> Result<void> {
+        for (auto [when, blob] : due) own(tx).forget(blob, when);
+        return {};
+      },
+      kFreesSpace));
+  done.bodies_forgotten = due.size();
+  done.more = true;
+  co_return done;
+}
+
+// --- segments ------------------------------------------------------------------------------------
+
+/// The segments to which nothing is written any more, with what the index knows of them.
+std::vector<Reclaimer::SegmentState> Reclaimer::sealed_segments() {
+  std::vector<SegmentState> all;
+  auto open = context_.committer.open_segment();
+  for (auto name : context_.segments.names()) {
+    if (name.kind == SegmentKind::Log && name.number >= open) continue;
+    if (name.kind == SegmentKind::Bulk && context_.bulk.in_use(name.number)) continue;
+    if (cold_ && cold_->number() == name.number) continue;
+    all.push_back({name, {}, false});
+  }
+  // After in_use: a body that is owned by now is counted by now.
+  auto view = context_.committer.view();
+  for (auto& segment : all) {
+    auto row = view->get(segment_use_key(segment.name.number), Reach::Disk);
+    if (!row) continue;
+    segment.has_row = true;
+    // What cannot be read is taken for full.
+    if (auto use = decode_segment_use(*row))
+      segment.use = *use;
+    else
+      segment.use.live = UINT64_MAX / 2;
+  }
+  return all;
+}
+
+Result<SpaceUse> Reclaimer::use() {
+  SpaceUse all;
+  auto view = context_.committer.view();
+  for (auto name : context_.segments.names()) {
+    auto size = context_.segments.size(name.number);
+    if (!size) {
+      if (size.error().code == ErrorCode::NotFound) continue;
+      return std::unexpected(size.error());
+    }
+    ++all.segments;
+    all.journal_bytes += *size;
+    auto row = view->get(segment_use_key(name.number), Reach::Disk);
+    auto use = row ? decode_segment_use(*row) : Result<SegmentUse>(SegmentUse{});
+    if (!use) return std::unexpected(use.error());
+    all.live_bytes += use->live;
+    all.retained_bytes += use->retained;
+  }
+  return all;
+}
+
+Result<std::vector<SegmentNumber>> Reclaimer::removable() {
+  std::vector<SegmentNumber> found;
+  auto candidates = [&](SegmentNumber below) {
+    found.clear();
+    for (const auto& segment : sealed_segments())
+      if (segment.use.empty() &&
+          (segment.name.kind == SegmentKind::Bulk || segment.name.number < below))
+        found.push_back(segment.name.number);
+  };
+  candidates(UINT32_MAX);
+  if (found.empty()) return found;
+  // The index on the disk must not need them: neither the groups in them, nor to learn that their
+  // bodies are gone.
+  TRY(auto kept, context_.keep_index());
+  candidates(kept.segment);
+  if (found.size() > kRemoveAtOnce) found.resize(kRemoveAtOnce);
+  return found;
+}
+
+Task<Result<Reclaimed>> Reclaimer::remove_segments() {
+  CO_TRY(auto segments, co_await run_on(context_.workers, [this] { return removable(); }));
+  Reclaimed done;
+  if (segments.empty()) co_return done;
+  std::vector<SegmentNumber> removed;
+  CO_TRY_DO(co_await context_.store.transact(
+      {kInstance},
+      [&](Transaction& tx) -> Result<void> {
+        removed.clear();
+        for (auto number : segments) {
+          auto row = tx.get(segment_use_key(number));
+          auto use = row ? decode_segment_use(*row) : Result<SegmentUse>(SegmentUse{});
+          if (!use || !use->empty()) continue;
+          tx.erase(segment_use_key(number));
+          tx.put(reclaimed_key(number), "");
+          removed.push_back(number);
+        }
+        return {};
+      },
+      kFreesSpace));
+  CO_TRY(done.bytes_returned,
+         co_await run_on(context_.workers, [this, removed] { return unlink(removed); }));
+  done.segments_removed = removed.size();
+  done.more = !removed.empty();
+  co_return done;
+}
+
+Result<std::uint64_t> Reclaimer::unlink(const std::vector<SegmentNumber>& segments) {
+  std::uint64_t bytes = 0;
+  for (auto number : segments) {
+    // A backup that has begun meanwhile may want them; the next start removes them then.
+    std::lock_guard lock(mutex_);
+    if (!held_.expired()) break;
+    if (auto size = context_.segments.size(number)) bytes += *size;
+    TRY_DO(context_.segments.remove(number));
+    context_.log.info("store.segment_removed", {{"segment", number}});
+  }
+  return bytes;
+}
+
+// --- moving --------------------------------------------------------------------------------------
+
+/// Chooses the segments that give the most space for the least work, and finds their bodies.
+Result<void> Reclaimer::make_plan(ReclaimRules rules) {
+  auto& committer = context_.committer;
+  auto view = committer.view();
+  auto dead_percent = [](const SegmentUse& use, std::uint64_t size) {
+    // A header alone is not worth moving anything: what was moved would be moved again for ever.
+    size -= std::min(size, kSegmentStart);
+    auto dead = size - std::min(size, use.live + use.retained);
+    return dead < kWorthMoving ? 0 : dead * 100 / size;
+  };
+  auto use_of = [&](SegmentNumber number) {
+    auto row = view->get(segment_use_key(number), Reach::Disk);
+    auto use = row ? decode_segment_use(*row) : Result<SegmentUse>(SegmentUse{});
+    return use ? *use : SegmentUse{};
+  };
+  if (rules.urgent) {
+    auto log = committer.open_segment();
+    if (auto end = committer.log_end();
+        end > kWorthSealing && dead_percent(use_of(log), end) >= rules.dead_percent)
+      seal_log_ = true;
+    if (auto bulk = context_.bulk.current()) {
+      auto size = context_.segments.size(bulk);
+      if (size && *size > kWorthSealing && dead_percent(use_of(bulk), *size) >= rules.dead_percent)
+        context_.bulk.seal();
+    }
+    // The one that bodies were copied to may have lost them again.
+    cold_.reset();
+  }
+  struct Candidate {
+    std::uint64_t dead = 0;
+    SegmentState segment;
+  };
+  std::vector<Candidate> candidates;
+  auto youngest = context_.clock.now() - rules.least_age;
+  for (auto& segment : sealed_segments()) {
+    if (segment.use.empty() || hopeless_.contains(segment.name.number)) continue;
+    TRY(auto opened, context_.segments.open(segment.name.number));
+    TRY(auto size, opened->file().size());
+    auto dead = dead_percent(segment.use, size);
+    if (dead < rules.dead_percent || opened->header().created > youngest) continue;
+    candidates.push_back({dead, segment});
+  }
+  std::ranges::sort(candidates, std::greater(), &Candidate::dead);
+  // Segments go when all of a plan has been copied: on a full disk a plan is small.
+  auto most = kPlanBytes;
+  if (auto free = context_.segments.free_space()) most = std::min(most, *free / 2);
+  std::uint64_t bytes = 0;
+  for (const auto& candidate : candidates) {
+    const auto& use = candidate.segment.use;
+    if (bytes != 0 && bytes + use.live + use.retained > most) break;
+    bytes += use.live + use.retained;
+    TRY_DO(add_victims(candidate.segment));
+  }
+  // The end comes first.
+  std::ranges::sort(plan_, [](const Victim& a, const Victim& b) {
+    return std::pair(a.account, a.id) > std::pair(b.account, b.id);
+  });
+  return {};
+}
+
+Result<void> Reclaimer::add_victims(const SegmentState& segment) {
+  auto end = prefix_end(Key(kInstance, kPlaceTable));
+  for (BlobId next = segment.use.first; next <= segment.use.last;) {
+    auto view = context_.committer.view();
+    KeyRange range{place_key(next).bytes(), end};
+    auto cursor = view->cursor(range, Reach::Disk);
+    cursor->seek(range.begin);
+    std::size_t rows = 0;
+    for (; cursor->valid() && rows < kRowsAtOnce; cursor->next(), ++rows) {
+      auto id = key_fields(cursor->key()).u64_be();
+      if (id > segment.use.last) return {};
+      next = id + 1;
+      TRY(auto place, decode_body_place(cursor->value()));
+      if (place.segment != segment.name.number) continue;
+      plan_.push_back({id, account_of(*view, id), place});
+    }
+    if (rows < kRowsAtOnce) return {};
+  }
+  return {};
+}
+
+AccountId Reclaimer::account_of(const IndexView& view, BlobId blob) const {
+  auto range = owners_key(blob).children();
+  auto cursor = view.cursor(range, Reach::Disk);
+  cursor->seek(range.begin);
+  if (!cursor->valid()) return kInstance;
+  auto fields = key_fields(cursor->key());
+  fields.u64_be();
+  return fields.u32_be();
+}
+
+Result<void> Reclaimer::begin_cold() {
+  if (cold_ && cold_end_ < context_.segment_size) return {};
+  SegmentHeader header;
+  header.kind = SegmentKind::Bulk;
+  TRY(cold_, context_.segments.create(header, kSegmentStart));
+  cold_end_ = kSegmentStart;
+  cold_number_ = cold_->number();
+  return {};
+}
+
+/// Copies one body behind those in the cold segment, compressed.
+Result<BodyPlace> Reclaimer::copy(const Victim& victim) {
+  TRY(auto source, context_.segments.open(victim.place.segment));
+  TRY(auto header, read_body_header(*source, victim.place));
+  BodyPlace place;
+  place.segment = cold_->number();
+  place.size = header.size;
+  place.contiguous = header.size <= kWhole;
+  place.header_length = static_cast<std::uint32_t>(header.encoded_size());
+  auto at = cold_end_ + (place.contiguous ? place.header_length : 0);
+  std::string frames;
+  for (auto& frame : header.frames) {
+    TRY(auto stored, read_exactly(source->file(), frame.offset, frame.stored));
+    TRY(auto bytes, decode_frame(frame, std::move(stored)));
+    auto encoded = encode_frame(std::move(bytes), Codec::Zstd);
+    encoded.frame.offset = at;
+    if (place.contiguous) {
+      frames += encoded.bytes;
+    } else {
+      TRY_DO(write_all(cold_->file(), at, encoded.bytes));
+    }
+    at += encoded.bytes.size();
+    frame = encoded.frame;
+  }
+  place.header_offset = place.contiguous ? cold_end_ : at;
+  place.stored = at - cold_end_ + (place.contiguous ? 0 : place.header_length);
+  auto head = encode_body_header(header, *cold_, place.header_offset);
+  std::string_view pieces[] = {head, frames};
+  TRY_DO(write_all(cold_->file(), place.header_offset, pieces));
+  cold_end_ += place.stored;
+  return place;
+}
+
+/// Copies the next bodies of the plan and syncs them. After any failure to write nothing more goes
+/// to the same segment.
+Result<std::vector<Reclaimer::Moved>> Reclaimer::copy_some() {
+  std::vector<Moved> moved;
+  auto failed = [&](Error error) -> Result<std::vector<Moved>> {
+    cold_.reset();
+    plan_.clear();
+    return std::unexpected(std::move(error));
+  };
+  std::vector<std::shared_ptr<Segment>> written;
+  std::uint64_t bytes = 0;
+  while (!plan_.empty() && moved.size() < kMoveAtOnce && bytes < kMoveBytes) {
+    auto victim = plan_.back();
+    plan_.pop_back();
+    if (hopeless_.contains(victim.place.segment)) continue;
+    if (auto begun = begin_cold(); !begun) return failed(begun.error());
+    auto copied = copy(victim);
+    if (!copied) {
+      const auto& error = copied.error();
+      // Gone meanwhile, or damaged: then what can still be read stays where it is.
+      if (error.code == ErrorCode::NotFound) continue;
+      if (error.code != ErrorCode::Corrupt) return failed(error);
+      hopeless_.insert(victim.place.segment);
+      context_.log.error("store.reclaim_failed",
+                         {{"segment", victim.place.segment}, {"err", error.describe()}});
+      cold_.reset();
+      continue;
+    }
+    bytes += copied->stored;
+    if (written.empty() || written.back() != cold_) written.push_back(cold_);
+    moved.push_back({victim.id, victim.place, *copied});
+  }
+  for (const auto& segment : written)
+    if (auto synced = segment->file().sync_data(); !synced) return failed(synced.error());
+  return moved;
+}
+
+/// The log goes on in a new segment, in which there is a group at once: without one the old segment
+/// would still be where replaying begins.
+Task<Result<Reclaimed>> Reclaimer::leave_log_segment() {
+  context_.committer.seal();
+  for (int i = 0; i < 2; ++i)
+    CO_TRY_DO(co_await context_.store.transact(
+        {kInstance},
+        [now = context_.clock.now(), i](Transaction& tx) -> Result<void> {
+          auto when = static_cast<std::uint64_t>(now.time_since_epoch().count());
+          if (i == 1) tx.put(left_key(), encode_number(when));
+          return {};
+        },
+        kFreesSpace));
+  co_return Reclaimed{.more = true};
+}
+
+Task<Result<Reclaimed>> Reclaimer::move_bodies(ReclaimRules rules) {
+  if (plan_.empty()) {
+    CO_TRY_DO(co_await run_on(context_.workers, [this, rules] { return make_plan(rules); }));
+  }
+  if (std::exchange(seal_log_, false)) co_return co_await leave_log_segment();
+  Reclaimed done;
+  if (plan_.empty()) co_return done;
+  CO_TRY(auto moved, co_await run_on(context_.workers, [this] { return copy_some(); }));
+  done.more = true;
+  if (moved.empty()) co_return done;
+  CO_TRY_DO(co_await context_.store.transact(
+      {kInstance},
+      [&](Transaction& tx) -> Result<void> {
+        for (const auto& one : moved) own(tx).relocate(one.id, one.from, one.to);
+        return {};
+      },
+      kFreesSpace));
+  done.bodies_moved = moved.size();
+  for (const auto& one : moved) done.bytes_moved += one.to.stored;
+  co_return done;
+}
+
+}  // namespace hikyaku::store

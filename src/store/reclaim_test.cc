@@ -1,0 +1,309 @@
+// Reclaiming: space returns, and nothing that anybody owns, reads or may bring back goes with it.
+#include <doctest/doctest.h>
+#include <map>
+#include <random>
+
+#include "base/async.h"
+#include "store/key.h"
+#include "store/memory_index.h"
+#include "store/open.h"
+#include "store/simulated_file_system.h"
+#include "store/verify.h"
+#include "testing/test_loop.h"
+#include "testing/test_pool.h"
+
+using namespace hikyaku;
+using namespace hikyaku::store;
+
+namespace {
+
+constexpr Table kTable = 0xF0;
+
+std::string some_bytes(std::uint64_t seed, std::size_t size) {
+  std::mt19937_64 random(seed);
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i)  // half of it can be compressed away
+    bytes[i] = i % 2 ? 'x' : static_cast<char>(random());
+  return bytes;
+}
+
+/// A store on a simulated disk, with small segments.
+struct Disk {
+  testing::TestLoop loop;
+  testing::TestPool pool;
+  SimulatedFileSystem files{1};
+  std::shared_ptr<MemoryIndexDisk> index = std::make_shared<MemoryIndexDisk>();
+  std::unique_ptr<Store> store;
+
+  Disk() {
+    index->writable = [this] { return files.powered(); };
+    open();
+  }
+  Options options() {
+    Options options{.directory = "/store", .workers = pool, .clock = loop};
+    options.files = &files;
+    options.reserve = 0;
+    options.smallest_segment = 64 << 10;
+    options.largest_segment = 256 << 10;
+    options.lazy_delay = std::chrono::milliseconds(5);
+    options.open_index = [this]() -> Result<std::unique_ptr<Index>> {
+      return std::make_unique<MemoryIndex>(index);
+    };
+    options.journal_failed = [](const Error&) {};
+    return options;
+  }
+  void open() {
+    store.reset();
+    auto opened = open_store(options());
+    REQUIRE_MESSAGE(opened, opened.error().describe());
+    store = std::move(*opened);
+    REQUIRE(store->statistics().read_only == "");
+  }
+  void crash() {
+    files.power_off();
+    store.reset();
+    files.power_on();
+    open();
+  }
+
+  static std::string owner(int number) {
+    return Key(1 + static_cast<AccountId>(number) % 3, kTable)
+        .u32(static_cast<std::uint32_t>(number))
+        .bytes();
+  }
+  BlobId add(int number, std::size_t size) { return loop.run(add_body(number, size)); }
+  Task<BlobId> add_body(int number, std::size_t size) {
+    auto writer = store->stage("salvage");
+    REQUIRE(co_await writer->append(some_bytes(static_cast<std::uint64_t>(number), size)));
+    auto staged = co_await writer->finish();
+    REQUIRE(staged);
+    BlobId id = 0;
+    auto done = co_await store->transact({1}, [&](Transaction& tx) -> Result<void> {
+      id = tx.own(*staged, owner(number));
+      return {};
+    });
+    REQUIRE_MESSAGE(done, done.error().describe());
+    co_return id;
+  }
+  void drop(int number, BlobId id) {
+    REQUIRE(loop.run(store->transact({1}, [=](Transaction& tx) -> Result<void> {
+      tx.disown(id, owner(number));
+      return {};
+    })));
+  }
+  bool reads(int number, BlobId id, std::size_t size) {
+    auto blob = loop.run(store->open_blob(id));
+    if (!blob) return false;
+    std::string bytes;
+    while (bytes.size() < size) {
+      auto piece = loop.run((*blob)->read(bytes.size(), 1 << 20));
+      REQUIRE_MESSAGE(piece, piece.error().describe());
+      REQUIRE_FALSE(piece->empty());
+      bytes += *piece;
+    }
+    return bytes == some_bytes(static_cast<std::uint64_t>(number), size);
+  }
+  static ReclaimRules at_once() {
+    return {.retention = std::chrono::milliseconds(-1000),
+            .dead_percent = 30,
+            .least_age = {},
+            .urgent = true};
+  }
+  Reclaimed reclaim(ReclaimRules rules = at_once()) {
+    Reclaimed all;
+    for (int i = 0; i < 1000; ++i) {
+      auto done = loop.run(store->reclaim(rules));
+      REQUIRE_MESSAGE(done, done.error().describe());
+      all.bodies_forgotten += done->bodies_forgotten;
+      all.bodies_moved += done->bodies_moved;
+      all.segments_removed += done->segments_removed;
+      all.bytes_returned += done->bytes_returned;
+      all.busy = done->busy;
+      if (!done->more) return all;
+    }
+    FAIL("reclaiming does not end");
+    return all;
+  }
+  SpaceUse use() {
+    auto use = loop.run(store->space_use());
+    REQUIRE(use);
+    return *use;
+  }
+  void verify() {
+    store.reset();
+    VerifyOptions how;
+    how.open_scratch = []() -> Result<std::unique_ptr<Index>> {
+      return std::make_unique<MemoryIndex>(std::make_shared<MemoryIndexDisk>());
+    };
+    auto report = verify_store(options(), how);
+    REQUIRE_MESSAGE(report, report.error().describe());
+    for (const auto& problem : report->problems) MESSAGE(problem);
+    CHECK(report->good());
+    open();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("reclaim: the space of bodies that nobody owns returns, the others stay whole") {
+  Disk disk;
+  std::map<int, std::pair<BlobId, std::size_t>> kept;
+  std::vector<BlobId> gone;
+  for (int i = 0; i < 300; ++i) {
+    auto size = static_cast<std::size_t>(i % 40 == 7 ? 400'000 : 3'000 + i * 10);
+    auto id = disk.add(i, size);
+    if (i % 4 == 0 || i % 40 == 7) kept[i] = {id, size};
+    if (i % 4 != 0 && i % 80 != 7) {
+      disk.drop(i, id);
+      kept.erase(i);
+      gone.push_back(id);
+    }
+  }
+  auto before = disk.use();
+  CHECK(before.retained_bytes > 600'000);
+
+  SUBCASE("not before its time") {
+    ReclaimRules rules = disk.at_once();
+    rules.retention = std::chrono::hours(24);
+    auto done = disk.reclaim(rules);
+    CHECK(done.bodies_forgotten == 0);
+    for (auto id : gone) CHECK(disk.loop.run(disk.store->open_blob(id)));
+  }
+  SUBCASE("after its time") {
+    auto reading = disk.loop.run(disk.store->open_blob(gone[0]));
+    REQUIRE(reading);
+    auto done = disk.reclaim();
+    CHECK(done.bodies_forgotten == gone.size());
+    CHECK(done.bodies_moved > 20);
+    CHECK(done.segments_removed > 5);
+    auto after = disk.use();
+    CHECK(after.retained_bytes == 0);
+    CHECK(after.journal_bytes < before.journal_bytes / 2);
+    CHECK(after.journal_bytes < after.live_bytes * 2 + (512 << 10));
+    // Who was reading reads on.
+    CHECK(disk.loop.run((*reading)->read(0, 100)));
+    for (auto id : gone) {
+      auto opened = disk.loop.run(disk.store->open_blob(id));
+      REQUIRE_FALSE(opened);
+      CHECK(opened.error().code == ErrorCode::NotFound);
+    }
+  }
+  SUBCASE("not while a body is staged that nobody owns yet") {
+    auto writer = disk.store->stage();
+    REQUIRE(disk.loop.run(writer->append(some_bytes(5000, 600'000))));
+    disk.reclaim();
+    auto staged = disk.loop.run(writer->finish());
+    REQUIRE(staged);
+    writer.reset();
+    disk.reclaim();
+    BlobId id = 0;
+    REQUIRE(disk.loop.run(disk.store->transact({1}, [&](Transaction& tx) -> Result<void> {
+      id = tx.own(*staged, disk.owner(5000));
+      return {};
+    })));
+    *staged = {};
+    disk.reclaim();
+    CHECK(disk.reads(5000, id, 600'000));
+    kept[5000] = {id, 600'000};
+  }
+  for (auto& [number, body] : kept)
+    CHECK_MESSAGE(disk.reads(number, body.first, body.second), number);
+  disk.verify();
+  for (auto& [number, body] : kept) CHECK(disk.reads(number, body.first, body.second));
+  // Twice is not more than once, also after a restart.
+  disk.reclaim();
+  disk.verify();
+  for (auto& [number, body] : kept) CHECK(disk.reads(number, body.first, body.second));
+}
+
+TEST_CASE("reclaim: a body that is owned again in time stays") {
+  Disk disk;
+  auto id = disk.add(1, 5000);
+  disk.drop(1, id);
+  REQUIRE(disk.loop.run(disk.store->transact({1}, [=](Transaction& tx) -> Result<void> {
+    tx.own(id, Disk::owner(2));
+    return {};
+  })));
+  CHECK(disk.reclaim().bodies_forgotten == 0);
+  CHECK(disk.reads(1, id, 5000));
+  disk.verify();
+}
+
+TEST_CASE("reclaim: a full disk, and the way out of it") {
+  Disk disk;
+  std::map<int, BlobId> there;
+  disk.files.set_capacity(3 << 20);
+  int number = 0;
+  auto fill = [&]() -> Task<bool> {
+    while (number < 10'000) {
+      auto writer = disk.store->stage();
+      if (!co_await writer->append(some_bytes(static_cast<std::uint64_t>(number), 8'000)))
+        co_return true;
+      auto staged = co_await writer->finish();
+      if (!staged) co_return true;
+      BlobId id = 0;
+      auto done = co_await disk.store->transact({1}, [&](Transaction& tx) -> Result<void> {
+        id = tx.own(*staged, Disk::owner(number));
+        return {};
+      });
+      if (!done) {
+        CHECK(done.error().code == ErrorCode::NoSpace);
+        co_return true;
+      }
+      there[number++] = id;
+    }
+    co_return false;
+  };
+  for (int round = 0; round < 3; ++round) {
+    REQUIRE(disk.loop.run(fill()));
+    auto full = there.size();
+    CHECK(full > 100);
+    for (auto& [n, id] : there) CHECK(disk.reads(n, id, 8'000));
+    // Something is given up (another program leaves the disk a little room, as the reserve does).
+    disk.files.set_capacity((3 << 20) + (256 << 10));
+    int dropped = 0;
+    for (auto it = there.begin(); it != there.end();) {
+      if (dropped++ % 3 == 0) {
+        ++it;
+        continue;
+      }
+      disk.drop(it->first, it->second);
+      it = there.erase(it);
+    }
+    auto done = disk.reclaim();
+    CHECK(done.bytes_returned > 1 << 20);
+    disk.files.set_capacity(3 << 20);
+    if (round == 1) disk.crash();
+    auto left = there.size();
+    REQUIRE(disk.loop.run(fill()));
+    CHECK(there.size() > left + full / 4);
+    for (auto& [n, id] : there) CHECK(disk.reads(n, id, 8'000));
+    disk.files.set_capacity((3 << 20) + (512 << 10));
+    disk.verify();
+    disk.files.set_capacity(3 << 20);
+  }
+}
+
+TEST_CASE("reclaim: a store of a newer version is refused, and stays as it was") {
+  Disk disk;
+  auto id = disk.add(1, 100);
+  disk.store.reset();
+  auto newer = disk.options();
+  newer.schema = 2;
+  {
+    auto opened = open_store(newer);
+    REQUIRE(opened);
+    disk.store = std::move(*opened);
+    CHECK(disk.reads(1, id, 100));
+    disk.add(2, 100);
+    disk.store.reset();
+  }
+  auto refused = open_store(disk.options());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::Unsupported);
+  CHECK(refused.error().describe().find("newer version") != std::string::npos);
+  auto opened = open_store(newer);
+  REQUIRE(opened);
+  disk.store = std::move(*opened);
+  CHECK(disk.reads(1, id, 100));
+}

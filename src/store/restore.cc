@@ -1,0 +1,59 @@
+#include "store/restore.h"
+
+#include <algorithm>
+
+#include "store/log.h"
+#include "store/posix_file_system.h"
+#include "store/recovery.h"
+#include "store/rocks_index.h"
+#include "store/rows.h"
+#include "store/store_files.h"
+
+namespace hikyaku::store {
+
+Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least) {
+  PosixFileSystem files;
+  const auto& directory = options.directory;
+  TRY(auto lock, files.lock(directory + "/LOCK"));
+  TRY(auto id, find_store_id(files, directory));
+  Segments segments(files, options.clock, journal_directory(directory), id);
+  TRY_DO(segments.load(true));
+  TRY(auto index,
+      open_rocks_index({index_directory(directory), options.index_memory, options.log}));
+  TRY(auto clean, read_clean_mark(files, directory));
+  TRY(auto chain, open_log_chain(segments));
+  if (!clean || *clean != index->position() || chain.links.empty())
+    return fail(ErrorCode::Corrupt, "{} is not whole: its index and its journal end apart",
+                directory);
+  segments.number_above(clean->segment);
+  const auto& last = *chain.links.back().segment;
+  segments.set_epoch(std::max(last.header().epoch + 1, least));
+  // From here on it is no longer the copy that it was; a crash leaves one that is not whole.
+  TRY_DO(remove_clean_mark(files, directory));
+  LogWriter log(segments, {options.smallest_segment, options.largest_segment});
+  log.continue_behind(last.number(), clean->segment == last.number() ? clean->end : kSegmentStart);
+  TRY_DO(log.roll(clean->lsn + 1, 0));
+  Writes group;
+  group.rows.put(schema_key(), encode_number(options.schema));
+  TRY(auto position, log.append(group, clean->lsn + 1, options.clock.now()));
+  TRY_DO(index->apply(group.rows, position));
+  TRY_DO(index->flush());
+  TRY_DO(log.close());
+  TRY_DO(write_clean_mark(files, directory, position));
+  return segments.epoch();
+}
+
+std::uint32_t epoch_of(const Options& options) {
+  PosixFileSystem files;
+  auto id = find_store_id(files, options.directory);
+  if (!id) return 0;
+  Segments segments(files, options.clock, journal_directory(options.directory), *id);
+  if (!segments.load(false)) return 0;
+  std::uint32_t epoch = 0;
+  for (auto name : segments.names())
+    if (auto segment = segments.open(name.number))
+      epoch = std::max(epoch, (*segment)->header().epoch);
+  return epoch;
+}
+
+}  // namespace hikyaku::store
