@@ -1,6 +1,9 @@
 """A disk that is as good as full: new mail is put off, reading and deleting go on, nothing is lost, and then it works again."""
+import json
+import os
 import shutil
 import smtplib
+import subprocess
 import tempfile
 import unittest
 
@@ -70,6 +73,51 @@ class FullDisk(unittest.TestCase):
             server.restart()
             submit(server, message(ANNA, BOB, "After"))
             self.assertEqual(subjects(server, BOB), ["After"])
+
+    def test_full_and_the_way_out(self):
+        """A disk of 96 MB: filled until mail is put off, then mail is deleted and given up, and all is well again; three times."""
+        if os.geteuid() != 0:
+            self.skipTest("a small disk can be mounted by root only")
+        with Instance(ANNA, config={"store.reserve": '"16MB"', "queue.retry": '["1h"]'}) as server:
+            server.add_account(BOB)
+            server.stop()
+            data = server.dir / "data"
+            kept = server.dir / "kept"
+            shutil.copytree(data, kept)
+            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", data], capture_output=True)
+            if mounted.returncode != 0:
+                self.skipTest("no file system can be mounted here")
+            self.addCleanup(subprocess.run, ["umount", "-l", data])
+            shutil.copytree(kept, data, dirs_exist_ok=True)
+            server.start()
+            sent = 0
+            for round in range(3):
+                with smtplib.SMTP(server.host, server.port("smtp"), timeout=60) as smtp:
+                    smtp.ehlo("mx.beta.test")
+                    with self.assertRaises(smtplib.SMTPException) as refused:
+                        while sent < 1000:
+                            body = ("x" * 900 + "\r\n") * (800 if sent % 3 else 100)
+                            smtp.sendmail("x@beta.test", [BOB], f"Subject: Number {sent}\r\n\r\n{body}")
+                            sent += 1
+                self.assertIn("4.3.1", str(refused.exception))
+                there = raw_messages(server, BOB)
+                client = imap(server, BOB)
+                client.select()
+                count = len(client.uid("SEARCH", "ALL")[1][0].split())
+                self.assertEqual(client.store(f"2:{count - 1}", "+FLAGS", r"(\Deleted)")[0], "OK")
+                self.assertEqual(client.expunge()[0], "OK")
+                client.logout()
+                self.assertEqual(raw_messages(server, BOB), [there[0], there[-1]])
+                if round == 1:
+                    server.kill()
+                    server.start()
+                done = json.loads(server.run("undelete", "--purge", "--json", timeout=120).stdout)
+                self.assertGreater(done["bytes"], 20 << 20)
+                self.assertEqual(raw_messages(server, BOB), [there[0], there[-1]])
+            submit(server, message(BOB, BOB, "After"), sender=BOB)
+            self.assertEqual(subjects(server, BOB)[-1], "After")
+            server.stop()
+            self.assertIn("Everything is as it was written", server.run("verify").stdout)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ void add_commands(ControlTable& table, Core& core) {
   add_story_commands(table, core);
   add_check_commands(table, core);
   add_transfer_commands(table, core);
+  add_space_commands(table, core);
 }
 
 }  // namespace hikyaku::app

@@ -29,6 +29,11 @@ void add_queue_commands(ControlTable& table, Core& core);      ///< queue
 void add_story_commands(ControlTable& table, Core& core);      ///< trace
 void add_check_commands(ControlTable& table, Core& core);      ///< check
 void add_transfer_commands(ControlTable& table, Core& core);   ///< export, import
+void add_space_commands(ControlTable& table, Core& core);      ///< undelete, space, backup
+/// What backup.freeze answers, before its connection holds the store still until it ends.
+boost::json::object describe_frozen(const store::Frozen& frozen);
+Task<void> hold_while_connected(std::unique_ptr<net::Stream> stream,
+                                std::shared_ptr<const store::Frozen> frozen);
 /// mail.submit, for every user of the machine. Only in the server: `receiver` must outlive the
 /// table too.
 void add_mail_commands(ControlTable& table, Core& core, receive::Receiver& receiver);

@@ -34,6 +34,12 @@ std::uint64_t cgroup_memory() {
 
 }  // namespace
 
+std::string key_mark(std::string_view secret_key) {
+  auto key = crypto::MasterKey::parse(secret_key);
+  if (!key) return "";
+  return to_hex(key->derive("backup mark").reveal()).substr(0, 16);
+}
+
 std::string machine_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == 0) return "localhost";
@@ -130,6 +136,7 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
   options.metrics = metrics;
   options.index_memory = core->memory_.index;
   options.staged_memory = core->memory_.staged;
+  options.schema = kSchema;
   options.reserve = core->config_.store.reserve.count;
   TRY(core->store_, store::open_store(std::move(options)));
   return core;

@@ -73,6 +73,13 @@ class Core {
   std::unique_ptr<store::Store> store_;
 };
 
+/// The version of the rows of all tables: raised when an older program could not go on with them.
+inline constexpr std::uint64_t kSchema = 1;
+
+/// Says which secret.key this is (the contents of the file) without telling anything about it; ""
+/// if it is none.
+std::string key_mark(std::string_view secret_key);
+
 /// The name of this machine, in lower case; "localhost" if it has none.
 std::string machine_name();
 

@@ -1,5 +1,7 @@
 #include "app/maintenance.h"
 
+#include <filesystem>
+
 #include "auth/directory.h"
 #include "mailbox/bulk.h"
 #include "story/story.h"
@@ -10,6 +12,10 @@ namespace {
 constexpr std::chrono::hours kEvery{24};
 /// Not at once: whoever starts the server has other things to look at.
 constexpr std::chrono::minutes kFirst{10};
+/// Looking for space to reclaim: while there is enough, and while there is not.
+constexpr std::chrono::minutes kReclaimFirst{1};
+constexpr std::chrono::minutes kReclaimEvery{10};
+constexpr std::chrono::seconds kReclaimSoon{10};
 
 Task<std::vector<auth::Account>> all_accounts(Core& core) {
   co_return co_await core.store().read(
@@ -47,11 +53,13 @@ Task<void> Maintenance::recover(Core& core) {
 
 void Maintenance::start() {
   gate_.spawn(run());
+  gate_.spawn(reclaim());
 }
 
 void Maintenance::stop(Callback stopped) {
   stopping_ = true;
   wakeup_.wake();
+  reclaim_wakeup_.wake();
   gate_.close(std::move(stopped));
 }
 
@@ -61,6 +69,55 @@ Task<void> Maintenance::run() {
     co_await trim_all();
     co_await wakeup_.wait(kEvery);
   }
+}
+
+bool Maintenance::short_of_space() const {
+  std::error_code error;
+  auto space = std::filesystem::space(core_.instance().data, error);
+  return !error && space.available < 2 * core_.config().store.reserve.count;
+}
+
+Task<void> Maintenance::reclaim() {
+  co_await reclaim_wakeup_.wait(kReclaimFirst);
+  while (!stopping_) {
+    bool urgent = short_of_space();
+    bool failed = !co_await reclaim_some(urgent);
+    if (stopping_) co_return;
+    co_await reclaim_wakeup_.wait(urgent && !failed ? kReclaimSoon : kReclaimEvery);
+  }
+}
+
+/// All that there is to do now, with pauses so that it takes a fifth of the disk's time at most.
+Task<bool> Maintenance::reclaim_some(bool urgent) {
+  store::ReclaimRules rules{.retention = core_.config().store.retention};
+  if (urgent) {
+    rules.least_age = {};
+    rules.urgent = true;
+  }
+  store::Reclaimed total;
+  bool failed = false;
+  while (!stopping_) {
+    auto began = std::chrono::steady_clock::now();
+    auto done = co_await core_.store().reclaim(rules);
+    if (!done) {
+      core_.log().warn("store.reclaim_failed", {{"err", done.error().describe()}});
+      failed = true;
+      break;
+    }
+    total.bodies_forgotten += done->bodies_forgotten;
+    total.bytes_moved += done->bytes_moved;
+    total.segments_removed += done->segments_removed;
+    total.bytes_returned += done->bytes_returned;
+    if (!done->more) break;
+    auto took = std::chrono::steady_clock::now() - began;
+    if (!urgent) co_await reclaim_wakeup_.wait(4 * took);
+  }
+  if (total.bodies_forgotten + total.bytes_moved + total.segments_removed != 0)
+    core_.log().info("store.reclaimed", {{"bodies", total.bodies_forgotten},
+                                         {"moved", total.bytes_moved},
+                                         {"segments", total.segments_removed},
+                                         {"returned", total.bytes_returned}});
+  co_return !failed;
 }
 
 Task<void> Maintenance::trim_all() {

@@ -18,7 +18,8 @@ class Maintenance {
   /// Takes up what a crash cut off in the accounts: long appends, mailboxes and accounts being
   /// erased.
   static Task<void> recover(Core& core);
-  /// From now on, once a day: old changes, expunged messages and stories go.
+  /// From now on, once a day: old changes, expunged messages and stories go. And all the time, at
+  /// low priority: space that nobody needs any more returns to the disk.
   void start();
   /// `stopped` runs when the present piece of work has ended.
   void stop(Callback stopped);
@@ -26,10 +27,14 @@ class Maintenance {
  private:
   Task<void> run();
   Task<void> trim_all();
+  Task<void> reclaim();
+  Task<bool> reclaim_some(bool urgent);
+  bool short_of_space() const;
 
   Core& core_;
   Gate gate_;
   Wakeup wakeup_;
+  Wakeup reclaim_wakeup_;
   bool stopping_ = false;
 };
 

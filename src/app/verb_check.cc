@@ -97,6 +97,20 @@ constexpr Phrase kNoReverse{
     "{} の逆引きが {} になりません。PTR "
     "レコードを設定しないと、メールを拒否されます"};
 constexpr Phrase kReverseGood{"{} and {} lead to each other", "{} と {} は互いに引けます"};
+constexpr Phrase kSpace{
+    "the journal takes {}: mail {}, deleted mail that can be brought back {} (store.retention {}); "
+    "{} of the disk are free",
+    "ジャーナルは {}: メール {}、取り戻せる削除済みメール {} (store.retention {})。ディスクの空き "
+    "{}"};
+constexpr Phrase kNoSpace{
+    "only {} of the disk are free, less than store.reserve ({}): mail is refused for now. Make "
+    "room, delete mail, then: hikyaku undelete --purge",
+    "ディスクの空きは {} で、store.reserve ({}) "
+    "未満です。いまメールは受け付けません。空きを作るか、メールを削除してから hikyaku undelete "
+    "--purge を実行してください"};
+constexpr Phrase kLittleSpace{
+    "only {} of the disk are free; below store.reserve ({}) mail is refused",
+    "ディスクの空きは {} です。store.reserve ({}) を下回るとメールを受け付けません"};
 constexpr Phrase kSummary{"Problems: {}, notes: {}.", "問題 {} 件、注意 {} 件。"};
 
 std::string day_of(Time time) {
@@ -127,6 +141,8 @@ class Check {
       auto signs = signing(commands, domain);
       if (!signs) return commands.report(signs.error());
     }
+    auto used = space(commands);
+    if (!used) return commands.report(used.error());
     if (domains.empty()) add(Level::Problem, "domains", kNoDomains);
     if (!invocation_.has("--no-dns")) names(domains);
     return std::nullopt;
@@ -249,6 +265,20 @@ class Check {
       add(Level::Problem, "dkim", kUnsigned, domain);
     else if (broken == 0)
       add(Level::Good, "dkim", kKeysGood, domain, domain);
+    return answer;
+  }
+
+  Commands::Answer space(Commands& commands) {
+    auto answer = commands.run("space.use", {});
+    if (!answer) return answer;
+    auto bytes = [&](std::string_view name) { return number_in(*answer, name); };
+    auto free = bytes("free");
+    add(Level::Good, "space", kSpace, short_size(bytes("journal")), short_size(bytes("live")),
+        short_size(bytes("retained")), format_duration(config_.store.retention), short_size(free));
+    if (free < bytes("reserve"))
+      add(Level::Problem, "space", kNoSpace, short_size(free), short_size(bytes("reserve")));
+    else if (free < 2 * bytes("reserve"))
+      add(Level::Note, "space", kLittleSpace, short_size(free), short_size(bytes("reserve")));
     return answer;
   }
 

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "app/cli.h"
+#include "app/import_data.h"
 #include "app/mail_files.h"
 #include "app/progress.h"
 #include "app/run_command.h"
@@ -17,61 +18,6 @@ constexpr Phrase kDone{"{} messages imported into {}, {} were there already.",
                        "{1} に {0} 通を取り込みました。すでにあったもの {2} 通。"};
 constexpr Phrase kRefused{"{} messages were not taken:", "{} 通は取り込めませんでした:"};
 constexpr Phrase kLabel{"import (KB)", "取り込み (KB)"};
-
-/// The data of the command, made piece by piece of what the files hold.
-class Reader {
- public:
-  Reader(MailSource& source, Terminal& terminal)
-      : source_(source),
-        progress_(terminal, std::string(kLabel.in(terminal.language())), source.total() / 1024) {}
-
-  std::optional<std::string> next() {
-    if (error_ || ended_) return std::nullopt;
-    progress_.set(source_.done() / 1024);
-    auto piece = make();
-    if (piece) return std::move(*piece);
-    error_ = std::move(piece).error();
-    return std::nullopt;  // in the middle of a message: the server drops it
-  }
-  const std::optional<Error>& error() const { return error_; }
-
- private:
-  static constexpr std::size_t kChunk = 32 * 1024;
-
-  Result<std::optional<std::string>> make() {
-    if (!chunk_.empty()) return chunk();
-    if (in_message_) {
-      TRY(chunk_, source_.read());
-      if (!chunk_.empty()) return chunk();
-      in_message_ = false;
-      return "0\n";
-    }
-    TRY(auto item, source_.next());
-    if (!item) {
-      ended_ = true;
-      return std::nullopt;
-    }
-    in_message_ = true;
-    boost::json::array flags;
-    for (auto& flag : item->flags) flags.push_back(json_text(flag));
-    boost::json::object meta{{"mailbox", json_text(item->mailbox)}, {"flags", std::move(flags)}};
-    if (item->received != Time{}) meta["received"] = format_rfc3339(item->received);
-    return boost::json::serialize(meta) + '\n';
-  }
-
-  std::optional<std::string> chunk() {
-    auto part = chunk_.substr(0, kChunk);
-    chunk_.erase(0, kChunk);
-    return fmt::format("{}\n", part.size()) + part;
-  }
-
-  MailSource& source_;
-  Progress progress_;
-  std::string chunk_;
-  bool in_message_ = false;
-  bool ended_ = false;
-  std::optional<Error> error_;
-};
 
 Result<std::unique_ptr<MailSource>> open_source(const Invocation& invocation) {
   std::filesystem::path path = invocation.argument(0);
@@ -92,7 +38,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto source = open_source(invocation);
   if (!source) return report(source.error(), terminal);
   Commands commands(invocation, terminal);
-  Reader reader(**source, terminal);
+  ImportData reader(**source, terminal, std::string(kLabel.in(terminal.language())));
   auto answer = commands.run(
       "account.import",
       {{"address", json_text(address)}, {"duplicates", invocation.has("--duplicates")}},

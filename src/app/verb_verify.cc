@@ -135,6 +135,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   SystemClock clock;
   store::Options options{.directory = instance.data.string(), .workers = workers, .clock = clock};
   auto memory = plan_memory(*config);
+  options.schema = kSchema;
   options.index_memory = memory.index;
   options.staged_memory = memory.staged;
   store::VerifyOptions how;

@@ -45,6 +45,9 @@ std::vector<Verb> all_verbs() {
       verb_sendmail(),
 
       verb_verify(),
+      verb_backup(),
+      verb_restore(),
+      verb_undelete(),
       verb_export(),
       verb_import(),
       verb_migrate(),

@@ -808,7 +808,9 @@ constexpr Option kOptions[] = {
         .name = "store.retention",
         .fallback = R"("7d")",
         .why = "most mistakes are noticed within a week",
-        .doc = "How long deleted messages stay on disk before their space returns.",
+        .doc =
+            "How long deleted messages stay on disk, where `hikyaku undelete` finds them, before "
+            "their space returns.",
         .least = 0,
         .most = 3650 * kDay,
         .applies = Applies::OnRestart,

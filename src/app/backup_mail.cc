@@ -1,0 +1,173 @@
+#include "app/backup_mail.h"
+
+#include "app/core.h"
+#include "auth/directory.h"
+#include "mailbox/mailboxes.h"
+#include "mailbox/messages.h"
+#include "net/cores.h"
+#include "net/worker_pool.h"
+#include "store/open.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 100;
+constexpr std::uint64_t kPiece = 48 * 1024;
+
+struct FlagName {
+  mailbox::Flags flag;
+  std::string_view name;
+};
+constexpr FlagName kFlagNames[] = {{mailbox::kSeen, "\\Seen"},
+                                   {mailbox::kAnswered, "\\Answered"},
+                                   {mailbox::kFlagged, "\\Flagged"},
+                                   {mailbox::kDeleted, "\\Deleted"},
+                                   {mailbox::kDraft, "\\Draft"}};
+
+class BackupMail final : public MailSource {
+ public:
+  BackupMail() : workers_(1), cores_(1) { cores_.start(); }
+  ~BackupMail() override {
+    cores_.call(0, [this] {
+      blob_.reset();
+      store_.reset();
+    });
+    cores_.stop();
+    cores_.join();
+  }
+
+  Result<void> open(const BackupInfo& backup, const std::string& address,
+                    const std::string& mailbox) {
+    store::Options options{
+        .directory = backup.store().string(), .workers = workers_, .clock = clock_};
+    options.for_reading = true;
+    options.schema = kSchema;
+    TRY(store_, store::open_store(std::move(options)));
+    return cores_.run(0, [&] { return find(address, mailbox); });
+  }
+
+  Result<std::optional<MailItem>> next() override {
+    return cores_.run(0, [this] { return next_on_loop(); });
+  }
+  Result<std::string> read() override {
+    return cores_.run(0, [this] { return read_on_loop(); });
+  }
+  std::uint64_t done() const override { return done_; }
+  std::uint64_t total() const override { return total_; }
+
+ private:
+  struct Row {
+    mailbox::MessageSummary summary;
+    store::BlobId blob = 0;
+    std::string prefix;
+  };
+
+  Task<Result<void>> find(const std::string& address, const std::string& only) {
+    auto account = co_await store_->read(
+        [&](store::Reader& reader) { return auth::find_account(reader, address); });
+    if (!account) co_return fail(ErrorCode::NotFound, "the backup has no account {}", address);
+    account_ = account->id;
+    auto all = co_await store_->read(
+        [&](store::Reader& reader) { return mailbox::list_mailboxes(reader, account_); });
+    for (auto& one : all) {
+      if (!only.empty() && one.path != only && !one.path.starts_with(only + '/')) continue;
+      if (!one.selectable) continue;
+      auto counters = co_await store_->read(
+          [&](store::Reader& reader) { return mailbox::get_counters(reader, account_, one.id); });
+      total_ += counters.size;
+      mailboxes_.push_back(one);
+    }
+    if (mailboxes_.empty())
+      co_return fail(ErrorCode::NotFound, "{} has no mailbox {} in the backup", address, only);
+    co_return co_await enter_mailbox();
+  }
+
+  Task<Result<void>> enter_mailbox() {
+    first_ = 1;
+    rows_.clear();
+    row_ = 0;
+    keywords_ = co_await store_->read([&](store::Reader& reader) {
+      return mailbox::keywords(reader, account_, mailboxes_[mailbox_].id);
+    });
+    co_return Result<void>{};
+  }
+
+  Task<Result<std::optional<MailItem>>> next_on_loop() {
+    while (row_ == rows_.size()) {
+      rows_ = co_await store_->read([this](store::Reader& reader) { return next_rows(reader); });
+      row_ = 0;
+      if (!rows_.empty()) {
+        first_ = rows_.back().summary.uid + 1;
+        continue;
+      }
+      if (++mailbox_ == mailboxes_.size()) {
+        --mailbox_;
+        co_return std::optional<MailItem>();
+      }
+      CO_TRY_DO(co_await enter_mailbox());
+    }
+    const auto& row = rows_[row_++];
+    CO_TRY(blob_, co_await store_->open_blob(row.blob));
+    prefix_ = row.prefix;
+    at_ = 0;
+    MailItem item{mailboxes_[mailbox_].path, {}, row.summary.received};
+    for (auto& [flag, name] : kFlagNames)
+      if (row.summary.flags & flag) item.flags.emplace_back(name);
+    for (std::size_t i = 0; i < keywords_.size(); ++i)
+      if (row.summary.flags >> (mailbox::kFirstKeyword + i) & 1) item.flags.push_back(keywords_[i]);
+    done_ += row.summary.size;
+    co_return std::optional(std::move(item));
+  }
+
+  std::vector<Row> next_rows(store::Reader& reader) const {
+    std::vector<Row> rows;
+    auto id = mailboxes_[mailbox_].id;
+    mailbox::scan_summaries(reader, account_, id, first_, UINT32_MAX, [&](auto& summary) {
+      rows.push_back({summary, 0, {}});
+      return rows.size() < kRowsAtOnce;
+    });
+    for (auto& row : rows) {
+      auto record = mailbox::get_message(reader, account_, id, row.summary.uid);
+      if (!record) continue;
+      row.blob = record->blob;
+      row.prefix = std::move(record->prefix);
+    }
+    return rows;
+  }
+
+  Task<Result<std::string>> read_on_loop() {
+    if (!prefix_.empty()) co_return std::exchange(prefix_, {});
+    CO_TRY(auto piece, co_await blob_->read(at_, kPiece));
+    at_ += piece.size();
+    co_return piece;
+  }
+
+  SystemClock clock_;
+  net::ThreadPool workers_;
+  net::Cores cores_;
+  std::unique_ptr<store::Store> store_;
+  store::AccountId account_ = 0;
+  std::vector<mailbox::MailboxInfo> mailboxes_;
+  std::size_t mailbox_ = 0;
+  std::vector<std::string> keywords_;
+  mailbox::Uid first_ = 1;
+  std::vector<Row> rows_;
+  std::size_t row_ = 0;
+  std::unique_ptr<store::Blob> blob_;
+  std::string prefix_;
+  std::uint64_t at_ = 0;
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<MailSource>> open_backup_mail(const BackupInfo& backup,
+                                                     const std::string& address,
+                                                     const std::string& mailbox) {
+  auto mail = std::make_unique<BackupMail>();
+  TRY_DO(mail->open(backup, address, mailbox));
+  return mail;
+}
+
+}  // namespace hikyaku::app

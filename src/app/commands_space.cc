@@ -1,0 +1,296 @@
+// undelete.list, undelete.restore, undelete.purge; space.use; backup.freeze: what was deleted and
+// can be brought back, the space that it takes, and the store held still for a backup.
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "app/commands.h"
+#include "auth/directory.h"
+#include "base/async.h"
+#include "base/base64.h"
+#include "base/text.h"
+#include "mailbox/bulk.h"
+#include "mailbox/messages.h"
+#include "mime/encoded_word.h"
+
+namespace hikyaku::app {
+namespace {
+
+using boost::json::object;
+using Answer = Result<object>;
+
+/// Messages in one read, and in one transaction.
+constexpr std::size_t kPiece = 100;
+/// Where messages go whose mailbox is no longer there.
+constexpr std::string_view kOrphans = "Undeleted";
+
+/// The value of the first field of this name among raw header fields, decoded; "" if there is none.
+std::string header_value(std::string_view fields, std::string_view name) {
+  while (!fields.empty()) {
+    auto end = fields.find('\n');
+    while (end != fields.npos && end + 1 < fields.size() &&
+           (fields[end + 1] == ' ' || fields[end + 1] == '\t'))
+      end = fields.find('\n', end + 1);
+    auto field = fields.substr(0, end);
+    if (istarts_with(field, name) && field.substr(name.size()).starts_with(':'))
+      return std::string(trim(mime::decode_words(field.substr(name.size() + 1))));
+    if (end == fields.npos) break;
+    fields.remove_prefix(end + 1);
+  }
+  return {};
+}
+
+/// Which messages a call is about.
+struct Selection {
+  std::string mailbox;  ///< "": all
+  Time since{};
+
+  static Result<Selection> of(ControlCall& call) {
+    Selection selection;
+    TRY(selection.mailbox, call.text("mailbox"));
+    TRY(auto since, call.text("since"));
+    if (since.empty()) return selection;
+    auto time = parse_rfc3339(since);
+    if (!time) return fail(ErrorCode::Invalid, "{} is no time", since);
+    selection.since = *time;
+    return selection;
+  }
+  bool matches(const mailbox::ExpungedMessage& message) const {
+    return mailbox.empty() || message.path == mailbox || message.path.starts_with(mailbox + '/');
+  }
+};
+
+Task<Result<std::vector<auth::Account>>> accounts_of(Core& core, ControlCall& call) {
+  CO_TRY(auto address, call.text("address"));
+  auto accounts =
+      co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
+  if (!address.empty()) {
+    auto found = co_await core.store().read(
+        [&](store::Reader& reader) { return auth::find_account(reader, address); });
+    if (!found)
+      co_return fail(ErrorCode::NotFound, "there is no account {}: hikyaku account list", address);
+    accounts = {std::move(*found)};
+  }
+  co_return accounts;
+}
+
+/// The next messages that can be brought back, from `from` on; and where to go on, if anywhere.
+struct Piece {
+  std::vector<mailbox::ExpungedMessage> messages;
+  std::optional<Time> next;
+};
+Task<Piece> next_piece(Core& core, store::AccountId account, const Selection& selection,
+                       Time from) {
+  co_return co_await core.store().read([&, from](store::Reader& reader) {
+    Piece piece;
+    std::size_t seen = 0;
+    auto last = from;
+    mailbox::scan_expunged(reader, account, from, [&](const mailbox::ExpungedMessage& message) {
+      // All of one moment belong together: the next piece begins behind them.
+      if (seen >= kPiece && message.expunged != last) {
+        piece.next = message.expunged;
+        return false;
+      }
+      ++seen;
+      last = message.expunged;
+      if (selection.matches(message) && reader.blob_size(message.record.blob))
+        piece.messages.push_back(message);
+      return true;
+    });
+    return piece;
+  });
+}
+
+Task<Answer> undelete_list(Core& core, ControlCall& call) {
+  CO_TRY(auto selection, Selection::of(call));
+  CO_TRY(auto accounts, co_await accounts_of(core, call));
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+  for (auto& account : accounts) {
+    for (std::optional<Time> from = selection.since; from;) {
+      auto piece = co_await next_piece(core, account.id, selection, *from);
+      from = piece.next;
+      for (auto& message : piece.messages) {
+        ++count;
+        bytes += message.record.size;
+        auto& fields = message.record.digest.header_fields;
+        co_await call.item({{"account", json_text(account.address)},
+                            {"mailbox", json_text(message.path)},
+                            {"uid", message.uid},
+                            {"deleted", format_rfc3339(message.expunged)},
+                            {"received", format_rfc3339(message.record.received)},
+                            {"size", message.record.size},
+                            {"from", json_text(header_value(fields, "From"))},
+                            {"subject", json_text(header_value(fields, "Subject"))}});
+      }
+    }
+  }
+  co_return object{{"count", count}, {"bytes", bytes}};
+}
+
+/// The mailbox that a message goes back to: its own, or the one for those that have none. Within a
+/// step.
+Result<mailbox::MailboxId> way_back(store::Transaction& tx, store::AccountId account,
+                                    const std::string& path, Time now) {
+  for (auto& name : {path, std::string(kOrphans)})
+    if (auto there = mailbox::find_mailbox(tx, account, name); there && there->selectable)
+      return there->id;
+  TRY(auto made, mailbox::create_mailbox(tx, account, kOrphans, mailbox::Role::None, now));
+  TRY_DO(mailbox::subscribe_mailbox(tx, account, kOrphans, true, now));
+  return made.id;
+}
+
+struct Restored {
+  std::uint64_t count = 0;
+  std::uint64_t orphans = 0;
+  std::uint64_t refused = 0;
+  std::string why;
+};
+
+Task<Result<void>> restore_piece(Core& core, store::AccountId account, const Piece& piece,
+                                 Restored& total) {
+  Restored done;
+  auto now = core.clock().now();
+  auto step = [&](store::Transaction& tx) -> Result<void> {
+    done = {};
+    for (auto& message : piece.messages) {
+      TRY(auto into, way_back(tx, account, message.path, now));
+      auto placed = mailbox::restore_message(tx, account, into, message, now);
+      if (placed) {
+        ++done.count;
+        auto info = mailbox::get_mailbox(tx, account, into);
+        if (info && info->path != message.path) ++done.orphans;
+      } else if (placed.error().code != ErrorCode::NotFound) {
+        ++done.refused;
+        done.why = placed.error().describe();
+      }
+    }
+    return {};
+  };
+  // Full or not: what comes back takes no new space but its rows.
+  CO_TRY_DO(co_await core.store().transact({account}, step, {.may_use_reserve = true}));
+  total.count += done.count;
+  total.orphans += done.orphans;
+  total.refused += done.refused;
+  if (!done.why.empty()) total.why = done.why;
+  co_return Result<void>{};
+}
+
+Task<Answer> undelete_restore(Core& core, ControlCall& call) {
+  CO_TRY(auto selection, Selection::of(call));
+  CO_TRY(auto accounts, co_await accounts_of(core, call));
+  if (accounts.size() != 1)
+    co_return fail(ErrorCode::Invalid, "whose messages? Name an account: hikyaku account list");
+  auto account = accounts.front().id;
+  Restored total;
+  for (std::optional<Time> from = selection.since; from;) {
+    auto piece = co_await next_piece(core, account, selection, *from);
+    from = piece.next;
+    if (!piece.messages.empty()) CO_TRY_DO(co_await restore_piece(core, account, piece, total));
+    co_await call.progress({total.count, 0, {}});
+  }
+  co_return object{{"address", json_text(accounts.front().address)},
+                   {"restored", total.count},
+                   {"orphans", total.orphans},
+                   {"refused", total.refused},
+                   {"why", json_text(total.why)}};
+}
+
+/// Gives up what could have been brought back, and its space.
+Task<Answer> undelete_purge(Core& core, ControlCall& call) {
+  CO_TRY(auto before_text, call.text("before"));
+  auto now = core.clock().now();
+  auto before = now + std::chrono::milliseconds(1);
+  if (!before_text.empty()) {
+    auto told = parse_rfc3339(before_text);
+    if (!told) co_return fail(ErrorCode::Invalid, "{} is no time", before_text);
+    before = std::min(before, *told);
+  }
+  auto retention = now - before;
+  CO_TRY(auto used, co_await core.store().space_use());
+  auto accounts =
+      co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
+  for (auto& account : accounts)
+    CO_TRY_DO(co_await mailbox::trim_bulk({core.store(), core.clock()}, account.id, {}, retention));
+  store::ReclaimRules rules{
+      .retention = retention, .dead_percent = 10, .least_age = {}, .urgent = true};
+  store::Reclaimed total;
+  int waited = 0;
+  while (true) {
+    CO_TRY(auto done, co_await core.store().reclaim(rules));
+    total.bodies_forgotten += done.bodies_forgotten;
+    total.bytes_returned += done.bytes_returned;
+    co_await call.progress({total.bytes_returned >> 10, used.journal_bytes >> 10, {}});
+    if (done.busy && ++waited < 100) {
+      co_await sleep_for(std::chrono::milliseconds(100));
+      continue;
+    }
+    if (done.busy)
+      co_return fail(ErrorCode::Unavailable, "a backup is being made: try again when it is done");
+    if (!done.more) break;
+  }
+  co_return object{{"bodies", total.bodies_forgotten}, {"bytes", total.bytes_returned}};
+}
+
+Task<Answer> space_use(Core& core, ControlCall&) {
+  CO_TRY(auto use, co_await core.store().space_use());
+  auto done = core.store().statistics();
+  std::error_code error;
+  auto space = std::filesystem::space(core.instance().data, error);
+  co_return object{{"segments", use.segments},
+                   {"journal", use.journal_bytes},
+                   {"live", use.live_bytes},
+                   {"retained", use.retained_bytes},
+                   {"free", error ? 0 : space.available},
+                   {"reserve", core.config().store.reserve.count},
+                   {"returned", done.bytes_returned},
+                   {"moved", done.bytes_moved}};
+}
+
+/// The store held still as long as the connection lives.
+Task<Answer> backup_freeze(Core& core, ControlCall& call) {
+  CO_TRY(auto frozen, co_await core.store().freeze());
+  call.hand_over_to([frozen](std::unique_ptr<net::Stream> stream) -> Task<void> {
+    return hold_while_connected(std::move(stream), frozen);
+  });
+  co_return describe_frozen(*frozen);
+}
+
+}  // namespace
+
+object describe_frozen(const store::Frozen& frozen) {
+  boost::json::array files;
+  for (auto& file : frozen.files)
+    files.push_back(
+        {{"from", file.from}, {"to", file.to}, {"length", file.length}, {"sealed", file.sealed}});
+  return {{"files", std::move(files)},
+          {"mark_name", frozen.mark_name},
+          {"mark", base64_encode(frozen.mark)},
+          {"last_group", frozen.last_group},
+          {"epoch", frozen.epoch},
+          {"store_id", to_hex(frozen.store_id)}};
+}
+
+Task<void> hold_while_connected(std::unique_ptr<net::Stream> stream,
+                                [[maybe_unused]] std::shared_ptr<const store::Frozen> frozen) {
+  stream->set_timeout(std::chrono::hours(24 * 7));
+  char byte = 0;
+  while (true) {
+    auto got = stream->try_read({&byte, 1});
+    if (got && *got == 0) co_return;
+    if (!got) co_await stream->wait_readable();
+  }
+}
+
+void add_space_commands(ControlTable& table, Core& core) {
+  auto add = [&](std::string verb, auto command) {
+    table.add({.verb = std::move(verb),
+               .run = [&core, command](ControlCall& call) { return command(core, call); }});
+  };
+  add("undelete.list", undelete_list);
+  add("undelete.restore", undelete_restore);
+  add("undelete.purge", undelete_purge);
+  add("space.use", space_use);
+  add("backup.freeze", backup_freeze);
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,23 @@
+// The store held still for a backup: by the running server, or, when none runs, in this process.
+#pragma once
+
+#include <memory>
+
+#include "app/instance.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "store/store.h"
+
+namespace hikyaku::app {
+
+/// Nothing of the store's files that it names goes away while it lives.
+class FrozenStore {
+ public:
+  /// Unavailable, NoSpace, Denied, Conflict, Io. Blocks.
+  static Result<std::unique_ptr<FrozenStore>> open(const Instance& instance,
+                                                   const config::Config& config);
+  virtual ~FrozenStore() = default;
+  virtual const store::Frozen& frozen() const = 0;
+};
+
+}  // namespace hikyaku::app

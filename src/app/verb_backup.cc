@@ -1,0 +1,187 @@
+// hikyaku backup: a copy of the store while it is used.
+#include <fmt/core.h>
+
+#include "app/backup_files.h"
+#include "app/cli.h"
+#include "app/core.h"
+#include "app/frozen_store.h"
+#include "app/progress.h"
+#include "app/run_command.h"
+#include "app/verbs.h"
+#include "base/text.h"
+#include "net/worker_pool.h"
+#include "store/verify.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kLabel{"backup (KB)", "バックアップ (KB)"};
+constexpr Phrase kChecking{"check", "検査"};
+constexpr Phrase kDone{"{}: {} in {} files, {} of them new here.",
+                       "{}: {}、{} ファイル、うち新しいもの {}。"};
+constexpr Phrase kKeyApart{
+    "{} is not in it: keep a copy of that file elsewhere, apart from the backups. Without it "
+    "passwords kept for SCRAM, CRAM-MD5 and app passwords are lost; mail is not.",
+    "{} は含まれていません。そのファイルの複製を、バックアップとは別の場所に保管してください。"
+    "なくすと SCRAM、CRAM-MD5 用やアプリ用のパスワードが使えなくなります(メールは無事です)。"};
+constexpr Phrase kConfigToo{
+    "hikyaku.toml, tls/ and dkim/ are not in it either: keep them, or use --with-config.",
+    "hikyaku.toml、tls/、dkim/ も含まれていません。別に保管するか --with-config "
+    "を付けてください。"};
+constexpr Phrase kWhole{"{} is whole: {} messages' bodies ({}).",
+                        "{} は完全です: 本文 {} 通 ({})。"};
+constexpr Phrase kBroken{"{} has {} problems:", "{} に問題が {} 件あります:"};
+
+/// Says which secret.key belongs to a backup without telling anything about it; "" when this
+/// process may not read it.
+std::string key_of(const Instance& instance) {
+  auto file = read_file(instance.secret_key, 4096);
+  return file ? key_mark(*file) : "";
+}
+
+Exit list(const Invocation& invocation, Terminal& terminal) {
+  auto all = list_backups(invocation.argument(0));
+  if (!all) return report(all.error(), terminal);
+  ItemList items(invocation, terminal,
+                 {{"made", "作成"}, {"size", "大きさ"}, {"new", "新規分"}, {"path", "場所"}},
+                 [](const boost::json::object& item) {
+                   return std::vector<std::string>{
+                       text_in(item, "made").substr(0, 19), short_size(number_in(item, "bytes")),
+                       short_size(number_in(item, "copied")), text_in(item, "path")};
+                 });
+  for (auto& one : *all) {
+    auto item = describe(one);
+    item["path"] = json_text(one.path.string());
+    items.add(item);
+  }
+  items.finish({"There are no backups.", "バックアップはありません。"});
+  return Exit::Ok;
+}
+
+Exit check(const Invocation& invocation, Terminal& terminal) {
+  auto info = find_backup(invocation.argument(0));
+  if (!info) return report(info.error(), terminal);
+  net::ThreadPool workers(1);
+  SystemClock clock;
+  store::Options options{.directory = info->store().string(), .workers = workers, .clock = clock};
+  options.for_reading = true;
+  options.schema = kSchema;
+  store::VerifyOptions how;
+  std::optional<Progress> progress;
+  std::string shown;
+  how.progress = [&](std::string_view doing, double part) {
+    if (doing != shown) {
+      progress.reset();
+      shown = doing;
+      progress.emplace(terminal, fmt::format("{} ({})", kChecking.in(terminal.language()), doing),
+                       1000);
+    }
+    progress->set(static_cast<std::uint64_t>(part * 1000));
+  };
+  auto found = store::verify_store(options, how);
+  progress.reset();
+  if (!found) return report(found.error(), terminal);
+  if (invocation.json()) {
+    boost::json::array problems;
+    for (auto& problem : found->problems) problems.push_back(json_text(problem));
+    print_json(terminal, boost::json::object{{"path", json_text(info->path.string())},
+                                             {"good", found->good()},
+                                             {"bodies", found->bodies},
+                                             {"body_bytes", found->body_bytes},
+                                             {"problems", std::move(problems)}});
+  } else if (found->good()) {
+    terminal.say(kWhole, info->path.string(), grouped(found->bodies),
+                 short_size(found->body_bytes));
+  } else {
+    terminal.say(kBroken, info->path.string(), grouped(found->problem_count));
+    for (auto& problem : found->problems) terminal.paragraph(printable(problem), 2);
+  }
+  return found->good() ? Exit::Ok : Exit::Failed;
+}
+
+Exit make(const Invocation& invocation, Terminal& terminal) {
+  auto instance = Instance::from(invocation.value("--dir"));
+  auto config = load_instance_config(instance, terminal);
+  if (!config) return config.error();
+  instance = instance.with(*config);
+  auto key = key_of(instance);
+  auto frozen = FrozenStore::open(instance, *config);
+  if (!frozen) return report(frozen.error(), terminal);
+  std::optional<Progress> progress;
+  BackupPlan plan{.repository = std::filesystem::absolute(invocation.argument(0)),
+                  .data = instance.data,
+                  .instance = &instance,
+                  .with_config = invocation.has("--with-config"),
+                  .key = key,
+                  .now = SystemClock().now(),
+                  .progress = [&](std::uint64_t done, std::uint64_t total) {
+                    if (!progress)
+                      progress.emplace(terminal, std::string(kLabel.in(terminal.language())),
+                                       total >> 10);
+                    progress->set(done >> 10);
+                  }};
+  auto made = make_backup((*frozen)->frozen(), plan);
+  progress.reset();
+  if (!made) return report(made.error(), terminal);
+  if (invocation.json()) {
+    auto object = describe(*made);
+    object["path"] = json_text(made->path.string());
+    print_json(terminal, object);
+    return Exit::Ok;
+  }
+  terminal.say(kDone, made->path.string(), short_size(made->bytes), grouped(made->files),
+               short_size(made->copied));
+  terminal.say(kKeyApart, instance.secret_key.string());
+  if (!made->with_config) terminal.say(kConfigToo);
+  return Exit::Ok;
+}
+
+Exit run(const Invocation& invocation, Terminal& terminal) {
+  if (invocation.has("--list")) return list(invocation, terminal);
+  if (invocation.has("--check")) return check(invocation, terminal);
+  return make(invocation, terminal);
+}
+
+}  // namespace
+
+Verb verb_backup() {
+  return {
+      .name = "backup",
+      .group = Group::Store,
+      .summary = {"copies the whole store, also while the server runs",
+                  "保管庫全体を複製する(サーバーが動いていても可)"},
+      .details =
+          {"Each backup is a dated directory below PATH, complete in itself: everything that was "
+           "accepted before it began is in it. What has not changed since the one before becomes a "
+           "hard link, so that daily backups take little space; on the store's own file system "
+           "they are made in seconds (but then share its fate: copy them away). What was copied "
+           "is read again. Any dated directory may be removed at any time. secret.key is never in "
+           "a backup: keep it apart.",
+           "PATH の下に日付のディレクトリができ、それぞれが完結しています。"
+           "開始前に受け付けたものはすべて含まれます。"
+           "前回から変わらないものはハードリンクになるので、毎日でも場所を取りません。"
+           "保管庫と同じファイルシステムなら数秒で終わります"
+           "(ただし運命を共にするので、別の場所にも複製してください)。"
+           "複製したものは読み直して確かめます。日付のディレクトリはいつ消してもかまいません。"
+           "secret.key は決して含まれません。別に保管してください。"},
+      .arguments = {{"PATH",
+                     {"the directory of all backups (made if it is not there); with --check also "
+                      "a single one",
+                      "全バックアップのディレクトリ(なければ作る)。--check では個々の一つでも可"}}},
+      .options = {{.name = "--with-config",
+                   .help = {"hikyaku.toml, tls/ and dkim/ too (with private keys)",
+                            "hikyaku.toml、tls/、dkim/ も含める(秘密鍵を含む)"}},
+                  {.name = "--list", .help = {"show what is there", "一覧を表示する"}},
+                  {.name = "--check",
+                   .help = {"read a backup (the newest) whole, and tell what is wrong with it",
+                            "バックアップ(最新のもの)をすべて読み、問題を示す"}}},
+      .examples = {{"hikyaku backup /backup/mail", {"every night", "毎晩"}},
+                   {"hikyaku backup --check /backup/mail", {"now and then", "時々"}},
+                   {"hikyaku restore /backup/mail", {"when all is lost", "すべてを失ったとき"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = run,
+  };
+}
+
+}  // namespace hikyaku::app

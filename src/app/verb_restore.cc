@@ -1,0 +1,236 @@
+// hikyaku restore: everything, or the mail of an account, out of a backup.
+#include <fmt/core.h>
+
+#include "app/backup_files.h"
+#include "app/backup_mail.h"
+#include "app/cli.h"
+#include "app/core.h"
+#include "app/import_data.h"
+#include "app/progress.h"
+#include "app/restore_instance.h"
+#include "app/run_command.h"
+#include "app/verbs.h"
+#include "base/text.h"
+#include "store/posix_file_system.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kLabel{"restore (KB)", "復元 (KB)"};
+constexpr Phrase kMailDone{"{} messages of {} are back in {}, {} were there already.",
+                           "{1} のメッセージ {0} 通を {2} に戻しました。すでにあったもの {3} 通。"};
+constexpr Phrase kMailRefused{"{} messages were not taken:", "{} 通は戻せませんでした:"};
+constexpr Phrase kDone{"{} is as it was on {}. Start the server: hikyaku serve.",
+                       "{} を {} の状態に戻しました。サーバーを起動してください: hikyaku serve。"};
+constexpr Phrase kHeld{
+    "{} messages are held in the queue, for they may have been sent since then: hikyaku queue "
+    "list, then hikyaku queue release or drop.",
+    "キューの {} 通は、その後に送信済みかもしれないため保留中です: hikyaku queue list の後、"
+    "hikyaku queue release または drop。"};
+constexpr Phrase kFormer{"What was there is now in {}: remove it when all is well.",
+                         "元のデータは {} にあります。問題がなければ消してください。"};
+constexpr Phrase kOccupied{
+    "{} has a store already. With --force it is set aside (nothing is removed), and the backup "
+    "takes "
+    "its place.",
+    "{} にはすでに保管庫があります。--force "
+    "を付けると、それを(消さずに)脇へ移してから復元します。"};
+constexpr Phrase kRunning{
+    "the store is in use: {}. Stop the server first (or restore only an account: --account).",
+    "保管庫は使用中です: {}。先にサーバーを止めてください"
+    "(アカウントだけの復元なら --account で可能)。"};
+constexpr Phrase kNoConfig{
+    "{} is not there, and the backup was made without --with-config: put it (with tls/, dkim/ and "
+    "secret.key) there first, or make a new one: hikyaku quickstart",
+    "{} がなく、バックアップも --with-config なしで作られています。先に(tls/、dkim/、secret.key "
+    "とともに)置くか、新しく作ってください: hikyaku quickstart"};
+constexpr Phrase kNoKey{
+    "{} is not there. It is never in a backup: put the copy there that you keep apart.",
+    "{} がありません。これは決してバックアップに含まれません。別に保管した複製を置いてください。"};
+constexpr Phrase kOtherKey{
+    "{} is another one than when the backup was made: passwords kept for SCRAM, CRAM-MD5 and app "
+    "passwords would be lost. Put the right one there, or use --force.",
+    "{} はバックアップ時のものと異なります。SCRAM、CRAM-MD5 "
+    "用やアプリ用のパスワードが使えなくなります。正しいものを置くか --force を付けてください。"};
+constexpr Phrase kNeedsAccount{"--mailbox and --into go with --account",
+                               "--mailbox と --into は --account とともに使います"};
+
+Exit restore_mail(const Invocation& invocation, Terminal& terminal, const BackupInfo& backup) {
+  auto address = invocation.value("--account").value_or("");
+  auto into = invocation.value("--into").value_or(address);
+  // Before the store is opened: as root we become the server's user then, who may not read this.
+  auto source = open_backup_mail(backup, address, invocation.value("--mailbox").value_or(""));
+  if (!source) {
+    terminal.complain_text(source.error().describe());
+    return source.error().code == ErrorCode::NotFound ? Exit::NoAccount
+                                                      : exit_for(source.error().code);
+  }
+  Commands commands(invocation, terminal);
+  ImportData data(**source, terminal, std::string(kLabel.in(terminal.language())));
+  auto answer =
+      commands.run("account.import", {{"address", json_text(into)}, {"duplicates", false}},
+                   {.data = [&] { return data.next(); }});
+  if (data.error()) return report(*data.error(), terminal);
+  if (!answer) return commands.report(answer.error());
+  auto refused = number_in(*answer, "refused");
+  if (invocation.json()) {
+    print_json(terminal, *answer);
+  } else {
+    terminal.say(kMailDone, grouped(number_in(*answer, "imported")), address, into,
+                 grouped(number_in(*answer, "known")));
+    if (refused != 0) {
+      terminal.say(kMailRefused, grouped(refused));
+      for (auto& problem : answer->at("problems").as_array())
+        terminal.paragraph(printable(std::string_view(problem.as_string())), 2);
+    }
+  }
+  return refused == 0 ? Exit::Ok : Exit::Failed;
+}
+
+/// hikyaku.toml, tls/ and dkim/ of the backup, where the instance has none.
+Result<void> restore_config(const BackupInfo& backup, const Instance& instance) {
+  std::error_code error;
+  std::filesystem::create_directories(instance.config.parent_path(), error);
+  for (auto& path : {instance.tls, instance.dkim, instance.config}) {
+    auto from = backup.config() / path.filename();
+    if (std::filesystem::exists(path, error) || !std::filesystem::exists(from, error)) continue;
+    if (std::filesystem::is_directory(from, error)) {
+      TRY_DO(copy_tree(from, path, std::nullopt, [](std::uint64_t) {}));
+    } else {
+      std::filesystem::copy_file(from, path, error);
+      if (error) return std::unexpected(errno_error("cannot make " + path.string(), error.value()));
+    }
+  }
+  return {};
+}
+
+/// What stands against it, said; nullopt: nothing.
+std::optional<Exit> hindered(const Invocation& invocation, Terminal& terminal,
+                             const BackupInfo& backup, const Instance& instance) {
+  auto force = invocation.has("--force");
+  auto key = read_file(instance.secret_key, 4096);
+  if (!key) {
+    if (key.error().code != ErrorCode::NotFound) return report(key.error(), terminal);
+    terminal.complain(kNoKey, instance.secret_key.string());
+    return Exit::NoInput;
+  }
+  if (!backup.key.empty() && key_mark(*key) != backup.key && !force) {
+    terminal.complain(kOtherKey, instance.secret_key.string());
+    return Exit::Config;
+  }
+  std::error_code error;
+  if (!std::filesystem::exists(instance.data / "STORE", error)) return std::nullopt;
+  auto lock = store::PosixFileSystem().lock((instance.data / "LOCK").string());
+  if (!lock) {
+    if (lock.error().code != ErrorCode::Conflict) return report(lock.error(), terminal);
+    terminal.complain(kRunning, lock.error().describe());
+    return Exit::TryLater;
+  }
+  if (!force) {
+    terminal.complain(kOccupied, instance.data.string());
+    return Exit::CannotCreate;
+  }
+  return std::nullopt;
+}
+
+Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupInfo& backup) {
+  auto instance = Instance::from(invocation.value("--dir"));
+  std::error_code error;
+  if (!std::filesystem::exists(instance.config, error)) {
+    if (!backup.with_config) {
+      terminal.complain(kNoConfig, instance.config.string());
+      return Exit::NoInput;
+    }
+    if (auto done = restore_config(backup, instance); !done) return report(done.error(), terminal);
+  }
+  auto config = load_instance_config(instance, terminal);
+  if (!config) return config.error();
+  instance = instance.with(*config);
+  if (auto hindrance = hindered(invocation, terminal, backup, instance)) return *hindrance;
+  std::optional<RestoreOutcome> outcome;
+  {
+    Progress progress(terminal, std::string(kLabel.in(terminal.language())),
+                      tree_size(backup.store()) >> 10);
+    std::uint64_t copied = 0;
+    auto restored = restore_instance(backup, instance, *config, [&](std::uint64_t bytes) {
+      progress.set((copied += bytes) >> 10);
+    });
+    if (!restored) return report(restored.error(), terminal);
+    outcome = std::move(*restored);
+  }
+  if (invocation.json()) {
+    print_json(terminal, boost::json::object{{"made", backup.made},
+                                             {"epoch", outcome->epoch},
+                                             {"held", outcome->held},
+                                             {"former", json_text(outcome->former.string())}});
+    return Exit::Ok;
+  }
+  terminal.say(kDone, instance.data.string(), backup.made.substr(0, 19));
+  if (outcome->held != 0) terminal.say(kHeld, grouped(outcome->held));
+  if (!outcome->former.empty()) terminal.say(kFormer, outcome->former.string());
+  return Exit::Ok;
+}
+
+Exit run(const Invocation& invocation, Terminal& terminal) {
+  auto backup = find_backup(invocation.argument(0));
+  if (!backup) return report(backup.error(), terminal);
+  if (invocation.has("--account")) return restore_mail(invocation, terminal, *backup);
+  if (invocation.has("--mailbox") || invocation.has("--into")) {
+    terminal.complain(kNeedsAccount);
+    return Exit::Usage;
+  }
+  return restore_all(invocation, terminal, *backup);
+}
+
+}  // namespace
+
+Verb verb_restore() {
+  return {
+      .name = "restore",
+      .group = Group::Store,
+      .summary = {"brings back everything, or an account's mail, from a backup",
+                  "バックアップから全体を、またはアカウントのメールを復元する"},
+      .details =
+          {"Without --account: the whole store, while no server runs; a store that is there is set "
+           "aside with --force, never removed. Mail clients notice: mailboxes that change from "
+           "then on have a new UIDVALIDITY, and change numbers of the lost time never come again. "
+           "What was in the queue is held, for it may have been sent meanwhile. With --account: "
+           "the messages that the account (or the mailbox) had then and has no longer, beside what "
+           "is there, with flags and dates, also while the server runs.",
+           "--account "
+           "なし: サーバーが動いていないときに保管庫全体を戻します。すでにある保管庫は --force "
+           "で脇へ移し、決して消しません。メールソフトには分かります。"
+           "以後変わるメールボックスは新しい UIDVALIDITY になり、"
+           "失われた期間の変更番号は二度と使われません。キューにあったものは、"
+           "すでに送信済みかもしれないため保留になります。--account "
+           "あり: その時点でアカウント(またはメールボックス)にあり今はないメッセージを、"
+           "フラグと日付とともに今あるものに加えます。サーバーが動いていても可能です。"},
+      .arguments = {{"PATH",
+                     {"a dated directory of a backup, or the directory of all: then the newest",
+                      "日付のバックアップ、または全体のディレクトリ(最新のものを使う)"}}},
+      .options =
+          {{.name = "--account",
+            .value = "ADDRESS",
+            .help = {"only the mail of this account", "このアカウントのメールだけ"}},
+           {.name = "--mailbox",
+            .value = "NAME",
+            .help = {"only this mailbox and those below it", "このメールボックスとその下だけ"}},
+           {.name = "--into",
+            .value = "ADDRESS",
+            .help = {"into another account than it came from", "元とは別のアカウントに入れる"}},
+           {.name = "--force",
+            .help = {"set aside the store that is there; go on with another secret.key",
+                     "今ある保管庫を脇へ移す。異なる secret.key でも続ける"}}},
+      .examples = {{"hikyaku restore /backup/mail --dir /srv/mail",
+                    {"the newest, into an instance that has no store",
+                     "最新のものを、保管庫のないインスタンスへ"}},
+                   {"hikyaku restore /backup/mail --account anna@example.org --mailbox Work",
+                    {"what is missing of one folder, while the server runs",
+                     "一つのフォルダーの足りない分を、サーバーを動かしたまま"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = run,
+  };
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,326 @@
+"""Backups while the server works, everything and single accounts out of them, and what clients with old numbers see then."""
+import imaplib
+import json
+import os
+import pathlib
+import re
+import shutil
+import smtplib
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import Instance, hikyaku
+from mail import fill, imap, message, raw_messages, subjects, submit
+
+ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
+
+
+def number(client, name):
+    return int(client.untagged_responses[name][-1])
+
+
+def restored_instance(original, backup, *options):
+    """Another instance, with the original's configuration and key, and the store out of the backup."""
+    other = Instance(original.address, base=original.base)
+    shutil.copy(original.dir / "secret.key", other.dir)
+    other.run("restore", backup, *options)
+    return other
+
+
+class Backup(unittest.TestCase):
+    def setUp(self):
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-backup-"))
+        self.addCleanup(shutil.rmtree, self.place, True)
+        self.to = self.place / "backups"
+
+    def backup(self, server, *options):
+        return json.loads(server.run("backup", self.to, "--json", *options).stdout)
+
+    def verify(self, server):
+        self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+    def test_under_load(self):
+        """Everything acknowledged before the backup began is in it, whatever goes on meanwhile."""
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 30)
+            acknowledged, errors, ending = [], [], threading.Event()
+
+            def deliver(n):
+                try:
+                    with smtplib.SMTP(server.host, server.port("smtp"), timeout=20) as smtp:
+                        smtp.ehlo("mx.beta.test")
+                        i = 0
+                        while not ending.is_set():
+                            subject = f"Load {n}.{i}"
+                            body = "y" * 300_000 if i % 25 == 24 else "How are you?\r\n" * (i % 50)
+                            body = re.sub("(.{900})", "\\1\r\n", body)
+                            smtp.sendmail("x@beta.test", [BOB], f"Subject: {subject}\r\n\r\n{body}\r\n")
+                            acknowledged.append(subject)
+                            i += 1
+                except Exception as error:
+                    errors.append(error)
+
+            def change():
+                try:
+                    client = imap(server, BOB)
+                    client.create("Other")
+                    while not ending.is_set():
+                        client.select()
+                        client.store("1:20", "+FLAGS", r"(\Seen)")
+                        client.copy("1:5", "Other")
+                        client.select("Other")
+                        client.store("1:2", "+FLAGS", r"(\Deleted)")
+                        client.expunge()
+                    client.logout()
+                except Exception as error:
+                    errors.append(error)
+
+            threads = [threading.Thread(target=deliver, args=(n,)) for n in range(3)]
+            threads.append(threading.Thread(target=change))
+            for thread in threads:
+                thread.start()
+            made = []
+            for _ in range(3):
+                time.sleep(1)
+                before = list(acknowledged)
+                made.append((before, self.backup(server, "--with-config")))
+            ending.set()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(errors, [])
+            self.assertGreater(len(made[0][0]), 20)
+            key = (server.dir / "secret.key").read_bytes()
+            server.stop()
+            for before, info in made:
+                checked = json.loads(server.run("backup", "--check", info["path"], "--json").stdout)
+                self.assertTrue(checked["good"], checked)
+                self.assertGreaterEqual(checked["bodies"], len(before) + 30)
+                other = Instance(ANNA, base=server.base)
+                self.addCleanup(shutil.rmtree, other.dir, True)
+                # Without its key it says what is missing.
+                refused = other.run("restore", info["path"], check=False)
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertIn("secret.key", refused.stderr)
+                (other.dir / "secret.key").write_bytes(key)
+                other.run("restore", info["path"])
+                self.verify(other)
+                other.start()
+                there = subjects(other, BOB)
+                self.assertEqual(set(before) - set(there), set())
+                self.assertEqual(len(there), len(set(there)))
+                submit(other, message(ANNA, BOB, "After the restore"))
+                self.assertEqual(subjects(other, BOB)[-1], "After the restore")
+                other.stop()
+                self.verify(other)
+            # The backups have not changed by being restored from.
+            self.assertTrue(json.loads(server.run("backup", "--check", self.to, "--json").stdout)["good"])
+
+    def test_incremental(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 5)
+            big = "z" * 900 + "\n"
+            for i in range(12):
+                submit(server, message(ANNA, BOB, f"Big {i}", big * 1000))
+            server.restart()
+            first = self.backup(server)
+            submit(server, message(ANNA, BOB, "Later"))
+            second = self.backup(server)
+            self.assertGreater(first["bytes"], 10 << 20)
+            self.assertLess(second["copied"], 3 << 20)
+            listed = json.loads(server.run("backup", "--list", self.to, "--json").stdout)
+            self.assertEqual([one["path"] for one in listed], [first["path"], second["path"]])
+            # Each is complete in itself.
+            shutil.rmtree(first["path"])
+            server.stop()
+            third = self.backup(server)  # also when no server runs
+            self.assertTrue(json.loads(server.run("backup", "--check", self.to, "--json").stdout)["good"])
+            self.assertTrue(json.loads(server.run("backup", "--check", second["path"], "--json").stdout)["good"])
+            # Flipping one bit is noticed.
+            segments = sorted(pathlib.Path(third["path"], "store", "journal").iterdir(), key=lambda f: f.stat().st_size)
+            with open(segments[-1], "r+b") as file:
+                file.seek(2 << 20)
+                byte = file.read(1)[0]
+                file.seek(2 << 20)
+                file.write(bytes([byte ^ 1]))
+            checked = server.run("backup", "--check", third["path"], "--json", check=False)
+            self.assertEqual(checked.returncode, 1)
+            self.assertFalse(json.loads(checked.stdout)["good"])
+
+    def test_other_file_system(self):
+        if not os.access("/dev/shm", os.W_OK) or os.stat("/dev/shm").st_dev == os.stat(tempfile.gettempdir()).st_dev:
+            self.skipTest("no second file system")
+        self.to = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-backup-", dir="/dev/shm"))
+        self.addCleanup(shutil.rmtree, self.to, True)
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            for i in range(10):
+                submit(server, message(ANNA, BOB, f"Big {i}", "z" * 900 + "\n" * 400_000))
+            server.restart()
+            first = self.backup(server)
+            self.assertEqual(first["copied"], first["bytes"])
+            second = self.backup(server)
+            self.assertLess(second["copied"], first["copied"] / 2)
+            server.stop()
+            self.assertTrue(json.loads(server.run("backup", "--check", self.to, "--json").stdout)["good"])
+
+    def test_old_numbers(self):
+        """Clients that have seen UIDs and change numbers of the lost time notice."""
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 5)
+            client = imap(server, BOB)
+            client.create("Quiet")
+            client.select()
+            client.copy("1", "Quiet")
+            client.logout()
+            info = self.backup(server)
+
+            # The lost future.
+            client = imap(server, BOB)
+            client.select()
+            uid_validity = number(client, "UIDVALIDITY")
+            client.store("3", "+FLAGS", r"(\Flagged)")
+            client.store("1", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            fill(server, BOB, 3)
+            client.noop()
+            lost_uids = client.uid("SEARCH", "ALL")[1][0].split()
+            client.select("INBOX")
+            lost_modseq = number(client, "HIGHESTMODSEQ")
+            client.logout()
+            server.stop()
+
+            refused = server.run("restore", self.to, check=False)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("--force", refused.stderr)
+            done = json.loads(server.run("restore", self.to, "--force", "--json").stdout)
+            self.assertEqual(done["epoch"], info["epoch"] + 1)
+            self.assertTrue(pathlib.Path(done["former"]).exists())
+            server.start()
+
+            client = imap(server, BOB)
+            client.enable("QRESYNC") if hasattr(client, "enable") else None
+            # A client of before that resynchronises is told of everything, and of what is not there.
+            status, _ = client.select("INBOX")
+            self.assertEqual(status, "OK")
+            changed = client.uid("FETCH", "1:*", f"(FLAGS) (CHANGEDSINCE {lost_modseq})")[1]
+            self.assertEqual(len([c for c in changed if c]), 5, changed)
+            # The first message since: a new UIDVALIDITY, no UID of the lost time again.
+            client.logout()
+            submit(server, message(ANNA, BOB, "New"))
+            client = imap(server, BOB)
+            client.select("INBOX")
+            self.assertNotEqual(number(client, "UIDVALIDITY"), uid_validity)
+            self.assertGreater(number(client, "UIDVALIDITY"), uid_validity)
+            self.assertGreater(number(client, "HIGHESTMODSEQ"), lost_modseq + 2**31)
+            # A mailbox that nothing has happened in is as it was.
+            client.select("Quiet")
+            self.assertEqual(len(client.uid("SEARCH", "ALL")[1][0].split()), 1)
+            quiet = number(client, "UIDVALIDITY")
+            client.logout()
+            self.assertGreater(len(lost_uids), 5)
+
+            # Once more from the same backup: again other numbers.
+            server.stop()
+            again = json.loads(server.run("restore", self.to, "--force", "--json").stdout)
+            self.assertEqual(again["epoch"], info["epoch"] + 2)
+            server.start()
+            client = imap(server, BOB)
+            client.select("Quiet")
+            self.assertEqual(number(client, "UIDVALIDITY"), quiet)
+            client.logout()
+            server.stop()
+            self.verify(server)
+
+    def test_the_queue_is_held(self):
+        with Instance(ANNA, config={"queue.retry": '["1h"]'}) as server:
+            submit(server, message(ANNA, "far@nowhere.test", "Away"), rcpt=["far@nowhere.test"])
+            self.assertEqual(len(json.loads(server.run("queue", "list", "--json").stdout)), 1)
+            self.backup(server)
+            server.stop()
+            done = json.loads(server.run("restore", self.to, "--force", "--json").stdout)
+            self.assertEqual(done["held"], 1)
+            server.start()
+            (entry,) = json.loads(server.run("queue", "list", "--json").stdout)
+            self.assertEqual(entry["state"], "held")
+            self.assertIn("backup", entry["reply"])
+
+    def test_one_account_beside_what_is_there(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 4)
+            client = imap(server, BOB)
+            client.create("Work")
+            client.select()
+            client.store("2", "+FLAGS", r"(\Flagged $Mine)")
+            client.copy("1:2", "Work")
+            client.logout()
+            before = raw_messages(server, BOB)
+            self.backup(server)
+            client = imap(server, BOB)
+            client.select()
+            uid_validity = number(client, "UIDVALIDITY")
+            client.store("1:3", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            client.delete("Work")
+            client.logout()
+            submit(server, message(ANNA, BOB, "Since then"))
+            server.run("undelete", "--purge")  # not by that way
+
+            done = json.loads(server.run("restore", self.to, "--account", BOB, "--mailbox", "INBOX", "--json").stdout)
+            self.assertEqual((done["imported"], done["known"]), (3, 1))
+            self.assertEqual(sorted(raw_messages(server, BOB))[0:1] != [], True)
+            self.assertEqual(set(before) - set(raw_messages(server, BOB)), set())
+            self.assertIn("Since then", subjects(server, BOB))
+            client = imap(server, BOB)
+            client.select()
+            self.assertEqual(number(client, "UIDVALIDITY"), uid_validity)
+            flagged = client.search(None, "FLAGGED", "KEYWORD", "$Mine")[1][0].split()
+            self.assertEqual(len(flagged), 1)
+            client.logout()
+            # Again: nothing more. All of it: the other mailbox too.
+            done = json.loads(server.run("restore", self.to, "--account", BOB, "--json").stdout)
+            self.assertEqual((done["imported"], done["known"]), (2, 4))
+            self.assertEqual(len(raw_messages(server, BOB, "Work")), 2)
+            # Into another account.
+            server.run("restore", self.to, "--account", BOB, "--mailbox", "Work", "--into", ANNA)
+            self.assertEqual(len(raw_messages(server, ANNA, "Work")), 2)
+            for wrong in (["--account", "nobody@alpha.test"], ["--account", BOB, "--mailbox", "Nothing"], ["--into", BOB]):
+                refused = server.run("restore", self.to, *wrong, check=False)
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertTrue(refused.stderr.startswith("hikyaku: "), refused.stderr)
+            server.stop()
+            self.verify(server)
+
+    def test_reclaiming_waits_for_a_backup_and_goes_on_after_it(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            for i in range(12):
+                submit(server, message(ANNA, BOB, f"Big {i}", "z" * 900 + "\n" * 900_000))
+            info = self.backup(server)
+            client = imap(server, BOB)
+            client.select()
+            client.store("1:11", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            client.logout()
+            done = json.loads(server.run("undelete", "--purge", "--json", timeout=120).stdout)
+            self.assertEqual(done["bodies"], 11)
+            after = self.backup(server)
+            deadline = time.monotonic() + 10
+            while list((server.dir / "data").glob("frozen-*")):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.1)
+            server.stop()
+            self.verify(server)
+            for path, bodies in ((info["path"], 12), (after["path"], 1)):
+                checked = json.loads(server.run("backup", "--check", path, "--json").stdout)
+                self.assertTrue(checked["good"], checked)
+                self.assertEqual(checked["bodies"], bodies)
+
+
+if __name__ == "__main__":
+    unittest.main()

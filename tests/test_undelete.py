@@ -1,0 +1,127 @@
+"""What was deleted comes back, or is gone for good: hikyaku undelete, with and without a running server; and space that returns."""
+import json
+import unittest
+
+from harness import Instance
+from mail import fill, imap, message, pop, raw_messages, submit
+
+ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
+
+
+def journal_bytes(server):
+    return sum(f.stat().st_blocks * 512 for f in (server.dir / "data" / "journal").iterdir())
+
+
+def expunge(client, which):
+    client.store(which, "+FLAGS", r"(\Deleted)")
+    client.expunge()
+
+
+def flags_by_subject(server, user, mailbox="INBOX"):
+    """{subject: set of flags}"""
+    client = imap(server, user)
+    client.select(f'"{mailbox}"', readonly=True)
+    found = {}
+    for part in client.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]:
+        if isinstance(part, tuple):
+            flags = part[0].split(b"FLAGS (")[1].split(b")")[0].decode().split()
+            found[part[1].decode().split(":", 1)[1].strip()] = set(flags) - {"\\Recent"}
+    client.logout()
+    return found
+
+
+class Undelete(unittest.TestCase):
+    def test_messages_come_back(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 6)
+            before = raw_messages(server, BOB)
+            client = imap(server, BOB)
+            client.create("Work/Old")
+            client.select()
+            uid_validity = client.untagged_responses["UIDVALIDITY"]
+            client.store("2", "+FLAGS", r"(\Seen \Flagged $Todo)")
+            client.copy("4", "Work/Old")
+            expunge(client, "2:3")
+            client.select('"Work/Old"')
+            expunge(client, "1")
+            client.close()
+            client.delete("Work/Old")
+            client.logout()
+            taking = pop(server, BOB)
+            taking.dele(1)
+            taking.quit()
+            self.assertEqual(len(raw_messages(server, BOB)), 3)
+
+            listed = json.loads(server.run("undelete", "--list", BOB, "--json").stdout)
+            self.assertEqual(sorted((m["mailbox"], m["subject"]) for m in listed),
+                             [("INBOX", "Message 1"), ("INBOX", "Message 2"), ("INBOX", "Message 3"),
+                              ("Work/Old", "Message 4")])
+            self.assertIn("Message 2", server.run("undelete", "--list").stdout)
+
+            # By mailbox and time; while the server runs.
+            done = json.loads(server.run("undelete", BOB, "--mailbox", "INBOX", "--since", "1h", "--json").stdout)
+            self.assertEqual((done["restored"], done["orphans"], done["refused"]), (3, 0, 0))
+            self.assertEqual(sorted(raw_messages(server, BOB)), sorted(before))
+            self.assertEqual(flags_by_subject(server, BOB)["Message 2"], {"\\Seen", "\\Flagged", "$Todo"})
+            client = imap(server, BOB)
+            client.select()
+            self.assertEqual(client.untagged_responses["UIDVALIDITY"], uid_validity)
+            self.assertEqual(client.uid("SEARCH", "ALL")[1], [b"4 5 6 7 8 9"])
+            client.logout()
+            self.assertEqual(server.run("undelete", BOB, "--mailbox", "INBOX").stdout.split()[0], "0")
+
+            # Its mailbox has gone; and no server runs.
+            server.stop()
+            self.assertIn("Undeleted", server.run("undelete", BOB).stdout)
+            server.start()
+            self.assertEqual(list(flags_by_subject(server, BOB, "Undeleted")), ["Message 4"])
+            self.assertEqual(json.loads(server.run("undelete", "--list", "--json").stdout), [])
+            server.stop()
+            self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+    def test_bad_requests(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            for wrong in (["undelete"], ["undelete", "nobody@alpha.test"], ["undelete", BOB, "--since", "yesterday"],
+                          ["undelete", BOB, "--purge"], ["undelete", "--purge", "--mailbox", "X"]):
+                done = server.run(*wrong, check=False)
+                self.assertNotEqual(done.returncode, 0, wrong)
+                self.assertTrue(done.stderr.startswith("hikyaku: "), done.stderr)
+
+
+class Space(unittest.TestCase):
+    def test_a_purge_returns_space_while_mail_comes_in(self):
+        with Instance(ANNA, config={"store.reserve": '"16MB"'}) as server:
+            server.add_account(BOB)
+            big = "".join(f"{i:06d} " + "x" * 60 + "\n" for i in range(15_000))  # 1 MB
+            for i in range(30):
+                submit(server, message(ANNA, BOB, f"Big {i}", big))
+            for i in range(20):
+                submit(server, message(ANNA, BOB, f"Small {i}"))
+            full = journal_bytes(server)
+            self.assertGreater(full, 30 << 20)
+            client = imap(server, BOB)
+            client.select()
+            expunge(client, "1:29")
+            kept = raw_messages(server, BOB)
+            self.assertEqual(len(kept), 21)
+            server.run("undelete", BOB, "--since", "2030-01-01")
+            self.assertGreater(journal_bytes(server), 30 << 20)
+
+            done = json.loads(server.run("undelete", "--purge", "--json", timeout=120).stdout)
+            self.assertEqual(done["bodies"], 29)
+            self.assertLess(journal_bytes(server), full - (25 << 20))
+            self.assertEqual(raw_messages(server, BOB), kept)
+            self.assertEqual(json.loads(server.run("undelete", "--list", "--json").stdout), [])
+            self.assertIn("journal takes", server.run("check", "--no-dns", check=False).stdout)
+            submit(server, message(ANNA, BOB, "After"))
+            server.kill()
+            server.start()
+            self.assertEqual(raw_messages(server, BOB)[:-1], kept)
+            server.stop()
+            self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
