@@ -177,7 +177,7 @@ Verb verb_backup() {
                             "バックアップ(最新のもの)をすべて読み、問題を示す"}}},
       .examples = {{"hikyaku backup /backup/mail", {"every night", "毎晩"}},
                    {"hikyaku backup --check /backup/mail", {"now and then", "時々"}},
-                   {"hikyaku restore /backup/mail", {"when all is lost", "すべてを失ったとき"}}},
+                   {"hikyaku backup --list /backup/mail", {"what there is", "一覧"}}},
       .uses_instance = true,
       .has_json = true,
       .run = run,
