@@ -85,6 +85,11 @@ class RecordedStore final : public store::Store {
     return inner_->subscribe(account, topic, std::move(changed));
   }
   std::uint32_t epoch() const override { return inner_->epoch(); }
+  Task<Result<store::Reclaimed>> reclaim(store::ReclaimRules rules) override {
+    return inner_->reclaim(rules);
+  }
+  Task<Result<store::SpaceUse>> space_use() override { return inner_->space_use(); }
+  Task<Result<std::shared_ptr<const store::Frozen>>> freeze() override { return inner_->freeze(); }
   store::Statistics statistics() const override { return inner_->statistics(); }
   void close() override { inner_->close(); }
 
