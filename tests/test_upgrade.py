@@ -12,6 +12,15 @@ from make_old_store import ANNA, BOB, look
 STORES = sorted((pathlib.Path(__file__).parent / "stores").glob("*.tar.xz"))
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 class OldInstance(Instance):
     def __init__(self, archive):
         super().__init__(ANNA)
@@ -43,7 +52,8 @@ class Upgrade(unittest.TestCase):
             server.stop()
             store = server.dir / "data" / "STORE"
             written = store.read_bytes()
-            store.write_bytes(written.replace(b"HIKYAKU STORE 1", b"HIKYAKU STORE 2"))
+            later = written[:-4].replace(b"HIKYAKU STORE 1", b"HIKYAKU STORE 2")
+            store.write_bytes(later + crc32c(later).to_bytes(4, "big"))
             for verb in (["serve"], ["account", "list"], ["verify"]):
                 refused = server.run(*verb, check=False, timeout=20)
                 self.assertNotEqual(refused.returncode, 0)

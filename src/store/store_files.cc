@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* kStoreFile = kStoreName;
 constexpr const char* kCleanFile = kCleanMark;
-/// Of later versions too: their first line ends with a higher number.
+/// Of later versions too: their first line ends with a higher number, the file with the CRC of all
+/// before it.
 constexpr std::string_view kAnyStoreMagic = "HIKYAKU STORE ";
 constexpr const char* kKept = "/checkpoint";
 constexpr const char* kKeptBefore = "/checkpoint.old";
@@ -39,7 +40,8 @@ Result<std::string> find_store_id(FileSystem& files, const std::string& director
   TRY(auto bytes, read_file(files, directory + "/" + kStoreFile, 4096));
   auto id = without_crc(bytes, kStoreMagic);
   if (id && id->size() == 16) return *id;
-  if (bytes.starts_with(kAnyStoreMagic) && !bytes.starts_with(kStoreMagic))
+  // A damaged first line is not a later version's.
+  if (!bytes.starts_with(kStoreMagic) && without_crc(bytes, kAnyStoreMagic))
     return fail(ErrorCode::Unsupported,
                 "the store {} was written by a newer version of this program; use that one, or "
                 "restore a backup from before",
