@@ -407,7 +407,7 @@ bool IncomingMessage::give_back(std::vector<Plan::Failed> failed, std::vector<qu
       reply.code += 100;
       reply.status->klass = 5;
     }
-    outcomes[outcome].kind = "refused";
+    outcomes[outcome].kind = story::RecipientOutcome::Kind::Refused;
     outcomes[outcome].detail = reply.to_string();
     if (!ours && !delivery_.from.is_null())
       queued.push_back(bounce_entry(delivery_.recipients[declared], reply, now_));

@@ -40,6 +40,8 @@ void merge_notify(queue::Entry& entry, std::uint8_t more) {
   if (entry.notify != queue::kNotifyNever) entry.notify &= ~queue::kNotifyNever;
 }
 
+using Kind = story::RecipientOutcome::Kind;
+
 class Planner {
  public:
   Planner(store::Reader& reader, std::string_view delimiters, std::string_view report_address,
@@ -52,7 +54,7 @@ class Planner {
     auto resolution = auth::resolve(reader_, address, delimiters_);
     if (is_report_address(reader_, address, report_address_)) {
       plan_.reports = true;
-      plan_.outcomes.push_back({address, "delivered", "to the reports about our domains"});
+      plan_.outcomes.push_back({address, Kind::Delivered, "to the reports about our domains"});
       // An account or alias of that name gets it, too; a catch-all is for what nobody knows.
       if (resolution.kind != auth::Resolution::Kind::Local ||
           resolution.via.starts_with("catch-all"))
@@ -87,7 +89,7 @@ class Planner {
  private:
   void refuse(const std::string& address, smtp::Reply why) {
     plan_.failed.push_back({declared_, plan_.outcomes.size(), why});
-    plan_.outcomes.push_back({address, "refused", why.to_string()});
+    plan_.outcomes.push_back({address, Kind::Refused, why.to_string()});
   }
 
   /// Several targets: the sender hears that there are, and of each only what goes wrong (RFC 3461
@@ -105,7 +107,8 @@ class Planner {
   void deliver(const std::string& address, const auth::Resolution::LocalTarget& target,
                const std::string& via) {
     if (!accounts_.insert(target.account).second) return;
-    plan_.outcomes.push_back({address, "delivered", via.empty() ? "" : via + ": "});
+    plan_.outcomes.push_back(
+        {address, Kind::Delivered, via.empty() ? "" : via + ": ", target.address});
     plan_.local.push_back({target.account, target.address, declared_, plan_.outcomes.size() - 1});
   }
 
@@ -117,7 +120,8 @@ class Planner {
     entry.recipient = target;
     entry.destination = domain_of(target);
     plan_.queued.push_back(std::move(entry));
-    plan_.outcomes.push_back({address, "queued", (via.empty() ? "" : via + ": ") + "to " + target});
+    plan_.outcomes.push_back(
+        {address, Kind::Queued, (via.empty() ? "" : via + ": ") + "to " + target, target});
   }
 
   store::Reader& reader_;

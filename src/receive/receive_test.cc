@@ -386,9 +386,11 @@ TEST_CASE("the story knows how it came and where it went") {
   CHECK(story->arrival->header_from == "x@beta.test");
   CHECK(story->arrival->subject == "hello");
   REQUIRE(story->recipients.size() == 2);
-  CHECK(story->recipients[0].kind == "delivered");
+  using Kind = story::RecipientOutcome::Kind;
+  CHECK(story->recipients[1].taker == "ext@beta.test");
+  CHECK(story->recipients[0].kind == Kind::Delivered);
   CHECK(story->recipients[0].detail == "mailbox INBOX of anna@alpha.test, UID 1");
-  CHECK(story->recipients[1].kind == "queued");
+  CHECK(story->recipients[1].kind == Kind::Queued);
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ Task<void> Refusals::remember(story::MessageId id, story::Arrival arrival,
                                 {"rcpt", recipient},
                                 {"status", reply.code},
                                 {"reply", reply.to_string()}});
-    outcomes.push_back({std::move(recipient), "refused", reply.to_string()});
+    outcomes.push_back(
+        {std::move(recipient), story::RecipientOutcome::Kind::Refused, reply.to_string()});
   }
   if (!within_limit(arrival)) co_return;
   // Nobody waits for the story of a refusal; losing it in a crash is no harm.

@@ -30,6 +30,9 @@ constexpr std::size_t kReplyLength = 500;
 constexpr std::size_t kMaxOutcomes = 1'000;
 constexpr std::size_t kMaxFindings = 40;
 
+/// Kinds of outcomes as they are stored, and shown in JSON.
+constexpr std::array<std::string_view, 3> kKinds{"delivered", "queued", "refused"};
+
 constexpr std::string_view kBase32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 std::uint32_t day_of(Time time) {
@@ -98,8 +101,12 @@ std::string encode(const Arrival& arrival, const std::vector<RecipientOutcome>& 
   out.varint(count);
   for (std::size_t i = 0; i < count; ++i) {
     put_text(out, recipients[i].address, kAddressLength);
-    put_text(out, recipients[i].kind, kNameLength);
+    out.text(to_string(recipients[i].kind));
     put_text(out, recipients[i].detail, kReasonLength);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    auto same = iequals(recipients[i].taker, recipients[i].address);
+    put_text(out, same ? "" : recipients[i].taker, kAddressLength);
   }
   return out.take();
 }
@@ -122,9 +129,14 @@ void decode_arrival(std::string_view value, Story& story) {
   for (auto left = in.varint(); left > 0 && !in.failed(); --left) {
     RecipientOutcome outcome;
     outcome.address = in.text();
-    outcome.kind = in.text();
+    auto kind = std::ranges::find(kKinds, in.text());
+    if (kind != kKinds.end())
+      outcome.kind = static_cast<RecipientOutcome::Kind>(kind - kKinds.begin());
     outcome.detail = in.text();
     story.recipients.push_back(std::move(outcome));
+  }
+  if (!in.at_end()) {  // else a row from before takers were recorded
+    for (auto& outcome : story.recipients) outcome.taker = in.text();
   }
   story.arrival = std::move(arrival);
 }
@@ -227,25 +239,10 @@ std::optional<MessageId> parse_message_id(std::string_view text) {
   return id;
 }
 
-namespace {
-
-/// The address that an outcome's detail ends with (see RecipientOutcome); the recipient itself when
-/// there is none.
-std::string_view taker_of(const RecipientOutcome& outcome) {
-  std::string_view detail = outcome.detail;
-  std::string_view before = "to ";
-  if (outcome.kind == "delivered") {
-    detail = detail.substr(0, detail.rfind(", UID "));
-    before = " of ";
-  } else if (outcome.kind != "queued") {
-    return outcome.address;
-  }
-  auto at = detail.rfind(before);
-  return at == std::string_view::npos ? std::string_view(outcome.address)
-                                      : detail.substr(at + before.size());
+std::string_view to_string(RecipientOutcome::Kind kind) {
+  auto index = static_cast<std::size_t>(kind);
+  return index < kKinds.size() ? kKinds[index] : "unknown";
 }
-
-}  // namespace
 
 void record_arrival(Transaction& tx, MessageId id, const Arrival& arrival,
                     const std::vector<RecipientOutcome>& recipients) {
@@ -255,9 +252,9 @@ void record_arrival(Transaction& tx, MessageId id, const Arrival& arrival,
     index(tx, kTableStoryAddress, arrival.header_from, id);
   for (auto& recipient : recipients) {
     index(tx, kTableStoryAddress, recipient.address, id);
-    // Whose mailbox it is, or where an alias leads: they got it, too.
-    if (auto taker = taker_of(recipient); !iequals(taker, recipient.address))
-      index(tx, kTableStoryAddress, taker, id);
+    // Whose mailbox it is, or where an alias leads: they are asked for, too.
+    if (!iequals(recipient.taker, recipient.address))
+      index(tx, kTableStoryAddress, recipient.taker, id);
   }
   index(tx, kTableStoryMessageId, arrival.message_id, id);
 }

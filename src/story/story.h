@@ -52,11 +52,22 @@ struct Arrival {
 
 /// What became of one recipient at arrival.
 struct RecipientOutcome {
+  enum class Kind {
+    Delivered,  ///< to a mailbox here
+    Queued,     ///< for another server
+    Refused,    ///< nobody gets it
+    Unknown,    ///< written by a program that knows more kinds
+  };
   std::string address;  ///< as in RCPT TO
-  std::string kind;     ///< "delivered", "queued", "refused", "expanded"
-  std::string detail;   ///< "mailbox INBOX of anna@alpha.test, UID 5", "to b@beta.test", "550 5.1.1
-                        ///< …", "alias x -> a, b"
+  Kind kind = Kind::Unknown;
+  std::string detail;  ///< in words: "mailbox INBOX of anna@alpha.test, UID 5", "alias x: to
+                       ///< b@beta.test", "550 5.1.1 …"
+  /// Who gets it: the account's address, or where it is sent on; empty: `address` itself (or it was
+  /// recorded before this was).
+  std::string taker = {};
 };
+/// "delivered", "queued", "refused", "unknown".
+std::string_view to_string(RecipientOutcome::Kind kind);
 
 /// One try to hand the message on.
 struct Attempt {

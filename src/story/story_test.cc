@@ -7,6 +7,8 @@
 namespace hikyaku::story {
 namespace {
 
+using Kind = RecipientOutcome::Kind;
+
 const Time kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + std::chrono::hours(10);
 
 Arrival an_arrival() {
@@ -39,7 +41,7 @@ TEST_CASE("a message is found by number, addresses and Message-ID, and told in w
   auto id = make_message_id(kNow, 1);
   tx.begin();
   record_arrival(tx, id, an_arrival(),
-                 {{"anna@alpha.test", "delivered", "mailbox INBOX of anna@alpha.test, UID 1"}});
+                 {{"anna@alpha.test", Kind::Delivered, "mailbox INBOX of anna@alpha.test, UID 1"}});
   record_attempt(tx, id,
                  {.recipient = "c@gamma.test",
                   .number = 1,
@@ -84,11 +86,42 @@ TEST_CASE("whoever gets a message through an alias finds it") {
   auto id = make_message_id(kNow, 1);
   tx.begin();
   record_arrival(tx, id, an_arrival(),
-                 {{"info@alpha.test", "delivered",
-                   "alias info@alpha.test: mailbox INBOX of anna@alpha.test, UID 1"},
-                  {"info@alpha.test", "queued", "alias info@alpha.test: to far@gamma.test"}});
+                 {{"info@alpha.test", Kind::Delivered,
+                   "alias info@alpha.test: mailbox mail of boss, UID 1 of anna@alpha.test, UID 1",
+                   "anna@alpha.test"},
+                  {"info@alpha.test", Kind::Queued, "alias info@alpha.test: to far@gamma.test",
+                   "far@gamma.test"},
+                  {"Bob@alpha.test", Kind::Delivered, "", "bob@alpha.test"}});
   for (auto address : {"info@alpha.test", "anna@alpha.test", "far@gamma.test"})
     CHECK(find_by_address(tx, address, kNow, 10).size() == 1);
+  auto recipients = find_story(tx, id)->recipients;
+  REQUIRE(recipients.size() == 3);
+  CHECK(recipients[0].kind == Kind::Delivered);
+  CHECK(recipients[0].taker == "anna@alpha.test");
+  CHECK(recipients[1].kind == Kind::Queued);
+  CHECK(recipients[1].taker == "far@gamma.test");
+  CHECK(recipients[2].taker.empty());  // the recipient itself
+  CHECK(to_json(*find_story(tx, id)).contains(R"("outcome":"queued")"));
+}
+
+TEST_CASE("stories from before takers were recorded, and from programs that know more") {
+  store::MemoryTransaction tx;
+  auto id = make_message_id(kNow, 1);
+  tx.begin();
+  record_arrival(tx, id, an_arrival(), {{"info@alpha.test", Kind::Delivered, "somewhere", "a@b"}});
+  auto row = *tx.keys().begin();
+  tx.put(row.first, std::string_view(row.second).substr(0, row.second.size() - 4));
+  auto before = find_story(tx, id)->recipients;
+  REQUIRE(before.size() == 1);
+  CHECK(before[0].kind == Kind::Delivered);
+  CHECK(before[0].taker.empty());
+  auto later = row.second;
+  later.replace(later.find("delivered"), 9, "teleporte");
+  tx.put(row.first, later);
+  auto story = find_story(tx, id);
+  CHECK(story->recipients[0].kind == Kind::Unknown);
+  CHECK(tell(*story, Language::English).find("for info@alpha.test: somewhere") !=
+        std::string::npos);
 }
 
 TEST_CASE("a detail that looks like a place, but is none, is told as it is") {
@@ -96,7 +129,7 @@ TEST_CASE("a detail that looks like a place, but is none, is told as it is") {
        {"mailbox", "mailbox ", ", UID 1", "mailbox of , UID 1", " of mailbox , UID 1", "x, UID "}) {
     Story story;
     story.arrival = an_arrival();
-    story.recipients = {{"a@b", "delivered", std::string(detail)}};
+    story.recipients = {{"a@b", Kind::Delivered, std::string(detail)}};
     CHECK(tell(story, Language::Japanese).find("a@b 宛") != std::string::npos);
   }
 }
@@ -107,7 +140,7 @@ TEST_CASE("what was refused before its data came is told without a header") {
   story.arrival->header_from.clear();
   story.arrival->message_id.clear();
   story.arrival->size = 0;
-  story.recipients = {{"nobody@alpha.test", "refused", "550 5.1.1 No such mailbox"}};
+  story.recipients = {{"nobody@alpha.test", Kind::Refused, "550 5.1.1 No such mailbox"}};
   auto text = tell(story, Language::English);
   CHECK(text.find("sent by Bob@beta.test") != std::string::npos);
   CHECK(text.find("550 5.1.1 No such mailbox") != std::string::npos);
@@ -135,7 +168,7 @@ TEST_CASE("an ordinary message's story is small, a hostile one's too") {
   auto id = make_message_id(kNow, 1);
   tx.begin();
   record_arrival(tx, id, an_arrival(),
-                 {{"anna@alpha.test", "delivered", "mailbox INBOX of anna@alpha.test, UID 1"}});
+                 {{"anna@alpha.test", Kind::Delivered, "mailbox INBOX of anna@alpha.test, UID 1"}});
   auto arrival_row = tx.keys().begin();
   CHECK(arrival_row->second.size() <= 300);
   auto hostile = an_arrival();
@@ -143,8 +176,9 @@ TEST_CASE("an ordinary message's story is small, a hostile one's too") {
   hostile.helo = std::string(1'000'000, '\xff');
   hostile.findings.assign(10'000, {"x", "y", std::string(10'000, 'z')});
   auto other = make_message_id(kNow, 2);
-  record_arrival(tx, other, hostile,
-                 std::vector<RecipientOutcome>(5'000, {"a@b", "refused", std::string(9'999, 'q')}));
+  record_arrival(
+      tx, other, hostile,
+      std::vector<RecipientOutcome>(5'000, {"a@b", Kind::Refused, std::string(9'999, 'q')}));
   for (auto& [key, value] : tx.keys()) CHECK(value.size() < 500'000);
   REQUIRE(find_story(tx, other));
 }

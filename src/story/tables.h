@@ -6,7 +6,7 @@
 
 namespace hikyaku::story {
 
-// key: u32 day, u64 message, u8 0                          value: Arrival, outcomes
+// key: u32 day, u64 message, u8 0                          value: Arrival, outcomes, their takers
 //      u32 day, u64 message, u8 1, u64 ms, u32 hash         value: Attempt
 //      u32 day, u64 message, u8 2, u64 ms, u32 hash         value: Note
 inline constexpr store::Table kTableStory = 0x60;

@@ -33,8 +33,7 @@ constexpr Phrase kDelivered{"    for {}: delivered: {}\n", "    {} 宛: 配達�
 constexpr Phrase kQueued{"    for {}: put into the queue: {}\n",
                          "    {} 宛: キューに入りました: {}\n"};
 constexpr Phrase kRefused{"    for {}: refused: {}\n", "    {} 宛: 拒否しました: {}\n"};
-constexpr Phrase kExpanded{"    for {}: became: {}\n", "    {} 宛: 展開されました: {}\n"};
-constexpr Phrase kOther{"    for {}: {}: {}\n", "    {} 宛: {}: {}\n"};
+constexpr Phrase kOther{"    for {}: {}\n", "    {} 宛: {}\n"};
 constexpr Phrase kTried{"{}  attempt {} for {}", "{}  {} 回目の送信、{} 宛"};
 constexpr Phrase kAtHost{" at {} [{}]", "、{} [{}] へ"};
 constexpr Phrase kOverTls{", {}", "、{}"};
@@ -51,12 +50,18 @@ constexpr Phrase kMailbox{"mailbox {} of {}, UID {}", "{1} のメールボック
 constexpr Phrase kReply{"    they said: {}\n", "    相手の言葉: {}\n"};
 constexpr Phrase kNext{"    next attempt {}\n", "    次の送信は {}\n"};
 
-const Phrase* outcome_phrase(std::string_view kind) {
-  if (kind == "delivered") return &kDelivered;
-  if (kind == "queued") return &kQueued;
-  if (kind == "refused") return &kRefused;
-  if (kind == "expanded") return &kExpanded;
-  return nullptr;
+const Phrase& outcome_phrase(RecipientOutcome::Kind kind) {
+  switch (kind) {
+    case RecipientOutcome::Kind::Delivered:
+      return kDelivered;
+    case RecipientOutcome::Kind::Queued:
+      return kQueued;
+    case RecipientOutcome::Kind::Refused:
+      return kRefused;
+    case RecipientOutcome::Kind::Unknown:
+      break;
+  }
+  return kOther;
 }
 
 const Phrase* result_phrase(std::string_view result) {
@@ -119,11 +124,9 @@ std::string tell_arrival(const Story& story, Language language) {
                 arrival.size);
   text += tell_findings(arrival.findings, language);
   for (auto& recipient : story.recipients) {
-    auto phrase = outcome_phrase(recipient.kind);
     auto address = printable(recipient.address);
     auto detail = tell_detail(recipient.detail, language);
-    text += phrase ? say(language, *phrase, address, detail)
-                   : say(language, kOther, address, recipient.kind, detail);
+    text += say(language, outcome_phrase(recipient.kind), address, detail);
   }
   return text;
 }
@@ -201,8 +204,11 @@ std::string to_json(const Story& story) {
   for (auto& recipient : story.recipients) {
     json.begin_object()
         .member("address", recipient.address)
-        .member("outcome", recipient.kind)
+        .member("outcome", to_string(recipient.kind))
         .member("detail", recipient.detail)
+        .member("taker", recipient.kind == RecipientOutcome::Kind::Refused ? ""
+                         : recipient.taker.empty()                         ? recipient.address
+                                                                           : recipient.taker)
         .end_object();
   }
   json.end_array().key("events").begin_array();
