@@ -148,6 +148,25 @@ TEST_CASE("what was refused before its data came is told without a header") {
   CHECK(text.find("shown as") == std::string::npos);
 }
 
+TEST_CASE("another text of the same hash finds nothing") {
+  store::MemoryTransaction tx;
+  auto id = make_message_id(kNow, 1);
+  tx.begin();
+  record_arrival(tx, id, an_arrival(), {{"anna@alpha.test", Kind::Delivered, ""}});
+  CHECK(find_by_address(tx, " Anna@alpha.test", kNow, 10).size() == 1);
+  for (auto& [key, value] : std::map(tx.keys()))
+    if (value == "anna@alpha.test") tx.put(key, "mallory@alpha.test");  // as if the hashes met
+  CHECK(find_by_address(tx, "anna@alpha.test", kNow, 10).empty());
+  for (auto& [key, value] : std::map(tx.keys()))
+    if (value == "mallory@alpha.test") tx.put(key, "");
+  CHECK(find_by_address(tx, "anna@alpha.test", kNow, 10).size() == 1);
+  // What is longer than rows are is found by its beginning.
+  auto strange = an_arrival();
+  strange.message_id = "<" + std::string(5'000, 'x') + "@beta.test>";
+  record_arrival(tx, make_message_id(kNow, 2), strange, {});
+  CHECK(find_by_message_id(tx, strange.message_id, kNow, 10).size() == 1);
+}
+
 TEST_CASE("newest first over several days, and no more than asked for") {
   store::MemoryTransaction tx;
   std::vector<MessageId> ids;
