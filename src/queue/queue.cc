@@ -96,6 +96,7 @@ std::string encode(const Entry& entry) {
   out.text(entry.hold_reason);
   out.text(entry.original_type);
   out.u8(static_cast<std::uint8_t>(entry.notice));
+  out.text(entry.delivered_to);
   return out.take();
 }
 
@@ -124,6 +125,8 @@ Entry decode_entry(MessageId id, std::uint32_t number, std::string_view value) {
   if (in.at_end()) return entry;  // as rows were before confirmations
   entry.original_type = in.text();
   entry.notice = static_cast<Notice>(in.u8());
+  if (in.at_end()) return entry;  // as rows were before aliases were noted
+  entry.delivered_to = in.text();
   return entry;
 }
 

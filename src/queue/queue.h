@@ -73,6 +73,7 @@ struct Entry {
   std::string last_host;     ///< MX of the last attempt
   std::string last_reply;    ///< its words, or what went wrong
   std::string hold_reason;
+  std::string delivered_to;  ///< the alias for which it is sent on: its copy says so (RFC 9228)
 };
 /// The destination of an entry that nobody is to get: at the first attempt the sender is told
 /// `notice`.

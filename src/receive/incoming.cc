@@ -302,20 +302,27 @@ queue::Message IncomingMessage::queue_message(const store::StagedBlob& blob,
   return queued;
 }
 
+/// People may send again what they have got, to whomever they like.
+PlanRules IncomingMessage::plan_rules() const {
+  PlanRules rules{settings_.recipient_delimiters, settings_.report_address, {}, now_};
+  if (delivery_.peer.kind != Peer::Kind::User)
+    rules.passages = find_passages(header_, settings_.host_name);
+  return rules;
+}
+
 Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
                                            queue::Injector::Also also) {
   auto received = received_field();
   auto arrived = arrival();
+  auto rules = plan_rules();
   // Both are needed only when somebody here gets the message.
   std::optional<Semaphore::Permit> permit;
   std::string large;
   std::optional<mailbox::BodyDigest> digest;
 
   for (int plans = 0; plans < kMaxPlans; ++plans) {
-    plan_ = co_await services_.store.read([&](store::Reader& reader) {
-      return make_plan(reader, delivery_.recipients, settings_.recipient_delimiters,
-                       settings_.report_address, now_);
-    });
+    plan_ = co_await services_.store.read(
+        [&](store::Reader& reader) { return make_plan(reader, delivery_.recipients, rules); });
     std::vector<store::AccountId> accounts{store::kInstance};
     for (auto& local : plan_.local) accounts.push_back(local.account);
 

@@ -46,6 +46,7 @@ class IncomingMessage final : public Incoming {
   Task<std::optional<smtp::Reply>> check_authors();
   std::string received_field() const;
   Task<Result<std::string>> whole_body(const store::StagedBlob& blob);
+  PlanRules plan_rules() const;
   Task<Result<void>> commit(const store::StagedBlob& blob, queue::Injector::Also also);
   mailbox::NewMessage message_for(const Plan::Local& local, const store::StagedBlob& blob,
                                   const mailbox::BodyDigest& digest,

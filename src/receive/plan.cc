@@ -44,15 +44,13 @@ using Kind = story::RecipientOutcome::Kind;
 
 class Planner {
  public:
-  Planner(store::Reader& reader, std::string_view delimiters, std::string_view report_address,
-          Time now)
-      : reader_(reader), delimiters_(delimiters), report_address_(report_address), now_(now) {}
+  Planner(store::Reader& reader, const PlanRules& rules) : reader_(reader), rules_(rules) {}
 
   void add(const smtp::Recipient& recipient, std::size_t declared) {
     declared_ = declared;
     auto address = recipient.to.to_string();
-    auto resolution = auth::resolve(reader_, address, delimiters_);
-    if (is_report_address(reader_, address, report_address_)) {
+    auto resolution = auth::resolve(reader_, address, rules_.delimiters);
+    if (is_report_address(reader_, address, rules_.report_address)) {
       plan_.reports = true;
       plan_.outcomes.push_back({address, Kind::Delivered, "to the reports about our domains"});
       // An account or alias of that name gets it, too; a catch-all is for what nobody knows.
@@ -73,6 +71,9 @@ class Planner {
       case auth::Resolution::Kind::Local:
         break;
     }
+    // What it has brought on its way once, it would bring on its way again.
+    if (!resolution.remote.empty() && was_here(address))
+      return refuse(address, smtp::replies::forwarding_loop(address));
     if (resolution.accounts.size() + resolution.remote.size() > 1)
       return expand(recipient, address, resolution);
     for (auto& target : resolution.accounts) {
@@ -92,6 +93,27 @@ class Planner {
     plan_.outcomes.push_back({address, Kind::Refused, why.to_string()});
   }
 
+  /// The header says that the message was here before for this address, and its story knows of it:
+  /// what a sender has made up is no loop.
+  bool was_here(const std::string& address) {
+    if (rules_.passages.empty()) return false;
+    auto normal = auth::normalize_address(address);
+    return normal && std::ranges::any_of(rules_.passages, [&](const Passage& passage) {
+             return passage.address == *normal && passed(passage);
+           });
+  }
+  bool passed(const Passage& passage) {
+    auto is_it = [&](const std::string& address) {
+      auto normal = auth::normalize_address(address);
+      return normal && *normal == passage.address;
+    };
+    auto story = story::find_story(reader_, passage.id);
+    return story && std::ranges::any_of(story->recipients, [&](auto& recipient) {
+             return recipient.kind != Kind::Refused &&
+                    (is_it(recipient.address) || is_it(recipient.taker));
+           });
+  }
+
   /// Several targets: the sender hears that there are, and of each only what goes wrong (RFC 3461
   /// §5.2.7.3 (c)).
   void expand(smtp::Recipient recipient, const std::string& address,
@@ -107,6 +129,8 @@ class Planner {
   void deliver(const std::string& address, const auth::Resolution::LocalTarget& target,
                const std::string& via) {
     if (!accounts_.insert(target.account).second) return;
+    if (was_here(target.address))
+      return refuse(address, smtp::replies::forwarding_loop(target.address));
     plan_.outcomes.push_back(
         {address, Kind::Delivered, via.empty() ? "" : via + ": ", target.address});
     plan_.local.push_back({target.account, target.address, declared_, plan_.outcomes.size() - 1});
@@ -114,19 +138,19 @@ class Planner {
 
   void queue(const smtp::Recipient& recipient, const std::string& target,
              const std::string& address, const std::string& via) {
-    auto entry = entry_for(recipient, now_);
+    auto entry = entry_for(recipient, rules_.now);
     auto [place, is_new] = queued_.emplace(target, plan_.queued.size());
     if (!is_new) return merge_notify(plan_.queued[place->second], entry.notify);
     entry.recipient = target;
     entry.destination = domain_of(target);
+    if (!via.empty()) entry.delivered_to = auth::normalize_address(address).value_or("");
     plan_.queued.push_back(std::move(entry));
     plan_.outcomes.push_back(
         {address, Kind::Queued, (via.empty() ? "" : via + ": ") + "to " + target, target});
   }
 
   store::Reader& reader_;
-  std::string_view delimiters_, report_address_;
-  Time now_;
+  const PlanRules& rules_;
   Plan plan_;
   std::size_t declared_ = 0;
   std::set<store::AccountId> accounts_;
@@ -162,8 +186,8 @@ bool is_report_address(store::Reader& reader, std::string_view address, std::str
 }
 
 Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
-               std::string_view delimiters, std::string_view report_address, Time now) {
-  Planner planner(reader, delimiters, report_address, now);
+               const PlanRules& rules) {
+  Planner planner(reader, rules);
   for (std::size_t i = 0; i < recipients.size(); ++i) planner.add(recipients[i], i);
   auto plan = planner.take();
   plan.directory_version = auth::directory_version(reader);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "queue/queue.h"
+#include "receive/passages.h"
 #include "smtp/rules.h"
 #include "store/store.h"
 #include "story/story.h"
@@ -49,10 +50,19 @@ struct Plan {
 /// is a local part at each of them, or one address. It needs no account.
 bool is_report_address(store::Reader& reader, std::string_view address, std::string_view setting);
 
-/// Recipients that cannot be resolved any more are in `failed`, with the outcome "refused". At most
-/// about 1,000 targets are followed for each recipient.
+/// What a plan depends on beside the directory. Everything outlives the planning.
+struct PlanRules {
+  std::string_view delimiters;
+  std::string_view report_address;
+  std::vector<Passage> passages;  ///< what the header says of earlier ones
+  Time now;
+};
+
+/// Recipients that cannot be resolved any more, or for whom the message was here before, are in
+/// `failed`, with the outcome "refused". At most about 1,000 targets are followed for each
+/// recipient.
 Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
-               std::string_view delimiters, std::string_view report_address, Time now);
+               const PlanRules& rules);
 
 /// The refusal of mail for an account that is switched off.
 smtp::Reply account_disabled(std::string_view address);

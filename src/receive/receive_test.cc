@@ -114,6 +114,68 @@ TEST_CASE("a message has our fields in front, and its digest speaks of all of it
   CHECK(digest.header_fields.find("Delivered-To: anna@alpha.test") != std::string::npos);
 }
 
+TEST_CASE("what was here before for an address does not go round again") {
+  Fixture f;
+  auto server = f.server();
+  REQUIRE(
+      f.send(server, Fixture::envelope("x@beta.test", {"anna@alpha.test"}), kMessage).positive());
+  auto again = f.inbox(f.anna.id)[0].bytes;
+  auto fields = again.substr(0, again.size() - kMessage.size());
+  REQUIRE(
+      f.send(server, Fixture::envelope("x@beta.test", {"away@alpha.test"}), kMessage).positive());
+  auto number = story::to_text(f.last);
+  auto sent_on =
+      "Delivered-To: away@alpha.test\r\nReceived: by MX.alpha.test (a \\) with b) with "
+      "ESMTP\r\n\tid " +
+      number + "; now\r\n" + std::string(kMessage);
+  auto hop = std::string("Received: from mx.alpha.test by mx.beta.test with SMTP id 1; now\r\n");
+  auto replaced = [](std::string text, std::string_view from, std::string_view to) {
+    return text.replace(text.find(from), from.size(), to);
+  };
+  struct Case {
+    std::string message, to;
+    bool refused;
+  };
+  for (auto& c : {
+           Case{hop + again, "anna@alpha.test", true}, Case{hop + again, "Anna+x@alpha.test", true},
+           Case{hop + again, "sales@alpha.test", true},  // leads to anna
+           Case{hop + again, "bob@alpha.test", false}, Case{hop + sent_on, "away@alpha.test", true},
+           Case{hop + sent_on, "AWAY@alpha.test", true},
+           Case{hop + sent_on, "anna@alpha.test", false},
+           Case{replaced(hop + again, "Received", "Authentication-Results: x; none\r\nReceived"),
+                "anna@alpha.test", true},
+           // What a sender has written itself.
+           Case{"Delivered-To: anna@alpha.test\r\n" + std::string(kMessage), "anna@alpha.test",
+                false},
+           Case{"Delivered-To: anna@alpha.test\r\n" + hop + std::string(kMessage),
+                "anna@alpha.test", false},
+           Case{replaced(sent_on, number, "0000000000001"), "away@alpha.test", false},
+           Case{replaced(sent_on, number, "nothing"), "away@alpha.test", false},
+           Case{replaced(sent_on, "MX.alpha.test", "mx.beta.test"), "away@alpha.test", false},
+           Case{replaced(sent_on, "away", "bob"), "bob@alpha.test", false},  // not that one's
+           Case{std::string(kMessage) + sent_on, "away@alpha.test", false},  // in the body
+       }) {
+    CAPTURE(c.message);
+    CAPTURE(c.to);
+    auto reply = f.send(server, Fixture::envelope("x@beta.test", {c.to}), c.message);
+    CHECK(reply.positive() == !c.refused);
+    if (c.refused) CHECK(reply.to_string().starts_with("554 5.4.6 Mail forwarding loop"));
+  }
+  // One who has it does not keep it from others, and the sender is told.
+  CHECK(f.send(server, Fixture::envelope("x@beta.test", {"anna@alpha.test", "bob@alpha.test"}),
+               hop + again)
+            .positive());
+  auto bounces = f.queued();
+  std::erase_if(bounces, [](auto& entry) { return entry.destination != queue::kNotice; });
+  REQUIRE(bounces.size() == 1);
+  CHECK(bounces[0].recipient == "anna@alpha.test");
+  CHECK(bounces[0].last_reply.starts_with("554 5.4.6"));
+  // People may send again what they have got, to themselves, too.
+  auto own = replaced(again, "x@beta.test>\r\nTo", "anna@alpha.test>\r\nTo");
+  CHECK(
+      f.send(f.user(), Fixture::envelope("anna@alpha.test", {"anna@alpha.test"}), own).positive());
+}
+
 TEST_CASE("aliases, details, the catch-all, doubles, and other people's servers") {
   Fixture f;
   auto reply = f.send(f.server(),

@@ -51,8 +51,8 @@ std::string format_return_path(const ReversePath& from) {
   return fmt::format("Return-Path: <{}>\r\n", from.to_string());
 }
 
-std::string format_delivered_to(const Mailbox& mailbox) {
-  return fmt::format("Delivered-To: {}\r\n", mailbox.to_string());
+std::string format_delivered_to(std::string_view address) {
+  return fmt::format("Delivered-To: {}\r\n", address);
 }
 
 std::string format_message_date(Time when) {

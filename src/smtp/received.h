@@ -32,8 +32,9 @@ std::string format_received(const ReceivedField& field);
 /// "Return-Path: <a@b>" CRLF (RFC 5321 §4.4): at final delivery, exactly once.
 std::string format_return_path(const ReversePath& from);
 
-/// "Delivered-To: a@b" CRLF (RFC 9228): at final delivery, so that forwarding in a circle is seen.
-std::string format_delivered_to(const Mailbox& mailbox);
+/// "Delivered-To: a@b" CRLF (RFC 9228): at final delivery and when an alias sends a message on, so
+/// that a circle is seen. `address`: checked by whoever made it.
+std::string format_delivered_to(std::string_view address);
 
 /// "Sat, 21 Nov 2026 22:44:10 +0000" (RFC 5322 §3.3), always UTC.
 std::string format_message_date(Time when);

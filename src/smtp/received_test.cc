@@ -56,7 +56,7 @@ TEST_CASE("the fields of final delivery") {
   CHECK(format_return_path({}) == "Return-Path: <>\r\n");
   CHECK(format_return_path({*parse_mailbox("\"a b\"@x.test")}) ==
         "Return-Path: <\"a b\"@x.test>\r\n");
-  CHECK(format_delivered_to(*parse_mailbox("Bob@B.test")) == "Delivered-To: Bob@b.test\r\n");
+  CHECK(format_delivered_to("bob@b.test") == "Delivered-To: bob@b.test\r\n");
 }
 
 TEST_CASE("dates") {
@@ -72,10 +72,6 @@ TEST_CASE("loops") {
   CHECK(count_received("Received: a\nReceived: b\n\nReceived: c\n") == 2);
   CHECK(count_received("") == 0);
   CHECK(count_received("\r\nReceived: a\r\n") == 0);
-  auto bob = *parse_mailbox("bob@b.test");
-  CHECK(was_delivered_to("Delivered-To: Bob@B.test\r\n\r\n", bob));
-  CHECK(!was_delivered_to("Delivered-To: bob@c.test\r\n\r\nDelivered-To: bob@b.test\r\n", bob));
-  CHECK(!was_delivered_to("X-Delivered-To: bob@b.test\r\n", bob));
 }
 
 }  // namespace

@@ -288,5 +288,9 @@ Reply header_begins_folded() {
 Reply mail_loop() {
   return make(554, {5, 4, 6}, "The message goes round in a loop: too many Received fields");
 }
+Reply forwarding_loop(std::string_view address) {
+  return make(554, {5, 4, 6}, "Mail forwarding loop: the message was here before for <{}>",
+              printable(address, 320));
+}
 
 }  // namespace hikyaku::smtp::replies

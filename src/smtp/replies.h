@@ -105,5 +105,7 @@ Reply nul_in_data();
 /// The first line of the header is a continuation of nothing (RFC 5322 2.2.3).
 Reply header_begins_folded();
 Reply mail_loop();
+/// 554 5.4.6: the message was here before for this address.
+Reply forwarding_loop(std::string_view address);
 
 }  // namespace hikyaku::smtp::replies

@@ -37,15 +37,4 @@ std::size_t count_received(std::string_view message) {
   return count;
 }
 
-bool was_delivered_to(std::string_view message, const Mailbox& mailbox) {
-  bool found = false;
-  header_lines(message, [&](std::string_view line) {
-    auto value = value_of(line, "Delivered-To");
-    if (found || value.empty()) return;
-    auto other = parse_mailbox(trim_space(value.substr(1)), {Characters::Utf8, {}});
-    found = other && other->canonical() == mailbox.canonical();
-  });
-  return found;
-}
-
 }  // namespace hikyaku::smtp

@@ -10,6 +10,7 @@
 #include "base/gate.h"
 #include "base/wakeup.h"
 #include "queue/queue.h"
+#include "smtp/received.h"
 #include "transmit/source.h"
 #include "transmit/unsettled.h"
 
@@ -297,17 +298,23 @@ class Service final : public Transmitter {
     if (jobs.empty() && !entries.empty()) co_await wakeup_.wait(seconds(1));
   }
 
+  /// Entries of one message for one destination go together, if they get the same bytes.
   static void add_to_jobs(store::Reader& reader, std::vector<Job>& jobs, queue::Entry entry) {
     for (auto& job : jobs) {
       auto& first = job.entries.front();
       if (first.message == entry.message && first.destination == entry.destination &&
-          job.entries.size() < kRecipientsPerJob) {
+          first.delivered_to == entry.delivered_to && job.entries.size() < kRecipientsPerJob) {
         job.entries.push_back(std::move(entry));
         return;
       }
     }
     auto message = queue::get_message(reader, entry.message);
     if (!message) return;
+    if (!entry.delivered_to.empty()) {
+      auto field = smtp::format_delivered_to(entry.delivered_to);
+      message->prefix.insert(0, field);
+      message->size += field.size();
+    }
     jobs.push_back({std::move(*message), {std::move(entry)}});
   }
 

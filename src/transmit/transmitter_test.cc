@@ -408,6 +408,30 @@ TEST_CASE("whoever owns a message that is held after three crashes is told once"
   }
 }
 
+TEST_CASE("what an alias sends on says so, to nobody else, and does not go round") {
+  Fixture f;
+  auto& beta = f.servers["192.0.2.1"];
+  f.submit({"away@alpha.test", "x@beta.test"}, "someone@gamma.test");
+  f.start();
+  f.run_until_idle();
+  CHECK(f.queued().empty());
+  REQUIRE(beta.messages.size() == 2);
+  std::ranges::sort(beta.messages);
+  CHECK(beta.messages[0].starts_with("Delivered-To: away@alpha.test\r\nReceived: "));
+  CHECK(beta.messages[1].starts_with("Received: "));
+  CHECK(!beta.messages[1].contains("away@"));
+  for (auto& message : beta.messages) {
+    smtp::Transaction transaction;
+    transaction.recipients.push_back({smtp::parse_mailbox("away@alpha.test").value(), {}});
+    receive::Peer peer;
+    peer.kind = receive::Peer::Kind::Server;
+    auto incoming = f.receiver->begin(peer, transaction);
+    f.loop.run(incoming->append(message));
+    auto reply = f.loop.run(incoming->finish());
+    CHECK(reply.positive() == message.starts_with("Received"));
+  }
+}
+
 TEST_CASE("an entry that is dropped while it is sent takes nobody else's outcome with it") {
   Fixture f;
   f.submit({"x@beta.test", "y@beta.test"});
