@@ -340,51 +340,42 @@ Task<ImapClient::Outcome<>> ImapClient::log_in(const Login& login) {
   co_return co_await logged_in_by(std::move(*reply));
 }
 
+/// AUTHENTICATE (RFC 9051 §6.2.2): "+" asks.
+class ImapClient::AuthWire final : public LoginWire {
+ public:
+  explicit AuthWire(ImapClient& client) : client_(client) {}
+  void say(std::string_view line, std::string_view shown) override {
+    auto whole = fmt::format("{}\r\n", line);
+    client_.say(whole, shown);
+    crypto::wipe(whole);
+  }
+  Task<Reply> reply() override {
+    while (true) {
+      last = co_await client_.read_response();
+      if (last.kind == imap::Response::Kind::Continuation)
+        co_return Reply{Reply::Kind::Challenge, last.text};
+      if (last.kind == imap::Response::Kind::Tagged)
+        co_return Reply{last.is("OK") ? Reply::Kind::Accepted : Reply::Kind::Refused};
+    }
+  }
+  void close() override { client_.stream_->close(); }
+
+  imap::Response last;
+
+ private:
+  ImapClient& client_;
+};
+
 Task<ImapClient::Outcome<>> ImapClient::authenticate(LoginExchange exchange, bool show_secrets) {
   stream_->set_timeout(timeouts_.command);
   told_capabilities_ = false;
-  auto tag = next_tag();
-  auto line = fmt::format("{} AUTHENTICATE {}", tag, exchange.mechanism());
-  auto shown = show_secrets ? std::string() : line + " ***";
-  if (has("SASL-IR")) {
-    if (auto initial = exchange.initial())
-      line += " " + (initial->empty() ? std::string("=") : *initial);
-    else
-      shown.clear();
-  } else {
-    shown.clear();
-  }
-  line += "\r\n";
-  say(line, shown);
-  crypto::wipe(line);
-  std::optional<Error> gave_up;
-  while (true) {
-    auto response = co_await read_response();
-    auto asks = response.kind == imap::Response::Kind::Continuation;
-    if (asks && !gave_up) {
-      auto answer = co_await exchange.answer(response.text);
-      if (!answer) {
-        gave_up = answer.error();
-        answer = "*";
-      }
-      *answer += "\r\n";
-      say(*answer, show_secrets || gave_up ? std::string_view() : "***");
-      crypto::wipe(*answer);
-      continue;
-    }
-    if (response.kind != imap::Response::Kind::Tagged && !asks) continue;
-    if (gave_up) {
-      // Asked on after "*": who does not let go is not answered for ever.
-      if (asks) stream_->close();
-      co_return std::unexpected(ours(*gave_up));
-    }
-    if (!response.is("OK")) co_return std::unexpected(refusal_of(response));
-    if (auto proven = exchange.finish(); !proven) {
-      stream_->close();
-      co_return std::unexpected(ours(proven.error()));
-    }
-    co_return co_await logged_in_by(std::move(response));
-  }
+  AuthWire wire(*this);
+  auto accepted = co_await exchange.run(wire, {.command = next_tag() + " AUTHENTICATE",
+                                               .initial_response = has("SASL-IR"),
+                                               .show_secrets = show_secrets});
+  if (!accepted) co_return std::unexpected(ours(accepted.error()));
+  if (!*accepted) co_return std::unexpected(refusal_of(wire.last));
+  co_return co_await logged_in_by(std::move(wire.last));
 }
 
 Task<ImapClient::Outcome<>> ImapClient::logged_in_by(imap::Response) {

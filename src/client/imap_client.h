@@ -221,6 +221,7 @@ class ImapClient {
                                     FetchSink* sink = nullptr);
   Task<Outcome<>> run_plain(std::string line);
   Task<Outcome<>> await_continuation();
+  class AuthWire;
   Task<Outcome<>> authenticate(LoginExchange exchange, bool show_secrets);
   Task<Outcome<>> logged_in_by(imap::Response reply);
   Task<Outcome<Copied>> transfer(std::string_view verb, std::string set, std::string mailbox,

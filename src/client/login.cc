@@ -68,6 +68,54 @@ std::optional<std::string> LoginExchange::initial() {
   return encoded;
 }
 
+void LoginExchange::begin(LoginWire& wire, const LoginStart& start) {
+  auto line = fmt::format("{} {}", start.command, mechanism());
+  auto shown = line;
+  if (start.initial_response) {
+    if (auto response = initial()) {
+      // "=" stands for an empty one in all three protocols (RFC 4954 §4, 5034 §4, 4959 §3).
+      line += " " + (response->empty() ? std::string("=") : *response);
+      shown += " ***";
+      crypto::wipe(*response);
+    }
+  }
+  wire.say(line, start.show_secrets ? std::string_view() : shown);
+  crypto::wipe(line);
+}
+
+Task<Result<bool>> LoginExchange::run(LoginWire& wire, LoginStart start) {
+  begin(wire, start);
+  std::optional<Error> gave_up;
+  while (true) {
+    auto reply = co_await wire.reply();
+    auto asks = reply.kind == LoginWire::Reply::Kind::Challenge;
+    if (asks && !gave_up) {
+      auto response = co_await answer(reply.challenge);
+      if (response) {
+        wire.say(*response, start.show_secrets ? std::string_view() : "***");
+        crypto::wipe(*response);
+      } else {
+        gave_up = std::move(response).error();
+        wire.say("*", {});
+      }
+      continue;
+    }
+    if (gave_up) {
+      // Asked on after "*": who does not let go is not answered for ever.
+      if (asks) wire.close();
+      co_return std::unexpected(std::move(*gave_up));
+    }
+    if (reply.kind == LoginWire::Reply::Kind::Refused) co_return false;
+    // A server that lets anybody in may be somebody else's.
+    auto proven = client_->finish();
+    if (!proven) {
+      wire.close();
+      co_return std::unexpected(std::move(proven).error());
+    }
+    co_return true;
+  }
+}
+
 Task<Result<std::string>> LoginExchange::answer(std::string_view challenge) {
   if (!std::exchange(initial_asked_, true)) {
     if (auto first = client_->initial()) {

@@ -34,6 +34,28 @@ struct Login {
 /// Nobody but the two ends can read what goes over this connection.
 bool is_private(const net::Stream& stream);
 
+/// How a protocol carries an exchange.
+class LoginWire {
+ public:
+  virtual ~LoginWire() = default;
+  /// Sends a line, without its end. `shown`: what the observer sees instead; empty: the line.
+  virtual void say(std::string_view line, std::string_view shown) = 0;
+  struct Reply {
+    enum class Kind { Challenge, Accepted, Refused } kind = Kind::Refused;
+    std::string challenge = {};
+  };
+  /// The next reply that is about the exchange.
+  virtual Task<Reply> reply() = 0;
+  virtual void close() = 0;
+};
+
+/// How it begins.
+struct LoginStart {
+  std::string command;           ///< "AUTH"; the mechanism follows
+  bool initial_response = true;  ///< the command may carry it
+  bool show_secrets = false;     ///< as in Login
+};
+
 /// One SASL exchange: both sides of it in base64, as all three protocols carry them.
 class LoginExchange {
  public:
@@ -43,15 +65,18 @@ class LoginExchange {
                                      const std::vector<std::string>& offered, const Login& login);
 
   std::string_view mechanism() const { return sasl::to_string(mechanism_); }
-  /// The initial response, once; nullopt where the server speaks first.
-  std::optional<std::string> initial();
-  /// The answer to a challenge; before initial() was asked for, that is the initial response. On
-  /// an error send "*".
-  Task<Result<std::string>> answer(std::string_view challenge);
-  /// To be asked when the server reports success: Denied if it has not proven itself.
-  Result<> finish() { return client_->finish(); }
+  /// The whole of it: true when the server accepts, false when it refuses. An error: we gave up
+  /// (then the server knows), or it has not proven that it knows the password, or asks on for ever
+  /// (then the connection is closed). `wire` outlives it.
+  Task<Result<bool>> run(LoginWire& wire, LoginStart start);
 
  private:
+  void begin(LoginWire& wire, const LoginStart& start);
+  /// The initial response, once; nullopt where the server speaks first.
+  std::optional<std::string> initial();
+  /// The answer to a challenge; before initial() was asked for, that is the initial response.
+  Task<Result<std::string>> answer(std::string_view challenge);
+
   LoginExchange(sasl::Mechanism mechanism, std::shared_ptr<sasl::Client> client,
                 WorkerPool* workers)
       : mechanism_(mechanism), client_(std::move(client)), workers_(workers) {}

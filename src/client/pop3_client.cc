@@ -228,43 +228,33 @@ Task<Pop3Client::Outcome<>> Pop3Client::log_in_by_sasl(const Login& login) {
   co_return co_await authenticate(std::move(*exchange), login.show_secrets);
 }
 
+/// AUTH (RFC 5034 §4): "+" asks.
+class Pop3Client::AuthWire final : public LoginWire {
+ public:
+  explicit AuthWire(Pop3Client& client) : client_(client) {}
+  void say(std::string_view line, std::string_view shown) override { client_.say(line, shown); }
+  Task<Reply> reply() override {
+    last = co_await client_.read_status();
+    if (last.kind == pop3::Status::Kind::Challenge)
+      co_return Reply{Reply::Kind::Challenge, last.text};
+    co_return Reply{last.kind == pop3::Status::Kind::Err ? Reply::Kind::Refused
+                                                         : Reply::Kind::Accepted};
+  }
+  void close() override { client_.stream_->close(); }
+
+  pop3::Status last;
+
+ private:
+  Pop3Client& client_;
+};
+
 Task<Pop3Client::Outcome<>> Pop3Client::authenticate(LoginExchange exchange, bool show_secrets) {
-  auto line = fmt::format("AUTH {}", exchange.mechanism());
-  auto shown = line;
-  if (auto initial = exchange.initial()) {
-    // RFC 5034 §4: "=" stands for an empty one.
-    line += " " + (initial->empty() ? std::string("=") : *initial);
-    shown += " ***";
-  }
-  say(line, show_secrets ? std::string_view() : shown);
-  crypto::wipe(line);
-  std::optional<Error> gave_up;
-  while (true) {
-    auto status = co_await read_status();
-    auto asks = status.kind == pop3::Status::Kind::Challenge;
-    if (asks && !gave_up) {
-      auto answer = co_await exchange.answer(status.text);
-      if (!answer) {
-        gave_up = answer.error();
-        answer = "*";
-      }
-      say(*answer, show_secrets || gave_up ? std::string_view() : "***");
-      crypto::wipe(*answer);
-      continue;
-    }
-    if (gave_up) {
-      // Asked on after "*": who does not let go is not answered for ever.
-      if (asks) stream_->close();
-      co_return std::unexpected(ours(*gave_up));
-    }
-    if (status.kind == pop3::Status::Kind::Err)
-      co_return std::unexpected(Refusal{std::move(status.code), std::move(status.text)});
-    if (auto proven = exchange.finish(); !proven) {
-      stream_->close();
-      co_return std::unexpected(ours(proven.error()));
-    }
-    co_return Outcome<>{};
-  }
+  AuthWire wire(*this);
+  auto accepted = co_await exchange.run(wire, {.command = "AUTH", .show_secrets = show_secrets});
+  if (!accepted) co_return std::unexpected(ours(accepted.error()));
+  if (!*accepted)
+    co_return std::unexpected(Refusal{std::move(wire.last.code), std::move(wire.last.text)});
+  co_return Outcome<>{};
 }
 
 Task<Pop3Client::Outcome<>> Pop3Client::log_in_by_password(const Login& login) {

@@ -131,6 +131,7 @@ class Pop3Client {
   Task<Outcome<pop3::Status>> reply();
   Task<Outcome<>> run_plain(std::string line);
   Result<LoginExchange> begin_exchange(const Login& login) const;
+  class AuthWire;
   Task<Outcome<>> authenticate(LoginExchange exchange, bool show_secrets);
   Task<void> read_more();
   using OnLine = std::function<void(std::string_view)>;

@@ -135,154 +135,167 @@ Task<SmtpClient::Outcome<>> SmtpClient::log_in(const Login& login) {
   co_return co_await authenticate(std::move(*exchange), login.show_secrets);
 }
 
+/// AUTH (RFC 4954 §4): 334 asks.
+class SmtpClient::AuthWire final : public LoginWire {
+ public:
+  explicit AuthWire(SmtpClient& client) : client_(client) {}
+  void say(std::string_view line, std::string_view shown) override {
+    auto whole = fmt::format("{}\r\n", line);
+    client_.say(whole, shown);
+    crypto::wipe(whole);
+  }
+  Task<Reply> reply() override {
+    last = co_await client_.reply_to(smtp::Stage::Auth);
+    if (last.code == 334) co_return Reply{Reply::Kind::Challenge, last.text};
+    co_return Reply{last.positive() ? Reply::Kind::Accepted : Reply::Kind::Refused};
+  }
+  void close() override { client_.stream_->close(); }
+
+  smtp::Reply last;
+
+ private:
+  SmtpClient& client_;
+};
+
 Task<SmtpClient::Outcome<>> SmtpClient::authenticate(LoginExchange exchange, bool show_secrets) {
+  AuthWire wire(*this);
   // RFC 4954 §4: a line may have 12,288 octets; no mechanism of ours comes near.
-  auto line = fmt::format("AUTH {}", exchange.mechanism());
-  auto shown = line;
-  if (auto initial = exchange.initial()) {
-    line += " " + (initial->empty() ? std::string("=") : *initial);
-    shown += " ***";
-  }
-  line += "\r\n";
-  say(line, show_secrets ? std::string_view() : shown);
-  crypto::wipe(line);
-  std::optional<Error> gave_up;
-  while (true) {
-    auto reply = co_await reply_to(smtp::Stage::Auth);
-    if (reply.code == 334 && !gave_up) {
-      auto answer = co_await exchange.answer(reply.text);
-      if (!answer) {
-        gave_up = answer.error();
-        answer = "*";
-      }
-      *answer += "\r\n";
-      say(*answer, show_secrets || gave_up ? std::string_view() : "***");
-      crypto::wipe(*answer);
-      continue;
-    }
-    if (gave_up) {
-      // Asked on after "*": who does not let go is not answered for ever.
-      if (reply.code == 334) stream_->close();
-      co_return std::unexpected(
-          Refusal{smtp::Stage::Auth, local_failure(535, {5, 7, 8}, gave_up->describe())});
-    }
-    if (!reply.positive()) co_return std::unexpected(Refusal{smtp::Stage::Auth, std::move(reply)});
-    if (auto proven = exchange.finish(); !proven) {
-      stream_->close();
-      co_return std::unexpected(
-          Refusal{smtp::Stage::Auth, local_failure(535, {5, 7, 8}, proven.error().describe())});
-    }
-    co_return Outcome<>{};
-  }
+  auto accepted = co_await exchange.run(wire, {.command = "AUTH", .show_secrets = show_secrets});
+  if (!accepted)
+    co_return std::unexpected(
+        Refusal{smtp::Stage::Auth, local_failure(535, {5, 7, 8}, accepted.error().describe())});
+  if (!*accepted) co_return std::unexpected(Refusal{smtp::Stage::Auth, std::move(wire.last)});
+  co_return Outcome<>{};
 }
+
+/// One message on its way: what was said and answered so far.
+struct SmtpClient::Sending {
+  std::vector<RecipientResult> results;
+  std::vector<std::size_t> asked;  ///< recipients whose RCPT was (or will be) said
+  std::vector<std::string> lines;  ///< … in these commands
+  std::size_t said = 0;            ///< so many of them
+  bool data_said = false;
+  bool refused = false;  ///< MAIL was
+  std::size_t accepted = 0;
+
+  void all(smtp::Stage stage, const smtp::Reply& reply) {
+    for (auto& result : results) result = {stage, reply};
+  }
+  /// For those who had a good answer so far.
+  void accepted_ones(smtp::Stage stage, const smtp::Reply& reply) {
+    for (auto i : asked)
+      if (results[i].reply.positive()) results[i] = {stage, reply};
+  }
+  /// 421 to the RCPT of asked[n] ends it all: no more answers come.
+  void closed_at(std::size_t n) {
+    auto last = results[asked[n]].reply;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      if (i > n || results[asked[i]].reply.positive())
+        results[asked[i]] = {smtp::Stage::Rcpt, last};
+    }
+  }
+};
 
 Task<std::vector<SmtpClient::RecipientResult>> SmtpClient::send(
     smtp::Outgoing message, const std::vector<Recipient>& recipients, MessageSource& source) {
-  std::vector<RecipientResult> results(recipients.size());
-  auto fail_all = [&](smtp::Stage stage, const smtp::Reply& reply) {
-    for (auto& result : results) result = {stage, reply};
-  };
+  Sending sending;
+  sending.results.resize(recipients.size());
   auto mail = smtp::mail_command(message, offers_);
   if (!mail) {
-    fail_all(smtp::Stage::Mail, mail.error());
-    co_return results;
+    sending.all(smtp::Stage::Mail, mail.error());
+    co_return std::move(sending.results);
   }
-
-  // MAIL, every RCPT and DATA go out together when the server pipelines (RFC 2920 §3.1).
-  auto pipelined = offers_.pipelining;
-  std::vector<std::size_t> asked;  // recipients whose RCPT was (or will be) sent
-  std::vector<std::string> lines;
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     auto line = smtp::rcpt_command(recipients[i].to, recipients[i].parameters, offers_);
     if (!line) {
-      results[i] = {smtp::Stage::Rcpt, line.error()};
+      sending.results[i] = {smtp::Stage::Rcpt, line.error()};
       continue;
     }
-    asked.push_back(i);
-    lines.push_back(std::move(*line));
+    sending.asked.push_back(i);
+    sending.lines.push_back(std::move(*line));
   }
-  if (asked.empty()) co_return results;
+  if (sending.asked.empty()) co_return std::move(sending.results);
 
+  if (co_await begin_mail(sending, *mail) && co_await name_recipients(sending) &&
+      co_await begin_data(sending)) {
+    auto done = co_await send_data(source);
+    in_transaction_ = false;
+    sending.accepted_ones(smtp::Stage::EndOfData, done);
+  }
+  co_return std::move(sending.results);
+}
+
+/// MAIL, every RCPT and DATA go out together when the server pipelines (RFC 2920 §3.1).
+void SmtpClient::say_more(Sending& sending) {
+  while (sending.said < sending.lines.size() && output_.size() < kPipelineBytes)
+    say(sending.lines[sending.said++]);
+  if (sending.said == sending.lines.size() && !std::exchange(sending.data_said, true))
+    say("DATA\r\n");
+}
+
+/// MAIL, and RSET where it is needed. False: there is nothing more to be said or heard.
+Task<bool> SmtpClient::begin_mail(Sending& sending, const std::string& mail) {
   // A transaction without an end of data is still there (RFC 5321 §4.1.4): MAIL would be nested.
   auto reset = std::exchange(in_transaction_, true);
   if (reset) say("RSET\r\n");
-  say(*mail);
-  std::size_t sent = 0;
-  bool data_sent = false;
-  auto send_more = [&] {
-    while (sent < lines.size() && output_.size() < kPipelineBytes) say(lines[sent++]);
-    if (sent == lines.size() && !data_sent) {
-      say("DATA\r\n");
-      data_sent = true;
-    }
-  };
-  if (pipelined) send_more();
+  say(mail);
+  if (offers_.pipelining) say_more(sending);
   if (reset) {
     auto reply = co_await reply_to(smtp::Stage::Mail);
     if (!usable_) {
-      fail_all(smtp::Stage::Mail, reply);
-      co_return results;
+      sending.all(smtp::Stage::Mail, reply);
+      co_return false;
     }
   }
-  auto mail_reply = co_await reply_to(smtp::Stage::Mail);
-  auto refused = !mail_reply.positive();
-  if (refused) {
-    for (auto i : asked) results[i] = {smtp::Stage::Mail, mail_reply};
-    if (!pipelined || !usable_) co_return results;
-  }
+  auto reply = co_await reply_to(smtp::Stage::Mail);
+  if (reply.positive()) co_return true;
+  sending.refused = true;
+  for (auto i : sending.asked) sending.results[i] = {smtp::Stage::Mail, reply};
+  // What was pipelined behind it is answered, too.
+  co_return offers_.pipelining&& usable_;
+}
 
-  std::size_t accepted = 0;
-  for (std::size_t n = 0; n < asked.size(); ++n) {
-    if (n >= sent) {
-      if (pipelined) {
-        send_more();
-      } else {
-        say(lines[sent++]);
-      }
+/// The answers to every RCPT. False: the connection is of no more use.
+Task<bool> SmtpClient::name_recipients(Sending& sending) {
+  for (std::size_t n = 0; n < sending.asked.size(); ++n) {
+    if (n >= sending.said) {
+      if (offers_.pipelining)
+        say_more(sending);
+      else
+        say(sending.lines[sending.said++]);
     }
     auto reply = co_await reply_to(smtp::Stage::Rcpt);
-    if (refused && usable_) continue;
-    if (refused) co_return results;
-    accepted += reply.positive();
-    results[asked[n]] = {smtp::Stage::Rcpt, std::move(reply)};
-    // 421 ends it all: no more answers come.
+    if (sending.refused && usable_) continue;
+    if (sending.refused) co_return false;
+    sending.accepted += reply.positive();
+    sending.results[sending.asked[n]] = {smtp::Stage::Rcpt, std::move(reply)};
     if (!usable_) {
-      auto last = results[asked[n]].reply;
-      for (std::size_t i = 0; i < asked.size(); ++i) {
-        if (i > n || results[asked[i]].reply.positive())
-          results[asked[i]] = {smtp::Stage::Rcpt, last};
-      }
-      co_return results;
+      sending.closed_at(n);
+      co_return false;
     }
   }
-  if (!pipelined && accepted > 0) {
-    say("DATA\r\n");
-    data_sent = true;
-  }
-  if (!data_sent) co_return results;
+  co_return true;
+}
 
+/// DATA, unless nobody is left. True: the server waits for the message, and for somebody.
+Task<bool> SmtpClient::begin_data(Sending& sending) {
+  if (!offers_.pipelining && sending.accepted > 0) {
+    say("DATA\r\n");
+    sending.data_said = true;
+  }
+  if (!sending.data_said) co_return false;
   auto go_ahead = co_await reply_to(smtp::Stage::Data);
   if (!go_ahead.intermediate()) {
-    if (!refused && accepted > 0) {
-      for (auto i : asked) {
-        if (results[i].reply.positive()) results[i] = {smtp::Stage::Data, go_ahead};
-      }
-    }
-    co_return results;
+    if (!sending.refused && sending.accepted > 0)
+      sending.accepted_ones(smtp::Stage::Data, go_ahead);
+    co_return false;
   }
-  if (accepted == 0) {
-    // The server takes data for nobody: an empty message ends the misunderstanding.
-    output_.append(".\r\n");
-    co_await reply_to(smtp::Stage::EndOfData);
-    in_transaction_ = false;
-    co_return results;
-  }
-  auto done = co_await send_data(source);
+  if (sending.accepted > 0) co_return true;
+  // The server takes data for nobody: an empty message ends the misunderstanding.
+  output_.append(".\r\n");
+  co_await reply_to(smtp::Stage::EndOfData);
   in_transaction_ = false;
-  for (auto i : asked) {
-    if (results[i].reply.positive()) results[i] = {smtp::Stage::EndOfData, done};
-  }
-  co_return results;
+  co_return false;
 }
 
 Task<smtp::Reply> SmtpClient::send_data(MessageSource& source) {

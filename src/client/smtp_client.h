@@ -99,6 +99,9 @@ class SmtpClient {
   std::string tls_summary() const;
 
  private:
+  struct Sending;
+  class AuthWire;
+
   Task<smtp::Reply> read_reply();
   Task<Outcome<>> say_hello();
   Task<Outcome<>> authenticate(LoginExchange exchange, bool show_secrets);
@@ -106,6 +109,10 @@ class SmtpClient {
   void say(std::string_view line_with_crlf, std::string_view shown = {});
   milliseconds timeout_for(smtp::Stage stage) const;
   Task<smtp::Reply> reply_to(smtp::Stage stage);
+  void say_more(Sending& sending);
+  Task<bool> begin_mail(Sending& sending, const std::string& mail);
+  Task<bool> name_recipients(Sending& sending);
+  Task<bool> begin_data(Sending& sending);
   Task<smtp::Reply> send_data(MessageSource& source);
 
   std::unique_ptr<net::Stream> stream_;
