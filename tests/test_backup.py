@@ -209,6 +209,10 @@ class Backup(unittest.TestCase):
             self.assertEqual(status, "OK")
             changed = client.uid("FETCH", "1:*", f"(FLAGS) (CHANGEDSINCE {lost_modseq})")[1]
             self.assertEqual(len([c for c in changed if c]), 5, changed)
+            # It changes no flags of messages that it knows from then.
+            stored = client.uid("STORE", "1:*", f"(UNCHANGEDSINCE {lost_modseq})", "+FLAGS", r"(\Draft)")[1]
+            self.assertEqual(stored, [None])
+            self.assertEqual(client.uid("SEARCH", "DRAFT")[1], [b""])
             # The first message since: a new UIDVALIDITY, no UID of the lost time again.
             client.logout()
             submit(server, message(ANNA, BOB, "New"))

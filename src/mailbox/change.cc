@@ -23,17 +23,29 @@ Change::Change(store::Transaction& tx, AccountId account, Time now)
   row_before_ = row_;
 }
 
-void Change::enter_epoch() {
+std::uint64_t Change::epochs_raised() const {
   auto epoch = tx_.epoch();
-  if (row_.epoch == epoch) return;
-  std::uint64_t raised = epoch > row_.epoch ? epoch - row_.epoch : 1;
+  if (row_.epoch == epoch) return 0;
+  return epoch > row_.epoch ? epoch - row_.epoch : 1;
+}
+
+bool Change::is_lost(ChangeNumber number) const {
+  auto within = [&](const AccountRow::Gap& gap) { return number > gap.last && number < gap.first; };
+  // The gap that the next change will note is one already.
+  return std::ranges::any_of(row_.gaps, within) ||
+         within({row_.change, row_.change + epochs_raised() * kEpochStride});
+}
+
+void Change::enter_epoch() {
+  auto raised = epochs_raised();
+  if (raised == 0) return;
   AccountRow::Gap gap{row_.change, row_.change + raised * kEpochStride};
   row_.change = gap.first;
   row_.gaps.push_back(gap);
   row_.next_email += raised * kEpochStride;
   row_.next_mailbox += static_cast<MailboxId>(raised) * kMailboxStride;
   row_.uid_validity += static_cast<std::uint32_t>(raised) * kMailboxStride;
-  row_.epoch = epoch;
+  row_.epoch = tx_.epoch();
 }
 
 ChangeNumber Change::number() {

@@ -47,6 +47,9 @@ class Change {
 
   /// The number of this change: one per transaction. Calling it makes the transaction a change.
   ChangeNumber number();
+  /// True for a change number of a time that a restore took back: who names it knows messages as
+  /// they have never been.
+  bool is_lost(ChangeNumber number) const;
   /// What is recorded of it.
   ChangeRow& record() { return record_; }
   ChangeRow::Mailbox& record(OpenMailbox& mailbox);
@@ -77,6 +80,8 @@ class Change {
   };
   Group& load_group(MailboxId mailbox, std::uint32_t number);
   void enter_epoch();
+  /// How many epochs have begun since the account's last change.
+  std::uint64_t epochs_raised() const;
 
   store::Transaction& tx_;
   AccountId account_;

@@ -114,7 +114,8 @@ struct StoreFlags {
   FlagChange change = FlagChange::Replace;
   Flags system_flags = 0;
   std::vector<std::string> keywords;
-  std::optional<ChangeNumber> unchanged_since;  ///< RFC 7162 §3.1.3
+  /// RFC 7162 §3.1.3. With a number that a restore took back every message counts as changed.
+  std::optional<ChangeNumber> unchanged_since;
 };
 struct StoredFlags {
   std::vector<MessageSummary>

@@ -152,6 +152,31 @@ TEST_CASE("UNCHANGEDSINCE leaves alone what has changed (RFC 7162 §3.1.3)") {
   CHECK(stored->modified == std::vector<Uid>{1, 2});
 }
 
+TEST_CASE("UNCHANGEDSINCE: a number of a time that a restore took back protects nothing") {
+  TestAccount account;
+  account.put("INBOX");
+  account.put("INBOX");
+  auto before = account_change(account.memory, kId);
+  auto lost = before + 5;
+  auto modified = [&](ChangeNumber since, Uid uid) {
+    auto stored = account.flag("INBOX", {uid}, {FlagChange::Add, kSeen, {}, since});
+    return stored->modified == std::vector<Uid>{uid};
+  };
+  account.memory.set_epoch(2);
+  // Before the account's first change in the new epoch, and after it.
+  CHECK(modified(lost, 1));
+  CHECK(account_change(account.memory, kId) == before);
+  CHECK(!modified(before, 1));
+  auto now = account_change(account.memory, kId);
+  CHECK(now > before + (1ULL << 32));
+  CHECK(modified(lost, 2));
+  CHECK(modified(now - 2, 2));
+  CHECK(modified(before, 1));
+  CHECK(!modified(now, 1));
+  // One that no server has given out means what it says.
+  CHECK(!modified(now + 100, 2));
+}
+
 TEST_CASE("keywords have an end") {
   TestAccount account;
   account.put("INBOX");

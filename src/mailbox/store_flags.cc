@@ -59,9 +59,12 @@ Result<StoredFlags> store_flags(store::Transaction& tx, AccountId account, Mailb
     bits |= intern(change, *box, wish.keywords).bits;
   }
 
+  // Of a number that a restore took back nobody knows what its client saw: all may have changed.
+  auto since = wish.unchanged_since;
+  if (since && change.is_lost(*since)) since = 0;
   for (auto uid : wanted) {
     auto& message = *change.find(*box, uid);
-    if (wish.unchanged_since && message.changed > *wish.unchanged_since) {
+    if (since && message.changed > *since) {
       stored.modified.push_back(uid);
       continue;
     }
