@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/admission.h"
+#include "app/authentication_settings.h"
 #include "app/commands.h"
 #include "app/configured_resolver.h"
 #include "app/control_io.h"
@@ -188,8 +189,11 @@ class RunningServer final : public Server {
          .max_header = config.smtp.max_header.count,
          .hide_client_address = config.submission.hide_client_address,
          .signature_lifetime = signature_lifetime,
-         .oversigned = config.dkim.oversign},
-        {core.store(), core.workers(), core.clock(), core.random(), key_ring_.get()}, log_);
+         .oversigned = config.dkim.oversign,
+         .authentication = authentication_settings(config, core.host_name())},
+        {core.store(), core.workers(), core.clock(), core.random(), measured_resolver_.get(),
+         key_ring_.get()},
+        log_);
     transmit::Settings transmit;
     transmit.connect.host_name = core.host_name();
     transmit.connect.port = config.mx_port();

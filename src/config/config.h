@@ -34,6 +34,9 @@ struct Certificate {
 
 enum class LogFormat { Text, Json };
 
+/// What becomes of mail whose From field programs read differently.
+enum class UnreadableAuthor { Deliver, Junk, Refuse };
+
 /// How an option's list of login mechanisms is offered on a connection, strongest first. On a
 /// confidential one: all, each SCRAM with its -PLUS form before it when it is under TLS. On any
 /// other: those that do not show the password. APOP is no SASL mechanism and never in it.
@@ -98,7 +101,33 @@ struct Config {
     milliseconds transaction_timeout{};
   } smtp;
 
+  struct Auth {
+    bool check = true;
+    milliseconds deadline{};
+    std::vector<std::string> blocklists;  ///< "zone", "zone=weight"
+    std::uint32_t blocklist_weight = 0;
+  } auth;
+
+  struct Spf {
+    bool refuse_fail = false;
+  } spf;
+
+  struct Dkim {
+    std::uint32_t max_signatures = 0;  ///< of others, that are looked at
+    bool sign = true;
+    milliseconds expiry{};              ///< 0: signatures do not expire
+    std::vector<std::string> oversign;  ///< empty: dkim::default_oversigned()
+  } dkim;
+
+  struct Arc {
+    std::vector<std::string> trusted_sealers;
+  } arc;
+
   struct Dmarc {
+    std::vector<std::string> speaks_for, speaks_against, exempts;
+    std::vector<std::string> trust_reject;
+    std::vector<std::string> known_lists, known_forwarders, exceptions;
+    UnreadableAuthor unreadable_author = UnreadableAuthor::Junk;
     bool send_reports = true;
     std::string report_from;     ///< empty: report_address at the first domain
     std::string report_address;  ///< a local part, or an address
@@ -109,12 +138,6 @@ struct Config {
     std::vector<std::string> mechanisms;
     bool hide_client_address = true;
   } submission;
-
-  struct Dkim {
-    bool sign = true;
-    milliseconds expiry{};              ///< 0: signatures do not expire
-    std::vector<std::string> oversign;  ///< empty: dkim::default_oversigned()
-  } dkim;
 
   struct Delivery {
     std::string recipient_delimiters;  ///< "+": user+detail; empty: none

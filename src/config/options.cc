@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 #include "config/binding.h"
+#include "dns/name.h"
+#include "dnsbl/check.h"
 
 namespace hikyaku::config {
 namespace {
@@ -18,6 +20,12 @@ constexpr std::string_view kMechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "
                                             "CRAM-MD5"};
 constexpr std::string_view kPop3Mechanisms[] = {"PLAIN",       "LOGIN",    "SCRAM-SHA-256",
                                                 "SCRAM-SHA-1", "CRAM-MD5", "APOP"};
+
+constexpr std::string_view kUnreadableAuthor[] = {"deliver", "junk", "refuse"};
+constexpr std::string_view kSpeaksFor[] = {"spf-fail-mail-from", "spf-fail-helo", "no-reverse-name",
+                                           "blocklisted", "trust-reject"};
+constexpr std::string_view kSpeaksAgainst[] = {"trusted-arc", "known-list", "known-forwarder",
+                                               "local-exception"};
 
 std::string check_host_name(const Value& value) {
   std::string_view name = std::get<std::string>(value);
@@ -71,6 +79,35 @@ std::string check_field_names(const Value& value) {
   return {};
 }
 
+bool is_network(std::string_view text) {
+  auto slash = text.find('/');
+  auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address || slash == std::string_view::npos) return address.has_value();
+  return parse_decimal(text.substr(slash + 1), address->is_v4() ? 32 : 128).has_value();
+}
+
+std::string check_domains(const Value& value) {
+  for (auto& text : std::get<std::vector<std::string>>(value))
+    if (is_network(text) || !dns::to_ascii(text)) return "\"" + text + "\" is no domain name";
+  return {};
+}
+
+std::string check_domains_and_networks(const Value& value) {
+  for (auto& text : std::get<std::vector<std::string>>(value))
+    if (!is_network(text) && !dns::to_ascii(text))
+      return "\"" + text + "\" is no domain name, address or network (192.0.2.0/24)";
+  return {};
+}
+
+std::string check_blocklists(const Value& value) {
+  auto& texts = std::get<std::vector<std::string>>(value);
+  if (texts.size() > dnsbl::Limits{}.zones) return "at most 16 lists are asked";
+  for (auto& text : texts)
+    if (!dnsbl::parse_zone(text))
+      return "\"" + text + "\" is neither ZONE nor ZONE=WEIGHT, with a weight from -100 to 100";
+  return {};
+}
+
 std::string check_not_empty(const Value& value) {
   return std::visit(
       [](auto& list) -> std::string {
@@ -90,9 +127,18 @@ constexpr Section kSections[] = {
     {"tls", "TLS. Versions 1.2 and 1.3 are spoken, with forward secrecy."},
     {"login", "Logging in, whatever the protocol."},
     {"smtp", "Mail from other servers (port 25). The limits count for submission (587, 465) too."},
-    {"dmarc", "DMARC: reports about who sends as whom (RFC 9990)."},
-    {"submission", "Mail from our own users (ports 587 and 465)."},
+    {"auth",
+     "Who really sent a message from another server: the checks as a whole. What they come to is "
+     "in the Authentication-Results field, and `hikyaku trace` tells it."},
+    {"spf", "SPF: the hosts that may send for a domain (RFC 7208)."},
     {"dkim", "DKIM: signatures of domains (RFC 6376)."},
+    {"arc", "ARC: what servers on the way had found out (RFC 8617)."},
+    {"dmarc",
+     "DMARC: what the domain that readers are shown asks for when nothing proves that it sent the "
+     "message (RFC 9989). none: delivered; quarantine: into Junk; reject: into Junk, or refused if "
+     "something else speaks for it and nothing against. And the reports about who sends as whom "
+     "(RFC 9990)."},
+    {"submission", "Mail from our own users (ports 587 and 465)."},
     {"delivery", "Putting mail into mailboxes."},
     {"queue", "Mail that waits for other servers."},
     {"transmit", "Connections to other servers."},
@@ -447,7 +493,190 @@ constexpr Option kOptions[] = {
         .least = kSecond,
         .most = kDay,
     }),
+    // ------------------------------------------------------------------ auth
+    bind<&C::auth, &C::Auth::check>({
+        .name = "auth.check",
+        .fallback = "true",
+        .why = "nobody should have to guess who a message is from",
+        .doc = "Check who really sent what other servers bring: SPF, DKIM, ARC, DMARC, the name of "
+               "the client's address. false: everything is delivered as if it were unknown; for "
+               "servers behind another one that has checked already.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::auth, &C::Auth::deadline>({
+        .name = "auth.deadline",
+        .fallback = R"("20s")",
+        .why = "RFC 7208 §4.6.4 wants 20 seconds at least; clients wait ten minutes after the data",
+        .doc = "How long the DNS may take with the questions about one message, from the end of "
+               "its data; questions about the client begin before that. What is not answered then "
+               "could not be found out: nothing is refused for good because of it.",
+        .least = kSecond,
+        .most = 5 * kMinute,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::auth, &C::Auth::blocklists>({
+        .name = "auth.blocklists",
+        .fallback = "[]",
+        .why = "empty: each list has terms of use of its own, and a judgment that is not ours",
+        .doc = "DNS blocklists (RFC 5782) that are asked about the addresses of other servers, as "
+               "\"ZONE\" or \"ZONE=WEIGHT\"; the weight is 1 unless said, and may be negative for "
+               "lists of the good. The sum speaks for refusing mail that fails DMARC; by itself it "
+               "refuses nothing.",
+        .applies = Applies::OnRestart,
+        .check = check_blocklists,
+    }),
+    bind<&C::auth, &C::Auth::blocklist_weight>({
+        .name = "auth.blocklist_weight",
+        .fallback = "1",
+        .why = "one list of weight 1 is enough; it only adds to what failed anyway",
+        .doc = "From this sum of weights on a client counts as blocklisted (dmarc.speaks_for).",
+        .least = 1,
+        .most = 1000,
+        .applies = Applies::OnRestart,
+    }),
+    // ------------------------------------------------------------------ spf
+    bind<&C::spf, &C::Spf::refuse_fail>({
+        .name = "spf.refuse_fail",
+        .fallback = "false",
+        .why = "forwarding breaks SPF; by itself it says little (RFC 7208 §8.4, RFC 9989 §7.1)",
+        .doc = "Refuse mail when SPF says fail for MAIL FROM and the domain has no DMARC policy, "
+               "unless something in dmarc.speaks_against does. Otherwise it is delivered, and the "
+               "Authentication-Results field says it.",
+        .applies = Applies::OnRestart,
+    }),
+    // ------------------------------------------------------------------ dkim
+    bind<&C::dkim, &C::Dkim::max_signatures>({
+        .name = "dkim.max_signatures",
+        .fallback = "8",
+        .why = "lists and forwarders make three or four; each costs a question to the DNS",
+        .doc = "How many signatures of one message are looked at, from the top.",
+        .least = 1,
+        .most = 50,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dkim, &C::Dkim::sign>({
+        .name = "dkim.sign",
+        .fallback = "true",
+        .why = "large receivers refuse or hide mail that nobody answers for",
+        .doc = "Sign what leaves for other servers and is from a domain of ours (or below one): "
+               "mail of our users and of programs of this machine, bounces, reports. The keys are "
+               "made by `hikyaku domain dkim`; each active one makes a signature, RSA's on top. "
+               "false: for servers behind another one that signs.",
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dkim, &C::Dkim::expiry>({
+        .name = "dkim.expiry",
+        .fallback = R"("0s")",
+        .why = "0s: never; mail waits in queues for days, and is looked at again after years",
+        .doc = "How long a signature says that it is valid (x=). It bounds how long a message of "
+               "ours can be sent again by others in our name; shorter than the time that mail may "
+               "wait in queues, it makes honest mail fail.",
+        .least = 0,
+        .most = 3650 * kDay,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dkim, &C::Dkim::oversign>({
+        .name = "dkim.oversign",
+        .fallback = "[]",
+        .why = "empty: From, To, Cc, Reply-To, Subject, Date, Message-ID, In-Reply-To, References, "
+               "MIME-Version, Content-Type, Content-Transfer-Encoding: what readers are shown",
+        .doc = "Header fields that are signed once more than they are there, so that nobody can "
+               "add another one behind the signature (RFC 6376 §8.15). The other fields of the "
+               "default are then signed as they are, as are the Resent- and List- fields, Sender, "
+               "Auto-Submitted and Autocrypt always. Never name fields that mailing lists add.",
+        .applies = Applies::OnRestart,
+        .check = check_field_names,
+    }),
+    // ------------------------------------------------------------------ arc
+    bind<&C::arc, &C::Arc::trusted_sealers>({
+        .name = "arc.trusted_sealers",
+        .fallback = "[]",
+        .why = "empty: whoever seals may have written anything; trust is given by name",
+        .doc = "Domains whose seals are believed: when the newest hops of a whole ARC chain are "
+               "theirs, and one says that DMARC passed for this author, that speaks against "
+               "treating the message as a forgery (trusted-arc).",
+        .applies = Applies::OnRestart,
+        .check = check_domains,
+    }),
     // ------------------------------------------------------------------ dmarc
+    bind<&C::dmarc, &C::Dmarc::speaks_for>({
+        .name = "dmarc.speaks_for",
+        .fallback =
+            R"(["spf-fail-mail-from", "spf-fail-helo", "no-reverse-name", "blocklisted", "trust-reject"])",
+        .why = "RFC 9989 §7.4 forbids refusing for p=reject alone; each of these is a second "
+               "witness that honest forwarders seldom give",
+        .doc = "What counts for refusing a message that fails DMARC with p=reject: SPF says fail "
+               "for MAIL FROM, or for HELO; no name of the client's address leads back to it; "
+               "blocklists (auth.blocklists); the domain is in dmarc.trust_reject. With nothing of "
+               "it the message goes into Junk. []: nothing is refused for DMARC.",
+        .choices = kSpeaksFor,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dmarc, &C::Dmarc::speaks_against>({
+        .name = "dmarc.speaks_against",
+        .fallback = R"(["trusted-arc", "known-list", "known-forwarder", "local-exception"])",
+        .why = "each is something that somebody here has named as trustworthy",
+        .doc = "What counts against refusing a message that fails DMARC: a chain of "
+               "arc.trusted_sealers, dmarc.known_lists, dmarc.known_forwarders, "
+               "dmarc.exceptions. It goes into Junk then.",
+        .choices = kSpeaksAgainst,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dmarc, &C::Dmarc::exempts>({
+        .name = "dmarc.exempts",
+        .fallback = R"(["local-exception"])",
+        .why = "an exception is made on purpose; the others can be had by writing through a list",
+        .doc = "What of dmarc.speaks_against lifts the policy altogether: the message is delivered "
+               "rather than put into Junk.",
+        .choices = kSpeaksAgainst,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dmarc, &C::Dmarc::trust_reject>({
+        .name = "dmarc.trust_reject",
+        .fallback = "[]",
+        .why = "empty: only their mail's receivers can know whose people never write to lists",
+        .doc = "Domains (with all below them) whose p=reject is taken at its word: banks and the "
+               "like that send only from their own machines.",
+        .applies = Applies::OnRestart,
+        .check = check_domains,
+    }),
+    bind<&C::dmarc, &C::Dmarc::known_lists>({
+        .name = "dmarc.known_lists",
+        .fallback = "[]",
+        .why = "empty: which lists people here read is theirs to say",
+        .doc = "Domains of mailing lists. A message with a List-Id field counts as from the list "
+               "when SPF or a signature shows that it comes from such a domain, or one below.",
+        .applies = Applies::OnRestart,
+        .check = check_domains,
+    }),
+    bind<&C::dmarc, &C::Dmarc::known_forwarders>({
+        .name = "dmarc.known_forwarders",
+        .fallback = "[]",
+        .why = "empty: where people here have mail forwarded from is theirs to say",
+        .doc = "Servers that forward mail to us: domains (of the confirmed name of their address, "
+               "of a sender that passes SPF, or of a signature that passes), addresses, or "
+               "networks such as \"192.0.2.0/24\".",
+        .applies = Applies::OnRestart,
+        .check = check_domains_and_networks,
+    }),
+    bind<&C::dmarc, &C::Dmarc::exceptions>({
+        .name = "dmarc.exceptions",
+        .fallback = "[]",
+        .why = "empty: nobody is above the rules until somebody says so",
+        .doc = "Author domains whose policy is not applied, with all below them, and addresses or "
+               "networks of servers to which none is applied.",
+        .applies = Applies::OnRestart,
+        .check = check_domains_and_networks,
+    }),
+    bind<&C::dmarc, &C::Dmarc::unreadable_author>({
+        .name = "dmarc.unreadable_author",
+        .fallback = R"("junk")",
+        .why = "most of it is a forgery or a broken program, and somebody may still look for it",
+        .doc = "What becomes of mail whose From field is missing or is read differently by "
+               "different programs, so that nothing can be verified.",
+        .choices = kUnreadableAuthor,
+        .applies = Applies::OnRestart,
+    }),
     bind<&C::dmarc, &C::Dmarc::send_reports>({
         .name = "dmarc.send_reports",
         .fallback = "true",
@@ -503,40 +732,6 @@ constexpr Option kOptions[] = {
         .why = "where a user is when writing is nobody's business; the story keeps it",
         .doc = "Leave the user's address out of the Received field of submitted mail.",
         .applies = Applies::OnRestart,
-    }),
-    // ------------------------------------------------------------------ dkim
-    bind<&C::dkim, &C::Dkim::sign>({
-        .name = "dkim.sign",
-        .fallback = "true",
-        .why = "large receivers refuse or hide mail that nobody answers for",
-        .doc = "Sign what leaves for other servers and is from a domain of ours (or below one): "
-               "mail of our users and of programs of this machine, bounces, reports. The keys are "
-               "made by `hikyaku domain dkim`; each active one makes a signature, RSA's on top. "
-               "false: for servers behind another one that signs.",
-        .applies = Applies::OnRestart,
-    }),
-    bind<&C::dkim, &C::Dkim::expiry>({
-        .name = "dkim.expiry",
-        .fallback = R"("0s")",
-        .why = "0s: never; mail waits in queues for days, and is looked at again after years",
-        .doc = "How long a signature says that it is valid (x=). It bounds how long a message of "
-               "ours can be sent again by others in our name; shorter than the time that mail may "
-               "wait in queues, it makes honest mail fail.",
-        .least = 0,
-        .most = 3650 * kDay,
-        .applies = Applies::OnRestart,
-    }),
-    bind<&C::dkim, &C::Dkim::oversign>({
-        .name = "dkim.oversign",
-        .fallback = "[]",
-        .why = "empty: From, To, Cc, Reply-To, Subject, Date, Message-ID, In-Reply-To, References, "
-               "MIME-Version, Content-Type, Content-Transfer-Encoding: what readers are shown",
-        .doc = "Header fields that are signed once more than they are there, so that nobody can "
-               "add another one behind the signature (RFC 6376 §8.15). The other fields of the "
-               "default are then signed as they are, as are the Resent- and List- fields, Sender, "
-               "Auto-Submitted and Autocrypt always. Never name fields that mailing lists add.",
-        .applies = Applies::OnRestart,
-        .check = check_field_names,
     }),
     // ------------------------------------------------------------------ delivery
     bind<&C::delivery, &C::Delivery::recipient_delimiters>({

@@ -152,9 +152,11 @@ std::string_view to_string(AuthorProblem problem) {
     case AuthorProblem::Domain:
       return "bad-domain";
     case AuthorProblem::TooMany:
+      return "too-many-addresses";
+    case AuthorProblem::HeaderTooLong:
       break;
   }
-  return "too-many-addresses";
+  return "header-too-long";
 }
 
 const Phrase& explain(AuthorProblem problem) {
@@ -185,6 +187,8 @@ const Phrase& explain(AuthorProblem problem) {
        "From のアドレスがドメインではなく IP アドレスです"},
       {"the domain in From is no valid domain name", "From のドメイン名が正しくありません"},
       {"the From field has too many addresses", "From フィールドのアドレスが多すぎます"},
+      {"the header is longer than what is looked at, and a From field may stand behind that",
+       "ヘッダーが長すぎて、調べた範囲の後ろに From フィールドがあるかもしれません"},
   };
   return kPhrases[static_cast<std::size_t>(problem)];
 }

@@ -34,6 +34,7 @@ enum class AuthorProblem : std::uint8_t {
   Literal,         ///< an address literal: no domain
   Domain,          ///< the domain is no valid domain name
   TooMany,         ///< more addresses than looked at
+  HeaderTooLong,   ///< the header is longer than what was looked at: the caller's finding
 };
 std::string_view to_string(AuthorProblem problem);
 const Phrase& explain(AuthorProblem problem);

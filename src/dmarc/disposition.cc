@@ -15,6 +15,11 @@ constexpr std::array<std::string_view, 5> kFor{"spf-fail-mail-from", "spf-fail-h
 constexpr std::array<std::string_view, 4> kAgainst{"trusted-arc", "known-list", "known-forwarder",
                                                    "local-exception"};
 
+constexpr std::array<std::string_view, 13> kWhyNames{
+    "no-policy",   "spf-fail",       "spf-refused",      "passed",         "policy-none",
+    "quarantined", "refused",        "nothing-for",      "speaks-against", "exempt",
+    "cannot-ask",  "may-pass-later", "unreadable-author"};
+
 template <class Enum, std::size_t N>
 std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std::string_view text) {
   auto found = std::ranges::find(names, text);
@@ -234,6 +239,14 @@ std::string_view to_string(Against reason) {
 
 std::optional<Against> parse_against(std::string_view text) {
   return find_name<Against>(kAgainst, text);
+}
+
+std::string_view to_string(Disposition::Why why) {
+  return kWhyNames[static_cast<std::size_t>(why)];
+}
+
+std::optional<Disposition::Why> parse_why(std::string_view text) {
+  return find_name<Disposition::Why>(kWhyNames, text);
 }
 
 std::string_view to_string(OverrideType type) {

@@ -118,6 +118,10 @@ struct Disposition {
   std::string describe(Language language) const;
 };
 
+/// "no-policy", "spf-fail", …: as in the story of a message.
+std::string_view to_string(Disposition::Why why);
+std::optional<Disposition::Why> parse_why(std::string_view text);
+
 Disposition decide(const Verdict& verdict, const Circumstances& circumstances, const Rules& rules);
 
 /// The text of the 550 5.7.1 or 451 4.7.1 for Refuse and Defer: what failed, and what would help.

@@ -10,8 +10,10 @@
 #include "mailbox/digest.h"
 #include "mailbox/messages.h"
 #include "mime/address.h"
+#include "mime/authentication_results.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
+#include "receive/sender_findings.h"
 #include "receive/submission_header.h"
 #include "reports/received.h"
 #include "smtp/parameters.h"
@@ -33,6 +35,8 @@ constexpr int kMaxPlans = 5;
 constexpr std::size_t kReadPiece = 1 << 20;
 /// The story keeps about so much of what the sender said about notices.
 constexpr std::size_t kMaxWishes = 300;
+/// Where mail goes that fails DMARC, in an account that has no mailbox with the role.
+constexpr std::string_view kJunkName = "Junk";
 
 /// Where the empty line ends the header, at or after `from`; npos while it has not come.
 std::size_t header_end(std::string_view bytes, std::size_t from) {
@@ -61,7 +65,7 @@ smtp::Reply reply_for(const Error& error) {
 
 IncomingMessage::IncomingMessage(const Settings& settings, Services services,
                                  Semaphore& large_parses, Refusals& refusals, Log log,
-                                 Delivery delivery)
+                                 Delivery delivery, std::unique_ptr<Authentication> authentication)
     : settings_(settings),
       services_(services),
       large_parses_(large_parses),
@@ -70,12 +74,14 @@ IncomingMessage::IncomingMessage(const Settings& settings, Services services,
       id_(story::make_message_id(services.clock.now(), services.random.below(1u << 22))),
       now_(services.clock.now()),
       log_(log.with({{"mid", story::to_text(id_)}})),
+      authentication_(std::move(authentication)),
       writer_(services.store.stage(delivery_.from.to_string().substr(0, 150))) {}
 
 IncomingMessage::~IncomingMessage() = default;
 
 Task<void> IncomingMessage::append(std::string_view bytes) {
   if (header_ended_) {
+    if (authentication_) co_await authentication_->body(bytes);
     if (signer_) signer_->body(bytes);
     co_await store(bytes);
     co_return;
@@ -87,6 +93,7 @@ Task<void> IncomingMessage::append(std::string_view bytes) {
     auto rest = header_.substr(end);
     header_.resize(end);
     co_await end_header();
+    if (authentication_) co_await authentication_->body(rest);
     if (signer_) signer_->body(rest);
     co_await store(rest);
   } else if (header_.size() > settings_.max_header) {
@@ -99,8 +106,12 @@ Task<void> IncomingMessage::append(std::string_view bytes) {
 Task<void> IncomingMessage::end_header() {
   header_ended_ = true;
   // A text without a header: what is put in front of it must not become one with its first lines.
-  if (!header_.empty() && mime::header_length(header_) == 0) header_.insert(0, "\r\n");
+  auto headless = !header_.empty() && mime::header_length(header_) == 0;
+  if (headless) header_.insert(0, "\r\n");
   header_folded_ = !header_.empty() && is_ascii_space(header_.front());
+  if (authentication_)
+    authentication_->header(headless ? "\r\n" : std::string_view(header_), !header_too_long_);
+  remove_claimed_results();
   if (submitted() && !header_too_long_) {
     header_ = complete_header(
         header_, {.from = default_author(),
@@ -153,6 +164,20 @@ Task<void> IncomingMessage::sign(story::Arrival& arrived) {
   log_.warn("message.unsigned", {{"err", problem}});
 }
 
+/// Only we say what we found out: a field that claims to be ours can only be forged (RFC 8601 §5).
+/// The signatures are checked on what was there before.
+void IncomingMessage::remove_claimed_results() {
+  if (delivery_.peer.kind == Peer::Kind::Self) return;
+  auto claims = [&](const mime::Field& field) {
+    return field.is("Authentication-Results") &&
+           mime::claims_authserv_id(field.value, settings_.host_name);
+  };
+  mime::HeaderView fields(header_);
+  removed_results_ =
+      static_cast<std::size_t>(std::ranges::count_if(fields.begin(), fields.end(), claims));
+  if (removed_results_ > 0) header_ = mime::without_claimed_results(header_, settings_.host_name);
+}
+
 /// Whom a message without From is from: the envelope knows (a user's sender was checked at MAIL).
 std::string IncomingMessage::default_author() const {
   if (!delivery_.from.is_null()) return delivery_.from.to_string();
@@ -173,7 +198,8 @@ Task<void> IncomingMessage::store(std::string_view bytes) {
 
 Task<smtp::Reply> IncomingMessage::finish() {
   auto reply = co_await decide();
-  if (reply.permanent()) {
+  // What another server is to send again is told too when it is about who sent it.
+  if (reply.permanent() || (found_ && found_->disposition.action == dmarc::Action::Defer)) {
     std::vector<Refused> refused;
     for (auto& recipient : delivery_.recipients)
       refused.push_back({recipient.to.to_string(), reply});
@@ -188,6 +214,7 @@ Task<smtp::Reply> IncomingMessage::decide() {
   if (error_) co_return reply_for(*error_);
   if (auto refusal = check_header()) co_return *refusal;
   if (auto refusal = co_await check_authors()) co_return *refusal;
+  if (auto refusal = co_await check_sender()) co_return *refusal;
   auto accepted = co_await accept({});
   if (refusal_) co_return *refusal_;
   if (!accepted) {
@@ -229,6 +256,28 @@ Task<std::optional<smtp::Reply>> IncomingMessage::check_authors() {
   co_return smtp::Reply{550, smtp::EnhancedStatus{5, 7, 1},
                         fmt::format("You are {} and may not send as {} (From or Sender field)",
                                     delivery_.peer.login->address, printable(*foreign, 200))};
+}
+
+Task<std::optional<smtp::Reply>> IncomingMessage::check_sender() {
+  if (!authentication_) co_return std::nullopt;
+  found_ = co_await authentication_->finish();
+  delivery_.peer.reverse_name = found_->reverse_name.name;
+  auto& disposition = found_->disposition;
+  if (disposition.action == dmarc::Action::Refuse)
+    co_return smtp::Reply{550, smtp::EnhancedStatus{5, 7, 1},
+                          dmarc::reply_text(disposition, found_->dmarc)};
+  if (disposition.action == dmarc::Action::Defer)
+    co_return smtp::Reply{451, smtp::EnhancedStatus{4, 7, 0},
+                          dmarc::reply_text(disposition, found_->dmarc)};
+  co_return std::nullopt;
+}
+
+/// What was found out about the sender, for whoever reads the message here.
+std::string IncomingMessage::results_field() const {
+  if (found_) return authentication_results_field(*found_, settings_.host_name);
+  if (delivery_.peer.kind == Peer::Kind::User)
+    return submitted_results_field(*delivery_.peer.login, settings_.host_name);
+  return {};
 }
 
 std::string IncomingMessage::received_field() const {
@@ -274,12 +323,12 @@ Task<Result<std::string>> IncomingMessage::whole_body(const store::StagedBlob& b
 mailbox::NewMessage IncomingMessage::message_for(const Plan::Local& local,
                                                  const store::StagedBlob& blob,
                                                  const mailbox::BodyDigest& digest,
-                                                 const std::string& received) const {
+                                                 const std::string& trace) const {
   mailbox::NewMessage message;
   message.body = blob;
   message.received = now_;
   message.prefix = smtp::format_return_path(delivery_.from) +
-                   "Delivered-To: " + local.account_address + "\r\n" + received;
+                   "Delivered-To: " + local.account_address + "\r\n" + trace;
   message.digest = digest.with_prefix(message.prefix);
   return message;
 }
@@ -313,6 +362,7 @@ PlanRules IncomingMessage::plan_rules() const {
 Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
                                            queue::Injector::Also also) {
   auto received = received_field();
+  auto trace = results_field() + received;
   auto arrived = arrival();
   auto rules = plan_rules();
   // Both are needed only when somebody here gets the message.
@@ -336,8 +386,7 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
     std::vector<mailbox::NewMessage> messages;
     auto work_out = [&] {
       if (!digest) digest.emplace(is_small_ ? small_ : large);
-      for (auto& local : plan_.local)
-        messages.push_back(message_for(local, blob, *digest, received));
+      for (auto& local : plan_.local) messages.push_back(message_for(local, blob, *digest, trace));
     };
     if (plan_.local.size() * std::min<std::uint64_t>(blob.size(), kSmall) > kInline) {
       co_await run_on(services_.workers, work_out);
@@ -374,6 +423,20 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
   co_return fail(ErrorCode::Unavailable, "the directory keeps changing");
 }
 
+/// INBOX, or Junk, which is made when it is not there.
+Result<mailbox::MailboxInfo> IncomingMessage::find_place(store::Transaction& tx,
+                                                         const Plan::Local& local) const {
+  auto role = to_junk() ? mailbox::Role::Junk : mailbox::Role::Inbox;
+  if (auto found = mailbox::find_role(tx, local.account, role)) return *found;
+  if (!to_junk())
+    return fail(ErrorCode::Internal, "account {} has no inbox", local.account_address);
+  // A mailbox of that name without the role is what its owner meant by it.
+  if (auto named = mailbox::find_mailbox(tx, local.account, kJunkName)) return *named;
+  auto made = mailbox::create_mailbox(tx, local.account, kJunkName, mailbox::Role::Junk, now_);
+  if (made) TRY_DO(mailbox::subscribe_mailbox(tx, local.account, kJunkName, true, now_));
+  return made;
+}
+
 /// Puts the message into the mailboxes; gives the recipients for whom that cannot be.
 Result<std::vector<Plan::Failed>> IncomingMessage::place(
     store::Transaction& tx, const std::vector<mailbox::NewMessage>& messages,
@@ -381,12 +444,11 @@ Result<std::vector<Plan::Failed>> IncomingMessage::place(
   auto failed = plan_.failed;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     auto& local = plan_.local[i];
-    auto inbox = mailbox::find_role(tx, local.account, mailbox::Role::Inbox);
-    if (!inbox) return fail(ErrorCode::Internal, "account {} has no inbox", local.account_address);
-    auto placed = mailbox::deliver(tx, local.account, inbox->id, messages[i], now_);
+    TRY(auto place, find_place(tx, local));
+    auto placed = mailbox::deliver(tx, local.account, place.id, messages[i], now_);
     if (placed) {
       outcomes[local.outcome].detail +=
-          fmt::format("mailbox {} of {}, UID {}", inbox->path, local.account_address, placed->uid);
+          fmt::format("mailbox {} of {}, UID {}", place.path, local.account_address, placed->uid);
     } else if (placed.error().code == ErrorCode::QuotaExceeded) {
       failed.push_back({local.declared, local.outcome, replies::mailbox_full(local.account_address),
                         local.account});
@@ -462,6 +524,12 @@ story::Arrival IncomingMessage::arrival() const {
   arrival.size = writer_->size();
   if (auto wishes = notice_wishes(); !wishes.empty())
     arrival.findings.push_back({"dsn", "asked for", std::move(wishes)});
+  if (removed_results_ > 0)
+    arrival.findings.push_back(
+        {"authentication-results", "removed",
+         fmt::format("fields={}; claimed={}", removed_results_, settings_.host_name)});
+  if (found_)
+    for (auto& finding : story_findings(*found_)) arrival.findings.push_back(std::move(finding));
   return arrival;
 }
 

@@ -4,7 +4,9 @@
 
 #include "base/semaphore.h"
 #include "mailbox/digest.h"
+#include "mailbox/mailboxes.h"
 #include "queue/queue.h"
+#include "receive/authentication.h"
 #include "receive/plan.h"
 #include "receive/receiver.h"
 #include "receive/refusals.h"
@@ -23,7 +25,8 @@ struct Delivery {
 class IncomingMessage final : public Incoming {
  public:
   IncomingMessage(const Settings& settings, Services services, Semaphore& large_parses,
-                  Refusals& refusals, Log log, Delivery delivery);
+                  Refusals& refusals, Log log, Delivery delivery,
+                  std::unique_ptr<Authentication> authentication);
   ~IncomingMessage() override;
 
   Task<void> append(std::string_view bytes) override;
@@ -44,6 +47,10 @@ class IncomingMessage final : public Incoming {
   Task<void> store(std::string_view bytes);
   std::optional<smtp::Reply> check_header() const;
   Task<std::optional<smtp::Reply>> check_authors();
+  Task<std::optional<smtp::Reply>> check_sender();
+  void remove_claimed_results();
+  std::string results_field() const;
+  bool to_junk() const { return found_ && found_->disposition.action == dmarc::Action::Junk; }
   std::string received_field() const;
   Task<Result<std::string>> whole_body(const store::StagedBlob& blob);
   PlanRules plan_rules() const;
@@ -52,6 +59,7 @@ class IncomingMessage final : public Incoming {
                                   const mailbox::BodyDigest& digest,
                                   const std::string& received) const;
   queue::Message queue_message(const store::StagedBlob& blob, std::string prefix) const;
+  Result<mailbox::MailboxInfo> find_place(store::Transaction& tx, const Plan::Local& local) const;
   Result<std::vector<Plan::Failed>> place(store::Transaction& tx,
                                           const std::vector<mailbox::NewMessage>& messages,
                                           std::vector<story::RecipientOutcome>& outcomes) const;
@@ -71,6 +79,10 @@ class IncomingMessage final : public Incoming {
   story::MessageId id_;
   Time now_;
   Log log_;
+
+  std::unique_ptr<Authentication> authentication_;  ///< null: not another server's message
+  std::optional<SenderFindings> found_;             ///< what it came to
+  std::size_t removed_results_ = 0;  ///< Authentication-Results fields that claimed to be ours
 
   std::unique_ptr<store::BlobWriter> writer_;
   std::string

@@ -27,8 +27,15 @@ class ReceiverService final : public Receiver {
         log_(std::move(log)),
         refusals_(services, settings_.max_refusals_per_minute) {}
 
+  std::shared_ptr<Client> meet(IpAddress address) override {
+    if (!checks_senders()) return nullptr;
+    return std::make_shared<Client>(settings_.authentication, authentication_services(), address);
+  }
+
   Task<std::optional<smtp::Reply>> check_sender(const Peer& peer,
                                                 const smtp::ReversePath& from) override {
+    if (peer.kind == Peer::Kind::Server && peer.client)
+      peer.client->begins_mail(peer.hello, from.to_string());
     // The null sender is how mail clients send read receipts (RFC 8098 §3).
     if (peer.kind != Peer::Kind::User || from.is_null()) co_return std::nullopt;
     auto address = from.to_string();
@@ -108,9 +115,18 @@ class ReceiverService final : public Receiver {
   static constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
                                                .limits = smtp::kReversePathLimits};
 
+  bool checks_senders() const { return services_.dns && settings_.authentication.enabled; }
+  AuthenticationServices authentication_services() {
+    return {*services_.dns, services_.clock, services_.workers, &keys_};
+  }
+
   std::unique_ptr<IncomingMessage> message(Delivery delivery) {
+    std::unique_ptr<Authentication> authentication;
+    if (delivery.peer.kind == Peer::Kind::Server && delivery.peer.client && checks_senders())
+      authentication = std::make_unique<Authentication>(
+          settings_.authentication, authentication_services(), delivery.peer.client);
     return std::make_unique<IncomingMessage>(settings_, services_, large_parses_, refusals_, log_,
-                                             std::move(delivery));
+                                             std::move(delivery), std::move(authentication));
   }
 
   Settings settings_;
@@ -118,6 +134,7 @@ class ReceiverService final : public Receiver {
   Log log_;
   Semaphore large_parses_{kLargeParses};
   Refusals refusals_;
+  dkim::KeyCache keys_;
 };
 
 }  // namespace

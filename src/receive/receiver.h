@@ -17,7 +17,9 @@
 #include "base/task.h"
 #include "base/time.h"
 #include "crypto/random.h"
+#include "dns/resolver.h"
 #include "queue/injector.h"
+#include "receive/authentication.h"
 #include "smtp/reply.h"
 #include "smtp/rules.h"
 #include "store/store.h"
@@ -43,6 +45,8 @@ struct Settings {
   std::optional<seconds> signature_lifetime = std::nullopt;
   /// Fields that nobody may add to our mail behind the signature; see dkim::names_to_sign.
   std::vector<std::string> oversigned = {};
+  /// Who really sent what other servers bring; needs Services::dns.
+  AuthenticationSettings authentication = {};
 };
 
 /// What the receiver works with; all of it outlives it.
@@ -51,7 +55,8 @@ struct Services {
   WorkerPool& workers;
   const Clock& clock;
   crypto::Random& random;
-  KeyRing* keys = nullptr;  ///< what mail that leaves is signed with; null: nothing
+  dns::Resolver* dns = nullptr;  ///< null: senders are not checked
+  KeyRing* keys = nullptr;       ///< what mail that leaves is signed with; null: nothing
 };
 
 /// Who brings a message.
@@ -70,6 +75,7 @@ struct Peer {
   std::string with;                  ///< smtp::with_protocol(), "LOCAL", "BOUNCE", …
   std::optional<auth::Login> login;  ///< User
   std::string program;               ///< Program: "uid 1000"
+  std::shared_ptr<Client> client;    ///< Server: what is found out about it (Receiver::meet)
 };
 
 /// A recipient who does not get a message, and what its sender was told.
@@ -93,8 +99,11 @@ class Incoming {
 
 class Receiver : public queue::Injector {
  public:
+  /// A client of port 25 has said who it is: what can be asked about it is asked from now on,
+  /// beside its dialogue, for all messages of the connection. Null when senders are not checked.
+  virtual std::shared_ptr<Client> meet(IpAddress address) = 0;
   /// May this peer send as this sender? nullopt: yes. Users only as their own addresses (or the
-  /// null sender).
+  /// null sender). Begins to check the sender of another server (SPF).
   virtual Task<std::optional<smtp::Reply>> check_sender(const Peer& peer,
                                                         const smtp::ReversePath& from) = 0;
   /// May mail for this recipient come from this peer? nullopt: yes. Unknown 550 5.1.1, relaying

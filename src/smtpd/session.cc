@@ -163,6 +163,11 @@ Task<void> Session::say_goodbye(const smtp::Reply& reply) {
   stream_.finish();
 }
 
+void Session::meet_client() {
+  if (!client_ && state_.settings().flavour == smtp::Flavour::Mx)
+    client_ = services_.receiver.meet(stream_.peer().address);
+}
+
 receive::Peer Session::peer() const {
   receive::Peer peer;
   switch (state_.settings().flavour) {
@@ -181,6 +186,10 @@ receive::Peer Session::peer() const {
   if (login_) peer.kind = receive::Peer::Kind::User;
   peer.endpoint = stream_.peer();
   peer.hello = state_.hello();
+  if (client_ && peer.kind == receive::Peer::Kind::Server) {
+    peer.client = client_;
+    peer.reverse_name = client_->reverse_name();
+  }
   if (auto tls = stream_.tls()) peer.tls = tls->version + " " + tls->cipher;
   peer.with =
       state_.settings().flavour == smtp::Flavour::Local ? "LOCAL" : smtp::with_protocol(state_);

@@ -77,6 +77,8 @@ class Session {
   Task<smtp::Reply> refuse_content(smtp::DataProblem problem);
   /// After the last byte of a message: accepts it (or not) and ends the transaction.
   Task<smtp::Reply> finish_message(std::unique_ptr<receive::Incoming> incoming);
+  /// Port 25: from now on the DNS is asked about the client.
+  void meet_client();
   receive::Peer peer() const;
   auth::LoginContext login_context() const;
 
@@ -90,6 +92,8 @@ class Session {
   smtp::LineParser lines_;
   smtp::Session state_;
   std::optional<auth::Login> login_;
+  /// What is found out about the client while it talks; from its first hello on.
+  std::shared_ptr<receive::Client> client_;
   /// Between the chunks of a BDAT transfer.
   std::unique_ptr<receive::Incoming> incoming_;
   std::optional<smtp::BdatDecoder> chunks_;

@@ -1,6 +1,7 @@
 // The story in words and as JSON.
 #include "base/json.h"
 #include "base/text.h"
+#include "story/checks.h"
 #include "story/story.h"
 
 namespace hikyaku::story {
@@ -77,6 +78,10 @@ const Phrase* result_phrase(std::string_view result) {
 std::string tell_findings(const std::vector<Finding>& findings, Language language) {
   std::string text;
   for (auto& finding : findings) {
+    if (auto check = tell_check(finding, language)) {
+      text += *check;
+      continue;
+    }
     text += finding.reason.empty()
                 ? say(language, kFindingBare, finding.check, finding.result)
                 : say(language, kFinding, finding.check, finding.result, printable(finding.reason));

@@ -1,0 +1,25 @@
+// What was found out about a sender, as the Authentication-Results field says it and as the story
+// keeps it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "receive/authentication.h"
+#include "receive/receiver.h"
+#include "story/story.h"
+
+namespace hikyaku::receive {
+
+/// The whole field with its line end (RFC 8601 §2.2): iprev, spf, dkim for each signature, arc and
+/// dmarc, each with its reason in a comment.
+std::string authentication_results_field(const SenderFindings& found, std::string_view host_name);
+/// The field of a message that one of our users submitted: auth=pass (RFC 8601 §2.7.4).
+std::string submitted_results_field(const auth::Login& login, std::string_view host_name);
+
+/// One finding for each check and one for the decision, as story::tell reads them: what is in them
+/// as "key=value; key=value".
+std::vector<story::Finding> story_findings(const SenderFindings& found);
+
+}  // namespace hikyaku::receive

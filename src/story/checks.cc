@@ -1,0 +1,217 @@
+#include "story/checks.h"
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "base/text.h"
+#include "dmarc/author.h"
+#include "dmarc/disposition.h"
+
+namespace hikyaku::story {
+namespace {
+
+constexpr Phrase kSpfPass{"{0} says that this client may send its mail (by {1})",
+                          "{0} はこの接続元に送信を許可しています ({1})"};
+constexpr Phrase kSpfFail{"{0} says that this client may not send its mail (by {1})",
+                          "{0} はこの接続元の送信を認めていません ({1})"};
+constexpr Phrase kSpfSoftFail{"{0} says that this client probably may not send its mail (by {1})",
+                              "{0} はこの接続元の送信をおそらく認めていません ({1})"};
+constexpr Phrase kSpfNeutral{"{0} says neither yes nor no about this client (by {1})",
+                             "{0} はこの接続元について可否を示していません ({1})"};
+constexpr Phrase kSpfNone{"{0} does not say who may send its mail",
+                          "{0} は誰が送信してよいかを公開していません"};
+constexpr Phrase kSpfNothing{"there is no domain to ask about", "調べるドメインがありません"};
+constexpr Phrase kSpfTempError{"{0} could not be asked: {2}", "{0} に問い合わせできません: {2}"};
+constexpr Phrase kSpfPermError{"the records of {0} cannot be used: {2}",
+                               "{0} のレコードが正しくありません: {2}"};
+
+constexpr Phrase kDkimNone{"the message is not signed", "署名がありません"};
+constexpr Phrase kDkimPass{"signed by {0} (selector {1}, {2}), and unchanged since",
+                           "{0} の署名があり (セレクター {1}、{2})、改変されていません"};
+constexpr Phrase kDkimOther{"a signature of {0} (selector {1}, {2}): {3}",
+                            "{0} の署名 (セレクター {1}、{2}): {3}"};
+constexpr Phrase kDkimIgnored{"{0} more signatures were not looked at",
+                              "ほかの {0} 個の署名は調べていません"};
+
+constexpr Phrase kArcPass{"the chain is whole; last sealed by {0}",
+                          "連鎖は正しく、最後の封印は {0} です"};
+constexpr Phrase kArcTrusted{"the chain is whole; {0} is trusted here and says that it passed",
+                             "連鎖は正しく、信頼する {0} が合格を示しています"};
+constexpr Phrase kArcFail{"the chain does not hold: {0}", "連鎖が壊れています: {0}"};
+
+constexpr Phrase kDmarcPass{"it comes from {0}, as {1} shows",
+                            "{0} からのメールであることを {1} が示しています"};
+constexpr Phrase kDmarcFail{
+    "nothing shows that it comes from {0}, whose policy at _dmarc.{1} is {2}",
+    "{0} からのメールであることを示すものがなく、_dmarc.{1} のポリシーは {2} です"};
+constexpr Phrase kDmarcFailBare{"nothing shows that it comes from {0}",
+                                "{0} からのメールであることを示すものがありません"};
+constexpr Phrase kDmarcNone{"{0} has no DMARC policy", "{0} には DMARC ポリシーがありません"};
+constexpr Phrase kDmarcTempError{"{0} could not be asked", "{0} に問い合わせできません"};
+constexpr Phrase kDmarcPermError{"there is no author whose domain could be asked",
+                                 "調べられる差出人のドメインがありません"};
+
+constexpr Phrase kListed{"the client stands on: {0}; together they weigh {1}",
+                         "接続元が載っているリスト: {0}。重みの合計 {1}"};
+constexpr Phrase kListsFailed{"no answer from {0}", "{0} から回答がありません"};
+constexpr Phrase kRemoved{
+    "{0} fields that claim to be from {1} were removed: only this server says what it found",
+    "{1} を名乗るフィールドを {0} 個取り除きました: 検査結果を書くのはこのサーバーだけです"};
+
+constexpr Phrase kDeliver{"delivered: {}", "配送: {}"};
+constexpr Phrase kJunk{"put into Junk: {}", "迷惑メールへ: {}"};
+constexpr Phrase kDefer{"to be sent again later: {}", "後で再送を求めました: {}"};
+constexpr Phrase kRefuse{"refused: {}", "拒否: {}"};
+
+constexpr Phrase kAsked{" [asked: {}]", " [問い合わせ: {}]"};
+constexpr Phrase kLine{"    {}: {}: {}\n", "    {}: {}: {}\n"};
+
+/// "key=value; key=value", taken apart.
+class Facts {
+ public:
+  explicit Facts(std::string_view text) {
+    for (auto part : split(text, ';')) {
+      part = trim_space(part);
+      auto equals = part.find('=');
+      if (equals == std::string_view::npos) continue;
+      facts_.push_back({part.substr(0, equals), part.substr(equals + 1)});
+    }
+  }
+
+  /// The values of this key, one after another; "?" when there is none.
+  std::string operator[](std::string_view key) const {
+    auto all = find(key);
+    return all.empty() ? "?" : all;
+  }
+  bool has(std::string_view key) const { return !find(key).empty(); }
+  std::string find(std::string_view key) const {
+    std::string all;
+    for (auto& [name, value] : facts_) {
+      if (name != key) continue;
+      if (!all.empty()) all += ", ";
+      all += printable(value);
+    }
+    return all;
+  }
+
+ private:
+  struct Fact {
+    std::string_view key;
+    std::string_view value;
+  };
+  std::vector<Fact> facts_;
+};
+
+struct Case {
+  std::string_view result;
+  const Phrase& phrase;
+};
+
+std::string tell_spf(const Finding& finding, const Facts& facts, Language language) {
+  static constexpr std::array<Case, 6> kCases{{{"pass", kSpfPass},
+                                               {"fail", kSpfFail},
+                                               {"softfail", kSpfSoftFail},
+                                               {"neutral", kSpfNeutral},
+                                               {"temperror", kSpfTempError},
+                                               {"permerror", kSpfPermError}}};
+  auto* phrase = facts.has("domain") ? &kSpfNone : &kSpfNothing;
+  for (auto& [result, words] : kCases)
+    if (finding.result == result) phrase = &words;
+  return say(language, *phrase, facts["domain"], facts["by"], facts["problem"]);
+}
+
+std::string tell_dkim(const Finding& finding, const Facts& facts, Language language) {
+  if (finding.result == "none") return say(language, kDkimNone);
+  if (finding.result == "ignored") return say(language, kDkimIgnored, facts["signatures"]);
+  auto& phrase = finding.result == "pass" ? kDkimPass : kDkimOther;
+  return say(language, phrase, facts["domain"], facts["selector"], facts["algorithm"],
+             facts["problem"]);
+}
+
+std::string tell_arc(const Finding& finding, const Facts& facts, Language language) {
+  if (finding.result != "pass") return say(language, kArcFail, facts["problem"]);
+  if (facts.has("trusted")) return say(language, kArcTrusted, facts["trusted"]);
+  return say(language, kArcPass, facts["sealer"]);
+}
+
+/// "SPF (a.test), DKIM (b.test)"
+std::string witnesses(const Facts& facts) {
+  std::string text;
+  if (facts.has("spf")) text += "SPF (" + facts["spf"] + ")";
+  if (facts.has("dkim")) text += (text.empty() ? "DKIM (" : ", DKIM (") + facts["dkim"] + ")";
+  return text.empty() ? "?" : text;
+}
+
+const Phrase& dmarc_phrase(const Finding& finding, const Facts& facts) {
+  if (finding.result == "pass") return kDmarcPass;
+  if (finding.result == "fail") return facts.has("policy") ? kDmarcFail : kDmarcFailBare;
+  if (finding.result == "temperror") return kDmarcTempError;
+  return finding.result == "none" ? kDmarcNone : kDmarcPermError;
+}
+
+std::string tell_dmarc(const Finding& finding, const Facts& facts, Language language) {
+  if (finding.result == "pass") return say(language, kDmarcPass, facts["from"], witnesses(facts));
+  auto text =
+      say(language, dmarc_phrase(finding, facts), facts["from"], facts["at"], facts["policy"]);
+  if (facts.has("author")) text += " (" + facts["author"] + ")";
+  return text;
+}
+
+std::string tell_lists(const Finding& finding, const Facts& facts, Language language) {
+  std::string text;
+  if (finding.result == "listed") text = say(language, kListed, facts["list"], facts["weight"]);
+  if (facts.has("failed"))
+    text += (text.empty() ? "" : "; ") + say(language, kListsFailed, facts["failed"]);
+  return text;
+}
+
+template <class Reason>
+std::vector<Reason> read_reasons(const Facts& facts, std::string_view key,
+                                 std::optional<Reason> (*parse)(std::string_view)) {
+  std::vector<Reason> reasons;
+  auto names = facts.find(key);
+  for (auto name : split(names, ','))
+    if (auto reason = parse(name)) reasons.push_back(*reason);
+  return reasons;
+}
+
+std::string tell_decision(const Finding& finding, const Facts& facts, Language language) {
+  dmarc::Disposition disposition;
+  auto why = dmarc::parse_why(facts["why"]);
+  if (!why) return finding.reason;
+  disposition.why = *why;
+  disposition.speaks_for = read_reasons(facts, "for", dmarc::parse_for);
+  disposition.speaks_against = read_reasons(facts, "against", dmarc::parse_against);
+  auto& phrase = finding.result == "deliver" ? kDeliver
+                 : finding.result == "junk"  ? kJunk
+                 : finding.result == "defer" ? kDefer
+                                             : kRefuse;
+  return say(language, phrase, disposition.describe(language));
+}
+
+std::string words(const Finding& finding, const Facts& facts, Language language) {
+  auto& check = finding.check;
+  if (check == "spf" || check == "spf-helo") return tell_spf(finding, facts, language);
+  if (check == "dkim") return tell_dkim(finding, facts, language);
+  if (check == "arc") return tell_arc(finding, facts, language);
+  if (check == "dmarc") return tell_dmarc(finding, facts, language);
+  if (check == "iprev") return facts["problem"];
+  if (check == "blocklists") return tell_lists(finding, facts, language);
+  if (check == "decision") return tell_decision(finding, facts, language);
+  if (check == "authentication-results")
+    return say(language, kRemoved, facts["fields"], facts["claimed"]);
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string> tell_check(const Finding& finding, Language language) {
+  Facts facts(finding.reason);
+  auto text = words(finding, facts, language);
+  if (text.empty()) return std::nullopt;
+  if (facts.has("asked")) text += say(language, kAsked, facts["asked"]);
+  return say(language, kLine, finding.check, finding.result, text);
+}
+
+}  // namespace hikyaku::story

@@ -1,0 +1,349 @@
+"""Who really sent this: SPF, DKIM, DMARC, ARC on mail from other servers, over the wire, with a zone file for the DNS."""
+import base64
+import pathlib
+import smtplib
+import subprocess
+import tempfile
+import unittest
+
+from harness import Instance, eventually, hikyaku
+from mail import imap, message, messages, submit
+
+OURS, STRANGER, NAMELESS = "127.0.5.1", "127.0.6.1", "127.0.7.1"
+
+ZONE = """\
+$ORIGIN test.
+$TTL 60
+1.5.0.127.in-addr.arpa.  PTR out.honest
+out.honest               A {OURS}
+1.6.0.127.in-addr.arpa.  PTR out.stranger
+out.stranger             A {STRANGER}
+1.8.0.127.in-addr.arpa.  PTR out.honest
+
+honest                   TXT "v=spf1 ip4:{OURS} -all"
+_dmarc.honest            TXT "v=DMARC1; p=reject"
+sel._domainkey.honest    TXT "v=DKIM1; k=ed25519; p={KEY}"
+strict                   TXT "v=spf1 ip4:{OURS} -all"
+_dmarc.strict            TXT "v=DMARC1; p=reject"
+quarantine               TXT "v=spf1 ip4:{OURS} ~all"
+_dmarc.quarantine        TXT "v=DMARC1; p=quarantine"
+lenient                  TXT "v=spf1 ip4:{OURS} ?all"
+_dmarc.lenient           TXT "v=DMARC1; p=none"
+stranger                 TXT "v=spf1 ip4:{STRANGER} ip4:{NAMELESS} -all"
+failing                  TXT "v=spf1 -all"
+loop                     TXT "v=spf1 include:loop.test -all"
+list                     TXT "v=spf1 ip4:{STRANGER} -all"
+_dmarc.broken            TXT "v=DMARC1; p=reject"
+;!SERVFAIL _dmarc.dead.test. TXT
+;!SERVFAIL half.test. TXT
+_dmarc.half              TXT "v=DMARC1; p=reject"
+;!TIMEOUT lame._domainkey.honest.test. TXT
+1.6.0.127.dnsbl.stranger A 127.0.0.2
+1.5.0.127.dnsbl.stranger A 192.0.2.1
+"""
+
+
+class Sender(unittest.TestCase):
+    number = 0
+
+    @classmethod
+    def setUpClass(cls):
+        folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.folder, cls.key = folder, folder / "key.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", cls.key], check=True, capture_output=True)
+        public = subprocess.run(["openssl", "pkey", "-in", cls.key, "-pubout", "-outform", "DER"], check=True,
+                                capture_output=True).stdout[-32:]
+
+        zone = folder / "zone"
+        zone.write_text(ZONE.format(OURS=OURS, STRANGER=STRANGER, NAMELESS=NAMELESS, KEY=base64.b64encode(public).decode()))
+        cls.zone = zone
+        cls.server = cls.enterClassContext(Instance("anna@alpha.test", zone=zone, config=cls.options()))
+        cls.server.add_account("bob@alpha.test")
+
+    @classmethod
+    def options(cls):
+        return {}
+
+    def letter(self, author, subject=None, more="", body="How are you?\r\n"):
+        Sender.number += 1
+        subject = subject or f"Letter {Sender.number}"
+        header = author if "From" in author.split(":")[0] else f"From: {author}"
+        return (f"{more}{header}\r\nTo: anna@alpha.test\r\nSubject: {subject}\r\nMessage-ID: <{Sender.number}@x.test>\r\n"
+                f"Date: Mon, 05 Oct 2026 10:00:00 +0900\r\n\r\n{body}"), subject
+
+    def sign(self, letter, domain="honest.test", selector="sel"):
+        path = self.folder / "letter.eml"
+        path.write_bytes(letter.encode())
+        return hikyaku("dkim", "sign", path, "--domain", domain, "--selector", selector, "--key", self.key).stdout \
+            .replace("\r\n", "\n").replace("\n", "\r\n")
+
+    def send(self, letter, sender, source=OURS, helo="out.honest.test", rcpt="anna@alpha.test"):
+        """The reply to the data."""
+        with smtplib.SMTP(self.server.host, self.server.port("smtp"), local_hostname=helo, timeout=60,
+                          source_address=(source, 0)) as smtp:
+            smtp.ehlo()
+            code, reply = smtp.mail(sender)
+            self.assertEqual(code, 250, reply)
+            code, reply = smtp.rcpt(rcpt)
+            self.assertEqual(code, 250, reply)
+            code, reply = smtp.data(letter.encode())
+            return code, reply.decode()
+
+    def find(self, subject, mailbox="INBOX", user=None):
+        found = [m for m in messages(self.server, user, mailbox) if m["Subject"] == subject]
+        return found[0] if found else None
+
+    def deliver(self, letter, subject, sender, mailbox="INBOX", **how):
+        """Sends it, expects it in this mailbox and no other; gives it with its results on one line."""
+        code, reply = self.send(letter, sender, **how)
+        self.assertEqual(code, 250, reply)
+        got = self.find(subject, mailbox)
+        self.assertIsNotNone(got, f"not in {mailbox}")
+        self.assertIsNone(self.find(subject, "Junk" if mailbox == "INBOX" else "INBOX"))
+        return got, " ".join(got["Authentication-Results"].split())
+
+    def story(self, subject, *more):
+        """What is told of the message, also of one that was refused: that is written a little later."""
+        number = f"<{subject.split()[1]}@x.test>"
+        done = eventually(lambda: (lambda d: d.returncode == 0 and d)(self.server.run("trace", number, *more, check=False)))
+        return " ".join(done.stdout.split())
+
+
+class Outcomes(Sender):
+    def test_an_honest_message_passes_everything(self):
+        letter, subject = self.letter("carol@honest.test")
+        got, results = self.deliver(self.sign(letter), subject, "carol@honest.test")
+        for word in ("dmarc=pass", "spf=pass", "dkim=pass", "header.d=honest.test", "iprev=pass", "policy.iprev=127.0.5.1",
+                     "smtp.mailfrom=carol@honest.test", "header.from=honest.test"):
+            self.assertIn(word, results)
+        names = [name for name, _ in got.items()]
+        self.assertEqual(names[:4], ["Return-Path", "Delivered-To", "Authentication-Results", "Received"])
+        self.assertIn("out.honest.test", got["Received"])
+        told = self.story(subject)
+        for word in ("its address has the name out.honest.test (confirmed)", "honest.test says that this client may send its mail",
+                     "signed by honest.test", "it comes from honest.test, as SPF (honest.test), DKIM (honest.test) shows",
+                     "delivered: it is verified", "_dmarc.honest.test"):
+            self.assertIn(word, told)
+        self.assertIn("検証に合格した", self.story(subject, "--lang", "ja"))
+
+    def test_without_records_it_is_delivered(self):
+        letter, subject = self.letter("carol@nothing.test")
+        _, results = self.deliver(letter, subject, "carol@nothing.test", source=NAMELESS)
+        for word in ("dmarc=none", "spf=none", "dkim=none", "iprev=permerror"):
+            self.assertIn(word, results)
+
+    def test_softfail_and_quarantine_go_into_junk(self):
+        letter, subject = self.letter("carol@quarantine.test")
+        _, results = self.deliver(letter, subject, "carol@quarantine.test", "Junk", source=STRANGER, helo="out.stranger.test")
+        self.assertIn("dmarc=fail", results)
+        self.assertIn("spf=softfail", results)
+        told = self.story(subject)
+        self.assertIn("put into Junk: it failed, and the domain asks for Junk", told)
+        self.assertIn("mailbox Junk of anna@alpha.test", told)
+
+    def test_policy_none_is_delivered(self):
+        letter, subject = self.letter("carol@lenient.test")
+        _, results = self.deliver(letter, subject, "x@stranger.test", source=STRANGER, helo="out.stranger.test")
+        self.assertIn("dmarc=fail", results)
+
+    def test_reject_alone_refuses_nothing(self):
+        letter, subject = self.letter("carol@strict.test")
+        self.deliver(letter, subject, "x@stranger.test", "Junk", source=STRANGER, helo="out.stranger.test")
+        self.assertIn("nothing else speaks for that", self.story(subject))
+
+    def test_reject_with_a_second_witness_is_refused(self):
+        letter, subject = self.letter("carol@strict.test")
+        for how, witness in [
+                (dict(sender="carol@strict.test", source=STRANGER, helo="out.stranger.test"), "SPF says fail for MAIL FROM"),
+                (dict(sender="x@stranger.test", source=STRANGER, helo="strict.test"), "SPF says fail for HELO"),
+                (dict(sender="x@stranger.test", source=NAMELESS, helo="out.stranger.test"), "no name of the client"),
+                # A name that does not lead back is none.
+                (dict(sender="x@nothing.test", source="127.0.8.1", helo="out.stranger.test"), "no name of the client"),
+        ]:
+            with self.subTest(witness=witness):
+                code, reply = self.send(letter, **how)
+                self.assertEqual(code, 550, reply)
+                self.assertTrue(reply.startswith("5.7.1 "), reply)
+                for word in ("DMARC", "strict.test", witness):
+                    self.assertIn(word, reply.replace("\n5.7.1 ", " "))
+        self.assertIsNone(self.find(subject))
+        told = self.story(subject)
+        self.assertIn("refused: it failed, the domain asks for refusal, and more speaks for it", told)
+        self.assertIn("strict.test says that this client may not send its mail", told)
+
+    def test_a_signature_carries_what_a_forwarder_brings(self):
+        letter, subject = self.letter("carol@honest.test")
+        _, results = self.deliver(self.sign(letter), subject, "carol@honest.test", source=STRANGER, helo="out.stranger.test")
+        self.assertIn("spf=fail", results)
+        self.assertIn("dmarc=pass", results)
+
+    def test_a_changed_body_breaks_it(self):
+        letter, subject = self.letter("carol@honest.test")
+        signed = self.sign(letter).replace("How are you?", "Send money.")
+        code, reply = self.send(signed, "carol@honest.test", source=STRANGER, helo="out.stranger.test")
+        self.assertEqual(code, 550, reply)
+
+    def test_spf_fail_alone_is_marked_not_refused(self):
+        letter, subject = self.letter("carol@failing.test")
+        _, results = self.deliver(letter, subject, "carol@failing.test")
+        self.assertIn("spf=fail", results)
+        self.assertIn("SPF says fail, which is marked and weighs", self.story(subject))
+
+    def test_a_bounce_is_checked_by_its_helo(self):
+        letter, subject = self.letter("mailer-daemon@honest.test")
+        _, results = self.deliver(letter, subject, "", helo="honest.test")
+        self.assertIn("dmarc=pass", results)
+        self.assertIn("smtp.mailfrom=postmaster@honest.test", results)
+
+    def test_what_cannot_be_asked_is_asked_for_again(self):
+        for author, sender in [("carol@half.test", "carol@half.test"), ("carol@dead.test", "x@stranger.test")]:
+            letter, subject = self.letter(author)
+            code, reply = self.send(letter, sender, source=STRANGER, helo="out.stranger.test")
+            self.assertEqual(code, 451, reply)
+            self.assertTrue(reply.startswith("4.7."), reply)
+            self.assertIn("later", reply)
+            told = self.story(subject)
+            self.assertIn("to be sent again later: ", told)
+        self.assertIn("to be sent again later: DNS could not be asked", told)
+        letter, subject = self.letter("carol@honest.test")  # its key cannot be asked for, and nothing else passes
+        code, reply = self.send(self.sign(letter, selector="lame"), "x@stranger.test", source=STRANGER, helo="out.stranger.test")
+        self.assertEqual(code, 451, reply)
+
+    def test_junk_is_made_when_it_is_missing(self):
+        self.server.add_account("dora@alpha.test")
+        client = imap(self.server, "dora@alpha.test")
+        self.assertEqual(client.delete("Junk")[0], "OK")
+        client.logout()
+        letter, subject = self.letter("carol@quarantine.test")
+        code, reply = self.send(letter, "x@stranger.test", source=STRANGER, rcpt="dora@alpha.test")
+        self.assertEqual(code, 250, reply)
+        self.assertIsNotNone(self.find(subject, "Junk", "dora@alpha.test"))
+
+    def test_submitted_mail_says_who_logged_in(self):
+        submit(self.server, message("anna@alpha.test", "bob@alpha.test", "Submitted"))
+        results = " ".join(self.find("Submitted", user="bob@alpha.test")["Authentication-Results"].split())
+        self.assertIn("auth=pass", results)
+        self.assertIn("smtp.auth=anna@alpha.test", results)
+
+
+class BadInput(Sender):
+    def test_forged_results_are_removed_and_others_stay(self):
+        name = self.host_name()
+        letter, subject = self.letter("carol@lenient.test", more=(
+            f"Authentication-Results: {name}; dmarc=pass header.from=bank.test\r\n"
+            f"authentication-results :\r\n (x) {name.upper()} 1; spf=pass\r\n"
+            "Authentication-Results: mx.elsewhere.test; spf=pass smtp.mailfrom=a@b.test\r\n"))
+        got, _ = self.deliver(letter, subject, "x@stranger.test", source=STRANGER)
+        fields = [" ".join(f.split()) for f in got.get_all("Authentication-Results")]
+        self.assertEqual(len(fields), 2, fields)
+        self.assertTrue(fields[0].startswith(name) and "dmarc=fail" in fields[0])
+        self.assertTrue(fields[1].startswith("mx.elsewhere.test"))
+        self.assertIn("2 fields that claim to be from " + name, self.story(subject))
+
+    def host_name(self):
+        letter, subject = self.letter("carol@nothing.test")
+        got, results = self.deliver(letter, subject, "x@nothing.test")
+        return results.split(";")[0]
+
+    def test_a_signature_is_checked_on_what_was_signed(self):
+        """A forged field that was there when the message was signed does not break the signature by its removal."""
+        name = self.host_name()
+        letter, subject = self.letter("carol@honest.test", more=f"Authentication-Results: {name}; spf=pass\r\n")
+        got, results = self.deliver(self.sign(letter), subject, "x@stranger.test", source=STRANGER)
+        self.assertIn("dkim=pass", results)
+        self.assertEqual(len(got.get_all("Authentication-Results")), 1)
+
+    def test_nothing_shown_otherwise_than_verified_passes(self):
+        for author in ["From: carol@honest.test\r\nFrom: boss@strict.test",
+                       "From: boss@strict.test\r\nFrom: carol@honest.test",
+                       "From : boss@strict.test\r\nFrom: carol@honest.test",
+                       "\"boss@strict.test\" <carol@honest.test> boss@strict.test",
+                       "boss@strict.test <carol@honest.test>",
+                       "<@strict.test:carol@honest.test>",
+                       "=?utf-8?q?boss=40strict=2Etest?= <carol@honest.test>, x@strict.test",
+                       "carol@honest.test (boss@strict.test) , boss@strict.test",
+                       "undisclosed:;"]:
+            with self.subTest(author=author):
+                letter, subject = self.letter(author)
+                code, reply = self.send(letter, "carol@honest.test")
+                if code == 250:
+                    got = self.find(subject, "Junk")
+                    self.assertIsNotNone(got, "not in Junk")
+                    self.assertNotIn("dmarc=pass", got["Authentication-Results"])
+                else:
+                    self.assertEqual(code, 550, reply)
+
+    def test_a_thousand_signatures_cost_eight_questions(self):
+        letter, subject = self.letter("carol@honest.test")
+        signed = self.sign(letter)
+        signature = signed[:signed.index("From:")]
+        self.assertIn("DKIM-Signature", signature)
+        got, results = self.deliver(signature * 150 + signed, subject, "carol@honest.test")
+        self.assertEqual(results.count("dkim="), 8)
+        self.assertIn("dmarc=pass", results)
+        self.assertIn("143 more signatures were not looked at", self.story(subject))
+
+    def test_records_that_lead_in_circles_end(self):
+        letter, subject = self.letter("carol@loop.test")
+        _, results = self.deliver(letter, subject, "carol@loop.test")
+        self.assertIn("spf=permerror", results)
+
+    def test_a_header_without_end_is_not_relied_upon(self):
+        letter, subject = self.letter("carol@honest.test")
+        stuffing = "".join(f"X-Stuffing-{i}: {'x' * 900}\r\n" for i in range(300))
+        head, body = letter.split("\r\n\r\n", 1)
+        code, reply = self.send(f"{head}\r\n{stuffing}From: boss@strict.test\r\n\r\n{body}", "carol@honest.test")
+        self.assertEqual(code, 250, reply)
+        self.assertIsNotNone(self.find(subject, "Junk"))
+
+
+class Rules(Sender):
+    @classmethod
+    def options(cls):
+        return {"spf.refuse_fail": "true", "dmarc.known_lists": '["list.test"]', "dmarc.known_forwarders": '["127.0.9.0/24"]',
+                "dmarc.exceptions": '["strict.test"]', "auth.blocklists": '["dnsbl.stranger.test=0.5", "dead.stranger.test"]',
+                "dmarc.trust_reject": '["broken.test"]', "dmarc.unreadable_author": '"refuse"'}
+
+    def test_spf_fail_refuses_when_told_to(self):
+        letter, subject = self.letter("carol@failing.test")
+        code, reply = self.send(letter, "carol@failing.test")
+        self.assertEqual(code, 550, reply)
+        self.assertIn("SPF fail", reply)
+
+    def test_an_exception_lifts_the_policy(self):
+        letter, subject = self.letter("carol@strict.test")
+        self.deliver(letter, subject, "carol@failing.test", source=STRANGER)
+        self.assertIn("the policy is lifted: a local exception", self.story(subject))
+
+    def test_a_known_list_speaks_against_refusing(self):
+        letter, subject = self.letter("carol@honest.test", more="List-Id: <chat.list.test>\r\n")
+        self.deliver(letter, subject, "bounces@list.test", "Junk", source=STRANGER, helo="honest.test")
+        self.assertIn("known mailing list", self.story(subject))
+        letter, subject = self.letter("carol@honest.test", more="List-Id: <chat.list.test>\r\n")
+        code, reply = self.send(letter, "bounces@list.test", source=NAMELESS, helo="honest.test")
+        self.assertEqual(code, 550, "anybody can write a List-Id")
+
+    def test_a_known_forwarder_speaks_against_refusing(self):
+        letter, subject = self.letter("carol@honest.test")
+        self.deliver(letter, subject, "carol@honest.test", "Junk", source="127.0.9.7")
+
+    def test_a_trusted_reject_is_enough(self):
+        letter, subject = self.letter("carol@broken.test")
+        code, reply = self.send(letter, "x@stranger.test", source=STRANGER, helo="out.stranger.test")
+        self.assertEqual(code, 550, reply)
+
+    def test_blocklists_weigh_and_are_told(self):
+        letter, subject = self.letter("carol@nothing.test")
+        self.deliver(letter, subject, "x@nothing.test", source=STRANGER)
+        told = self.story(subject)
+        self.assertIn("the client stands on: dnsbl.stranger.test 127.0.0.2; together they weigh 0.5", told)
+
+    def test_an_unreadable_author_is_refused_when_told_to(self):
+        letter, subject = self.letter("From: a@honest.test\r\nFrom: b@strict.test")
+        code, reply = self.send(letter, "a@honest.test")
+        self.assertEqual(code, 550, reply)
+        self.assertIn("more than one From field", reply)
+
+
+if __name__ == "__main__":
+    unittest.main()
