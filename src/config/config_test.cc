@@ -379,7 +379,9 @@ TEST_CASE("every option can be set, and changes only itself") {
         other = "\"other/path\"";
         break;
       case Kind::Texts:
-        other = "[\"SCRAM-SHA-1\"]";
+        // Alone it is the default of none.
+        other = option.choices.empty() ? "[\"other.example\"]"
+                                       : "[\"" + std::string(option.choices[2]) + "\"]";
         break;
       case Kind::Durations:
         other = "[\"3m\"]";

@@ -203,8 +203,10 @@ Task<smtp::Reply> IncomingMessage::finish() {
     std::vector<Refused> refused;
     for (auto& recipient : delivery_.recipients)
       refused.push_back({recipient.to.to_string(), reply});
-    co_await refusals_.remember(id_, arrival(), std::move(refused),
-                                log_.with({{"ip", delivery_.peer.endpoint.address.to_string()}}));
+    co_await refusals_.remember(
+        id_, arrival(), std::move(refused),
+        log_.with({{"ip", delivery_.peer.endpoint.address.to_string()}}),
+        reply.permanent() ? evaluations() : std::vector<reports::Evaluation>{});
   }
   co_return reply;
 }
@@ -270,6 +272,14 @@ Task<std::optional<smtp::Reply>> IncomingMessage::check_sender() {
     co_return smtp::Reply{451, smtp::EnhancedStatus{4, 7, 0},
                           dmarc::reply_text(disposition, found_->dmarc)};
   co_return std::nullopt;
+}
+
+/// What the domains that ask for reports will be told.
+std::vector<reports::Evaluation> IncomingMessage::evaluations() const {
+  if (!found_) return {};
+  return reports::evaluations_of(found_->dmarc, {&found_->spf_mail_from, &found_->signatures},
+                                 found_->disposition, {found_->client, delivery_.from.to_string()},
+                                 now_);
 }
 
 /// What was found out about the sender, for whoever reads the message here.
@@ -365,6 +375,7 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
   auto trace = results_field() + received;
   auto arrived = arrival();
   auto rules = plan_rules();
+  auto evaluated = evaluations();
   // Both are needed only when somebody here gets the message.
   std::optional<Semaphore::Permit> permit;
   std::string large;
@@ -411,6 +422,7 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
             queue::add(tx, queue_message(blob, signatures_.value_or("") + received), blob, queued);
           if (plan_.reports) reports::take_in(tx, {id_, 0, now_, delivery_.from.to_string()}, blob);
           story::record_arrival(tx, id_, arrived, outcomes);
+          for (auto& evaluation : evaluated) reports::record_evaluation(tx, evaluation);
           if (also) return also(tx);
           return {};
         });

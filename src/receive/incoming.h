@@ -11,6 +11,7 @@
 #include "receive/receiver.h"
 #include "receive/refusals.h"
 #include "receive/signing.h"
+#include "reports/evaluation.h"
 
 namespace hikyaku::receive {
 
@@ -50,6 +51,7 @@ class IncomingMessage final : public Incoming {
   Task<std::optional<smtp::Reply>> check_sender();
   void remove_claimed_results();
   std::string results_field() const;
+  std::vector<reports::Evaluation> evaluations() const;
   bool to_junk() const { return found_ && found_->disposition.action == dmarc::Action::Junk; }
   std::string received_field() const;
   Task<Result<std::string>> whole_body(const store::StagedBlob& blob);

@@ -30,7 +30,8 @@ bool Refusals::within_limit(const story::Arrival& arrival) {
 }
 
 Task<void> Refusals::remember(story::MessageId id, story::Arrival arrival,
-                              std::vector<Refused> recipients, const Log& log) {
+                              std::vector<Refused> recipients, const Log& log,
+                              std::vector<reports::Evaluation> evaluations) {
   std::vector<story::RecipientOutcome> outcomes;
   for (auto& [recipient, reply] : recipients) {
     log.info("message.refuse", {{"user", arrival.login},
@@ -41,11 +42,14 @@ Task<void> Refusals::remember(story::MessageId id, story::Arrival arrival,
     outcomes.push_back(
         {std::move(recipient), story::RecipientOutcome::Kind::Refused, reply.to_string()});
   }
-  if (!within_limit(arrival)) co_return;
+  auto told = within_limit(arrival);
+  if (!told && evaluations.empty()) co_return;
   // Nobody waits for the story of a refusal; losing it in a crash is no harm.
   co_await services_.store.transact({store::kInstance},
                                     [&](store::Transaction& tx) -> Result<void> {
-                                      story::record_refusal(tx, id, arrival, outcomes);
+                                      if (told) story::record_refusal(tx, id, arrival, outcomes);
+                                      for (auto& evaluation : evaluations)
+                                        reports::record_evaluation(tx, evaluation);
                                       return {};
                                     },
                                     {.durability = store::Durability::Lazy});

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "receive/receiver.h"
+#include "reports/evaluation.h"
 
 namespace hikyaku::receive {
 
@@ -20,9 +21,9 @@ class Refusals {
       : services_(services), most_per_minute_(most_per_minute) {}
 
   /// Ends when the story is written; a crash may take it along. Fields of the header are told if
-  /// `arrival` has them.
+  /// `arrival` has them. `evaluations`: for the reports; recorded however many refusals there are.
   Task<void> remember(story::MessageId id, story::Arrival arrival, std::vector<Refused> recipients,
-                      const Log& log);
+                      const Log& log, std::vector<reports::Evaluation> evaluations = {});
 
  private:
   bool within_limit(const story::Arrival& arrival);

@@ -84,6 +84,7 @@ class Facts {
     auto all = find(key);
     return all.empty() ? "?" : all;
   }
+  bool empty() const { return facts_.empty(); }
   bool has(std::string_view key) const { return !find(key).empty(); }
   std::string find(std::string_view key) const {
     std::string all;
@@ -208,6 +209,8 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
 
 std::optional<std::string> tell_check(const Finding& finding, Language language) {
   Facts facts(finding.reason);
+  // Words already.
+  if (facts.empty() && !finding.reason.empty()) return std::nullopt;
   auto text = words(finding, facts, language);
   if (text.empty()) return std::nullopt;
   if (facts.has("asked")) text += say(language, kAsked, facts["asked"]);

@@ -26,6 +26,48 @@ Arrival an_arrival() {
   return arrival;
 }
 
+TEST_CASE("the checks of a sender are told in words") {
+  struct Case {
+    Finding finding;
+    std::string_view words;
+  };
+  const Case kCases[] = {
+      {{"spf", "fail", "domain=a.test; by=-all; asked=TXT a.test"},
+       "spf: fail: a.test says that this client may not send its mail (by -all) [asked: TXT "
+       "a.test]"},
+      {{"spf", "none", "domain=a.test"}, "spf: none: a.test does not say who may send its mail"},
+      {{"spf", "none", ""}, "spf: none: there is no domain to ask about"},
+      {{"spf", "temperror", "domain=a.test; problem=SERVFAIL = no"},
+       "spf: temperror: a.test could not be asked: SERVFAIL = no"},
+      {{"dkim", "none", ""}, "dkim: none: the message is not signed"},
+      {{"dkim", "fail", "domain=a.test; selector=s; algorithm=rsa-sha256; problem=changed"},
+       "dkim: fail: a signature of a.test (selector s, rsa-sha256): changed"},
+      {{"arc", "pass", "sealer=l.test; trusted=l.test"},
+       "arc: pass: the chain is whole; l.test is"},
+      {{"dmarc", "pass", "from=a.test; dkim=a.test"},
+       "it comes from a.test, as DKIM (a.test) shows"},
+      {{"dmarc", "fail", "from=a.test; policy=reject; at=a.test; author=several-from-fields"},
+       "whose policy at _dmarc.a.test is reject (several-from-fields)"},
+      {{"blocklists", "listed", "list=b.test 127.0.0.2; list=c.test 127.0.0.3; weight=2"},
+       "the client stands on: b.test 127.0.0.2, c.test 127.0.0.3; together they weigh 2"},
+      {{"decision", "refuse", "why=refused; for=spf-fail-helo,blocklisted"},
+       "refused: it failed, the domain asks for refusal, and more speaks for it: SPF says fail for "
+       "HELO, the client is on blocklists"},
+      {{"decision", "junk", "why=no-such-reason"}, "decision: junk: why=no-such-reason"},
+      {{"spf", "fail", "domain=\x1b[31m"}, "?"},  // whatever is stored, a terminal is safe
+      {{"spf", "pass", "in words already"}, "spf: pass: in words already"},
+  };
+  for (auto& [finding, words] : kCases) {
+    Story story;
+    story.arrival = an_arrival();
+    story.arrival->findings = {finding};
+    auto text = tell(story, Language::English);
+    CHECK_MESSAGE(text.find(words) != std::string::npos, text);
+    CHECK(text.find('\x1b') == std::string::npos);
+    CHECK_FALSE(tell(story, Language::Japanese).empty());
+  }
+}
+
 TEST_CASE("a number is unique, sorts by time and reads back") {
   auto id = make_message_id(kNow, 12345);
   CHECK(time_of(id) == kNow);
