@@ -273,6 +273,13 @@ class BadInput(Sender):
                 else:
                     self.assertEqual(code, 550, reply)
 
+    def test_nobody_shown_is_nobody_forged(self):
+        letter, subject = self.letter("From")
+        self.deliver(letter.replace("From\r\n", "", 1), subject, "x@nothing.test")
+        for field in ("Sender: boss@strict.test", "Resent-From: boss@strict.test"):
+            letter, subject = self.letter("From")
+            self.deliver(letter.replace("From\r\n", field + "\r\n", 1), subject, "x@nothing.test", "Junk")
+
     def test_a_thousand_signatures_cost_eight_questions(self):
         letter, subject = self.letter("carol@honest.test")
         signed = self.sign(letter)

@@ -56,7 +56,10 @@ class Decision {
         set(asks_for_nothing() ? Action::Deliver : Action::Defer, Why::CannotAsk, Applied::None);
         break;
       case Result::PermError:
-        unreadable_author();
+        if (now_.claims_nobody)
+          without_policy();
+        else
+          unreadable_author();
         break;
       case Result::Fail:
         failed();

@@ -64,6 +64,8 @@ struct Circumstances {
   spf::Result spf_helo = spf::Result::None;
   std::optional<bool> reverse_name_confirmed;  ///< nullopt: not asked, or could not be
   double blocklist_weight = 0;
+  /// No From, Sender or Resent field at all, as in mail typed by hand: no reader is shown anybody.
+  bool claims_nobody = false;
   std::string trusted_arc;      ///< the sealer; empty: none
   std::string known_list;       ///< List-Id or name; empty: none
   std::string known_forwarder;  ///< empty: none

@@ -126,6 +126,9 @@ TEST_CASE("everything but failing by the policy") {
   CHECK(in_short(decide(verdict, spf, rules)) == "defer none");
   verdict.result = Result::PermError;
   CHECK(in_short(decide(verdict, {}, {})) == "junk quarantine");
+  Circumstances by_hand;
+  by_hand.claims_nobody = true;
+  CHECK(in_short(decide(verdict, by_hand, {})) == "deliver none");
   rules.unreadable_author = Action::Refuse;
   CHECK(in_short(decide(verdict, {}, rules)) == "refuse reject");
 

@@ -81,6 +81,15 @@ std::string local_exception(const SenderFindings& found, const std::vector<std::
   return find_domain(entries, found.dmarc.header_from());
 }
 
+/// Whether no reader will be shown an author, by whatever field.
+bool claims_nobody(const mime::HeaderView& header) {
+  static constexpr std::string_view kShown[] = {"From", "Sender", "Resent-From", "Resent-Sender"};
+  return std::ranges::none_of(header.begin(), header.end(), [](const mime::Field& field) {
+    return field.is_junk() ||
+           std::ranges::any_of(kShown, [&](auto name) { return field.is(name); });
+  });
+}
+
 dmarc::Circumstances circumstances_of(const SenderFindings& found, bool from_list,
                                       const AuthenticationSettings& settings) {
   dmarc::Circumstances now;
@@ -177,6 +186,7 @@ struct Authentication::State {
   std::string mail_from;
   dmarc::Author author = {};
   bool from_list = false;
+  bool claims_nobody = false;
   std::shared_ptr<Verifiers> verifiers = nullptr;
 };
 
@@ -194,7 +204,9 @@ void Authentication::header(std::string_view header, bool complete) {
   auto& state = *state_;
   state.author = dmarc::find_author(header);
   if (!complete) state.author.findings.push_back({dmarc::AuthorProblem::HeaderTooLong, {}});
-  state.from_list = mime::HeaderView(header).find("List-Id").has_value();
+  mime::HeaderView fields(header);
+  state.from_list = fields.find("List-Id").has_value();
+  state.claims_nobody = complete && claims_nobody(fields);
   dkim::VerifyOptions options;
   options.now = state.services.clock.now();
   options.signatures = complete ? state.settings.signatures : 0;
@@ -236,6 +248,7 @@ Task<SenderFindings> Authentication::finish() {
   found.dmarc = co_await dmarc::evaluate(dns, std::move(state.author),
                                          {&found.spf_mail_from, &found.signatures});
   found.circumstances = circumstances_of(found, state.from_list, state.settings);
+  found.circumstances.claims_nobody = state.claims_nobody;
   found.disposition = dmarc::decide(found.dmarc, found.circumstances, state.settings.rules);
   co_return found;
 }
