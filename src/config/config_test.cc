@@ -405,6 +405,7 @@ TEST_CASE("every option can be set, and changes only itself") {
         option.name == "imap.max_command")
       other = option.kind == Kind::Size ? "\"16KB\"" : other;
     if (option.name == "queue.lifetime") other = "\"6d\"";
+    if (option.name == "dkim.oversign") other = "[\"Subject\"]";
     if (option.name == "dkim.expiry") other = "\"6d\"";
     if (option.name == "dmarc.keep_reports") other = "\"6d\"";
     if (option.name == "dmarc.report_from") other = "\"a@other.test\"";
