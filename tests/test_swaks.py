@@ -32,6 +32,9 @@ class Swaks(unittest.TestCase):
         self.assertEqual(got["Return-Path"], "<carl@beta.test>")
         self.assertIn("from pc1.alpha.test", got["Received"])
         self.assertRegex(got["Received"], r"with ESMTPS\b")
+        # Without a DNS of ours nobody is asked about this machine; so it works without any network, at once.
+        self.assertRegex(got["Authentication-Results"], r"^[\w.-]+; none$")
+        self.assertIn("no public record speaks of it", self.server.run("trace", got["Message-Id"]).stdout)
 
     def test_port_25_without_tls_and_by_helo(self):
         mark = stamp()

@@ -31,6 +31,7 @@ receive::AuthenticationSettings authentication_settings(const config::Config& co
                                                         const std::string& host_name) {
   receive::AuthenticationSettings settings;
   settings.enabled = config.auth.check;
+  settings.loopback = !config.dns.resolver.empty() || !config.dns.zone_file.empty();
   settings.host_name = host_name;
   settings.deadline = config.auth.deadline;
   settings.signatures = config.dkim.max_signatures;

@@ -500,7 +500,9 @@ constexpr Option kOptions[] = {
         .why = "nobody should have to guess who a message is from",
         .doc = "Check who really sent what other servers bring: SPF, DKIM, ARC, DMARC, the name of "
                "the client's address. false: everything is delivered as if it were unknown; for "
-               "servers behind another one that has checked already.",
+               "servers behind another one that has checked already. Clients on this machine "
+               "(127.0.0.0/8, ::1) are checked only if dns.resolver or dns.zone_file is set: of "
+               "their addresses no public record can speak.",
         .applies = Applies::OnRestart,
     }),
     bind<&C::auth, &C::Auth::deadline>({

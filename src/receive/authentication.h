@@ -27,6 +27,9 @@ namespace hikyaku::receive {
 /// The rules of the house. Domains are in normal form.
 struct AuthenticationSettings {
   bool enabled = true;
+  /// Clients on this machine, too. Of their addresses public DNS knows nothing: only when something
+  /// else is asked.
+  bool loopback = true;
   /// Who we are: the authserv-id (RFC 8601 §2.5), and %{r} of SPF.
   std::string host_name;
   /// Every question about a client or a message is answered within this, counted from where its

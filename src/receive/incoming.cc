@@ -287,6 +287,7 @@ std::string IncomingMessage::results_field() const {
   if (found_) return authentication_results_field(*found_, settings_.host_name);
   if (delivery_.peer.kind == Peer::Kind::User)
     return submitted_results_field(*delivery_.peer.login, settings_.host_name);
+  if (unchecked_loopback()) return unchecked_results_field(settings_.host_name);
   return {};
 }
 
@@ -540,6 +541,7 @@ story::Arrival IncomingMessage::arrival() const {
     arrival.findings.push_back(
         {"authentication-results", "removed",
          fmt::format("fields={}; claimed={}", removed_results_, settings_.host_name)});
+  if (unchecked_loopback()) arrival.findings.push_back({"sender", "unchecked", "client=loopback"});
   if (found_)
     for (auto& finding : story_findings(*found_)) arrival.findings.push_back(std::move(finding));
   return arrival;

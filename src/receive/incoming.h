@@ -51,6 +51,11 @@ class IncomingMessage final : public Incoming {
   Task<std::optional<smtp::Reply>> check_sender();
   void remove_claimed_results();
   std::string results_field() const;
+  bool unchecked_loopback() const {
+    return !authentication_ && services_.dns && settings_.authentication.enabled &&
+           delivery_.peer.kind == Peer::Kind::Server &&
+           delivery_.peer.endpoint.address.is_loopback();
+  }
   std::vector<reports::Evaluation> evaluations() const;
   bool to_junk() const { return found_ && found_->disposition.action == dmarc::Action::Junk; }
   std::string received_field() const;

@@ -29,6 +29,7 @@ class ReceiverService final : public Receiver {
 
   std::shared_ptr<Client> meet(IpAddress address) override {
     if (!checks_senders()) return nullptr;
+    if (address.is_loopback() && !settings_.authentication.loopback) return nullptr;
     return std::make_shared<Client>(settings_.authentication, authentication_services(), address);
   }
 

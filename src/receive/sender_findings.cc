@@ -210,6 +210,10 @@ std::string submitted_results_field(const auth::Login& login, std::string_view h
   return field_of(results);
 }
 
+std::string unchecked_results_field(std::string_view host_name) {
+  return field_of({.authserv_id = std::string(host_name)});
+}
+
 std::vector<story::Finding> story_findings(const SenderFindings& found) {
   std::vector<story::Finding> findings;
   // A name that is confirmed stands with the peer already.

@@ -17,6 +17,8 @@ namespace hikyaku::receive {
 std::string authentication_results_field(const SenderFindings& found, std::string_view host_name);
 /// The field of a message that one of our users submitted: auth=pass (RFC 8601 §2.7.4).
 std::string submitted_results_field(const auth::Login& login, std::string_view host_name);
+/// The field that says that nothing was checked.
+std::string unchecked_results_field(std::string_view host_name);
 
 /// One finding for each check and one for the decision, as story::tell reads them: what is in them
 /// as "key=value; key=value".

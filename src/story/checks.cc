@@ -59,6 +59,9 @@ constexpr Phrase kRemoved{
     "{0} fields that claim to be from {1} were removed: only this server says what it found",
     "{1} を名乗るフィールドを {0} 個取り除きました: 検査結果を書くのはこのサーバーだけです"};
 
+constexpr Phrase kUnchecked{"the client is on this machine: no public record speaks of it",
+                            "接続元はこのコンピューター自身で、公開レコードの対象ではありません"};
+
 constexpr Phrase kDeliver{"delivered: {}", "配送: {}"};
 constexpr Phrase kJunk{"put into Junk: {}", "迷惑メールへ: {}"};
 constexpr Phrase kDefer{"to be sent again later: {}", "後で再送を求めました: {}"};
@@ -200,6 +203,7 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
   if (check == "iprev") return facts["problem"];
   if (check == "blocklists") return tell_lists(finding, facts, language);
   if (check == "decision") return tell_decision(finding, facts, language);
+  if (check == "sender") return say(language, kUnchecked);
   if (check == "authentication-results")
     return say(language, kRemoved, facts["fields"], facts["claimed"]);
   return {};
