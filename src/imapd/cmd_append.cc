@@ -122,25 +122,15 @@ Task<Result<mailbox::Digest>> Session::digest_of(store::StagedBlob blob, const s
 
 Task<imap::Reply> Session::commit(Appending& appending) {
   auto& target = appending.target;
-  std::vector<std::uint32_t> uids;
-  std::uint32_t uid_validity = 0;
-  auto done = co_await services_.store.transact(
-      {account()},
-      [&, id = account(), now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
-        uids.clear();
-        for (auto& message : appending.messages) {
-          TRY(auto placed, mailbox::deliver(tx, id, target.id, message, now));
-          uids.push_back(placed.uid);
-          uid_validity = placed.uid_validity;
-        }
-        return {};
-      });
+  auto done =
+      co_await mailbox::append_bulk(bulk(), account(), target.id, std::move(appending.messages));
   if (!done && done.error().code == ErrorCode::NotFound)
     co_return imap::no("There is no such mailbox", "TRYCREATE");
   if (!done) co_return imap::reply_for(done.error());
   if (selected_ && selected_->mailbox == target.id) co_await refresh(Expunges::Tell);
-  co_return imap::ok("Appended",
-                     imap::append_uid_code(uid_validity, imap::NumberSet::from_numbers(uids)));
+  imap::NumberSet uids;
+  uids.add(done->first, done->first + done->count - 1);
+  co_return imap::ok("Appended", imap::append_uid_code(done->uid_validity, uids));
 }
 
 }  // namespace hikyaku::imapd

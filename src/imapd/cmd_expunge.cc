@@ -6,27 +6,17 @@
 namespace hikyaku::imapd {
 
 Task<Result<void>> Session::expunge(SequenceRanges sequences) {
-  auto id = account();
-  auto mailbox = selected_->mailbox;
-  SequencePieces pieces(sequences);
-  for (auto piece = pieces.next(mailbox::kMaxBatch); !piece.empty();
-       piece = pieces.next(mailbox::kMaxBatch)) {
-    std::vector<mailbox::Uid> uids;
-    RowWalk walk(selected_->messages);
-    for (auto sequence : piece) {
+  std::vector<mailbox::Uid> uids;
+  RowWalk walk(selected_->messages);
+  for (auto& range : sequences) {
+    for (auto sequence = range.first; sequence <= range.last; ++sequence) {
       auto& row = walk.at(sequence);
       if ((row.flags & mailbox::kDeleted) != 0) uids.push_back(row.uid);
     }
-    if (uids.empty()) continue;
-    // What another session has undeleted meanwhile stays.
-    CO_TRY_DO(co_await services_.store.transact(
-        {id},
-        [&, id, mailbox, now = services_.clock.now()](store::Transaction& tx) -> Result<void> {
-          mailbox::expunge_messages(tx, id, mailbox, uids, true, now);
-          return {};
-        },
-        {.may_use_reserve = true}));
   }
+  // What another session has undeleted meanwhile stays.
+  CO_TRY_DO(
+      co_await mailbox::expunge_bulk(bulk(), account(), selected_->mailbox, std::move(uids), true));
   co_return Result<void>{};
 }
 

@@ -19,7 +19,7 @@
 #include "imapd/content.h"
 #include "imapd/selected.h"
 #include "imapd/server.h"
-#include "mailbox/intents.h"
+#include "mailbox/bulk.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/section.h"
 #include "net/input.h"
@@ -178,16 +178,17 @@ class Session {
   Task<Result<void>> read_for_search(const Searching& searching, SearchedMessage& message);
   void tell_found(const Searching& searching, bool uid);
   // cmd_copy.cc
-  Task<Result<mailbox::Copied>> copy_few(std::vector<mailbox::Uid> uids,
-                                         const mailbox::MailboxInfo& to);
-  Task<Result<mailbox::Copied>> copy_many(SequenceRanges sequences, const mailbox::MailboxInfo& to);
-  Task<Result<mailbox::Copied>> copy_pieces(SequenceRanges sequences, mailbox::MailboxId from,
-                                            mailbox::IntentId intent,
-                                            store::TransactOptions options);
+  mailbox::BulkContext bulk() const { return {services_.store, services_.clock}; }
   /// The mailbox that messages go to, or the refusal (TRYCREATE).
   Task<std::expected<mailbox::MailboxInfo, imap::Reply>> find_target(std::string path);
   std::vector<mailbox::Uid> uids_of(const SequenceRanges& sequences) const;
+  std::uint64_t bytes_of(const SequenceRanges& sequences) const;
   bool has_ghost(const SequenceRanges& sequences) const;
+  // cmd_store.cc
+  Task<void> tell_stored(const imap::StoreCommand& command,
+                         const std::vector<mailbox::MessageSummary>& changed);
+  imap::Reply modified(const imap::StoreCommand& command,
+                       const std::vector<mailbox::Uid>& uids) const;
   // cmd_expunge.cc
   Task<Result<void>> expunge(SequenceRanges sequences);
   // cmd_mailbox.cc, cmd_list.cc

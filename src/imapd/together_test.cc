@@ -240,6 +240,20 @@ TEST_CASE("more than a transaction holds: STORE, COPY, MOVE, EXPUNGE go in piece
   CHECK(client("STATUS INBOX (UNSEEN)") == "* STATUS INBOX (UNSEEN 0)\nOK Status told\n");
   auto copied = client("COPY 1:* Archive");
   CHECK(copied.starts_with("OK [COPYUID 1795219203 1:2700 "));
+  // A second copy shows where it went: not to the UIDs of where it came from.
+  copied = client("COPY 1:1500 Archive");
+  client("EXAMINE Archive");
+  auto [first, last] = std::pair(client("FETCH 2701 (UID)"), client("FETCH 4200 (UID)"));
+  auto uid_in = [](std::string_view text) {
+    auto at = text.find("UID ") + 4;
+    return std::string(text.substr(at, text.find(')') - at));
+  };
+  CHECK(copied ==
+        "OK [COPYUID 1795219203 1:1500 " + uid_in(first) + ":" + uid_in(last) + "] Copied\n");
+  client("SELECT Archive");
+  client("STORE 2701:* +FLAGS.SILENT (\\Deleted)");
+  client("EXPUNGE");
+  client("SELECT INBOX");
   CHECK(client("STATUS Archive (MESSAGES UNSEEN)") ==
         "* STATUS Archive (MESSAGES 2700 UNSEEN 0)\nOK Status told\n");
   client("SELECT Archive");

@@ -74,13 +74,17 @@ Task<void> give_up(BulkContext context, AccountId account, IntentId intent) {
 }
 
 Task<Result<Published>> publish_or_give_up(BulkContext context, AccountId account, IntentId intent,
-                                           Result<void> written) {
+                                           Result<void> written,
+                                           store::TransactOptions options = {}) {
   std::optional<Published> published;
   if (written)
     written = co_await context.store.transact(
-        only(account), giving(published, [&, now = context.clock.now()](store::Transaction& tx) {
-          return publish(tx, account, intent, now);
-        }));
+        only(account),
+        giving(published,
+               [&, now = context.clock.now()](store::Transaction& tx) {
+                 return publish(tx, account, intent, now);
+               }),
+        options);
   if (!written) {
     co_await give_up(context, account, intent);
     co_return std::unexpected(written.error());
@@ -89,13 +93,18 @@ Task<Result<Published>> publish_or_give_up(BulkContext context, AccountId accoun
 }
 
 Task<Result<IntentId>> begin(BulkContext context, AccountId account, MailboxId mailbox,
-                             std::size_t count, std::uint64_t bytes) {
+                             std::size_t count, std::uint64_t bytes,
+                             store::TransactOptions options = {}) {
   if (count > UINT32_MAX) co_return fail(ErrorCode::TooLarge, "too many messages at once");
   std::optional<IntentId> intent;
   CO_TRY_DO(co_await context.store.transact(
-      only(account), giving(intent, [&, now = context.clock.now()](store::Transaction& tx) {
-        return begin_append(tx, account, mailbox, static_cast<std::uint32_t>(count), bytes, now);
-      })));
+      only(account),
+      giving(intent,
+             [&, now = context.clock.now()](store::Transaction& tx) {
+               return begin_append(tx, account, mailbox, static_cast<std::uint32_t>(count), bytes,
+                                   now);
+             }),
+      options));
   co_return *intent;
 }
 
@@ -111,16 +120,22 @@ Task<Result<void>> write_pieces(BulkContext context, AccountId account, IntentId
   co_return Result<void>{};
 }
 
+store::TransactOptions space_for(const BulkCopy& wish) {
+  return {.may_use_half_reserve = wish.is_deleting};
+}
+
 Task<Result<void>> copy_pieces(BulkContext context, AccountId account, IntentId intent,
-                               MailboxId from, const std::vector<Uid>& uids,
-                               std::vector<Uid>& copied) {
-  for (std::size_t at = 0; at < uids.size(); at += kPiece) {
-    auto piece = piece_at(uids, at, kPiece);
+                               const BulkCopy& wish, std::vector<Uid>& copied) {
+  for (std::size_t at = 0; at < wish.uids.size(); at += kPiece) {
+    auto piece = piece_at(wish.uids, at, kPiece);
     std::optional<std::vector<Uid>> written;
     CO_TRY_DO(co_await context.store.transact(
-        only(account), giving(written, [&, now = context.clock.now()](store::Transaction& tx) {
-          return copy_piece(tx, account, intent, from, piece, now);
-        })));
+        only(account),
+        giving(written,
+               [&, now = context.clock.now()](store::Transaction& tx) {
+                 return copy_piece(tx, account, intent, wish.from, piece, now);
+               }),
+        space_for(wish)));
     append(copied, *written);
   }
   co_return Result<void>{};
@@ -132,35 +147,44 @@ Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId accoun
                                            MailboxId mailbox, std::vector<Uid> uids,
                                            StoreFlags wish) {
   sort_unique(uids);
+  store::TransactOptions options{.may_use_reserve = wish.change != FlagChange::Remove &&
+                                                    (wish.system_flags & kDeleted) != 0};
   StoredFlags all;
   for (std::size_t at = 0; at < uids.size(); at += kMaxBatch) {
     auto piece = piece_at(uids, at, kMaxBatch);
     std::optional<StoredFlags> stored;
     CO_TRY_DO(co_await context.store.transact(
-        only(account), giving(stored, [&, now = context.clock.now()](store::Transaction& tx) {
-          return store_flags(tx, account, mailbox, piece, wish, now);
-        })));
+        only(account),
+        giving(stored,
+               [&, now = context.clock.now()](store::Transaction& tx) {
+                 return store_flags(tx, account, mailbox, piece, wish, now);
+               }),
+        options));
     append(all.changed, stored->changed);
     append(all.modified, stored->modified);
   }
   co_return all;
 }
 
-Task<Result<Copied>> copy_bulk(BulkContext context, AccountId account, MailboxId from,
-                               std::vector<Uid> uids, MailboxId to) {
-  sort_unique(uids);
-  if (uids.size() <= kMaxBatch) {
+Task<Result<Copied>> copy_bulk(BulkContext context, AccountId account, BulkCopy wish) {
+  sort_unique(wish.uids);
+  if (wish.uids.size() <= kMaxBatch) {
     std::optional<Copied> copied;
     CO_TRY_DO(co_await context.store.transact(
-        only(account), giving(copied, [&, now = context.clock.now()](store::Transaction& tx) {
-          return copy_messages(tx, account, from, uids, to, now);
-        })));
+        only(account),
+        giving(copied,
+               [&, now = context.clock.now()](store::Transaction& tx) {
+                 return copy_messages(tx, account, wish.from, wish.uids, wish.to, now);
+               }),
+        space_for(wish)));
     co_return std::move(*copied);
   }
-  CO_TRY(auto intent, co_await begin(context, account, to, uids.size(), 0));
+  CO_TRY(auto intent,
+         co_await begin(context, account, wish.to, wish.uids.size(), wish.bytes, space_for(wish)));
   Copied copied;
-  auto written = co_await copy_pieces(context, account, intent, from, uids, copied.from);
-  CO_TRY(auto published, co_await publish_or_give_up(context, account, intent, std::move(written)));
+  auto written = co_await copy_pieces(context, account, intent, wish, copied.from);
+  CO_TRY(auto published, co_await publish_or_give_up(context, account, intent, std::move(written),
+                                                     space_for(wish)));
   copied.uid_validity = published.uid_validity;
   copied.to.reserve(published.count);
   for (std::uint32_t i = 0; i < published.count; ++i) copied.to.push_back(published.first + i);

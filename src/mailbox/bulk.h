@@ -19,13 +19,19 @@ struct BulkContext {
 };
 
 /// STORE, in pieces: what a piece has changed stays when a later one fails. UIDs in any order.
+/// Adding \Deleted may use the reserve of disk space: deleting begins so.
 Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId account,
                                            MailboxId mailbox, std::vector<Uid> uids,
                                            StoreFlags wish);
+struct BulkCopy {
+  MailboxId from = 0, to = 0;
+  std::vector<Uid> uids;     ///< in any order; those that are gone are passed over
+  std::uint64_t bytes = 0;   ///< all together, if known: a quota refuses before the first is copied
+  bool is_deleting = false;  ///< to Trash: may use half of the reserve
+};
 /// COPY: all or nothing, and seen all at once. Do not destroy it half-way (but at shutdown): the
 /// mailbox would take no other long append until the next start.
-Task<Result<Copied>> copy_bulk(BulkContext context, AccountId account, MailboxId from,
-                               std::vector<Uid> uids, MailboxId to);
+Task<Result<Copied>> copy_bulk(BulkContext context, AccountId account, BulkCopy wish);
 /// APPEND and MULTIAPPEND: the same, of bodies that are all staged already. UIDs
 /// [first, first + count).
 Task<Result<Published>> append_bulk(BulkContext context, AccountId account, MailboxId mailbox,

@@ -26,7 +26,7 @@ TEST_CASE("thousands of messages: flags, copies, moves, expunges") {
       store_flags_bulk(context, kId, disk.inbox, uids, {FlagChange::Add, kFlagged, {"x"}, {}}));
   REQUIRE(stored);
   CHECK(stored->changed.size() == 2'300);
-  auto copied = disk.loop.run(copy_bulk(context, kId, disk.inbox, uids, archive));
+  auto copied = disk.loop.run(copy_bulk(context, kId, {disk.inbox, archive, uids}));
   REQUIRE(copied);
   CHECK(copied->from.size() == 2'300);
   CHECK(copied->to.size() == 2'300);
@@ -78,11 +78,11 @@ TEST_CASE("appending many is all or nothing") {
   CHECK(disk.loop.run(append_bulk(context, kId, disk.inbox, messages))->count == 20);
 
   // A copy that finds the account full at its end leaves nothing behind.
-  CHECK(
-      disk.loop
-          .run(copy_bulk(context, kId, disk.inbox, up_to(appended->first + 1'300), disk.id("Sent")))
-          .error()
-          .code == ErrorCode::QuotaExceeded);
+  CHECK(disk.loop
+            .run(copy_bulk(context, kId,
+                           {disk.inbox, disk.id("Sent"), up_to(appended->first + 1'300)}))
+            .error()
+            .code == ErrorCode::QuotaExceeded);
   CHECK(disk.counters(disk.id("Sent")).total == 0);
   CHECK(disk.counters(disk.id("Sent")).reserved_from == 0);
 }

@@ -47,7 +47,7 @@ Session::Answer Session::handle(pop3::QuitCommand) {
   closing_ = true;
   if (!maildrop_) co_return ok("Goodbye");
   state_.phase = pop3::Phase::Update;
-  auto updated = co_await maildrop_->update(services_.store, services_.clock.now());
+  auto updated = co_await maildrop_->update({services_.store, services_.clock});
   lock_.reset();
   if (!updated) {
     log_.error("pop3.update", {{"err", updated.error().describe()}});

@@ -69,7 +69,7 @@ void Maildrop::undelete_all() {
   for (auto& message : messages_) message.deleted = false;
 }
 
-Task<Result<void>> Maildrop::update(store::Store& store, Time now) {
+Task<Result<void>> Maildrop::update(mailbox::BulkContext context) {
   std::vector<mailbox::Uid> deleted;
   std::vector<mailbox::Uid> seen;
   for (auto& message : messages_) {
@@ -79,26 +79,16 @@ Task<Result<void>> Maildrop::update(store::Store& store, Time now) {
       seen.push_back(message.uid);
     }
   }
-  auto pieces = [](const std::vector<mailbox::Uid>& uids, std::size_t begin) {
-    return std::span(uids).subspan(begin, std::min(kPiece, uids.size() - begin));
-  };
-  for (std::size_t begin = 0; begin < seen.size(); begin += kPiece) {
-    auto step = [&](store::Transaction& tx) -> Result<void> {
-      mailbox::StoreFlags wish;
-      wish.change = mailbox::FlagChange::Add;
-      wish.system_flags = mailbox::kSeen;
-      TRY_DO(mailbox::store_flags(tx, account_, mailbox_, pieces(seen, begin), wish, now));
-      return {};
-    };
-    CO_TRY_DO(co_await store.transact({account_}, step, {.may_use_reserve = true}));
-  }
-  for (std::size_t begin = 0; begin < deleted.size(); begin += kPiece) {
-    auto step = [&](store::Transaction& tx) -> Result<void> {
-      mailbox::expunge_messages(tx, account_, mailbox_, pieces(deleted, begin), false, now);
-      return {};
-    };
-    CO_TRY_DO(co_await store.transact({account_}, step, {.may_use_reserve = true}));
-  }
+  // First what makes room, so that the rest finds it.
+  CO_TRY_DO(co_await mailbox::expunge_bulk(context, account_, mailbox_, std::move(deleted), false));
+  mailbox::StoreFlags wish;
+  wish.change = mailbox::FlagChange::Add;
+  wish.system_flags = mailbox::kSeen;
+  // A full disk keeps nobody from deleting: what was read may stay new.
+  auto marked =
+      co_await mailbox::store_flags_bulk(context, account_, mailbox_, std::move(seen), wish);
+  if (!marked && marked.error().code != ErrorCode::NoSpace)
+    co_return std::unexpected(std::move(marked).error());
   co_return Result<void>{};
 }
 

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "base/time.h"
-#include "mailbox/messages.h"
+#include "mailbox/bulk.h"
 #include "store/store.h"
 
 namespace hikyaku::pop3d {
@@ -69,7 +69,7 @@ class Maildrop {
 
   /// Erases what is deleted and marks what was retrieved, in pieces; durable when it returns. On an
   /// error some pieces may be done.
-  Task<Result<void>> update(store::Store& store, Time now);
+  Task<Result<void>> update(mailbox::BulkContext context);
 
  private:
   mailbox::AccountId account_ = 0;
