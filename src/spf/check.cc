@@ -7,6 +7,13 @@ namespace {
 
 enum class Next : std::uint8_t { Term, Open, Done };
 
+/// A directive, or the redirect of a record (no directive), and its step in the verdict.
+struct Term {
+  const Directive* directive = nullptr;
+  std::string_view domain_spec;
+  std::size_t step = 0;
+};
+
 /// The walk through the records: where it is, and where it goes from there.
 class Walk {
  public:
@@ -17,6 +24,8 @@ class Walk {
   /// Begins with the record of a domain, which `step` of the present record leads to. The verdict
   /// owns it.
   Reading& open(std::string domain, Reading::Why why, std::size_t step);
+  /// The next term of the present record; nullopt: it has given no result.
+  std::optional<Term> next_term();
   /// include and redirect: the domain whose record comes next. nullopt: the verdict is ready.
   std::optional<std::string> enter(std::string_view domain_spec);
   /// The present record has given its result, which is no error: back to what included it, or done.
@@ -92,16 +101,41 @@ void Walk::end_leading_steps(Effect effect) {
     evaluation_.end_step(reading->step, effect);
 }
 
-}  // namespace
+std::optional<Term> Walk::next_term() {
+  auto& record = reading_->record;
+  Term term;
+  if (reading_->position < record.directives.size()) {
+    term.directive = &record.directives[reading_->position++];
+    term.domain_spec = term.directive->domain_spec;
+  } else if (record.redirect.empty() || record.has_all) {
+    return std::nullopt;
+  } else {
+    term.domain_spec = record.redirect;
+  }
+  term.step = evaluation_.begin_step(*reading_,
+                                     term.directive ? term.directive->text : record.redirect_text);
+  return term;
+}
 
-Task<Verdict> check(dns::Resolver& resolver, const Clock& clock, Query query, Limits limits) {
-  Evaluation evaluation(resolver, clock, std::move(query), limits);
+/// Whether a term is about the sender. nullopt: the record of another domain decides that.
+Task<std::optional<Found>> look(Evaluation& evaluation, const Reading& reading, Term term) {
+  auto* directive = term.directive;
+  if (directive && !asks_dns(directive->mechanism)) co_return evaluation.compare(*directive);
+  if (!evaluation.count_term()) co_return Found::Over;
+  if (evaluation.needs_names(term.domain_spec) && !co_await evaluation.learn_names_for_macro())
+    co_return Found::Over;
+  if (directive && evaluation.matches_nothing(term.domain_spec)) co_return Found::Nothing;
+  if (!directive || directive->mechanism == Mechanism::Include) co_return std::nullopt;
+  co_return co_await evaluation.ask(reading, *directive);
+}
+
+Effect effect_of_error(const Verdict& verdict) {
+  return verdict.result == Result::TempError ? Effect::TempError : Effect::PermError;
+}
+
+/// From the first record to the verdict.
+Task<void> walk_records(Walk& walk, Evaluation& evaluation, dns::Resolver& resolver) {
   auto& verdict = evaluation.verdict;
-  if (!evaluation.begin()) co_return std::move(verdict);
-  auto error = [&] {
-    return verdict.result == Result::TempError ? Effect::TempError : Effect::PermError;
-  };
-  Walk walk(evaluation);
   auto domain = verdict.domain;
   auto why = Reading::Why::Own;
   std::size_t step = 0;
@@ -110,50 +144,43 @@ Task<Verdict> check(dns::Resolver& resolver, const Clock& clock, Query query, Li
     if (next == Next::Open) {
       auto& opened = walk.open(std::move(domain), why, step);
       auto answer = co_await resolver.txt(opened.domain);
-      if (!evaluation.select_record(opened, std::move(answer))) {
-        walk.end_leading_steps(error());
-        break;
-      }
+      if (!evaluation.select_record(opened, std::move(answer))) break;
       next = Next::Term;
     }
-    auto& reading = walk.reading();
-    auto& record = reading.record;
-    const Directive* directive = nullptr;
-    if (reading.position < record.directives.size()) {
-      directive = &record.directives[reading.position++];
-    } else if (record.redirect.empty() || record.has_all) {
+    auto term = walk.next_term();
+    if (!term) {
       next = walk.close(Result::Neutral, "default");
       continue;
     }
-    step = evaluation.begin_step(reading, directive ? directive->text : record.redirect_text);
-    auto spec = directive ? directive->domain_spec : record.redirect;
-    bool asks = !directive || asks_dns(directive->mechanism);
-    auto found = Found::Nothing;
-    if (!asks) {
-      found = evaluation.compare(*directive);
-    } else if (!evaluation.count_term() ||
-               (evaluation.needs_names(spec) && !co_await evaluation.learn_names_for_macro())) {
-      found = Found::Over;
-    } else if (directive && evaluation.matches_nothing(spec)) {
-      found = Found::Nothing;
-    } else if (directive && directive->mechanism != Mechanism::Include) {
-      found = co_await evaluation.ask(reading, *directive);
-    } else if (auto name = walk.enter(spec)) {
-      domain = std::move(*name);
-      why = directive ? Reading::Why::Include : Reading::Why::Redirect;
-      next = Next::Open;
-      continue;
-    } else {
+    step = term->step;
+    auto found = co_await look(evaluation, walk.reading(), *term);
+    if (!found) {
+      if (auto name = walk.enter(term->domain_spec)) {
+        domain = std::move(*name);
+        why = term->directive ? Reading::Why::Include : Reading::Why::Redirect;
+        next = Next::Open;
+        continue;
+      }
       found = Found::Over;
     }
     if (found == Found::Over) {
-      evaluation.end_step(step, error());
-      walk.end_leading_steps(error());
+      evaluation.end_step(step, effect_of_error(verdict));
       break;
     }
     evaluation.end_step(step, found == Found::Match ? Effect::Match : Effect::NoMatch);
-    if (found == Found::Match) next = walk.close(directive->result, directive->text);
+    if (found == Found::Match) next = walk.close(term->directive->result, term->directive->text);
   }
+  if (next != Next::Done) walk.end_leading_steps(effect_of_error(verdict));
+}
+
+}  // namespace
+
+Task<Verdict> check(dns::Resolver& resolver, const Clock& clock, Query query, Limits limits) {
+  Evaluation evaluation(resolver, clock, std::move(query), limits);
+  auto& verdict = evaluation.verdict;
+  if (!evaluation.begin()) co_return std::move(verdict);
+  Walk walk(evaluation);
+  co_await walk_records(walk, evaluation, resolver);
   if (verdict.result == Result::Fail && !walk.reading().record.explanation.empty())
     co_await evaluation.explain(walk.reading());
   co_return std::move(verdict);
