@@ -1,5 +1,6 @@
 #include "imap/grammar.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -143,78 +144,86 @@ Result<T> parse_transfer(Scanner& in, bool uid) {
   return command;
 }
 
-template <class T>
-Result<Arguments> as_arguments(Result<T> parsed) {
+Result<SelectCommand> parse_read_write(Scanner& in, bool, const GrammarLimits& limits) {
+  return parse_select(in, false, limits);
+}
+
+Result<SelectCommand> parse_examine(Scanner& in, bool, const GrammarLimits& limits) {
+  return parse_select(in, true, limits);
+}
+
+Result<ListCommand> parse_any_list(Scanner& in, bool, const GrammarLimits& limits) {
+  return parse_list(in, false, limits);
+}
+
+Result<ListCommand> parse_lsub(Scanner& in, bool, const GrammarLimits& limits) {
+  return parse_list(in, true, limits);
+}
+
+using ParseArguments = Result<Arguments> (*)(Scanner& in, bool uid, const GrammarLimits& limits);
+
+/// Calls a command's own function with what it takes of these.
+template <auto parse>
+Result<Arguments> arguments_by(Scanner& in, bool uid, const GrammarLimits& limits) {
+  auto call = [&] {
+    if constexpr (requires { parse(in); })
+      return parse(in);
+    else if constexpr (requires { parse(in, uid); })
+      return parse(in, uid);
+    else if constexpr (requires { parse(in, limits); })
+      return parse(in, limits);
+    else
+      return parse(in, uid, limits);
+  };
+  auto parsed = call();
   if (!parsed) return std::unexpected(std::move(parsed).error());
   return Arguments(std::move(*parsed));
 }
 
+struct ArgumentsRule {
+  Verb verb;
+  ParseArguments parse;
+};
+
+/// All but APPEND, whose message does not stand in its line.
+constexpr ArgumentsRule kArguments[] = {
+    {Verb::Authenticate, arguments_by<parse_authenticate>},
+    {Verb::Capability, arguments_by<no_arguments<CapabilityCommand>>},
+    {Verb::Check, arguments_by<no_arguments<CheckCommand>>},
+    {Verb::Close, arguments_by<no_arguments<CloseCommand>>},
+    {Verb::Copy, arguments_by<parse_transfer<CopyCommand>>},
+    {Verb::Create, arguments_by<parse_create>},
+    {Verb::Delete, arguments_by<parse_mailbox_command<DeleteCommand>>},
+    {Verb::Enable, arguments_by<parse_enable>},
+    {Verb::Examine, arguments_by<parse_examine>},
+    {Verb::Expunge, arguments_by<parse_expunge>},
+    {Verb::Fetch, arguments_by<parse_fetch>},
+    {Verb::Id, arguments_by<parse_id>},
+    {Verb::Idle, arguments_by<no_arguments<IdleCommand>>},
+    {Verb::List, arguments_by<parse_any_list>},
+    {Verb::Login, arguments_by<parse_login>},
+    {Verb::Logout, arguments_by<no_arguments<LogoutCommand>>},
+    {Verb::Lsub, arguments_by<parse_lsub>},
+    {Verb::Move, arguments_by<parse_transfer<MoveCommand>>},
+    {Verb::Namespace, arguments_by<no_arguments<NamespaceCommand>>},
+    {Verb::Noop, arguments_by<no_arguments<NoopCommand>>},
+    {Verb::Rename, arguments_by<parse_rename>},
+    {Verb::Search, arguments_by<parse_search>},
+    {Verb::Select, arguments_by<parse_read_write>},
+    {Verb::StartTls, arguments_by<no_arguments<StartTlsCommand>>},
+    {Verb::Status, arguments_by<parse_status>},
+    {Verb::Store, arguments_by<parse_store>},
+    {Verb::Subscribe, arguments_by<parse_mailbox_command<SubscribeCommand>>},
+    {Verb::Unselect, arguments_by<no_arguments<UnselectCommand>>},
+    {Verb::Unsubscribe, arguments_by<parse_mailbox_command<UnsubscribeCommand>>},
+};
+
 Result<Arguments> parse_arguments(const CommandHead& head, Scanner& in,
                                   const GrammarLimits& limits) {
-  switch (head.verb) {
-    case Verb::Authenticate:
-      return as_arguments(parse_authenticate(in, limits));
-    case Verb::Capability:
-      return as_arguments(no_arguments<CapabilityCommand>(in));
-    case Verb::Check:
-      return as_arguments(no_arguments<CheckCommand>(in));
-    case Verb::Close:
-      return as_arguments(no_arguments<CloseCommand>(in));
-    case Verb::Copy:
-      return as_arguments(parse_transfer<CopyCommand>(in, head.uid));
-    case Verb::Create:
-      return as_arguments(parse_create(in, limits));
-    case Verb::Delete:
-      return as_arguments(parse_mailbox_command<DeleteCommand>(in));
-    case Verb::Enable:
-      return as_arguments(parse_enable(in, limits));
-    case Verb::Examine:
-      return as_arguments(parse_select(in, true, limits));
-    case Verb::Expunge:
-      return as_arguments(parse_expunge(in, head.uid));
-    case Verb::Fetch:
-      return as_arguments(parse_fetch(in, head.uid, limits));
-    case Verb::Id:
-      return as_arguments(parse_id(in, limits));
-    case Verb::Idle:
-      return as_arguments(no_arguments<IdleCommand>(in));
-    case Verb::List:
-      return as_arguments(parse_list(in, false, limits));
-    case Verb::Login:
-      return as_arguments(parse_login(in));
-    case Verb::Logout:
-      return as_arguments(no_arguments<LogoutCommand>(in));
-    case Verb::Lsub:
-      return as_arguments(parse_list(in, true, limits));
-    case Verb::Move:
-      return as_arguments(parse_transfer<MoveCommand>(in, head.uid));
-    case Verb::Namespace:
-      return as_arguments(no_arguments<NamespaceCommand>(in));
-    case Verb::Noop:
-      return as_arguments(no_arguments<NoopCommand>(in));
-    case Verb::Rename:
-      return as_arguments(parse_rename(in));
-    case Verb::Search:
-      return as_arguments(parse_search(in, head.uid, limits));
-    case Verb::Select:
-      return as_arguments(parse_select(in, false, limits));
-    case Verb::StartTls:
-      return as_arguments(no_arguments<StartTlsCommand>(in));
-    case Verb::Status:
-      return as_arguments(parse_status(in));
-    case Verb::Store:
-      return as_arguments(parse_store(in, head.uid, limits));
-    case Verb::Subscribe:
-      return as_arguments(parse_mailbox_command<SubscribeCommand>(in));
-    case Verb::Unselect:
-      return as_arguments(no_arguments<UnselectCommand>(in));
-    case Verb::Unsubscribe:
-      return as_arguments(parse_mailbox_command<UnsubscribeCommand>(in));
-    case Verb::Append:
-      return fail(ErrorCode::Invalid, "APPEND needs a message as a literal");
-    case Verb::Unknown:
-      break;
-  }
+  auto rule = std::ranges::find(kArguments, head.verb, &ArgumentsRule::verb);
+  if (rule != std::end(kArguments)) return rule->parse(in, head.uid, limits);
+  if (head.verb == Verb::Append)
+    return fail(ErrorCode::Invalid, "APPEND needs a message as a literal");
   if (head.name.empty()) return fail(ErrorCode::Invalid, "expected a command after the tag");
   return fail(ErrorCode::Invalid, "unknown command {}{}", head.uid ? "UID " : "",
               printable(head.name, 40));
