@@ -2,14 +2,16 @@
 import base64
 import pathlib
 import smtplib
+import socketserver
 import subprocess
 import tempfile
+import threading
 import unittest
 
-from harness import Instance, eventually, hikyaku
+from harness import Instance, eventually, free_port_base, hikyaku
 from mail import imap, message, messages, submit
 
-OURS, STRANGER, NAMELESS = "127.0.5.1", "127.0.6.1", "127.0.7.1"
+OURS, STRANGER, NAMELESS, ELSEWHERE = "127.0.5.1", "127.0.6.1", "127.0.7.1", "127.0.4.9"
 
 ZONE = """\
 $ORIGIN test.
@@ -33,6 +35,14 @@ stranger                 TXT "v=spf1 ip4:{STRANGER} ip4:{NAMELESS} -all"
 failing                  TXT "v=spf1 -all"
 loop                     TXT "v=spf1 include:loop.test -all"
 list                     TXT "v=spf1 ip4:{STRANGER} -all"
+sel._domainkey.list      TXT "v=DKIM1; k=ed25519; p={KEY}"
+sel._domainkey.stranger  TXT "v=DKIM1; k=ed25519; p={KEY}"
+elsewhere                MX 10 mx.elsewhere
+mx.elsewhere             A {ELSEWHERE}
+honest                   MX 10 mx.elsewhere
+failing                  MX 10 mx.elsewhere
+strict                   MX 10 mx.elsewhere
+quarantine               MX 10 mx.elsewhere
 _dmarc.broken            TXT "v=DMARC1; p=reject"
 ;!SERVFAIL _dmarc.dead.test. TXT
 ;!SERVFAIL half.test. TXT
@@ -55,9 +65,10 @@ class Sender(unittest.TestCase):
                                 capture_output=True).stdout[-32:]
 
         zone = folder / "zone"
-        zone.write_text(ZONE.format(OURS=OURS, STRANGER=STRANGER, NAMELESS=NAMELESS, KEY=base64.b64encode(public).decode()))
+        zone.write_text(ZONE.format(OURS=OURS, STRANGER=STRANGER, NAMELESS=NAMELESS, ELSEWHERE=ELSEWHERE,
+                                    KEY=base64.b64encode(public).decode()))
         cls.zone = zone
-        cls.server = cls.enterClassContext(Instance("anna@alpha.test", zone=zone, config=cls.options()))
+        cls.server = cls.enterClassContext(Instance("anna@alpha.test", base=free_port_base("127.0.0.1"), zone=zone, config=cls.options()))
         cls.server.add_account("bob@alpha.test")
 
     @classmethod
@@ -77,15 +88,16 @@ class Sender(unittest.TestCase):
         return hikyaku("dkim", "sign", path, "--domain", domain, "--selector", selector, "--key", self.key).stdout \
             .replace("\r\n", "\n").replace("\n", "\r\n")
 
-    def send(self, letter, sender, source=OURS, helo="out.honest.test", rcpt="anna@alpha.test"):
+    def send(self, letter, sender, source=OURS, helo="out.honest.test", rcpt="anna@alpha.test", notify=None):
         """The reply to the data."""
         with smtplib.SMTP(self.server.host, self.server.port("smtp"), local_hostname=helo, timeout=60,
                           source_address=(source, 0)) as smtp:
             smtp.ehlo()
             code, reply = smtp.mail(sender)
             self.assertEqual(code, 250, reply)
-            code, reply = smtp.rcpt(rcpt)
-            self.assertEqual(code, 250, reply)
+            for to in [rcpt] if isinstance(rcpt, str) else rcpt:
+                code, reply = smtp.rcpt(to, [f"NOTIFY={notify}"] if notify else [])
+                self.assertEqual(code, 250, reply)
             code, reply = smtp.data(letter.encode())
             return code, reply.decode()
 
@@ -350,6 +362,161 @@ class Rules(Sender):
         code, reply = self.send(letter, "a@honest.test")
         self.assertEqual(code, 550, reply)
         self.assertIn("more than one From field", reply)
+
+
+class Elsewhere(socketserver.ThreadingTCPServer):
+    """The mail server of everybody else: keeps what it is told and given; recipients called bad… are refused."""
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, address):
+        self.said, self.mails = [], []
+        super().__init__(address, ElsewhereSession)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class ElsewhereSession(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(b"220 mx.elsewhere.test ESMTP\r\n")
+        for line in self.rfile:
+            verb, reply = line[:4].upper(), b"250 2.0.0 fine"
+            self.server.said.append(line.decode().strip())
+            if verb == b"EHLO":
+                reply = b"250-mx.elsewhere.test\r\n250 DSN"
+            elif verb == b"RCPT" and b"<bad" in line:
+                reply = b"550 5.1.1 nobody of that name"
+            elif verb == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
+            self.wfile.write((b"221 bye" if verb == b"QUIT" else reply) + b"\r\n")
+            if verb == b"QUIT":
+                return
+
+
+class Onwards(Sender):
+    """Aliases whose targets are elsewhere."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.elsewhere = Elsewhere((ELSEWHERE, cls.server.base + 25))
+        cls.addClassCleanup(cls.elsewhere.server_close)
+        cls.addClassCleanup(cls.elsewhere.shutdown)
+        cls.server.run("alias", "add", "away@alpha.test", "anna@elsewhere.test")
+        cls.server.run("alias", "add", "gone@alpha.test", "bad@elsewhere.test")
+
+    @classmethod
+    def options(cls):
+        return {"queue.retry": '["1h"]'}
+
+    def arrived(self, *words):
+        return eventually(lambda: next((m for m in self.elsewhere.mails if all(word in m for word in words)), None))
+
+    def test_what_is_sent_on_says_what_was_found(self):
+        letter, subject = self.letter("carol@honest.test")
+        results = " ".join(self.deliver(letter, subject, "carol@honest.test")[0]["Authentication-Results"].split())
+        name = results.split(";")[0]
+        letter, subject = self.letter("carol@honest.test", more=f"Authentication-Results: {name}; dmarc=pass header.from=bank.test\r\n"
+                                      "Authentication-Results: mx.other.test; spf=pass\r\n")
+        self.assertEqual(self.send(letter, "carol@honest.test", rcpt="away@alpha.test")[0], 250)
+        mail = self.arrived(f"Subject: {subject}")
+        self.assertNotIn("bank.test", mail)
+        fields = [field for field in mail.split("\r\n\r\n")[0].replace("\r\n\t", " ").replace("\r\n ", " ").split("\r\n")]
+        found = [field for field in fields if field.startswith("Authentication-Results")]
+        self.assertEqual(len(found), 2, found)
+        self.assertRegex(found[0], rf"^Authentication-Results: {name}; dmarc=pass .*spf=pass")
+        self.assertLess(fields.index(found[0]), next(i for i, field in enumerate(fields) if field.startswith("Received")))
+
+    def test_what_our_users_send_says_nothing_of_their_login(self):
+        submit(self.server, message("anna@alpha.test", "someone@elsewhere.test", "Quietly"))
+        self.assertNotIn("Authentication-Results", self.arrived("Subject: Quietly"))
+
+    def test_a_forged_sender_gets_no_notice(self):
+        """Neither of success nor of failure, whoever would make it: the true owner of the address never wrote."""
+        everybody = ["anna@alpha.test", "away@alpha.test", "gone@alpha.test"]
+        letters = {}
+        for author, sender, how in [("carol@nothing.test", "spf@failing.test", {}),
+                                    ("carol@quarantine.test", "dmarc@quarantine.test", dict(source=STRANGER, helo="out.stranger.test")),
+                                    ("carol@honest.test", "true@honest.test", {})]:
+            letter, subject = self.letter(author)
+            code, reply = self.send(letter, sender, rcpt=everybody, notify="SUCCESS,FAILURE", **how)
+            self.assertEqual(code, 250, reply)
+            self.arrived(f"Subject: {subject}\r\n", "How are you?")
+            letters[sender] = subject
+        # The honest one hears of all three; then the others would have heard, too.
+        for word in ("Action: delivered", "Action: failed"):
+            self.arrived("true@honest.test", word)
+        eventually(lambda: self.server.run("queue", "list", "--json").stdout.strip() == "[]")
+        for sender, check in [("spf@failing.test", "SPF"), ("dmarc@quarantine.test", "DMARC")]:
+            self.assertFalse([line for line in self.elsewhere.said if f"RCPT TO:<{sender}>" in line])
+            self.assertIn(f"nothing is sent back to {sender}: {check} says that it is probably forged", self.story(letters[sender]))
+        asked = [line for line in self.elsewhere.said if "RCPT TO:<anna@elsewhere.test>" in line]
+        self.assertEqual(sum("NOTIFY=NEVER" in line for line in asked), 2, asked)
+        self.assertNotIn("nothing is sent back", self.story(letters["true@honest.test"]))
+
+
+class Sealers(Sender):
+    """A message that its list has changed: nothing but the list's seal says that it was honest."""
+    saves_to = "Junk"
+
+    @classmethod
+    def options(cls):
+        return {"arc.trusted_sealers": '["list.test"]'}
+
+    def sealed(self, results="dmarc=pass header.from=honest.test", domain="list.test", author="carol@honest.test"):
+        letter, subject = self.letter(author, more=f"Authentication-Results: mx.{domain}; {results}\r\n", body="How are you?\r\n-- \r\nthe list\r\n")
+        path = self.folder / "letter.eml"
+        path.write_bytes(letter.encode())
+        done = hikyaku("arc", "seal", path, "--domain", domain, "--selector", "sel", "--key", self.key, "--authserv-id", f"mx.{domain}",
+                       "--zone", self.zone)
+        return done.stdout.replace("\r\n", "\n").replace("\n", "\r\n"), subject
+
+    def send_on(self, letter):
+        return self.send(letter, "x@stranger.test", source=NAMELESS, helo="out.stranger.test")
+
+    def test_a_trusted_seal_saves_it(self):
+        letter, subject = self.sealed()
+        _, results = self.deliver(letter, subject, "x@stranger.test", self.saves_to, source=NAMELESS, helo="out.stranger.test")
+        self.assertIn("arc=pass", results)
+        self.assertIn("dmarc=fail", results)
+        self.assertIn("list.test is trusted here and says that it passed", self.story(subject))
+
+    def test_what_a_seal_does_not_say_saves_nothing(self):
+        for case, how in [("nobody trusts the sealer", dict(domain="stranger.test")),
+                          ("it says that it failed", dict(results="dmarc=fail header.from=honest.test")),
+                          ("it speaks of another author", dict(results="dmarc=pass header.from=lenient.test")),
+                          ("it speaks of SPF alone", dict(results="spf=pass smtp.mailfrom=honest.test"))]:
+            with self.subTest(case):
+                letter, subject = self.sealed(**how)
+                code, reply = self.send_on(letter)
+                self.assertEqual(code, 550, reply)
+                told = self.story(subject)
+                self.assertIn("the chain is whole", told)
+                self.assertNotIn("trusted here", told)
+
+    def test_a_change_behind_the_seal_breaks_it(self):
+        letter, subject = self.sealed()
+        for changed in (letter.replace("How are you?", "Send money."), letter.replace(f"Subject: {subject}", f"Subject: Prize {subject}")):
+            code, reply = self.send_on(changed)
+            self.assertEqual(code, 550, reply)
+        self.assertIn("the chain does not hold", self.story(subject))
+
+    def test_a_header_that_is_read_in_two_ways_is_not_trusted(self):
+        letter, subject = self.sealed(author="From: carol@honest.test\r\nFrom: boss@strict.test")
+        self.send_on(letter)
+        self.assertNotIn("trusted here", self.story(subject))
+        # Sealed as it should be; another field is written in front of it.
+        letter, subject = self.sealed()
+        self.send_on("From : boss@strict.test\r\n" + letter)
+        self.assertNotIn("trusted here", self.story(subject))
+
+
+class SealersThatLift(Sealers):
+    """The same where the house lets a trusted chain lift the policy."""
+    saves_to = "INBOX"
+
+    @classmethod
+    def options(cls):
+        return {**super().options(), "dmarc.exempts": '["trusted-arc"]'}
 
 
 if __name__ == "__main__":

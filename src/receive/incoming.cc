@@ -377,6 +377,9 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
   auto arrived = arrival();
   auto rules = plan_rules();
   auto evaluated = evaluations();
+  auto answers_nobody = !doubt_about_sender().empty();
+  if (answers_nobody)
+    arrived.findings.push_back(withheld_notices(doubt_about_sender(), delivery_.from.to_string()));
   // Both are needed only when somebody here gets the message.
   std::optional<Semaphore::Permit> permit;
   std::string large;
@@ -385,6 +388,7 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
   for (int plans = 0; plans < kMaxPlans; ++plans) {
     plan_ = co_await services_.store.read(
         [&](store::Reader& reader) { return make_plan(reader, delivery_.recipients, rules); });
+    if (answers_nobody) withhold_notices();
     std::vector<store::AccountId> accounts{store::kInstance};
     for (auto& local : plan_.local) accounts.push_back(local.account);
 
@@ -395,6 +399,9 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
     auto leaves = std::ranges::any_of(
         plan_.queued, [](auto& entry) { return entry.destination != queue::kNotice; });
     if (leaves) co_await sign(arrived);
+    // Who gets it from an alias of ours may trust us to say who sent it. How our own users have
+    // logged in is nobody's business elsewhere.
+    auto passed_on = found_ ? results_field() : signatures_.value_or("");
     std::vector<mailbox::NewMessage> messages;
     auto work_out = [&] {
       if (!digest) digest.emplace(is_small_ ? small_ : large);
@@ -420,7 +427,7 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
             return fail(ErrorCode::Denied, "nobody takes the message any more");
           }
           if (!queued.empty())
-            queue::add(tx, queue_message(blob, signatures_.value_or("") + received), blob, queued);
+            queue::add(tx, queue_message(blob, passed_on + received), blob, queued);
           if (plan_.reports) reports::take_in(tx, {id_, 0, now_, delivery_.from.to_string()}, blob);
           story::record_arrival(tx, id_, arrived, outcomes);
           for (auto& evaluation : evaluated) reports::record_evaluation(tx, evaluation);
@@ -491,10 +498,29 @@ bool IncomingMessage::give_back(std::vector<Plan::Failed> failed, std::vector<qu
     }
     outcomes[outcome].kind = story::RecipientOutcome::Kind::Refused;
     outcomes[outcome].detail = reply.to_string();
-    if (!ours && !delivery_.from.is_null())
+    if (!ours && !delivery_.from.is_null() && doubt_about_sender().empty())
       queued.push_back(bounce_entry(delivery_.recipients[declared], reply, now_));
   }
   return true;
+}
+
+/// Which check says that the envelope's sender is probably somebody who did not send this: SPF, or
+/// DMARC when SPF does not vouch for it; empty when none does. Whoever sends from an address of its
+/// own, as lists do that break signatures, gets its bounces.
+std::string_view IncomingMessage::doubt_about_sender() const {
+  if (!found_ || delivery_.from.is_null()) return {};
+  if (found_->spf_mail_from.result == spf::Result::Fail) return "spf";
+  if (found_->dmarc.result == dmarc::Result::Fail &&
+      found_->spf_mail_from.result != spf::Result::Pass)
+    return "dmarc";
+  return {};
+}
+
+/// A notice to a forged sender reaches somebody who never wrote; other servers are asked for none,
+/// too.
+void IncomingMessage::withhold_notices() {
+  plan_.confirmed.clear();
+  for (auto& entry : plan_.queued) entry.notify = queue::kNotifyNever;
 }
 
 /// NOTIFY=SUCCESS: what is delivered here, or expanded, is told by an entry of its own: it is as

@@ -72,6 +72,8 @@ class IncomingMessage final : public Incoming {
                                           std::vector<story::RecipientOutcome>& outcomes) const;
   bool give_back(std::vector<Plan::Failed> failed, std::vector<queue::Entry>& queued,
                  std::vector<story::RecipientOutcome>& outcomes);
+  std::string_view doubt_about_sender() const;
+  void withhold_notices();
   void confirm(const std::vector<Plan::Failed>& failed, std::vector<queue::Entry>& queued) const;
   std::string default_author() const;
   std::string notice_wishes() const;

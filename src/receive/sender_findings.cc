@@ -235,4 +235,8 @@ std::vector<story::Finding> story_findings(const SenderFindings& found) {
   return findings;
 }
 
+story::Finding withheld_notices(std::string_view check, const std::string& sender) {
+  return {"notices", "withheld", Facts().add("by", check).add("to", sender).take()};
+}
+
 }  // namespace hikyaku::receive

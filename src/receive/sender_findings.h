@@ -23,5 +23,7 @@ std::string unchecked_results_field(std::string_view host_name);
 /// One finding for each check and one for the decision, as story::tell reads them: what is in them
 /// as "key=value; key=value".
 std::vector<story::Finding> story_findings(const SenderFindings& found);
+/// No notice goes to this sender: by what check ("spf", "dmarc").
+story::Finding withheld_notices(std::string_view check, const std::string& sender);
 
 }  // namespace hikyaku::receive

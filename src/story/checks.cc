@@ -59,6 +59,8 @@ constexpr Phrase kRemoved{
     "{0} fields that claim to be from {1} were removed: only this server says what it found",
     "{1} を名乗るフィールドを {0} 個取り除きました: 検査結果を書くのはこのサーバーだけです"};
 
+constexpr Phrase kWithheld{"nothing is sent back to {1}: {0} says that it is probably forged",
+                           "{1} には何も返送しません: {0} によれば詐称のおそれがあります"};
 constexpr Phrase kUnchecked{"the client is on this machine: no public record speaks of it",
                             "接続元はこのコンピューター自身で、公開レコードの対象ではありません"};
 
@@ -203,6 +205,7 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
   if (check == "iprev") return facts["problem"];
   if (check == "blocklists") return tell_lists(finding, facts, language);
   if (check == "decision") return tell_decision(finding, facts, language);
+  if (check == "notices") return say(language, kWithheld, to_upper(facts["by"]), facts["to"]);
   if (check == "sender") return say(language, kUnchecked);
   if (check == "authentication-results")
     return say(language, kRemoved, facts["fields"], facts["claimed"]);
