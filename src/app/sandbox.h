@@ -3,25 +3,14 @@
 // process, nor see a file that is not the instance's own (docs/security.md).
 #pragma once
 
-#include <filesystem>
 #include <string>
-#include <vector>
 
 #include "app/instance.h"
+#include "app/landlock.h"
 #include "base/result.h"
 #include "config/config.h"
 
 namespace hikyaku::app {
-
-/// The files that can still be reached; all others are as if they were not there (EACCES).
-struct SandboxPaths {
-  /// Directories in which files may be made, written, renamed and removed.
-  std::vector<std::filesystem::path> writable;
-  /// Directories in which files (sockets) may be removed only.
-  std::vector<std::filesystem::path> removable;
-  /// Files and directories that may be read.
-  std::vector<std::filesystem::path> readable;
-};
 
 /// What an instance needs: its data, its configuration and certificates to read them again, and
 /// what the C library, OpenSSL and the resolver open late. Paths that do not exist are left out.

@@ -1,0 +1,27 @@
+// Landlock: which files a process can still reach (landlock(7)).
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hikyaku::app {
+
+/// The files that can still be reached; all others are as if they were not there (EACCES). Empty:
+/// none at all.
+struct SandboxPaths {
+  /// Directories in which files may be made, written, renamed and removed.
+  std::vector<std::filesystem::path> writable;
+  /// Directories in which files (sockets) may be removed only.
+  std::vector<std::filesystem::path> removable;
+  /// Files and directories that may be read.
+  std::vector<std::filesystem::path> readable;
+};
+
+/// For good; nor can the process listen at a port of its choice any more (ABI 4), or reach signals
+/// and abstract sockets of processes outside (ABI 6). Needs no_new_privs. Gives the kernel's ABI;
+/// 0: it has no Landlock, and nothing is restricted.
+Result<int> restrict_files(const SandboxPaths& paths);
+
+}  // namespace hikyaku::app
