@@ -9,6 +9,8 @@ namespace hikyaku::dmarc {
 namespace {
 
 constexpr std::size_t kPiece = 64 * 1024;
+/// Deflate packs no better (258 bytes in two bits).
+constexpr std::size_t kMostRatio = 1032;
 
 /// An inflate stream that ends with its scope.
 class Inflater {
@@ -25,6 +27,8 @@ class Inflater {
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     stream_.avail_in = static_cast<uInt>(bytes.size());
     int status = Z_OK;
+    // Once, and never copied while it grows: pages that nothing is written to cost nothing.
+    out.reserve(out.size() + std::min(limit, bytes.size() * kMostRatio) + 2 * kPiece);
     while (status == Z_OK) {
       auto before = out.size();
       if (before > limit) return fail(ErrorCode::TooLarge, "unpacked more than {} bytes", limit);

@@ -1,13 +1,9 @@
 #include "reports/received.h"
 
-#include <algorithm>
-
 #include "base/codec.h"
 #include "base/text.h"
 #include "crypto/digest.h"
-#include "mime/address.h"
-#include "mime/encoded_word.h"
-#include "mime/header.h"
+#include "reports/received_form.h"
 #include "reports/rows.h"
 #include "reports/tables.h"
 
@@ -19,11 +15,8 @@ using store::kInstance;
 using store::Reader;
 using store::Transaction;
 
-constexpr std::size_t kTextLength = 300;
+constexpr std::size_t kMostMailFrom = 300;
 
-void put_text(Encoder& out, std::string_view text) {
-  out.text(utf8_prefix(text, kTextLength));
-}
 void put_time(Encoder& out, Time time) {
   out.svarint(time.time_since_epoch().count());
 }
@@ -58,74 +51,25 @@ std::string known_key(const ReceivedReport& report) {
       .bytes();
 }
 
-std::string encode(const ReceivedReport& report) {
-  Encoder out;
-  out.text(report.domain);
-  put_text(out, report.organization);
-  put_text(out, report.email);
-  put_text(out, report.report_id);
-  put_time(out, report.when);
-  out.svarint(report.begin);
-  out.svarint(report.end);
-  out.u8(report.policy ? static_cast<std::uint8_t>(static_cast<int>(*report.policy) + 1) : 0);
-  out.varint(report.rows);
-  out.varint(report.messages);
-  out.varint(report.passed);
-  return out.take();
-}
-
-std::optional<ReceivedReport> decode_report(std::string_view key, std::string_view value) {
-  ReceivedReport report;
+std::optional<ReceivedReport> decode_report_row(std::string_view key, std::string_view value) {
   auto fields = store::key_fields(key);
-  report.day = fields.u32_be();
-  report.id = fields.u64_be();
-  Decoder in(value);
-  report.domain = in.text();
-  report.organization = in.text();
-  report.email = in.text();
-  report.report_id = in.text();
-  report.when = get_time(in);
-  report.begin = in.svarint();
-  report.end = in.svarint();
-  if (auto policy = in.u8(); policy >= 1 && policy <= 3)
-    report.policy = static_cast<dmarc::Policy>(policy - 1);
-  report.rows = in.varint();
-  report.messages = in.varint();
-  report.passed = in.varint();
-  if (in.failed()) return std::nullopt;
+  auto day = fields.u32_be();
+  auto id = fields.u64_be();
+  auto report = decode_received(value);
+  if (!report || fields.failed()) return std::nullopt;
+  report->day = day;
+  report->id = id;
   return report;
 }
 
-std::string encode(const ReceivedFailure& failure) {
-  Encoder out;
-  put_time(out, failure.when);
-  put_text(out, failure.domain);
-  put_text(out, failure.source ? failure.source->to_string() : "");
-  for (auto* text :
-       {&failure.auth_failure, &failure.delivery_result, &failure.mail_from, &failure.header_from,
-        &failure.rcpt_to, &failure.subject, &failure.reporter, &failure.results})
-    put_text(out, *text);
-  out.varint(failure.incidents);
-  put_time(out, failure.arrival);
-  return out.take();
-}
-
-std::optional<ReceivedFailure> decode_failure(std::string_view key, std::string_view value) {
-  ReceivedFailure failure;
+std::optional<ReceivedFailure> decode_failure_row(std::string_view key, std::string_view value) {
   auto fields = store::key_fields(key);
-  failure.day = fields.u32_be();
-  failure.id = fields.u64_be();
-  Decoder in(value);
-  failure.when = get_time(in);
-  failure.domain = in.text();
-  failure.source = IpAddress::parse(in.text());
-  for (auto* text :
-       {&failure.auth_failure, &failure.delivery_result, &failure.mail_from, &failure.header_from,
-        &failure.rcpt_to, &failure.subject, &failure.reporter, &failure.results})
-    *text = in.text();
-  failure.incidents = in.varint();
-  failure.arrival = get_time(in);
-  if (in.failed()) return std::nullopt;
+  auto day = fields.u32_be();
+  auto id = fields.u64_be();
+  auto failure = decode_failure(value);
+  if (!failure || fields.failed()) return std::nullopt;
+  failure->day = day;
+  failure->id = id;
   return failure;
 }
 
@@ -144,7 +88,7 @@ bool take_in(Transaction& tx, const Taken& taken, const store::StagedBlob& body)
   Encoder out;
   out.varint(tx.own(body, key));
   put_time(out, taken.when);
-  put_text(out, taken.mail_from);
+  out.text(utf8_prefix(taken.mail_from, kMostMailFrom));
   tx.put(key, out.bytes());
   tx.notify(kInstance, kTopicTaken);
   return true;
@@ -174,33 +118,6 @@ void finish_taken(Transaction& tx, const Taken& taken) {
   tx.erase(key);
 }
 
-ReceivedReport received_report(const Taken& taken, const ReadReport& read) {
-  ReceivedReport report;
-  auto& metadata = read.aggregate.metadata;
-  auto today = day_of(taken.when);
-  report.begin = metadata.begin;
-  report.end = metadata.end;
-  // A period is a claim of strangers: what lies in the future is about today.
-  auto last = static_cast<std::int64_t>(today) * 86'400;
-  report.day = metadata.begin < 0 || metadata.begin > last
-                   ? today
-                   : static_cast<Day>(metadata.begin / 86'400);
-  report.id = taken.id;
-  report.when = taken.when;
-  report.domain = to_lower(read.aggregate.policy.domain);
-  if (report.domain.ends_with('.')) report.domain.pop_back();
-  report.organization = metadata.org_name;
-  report.email = metadata.email;
-  report.report_id = metadata.report_id;
-  report.policy = read.aggregate.policy.p;
-  report.rows = read.rows.size();
-  for (auto& row : read.rows) {
-    report.messages += row.count;
-    if (row.dkim_aligned || row.spf_aligned) report.passed += row.count;
-  }
-  return report;
-}
-
 bool is_known(Reader& reader, const ReceivedReport& report) {
   return reader.get(known_key(report)).has_value();
 }
@@ -212,7 +129,7 @@ void put_received_rows(Transaction& tx, const ReceivedReport& report, std::uint3
 }
 
 void put_received(Transaction& tx, const ReceivedReport& report) {
-  tx.put(received_key(report.day, report.id), encode(report));
+  tx.put(received_key(report.day, report.id), encode_received(report));
   tx.put(known_key(report), {});
 }
 
@@ -227,7 +144,7 @@ ReceivedPiece list_received(Reader& reader, Day since, std::string_view from, st
       piece.next = key;
       return false;
     }
-    if (auto report = decode_report(key, value)) piece.reports.push_back(std::move(*report));
+    if (auto report = decode_report_row(key, value)) piece.reports.push_back(std::move(*report));
     return true;
   });
   return piece;
@@ -238,37 +155,9 @@ RowPiece read_received_rows(Reader& reader, const ReceivedReport& report, std::s
   return read_row_piece(reader, received_rows_key(report).children(), from, limit);
 }
 
-ReceivedFailure received_failure(const Taken& taken, const ReadReport& read) {
-  auto& from = read.failure;
-  ReceivedFailure failure;
-  failure.day = day_of(taken.when);
-  failure.id = taken.id;
-  failure.when = taken.when;
-  failure.source = from.source_ip;
-  failure.auth_failure = from.auth_failure == dmarc::AuthFailure::Unstated
-                             ? to_string(from.type)
-                             : to_string(from.auth_failure);
-  if (from.delivery_result != dmarc::DeliveryResult::Unstated)
-    failure.delivery_result = to_string(from.delivery_result);
-  mime::HeaderView header(from.original_header);
-  failure.header_from = mime::first_mailbox(header.value("From")).addr_spec();
-  failure.subject = mime::decode_words(header.value("Subject"));
-  failure.mail_from = from.original_mail_from;
-  failure.rcpt_to = from.original_rcpt_to;
-  failure.reporter = from.reporting_mta.empty() ? taken.mail_from : from.reporting_mta;
-  if (!from.authentication_results.empty()) failure.results = from.authentication_results.front();
-  failure.incidents = from.incidents;
-  failure.arrival = from.arrival.value_or(Time{});
-  auto& author = failure.header_from;
-  failure.domain = !from.reported_domains.empty()          ? from.reported_domains.front()
-                   : author.find('@') != std::string::npos ? author.substr(author.rfind('@') + 1)
-                                                           : from.dkim_domain;
-  failure.domain = to_lower(failure.domain);
-  return failure;
-}
-
 void put_failure(Transaction& tx, const ReceivedFailure& failure) {
-  tx.put(Key(kInstance, kTableReceivedFailure).u32(failure.day).u64(failure.id), encode(failure));
+  tx.put(Key(kInstance, kTableReceivedFailure).u32(failure.day).u64(failure.id),
+         encode_failure(failure));
 }
 
 std::vector<ReceivedFailure> list_failures(Reader& reader, Day since, std::size_t limit) {
@@ -278,7 +167,8 @@ std::vector<ReceivedFailure> list_failures(Reader& reader, Day since, std::size_
                         Key(kInstance, kTableReceivedFailure).children().end};
   reader.scan(range, Reader::Direction::Backward,
               [&](std::string_view key, std::string_view value) {
-                if (auto failure = decode_failure(key, value)) found.push_back(std::move(*failure));
+                if (auto failure = decode_failure_row(key, value))
+                  found.push_back(std::move(*failure));
                 return found.size() < limit;
               });
   return found;

@@ -9,10 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "dmarc/aggregate_report.h"
 #include "reports/evaluation.h"
-#include "reports/read_report.h"
 #include "store/store.h"
 #include "story/story.h"
 
@@ -50,9 +51,6 @@ struct ReceivedReport {
   std::optional<dmarc::Policy> policy;
   std::uint64_t rows = 0, messages = 0, passed = 0;
 };
-/// The header of a report that was read.
-ReceivedReport received_report(const Taken& taken, const ReadReport& read);
-
 /// True if the same report came before (who reports, domain and report id).
 bool is_known(store::Reader& reader, const ReceivedReport& report);
 /// A piece of its rows, from `first` on; at most 500 in one transaction.
@@ -86,7 +84,6 @@ struct ReceivedFailure {
   std::uint64_t incidents = 1;
   Time arrival{};  ///< of the message that is reported; 0: not said
 };
-ReceivedFailure received_failure(const Taken& taken, const ReadReport& read);
 void put_failure(store::Transaction& tx, const ReceivedFailure& failure);
 /// The newest first, days from `since` on, at most `limit`.
 std::vector<ReceivedFailure> list_failures(store::Reader& reader, Day since, std::size_t limit);

@@ -5,8 +5,11 @@
 #include "dmarc/unpack.h"
 #include "mime/compose.h"
 #include "mime/message.h"
+#include "reports/digest.h"
 #include "reports/outgoing.h"
 #include "reports/received.h"
+#include "reports/received_form.h"
+#include "reports/rows.h"
 #include "reports/summary.h"
 #include "store/memory_store.h"
 #include "testing/test_loop.h"
@@ -125,6 +128,14 @@ std::string mail_with(std::string_view type, std::string_view bytes, std::string
   return mime::compose_message(header.fields(), mime::compose_attachment(type, bytes, name));
 }
 
+constexpr std::string_view kFailureMail =
+    "Subject: FW\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; boundary=b;\r\n"
+    " report-type=feedback-report\r\n\r\n--b\r\n\r\nfailed\r\n--b\r\n"
+    "Content-Type: message/feedback-report\r\n\r\nFeedback-Type: auth-failure\r\n"
+    "User-Agent: x/1\r\nVersion: 1\r\nAuth-Failure: dmarc\r\nSource-IP: 192.0.2.9\r\n"
+    "Reported-Domain: Alpha.test\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+    "From: joe@alpha.test\r\nSubject: =?utf-8?q?p=C3=A4ckchen?=\r\n\r\n--b--\r\n";
+
 std::string xml(std::string_view id, int rows) {
   std::string text =
       "<feedback><report_metadata><org_name>big.test</org_name><email>d@big.test</email>"
@@ -151,7 +162,7 @@ TEST_CASE("mail to the address is taken in, read, kept once, and its body goes")
   CHECK(taken[0].mail_from == "d@big.test");
   CHECK(tx.notified().contains({store::kInstance, kTopicTaken}));
 
-  auto report = received_report(taken[0], read);
+  auto report = received_report(taken[0], digest_of(read));
   CHECK(report.domain == "alpha.test");
   CHECK(report.messages == 6);
   CHECK(report.passed == 6);
@@ -162,11 +173,11 @@ TEST_CASE("mail to the address is taken in, read, kept once, and its body goes")
   CHECK(list_taken(tx, 10).empty());
   CHECK(tx.bodies().at(taken[0].body).owners.empty());
 
-  auto again =
-      received_report({8, 0, kNoon, {}}, read_report(mail_with("text/xml", xml("1", 3), "b.xml")));
+  auto again = received_report({8, 0, kNoon, {}},
+                               digest_of(read_report(mail_with("text/xml", xml("1", 3), "b.xml"))));
   CHECK(is_known(tx, again));
-  auto next =
-      received_report({9, 0, kNoon, {}}, read_report(mail_with("text/xml", xml("2", 3), "b.xml")));
+  auto next = received_report({9, 0, kNoon, {}},
+                              digest_of(read_report(mail_with("text/xml", xml("2", 3), "b.xml"))));
   CHECK_FALSE(is_known(tx, next));
 
   auto listed = list_received(tx, 0, {}, 10);
@@ -185,6 +196,63 @@ TEST_CASE("rows beyond the limit are summed") {
   CHECK(read.rows.size() == 11);
   CHECK(read.rows.back().count == 180);
   CHECK(read.rows.back().dkim_aligned);
+}
+
+TEST_CASE("a digest says the same behind the wall as before it") {
+  auto digest = digest_of(read_report(mail_with("text/xml", xml("1", 300), "a.xml")));
+  auto bytes = encode_digest(digest);
+  auto read = decode_digest(bytes);
+  REQUIRE(read);
+  CHECK(read->kind == ReadReport::Kind::Aggregate);
+  CHECK(read->rows.size() == 300);
+  CHECK(read->rows[7].source.to_string() == "192.0.2.7");
+  Taken taken{7, 0, kNoon, "d@big.test"};
+  auto report = received_report(taken, *read);
+  CHECK(report.domain == "alpha.test");
+  CHECK(report.report_id == "1");
+  CHECK(report.messages == 600);
+  CHECK(report.day == received_report(taken, digest).day);
+  CHECK(report.policy == dmarc::Policy::Quarantine);
+
+  auto failure = decode_digest(encode_digest(digest_of(read_report(kFailureMail))));
+  REQUIRE(failure);
+  REQUIRE(failure->kind == ReadReport::Kind::Failure);
+  auto received = received_failure(taken, *failure);
+  CHECK(received.domain == "alpha.test");
+  CHECK(received.subject == "päckchen");
+  CHECK(received.reporter == "d@big.test");
+  CHECK(received.source->to_string() == "192.0.2.9");
+
+  auto other = decode_digest(encode_digest(digest_of(read_report("Subject: x\r\n\r\nx\r\n"))));
+  REQUIRE(other);
+  CHECK(other->kind == ReadReport::Kind::Other);
+  CHECK(other->problem == "there is no report in the mail");
+}
+
+TEST_CASE("a digest that a stranger has written stays within the limits") {
+  ReadLimits limits;
+  limits.rows = 3;
+  auto many = encode_digest(digest_of(read_report(mail_with("text/xml", xml("1", 30), "a.xml"))));
+  CHECK_FALSE(decode_digest(many, limits));
+  CHECK(decode_digest(many));
+  CHECK_FALSE(decode_digest(many + "x"));
+  for (std::size_t size = 0; size < many.size(); ++size)
+    REQUIRE_FALSE(decode_digest(std::string_view(many).substr(0, size)));
+  CHECK_FALSE(decode_digest("\x09"));
+
+  dmarc::ReportRecord record;
+  record.count = 1;
+  auto row = encode_row(1, encode_identity(record));
+  CHECK(decode_row(row));
+  // The number of reasons stands behind the source, the disposition and what is aligned.
+  auto reasons = std::string("\x01\x04").size() + 4 + 2;
+  row[reasons] = 5;
+  row.append(1000, '\0');
+  CHECK_FALSE(decode_row(row));
+
+  ReceivedReport report;
+  report.organization = std::string(100'000, 'x');
+  CHECK(decode_received(encode_received(report))->organization.size() == 300);
 }
 
 TEST_CASE("what is no report is none, and says why") {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMostSignatures = 16;
 constexpr std::size_t kMostReasons = 4;
+constexpr std::size_t kMostSpf = 2;
 constexpr std::size_t kNameLength = 255;
 constexpr std::size_t kCommentLength = 200;
 constexpr std::size_t kMostRua = 2048;
@@ -41,6 +42,19 @@ std::optional<Enum> get_optional(Decoder& in, Enum last) {
   auto value = in.u8();
   if (value == 0 || value > static_cast<std::uint8_t>(last) + 1) return std::nullopt;
   return static_cast<Enum>(value - 1);
+}
+
+/// Rows also come from a process that reads bytes of strangers (digest.h): nothing may be longer
+/// than what we write.
+std::string get_text(Decoder& in, std::size_t limit) {
+  return std::string(utf8_prefix(in.text(), limit));
+}
+/// How many of something follow; 0 and a refusal when there are more than we write.
+std::uint64_t get_count(Decoder& in, std::size_t most, bool& refused) {
+  auto count = in.varint();
+  if (count <= most) return count;
+  refused = true;
+  return 0;
 }
 
 std::optional<IpAddress> get_address(Decoder& in) {
@@ -83,7 +97,7 @@ std::string encode_identity(const dmarc::ReportRecord& record) {
     put_enum(out, signature.result);
     put_text(out, signature.human_result, kCommentLength);
   }
-  auto spf = std::min<std::size_t>(record.spf.size(), 2);
+  auto spf = std::min(record.spf.size(), kMostSpf);
   out.varint(spf);
   for (std::size_t i = 0; i < spf; ++i) {
     put_text(out, record.spf[i].domain, kNameLength);
@@ -130,33 +144,34 @@ std::optional<dmarc::ReportRecord> decode_row(std::string_view row) {
   auto aligned = in.u8();
   record.dkim_aligned = (aligned & 1) != 0;
   record.spf_aligned = (aligned & 2) != 0;
-  for (auto left = in.varint(); left > 0 && !in.failed(); --left) {
+  bool refused = false;
+  for (auto left = get_count(in, kMostReasons, refused); left > 0 && !in.failed(); --left) {
     dmarc::Override reason;
     reason.type = get_enum(in, dmarc::OverrideType::TrustedForwarder);
-    reason.comment = in.text();
+    reason.comment = get_text(in, kCommentLength);
     record.reasons.push_back(std::move(reason));
   }
-  record.header_from = in.text();
-  record.envelope_from = in.text();
-  record.envelope_to = in.text();
-  for (auto left = in.varint(); left > 0 && !in.failed(); --left) {
+  record.header_from = get_text(in, kNameLength);
+  record.envelope_from = get_text(in, kNameLength);
+  record.envelope_to = get_text(in, kNameLength);
+  for (auto left = get_count(in, kMostSignatures, refused); left > 0 && !in.failed(); --left) {
     dmarc::ReportedDkim signature;
-    signature.domain = in.text();
-    signature.selector = in.text();
+    signature.domain = get_text(in, kNameLength);
+    signature.selector = get_text(in, kNameLength);
     signature.result = get_enum(in, dkim::Result::PermError);
-    signature.human_result = in.text();
+    signature.human_result = get_text(in, kCommentLength);
     record.dkim.push_back(std::move(signature));
   }
-  for (auto left = in.varint(); left > 0 && !in.failed(); --left) {
+  for (auto left = get_count(in, kMostSpf, refused); left > 0 && !in.failed(); --left) {
     dmarc::ReportedSpf spf;
-    spf.domain = in.text();
+    spf.domain = get_text(in, kNameLength);
     spf.scope = get_enum(in, dmarc::ReportedSpf::Scope::Helo);
     spf.result = get_enum(in, spf::Result::PermError);
     spf.by_policy = in.u8() != 0;
-    spf.human_result = in.text();
+    spf.human_result = get_text(in, kCommentLength);
     record.spf.push_back(std::move(spf));
   }
-  if (in.failed()) return std::nullopt;
+  if (in.failed() || refused) return std::nullopt;
   return record;
 }
 

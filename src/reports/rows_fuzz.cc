@@ -1,9 +1,9 @@
-// Stored rows and mails with reports: any bytes; what is read is written the same again.
+// Stored rows, digests and mails with reports: any bytes; what is read is written the same again.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
-#include "reports/read_report.h"
+#include "reports/digest.h"
 #include "reports/rows.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -18,6 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ReadLimits limits;
   limits.bytes = limits.packed_bytes = 1 << 20;
   limits.rows = 10;
-  if (read_report(bytes, limits).rows.size() > 10 + 16) std::abort();
+  if (auto digest = decode_digest(bytes, limits)) {
+    auto written = encode_digest(*digest);
+    auto again = decode_digest(written, limits);
+    if (!again || encode_digest(*again) != written) std::abort();
+  }
+  auto digest = digest_of(read_report(bytes, limits));
+  if (digest.rows.size() > 10 + 16 || !decode_digest(encode_digest(digest), limits)) std::abort();
   return 0;
 }
