@@ -10,6 +10,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "net/fd.h"
 #include "net/stream.h"
 
 namespace hikyaku::net {
@@ -24,6 +25,10 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, std::optional<IpAddre
 /// listens, Denied without the right to.
 Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
                                                    std::chrono::milliseconds timeout);
+
+/// A stream on the loop that asks, and its other end, which is for another process (blocking,
+/// close-on-exec).
+Result<std::pair<std::unique_ptr<Stream>, UniqueFd>> stream_to_process();
 
 /// Two streams of this process, connected to each other, both on the loop that asks.
 Result<std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>> connected_pair();
