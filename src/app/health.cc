@@ -62,6 +62,14 @@ HealthCheck check_resolver(const HealthFacts& facts) {
   return {"resolver", problem.empty() ? State::Ok : State::Failing, problem};
 }
 
+HealthCheck check_confined(const HealthFacts& facts) {
+  if (!facts.confined)
+    return {"confined", State::Warning,
+            "the process that starts confined processes is gone: reports of others wait until the "
+            "server is started again"};
+  return {"confined", State::Ok, ""};
+}
+
 std::string_view word_of(State state) {
   switch (state) {
     case State::Ok:
@@ -77,8 +85,8 @@ std::string_view word_of(State state) {
 }  // namespace
 
 std::vector<HealthCheck> check_health(const HealthFacts& facts) {
-  return {check_store(facts), check_disk(facts), check_queue(facts), check_certificate(facts),
-          check_resolver(facts)};
+  return {check_store(facts),       check_disk(facts),     check_queue(facts),
+          check_certificate(facts), check_resolver(facts), check_confined(facts)};
 }
 
 http::Response health_response(const std::vector<HealthCheck>& checks) {

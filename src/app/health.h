@@ -20,13 +20,14 @@ struct HealthFacts {
   std::uint64_t reserve = 0;     ///< store.reserve
   Watch::Seen watch;
   std::optional<Time> certificate_end;  ///< the first to end; nullopt: there is none
+  bool confined = true;                 ///< ConfinedWorkers::available
   Time now{};
 };
 
 struct HealthCheck {
   /// Warning: it works, somebody should look. Failing: mail is not accepted or not sent.
   enum class State { Ok, Warning, Failing };
-  std::string_view name;  ///< "store", "disk", "queue", "certificate", "resolver"
+  std::string_view name;  ///< "store", "disk", "queue", "certificate", "resolver", "confined"
   State state = State::Ok;
   std::string text;  ///< what is wrong
 };

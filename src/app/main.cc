@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/cli.h"
+#include "app/confined_process.h"
 #include "app/sendmail_options.h"
 #include "app/verbs.h"
 #include "base/text.h"
@@ -30,6 +31,8 @@ std::string program_name(std::string called) {
 
 int main(int count, char** arguments) {
   using namespace hikyaku::app;
+  if (count == 3 && std::string_view(arguments[0]) == kConfinedProgram)
+    confined_main(arguments[1], arguments[2]);
   // Before anything uses OpenSSL: idle TLS connections cost half as much.
   hikyaku::net::separate_tls_buffers();
   std::vector<std::string> words(arguments + (count > 0 ? 1 : 0), arguments + count);

@@ -78,16 +78,24 @@ Task<Result<std::string>> ReportReader::whole_mail(store::BlobId body) {
   co_return bytes;
 }
 
+Task<Result<reports::Digest>> ReportReader::digest(const reports::Taken& taken) {
+  CO_TRY(auto mail, co_await whole_mail(taken.body));
+  CO_TRY(auto bytes, co_await confined_.run(ConfinedJob::ReadReport, std::move(mail)));
+  co_return co_await run_on(core_.workers(),
+                            [bytes = std::move(bytes)] { return reports::decode_digest(bytes); });
+}
+
 Task<void> ReportReader::read(const reports::Taken& taken) {
   auto log = core_.log().with({{"mid", story::to_text(taken.id)}, {"from", taken.mail_from}});
-  auto bytes = co_await whole_mail(taken.body);
-  if (!bytes) {
-    log.warn("report.unread", {{"err", bytes.error().describe()}});
+  auto read = co_await digest(taken);
+  if (read) {
+    co_await keep(taken, std::move(*read), log);
     co_return co_await finish(taken);
   }
-  auto read = co_await run_on(core_.workers(),
-                              [mail = std::move(*bytes)] { return reports::read_report(mail); });
-  co_await keep(taken, std::move(read), log);
+  auto code = read.error().code;
+  // Not the report's fault: it waits.
+  if (code == ErrorCode::Shutdown || code == ErrorCode::Unavailable) co_return;
+  log.warn("report.unread", {{"err", read.error().describe()}});
   co_await finish(taken);
 }
 
@@ -109,13 +117,13 @@ Task<bool> ReportReader::is_ours(std::string domain) {
   });
 }
 
-Task<void> ReportReader::keep(const reports::Taken& taken, reports::ReadReport read, Log log) {
-  if (read.kind == reports::ReadReport::Kind::Other) {
-    log.warn("report.unread", {{"err", read.problem}});
+Task<void> ReportReader::keep(const reports::Taken& taken, reports::Digest digest, Log log) {
+  if (digest.kind == reports::ReadReport::Kind::Other) {
+    log.warn("report.unread", {{"err", digest.problem}});
     co_return;
   }
-  if (read.kind == reports::ReadReport::Kind::Failure) {
-    auto failure = reports::received_failure(taken, read);
+  if (digest.kind == reports::ReadReport::Kind::Failure) {
+    auto failure = reports::received_failure(taken, digest);
     if (!co_await is_ours(failure.domain)) {
       log.info("report.ignore", {{"domain", failure.domain}, {"why", "not our domain"}});
       co_return;
@@ -128,7 +136,7 @@ Task<void> ReportReader::keep(const reports::Taken& taken, reports::ReadReport r
     log.info("report.failure", {{"domain", failure.domain}});
     co_return;
   }
-  auto report = reports::received_report(taken, read);
+  auto report = reports::received_report(taken, digest);
   log = log.with({{"domain", report.domain}});
   if (!co_await is_ours(report.domain)) {
     log.info("report.ignore", {{"why", "not our domain"}});
@@ -140,7 +148,7 @@ Task<void> ReportReader::keep(const reports::Taken& taken, reports::ReadReport r
     log.info("report.ignore", {{"why", "the same report came before"}});
     co_return;
   }
-  if (!co_await keep_rows(report, read.rows)) co_return;
+  if (!co_await keep_rows(report, digest.rows)) co_return;
   log.info("report.receive", {{"rows", report.rows}, {"count", report.messages}});
 }
 

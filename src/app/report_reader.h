@@ -2,18 +2,19 @@
 // the other, behind them.
 #pragma once
 
+#include "app/confined_workers.h"
 #include "app/core.h"
 #include "base/gate.h"
 #include "base/task.h"
 #include "base/wakeup.h"
-#include "reports/received.h"
+#include "reports/digest.h"
 
 namespace hikyaku::app {
 
-/// Lives on one event loop. `core` must outlive it.
+/// Lives on the loop of `confined`, in whose workers the reports are read. Both must outlive it.
 class ReportReader {
  public:
-  explicit ReportReader(Core& core) : core_(core) {}
+  ReportReader(Core& core, ConfinedWorkers& confined) : core_(core), confined_(confined) {}
 
   void start();
   void stop(Callback stopped);
@@ -22,8 +23,9 @@ class ReportReader {
   Task<void> run();
   Task<void> read_all();
   Task<void> read(const reports::Taken& taken);
+  Task<Result<reports::Digest>> digest(const reports::Taken& taken);
   Task<Result<std::string>> whole_mail(store::BlobId body);
-  Task<void> keep(const reports::Taken& taken, reports::ReadReport read, Log log);
+  Task<void> keep(const reports::Taken& taken, reports::Digest digest, Log log);
   Task<bool> keep_rows(const reports::ReceivedReport& report,
                        const std::vector<dmarc::ReportRecord>& rows);
   Task<bool> is_ours(std::string domain);
@@ -31,6 +33,7 @@ class ReportReader {
   Task<void> trim();
 
   Core& core_;
+  ConfinedWorkers& confined_;
   Gate gate_;
   Wakeup wakeup_;
   std::unique_ptr<store::Subscription> subscription_;

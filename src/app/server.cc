@@ -12,6 +12,7 @@
 #include "app/authentication_settings.h"
 #include "app/commands.h"
 #include "app/configured_resolver.h"
+#include "app/confined_workers.h"
 #include "app/control_io.h"
 #include "app/dkim_keys.h"
 #include "app/health.h"
@@ -82,11 +83,12 @@ Result<std::vector<net::CertificatePem>> read_certificates(const Instance& insta
 
 class RunningServer final : public Server {
  public:
-  RunningServer(std::vector<BoundListener> listeners, std::unique_ptr<net::Listener> control,
-                std::unique_ptr<net::Listener> submit, Log log,
-                std::function<void(std::string)> say, ServerMetrics& metrics)
+  RunningServer(ConfinedProcess confined, std::vector<BoundListener> listeners,
+                std::unique_ptr<net::Listener> control, std::unique_ptr<net::Listener> submit,
+                Log log, std::function<void(std::string)> say, ServerMetrics& metrics)
       : metrics_(metrics),
         cores_(net::Cores::usable()),
+        confined_(std::move(confined), cores_, metrics.confined, log),
         sessions_(cores_),
         listeners_(std::move(listeners)),
         control_(std::move(control)),
@@ -134,7 +136,7 @@ class RunningServer final : public Server {
       revocation_ = std::make_unique<Revocation>(core_->store(), sessions_, log_);
       revocation_->start();
       report_sender_->start();
-      report_reader_ = std::make_unique<ReportReader>(*core_);
+      report_reader_ = std::make_unique<ReportReader>(*core_, confined_);
       report_reader_->start();
       key_watch_ = std::make_unique<KeyWatch>(*core_, *measured_resolver_);
       key_watch_->start();
@@ -262,6 +264,7 @@ class RunningServer final : public Server {
                                             .reserve = core_->config().store.reserve.count,
                                             .watch = watch_->seen(),
                                             .certificate_end = certificate_end(),
+                                            .confined = confined_.available(),
                                             .now = core_->clock().now()}));
   }
 
@@ -443,6 +446,7 @@ class RunningServer final : public Server {
     std::promise<void> sent, trimmed, watched, revoked, reported, read, keys_watched;
     cores_[0].post([&] { watch_->stop([&] { watched.set_value(); }); });
     cores_[0].post([&] { revocation_->stop([&] { revoked.set_value(); }); });
+    cores_[0].post([&] { confined_.stop(); });
     cores_[0].post([&] { report_reader_->stop([&] { read.set_value(); }); });
     cores_[0].post([&] { report_sender_->stop([&] { reported.set_value(); }); });
     cores_[0].post([&] { maintenance_->stop([&] { trimmed.set_value(); }); });
@@ -479,6 +483,7 @@ class RunningServer final : public Server {
   ServerMetrics& metrics_;
   std::unique_ptr<Core> core_;
   net::Cores cores_;
+  ConfinedWorkers confined_;
   Sessions sessions_;
   std::vector<BoundListener> listeners_;
   std::unique_ptr<net::Listener> control_;
@@ -513,6 +518,17 @@ class RunningServer final : public Server {
   bool ending_ = false;
 };
 
+/// The process in whose children hostile formats are read.
+Result<ConfinedProcess> start_confined(const config::Config& config, const Log& log) {
+  auto confine = config.server.sandbox ? Confine::Required : Confine::IfPossible;
+  TRY(auto process, ConfinedProcess::start(config.server.user, confine));
+  if (process.confined())
+    log.info("confined.start", {{"what", process.state()}});
+  else
+    log.warn("confined.start", {{"err", process.state()}});
+  return process;
+}
+
 /// Before the first thread: what is given up holds for those that come.
 Result<void> give_up_rights(const Instance& instance, const config::Config& config,
                             const Log& log) {
@@ -531,6 +547,8 @@ Result<void> give_up_rights(const Instance& instance, const config::Config& conf
 Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config config, Log log,
                                               std::function<void(std::string)> say,
                                               ServerMetrics& metrics) {
+  // Before there is anything that it should not have.
+  TRY(auto confined, start_confined(config, log));
   TRY(auto listeners, bind_listeners(config));
   std::filesystem::create_directories(instance.control_socket.parent_path());
   TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
@@ -538,8 +556,8 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
   TRY_DO(become_user(config.server.user));  // root was needed for the ports only
   TRY_DO(give_up_rights(instance, config, log));
   auto server =
-      std::make_unique<RunningServer>(std::move(listeners), std::move(control), std::move(submit),
-                                      std::move(log), std::move(say), metrics);
+      std::make_unique<RunningServer>(std::move(confined), std::move(listeners), std::move(control),
+                                      std::move(submit), std::move(log), std::move(say), metrics);
   TRY_DO(server->prepare(std::move(instance), std::move(config)));
   return server;
 }

@@ -51,7 +51,8 @@ ServerMetrics::ServerMetrics()
       auth(registry),
       store(registry),
       transmit(registry),
-      dns(registry) {
+      dns(registry),
+      confined(registry) {
   for (auto service : kAllServices)
     connections[static_cast<std::size_t>(service)] = connection_metrics(registry, service);
   auto handshake = [&](const char* outcome) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "app/confined_workers.h"
 #include "app/listeners.h"
 #include "app/measured_resolver.h"
 #include "auth/metrics.h"
@@ -62,6 +63,7 @@ struct ServerMetrics {
   store::Metrics store;
   transmit::Metrics transmit;
   DnsMetrics dns;
+  ConfinedMetrics confined;
   metrics::Counter handshakes, handshake_failures;
   WatchedMetrics watched;
   std::array<metrics::Counter, 5> log_lines;  ///< by level

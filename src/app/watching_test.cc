@@ -43,6 +43,7 @@ TEST_CASE("health: each thing that can be wrong") {
   CHECK(with([](auto& f) { f.store.read_only = "segment 3"; }) == "503 store");
   CHECK(with([](auto& f) { f.store.index_stall = 1; }) == "200 store");
   CHECK(with([](auto& f) { f.store.index_stall = 2; }) == "503 store");
+  CHECK(with([](auto& f) { f.confined = false; }) == "200 confined");
   CHECK(with([](auto& f) { f.free_bytes = f.reserve - 1; }) == "503 disk");
   CHECK(with([](auto& f) { f.free_bytes = f.reserve + 1; }) == "200 disk");
   CHECK(with([](auto& f) { f.watch.overdue = 15min; }) == "503 queue");
@@ -59,8 +60,9 @@ TEST_CASE("health: the answer") {
   facts.watch.resolver_problem = "say \"x\"";
   auto body = health_response(check_health(facts)).body;
   CHECK(body.starts_with(R"({"status":"failing","checks":[{"name":"store","status":"ok"},)"));
-  CHECK(body.ends_with(R"({"name":"resolver","status":"failing","text":"say \"x\""}]})"
-                       "\n"));
+  CHECK(body.ends_with(
+      R"({"name":"resolver","status":"failing","text":"say \"x\""},{"name":"confined","status":"ok"}]})"
+      "\n"));
 }
 
 boost::json::object stats(std::uint64_t factor) {
