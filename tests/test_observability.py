@@ -232,7 +232,7 @@ class Observability(unittest.TestCase):
             return {check["name"]: check["status"] for check in json.loads(text)["checks"]}
 
         checks = eventually(healthy)
-        self.assertEqual(set(checks), {"store", "disk", "queue", "certificate", "resolver"})
+        self.assertEqual(set(checks), {"store", "disk", "queue", "certificate", "resolver", "confined"})
         self.assertEqual(checks["store"], "ok")
         self.assertEqual(checks["certificate"], "ok")
 
