@@ -10,16 +10,6 @@ namespace {
 
 constexpr std::size_t kMaxKeyFile = 64 * 1024;
 
-std::string with_crlf(std::string_view text) {
-  std::string result;
-  result.reserve(text.size() + text.size() / 32);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) result += '\r';
-    result += text[i];
-  }
-  return result;
-}
-
 std::string without_crlf(std::string_view text) {
   std::string result;
   result.reserve(text.size());

@@ -50,7 +50,7 @@ TEST_CASE("vectors: validation") {
     for (auto& [name, test] : scenario["tests"].members) {
       CAPTURE(name);
       CAPTURE(test["description"].text);
-      auto verdict = verify(vectors::with_crlf(test["message"].text), dns);
+      auto verdict = verify(with_crlf(test["message"].text), dns);
       CAPTURE(verdict.problem);
       auto wanted = to_lower(test["cv"].text);
       // An empty cv= is that of a chain which ended before: RFC 8617 §5.2, step 2, says fail.
@@ -81,7 +81,7 @@ TEST_CASE("vectors: sealing") {
     REQUIRE(key);
     for (auto& [name, test] : scenario["tests"].members) {
       CAPTURE(name);
-      auto message = vectors::with_crlf(test["message"].text);
+      auto message = with_crlf(test["message"].text);
       auto split = mime::header_length(message);
       auto header = std::string_view(message).substr(0, split);
       auto chain = verify(message, dns);

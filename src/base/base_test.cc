@@ -206,6 +206,21 @@ TEST_CASE("text") {
   CHECK(ifind("Hello", "x") == std::string_view::npos);
 }
 
+TEST_CASE("line ends") {
+  struct Case {
+    std::string_view text, kept, ended;  ///< a bare CR stays, or ends a line
+  };
+  for (auto& c :
+       {Case{"", "", ""}, Case{"a", "a", "a"}, Case{"a\n", "a\r\n", "a\r\n"},
+        Case{"\n\n", "\r\n\r\n", "\r\n\r\n"}, Case{"a\r\nb\n", "a\r\nb\r\n", "a\r\nb\r\n"},
+        Case{"a\rb\r", "a\rb\r", "a\r\nb\r\n"}, Case{"\r\r\n", "\r\r\n", "\r\n\r\n"},
+        Case{"\n\r", "\r\n\r", "\r\n\r\n"}}) {
+    CAPTURE(c.text);
+    CHECK(with_crlf(c.text) == c.kept);
+    CHECK(with_crlf(c.text, LoneCr::EndsLine) == c.ended);
+  }
+}
+
 TEST_CASE("addresses") {
   CHECK(IpAddress::parse("::ffff:192.0.2.1")->to_string() == "192.0.2.1");
   CHECK(IpAddress::parse("2001:DB8:0:0::1")->to_literal() == "[IPv6:2001:db8::1]");

@@ -183,6 +183,21 @@ std::string printable(std::string_view text, std::size_t limit) {
   return result;
 }
 
+std::string with_crlf(std::string_view text, LoneCr lone_cr) {
+  std::string result;
+  result.reserve(text.size() + text.size() / 32);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto followed = i + 1 < text.size() && text[i + 1] == '\n';
+    if (text[i] == '\n' || (text[i] == '\r' && (followed || lone_cr == LoneCr::EndsLine))) {
+      if (text[i] == '\r' && followed) ++i;
+      result += "\r\n";
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
 std::string to_hex(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string result;

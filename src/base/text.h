@@ -47,6 +47,10 @@ std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& pieces, std::string_view separator);
 
+/// Every LF as CRLF, those that are one already too. A CR alone stays, or is a line end as well.
+enum class LoneCr { Stays, EndsLine };
+std::string with_crlf(std::string_view text, LoneCr lone_cr = LoneCr::Stays);
+
 /// A decimal number and nothing else (no sign, no space); nullopt also when it exceeds `max`.
 std::optional<std::uint64_t> parse_decimal(std::string_view text, std::uint64_t max = UINT64_MAX);
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/text.h"
 #include "dkim/body_hash.h"
 #include "testing/every_split.h"
 #include "testing/vectors.h"
@@ -102,7 +103,7 @@ TEST_CASE("the canonicalization vectors") {
     if (!name.starts_with("email.")) continue;
     CAPTURE(name);
     auto number = name.substr(6);
-    auto bytes = vectors::with_crlf(vectors::read(path));
+    auto bytes = with_crlf(vectors::read(path));
     auto split = mime::header_length(bytes);
     for (auto how : {Canonicalization::Simple, Canonicalization::Relaxed}) {
       auto expected_path =

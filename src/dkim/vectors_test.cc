@@ -63,7 +63,7 @@ TEST_CASE("vectors: mail-auth, with their keys in front") {
     REQUIRE(gap != std::string::npos);
     dns::FakeResolver dns;
     add_records(dns, text.substr(0, gap));
-    auto message = vectors::with_crlf(text.substr(gap + 2));
+    auto message = with_crlf(text.substr(gap + 2));
     auto verdicts = verify(message, dns, at("2022-11-08T00:00:00Z"));
     CHECK(!verdicts.empty());
     for (auto& verdict : verdicts) {
@@ -105,7 +105,7 @@ TEST_CASE("vectors: mail-dkim") {
   int count = 0;
   for (auto& [name, facts] : expected.as_object()) {
     CAPTURE(std::string(name));
-    auto message = vectors::with_crlf(vectors::read(folder / "dkim/mail-dkim" / std::string(name)));
+    auto message = with_crlf(vectors::read(folder / "dkim/mail-dkim" / std::string(name)));
     auto verdicts = verify(message, dns, at("2026-01-01T00:00:00Z"));
     std::string problems;
     for (auto& verdict : verdicts) problems += verdict.problem + "; ";
@@ -153,7 +153,7 @@ TEST_CASE("vectors: mimekit, verified and signed") {
   for (auto name : {"gmail.msg", "rfc8463-example.msg"}) {
     CAPTURE(name);
     auto verdicts =
-        verify(vectors::with_crlf(vectors::read(folder / name)), dns, at("2026-01-01T00:00:00Z"));
+        verify(with_crlf(vectors::read(folder / name)), dns, at("2026-01-01T00:00:00Z"));
     CHECK(!verdicts.empty());
     for (auto& verdict : verdicts) {
       CAPTURE(verdict.problem);
@@ -164,7 +164,7 @@ TEST_CASE("vectors: mimekit, verified and signed") {
   REQUIRE(key);
   for (auto name : {"related.msg", "multipart-no-end-boundary.msg"}) {
     CAPTURE(name);
-    auto message = vectors::with_crlf(vectors::read(folder / name));
+    auto message = with_crlf(vectors::read(folder / name));
     auto split = mime::header_length(message);
     Signer signer({{"example.com", "test", *key}}, {.now = at("2026-01-01T00:00:00Z")});
     signer.body(std::string_view(message).substr(split));

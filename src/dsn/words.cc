@@ -70,12 +70,6 @@ std::string indented(std::string_view text, std::string_view indent) {
   return result;
 }
 
-std::string with_crlf(std::string_view text) {
-  std::string result;
-  for (auto line : split(text, '\n')) (result += line) += "\r\n";
-  return result;
-}
-
 std::string about(const Recipient& recipient, Language language) {
   auto shown = recipient.final.to_unicode();
   auto text = fmt::format("\r\n  <{}>\r\n", printable(shown, 400));
@@ -104,17 +98,18 @@ std::string about_message(const Report& report) {
 }
 
 std::string words_in(const Report& report, Language language) {
-  auto text = with_crlf(say(language, kIntroduction, report.reporting_mta));
+  auto text = with_crlf(say(language, kIntroduction, report.reporting_mta)) + "\r\n";
   text += about_message(report);
   for (auto action : kOrder) {
     bool first = true;
     for (const auto& recipient : report.recipients) {
       if (recipient.action != action) continue;
-      if (std::exchange(first, false)) text += "\r\n" + with_crlf(heading(action).in(language));
+      if (std::exchange(first, false))
+        text += "\r\n" + with_crlf(heading(action).in(language)) + "\r\n";
       text += about(recipient, language);
     }
   }
-  return text + "\r\n" + with_crlf(kClosing.in(language));
+  return text + "\r\n" + with_crlf(kClosing.in(language)) + "\r\n";
 }
 
 }  // namespace

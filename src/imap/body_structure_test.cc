@@ -87,7 +87,7 @@ TEST_CASE("every message of the vectors has a well-formed envelope and structure
     if (!std::filesystem::is_directory(folder / name)) continue;
     for (auto& path : testing::vectors::files(folder / name)) {
       CAPTURE(path.string());
-      auto bytes = testing::vectors::with_crlf(testing::vectors::read(path));
+      auto bytes = with_crlf(testing::vectors::read(path));
       auto message = mime::parse_message(bytes);
       CHECK(ResponseReader(envelope(message.fields())).whole());
       CHECK(ResponseReader(body_structure(message, BodyForm::Body)).whole());

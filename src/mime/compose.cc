@@ -23,21 +23,6 @@ std::string one_line(std::string_view value) {
   return result;
 }
 
-/// Every line end CRLF; a bare CR is one too.
-std::string with_crlf(std::string_view text) {
-  std::string result;
-  result.reserve(text.size() + text.size() / 32);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\r' && text[i] != '\n') {
-      result += text[i];
-      continue;
-    }
-    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') ++i;
-    result += "\r\n";
-  }
-  return result;
-}
-
 /// May go as 7bit: ASCII without NUL, no line too long.
 bool is_seven_bit(std::string_view text) {
   if (!is_ascii(text) || text.find('\0') != text.npos) return false;
@@ -114,7 +99,7 @@ HeaderWriter& HeaderWriter::structured(std::string_view name, std::string_view v
 }
 
 ComposedPart compose_text(std::string_view utf8, std::string_view subtype) {
-  auto text = with_crlf(to_valid_utf8(utf8));
+  auto text = with_crlf(to_valid_utf8(utf8), LoneCr::EndsLine);
   ComposedPart part;
   auto charset = is_ascii(text) ? "us-ascii" : "utf-8";
   part.header = fmt::format("Content-Type: text/{}; charset={}\r\n", subtype, charset);
@@ -132,7 +117,7 @@ ComposedPart compose_text(std::string_view utf8, std::string_view subtype) {
 }
 
 ComposedPart compose_japanese_text(std::string_view utf8) {
-  auto encoded = from_utf8(with_crlf(utf8), "iso-2022-jp");
+  auto encoded = from_utf8(with_crlf(utf8, LoneCr::EndsLine), "iso-2022-jp");
   if (!encoded || is_ascii(utf8) || !is_seven_bit(*encoded)) return compose_text(utf8);
   return {"Content-Type: text/plain; charset=iso-2022-jp\r\n" + encoding_field("7bit"),
           std::move(*encoded)};

@@ -292,7 +292,7 @@ TEST_CASE("mail-parser: structures, offsets and contents") {
     auto name = path.string().substr((folder / "mime/mail-parser/").string().size());
     CAPTURE(name);
     if (is_exception(exceptions, name)) continue;
-    auto lf = vectors::without_cr(vectors::read(path)), crlf = vectors::with_crlf(lf);
+    auto lf = vectors::without_cr(vectors::read(path)), crlf = with_crlf(lf);
     auto json_path = path;
     TreeComparer(parse_message(lf)).compare(read_json(json_path.replace_extension(".json")), 0, 0);
     TreeComparer(parse_message(crlf))

@@ -84,7 +84,7 @@ TEST_CASE("every message of the vectors: no byte lost, ranges nested, digest agr
       CAPTURE(path.string());
       auto bytes = vectors::read(path);
       check_message(bytes);
-      check_message(vectors::with_crlf(bytes));
+      check_message(with_crlf(bytes));
       ++count;
     }
   }
@@ -325,7 +325,7 @@ TEST_CASE("mimekit: offsets in mbox files, with LF and with CRLF") {
     CAPTURE(name);
     auto base = (folder / "mime/mimekit-mbox" / name).string();
     auto lf = vectors::without_cr(vectors::read(base + ".mbox.txt"));
-    auto crlf = vectors::with_crlf(lf);
+    auto crlf = with_crlf(lf);
     for (auto& [bytes, suffix] :
          {std::pair(lf, ".unix-offsets.json"), std::pair(crlf, ".dos-offsets.json")}) {
       for (auto& message : read_json(base + suffix).as_array()) {

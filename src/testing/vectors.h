@@ -55,14 +55,4 @@ inline std::string without_cr(std::string text) {
   return text;
 }
 
-/// Every line end CRLF.
-inline std::string with_crlf(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) result += '\r';
-    result += text[i];
-  }
-  return result;
-}
-
 }  // namespace hikyaku::testing::vectors
