@@ -15,7 +15,7 @@ import unittest
 
 from harness import HIKYAKU, PORTS, hikyaku, eventually, free_port_base
 
-HOSTS = ("127.0.1.1", "127.0.2.1", "127.0.3.1", "127.0.3.2", "127.0.3.3")
+HOSTS = ("127.0.1.1", "127.0.2.1", "127.0.3.1", "127.0.3.2", "127.0.3.3", "127.0.4.1", "127.0.4.2")
 
 
 def scenes():
@@ -175,7 +175,7 @@ class Lab(unittest.TestCase):
         process, text = self.stay_up("--scene", "envelope")
         try:
             servers = children_of(process.pid)
-            self.assertEqual(len(servers), 3)
+            self.assertEqual(len(servers), 4)
             for port in PORTS.values():
                 self.assertIn(str(self.base + port), text)
             user, password = re.search(r"127\.0\.1\.1\s+(anna@alpha\.test)\s+(\S+)", text).groups()
@@ -197,7 +197,7 @@ class Lab(unittest.TestCase):
         servers = children_of(process.pid)
         process.kill()
         process.wait()
-        self.assertEqual(len(servers), 3)
+        self.assertEqual(len(servers), 4)
         eventually(lambda: not any(alive(pid) for pid in servers))
 
 

@@ -42,5 +42,13 @@ Scene scene_two_clients();
 Scene scene_pop3_home();
 Scene scene_parts();
 Scene scene_moving();
+Scene scene_authentic();
+Scene scene_spf();
+Scene scene_sends_nothing();
+Scene scene_spf_only();
+Scene scene_forged_from();
+Scene scene_forged_envelope();
+Scene scene_changed_body();
+Scene scene_stale_signature();
 
 }  // namespace hikyaku::app::lab

@@ -261,8 +261,7 @@ smtp::Reply Play::submit(Site& site, const Person& from, std::string_view rcpt,
 }
 
 smtp::Reply Play::hand_over(client::SmtpClient& client, std::string_view mail_from,
-                            std::string_view rcpt, const Letter& letter, const Ear& ear) {
-  auto text = letter.text();
+                            std::string_view rcpt, std::string text, const Ear& ear) {
   smtp::Outgoing outgoing;
   if (auto from = smtp::parse_mailbox(mail_from)) outgoing.from.mailbox = std::move(*from);
   outgoing.size = text.size();

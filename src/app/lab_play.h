@@ -122,7 +122,12 @@ class Play {
                      const Manner& manner = {});
   /// The dialogue of one message. `mail_from` may be "" for the null sender.
   smtp::Reply hand_over(client::SmtpClient& client, std::string_view mail_from,
-                        std::string_view rcpt, const Letter& letter, const Ear& ear);
+                        std::string_view rcpt, const Letter& letter, const Ear& ear) {
+    return hand_over(client, mail_from, rcpt, letter.text(), ear);
+  }
+  /// The same with a message that somebody wrote before.
+  smtp::Reply hand_over(client::SmtpClient& client, std::string_view mail_from,
+                        std::string_view rcpt, std::string text, const Ear& ear);
 
   /// The UID of the message with this Message-ID in INBOX, looked for (silently) until it is there.
   std::optional<std::uint32_t> await_mail(Site& site, const Person& person,

@@ -84,9 +84,7 @@ Scene scene_null_mx() {
       .run = run_null,
       .spoilt_by = {"the null MX record is removed", "null MX レコードを取り除く"},
       .spoil = [](World& world) -> Result<void> {
-        TRY_DO(world.remove_record("nullmx.test.           MX"));
-        world.alpha().stop();
-        return world.alpha().start();
+        return world.change_record("nullmx.test. MX", {}, world.alpha());
       },
   };
 }

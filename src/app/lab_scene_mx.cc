@@ -54,12 +54,6 @@ void run_no_mx(Play& play) {
   journey.read_at_beta("bob@beta.test");
 }
 
-Result<void> without_record(World& world, std::string_view beginning) {
-  TRY_DO(world.remove_record(beginning));
-  world.alpha().stop();
-  return world.alpha().start();
-}
-
 }  // namespace
 
 Scene scene_mx_fallback() {
@@ -73,7 +67,7 @@ Scene scene_mx_fallback() {
       .run = run_fallback,
       .spoilt_by = {"the second MX record is removed", "二つ目の MX レコードを取り除く"},
       .spoil = [](World& world) -> Result<void> {
-        return without_record(world, "fallback.test.         MX   20");
+        return world.change_record("fallback.test. MX 20", {}, world.alpha());
       },
   };
 }
@@ -87,7 +81,9 @@ Scene scene_no_mx() {
       .run = run_no_mx,
       .spoilt_by = {"the domain's address record is removed",
                     "ドメインのアドレスレコードを取り除く"},
-      .spoil = [](World& world) -> Result<void> { return without_record(world, "nomx.test."); },
+      .spoil = [](World& world) -> Result<void> {
+        return world.change_record("nomx.test. ", {}, world.alpha());
+      },
   };
 }
 

@@ -5,6 +5,7 @@
 
 #include "app/control_io.h"
 #include "app/core.h"
+#include "app/dkim_keys.h"
 #include "app/new_instance.h"
 #include "base/text.h"
 #include "config/render.h"
@@ -14,49 +15,6 @@ namespace hikyaku::app::lab {
 namespace {
 
 constexpr milliseconds kUntilReady = std::chrono::seconds(30);
-
-/// Everything about names. The servers have nothing else in common.
-constexpr std::string_view kZone = R"(; The DNS of the lab: every server resolves by this file.
-$TTL 60
-alpha.test.            SOA  ns.alpha.test. postmaster.alpha.test. 1 3600 600 86400 60
-alpha.test.            MX   10 mx.alpha.test.
-alpha.test.            TXT  "v=spf1 mx -all"
-mx.alpha.test.         A    127.0.1.1
-1.1.0.127.in-addr.arpa. PTR mx.alpha.test.
-
-beta.test.             SOA  ns.beta.test. postmaster.beta.test. 1 3600 600 86400 60
-beta.test.             MX   10 mx.beta.test.
-beta.test.             TXT  "v=spf1 mx -all"
-mail.beta.test.        CNAME mx.beta.test.
-mx.beta.test.          A    127.0.2.1
-1.2.0.127.in-addr.arpa. PTR mx.beta.test.
-
-mallory.test.          SOA  ns.mallory.test. postmaster.mallory.test. 1 3600 600 86400 60
-mallory.test.          MX   10 mx.mallory.test.
-mx.mallory.test.       A    127.0.3.1
-1.3.0.127.in-addr.arpa. PTR mx.mallory.test.
-
-; Two servers for one domain of beta's. Nobody listens at the first.
-fallback.test.         SOA  ns.beta.test. postmaster.beta.test. 1 3600 600 86400 60
-fallback.test.         MX   10 gone.fallback.test.
-fallback.test.         MX   20 mx.beta.test.
-gone.fallback.test.    A    127.0.2.9
-
-; In front of this domain of beta's stands a server that first says "later".
-grey.test.             SOA  ns.beta.test. postmaster.beta.test. 1 3600 600 86400 60
-grey.test.             MX   10 mx.grey.test.
-mx.grey.test.          A    127.0.3.2
-
-; No MX: mail goes to the address of the domain itself.
-nomx.test.             A    127.0.2.1
-
-; Null MX: this domain takes no mail at all.
-nullmx.test.           MX   0 .
-nullmx.test.           A    127.0.2.1
-)";
-constexpr std::string_view kZoneV6 = R"(
-mx.beta.test.          AAAA ::1
-)";
 
 std::string toml_text(std::string_view text) {
   return boost::json::serialize(json_text(text));
@@ -76,29 +34,6 @@ Result<void> write_text(const std::filesystem::path& path, std::string_view text
 
 bool loopback_speaks_v6() {
   return net::Listener::bind({ip("::1"), 0}).has_value();
-}
-
-/// The answers of a lookup in words.
-std::string in_words(const dns::Lookup& lookup, dns::Type type) {
-  std::string words;
-  for (auto& record : lookup.records) {
-    std::string data;
-    if (type == dns::Type::MX) {
-      auto mx = dns::decode_mx(record.data);
-      data = mx ? fmt::format("MX {} {}", mx->preference, mx->exchange.empty() ? "." : mx->exchange)
-                : "";
-    } else if (type == dns::Type::A) {
-      data = "A " + dns::decode_a(record.data).value_or(IpAddress()).to_string();
-    } else if (type == dns::Type::AAAA) {
-      data = "AAAA " + dns::decode_aaaa(record.data).value_or(IpAddress()).to_string();
-    } else if (type == dns::Type::TXT) {
-      data = "TXT " + dns::decode_txt(record.data).value_or("");
-    } else {
-      data = dns::to_string(type) + " " + dns::decode_name(record.data).value_or("");
-    }
-    words += (words.empty() ? "" : ", ") + data;
-  }
-  return words;
 }
 
 }  // namespace
@@ -134,10 +69,13 @@ Result<void> Site::make(const std::filesystem::path& directory) {
                      .host_name = host_,
                      .local = true,
                      .port_base = settings.port_base,
-                     .zone_file = world_.zone_file().string(),
+                     .zone_file = world_.zone().path().string(),
                      .resolver = {},
                      .language = Language::English};
-  TRY_DO(make_instance(wanted));
+  TRY(auto made, make_instance(wanted));
+  keys_ = std::move(made.keys);
+  for (auto& more : more_domains_)
+    if (more.mail == Mail::Signed) TRY_DO(make_keys(more));
   auto own = toml_text(address_.to_string());
   auto all = v6_ ? own + ", \"::1\"" : own;
   options_ = {
@@ -147,7 +85,7 @@ Result<void> Site::make(const std::filesystem::path& directory) {
       {"listen.port_base", std::to_string(settings.port_base)},
       {"listen.addresses", "[" + all + "]"},
       {"transmit.source_addresses", "[" + own + "]"},
-      {"dns.zone_file", toml_text(world_.zone_file().string())},
+      {"dns.zone_file", toml_text(world_.zone().path().string())},
       // Seconds where a real server takes minutes, so that one can watch.
       {"queue.retry", R"(["1s"])"},
       {"log.level", "\"trace\""},
@@ -178,14 +116,38 @@ Result<void> Site::start() {
   return wait_ready();
 }
 
-Result<void> Site::settle(const std::vector<std::string>& more_domains) {
-  for (auto& domain : more_domains) TRY_DO(ask("domain.add", {{"domain", domain}}));
+void Site::has_also(std::vector<std::string> domains, Mail mail) {
+  for (auto& domain : domains) more_domains_.push_back({std::move(domain), mail, {}});
+}
+
+Result<void> Site::make_keys(MoreDomain& more) {
+  // RSA takes a while to make.
+  TRY(auto keys, NewDkimKeys::make(instance_.dkim, more.name, {{.type = crypto::KeyType::Ed25519}},
+                                   std::nullopt));
+  more.keys = keys.rows();
+  for (auto& row : more.keys)
+    keys_.push_back({std::string(row.at("selector").as_string()) + "._domainkey." + more.name,
+                     std::string(row.at("record").as_string())});
+  keys.keep();
+  return {};
+}
+
+Result<void> Site::settle() {
+  for (auto& more : more_domains_)
+    TRY_DO(
+        ask("dkim.add",
+            {{"domain", more.name}, {"keys", more.keys}, {"active", true}, {"add_domain", true}}));
   for (auto& person : people_) {
     if (&person == &people_.front()) continue;
     TRY_DO(
         ask("account.add",
             {{"address", person.address}, {"name", person.name}, {"password", person.password}}));
   }
+  return {};
+}
+
+Result<void> Site::alias(std::string address, std::string_view target) const {
+  TRY_DO(ask("alias.add", {{"address", std::move(address)}, {"targets", {target}}}));
   return {};
 }
 
@@ -249,16 +211,21 @@ std::vector<Site::LoggedLine> Site::sent_lines(std::uintmax_t since) const {
 World::World(Settings settings)
     : settings_(std::move(settings)),
       v6_(loopback_speaks_v6()),
+      zone_(settings_.directory / "zone"),
       alpha_(*this, "alpha.test", ip("127.0.1.1"),
              {{"anna@alpha.test", "Anna", "tegami-anna"},
-              {"hanako@alpha.test", "Hanako", "tegami-hanako"}}),
+              {"hanako@alpha.test", "Hanako", "tegami-hanako"},
+              {"kei@strict.test", "Kei", "tegami-kei"}}),
       beta_(*this, "beta.test", ip("127.0.2.1"),
             {{"bob@beta.test", "Bob", "tegami-bob"},
              {"paul@beta.test", "Paul", "tegami-paul"},
              {"carla@beta.test", "Carla", "tegami-carla"},
              {"hanako@beta.test", "Hanako", "tegami-hanako"}}),
       mallory_(*this, "mallory.test", ip("127.0.3.1"),
-               {{"mallory@mallory.test", "Mallory", "tegami-mallory"}}) {
+               {{"mallory@mallory.test", "Mallory", "tegami-mallory"}}),
+      gamma_(*this, "gamma.test", ip("127.0.4.1"), {{"gina@gamma.test", "Gina", "tegami-gina"}}) {
+  alpha_.has_also({"strict.test"}, Site::Mail::Signed);
+  beta_.has_also({"fallback.test", "grey.test", "nomx.test"}, Site::Mail::Unsigned);
   cores_.start();
 }
 
@@ -268,32 +235,35 @@ World::~World() {
   cores_.join();
 }
 
+Result<void> World::change_record(std::string_view beginning, std::string_view line, Site& reader) {
+  TRY_DO(zone_.replace(beginning, line));
+  reader.stop();
+  return reader.start();
+}
+
+Result<void> World::remove_keys(const Site& site, Site& reader) {
+  for (auto& key : site.keys()) TRY_DO(zone_.replace(key.name));
+  reader.stop();
+  return reader.start();
+}
+
 Endpoint World::endpoint(std::string_view address, std::uint16_t standard_port) const {
   return {ip(address), static_cast<std::uint16_t>(settings_.port_base + standard_port)};
 }
 
-Result<void> World::write_zone() {
-  return write_text(zone_file(), zone_);
-}
-
-Result<void> World::remove_record(std::string_view beginning) {
-  std::string kept;
-  for (auto line : split(zone_, '\n'))
-    if (!line.starts_with(beginning)) kept += std::string(line) + "\n";
-  zone_ = std::move(kept);
-  return write_zone();
-}
-
 Result<void> World::start() {
   TRY(tls_, net::ClientTls::create({.verify = net::ClientTls::Verify::Record}));
-  zone_ = kZone;
-  if (v6_) {
-    zone_ += kZoneV6;
-    beta_.listen_on_v6();
+  if (v6_) beta_.listen_on_v6();
+  auto sites = all_sites();
+  zone_.begin(v6_);
+  for (auto site : sites) {
+    TRY_DO(site->make(settings_.directory / site->domain()));
+    zone_.add(site->keys());
   }
-  TRY_DO(write_zone());
-  Site* sites[] = {&alpha_, &beta_, &mallory_};
-  for (auto site : sites) TRY_DO(site->make(settings_.directory / site->domain()));
+  TRY_DO(zone_.write());
+  // beta believes what gamma's servers say of the mail that they pass on.
+  TRY_DO(beta_.set("arc.trusted_sealers", R"(["gamma.test"])"));
+  TRY_DO(beta_.set("dmarc.exempts", R"(["local-exception", "trusted-arc"])"));
   for (auto site : sites) TRY_DO(site->spawn());
   std::optional<Error> problem;
   for (auto site : sites) {
@@ -306,24 +276,16 @@ Result<void> World::start() {
     }
   }
   if (problem) return std::unexpected(std::move(*problem));
-  TRY_DO(alpha_.settle({}));
-  TRY_DO(beta_.settle({"fallback.test", "grey.test", "nomx.test"}));
+  for (auto site : sites) TRY_DO(site->settle());
   for (auto domain : {"fallback.test", "grey.test", "nomx.test"})
-    TRY_DO(beta_.ask("alias.add",
-                     {{"address", std::string("bob@") + domain}, {"targets", {"bob@beta.test"}}}));
-  return mallory_.settle({});
+    TRY_DO(beta_.alias(std::string("bob@") + domain, "bob@beta.test"));
+  // Bob was at gamma before, and still gets what is sent there.
+  TRY_DO(gamma_.alias("bob@gamma.test", "bob@beta.test"));
+  return gamma_.alias("chat@gamma.test", "chat@lists.gamma.test");
 }
 
 void World::stop() {
-  for (auto site : {&alpha_, &beta_, &mallory_}) site->stop();
-}
-
-std::string World::look_up(const std::string& name, dns::Type type) const {
-  auto zone = dns::Zone::read(zone_file().string());
-  if (!zone) return zone.error().describe();
-  auto lookup = zone->find(name, type);
-  if (lookup.status == dns::Status::Ok) return in_words(lookup, type);
-  return lookup.status == dns::Status::NoName ? "no such name" : "no such record";
+  for (auto site : all_sites()) site->stop();
 }
 
 }  // namespace hikyaku::app::lab

@@ -1,7 +1,8 @@
-// World: the small internet of the lab: three organisations, each a server process with its own
+// World: the small internet of the lab: four organisations, each a server process with its own
 // data, and the DNS that they share.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -12,13 +13,14 @@
 #include <string_view>
 #include <vector>
 
+#include "app/dns_records.h"
 #include "app/instance.h"
 #include "app/json.h"
 #include "app/lab_process.h"
+#include "app/lab_zone.h"
 #include "base/ip.h"
 #include "base/phrase.h"
 #include "base/result.h"
-#include "dns/zone.h"
 #include "net/cores.h"
 #include "net/tls.h"
 
@@ -48,12 +50,20 @@ class Site {
   const std::vector<Person>& people() const { return people_; }
   const Person& person(std::string_view address) const;
 
+  /// Whether what leaves is signed.
+  enum class Mail { Signed, Unsigned };
+  /// Domains beside its own. Before make().
+  void has_also(std::vector<std::string> domains, Mail mail);
   /// Writes configuration, keys and store, with the first of its people.
   Result<void> make(const std::filesystem::path& directory);
   Result<void> spawn();
   Result<void> wait_ready();
   /// Its other people and domains, through the control socket.
-  Result<void> settle(const std::vector<std::string>& more_domains);
+  Result<void> settle();
+  /// What is sent to `address` goes to `target`.
+  Result<void> alias(std::string address, std::string_view target) const;
+  /// What the DNS has to say about its signatures; after make().
+  const std::vector<PublishedKey>& keys() const { return keys_; }
 
   Result<void> start();
   void stop() { process_.reset(); }
@@ -84,6 +94,12 @@ class Site {
   bool has_v6() const { return v6_; }
 
  private:
+  struct MoreDomain {
+    std::string name;
+    Mail mail = Mail::Unsigned;
+    boost::json::array keys;
+  };
+  Result<void> make_keys(MoreDomain& more);
   Result<void> write_configuration() const;
 
   World& world_;
@@ -91,6 +107,8 @@ class Site {
   IpAddress address_;
   bool v6_ = false;
   std::vector<Person> people_;
+  std::vector<MoreDomain> more_domains_;
+  std::vector<PublishedKey> keys_;
   std::filesystem::path directory_;
   Instance instance_;
   std::map<std::string, std::string> options_;
@@ -116,15 +134,22 @@ class World {
   Site& alpha() { return alpha_; }
   Site& beta() { return beta_; }
   Site& mallory() { return mallory_; }
+  /// Passes mail on: an address of Bob's, and a mailing list.
+  Site& gamma() { return gamma_; }
+  std::array<Site*, 4> all_sites() { return {&alpha_, &beta_, &mallory_, &gamma_}; }
   bool has_v6() const { return v6_; }
   Endpoint endpoint(std::string_view address, std::uint16_t standard_port) const;
 
-  /// The zone file that all share. Servers read it when they start.
-  std::filesystem::path zone_file() const { return settings_.directory / "zone"; }
-  /// Removes a record (its line begins so); for spoiling.
-  Result<void> remove_record(std::string_view beginning);
-  /// What the DNS says: "MX 10 mx.beta.test", or "no such name".
-  std::string look_up(const std::string& name, dns::Type type) const;
+  const ZoneFile& zone() const { return zone_; }
+  std::string look_up(const std::string& name, dns::Type type) const {
+    return zone_.look_up(name, type);
+  }
+  /// Puts a record in the place of those that begin so (see ZoneFile::replace); `reader` starts
+  /// anew and sees it.
+  Result<void> change_record(std::string_view beginning, std::string_view line, Site& reader);
+
+  /// Takes a site's keys out of the DNS; `reader` starts anew and no longer sees them.
+  Result<void> remove_keys(const Site& site, Site& reader);
 
   net::Cores& cores() { return cores_; }
   const net::ClientTls& tls() const { return *tls_; }
@@ -135,14 +160,12 @@ class World {
   }
 
  private:
-  Result<void> write_zone();
-
   Settings settings_;
   bool v6_ = false;
   net::Cores cores_{1};
   std::unique_ptr<net::ClientTls> tls_;
-  std::string zone_;
-  Site alpha_, beta_, mallory_;
+  ZoneFile zone_;
+  Site alpha_, beta_, mallory_, gamma_;
 };
 
 }  // namespace hikyaku::app::lab

@@ -29,8 +29,9 @@ constexpr Phrase kNotEmpty{
     "{} is not empty: name a new directory, or remove it",
     "{} は空ではありません。新しいディレクトリを指定するか、削除してください"};
 constexpr Phrase kCannotMake{"cannot make {}: {}", "{} を作れません: {}"};
-constexpr Phrase kStarting{"Starting three organisations, each a server of its own: {}, {}, {}",
-                           "三つの組織を、それぞれ独立したサーバーとして起動します: {}、{}、{}"};
+constexpr Phrase kStarting{
+    "Starting four organisations, each a server of its own: {}, {}, {}, {}",
+    "四つの組織を、それぞれ独立したサーバーとして起動します: {}、{}、{}、{}"};
 constexpr Phrase kNoV6{"This machine has no IPv6 on loopback: beta.test is without AAAA and ::1.",
                        "この機械のループバックには IPv6 がありません。beta.test は AAAA と ::1 "
                        "なしで動きます。"};
@@ -181,7 +182,7 @@ void say_how_to_connect(World& world, Terminal& terminal) {
   Table table{.headings = {std::string(kServer.in(lang)), std::string(kUser.in(lang)),
                            std::string(kPassword.in(lang))},
               .rows = {}};
-  for (auto site : {&world.alpha(), &world.beta(), &world.mallory()}) {
+  for (auto site : world.all_sites()) {
     for (auto& person : site->people())
       table.rows.push_back({site->address().to_string(), person.address, person.password});
   }
@@ -289,8 +290,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   Stage stage(terminal, invocation.json() ? Stage::Form::Json : Stage::Form::People);
   World world({directory->path(), base, terminal.language()});
   if (!stage.is_json())
-    terminal.say(kStarting, world.alpha().domain(), world.beta().domain(),
-                 world.mallory().domain());
+    terminal.say(kStarting, world.alpha().domain(), world.beta().domain(), world.mallory().domain(),
+                 world.gamma().domain());
   Ending ending(world, stage);
   auto started = world.start();
   if (!started) return report(started.error(), terminal);
@@ -312,17 +313,20 @@ Verb verb_lab() {
       .summary = {"shows the whole way of mail on this machine, step by step",
                   "メールの道のりのすべてを、この機械の上で一歩ずつ見せる"},
       .details =
-          {"Starts two organisations, alpha.test and beta.test, and a stranger, mallory.test: each "
-           "a real server with its own data, on its own loopback address (127.0.1.1, 127.0.2.1, "
-           "127.0.3.1), all finding each other by one zone file. Then it plays scenes and prints "
+          {"Starts two organisations, alpha.test and beta.test, a stranger, mallory.test, and "
+           "gamma.test, which passes mail on: each a real server with its own data, on its own "
+           "loopback address (127.0.1.1, 127.0.2.1, 127.0.3.1, 127.0.4.1), all finding each other "
+           "by one zone file. Then it plays scenes and prints "
            "what really goes over the wire, and what the servers record. No root, no network.\n"
            "Afterwards the servers stay up, for your own mail client, until Ctrl-C; with --once "
            "the lab ends, with 0 only if every scene ended as it should. Without --dir everything "
            "lies in a temporary directory, which is kept only when a scene failed. With --json "
            "each line is one JSON object with the member \"event\".",
-           "二つの組織 alpha.test と beta.test、それに見知らぬ他人 mallory.test を起動します。"
+           "二つの組織 alpha.test と beta.test、見知らぬ他人 mallory.test、メールを取り次ぐ "
+           "gamma.test を起動します。"
            "それぞれが自分のデータを持つ本物のサーバーで、別々のループバックアドレス (127.0.1.1、"
-           "127.0.2.1、127.0.3.1) で動き、一つのゾーンファイルで互いを見つけます。そのあと場面を"
+           "127.0.2.1、127.0.3.1、127.0.4.1) "
+           "で動き、一つのゾーンファイルで互いを見つけます。そのあと場面を"
            "演じ、実際に回線を流れるものと、サーバーが記録したものを表示します。root "
            "もネットワークも要りません。\n"
            "終わるとサーバーは Ctrl-C まで動き続け、お手元のメールクライアントで試せます。--once "
