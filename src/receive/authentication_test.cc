@@ -1,0 +1,189 @@
+#include "receive/authentication.h"
+
+#include <doctest/doctest.h>
+
+#include "base/async.h"
+#include "base/cancellation.h"
+#include "dns/fake_resolver.h"
+#include "mime/authentication_results.h"
+#include "mime/header.h"
+#include "receive/sender_findings.h"
+#include "testing/world.h"
+
+namespace hikyaku::receive {
+namespace {
+
+constexpr std::string_view kZone =
+    "1.2.0.192.in-addr.arpa. PTR out.honest.test.\n"
+    "out.honest.test. A 192.0.2.1\n"
+    "out.honest.test. TXT \"v=spf1 a -all\"\n"
+    "honest.test. TXT \"v=spf1 ip4:192.0.2.1 -all\"\n"
+    "_dmarc.honest.test. TXT \"v=DMARC1; p=reject\"\n"
+    "quarantine.test. TXT \"v=spf1 ip4:192.0.2.1 ?all\"\n"
+    "_dmarc.quarantine.test. TXT \"v=DMARC1; p=quarantine\"\n";
+
+/// A resolver whose answers about some names never come, and that counts what waits for them.
+class SlowResolver final : public dns::Resolver {
+ public:
+  explicit SlowResolver(dns::Resolver& below) : below_(below) {}
+  std::string slow;  ///< names that end so
+
+  Task<dns::Answer<dns::Mx>> mx(std::string name) override { return below_.mx(std::move(name)); }
+  Task<dns::Answer<IpAddress>> a(std::string name) override { return below_.a(std::move(name)); }
+  Task<dns::Answer<IpAddress>> aaaa(std::string name) override {
+    return below_.aaaa(std::move(name));
+  }
+  Task<dns::Answer<std::string>> txt(std::string name) override {
+    if (!slow.empty() && name.ends_with(slow)) co_await sleep_for(std::chrono::hours(1));
+    co_return co_await below_.txt(std::move(name));
+  }
+  Task<dns::Answer<std::string>> ptr(IpAddress address) override { return below_.ptr(address); }
+  Task<dns::Answer<dns::Tlsa>> tlsa(std::string name) override {
+    return below_.tlsa(std::move(name));
+  }
+  Task<dns::Answer<std::string>> cname(std::string name) override {
+    return below_.cname(std::move(name));
+  }
+
+ private:
+  dns::Resolver& below_;
+};
+
+struct Bench {
+  Bench() : zone(kZone), dns(zone) {
+    loop.grace = milliseconds(0);
+    settings.host_name = "mx.alpha.test";
+  }
+
+  AuthenticationServices services() { return {dns, loop, pool, &keys}; }
+
+  SenderFindings check(std::string_view mail_from, std::string_view header,
+                       std::string_view ip = "192.0.2.1", bool complete = true) {
+    return loop.run([&]() -> Task<SenderFindings> {
+      auto client = std::make_shared<Client>(settings, services(), IpAddress::parse(ip).value());
+      client->begins_mail("out.honest.test", std::string(mail_from));
+      Authentication authentication(settings, services(), client);
+      authentication.header(header, complete);
+      co_await authentication.body("How are you?\r\n");
+      co_return co_await authentication.finish();
+    }());
+  }
+
+  dns::FakeResolver zone;
+  SlowResolver dns;
+  testing::TestLoop loop;
+  testing::InlinePool pool;
+  dkim::KeyCache keys;
+  AuthenticationSettings settings;
+};
+
+TEST_CASE("what is found decides, and is told") {
+  struct Case {
+    std::string_view mail_from, author, ip, result, action;
+  };
+  for (auto& c : {
+           Case{"carol@honest.test", "carol@honest.test", "192.0.2.1", "pass", "deliver"},
+           Case{"carol@honest.test", "carol@honest.test", "192.0.2.2", "fail", "refuse"},
+           Case{"", "carol@honest.test", "192.0.2.1", "pass", "deliver"},  // by HELO
+           Case{"x@quarantine.test", "x@quarantine.test", "192.0.2.2", "fail", "junk"},
+           Case{"x@nothing.test", "x@nothing.test", "192.0.2.2", "none", "deliver"},
+       }) {
+    CAPTURE(c.mail_from);
+    CAPTURE(c.ip);
+    Bench bench;
+    auto found = bench.check(c.mail_from, "From: " + std::string(c.author) + "\r\n\r\n", c.ip);
+    CHECK(dmarc::to_string(found.dmarc.result) == c.result);
+    CHECK(dmarc::to_string(found.disposition.action) == c.action);
+
+    auto field = authentication_results_field(found, "mx.alpha.test");
+    mime::HeaderView view(field);
+    auto results = mime::parse_authentication_results(view.value("Authentication-Results"));
+    REQUIRE(results);
+    CHECK(results->authserv_id == "mx.alpha.test");
+    REQUIRE(results->find("dmarc"));
+    CHECK(results->find("dmarc")->result == c.result);
+    CHECK(results->find("spf"));
+    CHECK(results->find("iprev"));
+    auto findings = story_findings(found);
+    CHECK(findings.back().check == "decision");
+    CHECK(findings.back().result == c.action);
+  }
+}
+
+TEST_CASE("the settings speak against refusing") {
+  Bench bench;
+  auto action = [&] {
+    auto found = bench.check("carol@honest.test", "From: carol@honest.test\r\n\r\n", "192.0.2.2");
+    return found.disposition.action;
+  };
+  CHECK(action() == dmarc::Action::Refuse);
+  bench.settings.forwarders = {"192.0.2.0/24"};
+  CHECK(action() == dmarc::Action::Junk);
+  bench.settings.forwarders = {"192.0.3.0/24", "2001:db8::/32", "192.0.2.3"};
+  CHECK(action() == dmarc::Action::Refuse);
+  bench.settings.exceptions = {"honest.test"};
+  CHECK(action() == dmarc::Action::Deliver);
+  bench.settings.exceptions = {"onest.test", "x.honest.test"};
+  CHECK(action() == dmarc::Action::Refuse);
+}
+
+TEST_CASE("a header that is not whole is not relied upon") {
+  Bench bench;
+  auto found = bench.check("carol@honest.test", "From: carol@honest.test\r\n", "192.0.2.1", false);
+  CHECK(found.dmarc.result != dmarc::Result::Pass);
+  CHECK(found.disposition.action == dmarc::Action::Junk);
+}
+
+TEST_CASE("a resolver that does not answer holds a message up until the deadline") {
+  for (auto slow : {"honest.test", "_dmarc.honest.test"}) {
+    CAPTURE(slow);
+    Bench bench;
+    bench.dns.slow = slow;
+    auto before = bench.loop.now();
+    auto found = bench.check("carol@honest.test", "From: carol@honest.test\r\n\r\n");
+    CHECK(found.dmarc.result == dmarc::Result::TempError);
+    CHECK(found.disposition.action == dmarc::Action::Defer);
+    CHECK(bench.loop.now() - before <= 2 * bench.settings.deadline);
+  }
+}
+
+TEST_CASE("clients that leave take their questions along") {
+  Bench bench;
+  bench.dns.slow = "honest.test";
+  bench.loop.run([&]() -> Task<void> {
+    auto client =
+        std::make_shared<Client>(bench.settings, bench.services(), *IpAddress::parse("192.0.2.1"));
+    client->begins_mail("out.honest.test", "carol@honest.test");
+    client->begins_mail("out.honest.test", "other@honest.test");  // the first is given up
+    CHECK(client->reverse_name() == "out.honest.test");
+    co_await yield_now();
+    {
+      Authentication authentication(bench.settings, bench.services(), client);
+      client.reset();
+      authentication.header("From: carol@honest.test\r\n\r\n", true);
+    }
+    co_await yield_now();
+  }());
+}
+
+TEST_CASE("a connection's second message is checked by its own sender") {
+  Bench bench;
+  bench.loop.run([&]() -> Task<void> {
+    auto client =
+        std::make_shared<Client>(bench.settings, bench.services(), *IpAddress::parse("192.0.2.1"));
+    client->begins_mail("out.honest.test", "carol@honest.test");
+    Authentication first(bench.settings, bench.services(), client);
+    client->begins_mail("out.honest.test", "x@nothing.test");
+    Authentication second(bench.settings, bench.services(), client);
+    for (auto* one : {&first, &second}) one->header("From: carol@honest.test\r\n\r\n", true);
+    auto honest = co_await first.finish();
+    auto other = co_await second.finish();
+    CHECK(honest.mail_from == "carol@honest.test");
+    CHECK(honest.dmarc.result == dmarc::Result::Pass);
+    CHECK(other.mail_from == "x@nothing.test");
+    CHECK(other.dmarc.result == dmarc::Result::Fail);
+  }());
+}
+
+}  // namespace
+}  // namespace hikyaku::receive
