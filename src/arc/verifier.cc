@@ -69,6 +69,7 @@ struct Verifier::State {
     auto data = sealed_data(chain.sets, index + 1);
     auto check = dkim::check_with_keys(
         *record, {set.seal.algorithm, data, set.seal.value, set.seal.domain, set.seal.domain});
+    co_await breather.worked(*record);
     if (check.result == dkim::Result::Pass) co_return std::string();
     co_return fmt::format("ARC-Seal i={}: {}", set.instance, check.problem);
   }
@@ -91,6 +92,7 @@ struct Verifier::State {
   VerifyOptions options;
   dkim::BodyHash body_hash;
   std::vector<Form> forms;
+  dkim::Breather breather;
   std::map<std::string, std::shared_ptr<const dkim::Keys>> asked;
 };
 

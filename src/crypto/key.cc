@@ -1,6 +1,8 @@
 #include "crypto/key.h"
 
+#include <climits>
 #include <cstdlib>
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/pem.h>
@@ -48,12 +50,23 @@ std::optional<KeyType> type_of(EVP_PKEY* key) {
   }
 }
 
+int exponent_bits_of(EVP_PKEY* key) {
+  BIGNUM* exponent = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1) return INT_MAX;
+  auto bits = BN_num_bits(exponent);
+  BN_free(exponent);
+  return bits;
+}
+
 Result<void> check_usable(EVP_PKEY* key) {
   auto type = type_of(key);
   if (!type)
     return fail(ErrorCode::Unsupported, "only RSA, ECDSA P-256 and Ed25519 keys can be used");
   if (*type == KeyType::Rsa && EVP_PKEY_get_bits(key) > kMaxRsaBits)
     return fail(ErrorCode::Unsupported, "RSA keys may have at most {} bits", kMaxRsaBits);
+  if (*type == KeyType::Rsa && exponent_bits_of(key) > kMaxRsaExponentBits)
+    return fail(ErrorCode::Unsupported, "exponents of RSA keys may have at most {} bits",
+                kMaxRsaExponentBits);
   return {};
 }
 

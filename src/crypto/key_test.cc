@@ -134,5 +134,33 @@ TEST_CASE("an encrypted key is named as such, and nobody is asked for a passphra
   CHECK(result.error().code == ErrorCode::Unsupported);
 }
 
+std::string der(char tag, const std::string& content) {
+  auto length = content.size();
+  std::string text(1, tag);
+  if (length >= 128) {
+    text += '\x82';
+    text += static_cast<char>(length >> 8);
+  }
+  text += static_cast<char>(length & 0xff);
+  return text + content;
+}
+
+TEST_CASE("RSA keys that would keep a verifier busy are refused") {
+  auto key = [](std::size_t modulus_bytes, const std::string& exponent) {
+    auto modulus = std::string(1, '\0') + std::string(modulus_bytes, '\xc1');
+    return PublicKey::from_der(der(0x30, der(0x02, modulus) + der(0x02, exponent)));
+  };
+  CHECK(key(256, {"\x01\x00\x01", 3}));
+  CHECK(key(1024, {"\x03", 1}));
+  CHECK(key(256, {"\x00\xff\xff\xff\xff", 5}));
+  for (auto& exponent :
+       {std::string("\x01\x00\x00\x00\x01", 5), "\x01" + std::string(250, '\x01')}) {
+    auto refused = key(256, exponent);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::Unsupported);
+  }
+  CHECK_FALSE(key(1025, {"\x03", 1}));
+}
+
 }  // namespace
 }  // namespace hikyaku::crypto

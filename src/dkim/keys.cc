@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/async.h"
 #include "base/text.h"
 
 namespace hikyaku::dkim {
 namespace {
 
 constexpr std::chrono::hours kLongestKept{24};
+/// Work in one go, on a loop where others wait.
+constexpr std::chrono::microseconds kAtOnce{500};
 
 crypto::Signature kind_of(Algorithm algorithm) {
   switch (algorithm) {
@@ -144,6 +147,16 @@ KeyCheck check_with_keys(const Keys& keys, const SignedBytes& bytes) {
     if (best.result == Result::Pass) break;
   }
   return best;
+}
+
+Task<void> Breather::worked(const Keys& keys) {
+  for (auto& record : keys.records) {
+    auto kilobits = record && record->key ? record->key->bits() / 1024 : 0;
+    spent_ += std::chrono::microseconds(10 + 5 * kilobits * kilobits);
+  }
+  if (spent_ < kAtOnce || !Executor::current()) co_return;
+  spent_ = {};
+  co_await yield_now();
 }
 
 }  // namespace hikyaku::dkim

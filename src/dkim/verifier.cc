@@ -197,6 +197,7 @@ Task<std::vector<Verdict>> Verifier::finish(dns::Resolver& resolver) {
   std::vector<Verdict> verdicts;
   verdicts.reserve(state.candidates.size());
   std::size_t failed = 0;
+  Breather breather;
   for (auto& candidate : state.candidates) {
     if (candidate.signature && failed >= state.options.failed_lookups) {
       decide(candidate.verdict, Result::TempError,
@@ -206,6 +207,7 @@ Task<std::vector<Verdict>> Verifier::finish(dns::Resolver& resolver) {
                                     candidate.signature->domain, state.options.now);
       candidate.verdict.lookups.push_back(keys->lookup);
       state.check(candidate, *keys);
+      co_await breather.worked(*keys);
       if (keys->failed()) ++failed;
     }
     verdicts.push_back(std::move(candidate.verdict));
