@@ -53,6 +53,16 @@ std::string asked(const spf::Verdict& verdict) {
   return names;
 }
 
+/// Names of keys.
+std::string asked(const std::vector<dkim::Lookup>& lookups) {
+  std::string names;
+  for (auto& lookup : lookups) {
+    if (names.size() > kShown) break;
+    names += (names.empty() ? "" : ", ") + lookup.name;
+  }
+  return names;
+}
+
 story::Finding spf_finding(std::string check, const spf::Verdict& verdict) {
   Facts facts;
   facts.add("domain", verdict.domain)
@@ -73,14 +83,17 @@ story::Finding dkim_finding(const dkim::Verdict& verdict) {
   facts.add("domain", verdict.domain)
       .add("selector", verdict.selector)
       .add("algorithm", verdict.algorithm)
-      .add("problem", verdict.problem);
+      .add("problem", verdict.problem)
+      .add("asked", asked(verdict.lookups));
   return {"dkim", std::string(dkim::to_string(verdict.result)), facts.take()};
 }
 
 story::Finding arc_finding(const SenderFindings& found) {
   Facts facts;
   if (!found.arc.hops.empty()) facts.add("sealer", found.arc.hops.front().domain);
-  facts.add("trusted", found.circumstances.trusted_arc).add("problem", found.arc.problem);
+  facts.add("trusted", found.circumstances.trusted_arc)
+      .add("problem", found.arc.problem)
+      .add("asked", asked(found.arc.lookups));
   return {"arc", std::string(dkim::to_string(found.arc.result)), facts.take()};
 }
 
