@@ -129,6 +129,35 @@ class Lab(unittest.TestCase):
         self.assertTrue(all(e["ok"] for e in events if e["event"] == "check"))
         self.assertEqual({e["scene"] for e in events if e["event"] == "end"}, {"road", "no-relay"})
 
+    def test_sender_authentication_shows_what_was_asked_and_why(self):
+        done = self.lab("--once", "--json", "--scene", "authentic", "--scene", "list-arc", "--scene", "stale-signature")
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr)
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        answers = {(e["scene"], e["question"]): e["answer"] for e in events if e["event"] == "dns"}
+        self.assertEqual(answers["authentic", "alpha.test TXT"], "TXT v=spf1 mx -all")
+        self.assertEqual(answers["authentic", "mx.alpha.test A"], "A 127.0.1.1")
+        self.assertIn("p=none", answers["authentic", "_dmarc.alpha.test TXT"])
+        for kind in ("rsa", "ed25519"):
+            self.assertTrue(any(q.startswith(kind) and "_domainkey.alpha.test" in q for _, q in answers), kind)
+        self.assertTrue(any(s == "list-arc" and "_domainkey.gamma.test" in q for s, q in answers))
+        stories = {scene: "".join(e["text"] for e in events if e["event"] == "story" and e["scene"] == scene)
+                   for scene in ("authentic", "list-arc", "stale-signature")}
+        self.assertIn("dmarc: pass: it comes from alpha.test, as SPF (alpha.test), DKIM (alpha.test) shows", stories["authentic"])
+        self.assertIn("gamma.test is trusted here", stories["list-arc"])
+        self.assertIn("cv=none", stories["list-arc"])
+        self.assertIn("it expired at", stories["stale-signature"])
+        # The key of a signature whose time is over is nobody's question.
+        stale = [line for line in stories["stale-signature"].splitlines() if "it expired at" in line]
+        self.assertNotIn("_domainkey", "".join(stale))
+        # Bob's server says so on the wire.
+        self.assertTrue(any(e["event"] == "line" and e["by"] == "S" and "arc=pass" in e["text"] for e in events))
+
+    def test_sender_authentication_in_japanese(self):
+        done = self.lab("--once", "--lang", "ja", "--scene", "forged-from", "--scene", "reports")
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr)
+        self.assertIn("迷惑メールへ: ", done.stdout)
+        self.assertIn("DMARC に合格", done.stdout)
+
     def test_json_tells_what_failed(self):
         done = self.lab("--once", "--json", "--spoil", "null-mx")
         result = json.loads(done.stdout.splitlines()[-1])

@@ -28,6 +28,10 @@ const std::vector<Scene>& all_scenes() {
       scene_forged_envelope(),
       scene_changed_body(),
       scene_stale_signature(),
+      scene_forwarder(),
+      scene_list(),
+      scene_list_sealed(),
+      scene_reports(),
   };
   return scenes;
 }

@@ -50,5 +50,9 @@ Scene scene_forged_from();
 Scene scene_forged_envelope();
 Scene scene_changed_body();
 Scene scene_stale_signature();
+Scene scene_forwarder();
+Scene scene_list();
+Scene scene_list_sealed();
+Scene scene_reports();
 
 }  // namespace hikyaku::app::lab

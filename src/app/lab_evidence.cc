@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kShownAnswer = 96;
 
 constexpr Phrase kNowhere{"the message has arrived", "メッセージが届いた"};
+constexpr Phrase kLiesNot{"read back by IMAP: it should lie in {} with {}, but lies in {} with {}",
+                          "IMAP で読み返す: {} にあって {} のはずが、{} にあり {} だった"};
 constexpr Phrase kLies{"read back by IMAP: it lies in {}, and Authentication-Results says {}",
                        "IMAP で読み返す: {} にあり、Authentication-Results は {}"};
 
@@ -37,19 +39,12 @@ struct Question {
 /// The questions that one finding names.
 std::vector<Question> questions_of(const boost::json::object& finding) {
   std::vector<Question> questions;
-  auto check = text_of(finding, "check");
   auto reason = text_of(finding, "reason");
-  if (check == "dkim") {
-    auto selector = fact(reason, "selector"), domain = fact(reason, "domain");
-    if (!selector.empty() && !domain.empty())
-      questions.push_back({selector + "._domainkey." + domain});
-    return questions;
-  }
   auto asked = fact(reason, "asked");
   for (auto each : split(asked, ',')) {
     each = trim(each);
     if (each.empty()) continue;
-    // SPF: "MX alpha.test"; DMARC: "_dmarc.alpha.test", always TXT.
+    // SPF: "MX alpha.test"; the others: "_dmarc.alpha.test", always TXT.
     auto space = each.find(' ');
     auto type =
         space == std::string_view::npos ? dns::Type::TXT : dns::parse_type(each.substr(0, space));
@@ -156,12 +151,15 @@ bool check_reading(Play& play, const Reading& reading, std::string_view mailbox,
                    std::initializer_list<Said> said) {
   if (reading.mailbox.empty()) return play.stage.check(false, kNowhere);
   bool holds = reading.mailbox == mailbox;
-  std::string words;
+  std::string wanted, found;
   for (auto& [method, result] : said) {
+    auto space = wanted.empty() ? "" : " ";
     holds &= reading.result(method) == result;
-    words += fmt::format("{}{}={}", words.empty() ? "" : " ", method, result);
+    wanted += fmt::format("{}{}={}", space, method, result);
+    found += fmt::format("{}{}={}", space, method, reading.result(method));
   }
-  return play.stage.check(holds, kLies, mailbox, words);
+  if (!holds) return play.stage.check(false, kLiesNot, mailbox, wanted, reading.mailbox, found);
+  return play.stage.check(true, kLies, mailbox, wanted);
 }
 
 }  // namespace hikyaku::app::lab

@@ -38,6 +38,19 @@ constexpr std::size_t kMostLog = 16 << 20;
   ::_exit(127);
 }
 
+/// Likewise.
+[[noreturn]] void become_command(pid_t parent, char* const* words, int output) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
+  ::execv("/proc/self/exe", words);
+  ::_exit(127);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ServerProcess>> ServerProcess::spawn(const std::filesystem::path& directory,
@@ -113,6 +126,36 @@ bool ServerProcess::ended_within(milliseconds patience) {
     if (steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(kPoll);
   }
+}
+
+Result<std::string> run_program(const std::vector<std::string>& words) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return std::unexpected(errno_error("cannot make a pipe", errno));
+  net::UniqueFd read_end(ends[0]), write_end(ends[1]);
+  std::vector<std::string> kept{"hikyaku"};
+  kept.insert(kept.end(), words.begin(), words.end());
+  std::vector<char*> pointers;
+  for (auto& word : kept) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  auto parent = ::getpid();
+  auto child = ::fork();
+  if (child < 0) return std::unexpected(errno_error("cannot start a process", errno));
+  if (child == 0) become_command(parent, pointers.data(), write_end.get());
+  write_end = net::UniqueFd();
+  std::string text;
+  std::array<char, 4096> piece;
+  for (ssize_t got = 1; got > 0 || errno == EINTR;) {
+    errno = 0;
+    got = ::read(read_end.get(), piece.data(), piece.size());
+    if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
+    if (got == 0) break;
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return text;
+  return fail(ErrorCode::Unavailable, "{}: {}", join(kept, " "), trim(text));
 }
 
 }  // namespace hikyaku::app::lab

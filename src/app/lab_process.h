@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -42,5 +43,8 @@ class ServerProcess {
   std::filesystem::path log_;
   std::uintmax_t log_start_;  ///< where its own lines begin
 };
+
+/// What this very program prints when it is called so, as one types it; its complaints, too.
+Result<std::string> run_program(const std::vector<std::string>& words);
 
 }  // namespace hikyaku::app::lab

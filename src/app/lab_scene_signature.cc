@@ -1,6 +1,4 @@
 // Signatures: a changed body, and one whose time is over.
-#include "app/core.h"
-#include "app/dkim_keys.h"
 #include "app/lab.h"
 #include "app/lab_evidence.h"
 #include "base/text.h"
@@ -32,7 +30,7 @@ constexpr Phrase kFreshStep{"signed now, to be valid for a week (x=), passed on 
                             "いま署名し、一週間有効 (x=)。gamma のサーバーが取り次ぐ"};
 constexpr Phrase kStaleStep{"the same signature, made eight days ago",
                             "同じ署名を、八日前に作ったもの"};
-constexpr Phrase kHasKey{"alpha's private key can be read: {}", "alpha の秘密鍵が読める: {}"};
+constexpr Phrase kHasKey{"the private key of {} can be read", "{} の秘密鍵が読める"};
 constexpr Phrase kSigned{"the letter is signed", "手紙に署名した"};
 
 /// What was sent: without the fields that the last server put in front.
@@ -88,16 +86,9 @@ void run_changed(Play& play) {
 std::string signed_letter(Play& play, const Letter& letter, Time when) {
   auto& alpha = play.world.alpha();
   auto text = letter.text();
-  const std::string domain(alpha.domain());
-  std::string selector;
-  for (auto& published : alpha.keys())
-    if (published.name.starts_with("ed25519") && published.name.ends_with("." + domain))
-      selector = published.name.substr(0, published.name.find('.'));
-  auto path = dkim_key_path(alpha.instance().dkim, domain, selector);
-  auto pem = read_file(path);
-  auto key = pem ? crypto::PrivateKey::from_pem(*pem) : std::unexpected(pem.error());
-  play.stage.require(key.has_value(), kHasKey, path.string());
-  std::vector<dkim::SigningKey> keys{{domain, selector, *key}};
+  auto key = alpha.signing_key(alpha.domain(), "ed25519");
+  play.stage.require(key.has_value(), kHasKey, alpha.domain());
+  std::vector<dkim::SigningKey> keys{*key};
   dkim::Signer signer(std::move(keys), {.now = when, .lifetime = std::chrono::days(7)});
   auto body = text.find("\r\n\r\n") + 4;
   signer.body(std::string_view(text).substr(body));

@@ -132,6 +132,17 @@ Result<void> Site::make_keys(MoreDomain& more) {
   return {};
 }
 
+Result<dkim::SigningKey> Site::signing_key(const std::string& domain, std::string_view kind) const {
+  for (auto& published : keys_) {
+    if (!published.name.starts_with(kind) || !published.name.ends_with("." + domain)) continue;
+    auto selector = published.name.substr(0, published.name.find('.'));
+    TRY(auto pem, read_file(dkim_key_path(instance_.dkim, domain, selector)));
+    TRY(auto key, crypto::PrivateKey::from_pem(pem));
+    return dkim::SigningKey{domain, selector, std::move(key)};
+  }
+  return fail(ErrorCode::NotFound, "{} has no key of the kind {}", domain, kind);
+}
+
 Result<void> Site::settle() {
   for (auto& more : more_domains_)
     TRY_DO(
@@ -279,6 +290,8 @@ Result<void> World::start() {
   for (auto site : sites) TRY_DO(site->settle());
   for (auto domain : {"fallback.test", "grey.test", "nomx.test"})
     TRY_DO(beta_.alias(std::string("bob@") + domain, "bob@beta.test"));
+  // Reports are read by the server itself; Anna sees them, too.
+  TRY_DO(alpha_.alias("dmarc-reports@alpha.test", "anna@alpha.test"));
   // Bob was at gamma before, and still gets what is sent there.
   TRY_DO(gamma_.alias("bob@gamma.test", "bob@beta.test"));
   return gamma_.alias("chat@gamma.test", "chat@lists.gamma.test");

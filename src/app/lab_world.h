@@ -21,6 +21,7 @@
 #include "base/ip.h"
 #include "base/phrase.h"
 #include "base/result.h"
+#include "dkim/signer.h"
 #include "net/cores.h"
 #include "net/tls.h"
 
@@ -64,6 +65,8 @@ class Site {
   Result<void> alias(std::string address, std::string_view target) const;
   /// What the DNS has to say about its signatures; after make().
   const std::vector<PublishedKey>& keys() const { return keys_; }
+  /// The private one of a kind ("rsa", "ed25519"), for what the lab itself signs in its name.
+  Result<dkim::SigningKey> signing_key(const std::string& domain, std::string_view kind) const;
 
   Result<void> start();
   void stop() { process_.reset(); }
