@@ -1,5 +1,7 @@
 #include "store/file_system.h"
 
+#include <algorithm>
+
 namespace hikyaku::store {
 
 Result<void> write_all(File& file, std::uint64_t offset, std::span<const std::string_view> pieces) {
@@ -50,6 +52,27 @@ Result<void> replace_file(FileSystem& files, const std::string& directory, const
   file.reset();
   TRY_DO(files.rename(beside, path));
   return files.sync_directory(directory);
+}
+
+Result<void> copy_file(FileSystem& files, const std::string& from, const std::string& to) {
+  constexpr std::uint64_t kPiece = 1 << 20;
+  TRY(auto source, files.open(from, OpenMode::Read));
+  TRY(auto target, files.open(to, OpenMode::Create));
+  TRY(auto size, source->size());
+  for (std::uint64_t at = 0; at < size; at += kPiece) {
+    TRY(auto bytes,
+        read_exactly(*source, at, static_cast<std::size_t>(std::min(kPiece, size - at))));
+    TRY_DO(write_all(*target, at, bytes));
+  }
+  return target->sync_data();
+}
+
+Result<void> remove_files(FileSystem& files, const std::string& directory) {
+  auto names = files.list(directory);
+  if (!names && names.error().code == ErrorCode::NotFound) return {};
+  if (!names) return std::unexpected(names.error());
+  for (const auto& name : *names) TRY_DO(files.unlink(directory + "/" + name));
+  return files.remove_directory(directory);
 }
 
 }  // namespace hikyaku::store

@@ -57,11 +57,16 @@ class FileSystem {
 
   /// NotFound, Exists, Io.
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
-  /// Replaces `to` if it exists.
+  /// Replaces `to` if it exists. Of directories: `to` must not exist.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> unlink(const std::string& path) = 0;
   /// Makes the directory (and those above it) unless it is there; it stays there after a crash.
   virtual Result<void> make_directory(const std::string& path) = 0;
+  /// An empty one; NotFound.
+  virtual Result<void> remove_directory(const std::string& path) = 0;
+  /// Gives a file, which nobody will ever write to again, a second name. Unsupported where names
+  /// and files are one.
+  virtual Result<void> link(const std::string& from, const std::string& to) = 0;
   /// The names of the files in a directory, sorted; NotFound.
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
   virtual Result<void> sync_directory(const std::string& directory) = 0;
@@ -85,5 +90,11 @@ Result<std::string> read_file(FileSystem& files, const std::string& path, std::s
 /// beside it (".new"), synced, renamed, the directory synced.
 Result<void> replace_file(FileSystem& files, const std::string& directory, const std::string& name,
                           std::string_view bytes);
+
+/// Writes a copy of a file and syncs it; its name is durable after sync_directory.
+Result<void> copy_file(FileSystem& files, const std::string& from, const std::string& to);
+
+/// Removes a directory and the files in it, if it is there.
+Result<void> remove_files(FileSystem& files, const std::string& directory);
 
 }  // namespace hikyaku::store

@@ -5,7 +5,6 @@
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 
 #include "base/async.h"
@@ -112,7 +111,8 @@ Result<void> LocalStore::start() {
   TRY(auto id, load_store_id(files_, directory));
   segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
   TRY_DO(segments_->load(true));
-  remove_frozen(directory);
+  TRY(auto names, files_.list(directory));
+  TRY_DO(remove_frozen(files_, directory, names));
   TRY_DO(open_index());
   TRY_DO(recover());
   bulk_ =
@@ -145,20 +145,35 @@ Result<std::unique_ptr<Index>> LocalStore::open_index_once() {
       {options_.directory + "/index", options_.index_memory, options_.log, options_.files});
 }
 
-/// An index that cannot be opened is put aside and made again, if the journal holds every group
-/// since the first: a power loss may tear RocksDB's list of its files.
+/// An index that cannot be opened is put aside and made again: a power loss may tear RocksDB's list
+/// of its files. It begins with the copy that reclaiming keeps, which has what was removed from the
+/// journal, or with nothing, if the journal holds every group since the first.
 Result<void> LocalStore::open_index() {
+  auto directory = index_directory(options_.directory);
+  auto kept = options_.open_index ? std::nullopt : kept_index(files_, options_.directory);
+  auto make_again = [&](const Error& why, bool from_kept) -> Result<void> {
+    options_.log.error("store.index_made_again", {{"err", why.describe()}});
+    TRY_DO(put_index_aside(files_, options_.directory));
+    if (from_kept) TRY_DO(copy_rocks_index(files_, *kept, directory));
+    return {};
+  };
+  // Cut off while it was made again, or gone.
+  if (kept && !has_index(files_, directory))
+    TRY_DO(make_again(Error{ErrorCode::Corrupt, directory + " is missing", nullptr}, true));
   auto opened = open_index_once();
-  if (!opened && opened.error().code == ErrorCode::Corrupt && !options_.open_index) {
+  auto is_corrupt = [&] {
+    return !opened && opened.error().code == ErrorCode::Corrupt && !options_.open_index;
+  };
+  if (is_corrupt() && kept) {
+    TRY_DO(make_again(opened.error(), true));
+    opened = open_index_once();
+  }
+  if (is_corrupt()) {
     TRY(auto chain, open_log_chain(*segments_));
     bool whole = chain.problems.empty() &&
                  (chain.links.empty() || chain.links.front().segment->header().first_lsn == 1);
-    // What reclaiming has removed from the journal is in the copy of the index that it keeps.
-    auto kept = options_.files ? std::nullopt : kept_index(options_.directory);
-    if (!whole && !kept) return std::unexpected(opened.error());
-    options_.log.error("store.index_made_again", {{"err", opened.error().describe()}});
-    TRY_DO(put_index_aside(files_, options_.directory));
-    if (!whole) TRY_DO(copy_rocks_index(*kept, index_directory(options_.directory)));
+    if (!whole) return std::unexpected(opened.error());
+    TRY_DO(make_again(opened.error(), false));
     opened = open_index_once();
   }
   if (!opened) return std::unexpected(opened.error());
@@ -171,8 +186,8 @@ Result<void> LocalStore::start_for_reading() {
   TRY(auto id, find_store_id(files_, directory));
   segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
   TRY_DO(segments_->load(false));
-  TRY(index_, open_rocks_index_for_reading(
-                  {index_directory(directory), options_.index_memory, options_.log}));
+  TRY(index_, open_rocks_index_for_reading({index_directory(directory), options_.index_memory,
+                                            options_.log, options_.files}));
   TRY(auto clean, read_clean_mark(files_, directory));
   if (!clean || *clean != index_->position())
     return fail(ErrorCode::Corrupt, "{} is not whole: its index and its journal end apart",
@@ -185,7 +200,7 @@ Result<void> LocalStore::start_for_reading() {
 }
 
 Result<JournalPosition> LocalStore::keep_index() {
-  if (options_.open_index || options_.files) {
+  if (options_.open_index) {
     TRY_DO(index_->flush());
     return index_->flushed();
   }
@@ -195,15 +210,13 @@ Result<JournalPosition> LocalStore::keep_index() {
 Result<std::shared_ptr<const Frozen>> LocalStore::freeze_now() {
   struct Hold {
     std::shared_ptr<void> reclaiming;
+    FileSystem& files;
     std::string directory;
-    ~Hold() {
-      std::error_code error;
-      std::filesystem::remove_all(directory, error);
-    }
+    ~Hold() { (void)remove_files(files, directory); }
   };
   auto name = fmt::format("{}{}", kFrozenPrefix, ++frozen_count_);
   auto directory = options_.directory + "/" + name;
-  auto hold = std::make_shared<Hold>(reclaimer_->hold(), directory);
+  auto hold = std::make_shared<Hold>(reclaimer_->hold(), files_, directory);
   TRY(auto position, index_->checkpoint(directory));
   auto frozen = std::make_shared<Frozen>();
   frozen->hold = hold;
@@ -217,7 +230,8 @@ Result<std::shared_ptr<const Frozen>> LocalStore::freeze_now() {
   frozen->files.back().length = store_file.size();
   TRY(auto index_files, files_.list(directory));
   for (const auto& file : index_files) {
-    auto length = std::filesystem::file_size(directory + "/" + file);
+    TRY(auto opened, files_.open(directory + "/" + file, OpenMode::Read));
+    TRY(auto length, opened->size());
     frozen->files.push_back({name + "/" + file, "index/" + file, length, file.ends_with(".sst")});
   }
   for (auto segment : segments_->names()) {
@@ -234,8 +248,6 @@ Result<std::shared_ptr<const Frozen>> LocalStore::freeze_now() {
 
 Task<Result<std::shared_ptr<const Frozen>>> LocalStore::freeze() {
   if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
-  if (options_.files)
-    co_return fail(ErrorCode::Unsupported, "only files of the operating system can be backed up");
   co_return co_await run_on(workers_, [this] { return freeze_now(); });
 }
 

@@ -162,6 +162,18 @@ Result<void> PosixFileSystem::make_directory(const std::string& path) {
   }
 }
 
+Result<void> PosixFileSystem::remove_directory(const std::string& path) {
+  if (::rmdir(path.c_str()) != 0) return last_error("cannot remove " + path);
+  return {};
+}
+
+Result<void> PosixFileSystem::link(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) == 0) return {};
+  if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP)
+    return fail(ErrorCode::Unsupported, "{} cannot be linked to {}", from, to);
+  return last_error("cannot link " + from);
+}
+
 Result<std::vector<std::string>> PosixFileSystem::list(const std::string& directory) {
   std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
   if (!open) return last_error("cannot list " + directory);

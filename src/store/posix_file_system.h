@@ -11,6 +11,8 @@ class PosixFileSystem final : public FileSystem {
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> unlink(const std::string& path) override;
   Result<void> make_directory(const std::string& path) override;
+  Result<void> remove_directory(const std::string& path) override;
+  Result<void> link(const std::string& from, const std::string& to) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<std::uint64_t> free_space(const std::string& directory) override;

@@ -307,3 +307,83 @@ TEST_CASE("reclaim: a store of a newer version is refused, and stays as it was")
   disk.store = std::move(*opened);
   CHECK(disk.reads(1, id, 100));
 }
+
+TEST_CASE("reclaim: what was removed from the journal is in the copy of the index") {
+  struct Real : Disk {
+    Options options() {
+      auto options = Disk::options();
+      options.open_index = nullptr;
+      options.on_one_thread = true;
+      return options;
+    }
+    void reopen() {
+      store.reset();
+      auto opened = open_store(options());
+      REQUIRE_MESSAGE(opened, opened.error().describe());
+      store = std::move(*opened);
+      REQUIRE(store->statistics().read_only == "");
+    }
+    VerifyReport verify(bool repair) {
+      store.reset();
+      VerifyOptions how;
+      how.repair = repair;
+      auto report = verify_store(options(), how);
+      REQUIRE_MESSAGE(report, report.error().describe());
+      return std::move(*report);
+    }
+    void damage(const std::string& directory, std::string_view beginning) {
+      store.reset();
+      auto names = files.list(directory);
+      REQUIRE(names);
+      for (const auto& name : *names)
+        if (name.starts_with(beginning))
+          for (std::uint64_t at = 0; at < 4096; at += 7) files.flip_bit(directory + "/" + name, at);
+    }
+  } disk;
+  disk.store.reset();
+  disk.reopen();
+  std::map<int, BlobId> there;
+  for (int i = 0; i < 60; ++i) there[i] = disk.add(i, 9'000);
+  for (int i = 0; i < 50; ++i) {
+    disk.drop(i, there[i]);
+    there.erase(i);
+  }
+  REQUIRE(disk.reclaim().segments_removed > 0);
+  for (int i = 60; i < 65; ++i) there[i] = disk.add(i, 9'000);
+  auto whole = [&] {
+    disk.reopen();
+    for (auto& [n, id] : there) CHECK(disk.reads(n, id, 9'000));
+    CHECK(disk.store->epoch() == 1);
+  };
+  CHECK(disk.verify(false).good());
+  SUBCASE("RocksDB's list of files is damaged") {
+    disk.damage("/store/index", "MANIFEST");
+    whole();
+  }
+  SUBCASE("its files are gone") {
+    disk.store.reset();
+    REQUIRE(remove_files(disk.files, "/store/index"));
+    SUBCASE("opening") {}
+    SUBCASE("verify") {
+      CHECK_FALSE(disk.verify(false).good());
+    }
+    SUBCASE("verify --repair") {
+      CHECK_FALSE(disk.verify(true).repairs.empty());
+    }
+    whole();
+  }
+  SUBCASE("its rows are damaged") {
+    disk.damage("/store/index", "0");
+    auto report = disk.verify(true);
+    CHECK_FALSE(report.good());
+    CHECK(report.lost.empty());
+    whole();
+  }
+  SUBCASE("the copy is damaged") {
+    disk.damage("/store/checkpoint", "0");
+    CHECK_FALSE(disk.verify(false).good());
+    disk.verify(true);
+  }
+  auto report = disk.verify(false);
+  for (const auto& problem : report.problems) FAIL_CHECK(problem);
+}

@@ -4,6 +4,7 @@
 
 #include "store/log.h"
 #include "store/posix_file_system.h"
+#include "store/reclaim.h"
 #include "store/recovery.h"
 #include "store/rocks_index.h"
 #include "store/rows.h"
@@ -26,6 +27,7 @@ Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least) {
     return fail(ErrorCode::Corrupt, "{} is not whole: its index and its journal end apart",
                 directory);
   segments.number_above(clean->segment);
+  TRY_DO(finish_reclaiming(segments, *index->view()));
   const auto& last = *chain.links.back().segment;
   segments.set_epoch(std::max(last.header().epoch + 1, least));
   // From here on it is no longer the copy that it was; a crash leaves one that is not whole.

@@ -251,6 +251,7 @@ rocksdb::Status RocksEnvironment::NewDirectory(const std::string& path,
 }
 
 rocksdb::Status RocksEnvironment::FileExists(const std::string& path) {
+  if (auto names = files_.list(plain(path)); names && !names->empty()) return rocksdb::Status::OK();
   auto opened = files_.open(plain(path), OpenMode::Read);
   if (!opened && opened.error().code == ErrorCode::NotFound) return rocksdb::Status::NotFound();
   return to_status(opened);
@@ -275,8 +276,8 @@ rocksdb::Status RocksEnvironment::CreateDirIfMissing(const std::string& path) {
   return to_status(files_.make_directory(plain(path)));
 }
 
-rocksdb::Status RocksEnvironment::DeleteDir(const std::string&) {
-  return rocksdb::Status::OK();
+rocksdb::Status RocksEnvironment::DeleteDir(const std::string& path) {
+  return to_status(files_.remove_directory(plain(path)));
 }
 
 rocksdb::Status RocksEnvironment::GetFileSize(const std::string& path, std::uint64_t* size) {

@@ -20,6 +20,7 @@ class RocksEnvironment final : public rocksdb::EnvWrapper {
   /// `files` must outlive it.
   explicit RocksEnvironment(FileSystem& files);
   ~RocksEnvironment() override;
+  FileSystem& files() { return files_; }
 
   /// From here on what fails in the background is tried again at once, and compactions wait …
   void begin();

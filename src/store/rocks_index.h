@@ -22,8 +22,9 @@ Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options
 /// Opens an index for reading alone; nothing in its directory changes.
 Result<std::unique_ptr<Index>> open_rocks_index_for_reading(const RocksIndexOptions& options);
 
-/// Copies the files of an index that is not open, those that never change by hard links.
-Result<void> copy_rocks_index(const std::string& from, const std::string& to);
+/// Copies the files of an index that is not open, those that never change by hard links. `to` is an
+/// index once all of it is on the disk.
+Result<void> copy_rocks_index(FileSystem& files, const std::string& from, const std::string& to);
 
 /// Removes the files of an index that is not open.
 Result<void> remove_rocks_index(const std::string& directory, FileSystem* files = nullptr);

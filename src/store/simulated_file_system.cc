@@ -133,6 +133,26 @@ void SimulatedFileSystem::apply(std::string& content, const Change& change) {
   std::ranges::copy(*change.bytes, content.begin() + static_cast<std::ptrdiff_t>(change.offset));
 }
 
+void SimulatedFileSystem::apply(Names& names, const NameChange& change) {
+  if (!change.directory_from.empty()) {
+    for (const auto& before : change.inside) apply(names, before);
+    move_names(names, change.directory_from, change.path);
+  } else if (change.inode) {
+    names[change.path] = change.inode;
+  } else {
+    names.erase(change.path);
+  }
+}
+
+void SimulatedFileSystem::move_names(Names& names, const std::string& from, const std::string& to) {
+  std::erase_if(names, [&](const auto& name) { return directory_of(name.first) == to; });
+  Names moved;
+  for (const auto& [path, inode] : names)
+    if (directory_of(path) == from) moved[to + path.substr(from.size())] = inode;
+  std::erase_if(names, [&](const auto& name) { return directory_of(name.first) == from; });
+  names.merge(moved);
+}
+
 /// Brings a random part of the unsynced changes to the disk and forgets the rest.
 void SimulatedFileSystem::settle(Inode& inode, double kept) {
   auto keep = [&] { return std::uniform_real_distribution<>(0, 1)(random_) < kept; };
@@ -204,13 +224,7 @@ void SimulatedFileSystem::power_on() {
   double kept = kKept[random_() % std::size(kKept)];
   for (auto& [directory, changes] : name_changes_) {
     auto count = random_() % (changes.size() + 1);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (changes[i].inode) {
-        names_on_disk_[changes[i].path] = changes[i].inode;
-      } else {
-        names_on_disk_.erase(changes[i].path);
-      }
-    }
+    for (std::size_t i = 0; i < count; ++i) apply(names_on_disk_, changes[i]);
   }
   name_changes_.clear();
   names_ = names_on_disk_;
@@ -303,6 +317,7 @@ Result<std::unique_ptr<File>> SimulatedFileSystem::open(const std::string& path,
 Result<void> SimulatedFileSystem::rename(const std::string& from, const std::string& to) {
   std::lock_guard lock(mutex_);
   TRY_DO(alive(generation_));
+  if (directories_.contains(from)) return rename_directory(from, to);
   auto name = names_.find(from);
   if (name == names_.end()) return fail(ErrorCode::NotFound, "simulated: no file {}", from);
   TRY_DO(count_operation());
@@ -310,6 +325,37 @@ Result<void> SimulatedFileSystem::rename(const std::string& from, const std::str
   set_name(to, std::move(inode));
   set_name(from, nullptr);
   return {};
+}
+
+bool SimulatedFileSystem::has_files(const std::string& directory) const {
+  return std::ranges::any_of(
+      names_, [&](const auto& name) { return directory_of(name.first) == directory; });
+}
+
+/// Directories that are empty count as missing ones: an empty one may stay behind after a crash.
+Result<void> SimulatedFileSystem::rename_directory(const std::string& from, const std::string& to) {
+  if (has_files(to)) return fail(ErrorCode::Exists, "simulated: {} exists", to);
+  if (!has_files(from)) return fail(ErrorCode::NotFound, "simulated: no directory {}", from);
+  TRY_DO(count_operation());
+  move_names(names_, from, to);
+  directories_.insert(to);
+  name_changes_[directory_of(to)].push_back({to, nullptr, from, std::move(name_changes_[from])});
+  name_changes_[from].clear();
+  name_changes_[to].clear();
+  return {};
+}
+
+Result<void> SimulatedFileSystem::remove_directory(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  TRY_DO(alive(generation_));
+  if (!directories_.contains(path))
+    return fail(ErrorCode::NotFound, "simulated: no directory {}", path);
+  if (has_files(path)) return fail(ErrorCode::Exists, "simulated: {} is not empty", path);
+  return {};
+}
+
+Result<void> SimulatedFileSystem::link(const std::string& from, const std::string&) {
+  return fail(ErrorCode::Unsupported, "simulated: {} cannot be linked", from);
 }
 
 Result<void> SimulatedFileSystem::unlink(const std::string& path) {
@@ -345,13 +391,7 @@ Result<void> SimulatedFileSystem::sync_directory(const std::string& directory) {
   std::lock_guard lock(mutex_);
   TRY_DO(alive(generation_));
   TRY_DO(count_operation());
-  for (auto& change : name_changes_[directory]) {
-    if (change.inode) {
-      names_on_disk_[change.path] = change.inode;
-    } else {
-      names_on_disk_.erase(change.path);
-    }
-  }
+  for (const auto& change : name_changes_[directory]) apply(names_on_disk_, change);
   name_changes_[directory].clear();
   return {};
 }

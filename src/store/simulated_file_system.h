@@ -56,6 +56,9 @@ class SimulatedFileSystem final : public FileSystem {
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> unlink(const std::string& path) override;
   Result<void> make_directory(const std::string& path) override;
+  Result<void> remove_directory(const std::string& path) override;
+  /// Unsupported: a damaged file is to be damaged once.
+  Result<void> link(const std::string& from, const std::string& to) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<std::uint64_t> free_space(const std::string& directory) override;
@@ -75,10 +78,12 @@ class SimulatedFileSystem final : public FileSystem {
     std::vector<Change> changes;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
-  /// A name that appears or (null) disappears.
+  /// A name that appears or (null) disappears; or a directory that gets another name.
   struct NameChange {
     std::string path;
     std::shared_ptr<Inode> inode;
+    std::string directory_from = {};
+    std::vector<NameChange> inside = {};  ///< what was not synced in it then goes before
   };
 
   Result<void> count_operation();
@@ -89,6 +94,10 @@ class SimulatedFileSystem final : public FileSystem {
   void set_name(const std::string& path, std::shared_ptr<Inode> inode);
   void settle(Inode& inode, double kept);
   static void apply(std::string& content, const Change& change);
+  static void apply(Names& names, const NameChange& change);
+  static void move_names(Names& names, const std::string& from, const std::string& to);
+  bool has_files(const std::string& directory) const;
+  Result<void> rename_directory(const std::string& from, const std::string& to);
 
   mutable std::mutex mutex_;
   std::mt19937_64 random_;

@@ -1,7 +1,5 @@
 #include "store/store_files.h"
 
-#include <filesystem>
-
 #include "base/codec.h"
 #include "crypto/random.h"
 #include "store/crc32c.h"
@@ -93,35 +91,39 @@ Result<std::optional<JournalPosition>> read_clean_mark(FileSystem& files,
   return position;
 }
 
-void remove_frozen(const std::string& directory) {
-  std::error_code error;
-  std::vector<std::filesystem::path> left;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error))
-    if (entry->path().filename().string().starts_with(kFrozenPrefix)) left.push_back(entry->path());
-  for (const auto& path : left) std::filesystem::remove_all(path, error);
+Result<void> remove_frozen(FileSystem& files, const std::string& directory,
+                           const std::vector<std::string>& names) {
+  for (const auto& name : names)
+    if (name.starts_with(kFrozenPrefix)) TRY_DO(remove_files(files, directory + "/" + name));
+  return {};
+}
+
+bool has_index(FileSystem& files, const std::string& directory) {
+  // RocksDB makes a new one where this file is missing.
+  auto opened = files.open(directory + "/CURRENT", OpenMode::Read);
+  return opened || opened.error().code != ErrorCode::NotFound;
 }
 
 Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
                                          const std::string& directory) {
-  std::error_code error;
-  std::filesystem::remove_all(directory + kKeptNew, error);
+  TRY_DO(remove_files(files, directory + kKeptNew));
   TRY(auto position, index.checkpoint(directory + kKeptNew));
   // At any moment one of the two is there, whole.
-  if (std::filesystem::exists(directory + kKept, error)) {
-    std::filesystem::remove_all(directory + kKeptBefore, error);
+  if (has_index(files, directory + kKept)) {
+    TRY_DO(remove_files(files, directory + kKeptBefore));
     TRY_DO(files.rename(directory + kKept, directory + kKeptBefore));
+  } else {
+    TRY_DO(remove_files(files, directory + kKept));
   }
   TRY_DO(files.rename(directory + kKeptNew, directory + kKept));
   TRY_DO(files.sync_directory(directory));
-  std::filesystem::remove_all(directory + kKeptBefore, error);
+  TRY_DO(remove_files(files, directory + kKeptBefore));
   return position;
 }
 
-std::optional<std::string> kept_index(const std::string& directory) {
-  std::error_code error;
+std::optional<std::string> kept_index(FileSystem& files, const std::string& directory) {
   for (auto name : {kKept, kKeptBefore})
-    if (std::filesystem::exists(directory + name, error)) return directory + name;
+    if (has_index(files, directory + name)) return directory + name;
   return std::nullopt;
 }
 

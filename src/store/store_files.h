@@ -35,14 +35,18 @@ inline std::string index_directory(const std::string& directory) {
 /// Directories of states that are being copied (Store::freeze) begin with this.
 inline constexpr const char* kFrozenPrefix = "frozen-";
 /// Removes those that a crash has left.
-void remove_frozen(const std::string& directory);
+Result<void> remove_frozen(FileSystem& files, const std::string& directory,
+                           const std::vector<std::string>& names);
+
+/// Whether a directory holds an index, in whatever state.
+bool has_index(FileSystem& files, const std::string& directory);
 
 /// A copy of the index is kept beside it, for the time when segments that it was made from are
 /// gone. Makes a new one in place of the old one and gives its position. Blocks.
 Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
                                          const std::string& directory);
 /// Where it is; nullopt if there is none.
-std::optional<std::string> kept_index(const std::string& directory);
+std::optional<std::string> kept_index(FileSystem& files, const std::string& directory);
 
 inline std::string journal_directory(const std::string& directory) {
   return directory + "/journal";

@@ -43,6 +43,9 @@ class Verifier {
     TRY_DO(note_skipped());
     TRY_DO(check_bodies());
     TRY_DO(append(fixes_));
+    // Replaying must not come to the damaged ranges again.
+    if (how_.repair && !report_.repairs.empty() && !skipped_.empty() && !options_.open_index)
+      TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
     report_.epoch = segments_->epoch();
     if (index_is_scratch_) {
       index_.reset();
@@ -100,7 +103,8 @@ class Verifier {
     remove_scratch();
     if (how_.open_scratch) return how_.open_scratch();
     if (begin == Begin::FromKept)
-      TRY_DO(copy_rocks_index(*kept_index(options_.directory), options_.directory + "/verify"));
+      TRY_DO(copy_rocks_index(files_, *kept_index(files_, options_.directory),
+                              options_.directory + "/verify"));
     return open_rocks_index(
         {options_.directory + "/verify", options_.index_memory, options_.log, options_.files});
   }
@@ -111,6 +115,10 @@ class Verifier {
   }
 
   Result<void> open_index() {
+    bool missing = !options_.open_index &&
+                   !has_index(files_, index_directory(options_.directory)) &&
+                   kept_index(files_, options_.directory);
+    if (missing && unreadable_.empty()) unreadable_ = "it is missing";
     if (unreadable_.empty()) {
       auto opened = open_index_of_store();
       if (opened) {
@@ -124,7 +132,8 @@ class Verifier {
     problem("the index cannot be read: " + unreadable_);
     if (how_.repair) return make_index_again();
     // What the journal says can be looked at all the same.
-    TRY(index_, open_scratch());
+    bool from_kept = !options_.open_index && kept_index(files_, options_.directory);
+    TRY(index_, open_scratch(from_kept ? Begin::FromKept : Begin::Empty));
     index_is_scratch_ = true;
     return {};
   }
@@ -134,7 +143,11 @@ class Verifier {
     auto view = index_->view();
     auto range = Key(kInstance, kReclaimedTable).children();
     auto cursor = view->cursor(range, Reach::Disk);
-    auto note = [&](std::string_view key) { reclaimed_.insert(key_fields(key).u32_be()); };
+    auto note = [&](std::string_view key) {
+      auto number = key_fields(key).u32_be();
+      reclaimed_.insert(number);
+      segments_->number_above(number);
+    };
     for (cursor->seek(range.begin); cursor->valid(); cursor->next()) note(cursor->key());
     auto learn = [&](const GroupRecord& group, JournalPosition) -> Result<void> {
       const auto& entries = group.writes.entries();
@@ -158,9 +171,9 @@ class Verifier {
            (chain_.links.empty() || chain_.links.front().segment->header().first_lsn == 1);
   }
 
+  /// It is where its copy is, or empty: the journal is still to be replayed.
   Result<void> make_index_again() {
-    auto kept =
-        options_.open_index || options_.files ? std::nullopt : kept_index(options_.directory);
+    auto kept = options_.open_index ? std::nullopt : kept_index(files_, options_.directory);
     if (!kept && !whole_journal())
       return fail(ErrorCode::Corrupt,
                   "the index cannot be made again: parts of the journal are gone, and no copy of "
@@ -170,11 +183,19 @@ class Verifier {
       TRY_DO(how_.remove_index());
     } else {
       TRY_DO(remove_rocks_index(index_directory(options_.directory), options_.files));
-      if (kept) TRY_DO(copy_rocks_index(*kept, index_directory(options_.directory)));
+      if (kept) TRY_DO(copy_rocks_index(files_, *kept, index_directory(options_.directory)));
     }
-    TRY(index_, open_index_of_store());
+    auto opened = open_index_of_store();
+    if (!opened && kept && whole_journal()) {
+      TRY_DO(remove_rocks_index(index_directory(options_.directory), options_.files));
+      opened = open_index_of_store();
+    }
+    if (!opened) return std::unexpected(opened.error());
+    index_ = std::move(*opened);
     repaired("the index is made again from the journal");
-    return bring_index_up();
+    // What the copy knows to be missing is not missed again.
+    TRY_DO(load_skipped());
+    return load_reclaimed();
   }
 
   /// Ranges that an earlier repair went over are no news.
@@ -388,13 +409,39 @@ class Verifier {
   Result<void> compare_with_replay() {
     if (chain_.links.empty() || options_.for_reading || index_is_scratch_) return {};
     // What reclaiming has removed is in the copy of the index that it keeps.
-    if (!complete_ && (report_.problem_count != 0 || options_.open_index || options_.files))
+    if (!complete_ && (report_.problem_count != 0 || options_.open_index)) return {};
+    if (!complete_ && !kept_index(files_, options_.directory)) return {};
+    if (auto unreadable = complete_ ? std::nullopt : kept_is_unreadable()) {
+      problem("the copy of the index cannot be read: " + *unreadable);
+      if (!how_.repair) return {};
+      TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
+      repaired("the copy of the index is made again");
       return {};
-    if (!complete_ && !kept_index(options_.directory)) return {};
+    }
     TRY(bool same, replay_gives_the_same());
-    if (same) return {};
-    if (how_.repair) return make_index_again();
-    return {};
+    if (same || !how_.repair) return {};
+    TRY_DO(make_index_again());
+    return bring_index_up();
+  }
+
+  /// What is wrong with the copy of the index, row by row.
+  std::optional<std::string> kept_is_unreadable() {
+    try {
+      auto opened = open_scratch(Begin::FromKept);
+      if (!opened) return opened.error().describe();
+      // A damaged list of its files may make it older than the journal that is left.
+      auto nothing = [](const GroupRecord&, JournalPosition) -> Result<void> { return {}; };
+      auto replayed = replay(chain_, (*opened)->position(), nothing, index_->position().lsn);
+      if (!replayed) return replayed.error().describe();
+      if (replayed->damage) return replayed->damage->describe();
+      auto view = (*opened)->view();
+      auto cursor = view->cursor(everything(), Reach::Disk);
+      for (cursor->seek(everything().begin); cursor->valid(); cursor->next()) {
+      }
+      return std::nullopt;
+    } catch (const IndexError& error) {
+      return error.what();
+    }
   }
 
   Result<bool> replay_gives_the_same() {
@@ -495,8 +542,9 @@ class Verifier {
           fix_erase(freed_key(
               Time(milliseconds(static_cast<std::int64_t>(decode_number(table.cursor->value())))),
               table.number()));
+      } else {
+        any = true;
       }
-      any = true;
     }
     return any;
   }
