@@ -61,7 +61,11 @@ RunReport crash_run(std::uint64_t seed) {
   world.check();
   world.close();
   world.verify();
-  return {world.crashes, world.history(), 0, world.files.operations()};
+  return {.crashes = world.crashes,
+          .transactions = world.history(),
+          .backups = world.backups,
+          .segments_removed = world.segments_removed,
+          .operations = world.files.operations()};
 }
 
 }  // namespace hikyaku::torture

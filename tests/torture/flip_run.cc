@@ -14,6 +14,8 @@ namespace {
 
 using store::BlobId;
 
+/// Of the index.
+constexpr const char* kCopy = "/store/checkpoint";
 constexpr int kFlips = 12;  ///< of one world that are looked at, before one is repaired
 
 template <class... Args>
@@ -27,6 +29,10 @@ struct Piece {
   std::uint64_t end = 0;
   BlobId body = 0;  ///< 0: the header or the operations of a group
   bool owned = false;
+  store::Lsn group = 0;
+  /// The last group of its segment, and the segment that said where this one ends was reclaimed:
+  /// then it looks like the torn end of a crash. The index has it.
+  bool unsure = false;
   std::set<std::uint64_t> transactions;  ///< of the group
 };
 /// By path.
@@ -52,7 +58,11 @@ class FlipRun {
     world_.open(false);
     world_.close();
     repair_one();
-    return {0, world_.history(), flips_, world_.files.operations()};
+    return {.transactions = world_.history(),
+            .flips = flips_,
+            .backups = world_.backups,
+            .segments_removed = world_.segments_removed,
+            .operations = world_.files.operations()};
   }
 
  private:
@@ -70,12 +80,25 @@ class FlipRun {
     auto id = store::load_store_id(world_.files, "/store").value();
     store::Segments segments(world_.files, world_.loop, "/store/journal", id);
     if (!segments.load(false)) broken("the journal cannot be listed");
+    std::string last_log;
     for (auto name : segments.names()) {
       auto segment = segments.open(name.number).value();
       path_of_[name.number] = "/store/journal/" + store::segment_name(name.number, name.kind);
-      if (name.kind == store::SegmentKind::Log) read_groups(*segment);
+      if (name.kind != store::SegmentKind::Log) continue;
+      if (!last_log.empty() && path_of_[segment->header().previous] != last_log)
+        doubt_end(last_log);
+      last_log = path_of_[name.number];
+      read_groups(*segment);
     }
     for (const auto& [blob, row] : rows_of_bodies()) read_body(segments, blob, row);
+  }
+
+  /// Header and operations of the last group of a segment.
+  void doubt_end(const std::string& path) {
+    auto& pieces = map_[path];
+    for (auto piece = pieces.rbegin();
+         piece != pieces.rend() && piece->group == pieces.back().group; ++piece)
+      piece->unsure = true;
   }
 
   void read_groups(const store::Segment& segment) {
@@ -84,6 +107,7 @@ class FlipRun {
       auto group = store::read_group(segment, at, size);
       if (!group) return;
       Piece piece;
+      piece.group = group->header.lsn;
       for (const auto& [key, value] : group->writes.entries())
         if (value && key.starts_with(store::Key(store::kInstance, kHistory).bytes()))
           piece.transactions.insert(std::stoull(*value));
@@ -128,9 +152,10 @@ class FlipRun {
 
   Flip choose(bool journal_only) {
     std::vector<std::string> paths;
-    for (const char* directory : {"/store", "/store/journal", "/store/index"}) {
+    for (const char* directory : {"/store", "/store/journal", "/store/index", kCopy}) {
       if (journal_only && directory != std::string_view("/store/journal")) continue;
       auto names = world_.files.list(directory);
+      if (!names && directory == std::string_view(kCopy)) continue;  // nothing was reclaimed
       if (!names) broken("{} cannot be listed", directory);
       for (const auto& name : *names) paths.push_back(std::string(directory) + "/" + name);
     }
@@ -170,6 +195,7 @@ class FlipRun {
       if (flip.path == "/store/STORE" && report.good()) broken("{}: not seen", where);
       return;
     }
+    if (flip.piece && flip.piece->unsure && report.good()) return;
     bool hit = flip.piece && (flip.piece->body == 0 || flip.piece->owned);
     if (hit == report.good())
       broken("{}: {}", where, hit ? "not seen" : "seen, and hit nothing: " + report.problems[0]);
@@ -182,13 +208,35 @@ class FlipRun {
 
   void look_only() {
     auto flip = choose(false);
+    auto index = contents("/store/index");
     turn(flip);
     judge(flip, verify(false));
+    // Opening the index changes its files.
     if (!flip.path.starts_with("/store/index/"))
-      return world_.files.flip_bit(flip.path, flip.offset, flip.bit);
-    // Opening it has changed its files.
-    if (!store::remove_rocks_index("/store/index", &world_.files))
-      broken("the index cannot be removed");
+      world_.files.flip_bit(flip.path, flip.offset, flip.bit);
+    put_back("/store/index", index);
+  }
+
+  std::map<std::string, std::string> contents(const std::string& directory) {
+    std::map<std::string, std::string> all;
+    for (const auto& name : world_.files.list(directory).value())
+      all[name] = store::read_file(world_.files, directory + "/" + name, SIZE_MAX).value();
+    return all;
+  }
+  void put_back(const std::string& directory, const std::map<std::string, std::string>& all) {
+    if (!store::remove_files(world_.files, directory)) broken("{} cannot be removed", directory);
+    for (const auto& [name, bytes] : all)
+      if (!store::replace_file(world_.files, directory, name, bytes))
+        broken("{}/{} cannot be written", directory, name);
+  }
+
+  /// The last group that the copy of the index has.
+  store::Lsn copied_group() {
+    auto kept = store::kept_index(world_.files, "/store");
+    if (!kept) return 0;
+    auto copy = store::open_rocks_index_for_reading({*kept, 8 << 20, {}, &world_.files});
+    if (!copy) broken("the copy of the index: {}", copy.error().describe());
+    return (*copy)->position().lsn;
   }
 
   void repair_one() {
@@ -197,12 +245,16 @@ class FlipRun {
     auto flip = choose(without_index);
     if (without_index && !store::remove_rocks_index("/store/index", &world_.files))
       broken("the index cannot be removed");
+    auto copied = copied_group();
     turn(flip);
     auto report = verify(true);
     bool group = flip.piece && flip.piece->body == 0;
-    if (group && without_index) {
+    bool lost_group = group && without_index && flip.piece->group > copied;
+    if (lost_group) {
       if (report.lost_groups != 1) broken("{} groups are lost, and not one", report.lost_groups);
-      if (report.epoch != 2) broken("something was lost, and the epoch is {}", report.epoch);
+      if (report.epoch != 2)
+        broken("something was lost, and the epoch is {}: {}; {}", report.epoch,
+               fmt::join(report.problems, "; "), fmt::join(report.repairs, "; "));
     } else if (report.lost_groups != 0 || report.epoch != 1) {
       broken("{} byte {} ({}): {} groups are lost, the epoch is {}: {}", flip.path, flip.offset,
              without_index ? "without index" : "with index", report.lost_groups, report.epoch,
@@ -212,8 +264,12 @@ class FlipRun {
     if (!why.empty()) broken("after the repair: {}", why);
     std::set<BlobId> unreadable;
     if (flip.piece && flip.piece->body != 0) unreadable.insert(flip.piece->body);
-    auto lost = group && without_index ? flip.piece->transactions : std::set<std::uint64_t>{};
-    world_.compare(world_.model_without(lost), unreadable);
+    auto lost = lost_group ? flip.piece->transactions : std::set<std::uint64_t>{};
+    // A body that was given up by what is lost may have been reclaimed since.
+    auto gone = unreadable;
+    for (const auto& [id, body] : world_.model().bodies())
+      if (lost_group && body.owners.empty()) gone.insert(id);
+    world_.compare(world_.model_without(lost), gone);
     world_.close();
     auto again = verify(false);
     if (again.good() != unreadable.empty() && !(again.good() && !flip.piece->owned))

@@ -74,7 +74,7 @@ Task<void> MailWork::client(std::uint64_t operations) {
 /// False when the store does nothing any more.
 Task<bool> MailWork::operation() {
   auto account = static_cast<AccountId>(1 + world_.number(kAccounts));
-  switch (world_.number(20)) {
+  switch (world_.number(23)) {
     case 0:
     case 1:
     case 2:
@@ -97,6 +97,11 @@ Task<bool> MailWork::operation() {
       return lazy_rows(account);
     case 12:
       return look(account);
+    case 13:
+    case 14:
+      return reclaim();
+    case 15:
+      return backup();
     default:
       return deliver(account);
   }
@@ -369,6 +374,51 @@ Task<bool> MailWork::look(AccountId account) {
   shown_change_[account] = seen.change;
   world_.loop.advance(std::chrono::milliseconds(world_.number(500)));
   co_return true;
+}
+
+/// Space returns: bodies go and move, segments are left and removed.
+Task<bool> MailWork::reclaim() {
+  store::ReclaimRules rules{.retention = milliseconds(world_.one_in(2) ? 0 : 3'000),
+                            .dead_percent = static_cast<unsigned>(world_.number(60)),
+                            .least_age = {},
+                            .urgent = world_.one_in(3)};
+  for (auto steps = 1 + world_.number(20); steps > 0; --steps) {
+    auto done = co_await world_.store().reclaim(rules);
+    if (!done) co_return goes_on(done);
+    world_.segments_removed += done->segments_removed;
+    world_.bodies_moved += done->bodies_moved;
+    if (done->busy || !done->more) break;
+  }
+  co_return true;
+}
+
+/// A backup of what is there now, copied while the others go on; then it is read whole.
+Task<bool> MailWork::backup() {
+  if (!world_.one_in(3) || std::exchange(backing_up_, true)) co_return true;
+  auto acknowledged = world_.acknowledged();
+  auto copied = co_await copy_frozen();
+  backing_up_ = false;
+  if (!copied || !world_.files.powered()) co_return world_.files.powered() && goes_on(copied);
+  world_.check_backup(acknowledged);
+  co_return true;
+}
+
+Task<Result<void>> MailWork::copy_frozen() {
+  auto& files = world_.files;
+  const std::string to = World::kBackup;
+  for (const auto* part : {"/journal", "/index", ""})
+    CO_TRY_DO(store::remove_files(files, to + part));
+  CO_TRY_DO(files.make_directory(to + "/journal"));
+  CO_TRY_DO(files.make_directory(to + "/index"));
+  CO_TRY(auto frozen, co_await world_.store().freeze());
+  for (const auto& file : frozen->files) {
+    co_await sleep_for(milliseconds(world_.number(3)));
+    CO_TRY(auto source, files.open("/store/" + file.from, store::OpenMode::Read));
+    CO_TRY(auto bytes, store::read_exactly(*source, 0, static_cast<std::size_t>(file.length)));
+    CO_TRY(auto target, files.open(to + "/" + file.to, store::OpenMode::Create));
+    CO_TRY_DO(store::write_all(*target, 0, bytes));
+  }
+  co_return store::replace_file(files, to, frozen->mark_name, frozen->mark);
 }
 
 }  // namespace hikyaku::torture

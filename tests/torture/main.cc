@@ -98,6 +98,8 @@ class Torture {
       all_.crashes += report.crashes;
       all_.flips += report.flips;
       all_.transactions += report.transactions;
+      all_.backups += report.backups;
+      all_.segments_removed += report.segments_removed;
       ++runs_;
       return true;
     } catch (const std::exception& error) {
@@ -113,9 +115,10 @@ class Torture {
     if (!last && now < told_ + (terminal ? 0.5 : 15)) return;
     told_ = now;
     fmt::print(
-        "{}{:.0f} s: {} runs, {} crashes, {} flipped bits, {} transactions, {:.0f} points a "
-        "second{}",
-        terminal ? "\r" : "", now, runs_, all_.crashes, all_.flips, all_.transactions,
+        "{}{:.0f} s: {} runs, {} crashes, {} flipped bits, {} transactions, {} backups, {} "
+        "segments reclaimed, {:.0f} points a second{}",
+        terminal ? "\r" : "", now, runs_, all_.crashes, all_.flips, all_.transactions, all_.backups,
+        all_.segments_removed,
         static_cast<double>(all_.crashes + all_.flips) / std::max(now, 0.001),
         terminal && !last ? "" : "\n");
     std::fflush(stdout);

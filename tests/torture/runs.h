@@ -10,6 +10,8 @@ struct RunReport {
   std::uint64_t crashes = 0;       ///< points at which the disk lost power, failed, or was full
   std::uint64_t transactions = 0;  ///< that the store had in its history at the end
   std::uint64_t flips = 0;
+  std::uint64_t backups = 0;
+  std::uint64_t segments_removed = 0;
   std::uint64_t operations = 0;  ///< changes of the disk: the same for the same seed
 };
 

@@ -188,4 +188,34 @@ void World::verify() {
   if (report->groups > 0 && report->rows == 0) broken("verify did not compare the index");
 }
 
+std::set<std::uint64_t> World::acknowledged() const {
+  std::set<std::uint64_t> all;
+  for (const auto& [transaction, recorded] : recorder.all())
+    if (recorded->acknowledged) all.insert(transaction);
+  return all;
+}
+
+void World::check_backup(const std::set<std::uint64_t>& transactions) {
+  auto copy = options();
+  copy.directory = kBackup;
+  copy.for_reading = true;
+  auto report = store::verify_store(copy, {});
+  if (!report) broken("the backup: {}", report.error().describe());
+  if (!report->good()) broken("the backup: {}", report->problems.front());
+  auto opened = store::open_store(copy);
+  if (!opened) broken("the backup: {}", opened.error().describe());
+  std::set<std::uint64_t> there;
+  auto read = [&](Reader& reader) {
+    reader.scan(Key(kInstance, kHistory).children(), [&](std::string_view, std::string_view value) {
+      return there.insert(std::stoull(std::string(value))).second;
+    });
+    return true;
+  };
+  testing::TestLoop reading;
+  reading.run((*opened)->read(read));
+  for (auto transaction : transactions)
+    if (!there.contains(transaction)) broken("transaction {} is not in the backup", transaction);
+  ++backups;
+}
+
 }  // namespace hikyaku::torture

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -50,6 +51,11 @@ class World {
   void check();
   /// The store's own check of every byte. Throws Broken.
   void verify();
+  /// The numbers of all transactions that were acknowledged as durable.
+  std::set<std::uint64_t> acknowledged() const;
+  /// The copy in kBackup is a whole store, with these transactions in it. Throws Broken.
+  void check_backup(const std::set<std::uint64_t>& transactions);
+  static constexpr const char* kBackup = "/backup";
   /// Everything that follows the history and is not in it is gone, and so are the numbers in it.
   Model model_without(const std::set<std::uint64_t>& lost) const;
   void compare(const Model& model, const std::set<store::BlobId>& unreadable = {});
@@ -64,6 +70,9 @@ class World {
   store::SimulatedFileSystem files;
   Recorder recorder;
   std::uint64_t crashes = 0;
+  std::uint64_t segments_removed = 0;
+  std::uint64_t bodies_moved = 0;
+  std::uint64_t backups = 0;
   std::uint64_t history() const { return in_order_.size(); }
   const Model& model() const { return model_; }
 
@@ -77,7 +86,8 @@ class World {
   std::set<std::uint64_t> seen_;
 };
 
-/// Random mail work: deliveries, flags, copies, moves, expunges, long appends, mailboxes.
+/// Random mail work: deliveries, flags, copies, moves, expunges, long appends, mailboxes; space
+/// returns and backups are made beside it.
 class MailWork {
  public:
   explicit MailWork(World& world) : world_(world) {}
@@ -107,6 +117,9 @@ class MailWork {
   Task<bool> housekeeping(store::AccountId account);
   Task<bool> lazy_rows(store::AccountId account);
   Task<bool> look(store::AccountId account);
+  Task<bool> reclaim();
+  Task<bool> backup();
+  Task<Result<void>> copy_frozen();
 
   Task<std::optional<store::StagedBlob>> stage(std::string bytes);
   std::string message_text();
@@ -117,6 +130,7 @@ class MailWork {
   World& world_;
   std::uint64_t next_message_ = 1;
   std::uint64_t done_ = 0;
+  bool backing_up_ = false;
   /// What was given out and acknowledged: never again.
   std::set<std::tuple<store::AccountId, std::uint32_t, std::uint32_t, std::uint32_t>> uids_;
   std::set<std::pair<store::AccountId, std::uint64_t>> changes_;
