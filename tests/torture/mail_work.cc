@@ -247,7 +247,8 @@ Task<bool> MailWork::copy(AccountId account) {
   auto to = co_await any_mailbox(account);
   auto uids = co_await some_uids(account, from);
   if (uids.size() > 20) uids.resize(20);
-  auto done = co_await mailbox::copy_bulk({world_.store(), world_.loop}, account, from, uids, to);
+  auto done = co_await mailbox::copy_bulk({world_.store(), world_.loop}, account,
+                                          {.from = from, .to = to, .uids = std::move(uids)});
   co_return goes_on(done);
 }
 
