@@ -59,8 +59,10 @@ class AuthenticatorService final : public Authenticator {
   Task<Answer> check_password(LoginContext context, std::string user,
                               std::string password) override {
     auto secret = crypto::Secret::take(std::move(password));
-    co_return co_await verify_password(std::move(context), std::move(user), std::move(secret),
-                                       "PLAIN");
+    auto answer =
+        co_await verify_password(std::move(context), std::move(user), std::move(secret), "PLAIN");
+    crypto::wipe_stack();
+    co_return answer;
   }
 
   Task<Answer> check_apop(LoginContext context, std::string user, std::string timestamp,
@@ -239,11 +241,14 @@ class AuthenticatorService final : public Authenticator {
   Task<bool> matches(std::string hash, const crypto::Secret& password) {
     metrics::Timer timer(services_.metrics ? services_.metrics->hashing : metrics::Histogram());
     co_return co_await run_on(services_.workers, [&, hash] {
+      bool right = false;
       if (hash.empty()) {
         crypto::spend_password_time(password);
-        return false;
+      } else {
+        right = crypto::verify_password(password, hash).value_or(false);
       }
-      return crypto::verify_password(password, hash).value_or(false);
+      crypto::wipe_stack();
+      return right;
     });
   }
 
@@ -332,9 +337,12 @@ class Exchange final : public SaslExchange {
       if (auto challenge = std::get_if<sasl::Challenge>(&step))
         co_return Challenge{std::move(challenge->bytes)};
       if (auto check = std::get_if<sasl::CheckPassword>(&step)) {
-        co_return as_outcome(co_await service_.verify_password(context_, std::move(check->authcid),
-                                                               std::move(check->password),
-                                                               std::string(mechanism_.name)));
+        auto answer = co_await service_.verify_password(context_, std::move(check->authcid),
+                                                        std::move(check->password),
+                                                        std::string(mechanism_.name));
+        if (response) crypto::wipe(*response);
+        crypto::wipe_stack();
+        co_return as_outcome(std::move(answer));
       }
       if (auto success = std::get_if<sasl::Success>(&step)) {
         auto name =

@@ -55,4 +55,9 @@ void wipe(std::span<char> bytes) noexcept {
   if (!bytes.empty()) sodium_memzero(bytes.data(), bytes.size());
 }
 
+[[gnu::noinline]] void wipe_stack() noexcept {
+  char below[32 * 1024];
+  sodium_memzero(below, sizeof below);
+}
+
 }  // namespace hikyaku::crypto

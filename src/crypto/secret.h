@@ -48,5 +48,9 @@ class Secret {
 /// Overwrites the bytes of `text`, in a way that no optimizer removes, and empties it.
 void wipe(std::string& text) noexcept;
 void wipe(std::span<char> bytes) noexcept;
+/// Overwrites 32 KB of this thread's stack below the caller: where functions that have returned
+/// kept their copies, and where the dynamic linker saved vector registers. After work with a
+/// secret.
+void wipe_stack() noexcept;
 
 }  // namespace hikyaku::crypto

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/forget.h"
 #include "base/text.h"
 
 namespace hikyaku::imap {
@@ -34,7 +35,7 @@ ParserLimits ParserLimits::before_login() {
 Parser::Event Parser::next(std::string_view& input) {
   if (text_is_handed_out_) {
     text_is_handed_out_ = false;
-    text_.clear();
+    forget(text_);
   }
   client_waits_ = false;
   while (true) {
@@ -206,7 +207,7 @@ std::optional<Reply> Parser::check_message() const {
 std::optional<Parser::Event> Parser::step_data(std::string_view& input) {
   if (literal_left_ == 0) {
     state_ = State::MessageTail;
-    text_.clear();
+    forget(text_);
     line_begin_ = 0;
     return Event::MessageEnd;
   }
@@ -344,13 +345,13 @@ Parser::Event Parser::fatal(Reply reply) {
 void Parser::drop(std::uint64_t literal) {
   dropped_ += literal;
   literal_left_ = literal;
-  text_.clear();
+  forget(text_);
   line_begin_ = 0;
   state_ = State::DropLiteral;
 }
 
 void Parser::reset() {
-  text_.clear();
+  forget(text_);
   if (text_.capacity() > kKeptCapacity) text_.shrink_to_fit();
   line_begin_ = 0;
   literals_ = 0;

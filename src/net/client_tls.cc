@@ -46,7 +46,8 @@ Result<std::unique_ptr<ClientTls>> ClientTls::create(Settings settings) {
   if (!raw || SSL_CTX_set_cipher_list(raw, required ? kTrusted : kOpportunistic) != 1)
     return fail(ErrorCode::Internal, "TLS set-up: {}", openssl_reason("no reason"));
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
-  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_options(raw,
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
   SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);

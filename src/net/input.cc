@@ -1,10 +1,13 @@
 #include "net/input.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "base/async.h"
+#include "crypto/secret.h"
 
 namespace hikyaku::net {
 namespace {
@@ -20,8 +23,12 @@ std::unique_ptr<char[]> take_buffer() {
   return buffer;
 }
 
-void give_back(std::unique_ptr<char[]> buffer) {
-  if (buffer && spare.size() < kSpareBuffers) spare.push_back(std::move(buffer));
+/// `used`: how much of it was ever written. The next connection's buffer, or memory that anybody
+/// gets, must not hold a password (nor mail) of this one.
+void give_back(std::unique_ptr<char[]> buffer, std::size_t used) {
+  if (!buffer) return;
+  crypto::wipe(std::span(buffer.get(), used));
+  if (spare.size() < kSpareBuffers) spare.push_back(std::move(buffer));
 }
 
 /// A peer that always has bytes for us lets the other sessions run after so many reads.
@@ -32,7 +39,7 @@ constexpr int kReadsWithoutYield = 32;
 Input::Input(Stream& stream) : stream_(stream) {}
 
 Input::~Input() {
-  give_back(std::move(buffer_));
+  give_back(std::move(buffer_), std::exchange(used_, 0));
 }
 
 std::string_view Input::available() const {
@@ -47,7 +54,7 @@ void Input::consume(std::size_t count) {
 
 void Input::drop() {
   begin_ = end_ = 0;
-  give_back(std::move(buffer_));
+  give_back(std::move(buffer_), std::exchange(used_, 0));
 }
 
 std::optional<std::size_t> Input::read() {
@@ -66,6 +73,7 @@ std::optional<std::size_t> Input::read() {
     throw;
   }
   if (count) end_ += *count;
+  used_ = std::max(used_, end_);
   if (begin_ == end_) drop();
   return count;
 }

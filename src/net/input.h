@@ -53,6 +53,7 @@ class Input {
   std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t used_ = 0;  ///< the most that end_ was with this buffer
   int reads_without_wait_ = 0;
 };
 

@@ -99,7 +99,8 @@ Result<SSL_CTX*> ServerTls::Snapshot::context_for(const std::vector<std::size_t>
     return fail(ErrorCode::Internal, "TLS set-up: {}", openssl_reason("no reason"));
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                               SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION);
+                               SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION |
+                               SSL_OP_CLEANSE_PLAINTEXT);
   SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);

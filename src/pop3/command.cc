@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/forget.h"
 #include "base/text.h"
 
 namespace hikyaku::pop3 {
@@ -220,7 +221,7 @@ Result<Command> parse_command(std::string_view line) {
 
 LineReader::Event LineReader::next(std::string_view& input) {
   if (std::exchange(clear_, false)) {
-    kept_.clear();
+    forget(kept_);
     if (kept_.capacity() > kDefaultLimit) kept_.shrink_to_fit();
   }
   auto newline = input.find('\n');
@@ -233,7 +234,7 @@ LineReader::Event LineReader::next(std::string_view& input) {
   }
   // One more for the CR.
   if (kept_.size() + piece.size() > limit_ + 1) {
-    kept_.clear();
+    forget(kept_);
     dropping_ = true;
     return Event::TooLong;
   }

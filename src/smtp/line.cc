@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/forget.h"
 #include "base/text.h"
 #include "smtp/replies.h"
 
@@ -67,6 +68,7 @@ void LineParser::end_of_line() {
 std::expected<std::string, Reply> LineParser::take() {
   auto problem = problem_;
   auto line = std::exchange(line_, {});
+  forget(line_);
   begin_line();
   switch (problem) {
     case Problem::None:
