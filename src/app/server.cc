@@ -192,6 +192,7 @@ class RunningServer final : public Server {
          .hide_client_address = config.submission.hide_client_address,
          .signature_lifetime = signature_lifetime,
          .oversigned = config.dkim.oversign,
+         .seal = config.arc.seal,
          .authentication = authentication_settings(config, core.host_name())},
         {core.store(), core.workers(), core.clock(), core.random(), measured_resolver_.get(),
          key_ring_.get()},

@@ -120,6 +120,7 @@ struct Config {
   } dkim;
 
   struct Arc {
+    bool seal = true;
     std::vector<std::string> trusted_sealers;
   } arc;
 

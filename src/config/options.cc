@@ -590,6 +590,17 @@ constexpr Option kOptions[] = {
         .check = check_field_names,
     }),
     // ------------------------------------------------------------------ arc
+    bind<&C::arc, &C::Arc::seal>({
+        .name = "arc.seal",
+        .fallback = "true",
+        .why = "forwarding breaks SPF and often DKIM: the seal is how the next server learns what "
+               "was found out here, and costs a millisecond of mail that leaves again only",
+        .doc = "Mail of other servers that an alias sends on to another server gets an ARC set of "
+               "ours, made with a DKIM key of the alias' domain (or of the host's), the RSA one if "
+               "there are both. Needs auth.check and dkim.sign; mail that failed its checks is "
+               "sealed too, and the seal says so.",
+        .applies = Applies::OnRestart,
+    }),
     bind<&C::arc, &C::Arc::trusted_sealers>({
         .name = "arc.trusted_sealers",
         .fallback = "[]",

@@ -13,6 +13,7 @@
 #include "mime/authentication_results.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
+#include "receive/sealing.h"
 #include "receive/sender_findings.h"
 #include "receive/submission_header.h"
 #include "reports/received.h"
@@ -162,6 +163,28 @@ Task<void> IncomingMessage::sign(story::Arrival& arrived) {
   }
   arrived.findings.push_back({"dkim-sign", "unsigned", problem});
   log_.warn("message.unsigned", {{"err", problem}});
+}
+
+/// Seals what another server brought and an alias sends on, once. `trace`: our fields that it
+/// leaves with. The body is read once more for it, so that nothing is hashed of mail that stays.
+Task<void> IncomingMessage::seal(const store::StagedBlob& blob, const std::string& trace,
+                                 story::Arrival& arrived) {
+  if (seal_ || !settings_.seal || !found_ || !services_.keys || header_too_long_) co_return;
+  auto header_length = mime::header_length(header_);
+  Departure message{.domains = sealing_domains(plan_, settings_.host_name),
+                    .header = trace + header_.substr(0, header_length),
+                    .body = is_small_ ? small_.substr(header_length) : std::string(),
+                    .staged_header = header_length,
+                    .chain = found_->arc,
+                    .found = authentication_results(*found_, settings_.host_name),
+                    .now = now_};
+  if (!is_small_) message.staged = blob;
+  auto sealed = co_await receive::seal(std::move(message), *services_.keys, services_.workers,
+                                       services_.store);
+  seal_ = std::move(sealed.fields);
+  if (!sealed.finding) co_return;
+  if (seal_->empty()) log_.warn("message.unsealed", {{"err", sealed.finding->reason}});
+  arrived.findings.push_back(std::move(*sealed.finding));
 }
 
 /// Only we say what we found out: a field that claims to be ours can only be forged (RFC 8601 §5).
@@ -398,10 +421,11 @@ Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
     }
     auto leaves = std::ranges::any_of(
         plan_.queued, [](auto& entry) { return entry.destination != queue::kNotice; });
-    if (leaves) co_await sign(arrived);
     // Who gets it from an alias of ours may trust us to say who sent it. How our own users have
     // logged in is nobody's business elsewhere.
-    auto passed_on = found_ ? results_field() : signatures_.value_or("");
+    if (leaves) co_await sign(arrived);
+    if (leaves) co_await seal(blob, trace, arrived);
+    auto passed_on = found_ ? seal_.value_or("") + results_field() : signatures_.value_or("");
     std::vector<mailbox::NewMessage> messages;
     auto work_out = [&] {
       if (!digest) digest.emplace(is_small_ ? small_ : large);

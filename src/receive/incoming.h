@@ -44,6 +44,7 @@ class IncomingMessage final : public Incoming {
   Task<void> end_header();
   Task<void> begin_signature();
   Task<void> sign(story::Arrival& arrived);
+  Task<void> seal(const store::StagedBlob& blob, const std::string& trace, story::Arrival& arrived);
   Task<smtp::Reply> decide();
   Task<void> store(std::string_view bytes);
   std::optional<smtp::Reply> check_header() const;
@@ -104,7 +105,8 @@ class IncomingMessage final : public Incoming {
   KeyRing::Keys keys_;                  ///< of the author's domain, when it is ours
   std::optional<dkim::Signer> signer_;  ///< has seen the body as far as it came
   std::optional<std::string> signatures_;
-  std::optional<Error> error_;  ///< what went wrong while bytes came
+  std::optional<std::string> seal_;  ///< our ARC set, when the message leaves again
+  std::optional<Error> error_;       ///< what went wrong while bytes came
   Plan plan_;
   std::optional<smtp::Reply> refusal_;  ///< none of the recipients can have it any more
 };

@@ -45,6 +45,9 @@ struct Settings {
   std::optional<seconds> signature_lifetime = std::nullopt;
   /// Fields that nobody may add to our mail behind the signature; see dkim::names_to_sign.
   std::vector<std::string> oversigned = {};
+  /// What other servers bring and an alias sends on gets our ARC set; needs `authentication` and
+  /// Services::keys.
+  bool seal = true;
   /// Who really sent what other servers bring; needs Services::dns.
   AuthenticationSettings authentication = {};
 };

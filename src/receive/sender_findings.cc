@@ -196,7 +196,8 @@ std::string field_of(const mime::AuthenticationResults& results) {
 
 }  // namespace
 
-std::string authentication_results_field(const SenderFindings& found, std::string_view host_name) {
+mime::AuthenticationResults authentication_results(const SenderFindings& found,
+                                                   std::string_view host_name) {
   mime::AuthenticationResults results{.authserv_id = std::string(host_name)};
   spf::Query query;
   query.ip = found.client;
@@ -211,7 +212,11 @@ std::string authentication_results_field(const SenderFindings& found, std::strin
   if (found.signatures.empty()) results.methods.push_back({.name = "dkim", .result = "none"});
   if (found.arc.result != dkim::Result::None) results.methods.push_back(arc_method(found));
   results.methods.push_back(reverse_name_method(found));
-  return field_of(results);
+  return results;
+}
+
+std::string authentication_results_field(const SenderFindings& found, std::string_view host_name) {
+  return field_of(authentication_results(found, host_name));
 }
 
 std::string submitted_results_field(const auth::Login& login, std::string_view host_name) {

@@ -6,14 +6,18 @@
 #include <string_view>
 #include <vector>
 
+#include "mime/authentication_results.h"
 #include "receive/authentication.h"
 #include "receive/receiver.h"
 #include "story/story.h"
 
 namespace hikyaku::receive {
 
-/// The whole field with its line end (RFC 8601 §2.2): iprev, spf, dkim for each signature, arc and
-/// dmarc, each with its reason in a comment.
+/// Everything in the terms of RFC 8601 §2.7: iprev, spf, dkim for each signature, arc and dmarc,
+/// each with its reason in a comment.
+mime::AuthenticationResults authentication_results(const SenderFindings& found,
+                                                   std::string_view host_name);
+/// The same as a whole field with its line end (§2.2).
 std::string authentication_results_field(const SenderFindings& found, std::string_view host_name);
 /// The field of a message that one of our users submitted: auth=pass (RFC 8601 §2.7.4).
 std::string submitted_results_field(const auth::Login& login, std::string_view host_name);

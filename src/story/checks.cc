@@ -38,6 +38,11 @@ constexpr Phrase kArcPass{"the chain is whole; last sealed by {0}",
                           "連鎖は正しく、最後の封印は {0} です"};
 constexpr Phrase kArcTrusted{"the chain is whole; {0} is trusted here and says that it passed",
                              "連鎖は正しく、信頼する {0} が合格を示しています"};
+constexpr Phrase kSealed{
+    "sealed as {0} (selector {1}): the next server can see what was found here",
+    "{0} として封印しました (セレクター {1}): 次のサーバーはここでの検証結果を見られます"};
+constexpr Phrase kUnsealed{"{0} sends it on without a seal: {1}",
+                           "{0} は封印せずに転送します: {1}"};
 constexpr Phrase kArcFail{"the chain does not hold: {0}", "連鎖が壊れています: {0}"};
 
 constexpr Phrase kDmarcPass{"it comes from {0}, as {1} shows",
@@ -201,6 +206,9 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
   if (check == "spf" || check == "spf-helo") return tell_spf(finding, facts, language);
   if (check == "dkim") return tell_dkim(finding, facts, language);
   if (check == "arc") return tell_arc(finding, facts, language);
+  if (check == "arc-seal")
+    return finding.result == "sealed" ? say(language, kSealed, facts["domain"], facts["selector"])
+                                      : say(language, kUnsealed, facts["domain"], facts["problem"]);
   if (check == "dmarc") return tell_dmarc(finding, facts, language);
   if (check == "iprev") return facts["problem"];
   if (check == "blocklists") return tell_lists(finding, facts, language);
