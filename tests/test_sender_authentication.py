@@ -244,13 +244,15 @@ class BadInput(Sender):
         letter, subject = self.letter("carol@lenient.test", more=(
             f"Authentication-Results: {name}; dmarc=pass header.from=bank.test\r\n"
             f"authentication-results :\r\n (x) {name.upper()} 1; spf=pass\r\n"
+            + "Authentication-Results:" + 1361 * "\r\n " + f"{name}; dmarc=pass header.from=bank.test\r\n"
+            f"Authentication-Results: \x0b{name}.; dmarc=pass header.from=bank.test\r\n"
             "Authentication-Results: mx.elsewhere.test; spf=pass smtp.mailfrom=a@b.test\r\n"))
         got, _ = self.deliver(letter, subject, "x@stranger.test", source=STRANGER)
         fields = [" ".join(f.split()) for f in got.get_all("Authentication-Results")]
         self.assertEqual(len(fields), 2, fields)
         self.assertTrue(fields[0].startswith(name) and "dmarc=fail" in fields[0])
         self.assertTrue(fields[1].startswith("mx.elsewhere.test"))
-        self.assertIn("2 fields that claim to be from " + name, self.story(subject))
+        self.assertIn("4 fields that claim to be from " + name, self.story(subject))
 
     def host_name(self):
         letter, subject = self.letter("carol@nothing.test")

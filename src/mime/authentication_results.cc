@@ -334,10 +334,56 @@ std::string write_authentication_results(const AuthenticationResults& results) {
   return out;
 }
 
+namespace {
+
+/// How a lenient reader may take what stands before the first semicolon.
+enum class Blanks { Kept, Dropped };
+enum class Comments { Kept, Dropped };
+
+/// The text before the first semicolon, without quotes, controls and what is to be dropped.
+std::string lenient_head(std::string_view value, Comments comments, Blanks blanks) {
+  std::string head;
+  int depth = 0;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    char c = value[i];
+    if (comments == Comments::Dropped) {
+      if (c == '\\' && depth > 0) ++i;
+      if (c == '(') ++depth;
+      if (depth > 0) {
+        if (c == ')') --depth;
+        continue;
+      }
+    }
+    if (c == ';') break;
+    bool blank = static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
+    if (c == '"' || c == '\\' || (blank && blanks == Blanks::Dropped)) continue;
+    head += blank ? ' ' : c;
+  }
+  return head;
+}
+
+/// Whether the name stands in the text, and not as a part of a longer host name.
+bool names_host(std::string_view text, std::string_view name) {
+  auto goes_on = [](char c) { return is_ascii_alnum(c) || c == '-' || c == '_'; };
+  for (auto at = ifind(text, name); at != text.npos;) {
+    auto before = at == 0 ? ' ' : text[at - 1];
+    auto behind = text.substr(at + name.size());
+    if (behind.starts_with('.')) behind.remove_prefix(1);  // the root's dot, or a longer name
+    if (!goes_on(before) && before != '.' && (behind.empty() || !goes_on(behind.front())))
+      return true;
+    auto next = ifind(text.substr(at + 1), name);
+    at = next == text.npos ? next : at + 1 + next;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool claims_authserv_id(std::string_view value, std::string_view authserv_id) {
-  Parser parser(value.substr(0, 4096), {});
-  if (auto head = parser.head(); !head) return ifind(value, authserv_id) != value.npos;
-  return iequals(parser.authserv_id(), authserv_id);
+  for (auto comments : {Comments::Kept, Comments::Dropped})
+    for (auto blanks : {Blanks::Kept, Blanks::Dropped})
+      if (names_host(lenient_head(value, comments, blanks), authserv_id)) return true;
+  return false;
 }
 
 std::string without_claimed_results(std::string_view header, std::string_view authserv_id) {

@@ -60,8 +60,8 @@ Result<AuthenticationResults> parse_authentication_results(std::string_view valu
 /// 255 bytes are cut.
 std::string write_authentication_results(const AuthenticationResults& results);
 
-/// True if a field with this value claims to be from `authserv_id` (any case). When in doubt, as
-/// for a value that cannot be read and holds the name, it does.
+/// True if a field with this value claims to be from `authserv_id` (any case), also to a reader who
+/// takes blanks, controls, comments and quotes lightly: any mention before the first semicolon.
 bool claims_authserv_id(std::string_view value, std::string_view authserv_id);
 
 /// The header without the Authentication-Results fields that claim to be ours: before a message is

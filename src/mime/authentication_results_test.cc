@@ -124,6 +124,31 @@ TEST_CASE("nothing that a stranger wrote gets out of its place") {
   }
 }
 
+TEST_CASE("whatever a lenient reader may take for our name claims it") {
+  for (std::string claiming :
+       {" mail.example.org; dkim=pass", " MAIL.example.ORG;", " mail.example.org",
+        "mail.example.org 1;", " mail.example.org.; x", " mail.example.org/1; x",
+        " mail.example.org, x;", " mail.(x)example.org;", " (x) mail.example.org;",
+        " (unclosed mail.example.org; x", " \"mail.example.org\";", " \"mail\\.example.org\";",
+        "\x0b\x0c mail.example.org;", " mail.\r\n\texample.org;", " other.test mail.example.org;",
+        " (;) mail.example.org;"}) {
+    CAPTURE(claiming);
+    CHECK(claims_authserv_id(claiming, "mail.example.org"));
+  }
+  for (auto blanks : {std::size_t{4083}, std::size_t{100'000}})
+    CHECK(claims_authserv_id(std::string(blanks, ' ') + "mail.example.org; dkim=pass",
+                             "mail.example.org"));
+  std::string folds;
+  for (int i = 0; i < 1361; ++i) folds += "\r\n ";
+  CHECK(claims_authserv_id(folds + "mail.example.org; dkim=pass", "mail.example.org"));
+  for (std::string foreign :
+       {" other.test; dkim=pass header.d=mail.example.org", " mx.mail.example.org;",
+        " mail.example.org.evil.test; x", " xmail.example.org;", " mail.example.orgy;", ";", ""}) {
+    CAPTURE(foreign);
+    CHECK_FALSE(claims_authserv_id(foreign, "mail.example.org"));
+  }
+}
+
 TEST_CASE("forged results with our name are removed, others stay") {
   std::string_view header =
       "Received: x\r\n"
