@@ -101,7 +101,9 @@ Task<Result<auth::Credential>> credential_for(Core& core, std::string address, s
   auto secret = crypto::Secret::take(std::move(password));
   co_return co_await run_on(core.workers(), [&]() -> Result<auth::Credential> {
     auth::CredentialMaker maker{core.master(), core.random(), *normal, core.clock().now()};
-    return auth::make_password(maker, secret, uses_for(core, legacy));
+    auto made = auth::make_password(maker, secret, uses_for(core, legacy));
+    crypto::wipe_stack();
+    return made;
   });
 }
 
@@ -258,8 +260,11 @@ Task<Answer> app_password_add(Core& core, ControlCall& call) {
       [&](store::Reader& reader) { return auth::find_account(reader, address); });
   if (!account) co_return no_account(address);
   auth::CredentialMaker maker{core.master(), core.random(), account->address, core.clock().now()};
-  auto made = co_await run_on(
-      core.workers(), [&] { return auth::make_app_password(maker, name, uses_for(core, legacy)); });
+  auto made = co_await run_on(core.workers(), [&] {
+    auto both = auth::make_app_password(maker, name, uses_for(core, legacy));
+    crypto::wipe_stack();
+    return both;
+  });
   if (!made) co_return std::unexpected(made.error());
   CO_TRY_DO(co_await core.store().transact(
       {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {

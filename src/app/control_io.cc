@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "crypto/secret.h"
 #include "net/connect.h"
 #include "net/cores.h"
 
@@ -156,6 +157,7 @@ Task<RequestsEnded> serve_lines(net::Stream& stream, const ControlTable& table,
   stream.set_timeout(kIdle);
   ControlReader reader(stream);
   while (true) {
+    crypto::wipe_stack();  // the last request may have brought a password
     auto line = co_await reader.line();
     if (line && !*line) co_return RequestsEnded{};
     auto decoded = line ? decode_control_line(**line) : std::unexpected(std::move(line).error());

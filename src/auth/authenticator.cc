@@ -266,7 +266,9 @@ class AuthenticatorService final : public Authenticator {
       if (rehash) {
         TRY(credential.hash, crypto::hash_password(password, services_.random));
       }
-      return complete(maker, credential, password, uses);
+      auto done = complete(maker, credential, password, uses);
+      crypto::wipe_stack();
+      return done;
     });
     if (!completed)
       co_return old_hash;  // a password that SASLprep refuses cannot be used with SCRAM: it stays
