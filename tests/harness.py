@@ -4,6 +4,7 @@
         smtp = smtplib.SMTP(server.host, server.port("submission"))
 """
 import contextlib
+import fcntl
 import os
 import pathlib
 import re
@@ -23,7 +24,21 @@ PASSWORD = "correct horse battery staple"
 
 PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "pop3": 110, "pop3s": 995, "imap": 143, "imaps": 993}
 
-_next_base = [10_000 + os.getpid() % 300 * 100]
+_next_base = [10_000 + os.getpid() % 200 * 100]
+_bases = {}  # those that this process may use, with the locks that keep others away
+
+
+def _lock_base(base):
+    """Whether the ports of this base are ours: other test programs run at the same time."""
+    if base not in _bases:
+        lock = open(f"{tempfile.gettempdir()}/hikyaku-test-ports-{os.getuid()}-{base}", "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            return False
+        _bases[base] = lock
+    return True
 
 
 def free_port_base(host="127.0.0.1"):
@@ -31,6 +46,8 @@ def free_port_base(host="127.0.0.1"):
     for _ in range(300):
         base = _next_base[0]
         _next_base[0] = 10_000 + (base - 10_000 + 1_100) % 20_000
+        if not _lock_base(base):
+            continue
         with contextlib.ExitStack() as stack:
             try:
                 for offset in PORTS.values():
