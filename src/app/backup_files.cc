@@ -12,6 +12,7 @@
 #include "app/run_command.h"
 #include "base/text.h"
 #include "store/crc32c.h"
+#include "store/posix_file_system.h"
 
 namespace hikyaku::app {
 namespace {
@@ -21,6 +22,8 @@ namespace fs = std::filesystem;
 constexpr const char* kInfoName = "BACKUP.json";
 constexpr const char* kRestoredName = "RESTORED";
 constexpr std::string_view kPartial = ".partial-";
+/// Locked while a backup is made.
+constexpr const char* kLockName = ".lock";
 constexpr std::size_t kPiece = 1 << 20;
 /// What of two files of the same name and size is compared: the header of a segment has a secret
 /// number that no other has, the end of an index file says which one it is.
@@ -152,6 +155,7 @@ class Maker {
 
   Result<BackupInfo> run() {
     TRY_DO(make_directories(plan_.repository));
+    TRY(auto lock, store::PosixFileSystem().lock((plan_.repository / kLockName).string()));
     remove_partial();
     TRY(auto earlier, list_backups(plan_.repository));
     auto id = to_hex(frozen_.store_id);
@@ -192,6 +196,7 @@ class Maker {
     return name;
   }
 
+  /// What is left of backups that were cut off: nobody else makes one now.
   void remove_partial() const {
     std::error_code error;
     for (fs::directory_iterator entry(plan_.repository, error), end; !error && entry != end;
@@ -213,10 +218,23 @@ class Maker {
     }
     TRY_DO(write_file(info_.store() / frozen_.mark_name, frozen_.mark));
     if (plan_.with_config) TRY_DO(take_config());
+    TRY_DO(check_all_there());
     for (auto& directory : {info_.store() / "index", info_.store() / "journal", info_.store()})
       sync_directory(directory);
     TRY_DO(write_file(info_.path / kInfoName, boost::json::serialize(describe(info_)) + '\n'));
     sync_directory(info_.path);
+    return {};
+  }
+
+  /// Whoever cleans up there while we work must not leave half a backup that passes for a whole.
+  Result<void> check_all_there() const {
+    for (auto& file : frozen_.files) {
+      std::error_code error;
+      auto length = fs::file_size(info_.store() / file.to, error);
+      if (error || length < file.length)
+        return fail(ErrorCode::Corrupt, "{} is gone while the backup was made",
+                    (info_.store() / file.to).string());
+    }
     return {};
   }
 

@@ -54,7 +54,7 @@ struct BackupPlan {
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };
 /// Copies what `frozen` names and verifies what was copied by reading it again. A failure leaves
-/// nothing behind. NoSpace, Io, Corrupt, Denied.
+/// nothing behind. Conflict: another backup is being made there; NoSpace, Io, Corrupt, Denied.
 Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& plan);
 
 /// Copies a directory with all that is in it; nothing is shared with it afterwards. `owner`, if
