@@ -118,11 +118,6 @@ Result<void> write_file(const fs::path& path, std::string_view bytes) {
   return {};
 }
 
-void sync_directory(const fs::path& path) {
-  Descriptor directory(path, O_RDONLY | O_DIRECTORY);
-  if (directory) ::fsync(directory.get());
-}
-
 Result<void> make_directories(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -313,6 +308,11 @@ Result<BackupInfo> read_info(const fs::path& path) {
 }
 
 }  // namespace
+
+void sync_directory(const fs::path& path) {
+  Descriptor directory(path, O_RDONLY | O_DIRECTORY);
+  if (directory) ::fsync(directory.get());
+}
 
 boost::json::object describe(const BackupInfo& info) {
   return {{"format", 1},         {"made", info.made},     {"store", info.store_id},

@@ -62,6 +62,8 @@ Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& pl
 Result<void> copy_tree(const std::filesystem::path& from, const std::filesystem::path& to,
                        std::optional<std::pair<std::uint32_t, std::uint32_t>> owner,
                        const std::function<void(std::uint64_t bytes)>& copied);
+/// What was made, removed or renamed in it is so for good.
+void sync_directory(const std::filesystem::path& path);
 std::uint64_t tree_size(const std::filesystem::path& path);
 
 /// The epoch to which this backup has been restored before, 0 if never (or nobody could note it).

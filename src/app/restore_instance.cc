@@ -1,12 +1,20 @@
 #include "app/restore_instance.h"
 
+#include <array>
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "app/core.h"
 #include "app/log_sink.h"
 #include "app/system_user.h"
+#include "base/codec.h"
 #include "net/cores.h"
+#include "net/fd.h"
 #include "queue/queue.h"
+#include "store/posix_file_system.h"
 #include "store/restore.h"
 
 namespace hikyaku::app {
@@ -15,6 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPiece = 500;
+/// What whoever opens a store locks in its directory.
+constexpr const char* kLockName = "LOCK";
 constexpr std::string_view kHoldReason = "restored from a backup: it may have been sent since then";
 
 Task<Result<std::uint64_t>> hold_queue(store::Store& store) {
@@ -69,6 +79,73 @@ Result<RestoreOutcome> renew(const fs::path& data, std::uint32_t least, const In
   return outcome;
 }
 
+std::string encode(const Result<RestoreOutcome>& outcome) {
+  Encoder out;
+  out.u8(outcome.has_value());
+  if (outcome) {
+    out.varint(outcome->epoch);
+    out.varint(outcome->held);
+  } else {
+    out.u8(static_cast<std::uint8_t>(outcome.error().code));
+    out.text(outcome.error().describe());
+  }
+  return out.take();
+}
+
+Result<RestoreOutcome> decode(std::string_view bytes) {
+  Decoder in(bytes);
+  if (in.u8() != 0) {
+    RestoreOutcome outcome;
+    outcome.epoch = static_cast<std::uint32_t>(in.varint());
+    outcome.held = in.varint();
+    return outcome;
+  }
+  auto code = static_cast<ErrorCode>(in.u8());
+  auto text = in.text();
+  if (in.failed())
+    return fail(ErrorCode::Internal, "the process that opened the restored store ended early");
+  return fail(code, "{}", text);
+}
+
+/// All that comes until the other end is closed.
+std::string read_to_end(int fd) {
+  std::string bytes;
+  std::array<char, 4096> piece;
+  for (;;) {
+    auto got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return bytes;
+    bytes.append(piece.data(), static_cast<std::size_t>(got));
+  }
+}
+
+/// renew() by a process of its own, which has become the server's user for good: what it writes
+/// belongs to that user, and nothing in the backup is opened with rights that it should not have.
+/// We keep ours, to put the result in its place.
+Result<RestoreOutcome> renew_apart(const fs::path& data, std::uint32_t least,
+                                   const Instance& instance, const config::Config& config) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::unexpected(errno_error("pipe", errno));
+  net::UniqueFd from(ends[0]), to(ends[1]);
+  auto child = ::fork();
+  if (child < 0) return std::unexpected(errno_error("fork", errno));
+  if (child == 0) {
+    auto work = [&]() -> Result<RestoreOutcome> {
+      TRY_DO(become_user(config.server.user));
+      return renew(data, least, instance, config);
+    };
+    // Less than what a pipe holds: nothing is cut.
+    auto words = encode(work());
+    ::_exit(::write(to.get(), words.data(), words.size()) < 0 ? 1 : 0);
+  }
+  to.reset();
+  auto words = read_to_end(from.get());
+  int status = 0;
+  while (::waitpid(child, &status, 0) != child)
+    if (errno != EINTR) break;
+  return decode(words);
+}
+
 std::uint32_t epoch_there(const fs::path& data) {
   net::ThreadPool workers(1);
   SystemClock clock;
@@ -77,28 +154,54 @@ std::uint32_t epoch_there(const fs::path& data) {
 
 }  // namespace
 
+Result<std::unique_ptr<HeldData>> HeldData::take(const Instance& instance,
+                                                 const config::Config& config) {
+  const auto& data = instance.data;
+  std::unique_ptr<HeldData> held(new HeldData(data));
+  if (::geteuid() == 0 && !config.server.user.empty()) {
+    held->owner_ = find_user(config.server.user);
+    if (!held->owner_) return fail(ErrorCode::NotFound, "there is no user {}", config.server.user);
+  }
+  std::error_code error;
+  fs::create_directories(data.parent_path(), error);
+  if (error) return failed("cannot make " + data.parent_path().string(), error);
+  held->made_directory_ = ::mkdir(data.c_str(), 0700) == 0;
+  if (!held->made_directory_ && errno != EEXIST)
+    return std::unexpected(errno_error("cannot make " + data.string(), errno));
+  held->has_store_ = fs::exists(data / "STORE", error);
+  auto lock = data / kLockName;
+  auto is_new = !fs::exists(lock, error);
+  TRY(held->lock_, store::PosixFileSystem().lock(lock.string()));
+  held->made_lock_ = is_new;
+  return held;
+}
+
+HeldData::~HeldData() {
+  remove_made_lock();
+  if (made_directory_) ::rmdir(path_.c_str());  // if nothing is in it
+}
+
+void HeldData::remove_made_lock() {
+  if (std::exchange(made_lock_, false)) ::unlink((path_ / kLockName).c_str());
+}
+
 Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance& instance,
-                                        const config::Config& config,
+                                        const config::Config& config, HeldData& held,
                                         const std::function<void(std::uint64_t)>& copied) {
   std::optional<std::pair<std::uint32_t, std::uint32_t>> owner;
-  if (::geteuid() == 0 && !config.server.user.empty()) {
-    auto user = find_user(config.server.user);
-    if (!user) return fail(ErrorCode::NotFound, "there is no user {}", config.server.user);
-    owner.emplace(user->uid, user->gid);
-  }
+  if (held.owner()) owner.emplace(held.owner()->uid, held.owner()->gid);
   const auto& data = instance.data;
   auto beside = data;
   beside += ".restoring";
   std::error_code error;
   fs::remove_all(beside, error);
-  fs::create_directories(data.parent_path(), error);
   // Twice from the same backup, or from an older one, must not give the same numbers again.
   auto least = std::max({backup.epoch, epoch_there(data), noted_restore(backup)}) + 1;
   auto put = [&]() -> Result<RestoreOutcome> {
     TRY_DO(copy_tree(backup.store(), beside, owner, copied));
     note_restore(backup, least);
-    TRY_DO(become_user(config.server.user));
-    TRY(auto outcome, renew(beside, least, instance, config));
+    TRY(auto outcome, (owner ? renew_apart : renew)(beside, least, instance, config));
+    held.remove_made_lock();
     if (fs::exists(data, error) && !fs::is_empty(data, error)) {
       outcome.former = data;
       outcome.former += ".before-restore";
@@ -115,6 +218,7 @@ Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance
       if (!outcome.former.empty()) fs::rename(outcome.former, data, error);
       return failed("cannot put in place " + data.string(), why);
     }
+    sync_directory(data.parent_path());
     return outcome;
   };
   auto outcome = put();

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 
 #include "app/backup_files.h"
 #include "app/instance.h"
+#include "app/system_user.h"
 #include "config/config.h"
+#include "store/file_system.h"
 
 namespace hikyaku::app {
 
@@ -14,12 +18,43 @@ struct RestoreOutcome {
   std::uint64_t held = 0;        ///< queue entries that wait for somebody to release them
   std::filesystem::path former;  ///< where the data that was there is now; empty: none
 };
-/// Puts the backup's store in the place of the instance's; what is there, if anything, is set
-/// aside. The store's epoch is raised, so that numbers that were given out after the backup never
-/// come again, and what is in the queue is held, for it may have been sent meanwhile. A failure
-/// leaves the instance as it was. Nobody has the store open. As root, becomes the server's user.
+/// The directory of an instance's store, which nobody else opens while this lives. If it had to be
+/// made for that, it goes again, unless something was put there.
+class HeldData {
+ public:
+  /// Conflict: somebody has the store open. Denied, Io; NotFound: there is no server.user.
+  static Result<std::unique_ptr<HeldData>> take(const Instance& instance,
+                                                const config::Config& config);
+  HeldData(const HeldData&) = delete;
+  HeldData& operator=(const HeldData&) = delete;
+  ~HeldData();
+
+  bool has_store() const { return has_store_; }
+  /// Whose the store shall be; nullopt: ours.
+  const std::optional<SystemUser>& owner() const { return owner_; }
+
+ private:
+  friend Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance& instance,
+                                                 const config::Config& config, HeldData& held,
+                                                 const std::function<void(std::uint64_t)>& copied);
+  explicit HeldData(std::filesystem::path path) : path_(std::move(path)) {}
+  void remove_made_lock();
+
+  std::filesystem::path path_;
+  std::unique_ptr<store::FileLock> lock_;
+  std::optional<SystemUser> owner_;
+  bool has_store_ = false;
+  bool made_directory_ = false;
+  bool made_lock_ = false;
+};
+
+/// Puts the backup's store in the place of the instance's, which is `held`; what is there, if
+/// anything, is set aside. The store's epoch is raised, so that numbers that were given out after
+/// the backup never come again, and what is in the queue is held, for it may have been sent
+/// meanwhile. A failure leaves the instance as it was. As root, only a process of its own that has
+/// become the server's user opens the store; no other threads run.
 Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance& instance,
-                                        const config::Config& config,
+                                        const config::Config& config, HeldData& held,
                                         const std::function<void(std::uint64_t)>& copied);
 
 }  // namespace hikyaku::app

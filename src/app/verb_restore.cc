@@ -11,7 +11,6 @@
 #include "app/run_command.h"
 #include "app/verbs.h"
 #include "base/text.h"
-#include "store/posix_file_system.h"
 
 namespace hikyaku::app {
 namespace {
@@ -118,18 +117,6 @@ std::optional<Exit> hindered(const Invocation& invocation, Terminal& terminal,
     terminal.complain(kOtherKey, instance.secret_key.string());
     return Exit::Config;
   }
-  std::error_code error;
-  if (!std::filesystem::exists(instance.data / "STORE", error)) return std::nullopt;
-  auto lock = store::PosixFileSystem().lock((instance.data / "LOCK").string());
-  if (!lock) {
-    if (lock.error().code != ErrorCode::Conflict) return report(lock.error(), terminal);
-    terminal.complain(kRunning, lock.error().describe());
-    return Exit::TryLater;
-  }
-  if (!force) {
-    terminal.complain(kOccupied, instance.data.string());
-    return Exit::CannotCreate;
-  }
   return std::nullopt;
 }
 
@@ -147,12 +134,23 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
   if (!config) return config.error();
   instance = instance.with(*config);
   if (auto hindrance = hindered(invocation, terminal, backup, instance)) return *hindrance;
+  // From here to the end no server can begin to write what would be set aside.
+  auto held = HeldData::take(instance, *config);
+  if (!held) {
+    if (held.error().code != ErrorCode::Conflict) return report(held.error(), terminal);
+    terminal.complain(kRunning, held.error().describe());
+    return Exit::TryLater;
+  }
+  if ((*held)->has_store() && !invocation.has("--force")) {
+    terminal.complain(kOccupied, instance.data.string());
+    return Exit::CannotCreate;
+  }
   std::optional<RestoreOutcome> outcome;
   {
     Progress progress(terminal, std::string(kLabel.in(terminal.language())),
                       tree_size(backup.store()) >> 10);
     std::uint64_t copied = 0;
-    auto restored = restore_instance(backup, instance, *config, [&](std::uint64_t bytes) {
+    auto restored = restore_instance(backup, instance, *config, **held, [&](std::uint64_t bytes) {
       progress.set((copied += bytes) >> 10);
     });
     if (!restored) return report(restored.error(), terminal);
