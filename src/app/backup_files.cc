@@ -262,12 +262,7 @@ class Maker {
     std::error_code error;
     for (auto& path : {instance.config, instance.tls, instance.dkim}) {
       if (!fs::exists(path, error)) continue;
-      auto target = info_.config() / path.filename();
-      if (fs::is_directory(path, error)) {
-        TRY_DO(copy_tree(path, target, std::nullopt, [](std::uint64_t) {}));
-      } else {
-        TRY_DO(copy_file(path, target, fs::file_size(path), [](std::uint64_t) {}));
-      }
+      TRY_DO(copy_tree(path, info_.config() / path.filename(), std::nullopt, [](std::uint64_t) {}));
     }
     return {};
   }
@@ -354,7 +349,20 @@ Result<void> copy_tree(const fs::path& from, const fs::path& to,
   auto give = [&](const fs::path& path) {
     return !owner || ::lchown(path.c_str(), owner->first, owner->second) == 0;
   };
+  auto copy = [&](const fs::path& file, const fs::path& target) -> Result<void> {
+    struct stat facts{};
+    if (::stat(file.c_str(), &facts) != 0) return failed("cannot read " + file.string());
+    TRY_DO(copy_file(file, target, static_cast<std::uint64_t>(facts.st_size), copied));
+    ::chmod(target.c_str(), facts.st_mode & 0777);
+    return {};
+  };
   std::error_code error;
+  if (fs::is_regular_file(from, error)) {
+    TRY_DO(copy(from, to));
+    if (!give(to)) return failed("cannot give away " + to.string());
+    sync_directory(to.parent_path());
+    return {};
+  }
   fs::create_directory(to, error);
   if (error) return failed("cannot make " + to.string(), error);
   ::chmod(to.c_str(), 0700);
@@ -365,10 +373,7 @@ Result<void> copy_tree(const fs::path& from, const fs::path& to,
     if (entry->is_directory()) {
       if (::mkdir(target.c_str(), 0700) != 0) return failed("cannot make " + target.string());
     } else if (entry->is_regular_file()) {
-      TRY_DO(copy_file(entry->path(), target, entry->file_size(), copied));
-      struct stat status;
-      if (::stat(entry->path().c_str(), &status) == 0)
-        ::chmod(target.c_str(), status.st_mode & 0777);
+      TRY_DO(copy(entry->path(), target));
     } else {
       continue;  // a store has nothing else
     }

@@ -57,8 +57,9 @@ struct BackupPlan {
 /// nothing behind. Conflict: another backup is being made there; NoSpace, Io, Corrupt, Denied.
 Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& plan);
 
-/// Copies a directory with all that is in it; nothing is shared with it afterwards. `owner`, if
-/// any, is (uid, gid) of what is made. Everything is on disk then.
+/// Copies a directory with all that is in it, or a file; nothing is shared with it afterwards.
+/// `owner`, if any, is (uid, gid) of what is made; files keep their modes, directories are for
+/// their owner only. Everything is on disk then.
 Result<void> copy_tree(const std::filesystem::path& from, const std::filesystem::path& to,
                        std::optional<std::pair<std::uint32_t, std::uint32_t>> owner,
                        const std::function<void(std::uint64_t bytes)>& copied);

@@ -11,6 +11,7 @@
 #include "app/log_sink.h"
 #include "app/system_user.h"
 #include "base/codec.h"
+#include "config/load.h"
 #include "net/cores.h"
 #include "net/fd.h"
 #include "queue/queue.h"
@@ -152,16 +153,71 @@ std::uint32_t epoch_there(const fs::path& data) {
   return store::epoch_of({.directory = data.string(), .workers = workers, .clock = clock});
 }
 
+/// Whose the store and the keys shall be; nullopt: ours.
+Result<std::optional<SystemUser>> owner_of(const config::Config& config) {
+  if (::geteuid() != 0 || config.server.user.empty()) return std::optional<SystemUser>();
+  auto user = find_user(config.server.user);
+  if (!user) return fail(ErrorCode::NotFound, "there is no user {}", config.server.user);
+  return user;
+}
+
+/// As quickstart leaves it: directories for everybody, keys for root and the server.
+Result<void> let_server_read(const fs::path& path, const std::optional<SystemUser>& owner) {
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) != 0)
+    return std::unexpected(errno_error("cannot look at " + path.string(), errno));
+  if (S_ISDIR(facts.st_mode)) {
+    if (::chmod(path.c_str(), 0755) == 0) return {};
+    return std::unexpected(errno_error("cannot open " + path.string() + " to others", errno));
+  }
+  if ((facts.st_mode & S_IROTH) != 0) return {};
+  return let_read(path, owner, 0640);
+}
+
+/// A directory or file of the backup's configuration, whole or not at all.
+Result<void> put_config(const fs::path& from, const fs::path& to,
+                        const std::optional<SystemUser>& owner) {
+  std::error_code error;
+  auto beside = to;
+  beside += ".restoring";
+  fs::remove_all(beside, error);
+  auto put = [&]() -> Result<void> {
+    TRY_DO(copy_tree(from, beside, std::nullopt, [](std::uint64_t) {}));
+    TRY_DO(let_server_read(beside, owner));
+    if (fs::is_directory(beside, error))
+      for (auto& entry : fs::recursive_directory_iterator(beside, error))
+        TRY_DO(let_server_read(entry.path(), owner));
+    if (!error) fs::rename(beside, to, error);
+    if (error) return failed("cannot make " + to.string(), error);
+    sync_directory(to.parent_path());
+    return {};
+  };
+  auto done = put();
+  if (!done) fs::remove_all(beside, error);
+  return done;
+}
+
 }  // namespace
+
+Result<void> restore_config(const BackupInfo& backup, const Instance& instance) {
+  auto in_backup = [&](const fs::path& path) { return backup.config() / path.filename(); };
+  auto config = config::load_file(in_backup(instance.config));
+  if (!config) return fail(ErrorCode::Invalid, "{}", config.error().describe());
+  TRY(auto owner, owner_of(*config));
+  std::error_code error;
+  fs::create_directories(instance.config.parent_path(), error);
+  if (error) return failed("cannot make " + instance.config.parent_path().string(), error);
+  for (auto& path : {instance.tls, instance.dkim, instance.config})
+    if (!fs::exists(path, error) && fs::exists(in_backup(path), error))
+      TRY_DO(put_config(in_backup(path), path, owner));
+  return {};
+}
 
 Result<std::unique_ptr<HeldData>> HeldData::take(const Instance& instance,
                                                  const config::Config& config) {
   const auto& data = instance.data;
   std::unique_ptr<HeldData> held(new HeldData(data));
-  if (::geteuid() == 0 && !config.server.user.empty()) {
-    held->owner_ = find_user(config.server.user);
-    if (!held->owner_) return fail(ErrorCode::NotFound, "there is no user {}", config.server.user);
-  }
+  TRY(held->owner_, owner_of(config));
   std::error_code error;
   fs::create_directories(data.parent_path(), error);
   if (error) return failed("cannot make " + data.parent_path().string(), error);

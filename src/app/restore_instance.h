@@ -18,6 +18,11 @@ struct RestoreOutcome {
   std::uint64_t held = 0;        ///< queue entries that wait for somebody to release them
   std::filesystem::path former;  ///< where the data that was there is now; empty: none
 };
+/// hikyaku.toml (last), tls/ and dkim/ of the backup, each whole, where the instance has none. What
+/// not everybody may read, the group of server.user may, if root restores. Invalid: the backup's
+/// hikyaku.toml has errors; NotFound: there is no server.user.
+Result<void> restore_config(const BackupInfo& backup, const Instance& instance);
+
 /// The directory of an instance's store, which nobody else opens while this lives. If it had to be
 /// made for that, it goes again, unless something was put there.
 class HeldData {

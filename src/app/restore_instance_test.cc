@@ -2,6 +2,7 @@
 #include "app/restore_instance.h"
 
 #include <doctest/doctest.h>
+#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +91,49 @@ TEST_CASE("a store that is open is not replaced, and a place that was made for n
   fs::remove_all(bench.instance.data);
   CHECK(HeldData::take(bench.instance, bench.config));
   CHECK_FALSE(fs::exists(bench.instance.data));
+}
+
+TEST_CASE("the configuration comes back whole, and as it could be read before") {
+  Bench bench;
+  auto key = bench.instance.tls / "key.pem";
+  auto other = Instance::in(bench.top.path / "other");
+  // What an attempt that was cut off has left is no reason to go without the rest.
+  fs::create_directories(bench.top.path / "other/tls.restoring");
+  auto restored = restore_config(*bench.backup, other);
+  REQUIRE_MESSAGE(restored, restored.error().describe());
+  CHECK(fs::file_size(other.tls / "key.pem") == fs::file_size(key));
+  CHECK_FALSE(fs::exists(bench.top.path / "other/tls.restoring"));
+  CHECK((facts_of(other.tls / "key.pem").st_mode & 0777) == 0600);
+  CHECK((facts_of(other.config).st_mode & 0777) == 0644);
+  for (auto& path : {other.tls, other.dkim}) CHECK((facts_of(path).st_mode & 0777) == 0755);
+  // What is there stays.
+  fs::remove(other.tls / "cert.pem");
+  CHECK(restore_config(*bench.backup, other));
+  CHECK_FALSE(fs::exists(other.tls / "cert.pem"));
+}
+
+TEST_CASE("as root: the server's user may read the keys that come back") {
+  if (::geteuid() != 0 || !find_user("nobody")) {
+    MESSAGE("skipped: not root");
+    return;
+  }
+  Bench bench;
+  auto nobody = *find_user("nobody");
+  auto config = bench.backup->config() / bench.instance.config.filename();
+  std::ofstream(config) << "[server]\nhost_name = \"mail.alpha.test\"\nuser = \"nobody\"\n";
+  auto other = Instance::in(bench.top.path / "other");
+  auto restored = restore_config(*bench.backup, other);
+  REQUIRE_MESSAGE(restored, restored.error().describe());
+  std::vector<fs::path> keys{other.tls / "key.pem"};
+  for (auto& entry : fs::directory_iterator(other.dkim)) keys.push_back(entry.path());
+  CHECK(keys.size() > 1);
+  for (auto& path : keys) {
+    CAPTURE(path.string());
+    auto facts = facts_of(path);
+    CHECK(facts.st_uid == 0);
+    CHECK(facts.st_gid == nobody.gid);
+    CHECK((facts.st_mode & 0777) == 0640);
+  }
 }
 
 TEST_CASE("as root: the store is the server's user's, in a directory that is not") {

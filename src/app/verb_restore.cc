@@ -86,23 +86,6 @@ Exit restore_mail(const Invocation& invocation, Terminal& terminal, const Backup
   return refused == 0 ? Exit::Ok : Exit::Failed;
 }
 
-/// hikyaku.toml, tls/ and dkim/ of the backup, where the instance has none.
-Result<void> restore_config(const BackupInfo& backup, const Instance& instance) {
-  std::error_code error;
-  std::filesystem::create_directories(instance.config.parent_path(), error);
-  for (auto& path : {instance.tls, instance.dkim, instance.config}) {
-    auto from = backup.config() / path.filename();
-    if (std::filesystem::exists(path, error) || !std::filesystem::exists(from, error)) continue;
-    if (std::filesystem::is_directory(from, error)) {
-      TRY_DO(copy_tree(from, path, std::nullopt, [](std::uint64_t) {}));
-    } else {
-      std::filesystem::copy_file(from, path, error);
-      if (error) return std::unexpected(errno_error("cannot make " + path.string(), error.value()));
-    }
-  }
-  return {};
-}
-
 /// What stands against it, said; nullopt: nothing.
 std::optional<Exit> hindered(const Invocation& invocation, Terminal& terminal,
                              const BackupInfo& backup, const Instance& instance) {
