@@ -10,8 +10,14 @@ namespace {
 
 constexpr std::chrono::hours kEvery{6};
 constexpr std::size_t kPiece = 16;
-constexpr std::size_t kRows = 250;
 constexpr std::size_t kReadPiece = 1 << 20;
+
+/// Reports about strangers are of no use to anybody here.
+bool is_ours(store::Reader& reader, std::string_view domain) {
+  for (; !domain.empty(); domain = dns::parent(domain))
+    if (auth::find_domain(reader, domain)) return true;
+  return false;
+}
 
 }  // namespace
 
@@ -49,12 +55,12 @@ Task<void> ReportReader::trim() {
 }
 
 Task<void> ReportReader::read_all() {
-  story::MessageId last = 0;
-  while (!stopping_) {
+  // One that cannot be finished now (a full disk) is not tried again at once, and holds up no
+  // other.
+  for (story::MessageId last = 0; !stopping_;) {
     auto piece = co_await core_.store().read(
-        [](store::Reader& reader) { return reports::list_taken(reader, kPiece); });
-    // One that cannot be finished now (a full disk) is not tried again at once.
-    if (piece.empty() || piece.front().id <= last) co_return;
+        [last](store::Reader& reader) { return reports::list_taken(reader, kPiece, last); });
+    if (piece.empty()) co_return;
     for (auto& taken : piece) {
       if (stopping_) co_return;
       last = taken.id;
@@ -78,97 +84,57 @@ Task<Result<std::string>> ReportReader::whole_mail(store::BlobId body) {
   co_return bytes;
 }
 
+/// Unavailable: not the report's fault.
 Task<Result<reports::Digest>> ReportReader::digest(const reports::Taken& taken) {
-  CO_TRY(auto mail, co_await whole_mail(taken.body));
-  CO_TRY(auto bytes, co_await confined_.run(ConfinedJob::ReadReport, std::move(mail)));
+  auto mail = co_await whole_mail(taken.body);
+  if (!mail && mail.error().code != ErrorCode::TooLarge)
+    co_return fail(ErrorCode::Unavailable, "{}", mail.error().describe());
+  if (!mail) co_return std::unexpected(std::move(mail).error());
+  CO_TRY(auto bytes, co_await confined_.run(ConfinedJob::ReadReport, std::move(*mail)));
   co_return co_await run_on(core_.workers(),
                             [bytes = std::move(bytes)] { return reports::decode_digest(bytes); });
 }
 
-Task<void> ReportReader::read(const reports::Taken& taken) {
-  auto log = core_.log().with({{"mid", story::to_text(taken.id)}, {"from", taken.mail_from}});
+Task<Result<reports::Kept>> ReportReader::keep(const reports::Taken& taken) {
   auto read = co_await digest(taken);
-  if (read) {
-    co_await keep(taken, std::move(*read), log);
-    co_return co_await finish(taken);
-  }
+  if (read) co_return co_await reports::keep(core_.store(), taken, std::move(*read), is_ours);
   auto code = read.error().code;
-  // Not the report's fault: it waits.
-  if (code == ErrorCode::Shutdown || code == ErrorCode::Unavailable) co_return;
-  log.warn("report.unread", {{"err", read.error().describe()}});
-  co_await finish(taken);
+  if (code == ErrorCode::Shutdown) co_return std::unexpected(std::move(read).error());
+  // It waits, but not for ever.
+  auto too_old = core_.clock().now() - taken.when > core_.config().dmarc.keep_reports;
+  if (code == ErrorCode::Unavailable && !too_old)
+    co_return std::unexpected(std::move(read).error());
+  co_return co_await reports::give_up(core_.store(), taken, read.error().describe());
 }
 
-Task<void> ReportReader::finish(const reports::Taken& taken) {
-  co_await core_.store().transact({store::kInstance},
-                                  [&](store::Transaction& tx) -> Result<void> {
-                                    reports::finish_taken(tx, taken);
-                                    return {};
-                                  },
-                                  {.may_use_reserve = true});
-}
-
-/// Reports about strangers are of no use to anybody here.
-Task<bool> ReportReader::is_ours(std::string domain) {
-  co_return co_await core_.store().read([&](store::Reader& reader) {
-    for (std::string_view name = domain; !name.empty(); name = dns::parent(name))
-      if (auth::find_domain(reader, name)) return true;
-    return false;
-  });
-}
-
-Task<void> ReportReader::keep(const reports::Taken& taken, reports::Digest digest, Log log) {
-  if (digest.kind == reports::ReadReport::Kind::Other) {
-    log.warn("report.unread", {{"err", digest.problem}});
+Task<void> ReportReader::read(const reports::Taken& taken) {
+  using What = reports::Kept::What;
+  auto log = core_.log().with({{"mid", story::to_text(taken.id)}, {"from", taken.mail_from}});
+  auto kept = co_await keep(taken);
+  if (!kept) {
+    if (kept.error().code != ErrorCode::Shutdown)
+      log.warn("report.wait", {{"err", kept.error().describe()}});
     co_return;
   }
-  if (digest.kind == reports::ReadReport::Kind::Failure) {
-    auto failure = reports::received_failure(taken, digest);
-    if (!co_await is_ours(failure.domain)) {
-      log.info("report.ignore", {{"domain", failure.domain}, {"why", "not our domain"}});
-      co_return;
-    }
-    co_await core_.store().transact({store::kInstance},
-                                    [&](store::Transaction& tx) -> Result<void> {
-                                      reports::put_failure(tx, failure);
-                                      return {};
-                                    });
-    log.info("report.failure", {{"domain", failure.domain}});
-    co_return;
+  switch (kept->what) {
+    case What::Report:
+      log.info("report.receive", {{"domain", kept->domain},
+                                  {"rows", kept->report.rows},
+                                  {"count", kept->report.messages}});
+      break;
+    case What::Failure:
+      log.info("report.failure", {{"domain", kept->domain}});
+      break;
+    case What::NotOurs:
+      log.info("report.ignore", {{"domain", kept->domain}, {"why", "not our domain"}});
+      break;
+    case What::Known:
+      log.info("report.ignore", {{"domain", kept->domain}, {"why", "the same report came before"}});
+      break;
+    case What::Unreadable:
+      log.warn("report.unread", {{"err", kept->problem}});
+      break;
   }
-  auto report = reports::received_report(taken, digest);
-  log = log.with({{"domain", report.domain}});
-  if (!co_await is_ours(report.domain)) {
-    log.info("report.ignore", {{"why", "not our domain"}});
-    co_return;
-  }
-  auto known = co_await core_.store().read(
-      [&](store::Reader& reader) { return reports::is_known(reader, report); });
-  if (known) {
-    log.info("report.ignore", {{"why", "the same report came before"}});
-    co_return;
-  }
-  if (!co_await keep_rows(report, digest.rows)) co_return;
-  log.info("report.receive", {{"rows", report.rows}, {"count", report.messages}});
-}
-
-Task<bool> ReportReader::keep_rows(const reports::ReceivedReport& report,
-                                   const std::vector<dmarc::ReportRecord>& rows) {
-  for (std::size_t first = 0; first < rows.size(); first += kRows) {
-    auto piece = std::span(rows).subspan(first, std::min(kRows, rows.size() - first));
-    auto stored = co_await core_.store().transact(
-        {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
-          reports::put_received_rows(tx, report, static_cast<std::uint32_t>(first), piece);
-          return {};
-        });
-    if (!stored) co_return false;
-  }
-  auto stored = co_await core_.store().transact({store::kInstance},
-                                                [&](store::Transaction& tx) -> Result<void> {
-                                                  reports::put_received(tx, report);
-                                                  return {};
-                                                });
-  co_return stored.has_value();
 }
 
 }  // namespace hikyaku::app

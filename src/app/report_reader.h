@@ -7,7 +7,7 @@
 #include "base/gate.h"
 #include "base/task.h"
 #include "base/wakeup.h"
-#include "reports/digest.h"
+#include "reports/keep.h"
 
 namespace hikyaku::app {
 
@@ -25,11 +25,7 @@ class ReportReader {
   Task<void> read(const reports::Taken& taken);
   Task<Result<reports::Digest>> digest(const reports::Taken& taken);
   Task<Result<std::string>> whole_mail(store::BlobId body);
-  Task<void> keep(const reports::Taken& taken, reports::Digest digest, Log log);
-  Task<bool> keep_rows(const reports::ReceivedReport& report,
-                       const std::vector<dmarc::ReportRecord>& rows);
-  Task<bool> is_ours(std::string domain);
-  Task<void> finish(const reports::Taken& taken);
+  Task<Result<reports::Kept>> keep(const reports::Taken& taken);
   Task<void> trim();
 
   Core& core_;

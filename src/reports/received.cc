@@ -94,20 +94,21 @@ bool take_in(Transaction& tx, const Taken& taken, const store::StagedBlob& body)
   return true;
 }
 
-std::vector<Taken> list_taken(Reader& reader, std::size_t limit) {
+std::vector<Taken> list_taken(Reader& reader, std::size_t limit, story::MessageId after) {
   std::vector<Taken> found;
-  if (limit == 0) return found;
-  reader.scan(Key(kInstance, kTableTaken).children(),
-              [&](std::string_view key, std::string_view value) {
-                Decoder in(value);
-                Taken taken;
-                taken.id = store::key_fields(key).u64_be();
-                taken.body = in.varint();
-                taken.when = get_time(in);
-                taken.mail_from = in.text();
-                found.push_back(std::move(taken));
-                return found.size() < limit;
-              });
+  if (limit == 0 || after == UINT64_MAX) return found;
+  store::KeyRange range{taken_key(after == 0 ? 0 : after + 1).bytes(),
+                        Key(kInstance, kTableTaken).children().end};
+  reader.scan(range, [&](std::string_view key, std::string_view value) {
+    Decoder in(value);
+    Taken taken;
+    taken.id = store::key_fields(key).u64_be();
+    taken.body = in.varint();
+    taken.when = get_time(in);
+    taken.mail_from = in.text();
+    found.push_back(std::move(taken));
+    return found.size() < limit;
+  });
   return found;
 }
 
@@ -174,9 +175,34 @@ std::vector<ReceivedFailure> list_failures(Reader& reader, Day since, std::size_
   return found;
 }
 
+void put_unread(Transaction& tx, const UnreadReport& unread) {
+  tx.put(Key(kInstance, kTableUnreadReport).u32(unread.day).u64(unread.id), encode_unread(unread));
+}
+
+std::vector<UnreadReport> list_unread(Reader& reader, Day since, std::size_t limit) {
+  std::vector<UnreadReport> found;
+  if (limit == 0) return found;
+  store::KeyRange range{Key(kInstance, kTableUnreadReport).u32(since).bytes(),
+                        Key(kInstance, kTableUnreadReport).children().end};
+  reader.scan(range, Reader::Direction::Backward,
+              [&](std::string_view key, std::string_view value) {
+                auto fields = store::key_fields(key);
+                auto day = fields.u32_be();
+                auto id = fields.u64_be();
+                auto unread = decode_unread(value);
+                if (unread && !fields.failed()) {
+                  unread->day = day;
+                  unread->id = id;
+                  found.push_back(std::move(*unread));
+                }
+                return found.size() < limit;
+              });
+  return found;
+}
+
 void trim_received(Transaction& tx, Day day) {
   for (auto table : {kTableReceived, kTableReceivedRow, kTableKnownReport, kTableReceivedFailure,
-                     kTableTakenDay})
+                     kTableTakenDay, kTableUnreadReport})
     tx.erase_range({Key(kInstance, table).u32(0).bytes(), Key(kInstance, table).u32(day).bytes()});
 }
 

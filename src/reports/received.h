@@ -35,8 +35,8 @@ inline constexpr std::uint64_t kMostTakenADay = 20'000;
 
 /// In the transaction that delivers the mail. False: there have been too many today.
 bool take_in(store::Transaction& tx, const Taken& taken, const store::StagedBlob& body);
-/// The oldest first, at most `limit`.
-std::vector<Taken> list_taken(store::Reader& reader, std::size_t limit);
+/// The oldest first, behind the mail `after`, at most `limit`.
+std::vector<Taken> list_taken(store::Reader& reader, std::size_t limit, story::MessageId after = 0);
 /// Read, or not worth it: the body goes.
 void finish_taken(store::Transaction& tx, const Taken& taken);
 
@@ -87,6 +87,18 @@ struct ReceivedFailure {
 void put_failure(store::Transaction& tx, const ReceivedFailure& failure);
 /// The newest first, days from `since` on, at most `limit`.
 std::vector<ReceivedFailure> list_failures(store::Reader& reader, Day since, std::size_t limit);
+
+/// A mail to the address in which no report could be read.
+struct UnreadReport {
+  Day day = 0;  ///< on which it came
+  story::MessageId id = 0;
+  Time when{};
+  std::string mail_from;
+  std::string problem;
+};
+void put_unread(store::Transaction& tx, const UnreadReport& unread);
+/// The newest first, days from `since` on, at most `limit`.
+std::vector<UnreadReport> list_unread(store::Reader& reader, Day since, std::size_t limit);
 
 /// Forgets what is about days before `day`.
 void trim_received(store::Transaction& tx, Day day);

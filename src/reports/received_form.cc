@@ -89,4 +89,22 @@ std::optional<ReceivedFailure> decode_failure(std::string_view value) {
   return failure;
 }
 
+std::string encode_unread(const UnreadReport& unread) {
+  Encoder out;
+  put_time(out, unread.when);
+  put_text(out, unread.mail_from);
+  put_text(out, unread.problem);
+  return out.take();
+}
+
+std::optional<UnreadReport> decode_unread(std::string_view value) {
+  UnreadReport unread;
+  Decoder in(value);
+  unread.when = get_time(in);
+  unread.mail_from = get_text(in);
+  unread.problem = get_text(in);
+  if (in.failed()) return std::nullopt;
+  return unread;
+}
+
 }  // namespace hikyaku::reports

@@ -16,4 +16,7 @@ std::optional<ReceivedReport> decode_received(std::string_view value);
 std::string encode_failure(const ReceivedFailure& failure);
 std::optional<ReceivedFailure> decode_failure(std::string_view value);
 
+std::string encode_unread(const UnreadReport& unread);
+std::optional<UnreadReport> decode_unread(std::string_view value);
+
 }  // namespace hikyaku::reports

@@ -6,6 +6,7 @@
 #include "mime/compose.h"
 #include "mime/message.h"
 #include "reports/digest.h"
+#include "reports/keep.h"
 #include "reports/outgoing.h"
 #include "reports/received.h"
 #include "reports/received_form.h"
@@ -187,6 +188,81 @@ TEST_CASE("mail to the address is taken in, read, kept once, and its body goes")
   CHECK(read_received_rows(tx, listed.reports[0], {}, 10).rows.size() == 3);
   trim_received(tx, report.day + 1);
   CHECK(list_received(tx, 0, {}, 10).reports.empty());
+}
+
+TEST_CASE("a mail goes when what was in it is kept, and not before") {
+  struct Case {
+    std::string mail;
+    int steps;  ///< transactions that it takes
+  };
+  for (auto& c :
+       {Case{mail_with("text/xml", xml("1", 300), "a.xml"), 2},
+        Case{mail_with("text/xml", xml("1", 0), "a.xml"), 1}, Case{std::string(kFailureMail), 1}}) {
+    for (int good = 0; good < c.steps; ++good) {
+      CAPTURE(good);
+      World world;
+      auto& keys = world.store.keys();
+      REQUIRE(take_in(keys, {7, 0, kNoon, "d@big.test"}, store::MemoryTransaction::stage("mail")));
+      auto taken = list_taken(keys, 10).at(0);
+      auto digest = digest_of(read_report(c.mail));
+      auto try_it = [&] {
+        return world.loop.run(
+            keep(world.store, taken, digest,
+                 [](store::Reader&, std::string_view domain) { return domain == "alpha.test"; }));
+      };
+      int left = good;
+      world.store.before_step = [&] {
+        if (left-- == 0) world.store.fail_with(ErrorCode::NoSpace);
+      };
+      CHECK_FALSE(try_it());
+      CHECK(list_taken(keys, 10).size() == 1);
+      CHECK(list_received(keys, 0, {}, 10).reports.empty());
+      CHECK(list_failures(keys, 0, 10).empty());
+      world.store.fail_with({});
+      auto kept = try_it();
+      REQUIRE(kept);
+      auto is_failure = digest.kind == ReadReport::Kind::Failure;
+      CHECK(kept->what == (is_failure ? Kept::What::Failure : Kept::What::Report));
+      CHECK(list_taken(keys, 10).empty());
+      CHECK(keys.bodies().at(taken.body).owners.empty());
+      CHECK(list_failures(keys, 0, 10).size() == (is_failure ? 1 : 0));
+      auto reports = list_received(keys, 0, {}, 10).reports;
+      REQUIRE(reports.size() == (is_failure ? 0 : 1));
+      if (!is_failure)
+        CHECK(read_received_rows(keys, reports[0], {}, 1000).rows.size() == digest.rows.size());
+    }
+  }
+}
+
+TEST_CASE("what is of no use goes, also on a full disk; what could not be read is noted") {
+  World world;
+  auto& keys = world.store.keys();
+  for (story::MessageId id : {7, 8, 9})
+    REQUIRE(take_in(keys, {id, 0, kNoon, "d@big.test"}, store::MemoryTransaction::stage("mail")));
+  CHECK(list_taken(keys, 10, 7).size() == 2);
+  CHECK(list_taken(keys, 10, 9).empty());
+  world.store.fail_with(ErrorCode::NoSpace);
+  auto kept = [&](story::MessageId before, std::string_view mail) {
+    auto taken = list_taken(keys, 1, before).at(0);
+    return world.loop
+        .run(keep(world.store, taken, digest_of(read_report(mail)),
+                  [](store::Reader&, std::string_view) { return false; }))
+        .value()
+        .what;
+  };
+  CHECK(kept(0, mail_with("text/xml", xml("1", 3), "a.xml")) == Kept::What::NotOurs);
+  CHECK(kept(7, kFailureMail) == Kept::What::NotOurs);
+  CHECK(list_unread(keys, 0, 10).empty());
+  CHECK(kept(8, "Subject: x\r\n\r\nx\r\n") == Kept::What::Unreadable);
+  CHECK(list_taken(keys, 10).empty());
+  auto unread = list_unread(keys, day_of(kNoon), 10);
+  REQUIRE(unread.size() == 1);
+  CHECK(unread[0].id == 9);
+  CHECK(unread[0].when == kNoon);
+  CHECK(unread[0].mail_from == "d@big.test");
+  CHECK(unread[0].problem == "there is no report in the mail");
+  trim_received(keys, day_of(kNoon) + 1);
+  CHECK(list_unread(keys, 0, 10).empty());
 }
 
 TEST_CASE("rows beyond the limit are summed") {

@@ -28,5 +28,7 @@ inline constexpr store::Table kTableKnownReport = 0x77;
 inline constexpr store::Table kTableReceivedFailure = 0x78;
 // key: u32 day                                  value: varint reports taken in
 inline constexpr store::Table kTableTakenDay = 0x79;
+// key: u32 day, u64 message                     value: UnreadReport
+inline constexpr store::Table kTableUnreadReport = 0x7A;
 
 }  // namespace hikyaku::reports

@@ -1,0 +1,110 @@
+#include "reports/keep.h"
+
+#include <algorithm>
+#include <span>
+
+namespace hikyaku::reports {
+namespace {
+
+constexpr std::size_t kRows = 250;
+/// Forgetting must be possible on a full disk.
+constexpr store::TransactOptions kForgets{.may_use_reserve = true};
+
+Task<Result<Kept>> finish(store::Store& store, const Taken& taken, Kept kept) {
+  CO_TRY_DO(co_await store.transact(
+      {store::kInstance},
+      [&](store::Transaction& tx) -> Result<void> {
+        finish_taken(tx, taken);
+        return {};
+      },
+      kForgets));
+  co_return kept;
+}
+
+Task<Result<Kept>> keep_failure(store::Store& store, const Taken& taken,
+                                const ReceivedFailure& failure, const IsOurs& is_ours) {
+  Kept kept{.what = Kept::What::NotOurs, .domain = failure.domain, .report = {}, .problem = {}};
+  auto ours =
+      co_await store.read([&](store::Reader& reader) { return is_ours(reader, failure.domain); });
+  if (!ours) co_return co_await finish(store, taken, std::move(kept));
+  CO_TRY_DO(
+      co_await store.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+        put_failure(tx, failure);
+        finish_taken(tx, taken);
+        return {};
+      }));
+  kept.what = Kept::What::Failure;
+  co_return kept;
+}
+
+Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
+                               const std::vector<dmarc::ReportRecord>& rows, ReceivedReport report,
+                               const IsOurs& is_ours) {
+  Kept kept{.what = Kept::What::Report,
+            .domain = report.domain,
+            .report = std::move(report),
+            .problem = {}};
+  auto reason = co_await store.read([&](store::Reader& reader) -> std::optional<Kept::What> {
+    if (!is_ours(reader, kept.domain)) return Kept::What::NotOurs;
+    if (is_known(reader, kept.report)) return Kept::What::Known;
+    return std::nullopt;
+  });
+  if (reason) {
+    kept.what = *reason;
+    co_return co_await finish(store, taken, std::move(kept));
+  }
+  // What an attempt before this one has written, this one writes again under the same keys.
+  std::size_t first = 0;
+  do {
+    auto piece = std::span(rows).subspan(first, std::min(kRows, rows.size() - first));
+    auto last = first + piece.size() == rows.size();
+    CO_TRY_DO(
+        co_await store.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+          put_received_rows(tx, kept.report, static_cast<std::uint32_t>(first), piece);
+          if (last) {
+            put_received(tx, kept.report);
+            finish_taken(tx, taken);
+          }
+          return {};
+        }));
+    first += piece.size();
+  } while (first < rows.size());
+  co_return kept;
+}
+
+}  // namespace
+
+Task<Result<Kept>> keep(store::Store& store, Taken taken, Digest digest, IsOurs is_ours) {
+  switch (digest.kind) {
+    case ReadReport::Kind::Aggregate:
+      co_return co_await keep_report(store, taken, digest.rows, received_report(taken, digest),
+                                     is_ours);
+    case ReadReport::Kind::Failure: {
+      auto failure = received_failure(taken, digest);
+      co_return co_await keep_failure(store, taken, failure, is_ours);
+    }
+    case ReadReport::Kind::Other:
+      break;
+  }
+  co_return co_await give_up(store, std::move(taken), std::move(digest.problem));
+}
+
+Task<Result<Kept>> give_up(store::Store& store, Taken taken, std::string problem) {
+  UnreadReport unread{.day = day_of(taken.when),
+                      .id = taken.id,
+                      .when = taken.when,
+                      .mail_from = taken.mail_from,
+                      .problem = problem};
+  CO_TRY_DO(co_await store.transact(
+      {store::kInstance},
+      [&](store::Transaction& tx) -> Result<void> {
+        put_unread(tx, unread);
+        finish_taken(tx, taken);
+        return {};
+      },
+      kForgets));
+  co_return Kept{
+      .what = Kept::What::Unreadable, .domain = {}, .report = {}, .problem = std::move(problem)};
+}
+
+}  // namespace hikyaku::reports
