@@ -137,8 +137,8 @@ ReceivedReport received_report(const Taken& taken, const Digest& digest) {
   report.rows = digest.rows.size();
   report.messages = report.passed = 0;
   for (auto& row : digest.rows) {
-    report.messages += row.count;
-    if (row.dkim_aligned || row.spf_aligned) report.passed += row.count;
+    add_messages(report.messages, row.count);
+    if (row.dkim_aligned || row.spf_aligned) add_messages(report.passed, row.count);
   }
   return report;
 }

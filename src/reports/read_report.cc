@@ -23,7 +23,7 @@ class Rows {
     }
     auto& sum = sums_[{record.disposition, record.dkim_aligned, record.spf_aligned}];
     if (sum.reasons.empty()) sum = without_source(record);
-    sum.count += record.count;
+    add_messages(sum.count, record.count);
   }
   void finish() {
     for (auto& [outcome, sum] : sums_) rows_.push_back(std::move(sum));

@@ -392,6 +392,26 @@ TEST_CASE("sources are summed by network, the largest first") {
   CHECK(all[0].messages == 35);
 }
 
+TEST_CASE("counts of strangers do not wrap") {
+  Summary summary;
+  auto report = about(100, dmarc::Policy::None);
+  summary.add(report);
+  Digest digest;
+  for (int i = 0; i < 3; ++i) {
+    digest.rows.push_back(row("192.0.2.1", UINT64_MAX / 2 + 1, false, false));
+    digest.rows.push_back(row("192.0.2.1", 2, true, false));
+  }
+  for (auto& one : digest.rows) summary.add(report, one);
+  auto received = received_report({7, 0, kNoon, {}}, digest);
+  CHECK(received.messages == kMostMessages);
+  CHECK(received.passed == 6);
+  auto all = summary.take();
+  CHECK(all.at(0).messages == kMostMessages);
+  CHECK(all[0].passed == 6);
+  CHECK(all[0].sources.at(0).messages == kMostMessages);
+  CHECK(all[0].sources[0].dkim == 6);
+}
+
 TEST_CASE("what to do next") {
   using Kind = Advice::Kind;
   auto kinds = [](const std::vector<Advice>& advice) {

@@ -1,6 +1,8 @@
 // The stored forms of evaluations. Private to reports/.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +16,13 @@ namespace hikyaku::reports {
 std::string encode_identity(const dmarc::ReportRecord& record);
 /// What a message becomes for which there is no room for a row of its own: the outcome only.
 dmarc::ReportRecord without_source(const dmarc::ReportRecord& record);
+
+/// Sums of messages, which strangers' reports are full of, end here: nothing that is worked out
+/// from them wraps.
+inline constexpr std::uint64_t kMostMessages = 1'000'000'000'000'000;
+constexpr void add_messages(std::uint64_t& sum, std::uint64_t count) {
+  sum = std::min(sum + std::min(count, kMostMessages), kMostMessages);
+}
 
 std::string encode_row(std::uint64_t count, std::string_view identity);
 /// The count of a row; nullopt: damaged.

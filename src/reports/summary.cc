@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "reports/rows.h"
 
 namespace hikyaku::reports {
 namespace {
@@ -42,28 +43,28 @@ void Summary::add(const ReceivedReport& report, const dmarc::ReportRecord& row) 
   if (found == domains_.end()) return;
   auto& counting = found->second;
   auto passed = row.dkim_aligned || row.spf_aligned;
-  counting.summary.messages += row.count;
-  if (passed) counting.summary.passed += row.count;
+  add_messages(counting.summary.messages, row.count);
+  if (passed) add_messages(counting.summary.passed, row.count);
   auto prefix = row.source.is_v4() ? 24 : 48;
   auto network = row.source.network(prefix);
   if (!counting.networks.contains(network) && networks_++ >= limit_) {
-    counting.summary.uncounted += row.count;
+    add_messages(counting.summary.uncounted, row.count);
     return;
   }
   auto& [source, addresses] = counting.networks[network];
   source.network = network;
   source.prefix = prefix;
-  source.messages += row.count;
-  if (passed) source.passed += row.count;
-  if (row.dkim_aligned) source.dkim += row.count;
-  if (row.spf_aligned) source.spf += row.count;
-  if (row.disposition == dmarc::Applied::Quarantine) source.quarantined += row.count;
-  if (row.disposition == dmarc::Applied::Reject) source.rejected += row.count;
+  add_messages(source.messages, row.count);
+  if (passed) add_messages(source.passed, row.count);
+  if (row.dkim_aligned) add_messages(source.dkim, row.count);
+  if (row.spf_aligned) add_messages(source.spf, row.count);
+  if (row.disposition == dmarc::Applied::Quarantine) add_messages(source.quarantined, row.count);
+  if (row.disposition == dmarc::Applied::Reject) add_messages(source.rejected, row.count);
   for (auto& signature : row.dkim)
     if (signature.result == dkim::Result::Pass && source.signers.size() < kMostSigners)
       source.signers.insert(to_lower(signature.domain));
   if (addresses.size() < kMostAddresses || addresses.contains(row.source))
-    addresses[row.source] += row.count;
+    add_messages(addresses[row.source], row.count);
 }
 
 std::vector<DomainSummary> Summary::take() {
@@ -93,10 +94,10 @@ std::vector<Advice> advise(const DomainSummary& summary, const std::vector<IpAdd
   for (auto& source : summary.sources) {
     if (!is_ours(source)) {
       strangers.sources.push_back(named(source));
-      strangers.messages += source.messages - source.passed;
+      add_messages(strangers.messages, source.messages - source.passed);
     } else if (source.dkim * 10 < source.messages * 9) {
       unsigned_ones.sources.push_back(named(source));
-      unsigned_ones.messages += source.messages - source.dkim;
+      add_messages(unsigned_ones.messages, source.messages - source.dkim);
     }
   }
   std::vector<Advice> advice;
