@@ -26,7 +26,8 @@ constexpr std::string_view kZone =
 class SlowResolver final : public dns::Resolver {
  public:
   explicit SlowResolver(dns::Resolver& below) : below_(below) {}
-  std::string slow;  ///< names that end so
+  std::string slow;      ///< names that end so
+  std::size_t open = 0;  ///< questions about them that still wait
 
   Task<dns::Answer<dns::Mx>> mx(std::string name) override { return below_.mx(std::move(name)); }
   Task<dns::Answer<IpAddress>> a(std::string name) override { return below_.a(std::move(name)); }
@@ -34,7 +35,10 @@ class SlowResolver final : public dns::Resolver {
     return below_.aaaa(std::move(name));
   }
   Task<dns::Answer<std::string>> txt(std::string name) override {
-    if (!slow.empty() && name.ends_with(slow)) co_await sleep_for(std::chrono::hours(1));
+    if (!slow.empty() && name.ends_with(slow)) {
+      Waiting waiting(open);
+      co_await sleep_for(std::chrono::hours(1));
+    }
     co_return co_await below_.txt(std::move(name));
   }
   Task<dns::Answer<std::string>> ptr(IpAddress address) override { return below_.ptr(address); }
@@ -46,6 +50,15 @@ class SlowResolver final : public dns::Resolver {
   }
 
  private:
+  /// Counts as long as it lives, however its coroutine ends.
+  struct Waiting {
+    explicit Waiting(std::size_t& count) : count(count) { ++count; }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { --count; }
+    std::size_t& count;
+  };
+
   dns::Resolver& below_;
 };
 
@@ -107,6 +120,49 @@ TEST_CASE("what is found decides, and is told") {
     auto findings = story_findings(found);
     CHECK(findings.back().check == "decision");
     CHECK(findings.back().result == c.action);
+  }
+}
+
+TEST_CASE("whose sender is doubted, gets no bounces") {
+  struct Case {
+    std::string_view mail_from;
+    spf::Result spf;
+    dmarc::Result dmarc;
+    std::string_view doubt;
+  };
+  using Spf = spf::Result;
+  using Dmarc = dmarc::Result;
+  for (auto& c : {
+           Case{"carol@honest.test", Spf::Pass, Dmarc::Pass, ""},
+           Case{"carol@honest.test", Spf::Fail, Dmarc::None, "spf"},
+           Case{"carol@honest.test", Spf::Fail, Dmarc::Fail, "spf"},
+           Case{"carol@honest.test", Spf::None, Dmarc::Fail, "dmarc"},
+           Case{"list@other.test", Spf::Pass, Dmarc::Fail, ""},
+           Case{"", Spf::Fail, Dmarc::Fail, ""},
+           // Forwarded with its own sender: the signature shows whose it is.
+           Case{"carol@honest.test", Spf::Fail, Dmarc::Pass, ""},
+           Case{"b@Bounces.Honest.test", Spf::Fail, Dmarc::Pass, ""},
+           Case{"x@sign.honest.test", Spf::Fail, Dmarc::Pass, ""},
+           Case{"x@other.test", Spf::Fail, Dmarc::Pass, "spf"},
+           Case{"x@dishonest.test", Spf::Fail, Dmarc::Pass, "spf"},
+           Case{"x@failed.test", Spf::Fail, Dmarc::Pass, "spf"},
+           Case{"x@organization.test", Spf::Fail, Dmarc::Pass, ""},
+       }) {
+    CAPTURE(c.mail_from);
+    SenderFindings found;
+    found.mail_from = c.mail_from;
+    found.spf_mail_from.result = c.spf;
+    found.dmarc.result = c.dmarc;
+    dmarc::Outcome outcome;
+    outcome.discovery.author_domain = "honest.test";
+    outcome.organizational_domain = "organization.test";
+    outcome.identifiers.resize(2);
+    outcome.identifiers[0].domain = "failed.test";
+    outcome.identifiers[0].aligned = false;
+    outcome.identifiers[1].domain = "sign.honest.test";
+    outcome.identifiers[1].aligned = true;
+    found.dmarc.outcomes = {outcome};
+    CHECK(doubt_about_sender(found) == c.doubt);
   }
 }
 

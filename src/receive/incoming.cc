@@ -62,6 +62,10 @@ smtp::Reply reply_for(const Error& error) {
   }
 }
 
+bool is_loop(const smtp::Reply& reply) {
+  return reply.status == smtp::EnhancedStatus{5, 4, 6};
+}
+
 }  // namespace
 
 IncomingMessage::IncomingMessage(const Settings& settings, Services services,
@@ -362,7 +366,7 @@ mailbox::NewMessage IncomingMessage::message_for(const Plan::Local& local,
   message.body = blob;
   message.received = now_;
   message.prefix = smtp::format_return_path(delivery_.from) +
-                   "Delivered-To: " + local.account_address + "\r\n" + trace;
+                   smtp::format_delivered_to(local.account_address) + trace;
   message.digest = digest.with_prefix(message.prefix);
   return message;
 }
@@ -504,8 +508,9 @@ Result<std::vector<Plan::Failed>> IncomingMessage::place(
 }
 
 /// The message is for several, and some cannot have it any more (full, gone since RCPT): they get a
-/// queue entry that does nothing but bounce. False when nobody is left: then the reply says it, and
-/// nothing is accepted.
+/// queue entry that does nothing but bounce. False: the reply says it, and nothing is accepted.
+/// That is when nobody is left, and when somebody would be left out whom no bounce may tell of:
+/// what is sent again after that, RCPT refuses for that one alone.
 bool IncomingMessage::give_back(std::vector<Plan::Failed> failed, std::vector<queue::Entry>& queued,
                                 std::vector<story::RecipientOutcome>& outcomes) {
   auto ours = delivery_.peer.kind == Peer::Kind::Self;
@@ -514,6 +519,7 @@ bool IncomingMessage::give_back(std::vector<Plan::Failed> failed, std::vector<qu
     return false;
   }
   refusal_.reset();
+  auto may_bounce = !ours && !delivery_.from.is_null() && doubt_about_sender().empty();
   for (auto& [declared, outcome, reply, account] : failed) {
     if (reply.temporary()) {
       // The sender gets no second chance to give it to this one alone.
@@ -522,22 +528,25 @@ bool IncomingMessage::give_back(std::vector<Plan::Failed> failed, std::vector<qu
     }
     outcomes[outcome].kind = story::RecipientOutcome::Kind::Refused;
     outcomes[outcome].detail = reply.to_string();
-    if (!ours && !delivery_.from.is_null() && doubt_about_sender().empty())
-      queued.push_back(bounce_entry(delivery_.recipients[declared], reply, now_));
+    if (may_bounce) queued.push_back(bounce_entry(delivery_.recipients[declared], reply, now_));
+  }
+  if (may_bounce || ours) return true;
+  for (auto& one : failed) {
+    auto& address = outcomes[one.outcome].address;
+    // An alias of several has reached the others; a loop was here before, and would be again.
+    if (is_loop(one.reply) || std::ranges::any_of(outcomes, [&](auto& outcome) {
+          return outcome.address == address &&
+                 outcome.kind != story::RecipientOutcome::Kind::Refused;
+        }))
+      continue;
+    refusal_ = replies::would_be_left_out(address);
+    return false;
   }
   return true;
 }
 
-/// Which check says that the envelope's sender is probably somebody who did not send this: SPF, or
-/// DMARC when SPF does not vouch for it; empty when none does. Whoever sends from an address of its
-/// own, as lists do that break signatures, gets its bounces.
 std::string_view IncomingMessage::doubt_about_sender() const {
-  if (!found_ || delivery_.from.is_null()) return {};
-  if (found_->spf_mail_from.result == spf::Result::Fail) return "spf";
-  if (found_->dmarc.result == dmarc::Result::Fail &&
-      found_->spf_mail_from.result != spf::Result::Pass)
-    return "dmarc";
-  return {};
+  return found_ ? receive::doubt_about_sender(*found_) : std::string_view();
 }
 
 /// A notice to a forged sender reaches somebody who never wrote; other servers are asked for none,

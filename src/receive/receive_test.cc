@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "dns/fake_resolver.h"
 #include "mailbox/digest.h"
 #include "mime/header.h"
 #include "queue/injector.h"
@@ -364,10 +365,41 @@ TEST_CASE("a full mailbox") {
   CHECK(f.inbox(f.anna.id).size() == 1);
   CHECK(f.inbox(f.bob.id).empty());
   CHECK(f.queued().size() == 2);  // ext@beta.test, and the bounce about bob
-  // Nobody is told about what has no sender.
-  CHECK(f.send(f.server(), Fixture::envelope("", {"bob@alpha.test", "anna@alpha.test"}), big)
-            .positive());
+  // What has no sender, nobody could be told about: it is to be sent again, without bob.
+  CHECK(
+      f.send(f.server(), Fixture::envelope("", {"bob@alpha.test", "anna@alpha.test"}), big).code ==
+      452);
   CHECK(f.queued().size() == 2);
+  CHECK(f.inbox(f.anna.id).size() == 1);
+  CHECK(f.send(f.server(), Fixture::envelope("", {"anna@alpha.test"}), big).positive());
+}
+
+TEST_CASE("nobody is left out for a sender who may be forged, for no bounce can tell of it") {
+  Fixture f;
+  dns::FakeResolver dns("forged.test. TXT \"v=spf1 -all\"\n");
+  f.settings.authentication.host_name = f.settings.host_name;
+  f.receiver = make_receiver(f.settings, {f.store, f.pool, f.loop, f.random, &dns}, {});
+  f.change([&](store::Transaction& tx) {
+    f.bob.quota = 1000;
+    return auth::update_account(tx, f.bob);
+  });
+  auto big = std::string(kMessage) + std::string(1000, 'x');
+  auto give = [&](std::string_view from, const std::vector<std::string>& recipients) {
+    auto envelope = Fixture::envelope(from, recipients);
+    auto peer = f.server();
+    peer.client = f.receiver->meet(peer.endpoint.address);
+    f.loop.run(f.receiver->check_sender(peer, envelope.from));
+    return f.send(peer, envelope, big).code;
+  };
+  CHECK(give("x@forged.test", {"bob@alpha.test", "anna@alpha.test"}) == 452);
+  CHECK(f.queued().empty());
+  CHECK(!story::find_story(f.store.keys(), f.last));
+  CHECK(give("x@forged.test", {"anna@alpha.test"}) == 250);
+  // One of several behind an alias: it has come to the others.
+  CHECK(give("x@forged.test", {"team@alpha.test"}) == 250);
+  CHECK(f.queued().size() == 1);  // ext@beta.test, and no bounce
+  CHECK(give("x@honest.test", {"bob@alpha.test", "anna@alpha.test"}) == 250);
+  CHECK(f.queued().size() == 2);  // the bounce about bob
 }
 
 TEST_CASE("errors of the store") {

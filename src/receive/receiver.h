@@ -95,7 +95,8 @@ class Incoming {
   /// finish().
   virtual Task<void> append(std::string_view bytes) = 0;
   /// Checks and accepts, or refuses. A positive reply means: durable, and delivered or queued for
-  /// every recipient.
+  /// every recipient, or a bounce is queued to tell of those who could not have it any more. Where
+  /// no bounce may be sent (null or doubtful sender), 452 for all rather than leave one out.
   virtual Task<smtp::Reply> finish() = 0;
   virtual story::MessageId id() const = 0;
 };

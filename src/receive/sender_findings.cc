@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dmarc/explain.h"
+#include "dns/name.h"
 #include "mime/authentication_results.h"
 #include "spf/authentication_results.h"
 
@@ -194,6 +195,22 @@ std::string field_of(const mime::AuthenticationResults& results) {
   return "Authentication-Results: " + mime::write_authentication_results(results) + "\r\n";
 }
 
+/// DMARC shows the author, and the author's domain is that of the envelope's sender.
+bool author_vouches_for_sender(const SenderFindings& found) {
+  auto* outcome = found.dmarc.outcome();
+  if (!outcome || found.dmarc.result != dmarc::Result::Pass) return false;
+  auto domain = dns::to_ascii(found.mail_from.substr(found.mail_from.rfind('@') + 1));
+  if (!domain) return false;
+  auto author = found.dmarc.header_from();
+  if (!author.empty() && dns::is_within(*domain, author)) return true;
+  if (outcome->organizational_domain && !outcome->organizational_domain->empty() &&
+      dns::is_within(*domain, *outcome->organizational_domain))
+    return true;
+  return std::ranges::any_of(outcome->identifiers, [&](const dmarc::Identifier& one) {
+    return one.aligned.value_or(false) && dns::is_within(*domain, one.domain);
+  });
+}
+
 }  // namespace
 
 mime::AuthenticationResults authentication_results(const SenderFindings& found,
@@ -251,6 +268,14 @@ std::vector<story::Finding> story_findings(const SenderFindings& found) {
   findings.push_back(dmarc_finding(found.dmarc));
   findings.push_back(decision_finding(found.disposition));
   return findings;
+}
+
+std::string_view doubt_about_sender(const SenderFindings& found) {
+  if (found.mail_from.empty() || author_vouches_for_sender(found)) return {};
+  if (found.spf_mail_from.result == spf::Result::Fail) return "spf";
+  if (found.dmarc.result == dmarc::Result::Fail && found.spf_mail_from.result != spf::Result::Pass)
+    return "dmarc";
+  return {};
 }
 
 story::Finding withheld_notices(std::string_view check, const std::string& sender) {

@@ -27,6 +27,11 @@ std::string unchecked_results_field(std::string_view host_name);
 /// One finding for each check and one for the decision, as story::tell reads them: what is in them
 /// as "key=value; key=value".
 std::vector<story::Finding> story_findings(const SenderFindings& found);
+/// Which check says that the envelope's sender is probably somebody who did not send this: SPF, or
+/// DMARC when SPF does not vouch for it; empty when none does. Whoever sends from an address of its
+/// own, as lists do that break signatures, gets its bounces; so does who is shown by a signature to
+/// be of the domain that the bounces go to, whatever way the message has come.
+std::string_view doubt_about_sender(const SenderFindings& found);
 /// No notice goes to this sender: by what check ("spf", "dmarc").
 story::Finding withheld_notices(std::string_view check, const std::string& sender);
 

@@ -273,6 +273,10 @@ Reply no_space() {
 Reply mailbox_full(std::string_view address) {
   return make(452, {4, 2, 2}, "The mailbox <{}> is full; try again later", printable(address, 320));
 }
+Reply would_be_left_out(std::string_view address) {
+  return make(452, {4, 2, 0}, "<{}> cannot have the message now; try again later, for all of them",
+              printable(address, 320));
+}
 Reply bare_cr_or_lf_in_data() {
   return make(550, {5, 6, 0},
               "The message has a bare CR or LF; its lines must end in CR LF (RFC 5321 2.3.8)");

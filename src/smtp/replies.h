@@ -100,6 +100,9 @@ Reply too_many_recipients(std::size_t limit);
 Reply too_large(std::uint64_t limit);  ///< 552 5.3.4
 Reply no_space();
 Reply mailbox_full(std::string_view address);
+/// 452 at the end of the data: others could have the message, this recipient could not any more,
+/// and nobody could be told.
+Reply would_be_left_out(std::string_view address);
 Reply bare_cr_or_lf_in_data();
 Reply nul_in_data();
 /// The first line of the header is a continuation of nothing (RFC 5322 2.2.3).
