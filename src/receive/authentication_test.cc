@@ -210,15 +210,22 @@ TEST_CASE("clients that leave take their questions along") {
     auto client =
         std::make_shared<Client>(bench.settings, bench.services(), *IpAddress::parse("192.0.2.1"));
     client->begins_mail("out.honest.test", "carol@honest.test");
+    co_await yield_now();
+    auto asked = bench.dns.open;
+    CHECK(asked > 0);
     client->begins_mail("out.honest.test", "other@honest.test");  // the first is given up
     CHECK(client->reverse_name() == "out.honest.test");
     co_await yield_now();
+    CHECK(bench.dns.open == asked);
     {
       Authentication authentication(bench.settings, bench.services(), client);
       client.reset();
       authentication.header("From: carol@honest.test\r\n\r\n", true);
+      co_await yield_now();
+      CHECK(bench.dns.open >= asked);
     }
     co_await yield_now();
+    CHECK(bench.dns.open == 0);
   }());
 }
 
