@@ -60,8 +60,10 @@ class Service final : public Transmitter {
     wakeup_.wake();
     streams_.close_unused();
     cut_ = Executor::current()->after(grace, [this] { streams_.close_all(); });
+    give_up_ = Executor::current()->after(grace + kLastTries, [this] { out_of_time_ = true; });
     gate_.close([this, stopped = std::move(stopped)]() mutable {
       cut_.reset();
+      give_up_.reset();
       subscription_.reset();
       stopped();
     });
@@ -128,7 +130,7 @@ class Service final : public Transmitter {
       destinations_.erase(idle);
       co_await fail_all(jobs, abandoned());
     }
-    for (auto& job : unsettled_.take_all()) co_await settle_at_last(std::move(job));
+    co_await settle_at_last();
   }
 
   static Outcome abandoned() {
@@ -583,11 +585,7 @@ class Service final : public Transmitter {
     // What is not for sending is no attempt.
     for (auto& outcome : outcomes)
       if (outcome.entry.destination != queue::kNotice) services_.metrics.add(outcome);
-    if (stopping_) {
-      co_await settle_at_last({std::move(job.message), std::move(outcomes)});
-    } else {
-      co_await settle({std::move(job.message), std::move(outcomes)});
-    }
+    co_await settle({std::move(job.message), std::move(outcomes)});
     destination.entries -= count;
     wakeup_.wake();
   }
@@ -596,7 +594,7 @@ class Service final : public Transmitter {
 
   /// What the store does not take now is kept: what was sent must not be sent again.
   Task<void> settle(UnsettledJobs::Job job) {
-    if (co_await is_settled(job)) co_return;
+    if (out_of_time_ || co_await is_settled(job)) co_return;
     unsettled_.add(std::move(job), services_.clock.now());
   }
 
@@ -604,15 +602,18 @@ class Service final : public Transmitter {
     for (auto& job : unsettled_.take_due(services_.clock.now())) co_await settle(std::move(job));
   }
 
-  /// While shutting down: a few times, then the rows go on saying "attempted", and the next start
-  /// takes them up.
-  Task<void> settle_at_last(UnsettledJobs::Job job) {
-    for (int i = 0; i < kSettleAtLast; ++i) {
+  /// While shutting down: everything a few times, all in one round, so that it takes no longer for
+  /// many than for one. Then the rows go on saying "attempted", and the next start takes them up.
+  Task<void> settle_at_last() {
+    while (workers_ > 0) co_await wakeup_.wait();
+    for (int i = 0; i < kSettleAtLast && unsettled_.next(); ++i) {
       if (i > 0) co_await sleep_for(seconds(1));
-      if (co_await is_settled(job)) co_return;
+      for (auto& job : unsettled_.take_all()) co_await settle(std::move(job));
     }
   }
   static constexpr int kSettleAtLast = 3;
+  /// How long after the connections were cut the store may go on refusing outcomes.
+  static constexpr seconds kLastTries{5};
 
   static queue::EntryId id_of(const queue::Entry& entry) { return {entry.message, entry.number}; }
 
@@ -650,6 +651,7 @@ class Service final : public Transmitter {
   Wakeup wakeup_;
   std::unique_ptr<store::Subscription> subscription_;
   std::unique_ptr<Executor::Timer> cut_;
+  std::unique_ptr<Executor::Timer> give_up_;
   std::map<std::string, Destination> destinations_;
   std::deque<std::string> waiting_;  ///< destinations that may need (another) worker
   OpenStreams streams_;
@@ -661,6 +663,7 @@ class Service final : public Transmitter {
   std::vector<std::vector<queue::Entry>> untold_;  ///< held entries, a message each
   Time tell_held_at_{};
   bool stopping_ = false;
+  bool out_of_time_ = false;  ///< while stopping: the store is not asked any more
 };
 
 }  // namespace

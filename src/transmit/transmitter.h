@@ -48,7 +48,8 @@ class Transmitter {
   /// Takes up what a crash cut off, then sends what is due, and goes on doing so.
   virtual void start() = 0;
   /// No new attempts; messages on the wire get `grace` to end, then their connections are cut.
-  /// `stopped` runs when all is settled.
+  /// `stopped` runs when all is settled, or some seconds after that: what the store does not take
+  /// by then, the next start takes up.
   virtual void stop(milliseconds grace, Callback stopped) = 0;
   /// Connections open now, entries being attempted: for metrics and `top`.
   virtual std::size_t connections() const = 0;

@@ -327,6 +327,51 @@ TEST_CASE("shutdown waits for the message that is being sent") {
   CHECK(!f.queued()[0].attempting);
 }
 
+TEST_CASE("shutdown with a store that refuses takes no longer for many messages than for one") {
+  // What was sent and could not be settled, and what is given back.
+  for (bool sent : {true, false}) {
+    CAPTURE(sent);
+    Fixture f;
+    auto& beta = f.servers["192.0.2.1"];
+    if (!sent) beta.answers["."] = "SILENCE";
+    f.settings_of_transmitter.connections_per_destination = 1;
+    for (int i = 0; i < 30; ++i) f.submit({"x@beta.test"});
+    bool refusing = false;
+    f.store.before_step = [&] {
+      auto refuses = refusing || (sent && !beta.messages.empty());
+      f.store.fail_with(refuses ? std::optional(ErrorCode::Io) : std::nullopt);
+    };
+    f.start();
+    f.run_for(10s);
+    REQUIRE(f.transmitter->attempting() == 30);
+    refusing = true;
+    auto begin = f.loop.now();
+    f.stop(1s);
+    CHECK(f.loop.now() - begin < 10s);
+    f.store.before_step = {};
+    f.store.fail_with({});
+    CHECK(f.queued().size() == 30);
+  }
+}
+
+TEST_CASE("shutdown settles what the store takes at the second try") {
+  Fixture f;
+  auto& beta = f.servers["192.0.2.1"];
+  for (int i = 0; i < 30; ++i) f.submit({"x@beta.test"});
+  std::optional<Time> stopped;
+  f.store.before_step = [&] {
+    auto refuses = !beta.messages.empty() && (!stopped || f.loop.now() < *stopped + 500ms);
+    f.store.fail_with(refuses ? std::optional(ErrorCode::Io) : std::nullopt);
+  };
+  f.start();
+  f.run_for(10s);
+  REQUIRE(f.transmitter->attempting() == 30);
+  stopped = f.loop.now();
+  f.stop(1s);
+  CHECK(f.queued().empty());
+  CHECK(beta.messages.size() == 30);
+}
+
 TEST_CASE("what a crash cut off is tried again, and held at the third time") {
   Fixture f;
   f.submit({"x@beta.test"});
