@@ -11,6 +11,7 @@
 #include "app/core.h"
 #include "app/run_command.h"
 #include "base/text.h"
+#include "net/fd.h"
 #include "store/crc32c.h"
 #include "store/posix_file_system.h"
 
@@ -36,27 +37,14 @@ std::unexpected<Error> failed(const std::string& what, const std::error_code& er
   return std::unexpected(errno_error(what, error.value()));
 }
 
-/// An open file, closed at the end.
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags, unsigned mode = 0600)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  explicit operator bool() const { return fd_ >= 0; }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+net::UniqueFd open_file(const fs::path& path, int flags) {
+  return net::UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+}
 
 /// Calls `take` with the first `length` bytes of a file, piece by piece.
 Result<void> read_pieces(const fs::path& path, std::uint64_t length,
                          const std::function<Result<void>(std::string_view)>& take) {
-  Descriptor file(path, O_RDONLY);
+  auto file = open_file(path, O_RDONLY);
   if (!file) return failed("cannot read " + path.string());
   ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   std::string buffer(kPiece, '\0');
@@ -73,26 +61,16 @@ Result<void> read_pieces(const fs::path& path, std::uint64_t length,
   return {};
 }
 
-Result<void> write_all(int fd, const fs::path& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    auto wrote = ::write(fd, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return failed("cannot write " + path.string());
-    bytes.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  return {};
-}
-
 /// Copies the first `length` bytes to a new file, syncs it, and reads it again from the disk.
 Result<void> copy_file(const fs::path& from, const fs::path& to, std::uint64_t length,
                        const std::function<void(std::uint64_t)>& copied) {
   std::uint32_t written = 0;
   {
-    Descriptor file(to, O_WRONLY | O_CREAT | O_EXCL);
+    auto file = open_file(to, O_WRONLY | O_CREAT | O_EXCL);
     if (!file) return failed("cannot make " + to.string());
     TRY_DO(read_pieces(from, length, [&](std::string_view bytes) -> Result<void> {
       written = store::crc32c(written, bytes);
-      TRY_DO(write_all(file.get(), to, bytes));
+      if (!net::write_all(file.get(), bytes)) return failed("cannot write " + to.string());
       copied(bytes.size());
       return {};
     }));
@@ -111,10 +89,10 @@ Result<void> copy_file(const fs::path& from, const fs::path& to, std::uint64_t l
 }
 
 Result<void> write_file(const fs::path& path, std::string_view bytes) {
-  Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  auto file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (!file) return failed("cannot make " + path.string());
-  TRY_DO(write_all(file.get(), path, bytes));
-  if (::fsync(file.get()) != 0) return failed("cannot write " + path.string());
+  if (!net::write_all(file.get(), bytes) || ::fsync(file.get()) != 0)
+    return failed("cannot write " + path.string());
   return {};
 }
 
@@ -305,7 +283,7 @@ Result<BackupInfo> read_info(const fs::path& path) {
 }  // namespace
 
 void sync_directory(const fs::path& path) {
-  Descriptor directory(path, O_RDONLY | O_DIRECTORY);
+  auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
   if (directory) ::fsync(directory.get());
 }
 

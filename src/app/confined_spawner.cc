@@ -14,6 +14,7 @@
 
 #include "app/confinement.h"
 #include "base/codec.h"
+#include "net/fd.h"
 
 namespace hikyaku::app {
 namespace {
@@ -31,16 +32,6 @@ bool read_exactly(int fd, char* into, std::size_t size) {
     if (got <= 0) return false;
     into += got;
     size -= static_cast<std::size_t>(got);
-  }
-  return true;
-}
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    auto written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return true;
 }
@@ -72,8 +63,8 @@ Result<std::string> answer(ConfinedJobs jobs, ConfinedJob job, std::string_view 
   auto reply = answer(jobs, header->job, request, limits);
   auto words = reply ? std::string() : reply.error().describe();
   std::string_view body = reply ? *reply : words;
-  if (write_all(socket, encode_reply_header(reply.has_value(), body.size())))
-    write_all(socket, body);
+  if (net::write_all(socket, encode_reply_header(reply.has_value(), body.size())))
+    net::write_all(socket, body);
   ::_exit(kExitOk);
 }
 

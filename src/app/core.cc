@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "net/fd.h"
 #include "store/open.h"
 
 namespace hikyaku::app {
@@ -81,11 +82,7 @@ Result<void> write_new_file(const std::filesystem::path& path, std::string_view 
     ::unlink(path.c_str());
     return std::unexpected(std::move(error));
   };
-  while (!bytes.empty()) {
-    auto wrote = ::write(fd, bytes.data(), bytes.size());
-    if (wrote < 0) return failed();
-    bytes.remove_prefix(static_cast<std::size_t>(wrote));
-  }
+  if (!net::write_all(fd, bytes)) return failed();
   if (::fsync(fd) != 0) return failed();
   ::close(fd);
   return {};

@@ -280,12 +280,7 @@ class MaildirSink final : public MailSink {
       if (buffer_[i] != '\r' || i + 1 == buffer_.size() || buffer_[i + 1] != '\n')
         out += buffer_[i];
     buffer_.erase(0, buffer_.size() - keep);
-    for (std::string_view left = out; !left.empty();) {
-      auto wrote = ::write(file_.get(), left.data(), left.size());
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote < 0) return std::unexpected(file_error("write", temporary_));
-      left.remove_prefix(static_cast<std::size_t>(wrote));
-    }
+    if (!net::write_all(file_.get(), out)) return std::unexpected(file_error("write", temporary_));
     return {};
   }
 

@@ -41,14 +41,9 @@ std::string short_hash(std::string_view text) {
   return to_hex(crypto::digest(crypto::Hash::Sha256, text)).substr(0, 24);
 }
 
-Result<> write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    auto wrote = ::write(fd, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return std::unexpected(errno_error("cannot write the migration's state", errno));
-    bytes.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  return {};
+Result<> write_state(int fd, std::string_view bytes) {
+  if (net::write_all(fd, bytes)) return {};
+  return std::unexpected(errno_error("cannot write the migration's state", errno));
 }
 
 }  // namespace
@@ -82,7 +77,7 @@ Result<FolderState> FolderState::open(const std::filesystem::path& file, const F
   if (!state.file_ || ::ftruncate(state.file_.get(), static_cast<off_t>(end)) != 0)
     return std::unexpected(errno_error("cannot write " + file.string(), errno));
   if (!keep) {
-    TRY_DO(write_all(state.file_.get(), header));
+    TRY_DO(write_state(state.file_.get(), header));
   }
   return state;
 }
@@ -179,7 +174,7 @@ void FolderState::forget(std::uint32_t from) {
 Result<> FolderState::save() {
   auto text = std::exchange(unsaved_, {});
   if (!file_ || text.empty()) return {};
-  return write_all(file_.get(), text);
+  return write_state(file_.get(), text);
 }
 
 // --- all of it ---
@@ -204,7 +199,7 @@ Result<MigrationState> MigrationState::open(const std::filesystem::path& directo
   // For people who look into it.
   if (::ftruncate(state.lock_.get(), 0) != 0)
     return std::unexpected(errno_error("cannot write " + lock.string(), errno));
-  TRY_DO(write_all(state.lock_.get(), fmt::format("from {}\nto {}\n", source, target)));
+  TRY_DO(write_state(state.lock_.get(), fmt::format("from {}\nto {}\n", source, target)));
   return state;
 }
 

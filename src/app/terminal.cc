@@ -8,6 +8,7 @@
 
 #include "app/text_width.h"
 #include "base/text.h"
+#include "net/fd.h"
 
 namespace hikyaku::app {
 namespace {
@@ -15,15 +16,7 @@ namespace {
 constexpr std::size_t kWidest = 100;
 
 Terminal::Write to_descriptor(int descriptor) {
-  return [descriptor](std::string_view text) {
-    while (!text.empty()) {
-      auto written = ::write(descriptor, text.data(), text.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return false;
-      text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
-  };
+  return [descriptor](std::string_view text) { return net::write_all(descriptor, text); };
 }
 
 std::string_view environment(const char* name) {

@@ -131,16 +131,6 @@ Result<net::UniqueFd> connect_to(const std::string& path) {
   return socket;
 }
 
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    auto wrote = ::write(descriptor, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  return true;
-}
-
 /// Moves what is there; false at the end.
 bool pump(int from, int to) {
   std::array<char, 16384> buffer;
@@ -148,7 +138,7 @@ bool pump(int from, int to) {
   do {
     got = ::read(from, buffer.data(), buffer.size());
   } while (got < 0 && errno == EINTR);
-  return got > 0 && write_all(to, {buffer.data(), static_cast<std::size_t>(got)});
+  return got > 0 && net::write_all(to, {buffer.data(), static_cast<std::size_t>(got)});
 }
 
 /// The dialogue of a program on standard input and output with the server.
@@ -159,7 +149,7 @@ Exit speak_smtp(const Instance& instance, Terminal& terminal) {
     return Exit::TryLater;
   }
   auto request = encode_control_line(ControlRequest{std::string(kSubmitSmtp), {}, {}}) + '\n';
-  if (!write_all(socket->get(), request)) return Exit::TryLater;
+  if (!net::write_all(socket->get(), request)) return Exit::TryLater;
   // The answer ends with the first newline; the greeting may follow in the same packet.
   for (char c = 0; c != '\n';)
     if (::read(socket->get(), &c, 1) != 1) return Exit::TryLater;

@@ -1,6 +1,8 @@
 // UniqueFd: a file descriptor that closes itself.
 #pragma once
 
+#include <cerrno>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 
@@ -31,5 +33,17 @@ class UniqueFd {
  private:
   int fd_ = -1;
 };
+
+/// Writes everything to a descriptor that blocks, over short writes and signals. False: errno says
+/// why not.
+inline bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
 
 }  // namespace hikyaku::net
