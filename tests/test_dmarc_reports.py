@@ -163,7 +163,12 @@ class In(unittest.TestCase):
         status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
         peak = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
         self.assertLess(peak, 700_000)  # kB
-        self.assertNotIn("nested.test", json.dumps(shown(self.server)))
+        items = shown(self.server)
+        self.assertNotIn("nested.test", json.dumps(items))
+        unread = [i for i in items if i["kind"] == "unread"]
+        self.assertGreaterEqual(len(unread), len(bombs))
+        self.assertTrue(all(i["problem"] and i["time"] and i["mail_from"] for i in unread), unread)
+        self.assertIn("could not be read", self.server.run("reports", "dmarc", env={"LANG": "C.UTF-8"}).stdout)
 
     def test_the_address_is_of_our_domains_only(self):
         with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=20) as smtp:

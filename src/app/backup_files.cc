@@ -345,11 +345,13 @@ Result<void> copy_tree(const fs::path& from, const fs::path& to,
   if (error) return failed("cannot make " + to.string(), error);
   ::chmod(to.c_str(), 0700);
   if (!give(to)) return failed("cannot give away " + to.string());
+  std::vector<fs::path> directories{to, to.parent_path()};
   for (fs::recursive_directory_iterator entry(from, error), end; !error && entry != end;
        entry.increment(error)) {
     auto target = to / fs::relative(entry->path(), from);
     if (entry->is_directory()) {
       if (::mkdir(target.c_str(), 0700) != 0) return failed("cannot make " + target.string());
+      directories.push_back(target);
     } else if (entry->is_regular_file()) {
       TRY_DO(copy(entry->path(), target));
     } else {
@@ -358,8 +360,7 @@ Result<void> copy_tree(const fs::path& from, const fs::path& to,
     if (!give(target)) return failed("cannot give away " + target.string());
   }
   if (error) return failed("cannot read " + from.string(), error);
-  sync_directory(to);
-  sync_directory(to.parent_path());
+  for (auto& directory : directories) sync_directory(directory);
   return {};
 }
 

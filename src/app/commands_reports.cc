@@ -18,6 +18,7 @@ using Answer = Result<object>;
 /// Reports, and rows of one, in one read.
 constexpr std::size_t kReports = 50;
 constexpr std::size_t kRows = 500;
+constexpr std::size_t kUnread = 1000;
 /// Names that are asked for in all; the rest is shown by network.
 constexpr std::size_t kNames = 60;
 
@@ -180,7 +181,8 @@ object describe(const reports::DomainSummary& summary) {
           {"last", date_of(summary.last)}};
 }
 
-/// For each domain: itself, its sources (the largest first), advice.
+/// For each domain: itself, its sources (the largest first), advice. Behind them what could not be
+/// read, when no single domain is asked for.
 Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call) {
   CO_TRY(auto asked, wanted(core, call));
   CO_TRY(auto most, call.number("most", 20));
@@ -196,6 +198,15 @@ Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call
     }
     for (auto& advice : reports::advise(summary, ours))
       co_await call.item(describe(advice, summary.domain));
+  }
+  if (asked.domain.empty()) {
+    auto unread = co_await core.store().read(
+        [&](store::Reader& reader) { return reports::list_unread(reader, asked.since, kUnread); });
+    for (auto& one : unread)
+      co_await call.item({{"kind", "unread"},
+                          {"time", format_rfc3339(one.when)},
+                          {"mail_from", json_text(one.mail_from)},
+                          {"problem", json_text(one.problem)}});
   }
   co_return object{{"count", summaries.size()}};
 }

@@ -1,7 +1,6 @@
 #include "app/terminal.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <sys/ioctl.h>
 #include <unistd.h>

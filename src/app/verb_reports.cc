@@ -48,6 +48,10 @@ constexpr Phrase kComplete{"p=reject is published and what is yours passes: noth
                            "p=reject を公開済みで、自分のメールは合格しています。することは"
                            "ありません。"};
 
+constexpr Phrase kUnread{
+    "{} mails to the address for reports could not be read. The newest came on {} from <{}>: {}",
+    "報告の宛先に届いた {} 通は読めませんでした。最新は {} の <{}> から: {}"};
+
 constexpr std::string_view kFull = "█";
 constexpr std::string_view kEmpty = "░";
 
@@ -104,7 +108,16 @@ class Chart {
       sources_.push_back(item);
     } else if (kind == "advice") {
       advice_.push_back(item);
+    } else if (kind == "unread") {
+      if (unread_++ == 0) newest_unread_ = item;
     }
+  }
+
+  void draw_unread() {
+    if (unread_ == 0) return;
+    terminal_.say(kUnread, grouped(unread_), text_in(newest_unread_, "time").substr(0, 10),
+                  printable(text_in(newest_unread_, "mail_from"), 100),
+                  printable(text_in(newest_unread_, "problem"), 200));
   }
 
   /// The last domain; false if there was none.
@@ -208,6 +221,8 @@ class Chart {
   Terminal& terminal_;
   std::optional<object> domain_;
   std::vector<object> sources_, advice_;
+  object newest_unread_;
+  std::uint64_t unread_ = 0;
   std::size_t count_ = 0;
 };
 
@@ -257,6 +272,7 @@ Exit run_dmarc(const Invocation& invocation, Terminal& terminal) {
     list.finish(kNoReports);
   else if (!chart.finish())
     terminal.say(kNoReports);
+  chart.draw_unread();
   return Exit::Ok;
 }
 
