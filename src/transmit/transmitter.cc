@@ -11,8 +11,8 @@
 #include "base/wakeup.h"
 #include "queue/queue.h"
 #include "smtp/received.h"
+#include "transmit/running_attempts.h"
 #include "transmit/source.h"
-#include "transmit/unsettled.h"
 
 namespace hikyaku::transmit {
 namespace {
@@ -22,11 +22,6 @@ constexpr std::size_t kRecipientsPerJob = 100;
 /// However far off the next entry is, the schedule is looked at this often (the clock may be set).
 constexpr seconds kLookAgain{60};
 constexpr std::chrono::hours kLease{2};
-/// How often attempts are looked for that nobody makes, though their lease has run out.
-constexpr std::chrono::minutes kSweep{10};
-constexpr std::size_t kSweptAtOnce = 100;
-/// When owners of held entries who could not be told are told again.
-constexpr std::chrono::minutes kTellHeldAgain{5};
 /// Entries behind the window of their destination are looked at after the first time, each a step
 /// later, none later than the last.
 constexpr seconds kPostponed{30};
@@ -45,8 +40,10 @@ class Service final : public Transmitter {
       : settings_(std::move(settings)),
         services_(services),
         log_(std::move(log)),
-        settler_(services.store, services.injector, services.clock, services.random,
-                 settings_.schedule, settings_.connect.host_name, log_),
+        attempts_(services.store, services.clock,
+                  Settler(services.store, services.injector, services.clock, services.random,
+                          settings_.schedule, settings_.connect.host_name, log_),
+                  log_),
         gate_([this](std::exception_ptr error) { report(error); }) {}
 
   void start() override {
@@ -60,7 +57,8 @@ class Service final : public Transmitter {
     wakeup_.wake();
     streams_.close_unused();
     cut_ = Executor::current()->after(grace, [this] { streams_.close_all(); });
-    give_up_ = Executor::current()->after(grace + kLastTries, [this] { out_of_time_ = true; });
+    give_up_ = Executor::current()->after(grace + RunningAttempts::kLastTries,
+                                          [this] { attempts_.give_up(); });
     gate_.close([this, stopped = std::move(stopped)]() mutable {
       cut_.reset();
       give_up_.reset();
@@ -70,7 +68,7 @@ class Service final : public Transmitter {
   }
 
   std::size_t connections() const override { return streams_.size(); }
-  std::size_t attempting() const override { return attempting_.size(); }
+  std::size_t attempting() const override { return attempts_.size(); }
 
  private:
   struct Destination {
@@ -92,12 +90,12 @@ class Service final : public Transmitter {
   // --- the schedule ---
 
   Task<void> schedule() {
-    while (!stopping_ && !co_await recover()) co_await wakeup_.wait(seconds(5));
+    while (!stopping_ && !co_await attempts_.recover()) co_await wakeup_.wait(seconds(5));
     while (!stopping_) {
-      co_await settle_again();
-      co_await sweep();
+      co_await attempts_.settle_again();
+      co_await attempts_.sweep();
       auto now = services_.clock.now();
-      auto taken = attempting_.size();
+      auto taken = attempts_.size();
       auto room = settings_.window > taken ? settings_.window - taken : 0;
       std::chrono::nanoseconds wait = kLookAgain;
       if (room > 0) {
@@ -113,9 +111,9 @@ class Service final : public Transmitter {
         auto at = std::min<Time>(due.next.value_or(now + kLookAgain), now + kLookAgain);
         wait = std::max<std::chrono::nanoseconds>(at - now, milliseconds(1));
         co_await move_low_water(due.next.value_or(now));
-        co_await tell_held();
+        co_await attempts_.tell_held();
       }
-      if (auto again = unsettled_.next()) {
+      if (auto again = attempts_.next()) {
         auto until = std::max<std::chrono::nanoseconds>(*again - now, milliseconds(1));
         wait = std::min(wait, until);
       }
@@ -130,94 +128,14 @@ class Service final : public Transmitter {
       destinations_.erase(idle);
       co_await fail_all(jobs, abandoned());
     }
-    co_await settle_at_last();
+    while (workers_ > 0) co_await wakeup_.wait();
+    co_await attempts_.settle_at_last();
   }
 
   static Outcome abandoned() {
     Outcome outcome;
     outcome.kind = Outcome::Kind::Abandoned;
     return outcome;
-  }
-
-  /// False: what a crash cut off is still to be taken up.
-  Task<bool> recover() {
-    std::vector<queue::Entry> held;
-    auto now = services_.clock.now();
-    auto recovered = co_await services_.store.transact(
-        {store::kInstance},
-        [&](store::Transaction& tx) -> Result<void> {
-          held = queue::recover_interrupted(tx, now);
-          for (auto& entry : held)
-            story::record_note(tx, entry.message, "held: " + entry.hold_reason, now);
-          return {};
-        },
-        {.may_use_reserve = true});
-    if (!recovered) {
-      log_.error("queue.recover", {{"err", recovered.error().describe()}});
-      co_return false;
-    }
-    note_held(held);
-    co_await tell_held();
-    co_return true;
-  }
-
-  /// Owners of these are to be told.
-  void note_held(const std::vector<queue::Entry>& held) {
-    for (auto& entry : held) {
-      log_.error("queue.hold", {{"mid", story::to_text(entry.message)},
-                                {"rcpt", entry.recipient},
-                                {"err", entry.hold_reason}});
-      if (untold_.empty() || untold_.back().front().message != entry.message)
-        untold_.emplace_back();
-      untold_.back().push_back(entry);
-    }
-  }
-
-  /// Attempts that nobody makes, though their lease has run out: lost by a defect, or by a node
-  /// that is gone.
-  Task<void> sweep() {
-    auto now = services_.clock.now();
-    if (now < sweep_at_ && sweep_at_ <= now + kSweep) co_return;
-    sweep_at_ = now + kSweep;
-    auto lost = co_await services_.store.read([now, running = attempting_](store::Reader& reader) {
-      return queue::expired_attempts(reader, now, running, kSweptAtOnce);
-    });
-    if (lost.empty()) co_return;
-    std::vector<queue::Entry> held;
-    auto swept = co_await services_.store.transact(
-        {store::kInstance},
-        [&](store::Transaction& tx) -> Result<void> {
-          held.clear();
-          for (auto& [id, number] : lost) {
-            auto entry = queue::end_expired_attempt(tx, id, number, now);
-            if (!entry) continue;
-            story::record_note(tx, id, "held: " + entry->hold_reason, now);
-            held.push_back(std::move(*entry));
-          }
-          return {};
-        },
-        {.may_use_reserve = true});
-    if (!swept) {
-      log_.error("queue.recover", {{"err", swept.error().describe()}});
-      co_return;
-    }
-    for (auto& [id, number] : lost)
-      log_.error("queue.recover", {{"mid", story::to_text(id)}, {"err", "nobody makes it"}});
-    note_held(held);
-  }
-
-  /// The owners of what is held. Whom nobody can tell now (a full disk) is told later.
-  Task<void> tell_held() {
-    auto now = services_.clock.now();
-    if (untold_.empty() || now < tell_held_at_) co_return;
-    tell_held_at_ = now + kTellHeldAgain;
-    for (auto& entries : std::exchange(untold_, {})) {
-      auto told = co_await settler_.tell_held(entries);
-      if (told) continue;
-      log_.error("queue.notice", {{"mid", story::to_text(entries.front().message)},
-                                  {"err", told.error().describe()}});
-      if (told.error().temporary()) untold_.push_back(std::move(entries));
-    }
   }
 
   /// Erased schedule rows cost every look at the schedule: step over them for good now and then.
@@ -288,7 +206,7 @@ class Service final : public Transmitter {
       co_return;
     }
     for (auto& job : jobs) {
-      for (auto& entry : job.entries) attempting_.insert_or_assign(id_of(entry), entry.attempts);
+      for (auto& entry : job.entries) attempts_.begin(entry);
       auto domain = job.entries.front().destination;
       auto& destination = destinations_[domain];
       destination.entries += job.entries.size();
@@ -585,59 +503,9 @@ class Service final : public Transmitter {
     // What is not for sending is no attempt.
     for (auto& outcome : outcomes)
       if (outcome.entry.destination != queue::kNotice) services_.metrics.add(outcome);
-    co_await settle({std::move(job.message), std::move(outcomes)});
+    co_await attempts_.settle({std::move(job.message), std::move(outcomes)});
     destination.entries -= count;
     wakeup_.wake();
-  }
-
-  // --- outcomes ---
-
-  /// What the store does not take now is kept: what was sent must not be sent again.
-  Task<void> settle(UnsettledJobs::Job job) {
-    if (out_of_time_ || co_await is_settled(job)) co_return;
-    unsettled_.add(std::move(job), services_.clock.now());
-  }
-
-  Task<void> settle_again() {
-    for (auto& job : unsettled_.take_due(services_.clock.now())) co_await settle(std::move(job));
-  }
-
-  /// While shutting down: everything a few times, all in one round, so that it takes no longer for
-  /// many than for one. Then the rows go on saying "attempted", and the next start takes them up.
-  Task<void> settle_at_last() {
-    while (workers_ > 0) co_await wakeup_.wait();
-    for (int i = 0; i < kSettleAtLast && unsettled_.next(); ++i) {
-      if (i > 0) co_await sleep_for(seconds(1));
-      for (auto& job : unsettled_.take_all()) co_await settle(std::move(job));
-    }
-  }
-  static constexpr int kSettleAtLast = 3;
-  /// How long after the connections were cut the store may go on refusing outcomes.
-  static constexpr seconds kLastTries{5};
-
-  static queue::EntryId id_of(const queue::Entry& entry) { return {entry.message, entry.number}; }
-
-  /// Leaves in `job` what is still to be settled.
-  Task<bool> is_settled(UnsettledJobs::Job& job) {
-    Unsettled left{job.outcomes, {}};
-    try {
-      left = co_await settler_.settle(job.message, job.outcomes);
-    } catch (const std::exception& defect) {
-      left.why.text = defect.what();
-    }
-    for (auto& outcome : job.outcomes) {
-      // What was settled first may be attempted again already.
-      auto found = attempting_.find(id_of(outcome.entry));
-      if (found != attempting_.end() && found->second == outcome.entry.attempts)
-        attempting_.erase(found);
-    }
-    for (auto& outcome : left.outcomes)
-      attempting_.emplace(id_of(outcome.entry), outcome.entry.attempts);
-    job.outcomes = std::move(left.outcomes);
-    if (job.outcomes.empty()) co_return true;
-    log_.error("queue.settle",
-               {{"mid", story::to_text(job.message.id)}, {"err", left.why.describe()}});
-    co_return false;
   }
 
   static constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
@@ -646,7 +514,7 @@ class Service final : public Transmitter {
   Settings settings_;
   Services services_;
   Log log_;
-  Settler settler_;
+  RunningAttempts attempts_;
   Gate gate_;
   Wakeup wakeup_;
   std::unique_ptr<store::Subscription> subscription_;
@@ -656,14 +524,8 @@ class Service final : public Transmitter {
   std::deque<std::string> waiting_;  ///< destinations that may need (another) worker
   OpenStreams streams_;
   std::size_t workers_ = 0;
-  queue::Attempts attempting_;  ///< in destinations, and unsettled
-  UnsettledJobs unsettled_;
-  Time sweep_at_{};
   Time low_water_{};
-  std::vector<std::vector<queue::Entry>> untold_;  ///< held entries, a message each
-  Time tell_held_at_{};
   bool stopping_ = false;
-  bool out_of_time_ = false;  ///< while stopping: the store is not asked any more
 };
 
 }  // namespace
