@@ -3,6 +3,7 @@ import imaplib
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import smtplib
@@ -324,6 +325,49 @@ class Backup(unittest.TestCase):
                 checked = json.loads(server.run("backup", "--check", path, "--json").stdout)
                 self.assertTrue(checked["good"], checked)
                 self.assertEqual(checked["bodies"], bodies)
+
+
+class AsRoot(unittest.TestCase):
+    """An instance as quickstart makes it for root: its directory is root's, its store the server's user's."""
+
+    def setUp(self):
+        if os.geteuid() != 0 or "hikyaku" not in (user.pw_name for user in pwd.getpwall()):
+            self.skipTest("not root, or no user hikyaku")
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-root-"))
+        self.addCleanup(shutil.rmtree, self.place, True)
+        self.place.chmod(0o755)
+        self.dir = self.place / "mail"
+        hikyaku("quickstart", ANNA, "--host-name", "mail.alpha.test", directory=self.dir)
+        self.backups = self.place / "backups"
+        self.backups.mkdir()
+        shutil.chown(self.backups, "hikyaku")
+        hikyaku("backup", self.backups, "--with-config", directory=self.dir)
+
+    def check_store(self):
+        for path in [self.dir / "data", *(self.dir / "data").rglob("*")]:
+            self.assertEqual(path.owner(), "hikyaku", path)
+        self.assertEqual(list(self.dir.glob("*.restoring")), [])
+
+    def test_the_store_is_set_aside_and_replaced(self):
+        done = json.loads(hikyaku("restore", self.backups, "--force", "--json", directory=self.dir).stdout)
+        self.assertTrue(pathlib.Path(done["former"]).exists())
+        self.check_store()
+
+    def test_the_keys_can_be_read_by_the_server(self):
+        key = (self.dir / "secret.key").read_bytes()
+        shutil.rmtree(self.dir)
+        self.dir.mkdir()
+        (self.dir / "secret.key").write_bytes(key)
+        shutil.chown(self.dir / "secret.key", "root", "hikyaku")
+        (self.dir / "secret.key").chmod(0o640)
+        hikyaku("restore", self.backups, directory=self.dir)
+        self.check_store()
+        for name in ("tls", "dkim"):
+            self.assertEqual((self.dir / name).stat().st_mode & 0o777, 0o755)
+        keys = [self.dir / "tls" / "key.pem", *(self.dir / "dkim").iterdir()]
+        self.assertGreater(len(keys), 1)
+        for path in keys:
+            self.assertEqual((path.owner(), path.group(), path.stat().st_mode & 0o777), ("root", "hikyaku", 0o640), path)
 
 
 if __name__ == "__main__":

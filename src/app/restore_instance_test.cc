@@ -136,29 +136,5 @@ TEST_CASE("as root: the server's user may read the keys that come back") {
   }
 }
 
-TEST_CASE("as root: the store is the server's user's, in a directory that is not") {
-  if (::geteuid() != 0 || !find_user("nobody")) {
-    MESSAGE("skipped: not root");
-    return;
-  }
-  Bench bench;
-  auto nobody = *find_user("nobody");
-  for (auto& path : {bench.top.path, bench.dir}) ::chmod(path.c_str(), 0755);
-  ::chmod(bench.instance.secret_key.c_str(), 0644);
-  bench.config.server.user = "nobody";
-  auto held = HeldData::take(bench.instance, bench.config);
-  REQUIRE(held);
-  auto restored =
-      restore_instance(*bench.backup, bench.instance, bench.config, **held, [](std::uint64_t) {});
-  REQUIRE_MESSAGE(restored, restored.error().describe());
-  CHECK(restored->epoch > bench.backup->epoch);
-  CHECK(::geteuid() == 0);
-  CHECK(fs::exists(restored->former));
-  CHECK_FALSE(fs::exists(bench.dir / "data.restoring"));
-  CHECK(facts_of(bench.instance.data).st_uid == nobody.uid);
-  for (auto& entry : fs::recursive_directory_iterator(bench.instance.data))
-    CHECK_MESSAGE(facts_of(entry.path()).st_uid == nobody.uid, entry.path().string());
-}
-
 }  // namespace
 }  // namespace hikyaku::app

@@ -52,7 +52,7 @@ class SlowResolver final : public dns::Resolver {
  private:
   /// Counts as long as it lives, however its coroutine ends.
   struct Waiting {
-    explicit Waiting(std::size_t& count) : count(count) { ++count; }
+    explicit Waiting(std::size_t& counted) : count(counted) { ++count; }
     Waiting(const Waiting&) = delete;
     Waiting& operator=(const Waiting&) = delete;
     ~Waiting() { --count; }
