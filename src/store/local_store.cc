@@ -10,6 +10,7 @@
 #include "base/async.h"
 #include "store/blob.h"
 #include "store/borrowed_job.h"
+#include "store/index_job.h"
 #include "store/layered_reader.h"
 #include "store/posix_file_system.h"
 #include "store/rocks_index.h"
@@ -248,7 +249,7 @@ Result<std::shared_ptr<const Frozen>> LocalStore::freeze_now() {
 
 Task<Result<std::shared_ptr<const Frozen>>> LocalStore::freeze() {
   if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
-  co_return co_await run_on(workers_, [this] { return freeze_now(); });
+  co_return co_await run_reading(workers_, [this] { return freeze_now(); });
 }
 
 Result<void> LocalStore::recover() {
@@ -448,7 +449,7 @@ Task<Result<Reclaimed>> LocalStore::reclaim(ReclaimRules rules) {
 
 Task<Result<SpaceUse>> LocalStore::space_use() {
   if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
-  co_return co_await run_on(workers_, [this] { return reclaimer_->use(); });
+  co_return co_await run_reading(workers_, [this] { return reclaimer_->use(); });
 }
 
 std::unique_ptr<Subscription> LocalStore::subscribe(AccountId account, std::uint32_t topic,

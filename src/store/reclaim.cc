@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/async.h"
 #include "store/blob.h"
 #include "store/group.h"
+#include "store/index_job.h"
 
 namespace hikyaku::store {
 namespace {
@@ -67,7 +67,11 @@ Task<Result<Reclaimed>> Reclaimer::step(ReclaimRules rules) {
     std::atomic<bool>& busy;
     ~Free() { busy = false; }
   } free{busy_};
-  co_return co_await locked_step(rules);
+  try {
+    co_return co_await locked_step(rules);
+  } catch (const IndexError& error) {
+    co_return fail(ErrorCode::Corrupt, "the index cannot be read: {}", error.what());
+  }
 }
 
 Task<Result<Reclaimed>> Reclaimer::locked_step(ReclaimRules rules) {
@@ -178,7 +182,7 @@ Result<std::vector<SegmentNumber>> Reclaimer::removable() {
 }
 
 Task<Result<Reclaimed>> Reclaimer::remove_segments() {
-  CO_TRY(auto segments, co_await run_on(context_.workers, [this] { return removable(); }));
+  CO_TRY(auto segments, co_await run_reading(context_.workers, [this] { return removable(); }));
   Reclaimed done;
   if (segments.empty()) co_return done;
   std::vector<SegmentNumber> removed;
@@ -408,7 +412,7 @@ Task<Result<Reclaimed>> Reclaimer::leave_log_segment() {
 
 Task<Result<Reclaimed>> Reclaimer::move_bodies(ReclaimRules rules) {
   if (plan_.empty()) {
-    CO_TRY_DO(co_await run_on(context_.workers, [this, rules] { return make_plan(rules); }));
+    CO_TRY_DO(co_await run_reading(context_.workers, [this, rules] { return make_plan(rules); }));
   }
   if (std::exchange(seal_log_, false)) co_return co_await leave_log_segment();
   Reclaimed done;

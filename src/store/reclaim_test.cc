@@ -1,4 +1,5 @@
 // Reclaiming: space returns, and nothing that anybody owns, reads or may bring back goes with it.
+#include <atomic>
 #include <doctest/doctest.h>
 #include <map>
 #include <random>
@@ -7,6 +8,7 @@
 #include "store/key.h"
 #include "store/memory_index.h"
 #include "store/open.h"
+#include "store/rows.h"
 #include "store/simulated_file_system.h"
 #include "store/verify.h"
 #include "testing/test_loop.h"
@@ -27,12 +29,61 @@ std::string some_bytes(std::uint64_t seed, std::size_t size) {
   return bytes;
 }
 
+/// What is wrong with an index.
+struct IndexFaults {
+  std::atomic<Table> damaged{0};  ///< rows of this table of the instance cannot be read; 0: none
+};
+
+class FaultyView final : public IndexView {
+ public:
+  FaultyView(std::shared_ptr<const IndexView> view, std::shared_ptr<IndexFaults> faults)
+      : view_(std::move(view)), faults_(std::move(faults)) {}
+  std::optional<std::string> get(std::string_view key, Reach reach) const override {
+    check(key);
+    return view_->get(key, reach);
+  }
+  std::unique_ptr<IndexCursor> cursor(const KeyRange& range, Reach reach) const override {
+    check(range.begin);
+    return view_->cursor(range, reach);
+  }
+
+ private:
+  void check(std::string_view key) const {
+    Table table = faults_->damaged;
+    if (table != 0 && key.starts_with(Key(kInstance, table).bytes()))
+      throw IndexError("a block is damaged");
+  }
+
+  std::shared_ptr<const IndexView> view_;
+  std::shared_ptr<IndexFaults> faults_;
+};
+
+class FaultyIndex final : public Index {
+ public:
+  FaultyIndex(std::shared_ptr<MemoryIndexDisk> disk, std::shared_ptr<IndexFaults> faults)
+      : index_(std::move(disk)), faults_(std::move(faults)) {}
+  JournalPosition position() const override { return index_.position(); }
+  Result<void> apply(const Overlay& writes, JournalPosition position) override {
+    return index_.apply(writes, position);
+  }
+  std::shared_ptr<const IndexView> view() override {
+    return std::make_shared<FaultyView>(index_.view(), faults_);
+  }
+  Result<void> flush() override { return index_.flush(); }
+  JournalPosition flushed() const override { return index_.flushed(); }
+
+ private:
+  MemoryIndex index_;
+  std::shared_ptr<IndexFaults> faults_;
+};
+
 /// A store on a simulated disk, with small segments.
 struct Disk {
   testing::TestLoop loop;
   testing::TestPool pool;
   SimulatedFileSystem files{1};
   std::shared_ptr<MemoryIndexDisk> index = std::make_shared<MemoryIndexDisk>();
+  std::shared_ptr<IndexFaults> faults = std::make_shared<IndexFaults>();
   std::unique_ptr<Store> store;
 
   Disk() {
@@ -47,7 +98,7 @@ struct Disk {
     options.largest_segment = 256 << 10;
     options.lazy_delay = std::chrono::milliseconds(5);
     options.open_index = [this]() -> Result<std::unique_ptr<Index>> {
-      return std::make_unique<MemoryIndex>(index);
+      return std::make_unique<FaultyIndex>(index, faults);
     };
     options.journal_failed = [](const Error&) {};
     return options;
@@ -214,6 +265,31 @@ TEST_CASE("reclaim: the space of bodies that nobody owns returns, the others sta
   disk.reclaim();
   disk.verify();
   for (auto& [number, body] : kept) CHECK(disk.reads(number, body.first, body.second));
+}
+
+TEST_CASE("reclaim: an index that cannot be read is an error, and ends nothing else") {
+  Disk disk;
+  std::map<int, BlobId> there;
+  for (int i = 0; i < 100; ++i) there[i] = disk.add(i, 9'000);
+  for (int i = 0; i < 100; ++i)
+    if (i % 4 != 0) {
+      disk.drop(i, there[i]);
+      there.erase(i);
+    }
+  for (auto table : {kFreedTable, kSegmentTable, kPlaceTable}) {
+    disk.faults->damaged = table;
+    Result<Reclaimed> done = Reclaimed{.more = true};
+    for (int steps = 0; done && done->more && steps < 100; ++steps)
+      done = disk.loop.run(disk.store->reclaim(disk.at_once()));
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == ErrorCode::Corrupt);
+    if (table == kSegmentTable)
+      CHECK(disk.loop.run(disk.store->space_use()).error().code == ErrorCode::Corrupt);
+    disk.faults->damaged = 0;
+  }
+  CHECK(disk.reclaim().segments_removed > 0);
+  for (auto& [number, id] : there) CHECK(disk.reads(number, id, 9'000));
+  disk.verify();
 }
 
 TEST_CASE("reclaim: a body that is owned again in time stays") {
