@@ -81,8 +81,7 @@ Committer::Committer(Context context, LogWriter log, JournalPosition position)
   auto range = Key(kInstance, kSegmentTable).children();
   auto cursor = view_->cursor(range, Reach::Disk);
   for (cursor->seek(range.begin); cursor->valid(); cursor->next())
-    if (auto use = decode_segment_use(cursor->value()))
-      uses_[key_fields(cursor->key()).u32_be()] = *use;
+    uses_[key_fields(cursor->key()).u32_be()] = segment_use(std::string(cursor->value()));
   if (context_.options.own_thread) thread_ = std::thread([this] { run(); });
 }
 

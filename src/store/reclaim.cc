@@ -125,20 +125,12 @@ std::vector<Reclaimer::SegmentState> Reclaimer::sealed_segments() {
     if (name.kind == SegmentKind::Log && name.number >= open) continue;
     if (name.kind == SegmentKind::Bulk && context_.bulk.in_use(name.number)) continue;
     if (cold_ && cold_->number() == name.number) continue;
-    all.push_back({name, {}, false});
+    all.push_back({name, {}});
   }
   // After in_use: a body that is owned by now is counted by now.
   auto view = context_.committer.view();
-  for (auto& segment : all) {
-    auto row = view->get(segment_use_key(segment.name.number), Reach::Disk);
-    if (!row) continue;
-    segment.has_row = true;
-    // What cannot be read is taken for full.
-    if (auto use = decode_segment_use(*row))
-      segment.use = *use;
-    else
-      segment.use.live = UINT64_MAX / 2;
-  }
+  for (auto& segment : all)
+    segment.use = segment_use(view->get(segment_use_key(segment.name.number), Reach::Disk));
   return all;
 }
 
@@ -153,11 +145,9 @@ Result<SpaceUse> Reclaimer::use() {
     }
     ++all.segments;
     all.journal_bytes += *size;
-    auto row = view->get(segment_use_key(name.number), Reach::Disk);
-    auto use = row ? decode_segment_use(*row) : Result<SegmentUse>(SegmentUse{});
-    if (!use) return std::unexpected(use.error());
-    all.live_bytes += use->live;
-    all.retained_bytes += use->retained;
+    auto use = segment_use(view->get(segment_use_key(name.number), Reach::Disk));
+    all.live_bytes += std::min(use.live, *size);
+    all.retained_bytes += std::min(use.retained, *size);
   }
   return all;
 }
@@ -191,9 +181,7 @@ Task<Result<Reclaimed>> Reclaimer::remove_segments() {
       [&](Transaction& tx) -> Result<void> {
         removed.clear();
         for (auto number : segments) {
-          auto row = tx.get(segment_use_key(number));
-          auto use = row ? decode_segment_use(*row) : Result<SegmentUse>(SegmentUse{});
-          if (!use || !use->empty()) continue;
+          if (!segment_use(tx.get(segment_use_key(number))).empty()) continue;
           tx.erase(segment_use_key(number));
           tx.put(reclaimed_key(number), "");
           removed.push_back(number);
@@ -234,9 +222,7 @@ Result<void> Reclaimer::make_plan(ReclaimRules rules) {
     return dead < kWorthMoving ? 0 : dead * 100 / size;
   };
   auto use_of = [&](SegmentNumber number) {
-    auto row = view->get(segment_use_key(number), Reach::Disk);
-    auto use = row ? decode_segment_use(*row) : Result<SegmentUse>(SegmentUse{});
-    return use ? *use : SegmentUse{};
+    return segment_use(view->get(segment_use_key(number), Reach::Disk));
   };
   if (rules.urgent) {
     auto log = committer.open_segment();

@@ -66,7 +66,6 @@ class Reclaimer {
   struct SegmentState {
     SegmentName name{};
     SegmentUse use;
-    bool has_row = false;
   };
 
   Task<Result<Reclaimed>> locked_step(ReclaimRules rules);

@@ -50,6 +50,13 @@ Result<SegmentUse> decode_segment_use(std::string_view bytes) {
   return use;
 }
 
+SegmentUse segment_use(const std::optional<std::string>& row) {
+  // No changes make it less than full, and none make it overflow.
+  constexpr std::uint64_t kFull = 1ull << 62;
+  if (!row) return {};
+  return decode_segment_use(*row).value_or(SegmentUse{.live = kFull});
+}
+
 std::string encode_number(std::uint64_t value) {
   Encoder out;
   out.varint(value);

@@ -61,7 +61,11 @@ struct SegmentUse {
   bool operator==(const SegmentUse&) const = default;
 };
 std::string encode(const SegmentUse& use);
+/// Corrupt.
 Result<SegmentUse> decode_segment_use(std::string_view bytes);
+/// What a segment's row says; without a row there is nothing in it. One that makes no sense stands
+/// for more than any segment holds: nothing of it is to be taken for dead.
+SegmentUse segment_use(const std::optional<std::string>& row);
 
 /// A range of a segment that could not be read and that a repair went over.
 struct SkippedRange {
