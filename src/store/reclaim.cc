@@ -27,6 +27,14 @@ constexpr std::uint64_t kWorthMoving = 16 << 10;
 
 constexpr TransactOptions kFreesSpace{.durability = Durability::Sync, .may_use_reserve = true};
 
+/// A source that the device does not give is as bad as a damaged one, and no reason to stop
+/// writing.
+template <class T>
+Result<T> from_source(Result<T> got) {
+  if (!got && got.error().code == ErrorCode::Io) got.error().code = ErrorCode::Corrupt;
+  return got;
+}
+
 /// Steps of a store on disk have its own kind of transaction.
 StepTransaction& own(Transaction& tx) {
   return static_cast<StepTransaction&>(tx);
@@ -139,15 +147,14 @@ Result<SpaceUse> Reclaimer::use() {
   auto view = context_.committer.view();
   for (auto name : context_.segments.names()) {
     auto size = context_.segments.size(name.number);
-    if (!size) {
-      if (size.error().code == ErrorCode::NotFound) continue;
-      return std::unexpected(size.error());
-    }
+    if (!size && size.error().code == ErrorCode::NotFound) continue;
+    // One that cannot be read is there all the same.
+    auto bytes = size.value_or(0);
     ++all.segments;
-    all.journal_bytes += *size;
+    all.journal_bytes += bytes;
     auto use = segment_use(view->get(segment_use_key(name.number), Reach::Disk));
-    all.live_bytes += std::min(use.live, *size);
-    all.retained_bytes += std::min(use.retained, *size);
+    all.live_bytes += std::min(use.live, bytes);
+    all.retained_bytes += std::min(use.retained, bytes);
   }
   return all;
 }
@@ -245,10 +252,14 @@ Result<void> Reclaimer::make_plan(ReclaimRules rules) {
   auto youngest = context_.clock.now() - rules.least_age;
   for (auto& segment : sealed_segments()) {
     if (segment.use.empty() || hopeless_.contains(segment.name.number)) continue;
-    TRY(auto opened, context_.segments.open(segment.name.number));
-    TRY(auto size, opened->file().size());
-    auto dead = dead_percent(segment.use, size);
-    if (dead < rules.dead_percent || opened->header().created > youngest) continue;
+    auto opened = context_.segments.open(segment.name.number);
+    auto size = context_.segments.size(segment.name.number);
+    if (!opened || !size) {
+      give_up(segment.name.number, opened ? size.error() : opened.error());
+      continue;
+    }
+    auto dead = dead_percent(segment.use, *size);
+    if (dead < rules.dead_percent || (*opened)->header().created > youngest) continue;
     candidates.push_back({dead, segment});
   }
   std::ranges::sort(candidates, std::greater(), &Candidate::dead);
@@ -290,6 +301,12 @@ Result<void> Reclaimer::add_victims(const SegmentState& segment) {
   return {};
 }
 
+/// What can still be read in a damaged segment stays where it is.
+void Reclaimer::give_up(SegmentNumber segment, const Error& error) {
+  if (error.code == ErrorCode::NotFound || !hopeless_.insert(segment).second) return;
+  context_.log.error("store.reclaim_failed", {{"segment", segment}, {"err", error.describe()}});
+}
+
 AccountId Reclaimer::account_of(const IndexView& view, BlobId blob) const {
   auto range = owners_key(blob).children();
   auto cursor = view.cursor(range, Reach::Disk);
@@ -312,8 +329,8 @@ Result<void> Reclaimer::begin_cold() {
 
 /// Copies one body behind those in the cold segment, compressed.
 Result<BodyPlace> Reclaimer::copy(const Victim& victim) {
-  TRY(auto source, context_.segments.open(victim.place.segment));
-  TRY(auto header, read_body_header(*source, victim.place));
+  TRY(auto source, from_source(context_.segments.open(victim.place.segment)));
+  TRY(auto header, from_source(read_body_header(*source, victim.place)));
   BodyPlace place;
   place.segment = cold_->number();
   place.size = header.size;
@@ -322,7 +339,7 @@ Result<BodyPlace> Reclaimer::copy(const Victim& victim) {
   auto at = cold_end_ + (place.contiguous ? place.header_length : 0);
   std::string frames;
   for (auto& frame : header.frames) {
-    TRY(auto stored, read_exactly(source->file(), frame.offset, frame.stored));
+    TRY(auto stored, from_source(read_exactly(source->file(), frame.offset, frame.stored)));
     TRY(auto bytes, decode_frame(frame, std::move(stored)));
     auto encoded = encode_frame(std::move(bytes), Codec::Zstd);
     encoded.frame.offset = at;
@@ -362,12 +379,9 @@ Result<std::vector<Reclaimer::Moved>> Reclaimer::copy_some() {
     auto copied = copy(victim);
     if (!copied) {
       const auto& error = copied.error();
-      // Gone meanwhile, or damaged: then what can still be read stays where it is.
-      if (error.code == ErrorCode::NotFound) continue;
+      if (error.code == ErrorCode::NotFound) continue;  // gone meanwhile
       if (error.code != ErrorCode::Corrupt) return failed(error);
-      hopeless_.insert(victim.place.segment);
-      context_.log.error("store.reclaim_failed",
-                         {{"segment", victim.place.segment}, {"err", error.describe()}});
+      give_up(victim.place.segment, error);
       cold_.reset();
       continue;
     }

@@ -77,6 +77,7 @@ class Reclaimer {
   std::vector<SegmentState> sealed_segments();
   Result<void> make_plan(ReclaimRules rules);
   Result<void> add_victims(const SegmentState& segment);
+  void give_up(SegmentNumber segment, const Error& error);
   AccountId account_of(const IndexView& view, BlobId blob) const;
   Result<std::vector<Moved>> copy_some();
   Result<BodyPlace> copy(const Victim& victim);

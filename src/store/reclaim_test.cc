@@ -1,4 +1,5 @@
 // Reclaiming: space returns, and nothing that anybody owns, reads or may bring back goes with it.
+#include <algorithm>
 #include <atomic>
 #include <doctest/doctest.h>
 #include <map>
@@ -318,6 +319,33 @@ TEST_CASE("reclaim: a segment whose counters are damaged keeps its bodies") {
   disk.open();
   disk.reclaim();
   for (auto& [number, id] : there) CHECK(disk.reads(number, id, 9'000));
+}
+
+TEST_CASE("reclaim: a segment that cannot be read is passed over") {
+  Disk disk;
+  std::map<int, BlobId> there;
+  for (int i = 0; i < 100; ++i) there[i] = disk.add(i, 9'000);
+  for (int i = 0; i < 100; ++i)
+    if (i % 4 != 0) {
+      disk.drop(i, there[i]);
+      there.erase(i);
+    }
+  disk.store.reset();
+  auto names = disk.files.list("/store/journal");
+  REQUIRE(names);
+  std::ranges::sort(*names);
+  REQUIRE(names->size() > 5);
+  for (std::uint64_t at = 0; at < kSegmentStart; at += 7)
+    disk.files.flip_bit("/store/journal/" + (*names)[2], at);
+  disk.open();
+  CHECK(disk.use().segments >= names->size());
+  auto done = disk.reclaim();
+  CHECK(done.bodies_moved > 10);
+  CHECK(done.segments_removed > 3);
+  CHECK(disk.use().segments < names->size());
+  auto whole = std::ranges::count_if(
+      there, [&](const auto& body) { return disk.reads(body.first, body.second, 9'000); });
+  CHECK(whole > 15);
 }
 
 TEST_CASE("reclaim: a body that is owned again in time stays") {
