@@ -160,16 +160,18 @@ void StepTransaction::disown(BlobId blob, std::string_view owner) {
   writes_.uses.push_back({body->segment, -stored, stored, 0});
 }
 
-void StepTransaction::forget(BlobId blob, Time freed) {
+bool StepTransaction::forget(BlobId blob, Time freed) {
+  // Whatever else is so, its time is over.
+  writes_.rows.erase(freed_key(freed, blob));
   auto since = get(freed_at_key(blob));
   auto when = static_cast<std::uint64_t>(freed.time_since_epoch().count());
-  if (!since || decode_number(*since) != when) return;
+  if (!since || decode_number(*since) != when) return false;
   auto body = find_body(blob);
-  writes_.rows.erase(freed_key(freed, blob));
   writes_.rows.erase(freed_at_key(blob));
-  if (!body || find_new(blob)) return;
+  if (!body || find_new(blob)) return false;
   writes_.rows.erase(place_key(blob));
   writes_.uses.push_back({body->segment, 0, -static_cast<std::int64_t>(body->stored), 0});
+  return true;
 }
 
 void StepTransaction::relocate(BlobId blob, const BodyPlace& from, const BodyPlace& to) {

@@ -72,9 +72,9 @@ class StepTransaction final : public Transaction {
   void disown(BlobId blob, std::string_view owner) override;
   void notify(AccountId account, std::uint32_t topic) override;
 
-  /// For reclaiming. Forgets a body that has had no owner since `freed`; nothing if it has one
-  /// again.
-  void forget(BlobId blob, Time freed);
+  /// For reclaiming. Forgets a body that has had no owner since `freed`; false if there is none
+  /// such: it has an owner again, or is gone.
+  bool forget(BlobId blob, Time freed);
   /// For reclaiming. The body, if it still stands at `from`, is at `to` from now on.
   void relocate(BlobId blob, const BodyPlace& from, const BodyPlace& to);
 

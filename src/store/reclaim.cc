@@ -96,14 +96,19 @@ Task<Result<Reclaimed>> Reclaimer::locked_step(ReclaimRules rules) {
 }
 
 Task<Result<Reclaimed>> Reclaimer::forget_bodies(Time before) {
+  struct Due {
+    std::string row;
+    Time when;
+    BlobId blob;
+  };
   auto read = [before](Reader& reader) {
-    std::vector<std::pair<Time, BlobId>> due;
+    std::vector<Due> due;
     auto range = Key(kInstance, kFreedTable).children();
     range.end = freed_key(before, 0).bytes();
     reader.scan(range, [&](std::string_view key, std::string_view) {
       auto fields = key_fields(key);
       Time when{milliseconds(static_cast<std::int64_t>(fields.u64_be()))};
-      due.emplace_back(when, fields.u64_be());
+      due.push_back({std::string(key), when, fields.u64_be()});
       return due.size() < kForgetAtOnce;
     });
     return due;
@@ -114,12 +119,16 @@ Task<Result<Reclaimed>> Reclaimer::forget_bodies(Time before) {
   CO_TRY_DO(co_await context_.store.transact(
       {kInstance},
       [&](Transaction& tx) -> Result<void> {
-        for (auto [when, blob] : due) own(tx).forget(blob, when);
+        done.bodies_forgotten = 0;
+        for (const auto& one : due) {
+          done.bodies_forgotten += own(tx).forget(one.blob, one.when) ? 1 : 0;
+          // A damaged one, too: it would be found again for ever.
+          tx.erase(one.row);
+        }
         return {};
       },
       kFreesSpace));
-  done.bodies_forgotten = due.size();
-  done.more = true;
+  done.more = true;  // the rows are gone now, whatever they were
   co_return done;
 }
 

@@ -348,6 +348,25 @@ TEST_CASE("reclaim: a segment that cannot be read is passed over") {
   CHECK(whole > 15);
 }
 
+TEST_CASE("reclaim: rows of bodies that do not wait are given up, and forgetting ends") {
+  Disk disk;
+  auto kept = disk.add(1, 5'000);
+  auto dropped = disk.add(2, 5'000);
+  disk.drop(2, dropped);
+  auto long_ago = disk.loop.now() - std::chrono::hours(24);
+  REQUIRE(disk.loop.run(disk.store->transact({kInstance}, [=](Transaction& tx) -> Result<void> {
+    tx.put(freed_key(long_ago, kept), "");
+    tx.put(freed_key(long_ago, dropped), "");
+    tx.put(freed_key(long_ago, 777), "");
+    tx.put(Key(kInstance, kFreedTable).u32(5), "");
+    return {};
+  })));
+  CHECK(disk.reclaim().bodies_forgotten == 1);
+  CHECK(disk.reads(1, kept, 5'000));
+  CHECK_FALSE(disk.loop.run(disk.store->open_blob(dropped)));
+  disk.verify();
+}
+
 TEST_CASE("reclaim: a body that is owned again in time stays") {
   Disk disk;
   auto id = disk.add(1, 5000);
