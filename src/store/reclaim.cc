@@ -35,6 +35,14 @@ Result<T> from_source(Result<T> got) {
   return got;
 }
 
+/// How much of a segment is dead, if that is worth anything.
+std::uint64_t dead_percent(const SegmentUse& use, std::uint64_t size) {
+  // A header alone is not worth moving anything: what was moved would be moved again for ever.
+  size -= std::min(size, kSegmentStart);
+  auto dead = size - std::min(size, use.live + use.retained);
+  return dead < kWorthMoving ? 0 : dead * 100 / size;
+}
+
 /// Steps of a store on disk have its own kind of transaction.
 StepTransaction& own(Transaction& tx) {
   return static_cast<StepTransaction&>(tx);
@@ -88,7 +96,7 @@ Task<Result<Reclaimed>> Reclaimer::locked_step(ReclaimRules rules) {
   if (forgotten.more) co_return forgotten;
   // When space is needed, what can go goes before anything new is written; otherwise all at the
   // end, because bringing the index to the disk is dear.
-  if (plan_.empty() || rules.urgent) {
+  if (!has_plan() || rules.urgent) {
     CO_TRY(auto removed, co_await remove_segments());
     if (removed.more) co_return removed;
   }
@@ -227,32 +235,27 @@ Result<std::uint64_t> Reclaimer::unlink(const std::vector<SegmentNumber>& segmen
 
 // --- moving --------------------------------------------------------------------------------------
 
-/// Chooses the segments that give the most space for the least work, and finds their bodies.
-Result<void> Reclaimer::make_plan(ReclaimRules rules) {
+/// Leaves the segments that are written on, if that gives space: they can be reclaimed then.
+void Reclaimer::leave_open_segments(const ReclaimRules& rules) {
   auto& committer = context_.committer;
   auto view = committer.view();
-  auto dead_percent = [](const SegmentUse& use, std::uint64_t size) {
-    // A header alone is not worth moving anything: what was moved would be moved again for ever.
-    size -= std::min(size, kSegmentStart);
-    auto dead = size - std::min(size, use.live + use.retained);
-    return dead < kWorthMoving ? 0 : dead * 100 / size;
+  auto is_worth = [&](SegmentNumber number, std::uint64_t size) {
+    auto use = segment_use(view->get(segment_use_key(number), Reach::Disk));
+    return size > kWorthSealing && dead_percent(use, size) >= rules.dead_percent;
   };
-  auto use_of = [&](SegmentNumber number) {
-    return segment_use(view->get(segment_use_key(number), Reach::Disk));
-  };
-  if (rules.urgent) {
-    auto log = committer.open_segment();
-    if (auto end = committer.log_end();
-        end > kWorthSealing && dead_percent(use_of(log), end) >= rules.dead_percent)
-      seal_log_ = true;
-    if (auto bulk = context_.bulk.current()) {
-      auto size = context_.segments.size(bulk);
-      if (size && *size > kWorthSealing && dead_percent(use_of(bulk), *size) >= rules.dead_percent)
-        context_.bulk.seal();
-    }
-    // The one that bodies were copied to may have lost them again.
-    cold_.reset();
+  auto log = committer.open_segment();
+  if (is_worth(log, committer.log_end())) seal_log_ = true;
+  if (auto bulk = context_.bulk.current()) {
+    auto size = context_.segments.size(bulk);
+    if (size && is_worth(bulk, *size)) context_.bulk.seal();
   }
+  // The one that bodies were copied to may have lost them again.
+  cold_.reset();
+}
+
+/// Chooses the segments that give the most space for the least work.
+Result<void> Reclaimer::choose_segments(ReclaimRules rules) {
+  if (rules.urgent) leave_open_segments(rules);
   struct Candidate {
     std::uint64_t dead = 0;
     SegmentState segment;
@@ -280,8 +283,53 @@ Result<void> Reclaimer::make_plan(ReclaimRules rules) {
     const auto& use = candidate.segment.use;
     if (bytes != 0 && bytes + use.live + use.retained > most) break;
     bytes += use.live + use.retained;
-    TRY_DO(add_victims(candidate.segment));
+    leaving_.insert(candidate.segment.name.number);
+    spans_.push_back({use.first, use.last});
   }
+  merge_spans();
+  return {};
+}
+
+/// Each id is looked at once, however many segments it may stand in. The first span comes last.
+void Reclaimer::merge_spans() {
+  std::ranges::sort(spans_, std::greater(), &Span::first);
+  std::vector<Span> merged;
+  while (!spans_.empty()) {
+    auto span = spans_.back();
+    spans_.pop_back();
+    if (!merged.empty() && (span.first == 0 || span.first - 1 <= merged.back().last))
+      merged.back().last = std::max(merged.back().last, span.last);
+    else
+      merged.push_back(span);
+  }
+  std::ranges::reverse(merged);
+  spans_ = std::move(merged);
+}
+
+/// Looks for the bodies of the segments that are to be left, so many rows at once.
+Result<void> Reclaimer::find_victims() {
+  auto end = prefix_end(Key(kInstance, kPlaceTable));
+  auto view = context_.committer.view();
+  for (std::size_t rows = 0; !spans_.empty() && rows < kRowsAtOnce;) {
+    auto& span = spans_.back();
+    KeyRange range{place_key(span.first).bytes(), end};
+    auto cursor = view->cursor(range, Reach::Disk);
+    BlobId id = 0;
+    for (cursor->seek(range.begin); cursor->valid(); cursor->next(), ++rows) {
+      id = key_fields(cursor->key()).u64_be();
+      if (id > span.last || rows == kRowsAtOnce) break;
+      auto place = decode_body_place(cursor->value());
+      // A damaged row's body stays where it is.
+      if (place && leaving_.contains(place->segment))
+        plan_.push_back({id, account_of(*view, id), *place});
+    }
+    if (cursor->valid() && id <= span.last)
+      span.first = id;
+    else
+      spans_.pop_back();
+  }
+  if (!spans_.empty()) return {};
+  leaving_.clear();
   // The end comes first.
   std::ranges::sort(plan_, [](const Victim& a, const Victim& b) {
     return std::pair(a.account, a.id) > std::pair(b.account, b.id);
@@ -289,25 +337,10 @@ Result<void> Reclaimer::make_plan(ReclaimRules rules) {
   return {};
 }
 
-Result<void> Reclaimer::add_victims(const SegmentState& segment) {
-  auto end = prefix_end(Key(kInstance, kPlaceTable));
-  for (BlobId next = segment.use.first; next <= segment.use.last;) {
-    auto view = context_.committer.view();
-    KeyRange range{place_key(next).bytes(), end};
-    auto cursor = view->cursor(range, Reach::Disk);
-    cursor->seek(range.begin);
-    std::size_t rows = 0;
-    for (; cursor->valid() && rows < kRowsAtOnce; cursor->next(), ++rows) {
-      auto id = key_fields(cursor->key()).u64_be();
-      if (id > segment.use.last) return {};
-      next = id + 1;
-      TRY(auto place, decode_body_place(cursor->value()));
-      if (place.segment != segment.name.number) continue;
-      plan_.push_back({id, account_of(*view, id), place});
-    }
-    if (rows < kRowsAtOnce) return {};
-  }
-  return {};
+void Reclaimer::drop_plan() {
+  plan_.clear();
+  spans_.clear();
+  leaving_.clear();
 }
 
 /// What can still be read in a damaged segment stays where it is.
@@ -375,7 +408,7 @@ Result<std::vector<Reclaimer::Moved>> Reclaimer::copy_some() {
   std::vector<Moved> moved;
   auto failed = [&](Error error) -> Result<std::vector<Moved>> {
     cold_.reset();
-    plan_.clear();
+    drop_plan();
     return std::unexpected(std::move(error));
   };
   std::vector<std::shared_ptr<Segment>> written;
@@ -420,10 +453,20 @@ Task<Result<Reclaimed>> Reclaimer::leave_log_segment() {
 }
 
 Task<Result<Reclaimed>> Reclaimer::move_bodies(ReclaimRules rules) {
-  if (plan_.empty()) {
-    CO_TRY_DO(co_await run_reading(context_.workers, [this, rules] { return make_plan(rules); }));
+  if (!has_plan()) {
+    CO_TRY_DO(
+        co_await run_reading(context_.workers, [this, rules] { return choose_segments(rules); }));
   }
   if (std::exchange(seal_log_, false)) co_return co_await leave_log_segment();
+  if (!spans_.empty()) {
+    auto looked = co_await run_reading(context_.workers, [this] { return find_victims(); });
+    if (!looked) {
+      drop_plan();
+      co_return std::unexpected(looked.error());
+    }
+    // Counters may know of bodies that no row knows: then there is nothing to do.
+    co_return Reclaimed{.more = has_plan()};
+  }
   Reclaimed done;
   if (plan_.empty()) co_return done;
   CO_TRY(auto moved, co_await run_on(context_.workers, [this] { return copy_some(); }));

@@ -63,6 +63,11 @@ class Reclaimer {
     BodyPlace from;
     BodyPlace to;
   };
+  /// Ids of bodies, both included.
+  struct Span {
+    BlobId first = 0;
+    BlobId last = 0;
+  };
   struct SegmentState {
     SegmentName name{};
     SegmentUse use;
@@ -75,8 +80,12 @@ class Reclaimer {
   Task<Result<Reclaimed>> leave_log_segment();
 
   std::vector<SegmentState> sealed_segments();
-  Result<void> make_plan(ReclaimRules rules);
-  Result<void> add_victims(const SegmentState& segment);
+  void leave_open_segments(const ReclaimRules& rules);
+  Result<void> choose_segments(ReclaimRules rules);
+  void merge_spans();
+  Result<void> find_victims();
+  bool has_plan() const { return !plan_.empty() || !spans_.empty(); }
+  void drop_plan();
   void give_up(SegmentNumber segment, const Error& error);
   AccountId account_of(const IndexView& view, BlobId blob) const;
   Result<std::vector<Moved>> copy_some();
@@ -88,7 +97,9 @@ class Reclaimer {
   Context context_;
   std::atomic<bool> busy_{false};
 
-  // Of the step that runs.
+  // Of the step that runs. Segments are chosen, then their bodies found, then those are moved.
+  std::set<SegmentNumber> leaving_;   ///< whose bodies are to move
+  std::vector<Span> spans_;           ///< where they are still to be found: from the end on
   std::vector<Victim> plan_;          ///< from the end to the beginning
   bool seal_log_ = false;             ///< the log should go on in a new segment
   std::set<SegmentNumber> hopeless_;  ///< segments with bodies that cannot be read

@@ -30,9 +30,31 @@ std::string some_bytes(std::uint64_t seed, std::size_t size) {
   return bytes;
 }
 
-/// What is wrong with an index.
+/// What is wrong with an index, and what was asked of it.
 struct IndexFaults {
   std::atomic<Table> damaged{0};  ///< rows of this table of the instance cannot be read; 0: none
+  std::atomic<int> places{0};     ///< rows of bodies' places that were walked over
+};
+
+/// Counts its steps.
+class CountingCursor final : public IndexCursor {
+ public:
+  CountingCursor(std::unique_ptr<IndexCursor> cursor, std::atomic<int>& steps)
+      : cursor_(std::move(cursor)), steps_(steps) {}
+  void seek(std::string_view key) override { cursor_->seek(key); }
+  void seek_before(std::string_view key) override { cursor_->seek_before(key); }
+  bool valid() const override { return cursor_->valid(); }
+  void next() override {
+    ++steps_;
+    cursor_->next();
+  }
+  void previous() override { cursor_->previous(); }
+  std::string_view key() const override { return cursor_->key(); }
+  std::string_view value() const override { return cursor_->value(); }
+
+ private:
+  std::unique_ptr<IndexCursor> cursor_;
+  std::atomic<int>& steps_;
 };
 
 class FaultyView final : public IndexView {
@@ -45,7 +67,9 @@ class FaultyView final : public IndexView {
   }
   std::unique_ptr<IndexCursor> cursor(const KeyRange& range, Reach reach) const override {
     check(range.begin);
-    return view_->cursor(range, reach);
+    auto cursor = view_->cursor(range, reach);
+    if (!range.begin.starts_with(Key(kInstance, kPlaceTable).bytes())) return cursor;
+    return std::make_unique<CountingCursor>(std::move(cursor), faults_->places);
   }
 
  private:
@@ -365,6 +389,49 @@ TEST_CASE("reclaim: rows of bodies that do not wait are given up, and forgetting
   CHECK(disk.reads(1, kept, 5'000));
   CHECK_FALSE(disk.loop.run(disk.store->open_blob(dropped)));
   disk.verify();
+}
+
+TEST_CASE("reclaim: bodies of segments that span many others are found in one walk, in pieces") {
+  Disk disk;
+  std::map<int, BlobId> there;
+  auto deliver = [&](int from, int to) {
+    for (int i = from; i < to; ++i) there[i] = disk.add(i, 9'000);
+  };
+  deliver(0, 50);
+  // Between those and the next there are 15,000 others.
+  auto next_id = there[49] + 15'001;
+  REQUIRE(disk.loop.run(disk.store->transact({kInstance}, [=](Transaction& tx) -> Result<void> {
+    tx.put(next_blob_key(), encode_number(next_id));
+    return {};
+  })));
+  disk.open();
+  deliver(50, 100);
+  REQUIRE(there[50] == next_id);
+  for (auto id = there[49] + 1; id < next_id; id += 1'000)
+    REQUIRE(disk.loop.run(disk.store->transact({kInstance}, [=](Transaction& tx) -> Result<void> {
+      for (auto each = id; each < id + 1'000; ++each)
+        tx.put(place_key(each), encode(BodyPlace{.segment = 9'999}));
+      return {};
+    })));
+  for (int i = 0; i < 100; ++i)
+    if (i % 4 != 0) {
+      disk.drop(i, there[i]);
+      there.erase(i);
+    }
+  disk.faults->places = 0;
+  std::uint64_t moved = 0;
+  for (bool more = true; more;) {
+    auto before = disk.faults->places.load();
+    auto done = disk.loop.run(disk.store->reclaim(disk.at_once()));
+    REQUIRE(done);
+    CHECK(disk.faults->places.load() - before <= 10'000);
+    moved += done->bodies_moved;
+    more = done->more;
+  }
+  CHECK(moved > 15);
+  CHECK(disk.faults->places.load() > 15'000);
+  CHECK(disk.faults->places.load() < 2 * 15'100);
+  for (auto& [number, id] : there) CHECK(disk.reads(number, id, 9'000));
 }
 
 TEST_CASE("reclaim: a body that is owned again in time stays") {
