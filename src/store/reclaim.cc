@@ -213,24 +213,24 @@ Task<Result<Reclaimed>> Reclaimer::remove_segments() {
         return {};
       },
       kFreesSpace));
-  CO_TRY(done.bytes_returned,
-         co_await run_on(context_.workers, [this, removed] { return unlink(removed); }));
-  done.segments_removed = removed.size();
+  CO_TRY(done, co_await run_on(context_.workers, [this, removed] { return unlink(removed); }));
   done.more = !removed.empty();
   co_return done;
 }
 
-Result<std::uint64_t> Reclaimer::unlink(const std::vector<SegmentNumber>& segments) {
-  std::uint64_t bytes = 0;
+Result<Reclaimed> Reclaimer::unlink(const std::vector<SegmentNumber>& segments) {
+  Reclaimed done;
   for (auto number : segments) {
-    // A backup that has begun meanwhile may want them; the next start removes them then.
+    // A backup that has begun meanwhile may want them; a step after it removes them then.
     std::lock_guard lock(mutex_);
     if (!held_.expired()) break;
-    if (auto size = context_.segments.size(number)) bytes += *size;
+    auto size = context_.segments.size(number);
     TRY_DO(context_.segments.remove(number));
+    ++done.segments_removed;
+    done.bytes_returned += size.value_or(0);
     context_.log.info("store.segment_removed", {{"segment", number}});
   }
-  return bytes;
+  return done;
 }
 
 // --- moving --------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ class Reclaimer {
   Result<BodyPlace> copy(const Victim& victim);
   Result<void> begin_cold();
   Result<std::vector<SegmentNumber>> removable();
-  Result<std::uint64_t> unlink(const std::vector<SegmentNumber>& segments);
+  Result<Reclaimed> unlink(const std::vector<SegmentNumber>& segments);
 
   Context context_;
   std::atomic<bool> busy_{false};

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/async.h"
+#include "base/gate.h"
 #include "store/key.h"
 #include "store/memory_index.h"
 #include "store/open.h"
@@ -34,6 +35,9 @@ std::string some_bytes(std::uint64_t seed, std::size_t size) {
 struct IndexFaults {
   std::atomic<Table> damaged{0};  ///< rows of this table of the instance cannot be read; 0: none
   std::atomic<int> places{0};     ///< rows of bodies' places that were walked over
+  std::atomic<bool> removing{false};  ///< a group has said that segments go
+  /// Copies the index to a directory.
+  std::function<Result<void>(const std::string&)> copy;
 };
 
 /// Counts its steps.
@@ -89,7 +93,13 @@ class FaultyIndex final : public Index {
       : index_(std::move(disk)), faults_(std::move(faults)) {}
   JournalPosition position() const override { return index_.position(); }
   Result<void> apply(const Overlay& writes, JournalPosition position) override {
+    for (const auto& [key, value] : writes.entries())
+      if (key.starts_with(Key(kInstance, kReclaimedTable).bytes())) faults_->removing = true;
     return index_.apply(writes, position);
+  }
+  Result<JournalPosition> checkpoint(const std::string& directory) override {
+    TRY_DO(faults_->copy(directory));
+    return position();
   }
   std::shared_ptr<const IndexView> view() override {
     return std::make_shared<FaultyView>(index_.view(), faults_);
@@ -102,17 +112,44 @@ class FaultyIndex final : public Index {
   std::shared_ptr<IndexFaults> faults_;
 };
 
+/// Keeps back what is given to it once a group has said that segments go, if told to.
+class PausingPool final : public WorkerPool {
+ public:
+  explicit PausingPool(std::shared_ptr<IndexFaults> faults) : faults_(std::move(faults)) {}
+  void submit(Callback work) override {
+    if (pausing && faults_->removing.exchange(false)) {
+      pausing = false;
+      late_ = std::move(work);
+      paused = true;
+    } else {
+      pool_.submit(std::move(work));
+    }
+  }
+  void go_on() {
+    paused = false;
+    pool_.submit(std::move(late_));
+  }
+  std::atomic<bool> pausing{false};
+  std::atomic<bool> paused{false};
+
+ private:
+  std::shared_ptr<IndexFaults> faults_;
+  Callback late_;
+  testing::TestPool pool_;
+};
+
 /// A store on a simulated disk, with small segments.
 struct Disk {
   testing::TestLoop loop;
-  testing::TestPool pool;
   SimulatedFileSystem files{1};
   std::shared_ptr<MemoryIndexDisk> index = std::make_shared<MemoryIndexDisk>();
   std::shared_ptr<IndexFaults> faults = std::make_shared<IndexFaults>();
+  PausingPool pool{faults};
   std::unique_ptr<Store> store;
 
   Disk() {
     index->writable = [this] { return files.powered(); };
+    faults->copy = [this](const std::string& directory) { return files.make_directory(directory); };
     open();
   }
   Options options() {
@@ -432,6 +469,43 @@ TEST_CASE("reclaim: bodies of segments that span many others are found in one wa
   CHECK(disk.faults->places.load() > 15'000);
   CHECK(disk.faults->places.load() < 2 * 15'100);
   for (auto& [number, id] : there) CHECK(disk.reads(number, id, 9'000));
+}
+
+TEST_CASE("reclaim: segments that a backup keeps are counted when they go") {
+  Disk disk;
+  for (int i = 0; i < 60; ++i) disk.drop(i, disk.add(i, 9'000));
+  Gate gate;
+  Reclaimed first;
+  bool ended = false;
+  auto all = [&]() -> Task<void> {
+    for (bool more = true; more;) {
+      auto done = co_await disk.store->reclaim(disk.at_once());
+      REQUIRE(done);
+      first.segments_removed += done->segments_removed;
+      first.bytes_returned += done->bytes_returned;
+      more = done->more;
+    }
+    ended = true;
+  };
+  auto until = [&](auto condition) -> Task<void> {
+    while (!condition()) co_await sleep_for(std::chrono::milliseconds(1));
+  };
+  disk.faults->removing = false;
+  disk.pool.pausing = true;
+  gate.spawn(all());
+  disk.loop.run(until([&] { return disk.pool.paused.load(); }));
+  auto frozen = disk.loop.run(disk.store->freeze());
+  REQUIRE_MESSAGE(frozen, frozen.error().describe());
+  disk.pool.go_on();
+  disk.loop.run(until([&] { return ended; }));
+  CHECK(first.segments_removed == 0);
+  CHECK(first.bytes_returned == 0);
+  for (const auto& file : (*frozen)->files)
+    if (file.from.starts_with("journal/"))
+      CHECK(disk.files.open("/store/" + file.from, OpenMode::Read));
+  frozen->reset();
+  CHECK(disk.reclaim().segments_removed > 3);
+  gate.close([] {});
 }
 
 TEST_CASE("reclaim: a body that is owned again in time stays") {
