@@ -159,11 +159,19 @@ std::vector<Reclaimer::SegmentState> Reclaimer::sealed_segments() {
   return all;
 }
 
+Result<std::uint64_t> Reclaimer::size_now(SegmentName name) {
+  bool open = name.kind == SegmentKind::Log ? name.number >= context_.committer.open_segment()
+                                            : writes_to(name.number);
+  if (open) return context_.segments.size(name.number);
+  TRY(auto known, context_.segments.sealed(name.number));
+  return known.size;
+}
+
 Result<SpaceUse> Reclaimer::use() {
   SpaceUse all;
   auto view = context_.committer.view();
   for (auto name : context_.segments.names()) {
-    auto size = context_.segments.size(name.number);
+    auto size = size_now(name);
     if (!size && size.error().code == ErrorCode::NotFound) continue;
     // One that cannot be read is there all the same.
     auto bytes = size.value_or(0);
@@ -224,10 +232,10 @@ Result<Reclaimed> Reclaimer::unlink(const std::vector<SegmentNumber>& segments) 
     // A backup that has begun meanwhile may want them; a step after it removes them then.
     std::lock_guard lock(mutex_);
     if (!held_.expired()) break;
-    auto size = context_.segments.size(number);
+    auto known = context_.segments.sealed(number);
     TRY_DO(context_.segments.remove(number));
     ++done.segments_removed;
-    done.bytes_returned += size.value_or(0);
+    if (known) done.bytes_returned += known->size;
     context_.log.info("store.segment_removed", {{"segment", number}});
   }
   return done;
@@ -264,14 +272,13 @@ Result<void> Reclaimer::choose_segments(ReclaimRules rules) {
   auto youngest = context_.clock.now() - rules.least_age;
   for (auto& segment : sealed_segments()) {
     if (segment.use.empty() || hopeless_.contains(segment.name.number)) continue;
-    auto opened = context_.segments.open(segment.name.number);
-    auto size = context_.segments.size(segment.name.number);
-    if (!opened || !size) {
-      give_up(segment.name.number, opened ? size.error() : opened.error());
+    auto known = context_.segments.sealed(segment.name.number);
+    if (!known) {
+      give_up(segment.name.number, known.error());
       continue;
     }
-    auto dead = dead_percent(segment.use, *size);
-    if (dead < rules.dead_percent || (*opened)->header().created > youngest) continue;
+    auto dead = dead_percent(segment.use, known->size);
+    if (dead < rules.dead_percent || known->created > youngest) continue;
     candidates.push_back({dead, segment});
   }
   std::ranges::sort(candidates, std::greater(), &Candidate::dead);

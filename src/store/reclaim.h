@@ -80,6 +80,7 @@ class Reclaimer {
   Task<Result<Reclaimed>> leave_log_segment();
 
   std::vector<SegmentState> sealed_segments();
+  Result<std::uint64_t> size_now(SegmentName name);
   void leave_open_segments(const ReclaimRules& rules);
   Result<void> choose_segments(ReclaimRules rules);
   void merge_spans();

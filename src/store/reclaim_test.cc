@@ -11,6 +11,7 @@
 #include "store/memory_index.h"
 #include "store/open.h"
 #include "store/rows.h"
+#include "store/segments.h"
 #include "store/simulated_file_system.h"
 #include "store/verify.h"
 #include "testing/test_loop.h"
@@ -506,6 +507,36 @@ TEST_CASE("reclaim: segments that a backup keeps are counted when they go") {
   frozen->reset();
   CHECK(disk.reclaim().segments_removed > 3);
   gate.close([] {});
+}
+
+TEST_CASE("segments: who looks at all of them throws no open one out") {
+  testing::TestLoop loop;
+  SimulatedFileSystem files{1};
+  REQUIRE(files.make_directory("/journal"));
+  Segments segments(files, loop, "/journal", std::string(16, 's'));
+  for (int i = 0; i < 200; ++i)
+    REQUIRE(segments.create({.kind = SegmentKind::Bulk}, kSegmentStart + 5));
+  auto open = [&] {
+    std::vector<SegmentNumber> numbers;
+    for (auto name : segments.names())
+      if (segments.opened(name.number)) numbers.push_back(name.number);
+    return numbers;
+  };
+  auto before = open();
+  CHECK(before.size() < 200);
+  auto created = loop.now();
+  loop.advance(std::chrono::hours(1));
+  for (int times = 0; times < 2; ++times) {
+    for (auto name : segments.names()) {
+      auto known = segments.sealed(name.number);
+      REQUIRE(known);
+      CHECK(known->size == kSegmentStart + 5);
+      CHECK(known->created == created);
+    }
+    // The second time nothing is read.
+    REQUIRE(files.unlink("/journal/" + segment_name(SegmentNumber(1 + times), SegmentKind::Bulk)));
+  }
+  CHECK(open() == before);
 }
 
 TEST_CASE("reclaim: a body that is owned again in time stays") {

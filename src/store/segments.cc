@@ -20,7 +20,7 @@ Result<void> Segments::load(bool may_write) {
   std::lock_guard lock(mutex_);
   for (const auto& file : listed) {
     if (auto name = parse_segment_name(file)) {
-      known_[name->number] = name->kind;
+      known_[name->number] = {name->kind};
       next_number_ = std::max(next_number_, name->number + 1);
     } else if (may_write && file.ends_with(".new")) {
       TRY_DO(files_.unlink(directory_ + "/" + file));
@@ -32,7 +32,7 @@ Result<void> Segments::load(bool may_write) {
 std::vector<SegmentName> Segments::names() const {
   std::lock_guard lock(mutex_);
   std::vector<SegmentName> all;
-  for (auto [number, kind] : known_) all.push_back({number, kind});
+  for (const auto& [number, known] : known_) all.push_back({number, known.kind});
   return all;
 }
 
@@ -51,19 +51,42 @@ std::shared_ptr<Segment> Segments::opened(SegmentNumber number) {
 
 Result<std::shared_ptr<Segment>> Segments::open(SegmentNumber number) {
   if (auto segment = opened(number)) return segment;
-  SegmentName name{number, SegmentKind::Log};
+  SegmentKind kind{};
   {
     std::lock_guard lock(mutex_);
     auto known = known_.find(number);
     if (known == known_.end())
       return fail(ErrorCode::NotFound, "there is no journal segment {}", number);
-    name.kind = known->second;
+    kind = known->second.kind;
   }
-  TRY(auto segment, open_segment(files_, directory_, name, OpenMode::Read));
-  if (segment->header().store_id != store_id_)
-    return fail(ErrorCode::Corrupt, "journal segment {} belongs to another store", number);
+  TRY(auto segment, open_anew(number, kind));
   remember(segment);
   return segment;
+}
+
+Result<std::shared_ptr<Segment>> Segments::open_anew(SegmentNumber number, SegmentKind kind) {
+  TRY(auto segment, open_segment(files_, directory_, {number, kind}, OpenMode::Read));
+  if (segment->header().store_id != store_id_)
+    return fail(ErrorCode::Corrupt, "journal segment {} belongs to another store", number);
+  return segment;
+}
+
+Result<SealedSegment> Segments::sealed(SegmentNumber number) {
+  SegmentKind kind{};
+  {
+    std::lock_guard lock(mutex_);
+    auto known = known_.find(number);
+    if (known == known_.end())
+      return fail(ErrorCode::NotFound, "there is no journal segment {}", number);
+    if (known->second.sealed) return *known->second.sealed;
+    kind = known->second.kind;
+  }
+  TRY(auto segment, open_anew(number, kind));
+  TRY(auto size, segment->file().size());
+  SealedSegment sealed{size, segment->header().created};
+  std::lock_guard lock(mutex_);
+  if (auto known = known_.find(number); known != known_.end()) known->second.sealed = sealed;
+  return sealed;
 }
 
 Result<std::shared_ptr<Segment>> Segments::open_for_writing(SegmentNumber number) {
@@ -85,7 +108,7 @@ Result<std::shared_ptr<Segment>> Segments::create(SegmentHeader chain, std::uint
   TRY(auto segment, create_segment(files_, directory_, chain, size));
   {
     std::lock_guard lock(mutex_);
-    known_[chain.number] = chain.kind;
+    known_[chain.number] = {chain.kind};
     bytes_made_ += size;
   }
   remember(segment);
@@ -98,7 +121,7 @@ Result<void> Segments::remove(SegmentNumber number) {
     std::lock_guard lock(mutex_);
     auto known = known_.find(number);
     if (known == known_.end()) return {};
-    kind = known->second;
+    kind = known->second.kind;
     known_.erase(known);
     if (auto place = places_.find(number); place != places_.end()) {
       open_.erase(place->second);

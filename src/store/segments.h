@@ -5,12 +5,19 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "store/segment.h"
 
 namespace hikyaku::store {
+
+/// What does not change any more of a segment that nothing is written to.
+struct SealedSegment {
+  std::uint64_t size = 0;
+  Time created{};
+};
 
 /// From any thread.
 class Segments {
@@ -44,6 +51,9 @@ class Segments {
   Result<void> remove(SegmentNumber number);
   /// The length of a segment's file. Blocks.
   Result<std::uint64_t> size(SegmentNumber number);
+  /// Of a segment to which nothing is written any more. Looked at once and then remembered, so that
+  /// who asks for all of them throws no open segment out. Blocks the first time.
+  Result<SealedSegment> sealed(SegmentNumber number);
   Result<std::uint64_t> free_space() { return files_.free_space(directory_); }
 
   /// The size for a new log segment: small stores have small ones.
@@ -53,6 +63,12 @@ class Segments {
   void set_epoch(std::uint32_t epoch);
 
  private:
+  /// What is known of a segment without opening it.
+  struct Known {
+    SegmentKind kind{};
+    std::optional<SealedSegment> sealed = {};
+  };
+  Result<std::shared_ptr<Segment>> open_anew(SegmentNumber number, SegmentKind kind);
   void remember(std::shared_ptr<Segment> segment);
 
   static constexpr std::size_t kMostOpen = 128;
@@ -63,7 +79,7 @@ class Segments {
   std::string store_id_;
 
   mutable std::mutex mutex_;
-  std::map<SegmentNumber, SegmentKind> known_;
+  std::map<SegmentNumber, Known> known_;
   SegmentNumber next_number_ = 1;
   std::uint32_t epoch_ = 1;
   std::uint64_t bytes_made_ = 0;
