@@ -48,13 +48,23 @@ class NoWriter final : public BlobWriter {
   Error error_;
 };
 
-Result<void> check_schema(const IndexView& view, const Options& options) {
-  auto row = view.get(schema_key(), Reach::Disk);
+/// `row`: what schema_key() says.
+Result<void> check_schema(const std::optional<std::string>& row, const Options& options) {
   if (!row || decode_number(*row) <= options.schema) return {};
   return fail(ErrorCode::Unsupported,
               "the store {} was written by a newer version of this program (schema {}, this one "
               "knows {}); use that one, or restore a backup from before",
               options.directory, decode_number(*row), options.schema);
+}
+Result<void> check_schema(const IndexView& view, const Options& options) {
+  return check_schema(view.get(schema_key(), Reach::Disk), options);
+}
+/// The first group that a newer version wrote says so.
+Result<void> check_schema(const GroupRecord& group, const Options& options) {
+  const auto& rows = group.writes.entries();
+  auto row = rows.find(std::string_view(schema_key()));
+  if (row == rows.end()) return {};
+  return check_schema(row->second, options);
 }
 
 }  // namespace
@@ -257,6 +267,8 @@ Result<void> LocalStore::recover() {
   segments_->number_above(index_->position().segment);
   TRY(auto chain, open_log_chain(*segments_));
   if (!chain.links.empty()) segments_->set_epoch(chain.links.back().segment->header().epoch);
+  // Before anything is made of what another version has written, or shown to anybody.
+  TRY_DO(check_schema(*index_->view(), options_));
   for (const auto& problem : chain.problems)
     if (index_->position().segment < problem.since) {
       read_only_ = problem.text;
@@ -264,7 +276,8 @@ Result<void> LocalStore::recover() {
     }
   TRY(auto replayed, replay(
                          chain, index_->position(),
-                         [&](const GroupRecord& group, JournalPosition position) {
+                         [&](const GroupRecord& group, JournalPosition position) -> Result<void> {
+                           TRY_DO(check_schema(group, options_));
                            return index_->apply(group.writes, position);
                          },
                          clean ? clean->lsn : 0));
@@ -278,15 +291,13 @@ Result<void> LocalStore::recover() {
                              replayed.last.lsn, clean->lsn);
     return {};
   }
-  auto view = index_->view();
-  TRY_DO(check_schema(*view, options_));
   if (clean) {
     TRY_DO(remove_clean_mark(files_, options_.directory));
   } else {
     TRY_DO(write_last_group_again(*segments_, replayed));
   }
   // Not before: the last group may be what says that a segment goes.
-  TRY_DO(finish_reclaiming(*segments_, *view));
+  TRY_DO(finish_reclaiming(*segments_, *index_->view()));
   TRY(auto log, begin_log(chain, replayed, clean.has_value()));
   options_.log.info(
       "store.opened",

@@ -36,6 +36,7 @@ std::string some_bytes(std::uint64_t seed, std::size_t size) {
 struct IndexFaults {
   std::atomic<Table> damaged{0};  ///< rows of this table of the instance cannot be read; 0: none
   std::atomic<int> places{0};     ///< rows of bodies' places that were walked over
+  std::atomic<int> applied{0};    ///< groups
   std::atomic<bool> removing{false};  ///< a group has said that segments go
   /// Copies the index to a directory.
   std::function<Result<void>(const std::string&)> copy;
@@ -96,6 +97,7 @@ class FaultyIndex final : public Index {
   Result<void> apply(const Overlay& writes, JournalPosition position) override {
     for (const auto& [key, value] : writes.entries())
       if (key.starts_with(Key(kInstance, kReclaimedTable).bytes())) faults_->removing = true;
+    ++faults_->applied;
     return index_.apply(writes, position);
   }
   Result<JournalPosition> checkpoint(const std::string& directory) override {
@@ -629,6 +631,51 @@ TEST_CASE("reclaim: a store of a newer version is refused, and stays as it was")
   REQUIRE(opened);
   disk.store = std::move(*opened);
   CHECK(disk.reads(1, id, 100));
+}
+
+TEST_CASE("a store of a newer version is refused, however it ended") {
+  Disk disk;
+  disk.add(1, 100);
+  disk.store.reset();
+  auto newer = disk.options();
+  newer.schema = 2;
+  auto open_newer = [&] {
+    auto opened = open_store(newer);
+    REQUIRE(opened);
+    disk.store = std::move(*opened);
+  };
+  auto lose_power = [&] {
+    disk.files.power_off();
+    disk.store.reset();
+    disk.files.power_on();
+  };
+  open_newer();
+  SUBCASE("its rows are in the journal alone") {
+    auto id = disk.add(2, 100);
+    lose_power();
+    disk.faults->applied = 0;
+    auto refused = open_store(disk.options());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::Unsupported);
+    CHECK(disk.faults->applied.load() == 0);
+    open_newer();
+    CHECK(disk.reads(2, id, 100));
+  }
+  SUBCASE("its journal is damaged") {
+    disk.add(2, 100);
+    disk.store.reset();
+    open_newer();
+    for (int i = 10; i < 70; ++i) disk.add(i, 9'000);
+    lose_power();
+    auto names = disk.files.list("/store/journal");
+    REQUIRE(names);
+    std::ranges::sort(*names);
+    REQUIRE(names->size() > 3);
+    REQUIRE(disk.files.unlink("/store/journal/" + (*names)[names->size() - 2]));
+    auto refused = open_store(disk.options());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::Unsupported);
+  }
 }
 
 TEST_CASE("reclaim: what was removed from the journal is in the copy of the index") {
