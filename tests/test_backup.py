@@ -210,6 +210,8 @@ class Backup(unittest.TestCase):
             self.assertEqual(status, "OK")
             changed = client.uid("FETCH", "1:*", f"(FLAGS) (CHANGEDSINCE {lost_modseq})")[1]
             self.assertEqual(len([c for c in changed if c]), 5, changed)
+            found = client.uid("SEARCH", "MODSEQ", str(lost_modseq))[1][0]
+            self.assertEqual(len(found.split(b"(")[0].split()), 5, found)
             # It changes no flags of messages that it knows from then.
             stored = client.uid("STORE", "1:*", f"(UNCHANGEDSINCE {lost_modseq})", "+FLAGS", r"(\Draft)")[1]
             self.assertEqual(stored, [None])

@@ -2,6 +2,7 @@
 // view, then records, headers and bodies of those that are undecided, in pieces.
 #include <algorithm>
 #include <deque>
+#include <set>
 
 #include "base/async.h"
 #include "base/semaphore.h"
@@ -11,6 +12,7 @@
 #include "imapd/searched_message.h"
 #include "imapd/session.h"
 #include "mailbox/digest.h"
+#include "mailbox/messages.h"
 
 namespace hikyaku::imapd {
 namespace {
@@ -24,6 +26,26 @@ template <class Predicate>
 bool any_key(const imap::SearchKey& key, const Predicate& predicate) {
   return predicate(key) ||
          std::ranges::any_of(key.children, [&](auto& child) { return any_key(child, predicate); });
+}
+
+/// Calls visit(key) for the key and all beneath it.
+template <class Key, class Visit>
+void each_key(Key& key, const Visit& visit) {
+  visit(key);
+  for (auto& child : key.children) each_key(child, visit);
+}
+
+/// The MODSEQ numbers of a future that a restore has taken back. The number behind the last change
+/// is none: so a client asks whether there is anything new.
+std::set<std::uint64_t> lost_numbers(store::Reader& reader, store::AccountId account,
+                                     const imap::SearchKey& key) {
+  std::set<std::uint64_t> lost;
+  each_key(key, [&](const imap::SearchKey& one) {
+    if (one.kind == Kind::ModSeq && one.number != 0 &&
+        !mailbox::knows_change(reader, account, one.number - 1))
+      lost.insert(one.number);
+  });
+  return lost;
 }
 
 /// Save dates are no part of the rows.
@@ -60,6 +82,16 @@ Task<imap::Reply> Session::handle(imap::SearchCommand command) {
     // RFC 5182 §2.1: a search that fails leaves nothing saved.
     if (program.wants(imap::SearchReturn::Save)) selected_->saved = {};
     co_return std::move(*refusal);
+  }
+
+  if (imap::uses_modseq(program.key)) {
+    auto lost = co_await services_.store.read([&, id = account()](store::Reader& reader) {
+      return lost_numbers(reader, id, program.key);
+    });
+    // Who has seen that future knows nothing of what has happened since: all is new.
+    each_key(program.key, [&](imap::SearchKey& key) {
+      if (key.kind == Kind::ModSeq && lost.contains(key.number)) key.number = 0;
+    });
   }
 
   auto& messages = selected_->messages;

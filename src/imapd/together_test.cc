@@ -152,6 +152,11 @@ TEST_CASE("CONDSTORE and QRESYNC") {
   CHECK(opened.find("* VANISHED (EARLIER) 2:3\n") != std::string::npos);
   CHECK(two.b("UID FETCH 1:* FLAGS (CHANGEDSINCE 7 VANISHED)") ==
         "* VANISHED (EARLIER) 2:3\n* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (10))\nOK Fetched\n");
+  auto all = two.b("UID SEARCH MODSEQ 1");
+  CHECK(all.find("(MODSEQ 10)") != std::string::npos);
+  CHECK(two.b("UID SEARCH MODSEQ 99999") == all);
+  CHECK(two.b("UID SEARCH MODSEQ 10").find("(MODSEQ 10)") != std::string::npos);
+  CHECK(two.b("UID SEARCH MODSEQ 11").find("(MODSEQ") == std::string::npos);
   CHECK(two.b("EXPUNGE") == "OK [HIGHESTMODSEQ 10] Expunged\n");
   CHECK(two.a("SELECT INBOX (QRESYNC (1795219200 7))") == "BAD QRESYNC: ENABLE QRESYNC first\n");
 }
