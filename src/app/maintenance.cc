@@ -132,12 +132,10 @@ Task<void> Maintenance::trim_all() {
   }
   co_await erase_removed(core_);
   auto before = core_.clock().now() - config.store.history;
-  co_await core_.store().transact({store::kInstance},
-                                  [&](store::Transaction& tx) -> Result<void> {
-                                    story::trim(tx, before);
-                                    return {};
-                                  },
-                                  {.may_use_reserve = true});
+  co_await store::erase_in_pieces(
+      core_.store(), store::kInstance,
+      [before](store::Transaction& tx) { return story::trim(tx, before); },
+      [this] { return stopping_; });
 }
 
 }  // namespace hikyaku::app

@@ -46,12 +46,10 @@ Task<void> ReportReader::run() {
 
 Task<void> ReportReader::trim() {
   auto before = reports::day_of(core_.clock().now() - core_.config().dmarc.keep_reports);
-  co_await core_.store().transact({store::kInstance},
-                                  [&](store::Transaction& tx) -> Result<void> {
-                                    reports::trim_received(tx, before);
-                                    return {};
-                                  },
-                                  {.may_use_reserve = true});
+  co_await store::erase_in_pieces(
+      core_.store(), store::kInstance,
+      [before](store::Transaction& tx) { return reports::trim_received(tx, before); },
+      [this] { return stopping_; });
 }
 
 Task<void> ReportReader::read_all() {

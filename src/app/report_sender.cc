@@ -70,13 +70,12 @@ Task<void> ReportSender::run() {
 Task<void> ReportSender::trim() {
   auto today = reports::day_of(core_.clock().now());
   auto keep = core_.config().dmarc.send_reports ? kKeepRows : 0;
-  co_await core_.store().transact({store::kInstance},
-                                  [&](store::Transaction& tx) -> Result<void> {
-                                    reports::trim_evaluations(tx, today - keep);
-                                    reports::trim_outgoing(tx, today - kKeepOutcomes);
-                                    return {};
-                                  },
-                                  {.may_use_reserve = true});
+  auto piece = [today, keep](store::Transaction& tx) {
+    return reports::trim_evaluations(tx, today - keep) &&
+           reports::trim_outgoing(tx, today - kKeepOutcomes);
+  };
+  co_await store::erase_in_pieces(core_.store(), store::kInstance, piece,
+                                  [this] { return stopping_; });
 }
 
 /// The minute is the same at every look, and nobody else can know it.

@@ -7,6 +7,7 @@
 #include "mailbox/change.h"
 #include "mailbox/intents.h"
 #include "mailbox/names.h"
+#include "store/erase.h"
 
 namespace hikyaku::mailbox {
 
@@ -393,7 +394,7 @@ void set_quota(store::Transaction& tx, AccountId account, std::uint64_t bytes) {
 }
 
 bool erase_account(store::Transaction& tx, AccountId account) {
-  // Bodies have owners outside of the account's rows: give them back first, then drop all at once.
+  // Bodies have owners outside of the account's rows: give them back first.
   std::vector<std::pair<std::string, store::BlobId>> emails;
   tx.scan(store::Key(account, kTableEmail).children(),
           [&](std::string_view key, std::string_view value) {
@@ -407,8 +408,11 @@ bool erase_account(store::Transaction& tx, AccountId account) {
     tx.erase(key);
   }
   if (emails.size() == kMaxBatch) return false;
-  tx.erase_range(
-      {store::Key(account, kTableAccount).bytes(), store::Key(account, kTableEnd).bytes()});
+  std::size_t most = kMaxBatch;
+  if (!store::erase_some(
+          tx, {store::Key(account, kTableAccount).bytes(), store::Key(account, kTableEnd).bytes()},
+          most))
+    return false;
   tx.notify(account, kTopicMailboxes);
   return true;
 }

@@ -106,7 +106,7 @@ Usage usage(store::Reader& reader, AccountId account);
 /// Sets the limit. What is there already may exceed it.
 void set_quota(store::Transaction& tx, AccountId account, std::uint64_t bytes);
 
-/// Removes everything of the account, in pieces of at most kMaxBatch emails: call it again (in new
+/// Removes everything of the account, in pieces of at most kMaxBatch rows: call it again (in new
 /// transactions) until it returns true. Nobody else uses the account any more.
 bool erase_account(store::Transaction& tx, AccountId account);
 

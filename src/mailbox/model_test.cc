@@ -5,6 +5,7 @@
 #include "mailbox/intents.h"
 #include "mailbox/messages.h"
 #include "mailbox/recount_test.h"
+#include "mailbox/tables.h"
 #include "store/memory_transaction.h"
 
 namespace hikyaku::mailbox {
@@ -213,12 +214,21 @@ TEST_CASE("counters, places, threads, owners and usage are right after every ope
 TEST_CASE("an erased account leaves nothing, and no owners") {
   Model model(99);
   for (int i = 0; i < 500; ++i) model.step();
+  // As a long history of changes, or of what was expunged.
+  model.memory.run([&](store::Transaction& tx) -> Result<void> {
+    for (std::uint32_t i = 0; i < 2'500; ++i)
+      tx.put(store::Key(kAccount, store::Table{kTableEnd - 1}).u32(i), "row");
+    return {};
+  });
   bool done = false;
-  while (!done)
+  while (!done) {
+    auto rows = model.memory.keys().size();
     model.memory.run([&](store::Transaction& tx) -> Result<void> {
       done = erase_account(tx, kAccount);
       return {};
     });
+    CHECK(rows - model.memory.keys().size() <= 2 * kMaxBatch);
+  }
   CHECK(model.memory.keys().empty());
   for (const auto& [id, body] : model.memory.bodies()) CHECK(body.owners.empty());
 }

@@ -217,9 +217,11 @@ void erase_rows(Transaction& tx, const Subject& subject) {
   tx.erase_range(rows_key(subject).children());
 }
 
-void trim_evaluations(Transaction& tx, Day day) {
+bool trim_evaluations(Transaction& tx, Day day, std::size_t most) {
+  bool done = true;
   for (auto table : {kTableEvaluationDay, kTableEvaluatedDomain, kTableEvaluationRow})
-    tx.erase_range({Key(kInstance, table).u32(0).bytes(), Key(kInstance, table).u32(day).bytes()});
+    done = erase_days_before(tx, table, day, most) && done;
+  return done;
 }
 
 }  // namespace hikyaku::reports

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "dmarc/aggregate_report.h"
 #include "dmarc/evaluate.h"
+#include "store/erase.h"
 #include "store/store.h"
 
 namespace hikyaku::reports {
@@ -95,7 +96,8 @@ std::uint64_t count_messages(store::Reader& reader, const Subject& subject);
 
 /// Forgets a domain's rows of a day: they have been reported, or never will be.
 void erase_rows(store::Transaction& tx, const Subject& subject);
-/// Forgets everything before `day`, reported or not.
-void trim_evaluations(store::Transaction& tx, Day day);
+/// Forgets everything before `day`, reported or not, at most `most` rows: call it again (in new
+/// transactions) until it returns true.
+bool trim_evaluations(store::Transaction& tx, Day day, std::size_t most = store::kEraseAtOnce);
 
 }  // namespace hikyaku::reports

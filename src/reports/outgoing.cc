@@ -163,9 +163,8 @@ std::vector<ListedOutgoing> list_outgoing(store::Reader& reader, std::size_t lim
   return found;
 }
 
-void trim_outgoing(store::Transaction& tx, Day day) {
-  tx.erase_range({Key(kInstance, kTableOutgoing).u32(0).bytes(),
-                  Key(kInstance, kTableOutgoing).u32(day).bytes()});
+bool trim_outgoing(store::Transaction& tx, Day day, std::size_t most) {
+  return erase_days_before(tx, kTableOutgoing, day, most);
 }
 
 Task<Result<ComposedReport>> compose_report(store::Store& store, WorkerPool& workers,

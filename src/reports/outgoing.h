@@ -42,8 +42,8 @@ struct ListedOutgoing {
 };
 /// The newest first, at most `limit`.
 std::vector<ListedOutgoing> list_outgoing(store::Reader& reader, std::size_t limit);
-/// Forgets what became of reports about days before `day`.
-void trim_outgoing(store::Transaction& tx, Day day);
+/// Forgets what became of reports about days before `day`; as trim_evaluations.
+bool trim_outgoing(store::Transaction& tx, Day day, std::size_t most = store::kEraseAtOnce);
 
 /// Who reports.
 struct Submitter {

@@ -200,10 +200,12 @@ std::vector<UnreadReport> list_unread(Reader& reader, Day since, std::size_t lim
   return found;
 }
 
-void trim_received(Transaction& tx, Day day) {
+bool trim_received(Transaction& tx, Day day, std::size_t most) {
+  bool done = true;
   for (auto table : {kTableReceived, kTableReceivedRow, kTableKnownReport, kTableReceivedFailure,
                      kTableTakenDay, kTableUnreadReport})
-    tx.erase_range({Key(kInstance, table).u32(0).bytes(), Key(kInstance, table).u32(day).bytes()});
+    done = erase_days_before(tx, table, day, most) && done;
+  return done;
 }
 
 }  // namespace hikyaku::reports

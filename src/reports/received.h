@@ -100,7 +100,7 @@ void put_unread(store::Transaction& tx, const UnreadReport& unread);
 /// The newest first, days from `since` on, at most `limit`.
 std::vector<UnreadReport> list_unread(store::Reader& reader, Day since, std::size_t limit);
 
-/// Forgets what is about days before `day`.
-void trim_received(store::Transaction& tx, Day day);
+/// Forgets what is about days before `day`; as trim_evaluations.
+bool trim_received(store::Transaction& tx, Day day, std::size_t most = store::kEraseAtOnce);
 
 }  // namespace hikyaku::reports

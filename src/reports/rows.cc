@@ -230,4 +230,12 @@ std::optional<EvaluatedDomain> decode_domain(std::string_view value) {
   return found;
 }
 
+bool erase_days_before(store::Transaction& tx, store::Table table, Day day, std::size_t& most) {
+  using store::Key;
+  return store::erase_some(
+      tx,
+      {Key(store::kInstance, table).u32(0).bytes(), Key(store::kInstance, table).u32(day).bytes()},
+      most);
+}
+
 }  // namespace hikyaku::reports

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "reports/evaluation.h"
+#include "store/key.h"
 
 namespace hikyaku::reports {
 
@@ -32,6 +33,9 @@ std::optional<dmarc::ReportRecord> decode_row(std::string_view row);
 /// At most `limit` rows of a range, from its beginning (`from` empty) or from the key `from` on.
 RowPiece read_row_piece(store::Reader& reader, store::KeyRange range, std::string_view from,
                         std::size_t limit);
+
+/// The rows of a table whose keys begin with a day, of days before `day`: see store::erase_some.
+bool erase_days_before(store::Transaction& tx, store::Table table, Day day, std::size_t& most);
 
 /// The configuration: the policy without its domain.
 std::string encode_policy(const dmarc::PublishedPolicy& policy);

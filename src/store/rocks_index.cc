@@ -251,7 +251,8 @@ class RocksIndex final : public Index {
   }
 
   /// Row by row: after DeleteRange, compactions of RocksDB 7.8 lose rows that were put later
-  /// (seen on the simulated disk, a few in a thousand runs).
+  /// (seen on the simulated disk, a few in a thousand runs). All of a group becomes one batch, so
+  /// ranges are to be small: store/erase.h has what large ones need.
   Result<void> erase_range(rocksdb::WriteBatch& batch, const std::string& begin,
                            const std::string& end) {
     rocksdb::ReadOptions options;

@@ -312,11 +312,14 @@ std::vector<MessageId> find_by_message_id(Reader& reader, std::string_view messa
   return find_indexed(reader, kTableStoryMessageId, message_id, since, most);
 }
 
-void trim(Transaction& tx, Time before) {
+bool trim(Transaction& tx, Time before, std::size_t most) {
   auto day = day_of(before);
-  for (auto table : {kTableStory, kTableStoryAddress, kTableStoryMessageId}) {
-    tx.erase_range({Key(kInstance, table).bytes(), Key(kInstance, table).u32(day).bytes()});
-  }
+  bool done = true;
+  for (auto table : {kTableStory, kTableStoryAddress, kTableStoryMessageId})
+    done = store::erase_some(
+               tx, {Key(kInstance, table).bytes(), Key(kInstance, table).u32(day).bytes()}, most) &&
+           done;
+  return done;
 }
 
 }  // namespace hikyaku::story

@@ -11,6 +11,7 @@
 #include "base/phrase.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "store/erase.h"
 #include "store/store.h"
 
 namespace hikyaku::story {
@@ -123,7 +124,8 @@ std::vector<MessageId> find_by_message_id(store::Reader& reader, std::string_vie
 std::string tell(const Story& story, Language language);
 std::string to_json(const Story& story);
 
-/// Removes the stories of whole days that ended before `before`.
-void trim(store::Transaction& tx, Time before);
+/// Removes the stories of whole days that ended before `before`, at most `most` rows: call it again
+/// (in new transactions) until it returns true.
+bool trim(store::Transaction& tx, Time before, std::size_t most = store::kEraseAtOnce);
 
 }  // namespace hikyaku::story

@@ -223,7 +223,13 @@ TEST_CASE("newest first over several days, and no more than asked for") {
   }
   CHECK(find_by_address(tx, "bob@beta.test", kNow, 3) ==
         std::vector<MessageId>{ids[3], ids[2], ids[1]});
-  trim(tx, kNow + std::chrono::days(2));
+  auto rows = tx.keys().size();
+  int pieces = 1;
+  for (; !trim(tx, kNow + std::chrono::days(2), 2); ++pieces) {
+    CHECK(rows - tx.keys().size() == 2);
+    rows = tx.keys().size();
+  }
+  CHECK(pieces > 2);
   CHECK(find_by_address(tx, "bob@beta.test", kNow, 9) == std::vector<MessageId>{ids[3], ids[2]});
   CHECK(!find_story(tx, ids[0]));
 }

@@ -1,0 +1,24 @@
+// Erasing many rows: in transactions that each erase few, so that nobody waits for them.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+#include "store/store.h"
+
+namespace hikyaku::store {
+
+/// So many rows one transaction erases.
+inline constexpr std::size_t kEraseAtOnce = 1'000;
+
+/// Erases rows of the range, at most `most`, and lowers that by their number. True if there are no
+/// others.
+bool erase_some(Transaction& tx, const KeyRange& range, std::size_t& most);
+
+/// Runs `piece` in one transaction after another until it returns true, or `stopping` does, which
+/// is asked on this loop. Both are used until the end.
+Task<Result<void>> erase_in_pieces(Store& store, AccountId account,
+                                   std::function<bool(Transaction&)> piece,
+                                   std::function<bool()> stopping);
+
+}  // namespace hikyaku::store
