@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "store/key.h"
+#include "store/rocks_index.h"
 #include "store/segment.h"
 #include "testing/temporary_directory.h"
 #include "testing/test_loop.h"
@@ -187,18 +188,51 @@ TEST_CASE("verify --repair: the last segment's only group is damaged") {
 TEST_CASE("verify --repair: an index that does not agree with the journal is made again") {
   Yard yard;
   yard.store.reset();
-  // An index that is behind its own position: rows of another, shorter life.
-  auto saved = yard.directory.path / "saved";
-  std::filesystem::copy(yard.directory.path / "index", saved,
-                        std::filesystem::copy_options::recursive);
-  auto report = yard.verify(true);
-  CHECK(report.good());
-  std::filesystem::remove_all(yard.directory.path / "index");
-  auto rebuilt = yard.verify(true);
-  CHECK(rebuilt.good());
-  CHECK(rebuilt.bodies == 10);
-  CHECK(rebuilt.rows > 30);
+  auto change = [&](auto edit) {
+    auto index = open_rocks_index({(yard.directory.path / "index").string(), 8 << 20, {}});
+    REQUIRE_MESSAGE(index, index.error().describe());
+    Overlay rows;
+    edit(rows);
+    REQUIRE((*index)->apply(rows, (*index)->position()));
+    REQUIRE((*index)->flush());
+  };
+  auto row = [](const char* name) { return Key(1, kTable).raw(name).bytes(); };
+  std::string told;
+  SUBCASE("a value is another one") {
+    change([&](Overlay& rows) { rows.put(row("k3"), "wrong"); });
+    told = "1 rows of the index";
+  }
+  SUBCASE("a row is gone") {
+    change([&](Overlay& rows) { rows.erase(row("k4")); });
+    told = "1 rows of the index";
+  }
+  SUBCASE("there are rows that nobody has written") {
+    change([&](Overlay& rows) {
+      rows.put(row("more"), "wrong");
+      rows.put(row("still more"), "wrong");
+    });
+    told = "2 rows of the index";
+  }
+  SUBCASE("all of it is gone") {
+    std::filesystem::remove_all(yard.directory.path / "index");
+  }
+  auto report = yard.verify();
+  if (!told.empty()) {
+    REQUIRE(report.problems.size() == 1);
+    CHECK_MESSAGE(report.problems[0].starts_with(told), report.problems[0]);
+  }
+  auto repaired = yard.verify(true);
+  CHECK(repaired.repairs.empty() == told.empty());
+  auto again = yard.verify();
+  for (const auto& problem : again.problems) MESSAGE(problem);
+  CHECK(again.good());
+  CHECK(again.bodies == 10);
+  CHECK(again.rows > 30);
+  CHECK(again.epoch == 1);
   CHECK_FALSE(std::filesystem::exists(yard.directory.path / "verify" / "CURRENT"));
+  yard.open();
+  for (int i = 0; i < 10; ++i) CHECK(yard.get("k" + std::to_string(i)) == std::string(100, 'v'));
+  CHECK_FALSE(yard.get("more"));
 }
 
 TEST_CASE("verify: a missing segment is named; repair goes on without it") {
