@@ -198,21 +198,18 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
 /// Gives up what could have been brought back, and its space.
 Task<Answer> undelete_purge(Core& core, ControlCall& call) {
   CO_TRY(auto before_text, call.text("before"));
-  auto now = core.clock().now();
-  auto before = now + std::chrono::milliseconds(1);
+  auto before = core.clock().now() + std::chrono::milliseconds(1);
   if (!before_text.empty()) {
     auto told = parse_rfc3339(before_text);
     if (!told) co_return fail(ErrorCode::Invalid, "{} is no time", before_text);
     before = std::min(before, *told);
   }
-  auto retention = now - before;
   CO_TRY(auto used, co_await core.store().space_use());
   auto accounts =
       co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
   for (auto& account : accounts)
-    CO_TRY_DO(co_await mailbox::trim_bulk({core.store(), core.clock()}, account.id, {}, retention));
-  store::ReclaimRules rules{
-      .retention = retention, .dead_percent = 10, .least_age = {}, .urgent = true};
+    CO_TRY_DO(co_await mailbox::trim_bulk({core.store(), core.clock()}, account.id, {}, before));
+  store::ReclaimRules rules{.before = before, .dead_percent = 10, .least_age = {}, .urgent = true};
   store::Reclaimed total;
   int waited = 0;
   while (true) {

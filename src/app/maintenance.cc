@@ -89,7 +89,7 @@ Task<void> Maintenance::reclaim() {
 
 /// All that there is to do now, with pauses so that it takes a fifth of the disk's time at most.
 Task<bool> Maintenance::reclaim_some(bool urgent) {
-  store::ReclaimRules rules{.retention = core_.config().store.retention};
+  store::ReclaimRules rules{.before = core_.clock().now() - core_.config().store.retention};
   if (urgent) {
     rules.least_age = {};
     rules.urgent = true;
@@ -125,7 +125,8 @@ Task<void> Maintenance::trim_all() {
   mailbox::BulkContext context{core_.store(), core_.clock()};
   for (auto& account : co_await all_accounts(core_)) {
     if (stopping_) co_return;
-    auto trimmed = co_await mailbox::trim_bulk(context, account.id, {}, config.store.retention);
+    auto trimmed = co_await mailbox::trim_bulk(context, account.id, {},
+                                               core_.clock().now() - config.store.retention);
     if (!trimmed)
       core_.log().warn("account.trim",
                        {{"user", account.address}, {"err", trimmed.error().describe()}});

@@ -263,13 +263,13 @@ Task<Result<void>> recover_bulk(BulkContext context, AccountId account) {
 }
 
 Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules rules,
-                             milliseconds retention) {
+                             Time expunged_before) {
   for (bool done = false; !done;) {
     CO_TRY_DO(co_await context.store.transact(
         only(account),
         [&, now = context.clock.now()](store::Transaction& tx) -> Result<void> {
           done = trim_changes(tx, account, now, rules);
-          done = trim_expunged(tx, account, now - retention) && done;
+          done = trim_expunged(tx, account, expunged_before) && done;
           return {};
         },
         kFreesSpace));

@@ -48,8 +48,9 @@ Task<Result<std::vector<Uid>>> expunge_bulk(BulkContext context, AccountId accou
 Task<Result<void>> work_off_bulk(BulkContext context, AccountId account);
 /// For every account at start, before its first session.
 Task<Result<void>> recover_bulk(BulkContext context, AccountId account);
-/// Housekeeping, once a day or so: old changes, expunged messages older than `retention`.
+/// Housekeeping, once a day or so: old changes, messages that were expunged before
+/// `expunged_before`.
 Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules rules,
-                             milliseconds retention);
+                             Time expunged_before);
 
 }  // namespace hikyaku::mailbox

@@ -46,12 +46,19 @@ TEST_CASE("thousands of messages: flags, copies, moves, expunges") {
   disk.transact(
       [&](store::Transaction& tx) { return delete_mailbox(tx, kId, "Archive", disk.loop.now()); });
   REQUIRE(disk.loop.run(work_off_bulk(context, kId)));
-  REQUIRE(disk.loop.run(trim_bulk(context, kId, {std::chrono::hours(0), 0, 0}, milliseconds(-1))));
-  CHECK(disk.loop.run(disk.store->read([](store::Reader& reader) {
-    int expunged = 0;
-    scan_expunged(reader, kId, Time{}, [&](const auto&) { return ++expunged < 10; });
-    return expunged;
-  })) == 0);
+  TrimRules trim{std::chrono::hours(0), 0, 0};
+  auto expunged = [&] {
+    return disk.loop.run(disk.store->read([](store::Reader& reader) {
+      int found = 0;
+      scan_expunged(reader, kId, Time{}, [&](const auto&) { return ++found < 10; });
+      return found;
+    }));
+  };
+  // A retention that reaches back behind 1970 keeps everything.
+  REQUIRE(disk.loop.run(trim_bulk(context, kId, trim, Time{} - std::chrono::hours(1))));
+  CHECK(expunged() == 10);
+  REQUIRE(disk.loop.run(trim_bulk(context, kId, trim, disk.loop.now() + milliseconds(1))));
+  CHECK(expunged() == 0);
 }
 
 TEST_CASE("appending many is all or nothing") {

@@ -91,7 +91,7 @@ void scan_expunged(store::Reader& reader, AccountId account, Time from,
 
 bool trim_expunged(store::Transaction& tx, AccountId account, Time before) {
   auto range = store::Key(account, kTableExpunged).children();
-  range.end = expunged_key(account, before, 0, 0).bytes();
+  range.end = expunged_key(account, std::max(before, Time{}), 0, 0).bytes();  // none before 1970
   std::vector<std::pair<std::string, ExpungedMessage>> old;
   tx.scan(range, [&](std::string_view key, std::string_view) {
     ExpungedMessage message;

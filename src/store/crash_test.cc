@@ -188,7 +188,7 @@ class Torture {
   /// Space returns meanwhile: bodies go and move, segments are left and removed.
   Task<void> reclaim(std::uint64_t steps) {
     for (; steps > 0; --steps) {
-      ReclaimRules rules{.retention = std::chrono::milliseconds(-1000),
+      ReclaimRules rules{.before = Time::max(),
                          .dead_percent = static_cast<unsigned>(random_() % 60),
                          .least_age = {},
                          .urgent = random_() % 4 == 0};

@@ -92,7 +92,7 @@ Task<Result<Reclaimed>> Reclaimer::step(ReclaimRules rules) {
 
 Task<Result<Reclaimed>> Reclaimer::locked_step(ReclaimRules rules) {
   if (held()) co_return Reclaimed{.busy = true};
-  CO_TRY(auto forgotten, co_await forget_bodies(context_.clock.now() - rules.retention));
+  CO_TRY(auto forgotten, co_await forget_bodies(rules.before));
   if (forgotten.more) co_return forgotten;
   // When space is needed, what can go goes before anything new is written; otherwise all at the
   // end, because bringing the index to the disk is dear.
@@ -112,7 +112,7 @@ Task<Result<Reclaimed>> Reclaimer::forget_bodies(Time before) {
   auto read = [before](Reader& reader) {
     std::vector<Due> due;
     auto range = Key(kInstance, kFreedTable).children();
-    range.end = freed_key(before, 0).bytes();
+    range.end = freed_key(std::max(before, Time{}), 0).bytes();  // keys know no time before 1970
     reader.scan(range, [&](std::string_view key, std::string_view) {
       auto fields = key_fields(key);
       Time when{milliseconds(static_cast<std::int64_t>(fields.u64_be()))};

@@ -220,10 +220,7 @@ struct Disk {
     return bytes == some_bytes(static_cast<std::uint64_t>(number), size);
   }
   static ReclaimRules at_once() {
-    return {.retention = std::chrono::milliseconds(-1000),
-            .dead_percent = 30,
-            .least_age = {},
-            .urgent = true};
+    return {.before = Time::max(), .dead_percent = 30, .least_age = {}, .urgent = true};
   }
   Reclaimed reclaim(ReclaimRules rules = at_once()) {
     Reclaimed all;
@@ -280,7 +277,7 @@ TEST_CASE("reclaim: the space of bodies that nobody owns returns, the others sta
 
   SUBCASE("not before its time") {
     ReclaimRules rules = disk.at_once();
-    rules.retention = std::chrono::hours(24);
+    rules.before = disk.loop.now() - std::chrono::hours(24);
     auto done = disk.reclaim(rules);
     CHECK(done.bodies_forgotten == 0);
     for (auto id : gone) CHECK(disk.loop.run(disk.store->open_blob(id)));
@@ -539,6 +536,26 @@ TEST_CASE("segments: who looks at all of them throws no open one out") {
     REQUIRE(files.unlink("/journal/" + segment_name(SegmentNumber(1 + times), SegmentKind::Bulk)));
   }
   CHECK(open() == before);
+}
+
+TEST_CASE("reclaim: what is given up while reclaiming goes on stays") {
+  Disk disk;
+  auto early = disk.add(1, 5'000);
+  auto late = disk.add(2, 5'000);
+  disk.drop(1, early);
+  disk.loop.advance(std::chrono::seconds(1));
+  auto rules = disk.at_once();
+  // A retention that is longer than the world is old is no reason to forget everything.
+  rules.before = Time{} - std::chrono::hours(1);
+  CHECK(disk.reclaim(rules).bodies_forgotten == 0);
+  rules.before = disk.loop.now();
+  disk.loop.advance(std::chrono::seconds(1));
+  disk.drop(2, late);
+  disk.loop.advance(std::chrono::minutes(10));
+  CHECK(disk.reclaim(rules).bodies_forgotten == 1);
+  CHECK_FALSE(disk.loop.run(disk.store->open_blob(early)));
+  CHECK(disk.reads(2, late, 5'000));
+  disk.verify();
 }
 
 TEST_CASE("reclaim: a body that is owned again in time stays") {

@@ -18,6 +18,7 @@
 #include "base/executor.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "base/time.h"
 
 namespace hikyaku::store {
 
@@ -184,8 +185,9 @@ struct Statistics {
 
 /// How reclaiming goes about it.
 struct ReclaimRules {
-  /// Bodies without owners stay so long.
-  std::chrono::milliseconds retention{std::chrono::hours(24 * 7)};
+  /// Bodies that lost their last owner before then go. A moment, not an age: work of many steps
+  /// takes no more than what was asked for when it began.
+  Time before{};
   /// Bodies move out of segments of which so much is dead.
   unsigned dead_percent = 50;
   /// Younger segments are left alone: what is deleted soon need not be moved before.

@@ -327,7 +327,7 @@ Task<bool> MailWork::housekeeping(AccountId account) {
   rules.age = std::chrono::hours(0);
   rules.keep = 50;
   auto done = co_await mailbox::trim_bulk({world_.store(), world_.loop}, account, rules,
-                                          milliseconds(world_.number(2'000)));
+                                          world_.loop.now() - milliseconds(world_.number(2'000)));
   co_return goes_on(done);
 }
 
@@ -379,10 +379,11 @@ Task<bool> MailWork::look(AccountId account) {
 
 /// Space returns: bodies go and move, segments are left and removed.
 Task<bool> MailWork::reclaim() {
-  store::ReclaimRules rules{.retention = milliseconds(world_.one_in(2) ? 0 : 3'000),
-                            .dead_percent = static_cast<unsigned>(world_.number(60)),
-                            .least_age = {},
-                            .urgent = world_.one_in(3)};
+  store::ReclaimRules rules{
+      .before = world_.loop.now() - milliseconds(world_.one_in(2) ? 0 : 3'000),
+      .dead_percent = static_cast<unsigned>(world_.number(60)),
+      .least_age = {},
+      .urgent = world_.one_in(3)};
   for (auto steps = 1 + world_.number(20); steps > 0; --steps) {
     auto done = co_await world_.store().reclaim(rules);
     if (!done) co_return goes_on(done);
