@@ -10,9 +10,9 @@
 #include "store/log.h"
 #include "store/posix_file_system.h"
 #include "store/recovery.h"
-#include "store/rocks_index.h"
 #include "store/rows.h"
 #include "store/store_files.h"
+#include "store/verify_index.h"
 
 namespace hikyaku::store {
 namespace {
@@ -21,11 +21,6 @@ constexpr std::size_t kMostProblems = 1000;
 constexpr std::size_t kMostLost = 100'000;
 constexpr std::string_view kWaiting = "waiting for reclaiming";
 
-/// Every key there can be.
-KeyRange everything() {
-  return {std::string(5, '\0') + '\0', std::string(kMaxKey, '\xFF')};
-}
-
 class Verifier {
  public:
   /// `unreadable`: what was wrong with the index when it was tried before.
@@ -33,7 +28,8 @@ class Verifier {
       : options_(options),
         how_(how),
         unreadable_(std::move(unreadable)),
-        files_(options.files ? *options.files : system_files_) {}
+        files_(options.files ? *options.files : system_files_),
+        indexes_(options, how, files_) {}
 
   Result<VerifyReport> run() {
     TRY_DO(open());
@@ -49,12 +45,14 @@ class Verifier {
     report_.epoch = segments_->epoch();
     if (index_is_scratch_) {
       index_.reset();
-      remove_scratch();
+      indexes_.remove_scratch();
     }
     return std::move(report_);
   }
 
  private:
+  using Begin = VerifiedIndexes::Begin;
+
   // --- what is there ---------------------------------------------------------------------------
 
   Result<void> open() {
@@ -92,35 +90,10 @@ class Verifier {
     return found;
   }
 
-  Result<std::unique_ptr<Index>> open_index_of_store() {
-    if (options_.open_index) return options_.open_index();
-    RocksIndexOptions how{index_directory(options_.directory), options_.index_memory, options_.log,
-                          options_.files};
-    return options_.for_reading ? open_rocks_index_for_reading(how) : open_rocks_index(how);
-  }
-  enum class Begin { Empty, FromKept };
-  Result<std::unique_ptr<Index>> open_scratch(Begin begin = Begin::Empty) {
-    remove_scratch();
-    if (how_.open_scratch) return how_.open_scratch();
-    if (begin == Begin::FromKept)
-      TRY_DO(copy_rocks_index(files_, *kept_index(files_, options_.directory),
-                              options_.directory + "/verify"));
-    return open_rocks_index(
-        {options_.directory + "/verify", options_.index_memory, options_.log, options_.files});
-  }
-  void remove_scratch() {
-    if (how_.remove_scratch) return how_.remove_scratch();
-    if (!how_.open_scratch)
-      (void)remove_rocks_index(options_.directory + "/verify", options_.files);
-  }
-
   Result<void> open_index() {
-    bool missing = !options_.open_index &&
-                   !has_index(files_, index_directory(options_.directory)) &&
-                   kept_index(files_, options_.directory);
-    if (missing && unreadable_.empty()) unreadable_ = "it is missing";
+    if (indexes_.is_missing() && unreadable_.empty()) unreadable_ = "it is missing";
     if (unreadable_.empty()) {
-      auto opened = open_index_of_store();
+      auto opened = indexes_.open();
       if (opened) {
         index_ = std::move(*opened);
         return load_skipped();
@@ -132,8 +105,7 @@ class Verifier {
     problem("the index cannot be read: " + unreadable_);
     if (how_.repair) return make_index_again();
     // What the journal says can be looked at all the same.
-    bool from_kept = !options_.open_index && kept_index(files_, options_.directory);
-    TRY(index_, open_scratch(from_kept ? Begin::FromKept : Begin::Empty));
+    TRY(index_, indexes_.open_scratch(indexes_.has_copy() ? Begin::FromCopy : Begin::Empty));
     index_is_scratch_ = true;
     return {};
   }
@@ -173,25 +145,12 @@ class Verifier {
 
   /// It is where its copy is, or empty: the journal is still to be replayed.
   Result<void> make_index_again() {
-    auto kept = options_.open_index ? std::nullopt : kept_index(files_, options_.directory);
-    if (!kept && !whole_journal())
+    if (!indexes_.has_copy() && !whole_journal())
       return fail(ErrorCode::Corrupt,
                   "the index cannot be made again: parts of the journal are gone, and no copy of "
                   "the index from that time is there; restore a backup");
     index_.reset();
-    if (how_.remove_index) {
-      TRY_DO(how_.remove_index());
-    } else {
-      TRY_DO(remove_rocks_index(index_directory(options_.directory), options_.files));
-      if (kept) TRY_DO(copy_rocks_index(files_, *kept, index_directory(options_.directory)));
-    }
-    auto opened = open_index_of_store();
-    if (!opened && kept && whole_journal()) {
-      TRY_DO(remove_rocks_index(index_directory(options_.directory), options_.files));
-      opened = open_index_of_store();
-    }
-    if (!opened) return std::unexpected(opened.error());
-    index_ = std::move(*opened);
+    TRY(index_, indexes_.make_again(whole_journal()));
     repaired("the index is made again from the journal");
     // What the copy knows to be missing is not missed again.
     TRY_DO(load_skipped());
@@ -410,8 +369,9 @@ class Verifier {
     if (chain_.links.empty() || options_.for_reading || index_is_scratch_) return {};
     // What reclaiming has removed is in the copy of the index that it keeps.
     if (!complete_ && (report_.problem_count != 0 || options_.open_index)) return {};
-    if (!complete_ && !kept_index(files_, options_.directory)) return {};
-    if (auto unreadable = complete_ ? std::nullopt : kept_is_unreadable()) {
+    if (!complete_ && !indexes_.has_copy()) return {};
+    if (auto unreadable =
+            complete_ ? std::nullopt : indexes_.fault_of_copy(chain_, index_->position().lsn)) {
       problem("the copy of the index cannot be read: " + *unreadable);
       if (!how_.repair) return {};
       TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
@@ -424,58 +384,24 @@ class Verifier {
     return bring_index_up();
   }
 
-  /// What is wrong with the copy of the index, row by row.
-  std::optional<std::string> kept_is_unreadable() {
-    try {
-      auto opened = open_scratch(Begin::FromKept);
-      if (!opened) return opened.error().describe();
-      // A damaged list of its files may make it older than the journal that is left.
-      auto nothing = [](const GroupRecord&, JournalPosition) -> Result<void> { return {}; };
-      auto replayed = replay(chain_, (*opened)->position(), nothing, index_->position().lsn);
-      if (!replayed) return replayed.error().describe();
-      if (replayed->damage) return replayed->damage->describe();
-      auto view = (*opened)->view();
-      auto cursor = view->cursor(everything(), Reach::Disk);
-      for (cursor->seek(everything().begin); cursor->valid(); cursor->next()) {
-      }
-      return std::nullopt;
-    } catch (const IndexError& error) {
-      return error.what();
-    }
-  }
-
   Result<bool> replay_gives_the_same() {
     bool same = true;
     {
-      TRY(auto scratch, open_scratch(complete_ ? Begin::Empty : Begin::FromKept));
+      TRY(auto scratch, indexes_.open_scratch(complete_ ? Begin::Empty : Begin::FromCopy));
       TRY(auto replayed, replay(
                              chain_, scratch->position(),
                              [&](const GroupRecord& group, JournalPosition position) {
                                return scratch->apply(group.writes, position);
                              },
                              index_->position().lsn));
-      same = compare(*index_->view(), *scratch->view());
+      auto found = compare(*index_->view(), *scratch->view());
+      report_.rows += found.rows;
+      same = found.different == 0;
+      if (!same)
+        problem(fmt::format("{} rows of the index are not what the journal says", found.different));
     }
-    remove_scratch();
+    indexes_.remove_scratch();
     return same;
-  }
-
-  bool compare(const IndexView& stored, const IndexView& replayed) {
-    auto a = stored.cursor(everything(), Reach::Disk);
-    auto b = replayed.cursor(everything(), Reach::Disk);
-    std::uint64_t different = 0;
-    a->seek(everything().begin);
-    b->seek(everything().begin);
-    while (a->valid() || b->valid()) {
-      ++report_.rows;
-      int order = !a->valid() ? 1 : !b->valid() ? -1 : a->key().compare(b->key());
-      if (order != 0 || a->value() != b->value()) ++different;
-      if (order <= 0) a->next();
-      if (order >= 0) b->next();
-    }
-    if (different != 0)
-      problem(fmt::format("{} rows of the index are not what the journal says", different));
-    return different == 0;
   }
 
   // --- bodies ----------------------------------------------------------------------------------
@@ -652,6 +578,7 @@ class Verifier {
   bool index_is_scratch_ = false;
   PosixFileSystem system_files_;
   FileSystem& files_;
+  VerifiedIndexes indexes_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Segments> segments_;
   std::unique_ptr<Index> index_;

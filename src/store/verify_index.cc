@@ -1,0 +1,94 @@
+#include "store/verify_index.h"
+
+#include "store/group.h"
+#include "store/rocks_index.h"
+#include "store/store_files.h"
+
+namespace hikyaku::store {
+
+KeyRange all_keys() {
+  return {std::string(5, '\0') + '\0', std::string(kMaxKey, '\xFF')};
+}
+
+bool VerifiedIndexes::has_copy() const {
+  return !options_.open_index && kept_index(files_, options_.directory);
+}
+
+bool VerifiedIndexes::is_missing() const {
+  return has_copy() && !has_index(files_, index_directory(options_.directory));
+}
+
+Result<std::unique_ptr<Index>> VerifiedIndexes::open() const {
+  if (options_.open_index) return options_.open_index();
+  RocksIndexOptions how{index_directory(options_.directory), options_.index_memory, options_.log,
+                        options_.files};
+  return options_.for_reading ? open_rocks_index_for_reading(how) : open_rocks_index(how);
+}
+
+Result<std::unique_ptr<Index>> VerifiedIndexes::make_again(bool whole_journal) const {
+  auto directory = index_directory(options_.directory);
+  auto copy = has_copy() ? kept_index(files_, options_.directory) : std::nullopt;
+  if (how_.remove_index) {
+    TRY_DO(how_.remove_index());
+  } else {
+    TRY_DO(remove_rocks_index(directory, options_.files));
+    if (copy) TRY_DO(copy_rocks_index(files_, *copy, directory));
+  }
+  auto opened = open();
+  if (!opened && copy && whole_journal) {
+    TRY_DO(remove_rocks_index(directory, options_.files));
+    opened = open();
+  }
+  return opened;
+}
+
+Result<std::unique_ptr<Index>> VerifiedIndexes::open_scratch(Begin begin) const {
+  remove_scratch();
+  if (how_.open_scratch) return how_.open_scratch();
+  if (begin == Begin::FromCopy)
+    TRY_DO(copy_rocks_index(files_, *kept_index(files_, options_.directory), scratch_directory()));
+  return open_rocks_index(
+      {scratch_directory(), options_.index_memory, options_.log, options_.files});
+}
+
+void VerifiedIndexes::remove_scratch() const {
+  if (how_.remove_scratch) return how_.remove_scratch();
+  if (!how_.open_scratch) (void)remove_rocks_index(scratch_directory(), options_.files);
+}
+
+std::optional<std::string> VerifiedIndexes::fault_of_copy(const LogChain& chain, Lsn whole) const {
+  try {
+    auto opened = open_scratch(Begin::FromCopy);
+    if (!opened) return opened.error().describe();
+    // A damaged list of its files may make it older than the journal that is left.
+    auto nothing = [](const GroupRecord&, JournalPosition) -> Result<void> { return {}; };
+    auto replayed = replay(chain, (*opened)->position(), nothing, whole);
+    if (!replayed) return replayed.error().describe();
+    if (replayed->damage) return replayed->damage->describe();
+    auto view = (*opened)->view();
+    auto cursor = view->cursor(all_keys(), Reach::Disk);
+    for (cursor->seek(all_keys().begin); cursor->valid(); cursor->next()) {
+    }
+    return std::nullopt;
+  } catch (const IndexError& error) {
+    return error.what();
+  }
+}
+
+Comparison compare(const IndexView& stored, const IndexView& replayed) {
+  auto a = stored.cursor(all_keys(), Reach::Disk);
+  auto b = replayed.cursor(all_keys(), Reach::Disk);
+  a->seek(all_keys().begin);
+  b->seek(all_keys().begin);
+  Comparison found;
+  while (a->valid() || b->valid()) {
+    ++found.rows;
+    int order = !a->valid() ? 1 : !b->valid() ? -1 : a->key().compare(b->key());
+    if (order != 0 || a->value() != b->value()) ++found.different;
+    if (order <= 0) a->next();
+    if (order >= 0) b->next();
+  }
+  return found;
+}
+
+}  // namespace hikyaku::store
