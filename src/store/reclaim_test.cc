@@ -504,7 +504,7 @@ TEST_CASE("reclaim: segments that a backup keeps are counted when they go") {
     if (file.from.starts_with("journal/"))
       CHECK(disk.files.open("/store/" + file.from, OpenMode::Read));
   frozen->reset();
-  CHECK(disk.reclaim().segments_removed > 3);
+  CHECK(disk.reclaim().segments_removed > 1);
   gate.close([] {});
 }
 
@@ -513,8 +513,9 @@ TEST_CASE("segments: who looks at all of them throws no open one out") {
   SimulatedFileSystem files{1};
   REQUIRE(files.make_directory("/journal"));
   Segments segments(files, loop, "/journal", std::string(16, 's'));
-  for (int i = 0; i < 200; ++i)
-    REQUIRE(segments.create({.kind = SegmentKind::Bulk}, kSegmentStart + 5));
+  SegmentHeader header;
+  header.kind = SegmentKind::Bulk;
+  for (int i = 0; i < 200; ++i) REQUIRE(segments.create(header, kSegmentStart + 5));
   auto open = [&] {
     std::vector<SegmentNumber> numbers;
     for (auto name : segments.names())
