@@ -1,5 +1,5 @@
 // Config: the configuration as one typed value. Each member is declared, with its default, range
-// and documentation, in options.cc; this file only gives it a type and a place.
+// and documentation, in options_PART.cc; this file only gives it a type and a place.
 #pragma once
 
 #include <cstdint>

@@ -114,10 +114,10 @@ class Loader {
     for (auto& option : options()) {
       auto text = local && !option.local_fallback.empty() ? option.local_fallback : option.fallback;
       auto tree = parse_tree(fmt::format("default = {}", text));
-      assert(tree && "options.cc: a default is not TOML");
+      assert(tree && "a default is not TOML");
       std::vector<Problem> wrong;
       auto value = read_value(option, tree->members.at(0).value, directory_, wrong);
-      assert(value && "options.cc: a default is out of its option's range");
+      assert(value && "a default is out of its option's range");
       option.put(config_, std::move(*value));
     }
   }

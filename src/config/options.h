@@ -1,5 +1,5 @@
-// The table of all options. Each is declared exactly once, in options.cc; the parser, the checks,
-// the sample file, docs/configuration.md and `hikyaku config explain` are made from it.
+// The table of all options. Each is declared exactly once, in options_PART.cc; the parser, the
+// checks, the sample file, docs/configuration.md and `hikyaku config explain` are made from it.
 #pragma once
 
 #include <filesystem>

@@ -76,7 +76,7 @@ std::string sample(const std::vector<Setting>& settings, Detail detail) {
 std::string markdown() {
   std::string out =
       "# Configuration\n\n"
-      "<!-- Made by `./run docs` from src/config/options.cc; do not edit. -->\n\n"
+      "<!-- Made by `./run docs` from src/config/options_*.cc; do not edit. -->\n\n"
       "Hikyaku reads one file, `hikyaku.toml`, in [TOML](https://toml.io): in `/etc/hikyaku`, or "
       "in the directory\nthat `--dir` names. Every option has a default; an empty file is a "
       "complete configuration. Domains, accounts\nand aliases are not here: they live in the "
