@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "app/help.h"
+#include "crypto/keyed_hash.h"
 #include "dns/name.h"
 
 namespace hikyaku::app {
@@ -60,6 +62,21 @@ receive::AuthenticationSettings authentication_settings(const config::Config& co
       break;
   }
   return settings;
+}
+
+std::optional<receive::FailureReportSettings> failure_report_settings(
+    const config::Config& config, const crypto::MasterKey& master) {
+  auto& dmarc = config.dmarc;
+  if (dmarc.failure_reports == config::FailureReports::Off) return std::nullopt;
+  return receive::FailureReportSettings{
+      .shown = dmarc.failure_reports == config::FailureReports::Minimal
+                   ? dmarc::HeaderShown::Minimal
+                   : dmarc::HeaderShown::Redacted,
+      .from = dmarc.report_from,
+      .per_domain = dmarc.failure_reports_per_domain,
+      .total = dmarc.failure_reports_total,
+      .redaction_key = crypto::keyed_hash(master, "failure-report-redaction", "local parts"),
+      .generator = "hikyaku/" + std::string(version_text().substr(version_text().rfind(' ') + 1))};
 }
 
 }  // namespace hikyaku::app

@@ -4,11 +4,10 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "auth/directory.h"
 #include "base/text.h"
 #include "crypto/keyed_hash.h"
 #include "dmarc/report_address.h"
-#include "reports/report_address.h"
+#include "receive/report_author.h"
 
 #ifndef HIKYAKU_VERSION
 #error "CMakeLists.txt defines HIKYAKU_VERSION"
@@ -221,13 +220,12 @@ Task<Result<Outgoing>> ReportSender::try_once(const Subject& subject, Outgoing o
 Task<Result<reports::Submitter>> ReportSender::submitter() {
   reports::Submitter submitter;
   submitter.generator = "Hikyaku " HIKYAKU_VERSION;
-  submitter.address = core_.config().dmarc.report_from;
-  if (submitter.address.empty()) {
-    auto first = co_await core_.store().read(
-        [](store::Reader& reader) { return auth::first_domain(reader); });
-    if (!first) co_return fail(ErrorCode::NotFound, "there is no domain to report as");
-    submitter.address = reports::report_address(core_.config().dmarc.report_address, first->name);
-  }
+  auto& dmarc = core_.config().dmarc;
+  auto address = co_await core_.store().read([&](store::Reader& reader) {
+    return receive::report_author(reader, dmarc.report_from, dmarc.report_address);
+  });
+  if (!address) co_return fail(ErrorCode::NotFound, "there is no domain to report as");
+  submitter.address = *address;
   submitter.domain = submitter.address.substr(submitter.address.rfind('@') + 1);
   co_return submitter;
 }

@@ -183,20 +183,21 @@ class RunningServer final : public Server {
     std::optional<seconds> signature_lifetime;
     if (config.dkim.expiry != milliseconds(0))
       signature_lifetime = std::chrono::duration_cast<seconds>(config.dkim.expiry);
-    receiver_ = receive::make_receiver(
-        {.host_name = core.host_name(),
-         .recipient_delimiters = config.delivery.recipient_delimiters,
-         .report_address = config.dmarc.report_address,
-         .max_received = config.smtp.max_received,
-         .max_header = config.smtp.max_header.count,
-         .hide_client_address = config.submission.hide_client_address,
-         .signature_lifetime = signature_lifetime,
-         .oversigned = config.dkim.oversign,
-         .seal = config.arc.seal,
-         .authentication = authentication_settings(config, core.host_name())},
-        {core.store(), core.workers(), core.clock(), core.random(), measured_resolver_.get(),
-         key_ring_.get()},
-        log_);
+    receiver_ =
+        receive::make_receiver({.host_name = core.host_name(),
+                                .recipient_delimiters = config.delivery.recipient_delimiters,
+                                .report_address = config.dmarc.report_address,
+                                .max_received = config.smtp.max_received,
+                                .max_header = config.smtp.max_header.count,
+                                .hide_client_address = config.submission.hide_client_address,
+                                .signature_lifetime = signature_lifetime,
+                                .oversigned = config.dkim.oversign,
+                                .seal = config.arc.seal,
+                                .authentication = authentication_settings(config, core.host_name()),
+                                .failure_reports = failure_report_settings(config, core.master())},
+                               {core.store(), core.workers(), core.clock(), core.random(),
+                                measured_resolver_.get(), key_ring_.get(), metrics_.receive},
+                               log_);
     transmit::Settings transmit;
     transmit.connect.host_name = core.host_name();
     transmit.connect.port = config.mx_port();

@@ -50,6 +50,7 @@ ServerMetrics::ServerMetrics()
       http(registry),
       auth(registry),
       store(registry),
+      receive(registry),
       transmit(registry),
       dns(registry),
       confined(registry) {

@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "httpd/server.h"
 #include "net/worker_pool.h"
+#include "receive/metrics.h"
 #include "store/metrics.h"
 #include "store/store.h"
 #include "transmit/metrics.h"
@@ -61,6 +62,7 @@ struct ServerMetrics {
   httpd::Metrics http;
   auth::Metrics auth;
   store::Metrics store;
+  receive::Metrics receive;
   transmit::Metrics transmit;
   DnsMetrics dns;
   ConfinedMetrics confined;

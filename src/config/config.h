@@ -37,6 +37,9 @@ enum class LogFormat { Text, Json };
 /// What becomes of mail whose From field programs read differently.
 enum class UnreadableAuthor { Deliver, Junk, Refuse };
 
+/// What of a message goes into reports about it (RFC 9991).
+enum class FailureReports { Off, Minimal, Redacted };
+
 /// How an option's list of login mechanisms is offered on a connection, strongest first. On a
 /// confidential one: all, each SCRAM with its -PLUS form before it when it is under TLS. On any
 /// other: those that do not show the password. APOP is no SASL mechanism and never in it.
@@ -133,6 +136,9 @@ struct Config {
     std::string report_from;     ///< empty: report_address at the first domain
     std::string report_address;  ///< a local part, or an address
     milliseconds keep_reports{};
+    FailureReports failure_reports = FailureReports::Off;
+    std::uint32_t failure_reports_per_domain = 0;  ///< to one destination's domain, in an hour
+    std::uint32_t failure_reports_total = 0;       ///< in an hour
   } dmarc;
 
   struct Submission {

@@ -8,6 +8,7 @@ namespace {
 
 using C = Config;
 
+constexpr std::string_view kFailureReports[] = {"off", "minimal", "redacted"};
 constexpr std::string_view kUnreadableAuthor[] = {"deliver", "junk", "refuse"};
 constexpr std::string_view kSpeaksFor[] = {"spf-fail-mail-from", "spf-fail-helo", "no-reverse-name",
                                            "blocklisted", "trust-reject"};
@@ -249,6 +250,39 @@ constexpr Option kOptions[] = {
         .doc = "How long the reports of others about our domains are kept.",
         .least = kDay,
         .most = 3650 * kDay,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dmarc, &C::Dmarc::failure_reports>({
+        .name = "dmarc.failure_reports",
+        .fallback = R"("off")",
+        .why = "each tells somebody elsewhere of one message to one of our users; most large "
+               "receivers send none",
+        .doc = "Send a report (RFC 9991) about each message that fails DMARC to the domain that "
+               "it claims to be from, when its record asks for that (ruf, fo). No recipient and "
+               "nothing of the content is ever in it, and local parts of addresses are replaced "
+               "by digests. minimal: the findings, the author, date and Message-ID; redacted: "
+               "also subject, signatures, List-Id and the sending program. There are none about "
+               "bounces, reports and automatic replies.",
+        .choices = kFailureReports,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dmarc, &C::Dmarc::failure_reports_per_domain>({
+        .name = "dmarc.failure_reports_per_domain",
+        .fallback = "12",
+        .why = "enough to find a fault by; a forger may send thousands an hour",
+        .doc = "How many of them the mail servers of one domain get in an hour. What was left out "
+               "is counted in the next one (Incidents).",
+        .least = 1,
+        .most = 100'000,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::dmarc, &C::Dmarc::failure_reports_total>({
+        .name = "dmarc.failure_reports_total",
+        .fallback = "120",
+        .why = "the queue is for people's mail",
+        .doc = "How many of them leave in an hour in all.",
+        .least = 1,
+        .most = 1'000'000,
         .applies = Applies::OnRestart,
     }),
 };

@@ -134,7 +134,8 @@ std::string redact_address(std::string_view address, std::string_view key) {
          one_line(address.substr(at));
 }
 
-std::string redact_header(std::string_view header, std::string_view key) {
+std::string redact_header(std::string_view header, std::string_view key, HeaderShown shown) {
+  static constexpr std::string_view kMinimal[] = {"date", "message-id"};
   static constexpr std::string_view kAddressFields[] = {"from", "sender", "reply-to"};
   static constexpr std::string_view kKept[] = {"date",         "message-id", "mime-version",
                                                "content-type", "list-id",    "precedence",
@@ -147,7 +148,10 @@ std::string redact_header(std::string_view header, std::string_view key) {
     auto is_one_of = [&](auto& names) {
       return std::ranges::any_of(names, [&](auto name) { return field.is(name); });
     };
-    if (is_one_of(kAddressFields))
+    if (shown == HeaderShown::Minimal) {
+      if (field.is("from")) add_field(out, field.name, redact_list(value, key));
+      if (is_one_of(kMinimal)) add_field(out, field.name, value);
+    } else if (is_one_of(kAddressFields))
       add_field(out, field.name, redact_list(value, key));
     else if (is_one_of(kKept))
       add_field(out, field.name, value);
@@ -162,18 +166,20 @@ std::string redact_header(std::string_view header, std::string_view key) {
 std::string compose_failure_report(const FailureReport& report, const FailureReportMail& mail) {
   auto domain = report.reported_domains.empty() ? std::string("unknown domain")
                                                 : report.reported_domains.front();
+  std::vector<mime::NamedAddress> to;
+  for (auto& address : mail.to) to.push_back({{}, address});
   mime::HeaderWriter header;
   header.date("Date", mail.now)
       .addresses("From", {{"", mail.from}})
-      .addresses("To", {{"", mail.to}})
+      .addresses("To", to)
       .message_ids("Message-ID", {mail.message_id})
       .text("Subject", "DMARC failure report for " + printable(domain, 253))
       .structured("Auto-Submitted", "auto-generated");
   std::vector<mime::ComposedPart> parts{
       mime::compose_text(text_for_people(report)),
       mime::compose_verbatim("message/feedback-report", machine_part(report, mail)),
-      mime::compose_verbatim("text/rfc822-headers",
-                             redact_header(report.original_header, mail.redaction_key))};
+      mime::compose_verbatim("text/rfc822-headers", redact_header(report.original_header,
+                                                                  mail.redaction_key, mail.shown))};
   auto body = mime::compose_multipart("report", "report-type=feedback-report", parts, mail.unique);
   return mime::compose_message(header.fields(), body);
 }

@@ -191,10 +191,9 @@ bool wants_failure_report(const Outcome& outcome, const Evidence& evidence) {
         result == spf::Result::PermError)
       return true;
   }
-  if (fo.any) return !outcome.spf_aligned || !outcome.dkim_aligned;
+  if (fo.any && (!outcome.spf_aligned || !outcome.dkim_aligned)) return true;
   // "d" and "s" alone ask for nothing else (RFC 9989 §4.7).
-  if (fo.dkim || fo.spf) return false;
-  return outcome.result == Result::Fail;
+  return fo.all && outcome.result == Result::Fail;
 }
 
 FailureReport failure_report_of(const Outcome& outcome, const Evidence& evidence) {

@@ -98,16 +98,23 @@ bool wants_failure_report(const Outcome& outcome, const Evidence& evidence);
 /// names. The rest (source, arrival, header, …) is the caller's to add.
 FailureReport failure_report_of(const Outcome& outcome, const Evidence& evidence);
 
-/// The envelope and header of the mail that carries a report.
+/// How much of the original's header goes out.
+enum class HeaderShown : std::uint8_t {
+  Minimal,   ///< whose it claims to be, its date and number
+  Redacted,  ///< also its subject, signatures, list and program: what helps to find the sender
+};
+
+/// The header of the mail that carries a report.
 struct FailureReportMail {
-  std::string from;        ///< an address of ours, whose domain signs it
-  std::string to;          ///< of ruf
-  std::string message_id;  ///< without angle brackets
-  std::string unique;      ///< random text for the boundary
+  std::string from;             ///< an address of ours, whose domain signs it
+  std::vector<std::string> to;  ///< of ruf
+  std::string message_id;       ///< without angle brackets
+  std::string unique;           ///< random text for the boundary
   Time now;
   /// Local parts of addresses are replaced by a keyed digest of them, so that the same person is
   /// recognised in several reports without being named (RFC 6590 §3). Secret and lasting.
   std::string redaction_key;
+  HeaderShown shown = HeaderShown::Redacted;
 };
 /// The whole message: text for people, the machine-readable part, and the header of the original,
 /// of which only harmless fields are kept, redacted. Incidents and SPF-DNS as `report` says.
@@ -116,6 +123,7 @@ std::string compose_failure_report(const FailureReport& report, const FailureRep
 /// "joe@example.org" → "KEYED_DIGEST@example.org"; what is no address becomes empty.
 std::string redact_address(std::string_view address, std::string_view key);
 /// The fields that a report may show, with redacted addresses and links that cannot be followed.
-std::string redact_header(std::string_view header, std::string_view key);
+std::string redact_header(std::string_view header, std::string_view key,
+                          HeaderShown shown = HeaderShown::Redacted);
 
 }  // namespace hikyaku::dmarc

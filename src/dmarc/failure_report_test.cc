@@ -142,7 +142,7 @@ FailureReport some_report() {
 
 TEST_CASE("what is written is read again, and names nobody") {
   FailureReportMail mail{.from = "dmarc@b.test",
-                         .to = "ruf@a.test",
+                         .to = {"ruf@a.test"},
                          .message_id = "1@b.test",
                          .unique = "0123456789abcdefghij",
                          .now = *parse_rfc3339("2026-11-21T12:30:00Z"),
@@ -173,6 +173,15 @@ TEST_CASE("what is written is read again, and names nobody") {
   CHECK(report->original_header.find("From: " + redacted) != std::string::npos);
   CHECK(report->original_header.find("i=" + redacted) != std::string::npos);
   CHECK(redact_address("nobody", "key").empty());
+
+  // As little as can be: no subject, no lists, no programs.
+  mail.shown = HeaderShown::Minimal;
+  auto minimal = find_failure_report(mime::parse_message(compose_failure_report(expected, mail)));
+  REQUIRE(minimal);
+  CHECK(minimal->original_header ==
+        "From: " + redacted + "\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n");
+  CHECK(minimal->reported_domains == expected.reported_domains);
+  mail.shown = HeaderShown::Redacted;
 
   // Nothing of the original can begin a field or a part of its own.
   auto hostile = some_report();
@@ -205,6 +214,7 @@ TEST_CASE("when a report is wanted") {
   CHECK(!wants("v=DMARC1; p=none; fo=1; ruf=mailto:a@b.test", true, true, Pass));
   CHECK(wants("v=DMARC1; p=none; fo=d; ruf=mailto:a@b.test", true, true, Fail));
   CHECK(!wants("v=DMARC1; p=none; fo=d; ruf=mailto:a@b.test", false, false, Pass));
+  CHECK(wants("v=DMARC1; p=none; fo=0:d; ruf=mailto:a@b.test", false, false, Pass));
 }
 
 TEST_CASE("what a report says of an evaluation") {

@@ -10,15 +10,14 @@ namespace {
 
 /// fo=0, 1, d, s between colons; 0 and 1 exclude each other (RFC 9989 §4.8, dmarc-fo).
 std::optional<FailureOptions> parse_failure_options(std::string_view value) {
-  FailureOptions options;
-  bool zero = false;
+  FailureOptions options{.all = false};
   int pieces = 0;
   while (true) {
     auto colon = value.find(':');
     auto piece = trim_space(value.substr(0, colon));
     if (++pieces > 4) return std::nullopt;
     if (piece == "0")
-      zero = true;
+      options.all = true;
     else if (piece == "1")
       options.any = true;
     else if (iequals(piece, "d"))
@@ -30,7 +29,7 @@ std::optional<FailureOptions> parse_failure_options(std::string_view value) {
     if (colon == value.npos) break;
     value.remove_prefix(colon + 1);
   }
-  if (zero && options.any) return std::nullopt;
+  if (options.all && options.any) return std::nullopt;
   return options;
 }
 

@@ -28,9 +28,10 @@ enum class Psd : std::uint8_t {
 enum class Alignment : std::uint8_t { Relaxed, Strict };
 std::string_view to_string(Alignment alignment);
 
-/// `fo`: when failure reports are wanted (RFC 9989 §4.7).
+/// `fo`: when failure reports are wanted (RFC 9989 §4.7); each is enough. Without `fo` it is 0.
 struct FailureOptions {
-  bool any = false;   ///< 1: one mechanism gave no aligned pass; otherwise (0) only if all failed
+  bool all = true;    ///< 0: no mechanism gave an aligned pass
+  bool any = false;   ///< 1: one of them gave none
   bool dkim = false;  ///< d: a signature failed, aligned or not
   bool spf = false;   ///< s: SPF failed, aligned or not
   bool operator==(const FailureOptions&) const = default;

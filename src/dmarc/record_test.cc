@@ -23,6 +23,7 @@ std::string read(std::string_view text) {
   if (record->testing) out += " t";
   if (record->adkim == Alignment::Strict) out += " dkim-s";
   if (record->aspf == Alignment::Strict) out += " spf-s";
+  if (record->fo.all && (record->fo.dkim || record->fo.spf)) out += " 0";
   if (record->fo.any) out += " 1";
   if (record->fo.dkim) out += " d";
   if (record->fo.spf) out += " s";
@@ -54,7 +55,7 @@ TEST_CASE("records as receivers read them") {
            {"v=DMARC1; p=reject; adkim=strict", "reject - -"},
            {"v=DMARC1; p=none; fo=1:d:s", "none - - 1 d s"},
            {"v=DMARC1; p=none; fo=d", "none - - d"},
-           {"v=DMARC1; p=none; fo=s:0", "none - - s"},
+           {"v=DMARC1; p=none; fo=s:0", "none - - 0 s"},
            {"v=DMARC1; p=none; fo=0:1", "none - -"},  // exclude each other: absent
            {"v=DMARC1; p=none; fo=1:x", "none - -"},
            {"v=DMARC1; p=none; ruf=mailto:f@b.test; rua=mailto:a@b.test,https://x.test/r",

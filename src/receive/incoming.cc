@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "auth/directory.h"
 #include "base/async.h"
@@ -31,8 +32,6 @@ namespace replies = smtp::replies;
 constexpr std::size_t kSmall = 256 * 1024;
 /// Up to this size the digest (some 10 µs per KB at worst) is made on the event loop.
 constexpr std::size_t kInline = 32 * 1024;
-/// The plan is made anew this often when the directory changes between plan and commit.
-constexpr int kMaxPlans = 5;
 constexpr std::size_t kReadPiece = 1 << 20;
 /// The story keeps about so much of what the sender said about notices.
 constexpr std::size_t kMaxWishes = 300;
@@ -68,19 +67,17 @@ bool is_loop(const smtp::Reply& reply) {
 
 }  // namespace
 
-IncomingMessage::IncomingMessage(const Settings& settings, Services services,
-                                 Semaphore& large_parses, Refusals& refusals, Log log,
-                                 Delivery delivery, std::unique_ptr<Authentication> authentication)
-    : settings_(settings),
-      services_(services),
-      large_parses_(large_parses),
-      refusals_(refusals),
+IncomingMessage::IncomingMessage(const Surroundings& surroundings, Delivery delivery,
+                                 std::unique_ptr<Authentication> authentication)
+    : surroundings_(surroundings),
+      settings_(surroundings.settings),
+      services_(surroundings.services),
       delivery_(std::move(delivery)),
-      id_(story::make_message_id(services.clock.now(), services.random.below(1u << 22))),
-      now_(services.clock.now()),
-      log_(log.with({{"mid", story::to_text(id_)}})),
+      id_(story::make_message_id(services_.clock.now(), services_.random.below(1u << 22))),
+      now_(services_.clock.now()),
+      log_(surroundings.log.with({{"mid", story::to_text(id_)}})),
       authentication_(std::move(authentication)),
-      writer_(services.store.stage(delivery_.from.to_string().substr(0, 150))) {}
+      writer_(services_.store.stage(delivery_.from.to_string().substr(0, 150))) {}
 
 IncomingMessage::~IncomingMessage() = default;
 
@@ -230,10 +227,17 @@ Task<smtp::Reply> IncomingMessage::finish() {
     std::vector<Refused> refused;
     for (auto& recipient : delivery_.recipients)
       refused.push_back({recipient.to.to_string(), reply});
-    co_await refusals_.remember(
-        id_, arrival(), std::move(refused),
-        log_.with({{"ip", delivery_.peer.endpoint.address.to_string()}}),
-        reply.permanent() ? evaluations() : std::vector<reports::Evaluation>{});
+    BesideRefusal beside;
+    if (reply.permanent()) {
+      beside.evaluations = evaluations();
+      co_await make_report(dmarc::DeliveryResult::Reject);
+      beside.report = report_.get();
+    }
+    auto arrived = arrival();
+    if (wanted_) std::ranges::copy(wanted_->findings, std::back_inserter(arrived.findings));
+    co_await surroundings_.refusals.remember(
+        id_, std::move(arrived), std::move(refused),
+        log_.with({{"ip", delivery_.peer.endpoint.address.to_string()}}), std::move(beside));
   }
   co_return reply;
 }
@@ -336,13 +340,6 @@ std::string IncomingMessage::received_field() const {
   return smtp::format_received(field);
 }
 
-Task<Result<void>> IncomingMessage::accept(queue::Injector::Also also) {
-  if (!header_ended_) co_await end_header();
-  if (error_) co_return std::unexpected(*error_);
-  CO_TRY(auto blob, co_await writer_->finish());
-  co_return co_await commit(blob, std::move(also));
-}
-
 /// All bytes of a large message, read back from where they were staged.
 Task<Result<std::string>> IncomingMessage::whole_body(const store::StagedBlob& blob) {
   CO_TRY(auto reader, co_await services_.store.open_staged(blob));
@@ -397,78 +394,141 @@ PlanRules IncomingMessage::plan_rules() const {
   return rules;
 }
 
-Task<Result<void>> IncomingMessage::commit(const store::StagedBlob& blob,
-                                           queue::Injector::Also also) {
+Task<Result<void>> IncomingMessage::ready() {
+  if (!header_ended_) co_await end_header();
+  if (error_) co_return std::unexpected(*error_);
+  CO_TRY(auto blob, co_await writer_->finish());
   auto received = received_field();
   auto trace = results_field() + received;
-  auto arrived = arrival();
+  ready_.emplace(blob, std::move(received), std::move(trace), std::string(), arrival(),
+                 evaluations());
+  co_return Result<void>{};
+}
+
+Task<Result<void>> IncomingMessage::accept(queue::Injector::Also also) {
+  CO_TRY_DO(co_await ready());
+  co_return co_await commit(std::move(also));
+}
+
+Task<Result<void>> IncomingMessage::prepare() {
+  auto& ready = *ready_;
   auto rules = plan_rules();
-  auto evaluated = evaluations();
-  auto answers_nobody = !doubt_about_sender().empty();
-  if (answers_nobody)
-    arrived.findings.push_back(withheld_notices(doubt_about_sender(), delivery_.from.to_string()));
-  // Both are needed only when somebody here gets the message.
-  std::optional<Semaphore::Permit> permit;
-  std::string large;
-  std::optional<mailbox::BodyDigest> digest;
+  plan_ = co_await services_.store.read(
+      [&](store::Reader& reader) { return make_plan(reader, delivery_.recipients, rules); });
+  if (!doubt_about_sender().empty()) withhold_notices();
+  if (!plan_.local.empty() && !ready.digest && !is_small_) {
+    ready.permit.emplace(co_await surroundings_.large_parses.acquire());
+    CO_TRY(ready.large, co_await whole_body(ready.blob));
+  }
+  auto leaves = std::ranges::any_of(
+      plan_.queued, [](auto& entry) { return entry.destination != queue::kNotice; });
+  // Who gets it from an alias of ours may trust us to say who sent it. How our own users have
+  // logged in is nobody's business elsewhere.
+  if (leaves) co_await sign(ready.arrived);
+  if (leaves) co_await seal(ready.blob, ready.trace, ready.arrived);
+  ready.passed_on = found_ ? seal_.value_or("") + results_field() : signatures_.value_or("");
+  co_await work_out_messages();
+  co_return Result<void>{};
+}
 
+/// What the mailboxes get, on a worker when it takes long.
+Task<void> IncomingMessage::work_out_messages() {
+  auto& ready = *ready_;
+  auto work_out = [&] {
+    if (!ready.digest) ready.digest.emplace(is_small_ ? small_ : ready.large);
+    ready.messages.clear();
+    for (auto& local : plan_.local)
+      ready.messages.push_back(message_for(local, ready.blob, *ready.digest, ready.trace));
+  };
+  if (plan_.local.empty()) {
+    ready.messages.clear();
+  } else if (plan_.local.size() * std::min<std::uint64_t>(ready.blob.size(), kSmall) > kInline) {
+    co_await run_on(services_.workers, work_out);
+  } else {
+    work_out();
+  }
+}
+
+void IncomingMessage::add_accounts(std::vector<store::AccountId>& accounts) const {
+  for (auto& local : plan_.local)
+    if (std::ranges::find(accounts, local.account) == accounts.end())
+      accounts.push_back(local.account);
+}
+
+Result<void> IncomingMessage::put(store::Transaction& tx) {
+  if (auth::directory_version(tx) != plan_.directory_version)
+    return fail(ErrorCode::Conflict, "the directory has changed");
+  auto& ready = *ready_;
+  ready.outcomes = plan_.outcomes;
+  TRY(auto failed, place(tx, ready.messages, ready.outcomes));
+  auto queued = plan_.queued;
+  confirm(failed, queued);
+  if (!give_back(std::move(failed), queued, ready.outcomes))
+    return fail(ErrorCode::Denied, "nobody takes the message any more");
+  if (!queued.empty())
+    queue::add(tx, queue_message(ready.blob, ready.passed_on + ready.received), ready.blob, queued);
+  if (plan_.reports) reports::take_in(tx, {id_, 0, now_, delivery_.from.to_string()}, ready.blob);
+  story::record_arrival(tx, id_, ready.arrived, ready.outcomes);
+  for (auto& evaluation : ready.evaluated) reports::record_evaluation(tx, evaluation);
+  return {};
+}
+
+Task<Result<void>> IncomingMessage::commit(queue::Injector::Also also) {
+  if (auto doubt = doubt_about_sender(); !doubt.empty())
+    ready_->arrived.findings.push_back(withheld_notices(doubt, delivery_.from.to_string()));
+  co_await make_report(to_junk() ? dmarc::DeliveryResult::Spam : dmarc::DeliveryResult::Delivered);
   for (int plans = 0; plans < kMaxPlans; ++plans) {
-    plan_ = co_await services_.store.read(
-        [&](store::Reader& reader) { return make_plan(reader, delivery_.recipients, rules); });
-    if (answers_nobody) withhold_notices();
+    CO_TRY_DO(co_await prepare());
+    // A report that cannot leave does not keep the message from being accepted.
+    if (report_ && !co_await report_->prepare()) report_.reset();
     std::vector<store::AccountId> accounts{store::kInstance};
-    for (auto& local : plan_.local) accounts.push_back(local.account);
-
-    if (!plan_.local.empty() && !digest && !is_small_) {
-      permit.emplace(co_await large_parses_.acquire());
-      CO_TRY(large, co_await whole_body(blob));
-    }
-    auto leaves = std::ranges::any_of(
-        plan_.queued, [](auto& entry) { return entry.destination != queue::kNotice; });
-    // Who gets it from an alias of ours may trust us to say who sent it. How our own users have
-    // logged in is nobody's business elsewhere.
-    if (leaves) co_await sign(arrived);
-    if (leaves) co_await seal(blob, trace, arrived);
-    auto passed_on = found_ ? seal_.value_or("") + results_field() : signatures_.value_or("");
-    std::vector<mailbox::NewMessage> messages;
-    auto work_out = [&] {
-      if (!digest) digest.emplace(is_small_ ? small_ : large);
-      for (auto& local : plan_.local) messages.push_back(message_for(local, blob, *digest, trace));
-    };
-    if (plan_.local.size() * std::min<std::uint64_t>(blob.size(), kSmall) > kInline) {
-      co_await run_on(services_.workers, work_out);
-    } else if (!plan_.local.empty()) {
-      work_out();
-    }
-
-    std::vector<story::RecipientOutcome> outcomes;
+    add_accounts(accounts);
+    if (report_) report_->add_accounts(accounts);
+    bool of_report = false;
     auto committed =
         co_await services_.store.transact(accounts, [&](store::Transaction& tx) -> Result<void> {
-          if (auth::directory_version(tx) != plan_.directory_version) {
-            return fail(ErrorCode::Conflict, "the directory has changed");
+          of_report = false;
+          TRY_DO(put(tx));
+          if (report_) {
+            of_report = true;
+            TRY_DO(report_->put(tx));
+            of_report = false;
           }
-          outcomes = plan_.outcomes;
-          TRY(auto failed, place(tx, messages, outcomes));
-          auto queued = plan_.queued;
-          confirm(failed, queued);
-          if (!give_back(std::move(failed), queued, outcomes)) {
-            return fail(ErrorCode::Denied, "nobody takes the message any more");
-          }
-          if (!queued.empty())
-            queue::add(tx, queue_message(blob, passed_on + received), blob, queued);
-          if (plan_.reports) reports::take_in(tx, {id_, 0, now_, delivery_.from.to_string()}, blob);
-          story::record_arrival(tx, id_, arrived, outcomes);
-          for (auto& evaluation : evaluated) reports::record_evaluation(tx, evaluation);
           if (also) return also(tx);
           return {};
         });
     if (committed) {
-      plan_.outcomes = std::move(outcomes);
+      plan_.outcomes = std::move(ready_->outcomes);
       co_return Result<void>{};
     }
-    if (committed.error().code != ErrorCode::Conflict) co_return committed;
+    if (committed.error().code == ErrorCode::Conflict) continue;
+    if (!of_report) co_return committed;
+    report_.reset();
   }
   co_return fail(ErrorCode::Unavailable, "the directory keeps changing");
+}
+
+/// The report about this message to the domain that it claims to be from, if that wants one, ready
+/// to be put beside it. What was found out about that is told in the message's story.
+Task<void> IncomingMessage::make_report(dmarc::DeliveryResult result) {
+  report_.reset();
+  if (!found_) co_return;
+  if (!std::exchange(considered_, true)) {
+    wanted_ = co_await surroundings_.failure_reports.consider(
+        {*found_, delivery_.peer.endpoint, header_, delivery_.recipients, now_});
+    if (wanted_ && ready_)
+      std::ranges::copy(wanted_->findings, std::back_inserter(ready_->arrived.findings));
+    if (wanted_) log_report(*wanted_);
+  }
+  if (!wanted_ || wanted_->to.empty()) co_return;
+  Delivery delivery;
+  delivery.peer.kind = Peer::Kind::Self;
+  delivery.peer.with = "REPORT";
+  for (auto& address : wanted_->to)
+    if (auto to = smtp::parse_mailbox(address)) delivery.recipients.push_back({*to, {}});
+  auto report = std::make_unique<IncomingMessage>(surroundings_, std::move(delivery), nullptr);
+  co_await report->append(surroundings_.failure_reports.compose(*wanted_, result));
+  if (co_await report->ready()) report_ = std::move(report);
 }
 
 /// INBOX, or Junk, which is made when it is not there.
@@ -604,6 +664,17 @@ story::Arrival IncomingMessage::arrival() const {
   if (found_)
     for (auto& finding : story_findings(*found_)) arrival.findings.push_back(std::move(finding));
   return arrival;
+}
+
+void IncomingMessage::log_report(const FailureReports::Wanted& wanted) const {
+  for (auto& finding : wanted.findings)
+    if (finding.result != "sent")
+      log_.info("report.unsent", {{"domain", wanted.about}, {"err", finding.reason}});
+  if (!wanted.to.empty())
+    log_.info("report.send", {{"domain", wanted.about},
+                              {"what", "failure"},
+                              {"to", fmt::format("{}", fmt::join(wanted.to, ", "))},
+                              {"count", wanted.report.incidents}});
 }
 
 void IncomingMessage::log_accepted() const {

@@ -7,6 +7,7 @@
 #include "mailbox/mailboxes.h"
 #include "queue/queue.h"
 #include "receive/authentication.h"
+#include "receive/failure_reports.h"
 #include "receive/plan.h"
 #include "receive/receiver.h"
 #include "receive/refusals.h"
@@ -23,10 +24,22 @@ struct Delivery {
   std::vector<smtp::Recipient> recipients;
 };
 
+/// What all messages share; outlives them.
+struct Surroundings {
+  const Settings& settings;
+  Services services;
+  Semaphore& large_parses;  ///< bounds how many large messages are in memory for parsing at once
+  Refusals& refusals;
+  FailureReports& failure_reports;
+  Log log;
+};
+
+/// The plan is made anew this often when the directory changes between plan and commit.
+inline constexpr int kMaxPlans = 5;
+
 class IncomingMessage final : public Incoming {
  public:
-  IncomingMessage(const Settings& settings, Services services, Semaphore& large_parses,
-                  Refusals& refusals, Log log, Delivery delivery,
+  IncomingMessage(const Surroundings& surroundings, Delivery delivery,
                   std::unique_ptr<Authentication> authentication);
   ~IncomingMessage() override;
 
@@ -37,7 +50,35 @@ class IncomingMessage final : public Incoming {
   /// What finish() does, for messages of our own: `also` runs in the accepting transaction.
   Task<Result<void>> accept(queue::Injector::Also also);
 
+  // A message that goes into the transaction of another one: a report about it.
+
+  /// After the last byte: ends staging.
+  Task<Result<void>> ready();
+  /// Makes the plan and everything that needs time; again when put() says Conflict.
+  Task<Result<void>> prepare();
+  /// Whom the transaction touches.
+  void add_accounts(std::vector<store::AccountId>& accounts) const;
+  /// Everything that there is to write. Conflict: the directory is another one than that of the
+  /// plan.
+  Result<void> put(store::Transaction& tx);
+
  private:
+  /// What goes into the transaction, and what is needed to make it anew.
+  struct Ready {
+    store::StagedBlob blob;
+    std::string received;   ///< our Received field
+    std::string trace;      ///< with Authentication-Results in front of it
+    std::string passed_on;  ///< what stands in front of `received` when it leaves
+    story::Arrival arrived;
+    std::vector<reports::Evaluation> evaluated;
+    // Both are needed only when somebody here gets the message.
+    std::optional<Semaphore::Permit> permit = std::nullopt;
+    std::string large = {};
+    std::optional<mailbox::BodyDigest> digest = std::nullopt;
+    std::vector<mailbox::NewMessage> messages = {};
+    std::vector<story::RecipientOutcome> outcomes = {};
+  };
+
   bool submitted() const {
     return delivery_.peer.kind == Peer::Kind::User || delivery_.peer.kind == Peer::Kind::Program;
   }
@@ -62,7 +103,9 @@ class IncomingMessage final : public Incoming {
   std::string received_field() const;
   Task<Result<std::string>> whole_body(const store::StagedBlob& blob);
   PlanRules plan_rules() const;
-  Task<Result<void>> commit(const store::StagedBlob& blob, queue::Injector::Also also);
+  Task<Result<void>> commit(queue::Injector::Also also);
+  Task<void> work_out_messages();
+  Task<void> make_report(dmarc::DeliveryResult result);
   mailbox::NewMessage message_for(const Plan::Local& local, const store::StagedBlob& blob,
                                   const mailbox::BodyDigest& digest,
                                   const std::string& received) const;
@@ -79,12 +122,12 @@ class IncomingMessage final : public Incoming {
   std::string default_author() const;
   std::string notice_wishes() const;
   story::Arrival arrival() const;
+  void log_report(const FailureReports::Wanted& wanted) const;
   void log_accepted() const;
 
+  const Surroundings& surroundings_;
   const Settings& settings_;
   Services services_;
-  Semaphore& large_parses_;  ///< bounds how many large messages are in memory for parsing at once
-  Refusals& refusals_;
   Delivery delivery_;
   story::MessageId id_;
   Time now_;
@@ -107,6 +150,10 @@ class IncomingMessage final : public Incoming {
   std::optional<std::string> signatures_;
   std::optional<std::string> seal_;  ///< our ARC set, when the message leaves again
   std::optional<Error> error_;       ///< what went wrong while bytes came
+  std::optional<Ready> ready_;
+  bool considered_ = false;                       ///< whether a report about it is wanted
+  std::optional<FailureReports::Wanted> wanted_;  ///< one is
+  std::unique_ptr<IncomingMessage> report_;       ///< the report
   Plan plan_;
   std::optional<smtp::Reply> refusal_;  ///< none of the recipients can have it any more
 };

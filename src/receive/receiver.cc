@@ -25,7 +25,8 @@ class ReceiverService final : public Receiver {
       : settings_(std::move(settings)),
         services_(services),
         log_(std::move(log)),
-        refusals_(services, settings_.max_refusals_per_minute) {}
+        refusals_(services, settings_.max_refusals_per_minute),
+        failure_reports_(settings_, services) {}
 
   std::shared_ptr<Client> meet(IpAddress address) override {
     if (!checks_senders()) return nullptr;
@@ -126,8 +127,8 @@ class ReceiverService final : public Receiver {
     if (delivery.peer.kind == Peer::Kind::Server && delivery.peer.client && checks_senders())
       authentication = std::make_unique<Authentication>(
           settings_.authentication, authentication_services(), delivery.peer.client);
-    return std::make_unique<IncomingMessage>(settings_, services_, large_parses_, refusals_, log_,
-                                             std::move(delivery), std::move(authentication));
+    return std::make_unique<IncomingMessage>(surroundings_, std::move(delivery),
+                                             std::move(authentication));
   }
 
   Settings settings_;
@@ -135,6 +136,9 @@ class ReceiverService final : public Receiver {
   Log log_;
   Semaphore large_parses_{kLargeParses};
   Refusals refusals_;
+  FailureReports failure_reports_;
+  Surroundings surroundings_{settings_, services_,        large_parses_,
+                             refusals_, failure_reports_, log_};
   dkim::KeyCache keys_;
 };
 

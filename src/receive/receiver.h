@@ -17,9 +17,11 @@
 #include "base/task.h"
 #include "base/time.h"
 #include "crypto/random.h"
+#include "dmarc/failure_report.h"
 #include "dns/resolver.h"
 #include "queue/injector.h"
 #include "receive/authentication.h"
+#include "receive/metrics.h"
 #include "smtp/reply.h"
 #include "smtp/rules.h"
 #include "store/store.h"
@@ -28,6 +30,16 @@
 namespace hikyaku::receive {
 
 class KeyRing;
+
+/// Reports about single messages to the domains that they claim to be from (RFC 9991).
+struct FailureReportSettings {
+  dmarc::HeaderShown shown = dmarc::HeaderShown::Minimal;
+  std::string from;                ///< empty: Settings::report_address at our first domain
+  std::uint32_t per_domain = 12;   ///< to one destination's domain, in an hour
+  std::uint32_t total = 120;       ///< in all, in an hour
+  std::string redaction_key = {};  ///< secret and lasting; see dmarc::FailureReportMail
+  std::string generator = {};      ///< the name of this program
+};
 
 struct Settings {
   std::string host_name;
@@ -50,6 +62,8 @@ struct Settings {
   bool seal = true;
   /// Who really sent what other servers bring; needs Services::dns.
   AuthenticationSettings authentication = {};
+  /// nullopt: none are sent.
+  std::optional<FailureReportSettings> failure_reports = std::nullopt;
 };
 
 /// What the receiver works with; all of it outlives it.
@@ -60,6 +74,7 @@ struct Services {
   crypto::Random& random;
   dns::Resolver* dns = nullptr;  ///< null: senders are not checked
   KeyRing* keys = nullptr;       ///< what mail that leaves is signed with; null: nothing
+  Metrics metrics = {};
 };
 
 /// Who brings a message.

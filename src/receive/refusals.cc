@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "receive/incoming.h"
+
 namespace hikyaku::receive {
 
 story::Arrival arrival_of(const Peer& peer) {
@@ -31,7 +33,7 @@ bool Refusals::within_limit(const story::Arrival& arrival) {
 
 Task<void> Refusals::remember(story::MessageId id, story::Arrival arrival,
                               std::vector<Refused> recipients, const Log& log,
-                              std::vector<reports::Evaluation> evaluations) {
+                              BesideRefusal beside) {
   std::vector<story::RecipientOutcome> outcomes;
   for (auto& [recipient, reply] : recipients) {
     log.info("message.refuse", {{"user", arrival.login},
@@ -43,16 +45,25 @@ Task<void> Refusals::remember(story::MessageId id, story::Arrival arrival,
         {std::move(recipient), story::RecipientOutcome::Kind::Refused, reply.to_string()});
   }
   auto told = within_limit(arrival);
-  if (!told && evaluations.empty()) co_return;
-  // Nobody waits for the story of a refusal; losing it in a crash is no harm.
-  co_await services_.store.transact({store::kInstance},
-                                    [&](store::Transaction& tx) -> Result<void> {
-                                      if (told) story::record_refusal(tx, id, arrival, outcomes);
-                                      for (auto& evaluation : evaluations)
-                                        reports::record_evaluation(tx, evaluation);
-                                      return {};
-                                    },
-                                    {.durability = store::Durability::Lazy});
+  auto* report = beside.report;
+  if (!told && beside.evaluations.empty() && !report) co_return;
+  auto step = [&](store::Transaction& tx) -> Result<void> {
+    if (told) story::record_refusal(tx, id, arrival, outcomes);
+    for (auto& evaluation : beside.evaluations) reports::record_evaluation(tx, evaluation);
+    if (report) return report->put(tx);
+    return {};
+  };
+  for (int plans = 0; plans < kMaxPlans; ++plans) {
+    // A report that cannot leave does not keep the rest from being told.
+    if (report && !co_await report->prepare()) report = nullptr;
+    std::vector<store::AccountId> accounts{store::kInstance};
+    if (report) report->add_accounts(accounts);
+    // Nobody waits for the story of a refusal; losing it in a crash is no harm.
+    auto told_now =
+        co_await services_.store.transact(accounts, step, {.durability = store::Durability::Lazy});
+    if (told_now || !report) co_return;
+    if (told_now.error().code != ErrorCode::Conflict) report = nullptr;
+  }
 }
 
 }  // namespace hikyaku::receive

@@ -9,8 +9,16 @@
 
 namespace hikyaku::receive {
 
+class IncomingMessage;
+
 /// How a message came, as far as the connection tells it.
 story::Arrival arrival_of(const Peer& peer);
+
+/// What is recorded however many refusals there are.
+struct BesideRefusal {
+  std::vector<reports::Evaluation> evaluations = {};  ///< for the reports
+  IncomingMessage* report = nullptr;                  ///< about it, all its bytes staged
+};
 
 /// One for all sessions; from any event loop.
 class Refusals {
@@ -21,9 +29,9 @@ class Refusals {
       : services_(services), most_per_minute_(most_per_minute) {}
 
   /// Ends when the story is written; a crash may take it along. Fields of the header are told if
-  /// `arrival` has them. `evaluations`: for the reports; recorded however many refusals there are.
+  /// `arrival` has them.
   Task<void> remember(story::MessageId id, story::Arrival arrival, std::vector<Refused> recipients,
-                      const Log& log, std::vector<reports::Evaluation> evaluations = {});
+                      const Log& log, BesideRefusal beside = {});
 
  private:
   bool within_limit(const story::Arrival& arrival);

@@ -66,6 +66,17 @@ constexpr Phrase kRemoved{
 
 constexpr Phrase kWithheld{"nothing is sent back to {1}: {0} says that it is probably forged",
                            "{1} には何も返送しません: {0} によれば詐称のおそれがあります"};
+constexpr Phrase kReportSent{"{0} asks to be told of such mail: {1} gets a report",
+                             "{0} の求めにより {1} へ失敗レポートを送ります"};
+constexpr Phrase kReportLimited{
+    "{1} gets no report for {0}: too many in this hour",
+    "{0} についての {1} への報告は、この 1 時間の上限に達したため送りません"};
+constexpr Phrase kReportRefused{
+    "{1} gets no report for {0}: it has not agreed ({2})",
+    "{1} が {0} の報告先になることを承諾していないため送りません ({2})"};
+constexpr Phrase kReportUnasked{
+    "{1} gets no report for {0}: whether it agrees could not be asked ({2})",
+    "{1} が {0} の報告先になることを承諾しているか確認できず、送りません ({2})"};
 constexpr Phrase kUnchecked{"the client is on this machine: no public record speaks of it",
                             "接続元はこのコンピューター自身で、公開レコードの対象ではありません"};
 
@@ -201,6 +212,14 @@ std::string tell_decision(const Finding& finding, const Facts& facts, Language l
   return say(language, phrase, disposition.describe(language));
 }
 
+std::string tell_report(const Finding& finding, const Facts& facts, Language language) {
+  auto& phrase = finding.result == "sent"      ? kReportSent
+                 : finding.result == "limited" ? kReportLimited
+                 : finding.result == "refused" ? kReportRefused
+                                               : kReportUnasked;
+  return say(language, phrase, facts["domain"], facts["to"], facts["problem"]);
+}
+
 std::string words(const Finding& finding, const Facts& facts, Language language) {
   auto& check = finding.check;
   if (check == "spf" || check == "spf-helo") return tell_spf(finding, facts, language);
@@ -214,6 +233,7 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
   if (check == "blocklists") return tell_lists(finding, facts, language);
   if (check == "decision") return tell_decision(finding, facts, language);
   if (check == "notices") return say(language, kWithheld, to_upper(facts["by"]), facts["to"]);
+  if (check == "failure-report") return tell_report(finding, facts, language);
   if (check == "sender") return say(language, kUnchecked);
   if (check == "authentication-results")
     return say(language, kRemoved, facts["fields"], facts["claimed"]);
