@@ -18,7 +18,7 @@ class Figures:
         lines = [f"| | unit | {ours} | {theirs} | ratio: min / **median** / max | rounds |", "| --- | --- | --- | --- | --- | --- |"]
         for figure, entry in self.values.items():
             mine, other = entry["sides"][ours], entry["sides"][theirs]
-            pairs = [(a / b if entry["better"] == "more" else b / a) for a, b in zip(mine, other) if a and b]
+            pairs = [(a / b if entry["better"] == "more" else b / a) for a, b in zip(mine, other) if a > 0 and b > 0]
             if not pairs:
                 continue
             lines.append(f"| {figure} | {entry['unit']} | {number(statistics.median(mine))} | {number(statistics.median(other))} | "

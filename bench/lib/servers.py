@@ -3,6 +3,7 @@ agent, or with Dovecot behind LMTP; and the filters that give Postfix sender aut
 comment says why not."""
 import imaplib
 import os
+import pathlib
 import pwd
 
 from world import RESOLVER, listening, run, wait_for
@@ -51,7 +52,8 @@ class Hikyaku:
         # The zones are not signed, and there is no root to prove that they need not be: an anchor elsewhere, and all this is plain DNS.
         anchors = world.write("hikyaku/anchors", f"elsewhere.example. IN DS 12345 8 2 {'ab' * 32}\n")
         config.write_text(config.read_text().rstrip() + f'\ntrust_anchors = "{anchors}"\n')
-        sections = {"listen": f"addresses = [{listen}]", "login": "plaintext_on_loopback = true", **options}
+        sections = {"listen": f"addresses = [{listen}]", **options}
+        sections["login"] = "plaintext_on_loopback = true\n" + options.get("login", "")
         config.write_text(config.read_text() + "".join(f"\n[{name}]\n{lines}\n" for name, lines in sections.items()))
         self.process = world.start(program, "serve", "--dir", self.directory, log="hikyaku.log")
         wait_for(lambda: self.process.poll() is not None or all(listening(a, p) for a in addresses for p in (25, 143)), "hikyaku")
@@ -60,6 +62,14 @@ class Hikyaku:
 
     def delivered(self):
         """Accepted is delivered."""
+
+    def pids(self):
+        """The server's, and those of the processes that it started."""
+        mine, todo = set(), [self.process.pid]
+        while todo:
+            mine.add(pid := todo.pop())
+            todo += [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return mine
 
 
 class Postfix:
@@ -127,7 +137,11 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """ + (filters.master_cf() if filters else ""))
-        run("postfix", "-c", etc, "start")
+        self.log = world.directory / "postfix.log"
+        try:
+            run("postfix", "-c", etc, "start")
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}{self.log.read_text() if self.log.exists() else ''}") from None
         world.stack.callback(run, "postfix", "-c", etc, "stop")
         wait_for(lambda: listening(address, 25), "Postfix")
 
@@ -137,7 +151,7 @@ postlog unix-dgram n - n - 1 postlogd
         wait_for(lambda: not any(any(os.scandir(queue)) for queue in queues), "Postfix' deliveries", timeout=300, every=0.005)
         left = [path for path in (self.queue / "deferred").rglob("*") if path.is_file()]
         if left:
-            words = (self.world.directory / "postfix.log").read_text().splitlines()
+            words = self.log.read_text().splitlines()
             raise RuntimeError("\n".join([f"{len(left)} messages could not be delivered:", *[w for w in words if "deferred" in w][-3:]]))
 
     def maildir(self, user):

@@ -17,6 +17,8 @@ import time
 RESOLVER = "127.0.0.53"
 # Documentation addresses (RFC 5737), which are no loopback: servers trust those.
 ADDRESSES = {"sender": "192.0.2.1", "stranger": "192.0.2.66", "hikyaku": "192.0.2.25", "peer": "192.0.2.26"}
+# On loopback, where logins without TLS are possible; Postfix wants to find its address at an interface.
+LOOPBACK = {"hikyaku": "127.0.1.1", "peer": "127.0.2.1"}
 INSIDE = "HIKYAKU_BENCH_INSIDE"
 
 
@@ -110,7 +112,7 @@ class World:
 
     def __enter__(self):
         run("ip", "link", "set", "lo", "up")
-        for address in ADDRESSES.values():
+        for address in [*ADDRESSES.values(), *LOOPBACK.values()]:
             run("ip", "address", "replace", f"{address}/32", "dev", "lo")
         return self
 
@@ -159,5 +161,5 @@ server:
 """)
         run("mount", "--bind", self.write("resolv.conf", f"nameserver {RESOLVER}\n"), "/etc/resolv.conf")
         self.stack.callback(run, "umount", "/etc/resolv.conf")
-        self.start("unbound", "-d", "-c", config, log="unbound.log")
+        self.unbound = self.start("unbound", "-d", "-c", config, log="unbound.log")
         wait_for(lambda: "start of service" in (self.directory / "unbound.log").read_text(), "unbound")

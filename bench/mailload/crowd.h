@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <latch>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -37,33 +38,51 @@ struct Work {
   void stop() { next = total; }
 };
 
-/// Runs `session(number, work, times)` in `sessions` threads; each puts the milliseconds of every
-/// operation into its `times`. Prints one line of JSON; throws the first Failure.
+/// What one session of a crowd is given. ready() waits until all are ready: the clock starts then.
+struct Part {
+  int number;
+  Work& work;
+  std::latch& gate;
+  std::vector<double> times;  // milliseconds, one an operation
+  bool waited = false;
+
+  void ready() {
+    waited = true;
+    gate.arrive_and_wait();
+  }
+};
+
+/// Runs `session(part)` in `sessions` threads. Prints one line of JSON; throws the first Failure.
 template <class Session>
 void run_crowd(int sessions, int total, Session session) {
   Work work;
   work.total = total;
-  std::vector<std::vector<double>> times(static_cast<std::size_t>(sessions));
+  std::latch gate(sessions);
+  std::vector<double> all;
   std::exception_ptr failure;
   std::mutex guard;
-  auto start = Clock::now();
+  Clock::time_point start;
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < sessions; ++i)
       threads.emplace_back([&, i] {
+        Part part{i, work, gate, {}};
         try {
-          session(i, work, times[static_cast<std::size_t>(i)]);
+          session(part);
         } catch (...) {
           std::lock_guard lock(guard);
           if (!failure) failure = std::current_exception();
           work.stop();
         }
+        if (!part.waited) gate.count_down();
+        std::lock_guard lock(guard);
+        all.insert(all.end(), part.times.begin(), part.times.end());
       });
+    gate.wait();
+    start = Clock::now();
   }
   auto seconds = milliseconds_since(start) / 1000;
   if (failure) std::rethrow_exception(failure);
-  std::vector<double> all;
-  for (auto& part : times) all.insert(all.end(), part.begin(), part.end());
   std::printf("{\"operations\": %zu, \"seconds\": %.6f, \"median_ms\": %.3f, \"p99_ms\": %.3f}\n",
               all.size(), seconds, quantile(all, 0.5), quantile(all, 0.99));
 }

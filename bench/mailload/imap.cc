@@ -51,20 +51,20 @@ void imap_append(const Options& options) {
   auto message = options.message();
   auto command = "zq7 APPEND " + options.text("mailbox", "INBOX") + " {" +
                  std::to_string(message.size()) + "+}\r\n" + message + "\r\n";
-  run_crowd(options.number("sessions", 10), options.number("messages", 1000),
-            [&](int number, Work& work, std::vector<double>& times) {
-              auto connection = logged_in(options, options.user(number));
-              while (work.take()) {
-                auto start = Clock::now();
-                connection.send(command);
-                std::string line;
-                while (!(line = connection.line()).starts_with("zq7 ")) {
-                }
-                if (!line.starts_with("zq7 OK")) throw Failure("APPEND: " + line);
-                times.push_back(milliseconds_since(start));
-              }
-              connection.command("LOGOUT");
-            });
+  run_crowd(options.number("sessions", 10), options.number("messages", 1000), [&](Part& part) {
+    auto connection = logged_in(options, options.user(part.number));
+    part.ready();
+    while (part.work.take()) {
+      auto start = Clock::now();
+      connection.send(command);
+      std::string line;
+      while (!(line = connection.line()).starts_with("zq7 ")) {
+      }
+      if (!line.starts_with("zq7 OK")) throw Failure("APPEND: " + line);
+      part.times.push_back(milliseconds_since(start));
+    }
+    connection.command("LOGOUT");
+  });
 }
 
 /// A large mailbox, by MULTIAPPEND (RFC 3502) of a hundred messages each.
@@ -114,14 +114,14 @@ void imap_time(const Options& options) {
 
 /// Connecting, LOGIN and LOGOUT.
 void imap_logins(const Options& options) {
-  run_crowd(options.number("sessions", 10), options.number("messages", 100),
-            [&](int number, Work& work, std::vector<double>& times) {
-              while (work.take()) {
-                auto start = Clock::now();
-                logged_in(options, options.user(number)).command("LOGOUT");
-                times.push_back(milliseconds_since(start));
-              }
-            });
+  run_crowd(options.number("sessions", 10), options.number("messages", 100), [&](Part& part) {
+    part.ready();
+    while (part.work.take()) {
+      auto start = Clock::now();
+      logged_in(options, options.user(part.number)).command("LOGOUT");
+      part.times.push_back(milliseconds_since(start));
+    }
+  });
 }
 
 /// From the final dot of a message until a client in IDLE is told.

@@ -68,20 +68,20 @@ void SmtpSender::quit() {
 void smtp(const Options& options) {
   auto per = options.number("per-connection", 100);
   auto total = options.number("messages", 1000);
-  run_crowd(options.number("sessions", 10), total,
-            [&](int number, Work& work, std::vector<double>& times) {
-              SmtpSender sender(options);
-              int sent = 0;
-              while (work.take()) {
-                auto start = Clock::now();
-                sender.envelope(options.user(number + sent * options.number("sessions", 10)));
-                sender.data();
-                sender.accepted();
-                times.push_back(milliseconds_since(start));
-                if (++sent % per == 0) sender.quit();
-              }
-              sender.quit();
-            });
+  run_crowd(options.number("sessions", 10), total, [&](Part& part) {
+    SmtpSender sender(options);
+    int sent = 0;
+    part.ready();
+    while (part.work.take()) {
+      auto start = Clock::now();
+      sender.envelope(options.user(part.number + sent * options.number("sessions", 10)));
+      sender.data();
+      sender.accepted();
+      part.times.push_back(milliseconds_since(start));
+      if (++sent % per == 0) sender.quit();
+    }
+    sender.quit();
+  });
 }
 
 }  // namespace mailload
