@@ -69,9 +69,9 @@ void imap_append(const Options& options) {
 
 /// A large mailbox, by MULTIAPPEND (RFC 3502) of a hundred messages each.
 void imap_fill(const Options& options) {
-  auto connection = logged_in(options, options.user(0));
+  auto connection = logged_in(options, options.user(options.number("user", 0)));
   auto mailbox = options.text("mailbox", "big");
-  connection.command("CREATE " + mailbox);
+  if (mailbox != "INBOX") connection.command("CREATE " + mailbox);
   auto total = options.number("messages", 10'000);
   auto start = Clock::now();
   for (int first = 0; first < total; first += 100) {
@@ -91,7 +91,7 @@ void imap_fill(const Options& options) {
 
 /// One command of one session, --runs times; the answer is read to its end and thrown away.
 void imap_time(const Options& options) {
-  auto connection = logged_in(options, options.user(0));
+  auto connection = logged_in(options, options.user(options.number("user", 0)));
   if (auto mailbox = options.text("mailbox"); !mailbox.empty())
     connection.command("SELECT " + mailbox);
   std::vector<double> times;
@@ -126,14 +126,14 @@ void imap_logins(const Options& options) {
 
 /// From the final dot of a message until a client in IDLE is told.
 void idle_latency(const Options& options) {
-  auto watcher = logged_in(options, options.user(0));
+  auto watcher = logged_in(options, options.user(options.number("user", 0)));
   watcher.command("SELECT INBOX");
   watcher.send("zq7 IDLE\r\n");
   must_continue(watcher.line());
   SmtpSender sender(options);
   std::vector<double> times;
   for (int i = 0; i < options.number("messages", 50); ++i) {
-    sender.envelope(options.user(0));
+    sender.envelope(options.user(options.number("user", 0)));
     auto start = Clock::now();
     sender.data();
     while (!watcher.line().ends_with(" EXISTS")) {

@@ -14,7 +14,8 @@ void pop3(const Options& options) {
     return line;
   };
   ok();
-  for (auto& command : {"USER " + options.user(0), "PASS " + options.text("password")}) {
+  for (auto& command :
+       {"USER " + options.user(options.number("user", 0)), "PASS " + options.text("password")}) {
     connection.send(command + "\r\n");
     ok();
   }
