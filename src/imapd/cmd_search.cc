@@ -169,14 +169,11 @@ Task<Result<void>> Session::search_records(Searching& searching,
                                            std::vector<std::uint32_t> sequences) {
   auto& messages = selected_->messages;
   auto& keywords = messages.view().keywords();
+  std::vector<mailbox::Uid> uids;
+  for (auto sequence : sequences) uids.push_back(messages.at(sequence).uid);
   auto records = co_await services_.store.read(
       [&, id = account(), mailbox = selected_->mailbox](store::Reader& reader) {
-        std::vector<std::optional<mailbox::MessageRecord>> found;
-        for (auto sequence : sequences) {
-          auto uid = messages.at(sequence).uid;
-          found.push_back(mailbox::get_message_or_ghost(reader, id, mailbox, uid));
-        }
-        return found;
+        return mailbox::get_messages_or_ghosts(reader, id, mailbox, uids);
       });
   std::deque<SearchedMessage> open;
   for (std::size_t i = 0; i < sequences.size(); ++i) {

@@ -14,7 +14,6 @@ namespace hikyaku::imapd {
 namespace {
 
 using Form = imap::BodyItem::Form;
-using Records = std::vector<std::optional<mailbox::MessageRecord>>;
 
 /// Octets [offset, offset + length) of what passes through it.
 class Window {
@@ -90,14 +89,11 @@ Task<void> Session::fetch_contents(Fetching& fetching) {
 }
 
 Task<void> Session::fetch_content_of(Fetching& fetching, std::vector<std::uint32_t> sequences) {
+  std::vector<mailbox::Uid> uids;
+  for (auto sequence : sequences) uids.push_back(selected_->messages.at(sequence).uid);
   auto records = co_await services_.store.read(
       [&, id = account(), mailbox = selected_->mailbox](store::Reader& reader) {
-        Records found;
-        for (auto sequence : sequences) {
-          auto uid = selected_->messages.at(sequence).uid;
-          found.push_back(mailbox::get_message_or_ghost(reader, id, mailbox, uid));
-        }
-        return found;
+        return mailbox::get_messages_or_ghosts(reader, id, mailbox, uids);
       });
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     if (records[i])

@@ -36,6 +36,21 @@ void scan_groups(store::Reader& reader, AccountId account, MailboxId mailbox, Ui
   });
 }
 
+/// How many of `uids`, from the first on, are close enough together for one walk over their rows:
+/// rows in between are passed over, but not long stretches of them.
+std::size_t run_length(std::span<const Uid> uids) {
+  constexpr Uid kLongGap = 32;
+  std::size_t length = 1;
+  while (length < uids.size() && uids[length] - uids[length - 1] <= kLongGap) ++length;
+  return length;
+}
+
+Uid uid_of(std::string_view message_key) {
+  auto fields = store::key_fields(message_key);
+  fields.u32_be();
+  return fields.u32_be();
+}
+
 }  // namespace
 
 void scan_summaries(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first,
@@ -69,6 +84,39 @@ std::optional<MessageRecord> get_message_or_ghost(store::Reader& reader, Account
   return load<MessageRecord>(reader, message_key(account, mailbox, uid));
 }
 
+std::vector<std::optional<MessageRecord>> get_messages_or_ghosts(store::Reader& reader,
+                                                                 AccountId account,
+                                                                 MailboxId mailbox,
+                                                                 std::span<const Uid> uids) {
+  std::vector<std::optional<MessageRecord>> found(uids.size());
+  auto next = uid_next(reader, account, mailbox);
+  std::size_t at = 0;
+  auto get_run = [&](std::span<const Uid> run) {
+    auto end = message_key(account, mailbox, run.back());
+    std::size_t wanted = 0;
+    reader.scan({message_key(account, mailbox, run.front()).bytes(), end.bytes() + '\0'},
+                [&](std::string_view key, std::string_view value) {
+                  auto uid = uid_of(key);
+                  while (wanted < run.size() && run[wanted] < uid) ++wanted;
+                  if (wanted == run.size() || run[wanted] != uid) return wanted < run.size();
+                  if (!decode(value, found[at + wanted].emplace())) throw CorruptRow(key);
+                  return ++wanted < run.size();
+                });
+  };
+  while (at < uids.size() && uids[at] < next) {
+    auto run = uids.subspan(at, run_length(uids.subspan(at)));
+    while (run.back() >= next) run = run.first(run.size() - 1);
+    // A few alone are found faster than a walk begins.
+    if (run.size() >= 4)
+      get_run(run);
+    else
+      for (std::size_t i = 0; i < run.size(); ++i)
+        found[at + i] = load<MessageRecord>(reader, message_key(account, mailbox, run[i]));
+    at += run.size();
+  }
+  return found;
+}
+
 std::optional<MessageRecord> get_message(store::Reader& reader, AccountId account,
                                          MailboxId mailbox, Uid uid) {
   if (!get_summary(reader, account, mailbox, uid)) return std::nullopt;
@@ -98,17 +146,13 @@ void scan_rows(store::Reader& reader, AccountId account, MailboxId mailbox, Uid 
   first = std::max<Uid>(first, 1);
   Row record;
   bool more = true;
-  // One walk over a run of rows, in which those of expunged messages are passed over; but not over
-  // long stretches of them.
-  constexpr Uid kLongGap = 32;
+  // One walk over a run of rows, in which those of expunged messages are passed over.
   auto scan_run = [&](std::span<const Uid> run) {
     auto wanted = run.begin();
     auto end = message_key(account, mailbox, run.back());
     reader.scan({message_key(account, mailbox, run.front()).bytes(), end.bytes() + '\0'},
                 [&](std::string_view key, std::string_view value) {
-                  auto fields = store::key_fields(key);
-                  fields.u32_be();
-                  auto uid = fields.u32_be();
+                  auto uid = uid_of(key);
                   if (uid != *wanted) return uid < *wanted;
                   ++wanted;
                   if (!decode(value, record)) throw CorruptRow(key);
@@ -122,8 +166,7 @@ void scan_rows(store::Reader& reader, AccountId account, MailboxId mailbox, Uid 
     if (uids.empty()) return;
     std::span<const Uid> left(uids);
     while (more && !left.empty()) {
-      std::size_t length = 1;
-      while (length < left.size() && left[length] - left[length - 1] <= kLongGap) ++length;
+      auto length = run_length(left);
       scan_run(left.first(length));
       left = left.subspan(length);
     }

@@ -95,6 +95,11 @@ std::optional<MessageRecord> get_message(store::Reader& reader, AccountId accoun
 /// has not been told yet (RFC 9051 §7.5.1).
 std::optional<MessageRecord> get_message_or_ghost(store::Reader& reader, AccountId account,
                                                   MailboxId mailbox, Uid uid);
+/// Many of them at once, as get_message_or_ghost() finds them; `uids` ascend.
+std::vector<std::optional<MessageRecord>> get_messages_or_ghosts(store::Reader& reader,
+                                                                 AccountId account,
+                                                                 MailboxId mailbox,
+                                                                 std::span<const Uid> uids);
 /// Records from `first` to `last` in UID order until `visit` returns false. At most about 1,000 per
 /// read.
 void scan_messages(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,

@@ -306,6 +306,30 @@ TEST_CASE("what was expunged can be read by who does not know, and brought back"
   CHECK(account.check() == "");
 }
 
+TEST_CASE("many messages at once are those that are found one by one") {
+  TestAccount account;
+  for (int i = 0; i < 120; ++i) account.put("INBOX");
+  auto inbox = account.id("INBOX");
+  account.expunge("INBOX", {3, 4, 5, 20, 21});
+  account.now += std::chrono::hours(1);
+  CHECK(account.run([&](auto& tx) { return trim_expunged(tx, kId, account.now); }));
+  account.expunge("INBOX", {7, 8});
+  account.move("INBOX", {9, 50}, "Trash");
+  std::vector<Uid> all, tens, gap = {1, 2, 60, 61, 62, 63, 64, 110};
+  for (Uid uid = 1; uid < 130; ++uid) all.push_back(uid);
+  for (Uid uid = 10; uid < 130; uid += 10) tens.push_back(uid);
+  for (auto& uids : {all, tens, gap, {2}, {2, 3, 4, 5, 6, 7}, {20, 21}, {121, 122}, {}}) {
+    auto found = get_messages_or_ghosts(account.memory, kId, inbox, uids);
+    REQUIRE(found.size() == uids.size());
+    for (std::size_t i = 0; i < uids.size(); ++i) {
+      CAPTURE(uids[i]);
+      auto one = get_message_or_ghost(account.memory, kId, inbox, uids[i]);
+      REQUIRE(found[i].has_value() == one.has_value());
+      if (one) CHECK(found[i]->email == one->email);
+    }
+  }
+}
+
 TEST_CASE("what was expunged is forgotten in the end") {
   TestAccount account;
   for (int i = 0; i < 5; ++i) account.put("INBOX");
