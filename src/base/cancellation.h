@@ -80,14 +80,15 @@ struct Running {
   Handle frame;
 };
 
+/// `state` outlives the coroutine.
 template <class T>
-Running run(Task<T> task, std::shared_ptr<State<T>> state) {
+Running run(Task<T> task, State<T>& state) {
   try {
-    state->value.emplace(co_await std::move(task));
+    state.value.emplace(co_await std::move(task));
   } catch (...) {
-    state->error = std::current_exception();
+    state.error = std::current_exception();
   }
-  state->end();
+  state.end();
 }
 
 }  // namespace cancellation_detail
@@ -97,15 +98,18 @@ Running run(Task<T> task, std::shared_ptr<State<T>> state) {
 template <class T>
 Task<std::optional<T>> unless_cancelled(Cancellation& cancellation, Task<T> task) {
   if (cancellation.cancelled()) co_return std::nullopt;
-  Completion<bool> ended;
-  auto state = std::make_shared<cancellation_detail::State<T>>();
-  state->give.emplace(ended.giver());
-  Cancellation::Entry entry(cancellation, [state] { state->end(); });
+  cancellation_detail::State<T> state;
   auto running = cancellation_detail::run(std::move(task), state);
   running.frame.resume();
-  co_await ended;
-  if (state->error) std::rethrow_exception(state->error);
-  co_return std::move(state->value);
+  // Much of what is asked is known already: nothing has to be waited for then.
+  if (!state.value && !state.error) {
+    Completion<bool> ended;
+    state.give.emplace(ended.giver());
+    Cancellation::Entry entry(cancellation, [&state] { state.end(); });
+    co_await ended;
+  }
+  if (state.error) std::rethrow_exception(state.error);
+  co_return std::move(state.value);
 }
 
 }  // namespace hikyaku

@@ -17,31 +17,31 @@ namespace hikyaku {
 template <class T>
 class Started {
  public:
-  explicit Started(Task<T> task)
-      : state_(std::make_shared<cancellation_detail::State<T>>()),
-        running_(cancellation_detail::run(std::move(task), state_)) {
+  Started(const Started&) = delete;
+  Started& operator=(const Started&) = delete;
+  explicit Started(Task<T> task) : running_(cancellation_detail::run(std::move(task), state_)) {
     running_.frame.resume();
   }
 
   /// The task has ended, with a value or an exception.
-  bool ended() const { return state_->value || state_->error; }
+  bool ended() const { return state_.value || state_.error; }
   /// The value; null while there is none.
-  const T* value() const { return state_->value ? &*state_->value : nullptr; }
+  const T* value() const { return state_.value ? &*state_.value : nullptr; }
 
   /// Waits for the task's end and gives its value, as often as asked; rethrows what it threw. The
   /// value lives as long as this.
   Task<const T*> wait() {
     if (!ended()) {
       Completion<bool> end;
-      state_->give.emplace(end.giver());
+      state_.give.emplace(end.giver());
       co_await end;
     }
-    if (state_->error) std::rethrow_exception(state_->error);
-    co_return &*state_->value;
+    if (state_.error) std::rethrow_exception(state_.error);
+    co_return &*state_.value;
   }
 
  private:
-  std::shared_ptr<cancellation_detail::State<T>> state_;
+  cancellation_detail::State<T> state_;
   cancellation_detail::Running running_;
 };
 

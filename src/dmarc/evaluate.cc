@@ -64,8 +64,18 @@ class Aligner {
   }
 
   Task<void> walk() {
-    for (auto& identifier : outcome_.identifiers)
-      if (is_open(identifier)) co_await compare(identifier);
+    if (!outcome_.organizational_domain) {
+      auto walk = co_await walker_.walk(outcome_.discovery.author_domain);
+      if (!walk.failed) outcome_.organizational_domain = walk.organizational_domain();
+    }
+    for (auto& identifier : outcome_.identifiers) {
+      if (!is_open(identifier) || compare_names(identifier)) continue;
+      auto walk = co_await walker_.walk(identifier.domain);
+      identifier.failed = walk.failed;
+      if (walk.failed) continue;
+      identifier.organizational_domain = walk.organizational_domain();
+      settle(identifier, identifier.organizational_domain == *outcome_.organizational_domain);
+    }
   }
 
  private:
@@ -80,31 +90,22 @@ class Aligner {
     if (yes) aligned(identifier.method) = true;
   }
 
-  Task<void> compare(Identifier& identifier) {
-    if (!co_await find_author_organization()) {
+  /// Whether the author's Organizational Domain alone says what is to be said.
+  bool compare_names(Identifier& identifier) {
+    auto& organization = outcome_.organizational_domain;
+    if (!organization) {
       identifier.failed = true;
-      co_return;
-    }
-    // Its Organizational Domain is above it or the name itself: a walk could not find another.
-    if (!dns::is_within(identifier.domain, *outcome_.organizational_domain)) {
+    } else if (identifier.domain == *organization) {
+      // A walk from it finds what the author's has found from there on, and so itself.
+      identifier.organizational_domain = *organization;
+      settle(identifier, true);
+    } else if (!dns::is_within(identifier.domain, *organization)) {
+      // Its Organizational Domain is above it or the name itself: a walk could not find another.
       settle(identifier, false);
-      co_return;
+    } else {
+      return false;
     }
-    auto walk = co_await walker_.walk(identifier.domain);
-    if (walk.failed) {
-      identifier.failed = true;
-      co_return;
-    }
-    identifier.organizational_domain = walk.organizational_domain();
-    settle(identifier, identifier.organizational_domain == *outcome_.organizational_domain);
-  }
-
-  Task<bool> find_author_organization() {
-    if (outcome_.organizational_domain) co_return true;
-    auto walk = co_await walker_.walk(outcome_.discovery.author_domain);
-    if (walk.failed) co_return false;
-    outcome_.organizational_domain = walk.organizational_domain();
-    co_return true;
+    return true;
   }
 
   Walker& walker_;

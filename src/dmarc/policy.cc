@@ -38,6 +38,18 @@ void look_at(std::vector<std::string>& texts, Asked& asked) {
   }
 }
 
+std::string record_name(std::string_view domain) {
+  std::string name;
+  name.reserve(kPrefix.size() + domain.size());
+  name.append(kPrefix).append(domain);
+  return name;
+}
+
+bool is_record_name(std::string_view name, std::string_view domain) {
+  return name.size() == kPrefix.size() + domain.size() && name.ends_with(domain) &&
+         name.starts_with(kPrefix);
+}
+
 /// The last `count` labels of a name.
 std::string_view last_labels(std::string_view name, std::size_t count) {
   while (dns::label_count(name) > count) name = dns::parent(name);
@@ -102,18 +114,13 @@ std::string Walk::organizational_domain() const {
 }
 
 std::size_t Walker::find(std::string_view domain) const {
-  for (std::size_t i = 0; i < asked_.size(); ++i) {
-    std::string_view name = asked_[i].name;
-    if (name.size() == kPrefix.size() + domain.size() && name.ends_with(domain) &&
-        name.starts_with(kPrefix))
-      return i;
-  }
+  for (std::size_t i = 0; i < asked_.size(); ++i)
+    if (is_record_name(asked_[i].name, domain)) return i;
   return kUnknown;
 }
 
 bool Walker::prepare(std::string_view domain, Asked& asked) const {
-  asked.name.reserve(kPrefix.size() + domain.size());
-  asked.name.append(kPrefix).append(domain);
+  asked.name = record_name(domain);
   if (asked.name.size() > dns::kMaxHostName) return false;  // cannot exist, so there is no record
   if (asked_.size() < limit_) return true;
   asked.found = Asked::Found::Failed;
@@ -121,7 +128,10 @@ bool Walker::prepare(std::string_view domain, Asked& asked) const {
   return false;
 }
 
-std::size_t Walker::keep(Asked asked, dns::Answer<std::string> answer) {
+std::size_t Walker::keep(std::string_view domain, dns::Answer<std::string> answer) {
+  Asked asked;
+  // Unless there were aliases it is the name asked for, and saves making another.
+  asked.name = is_record_name(answer.name, domain) ? std::move(answer.name) : record_name(domain);
   asked.ttl = answer.ttl;
   asked.secure = answer.secure;
   if (answer.failed()) {
@@ -147,8 +157,8 @@ Task<Asked> Walker::at(std::string domain) {
     if (!prepare(domain, asked)) {
       place = keep(std::move(asked));
     } else {
-      auto answer = co_await dns_.txt(asked.name);
-      place = keep(std::move(asked), std::move(answer));
+      auto answer = co_await dns_.txt(std::move(asked.name));
+      place = keep(domain, std::move(answer));
     }
   }
   co_return asked_[place];
@@ -189,8 +199,8 @@ Task<Walk> Walker::walk(std::string domain) {
       if (!prepare(target, asked)) {
         place = keep(std::move(asked));
       } else {
-        auto answer = co_await dns_.txt(asked.name);
-        place = keep(std::move(asked), std::move(answer));
+        auto answer = co_await dns_.txt(std::move(asked.name));
+        place = keep(target, std::move(answer));
       }
     }
     auto& asked = asked_[place];
@@ -218,8 +228,8 @@ Task<Discovery> discover(Walker& walker, std::string author_domain) {
     if (!walker.prepare(discovery.author_domain, asked)) {
       own = walker.keep(std::move(asked));
     } else {
-      auto answer = co_await walker.dns_.txt(asked.name);
-      own = walker.keep(std::move(asked), std::move(answer));
+      auto answer = co_await walker.dns_.txt(std::move(asked.name));
+      own = walker.keep(discovery.author_domain, std::move(answer));
     }
   }
   if (auto& record = walker.asked_[own].record) {

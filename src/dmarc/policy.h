@@ -79,10 +79,11 @@ class Walker {
   static constexpr std::size_t kUnknown = static_cast<std::size_t>(-1);
   /// The place in asked_ of the question for `domain`'s record, or kUnknown.
   std::size_t find(std::string_view domain) const;
-  /// Makes the question; false if it is answered without asking, and to be kept as it is.
+  /// Makes the question, its name for the resolver; false: it is answered without asking, and to
+  /// be kept as it is.
   bool prepare(std::string_view domain, Asked& asked) const;
-  /// Keeps the question with its answer; gives its place.
-  std::size_t keep(Asked asked, dns::Answer<std::string> answer);
+  /// Keeps the question about `domain` with its answer; gives its place.
+  std::size_t keep(std::string_view domain, dns::Answer<std::string> answer);
   std::size_t keep(Asked asked);
 
   dns::Resolver& dns_;

@@ -18,6 +18,8 @@ constexpr std::size_t kInline = 64 * 1024;
 /// Chains longer than this get no decoded keys from the cache: each seal asks its question, and
 /// between questions the loop goes on.
 constexpr std::size_t kShortHeader = 64 * 1024;
+/// What was found out about a sender holds for the next messages of the connection, that long.
+constexpr std::chrono::seconds kStillTrue(60);
 
 /// "192.0.2.1", "192.0.2.0/24": whether the address is it, or in it.
 bool is_address(std::string_view entry, const IpAddress& address) {
@@ -108,17 +110,25 @@ dmarc::Circumstances circumstances_of(const SenderFindings& found, bool from_lis
 }  // namespace
 
 struct Client::State {
-  /// The two identities of one sender, asked side by side.
+  /// One identity of the sender, being asked about.
   struct Sender {
-    Sender(AuthenticationServices services, milliseconds deadline, const spf::Query& mail_from,
-           const spf::Query& helo)
-        : dns(services.dns, deadline),
-          by_mail_from(spf::check(dns, services.clock, mail_from)),
-          by_helo(spf::check(dns, services.clock, helo)) {}
+    Sender(AuthenticationServices services, milliseconds deadline, spf::Query query)
+        : asked(services.clock.now()),
+          name(query.identity == spf::Identity::Helo ? query.helo
+                                                     : query.mail_from + '\0' + query.helo),
+          dns(services.dns, deadline),
+          verdict(spf::check(dns, services.clock, std::move(query))) {}
 
+    bool still_true(Time now, std::string_view of) const {
+      auto* known = verdict.value();
+      return name == of && now - asked < kStillTrue &&
+             !(known && known->result == spf::Result::TempError);
+    }
+
+    Time asked;
+    std::string name;
     BoundedResolver dns;
-    Started<spf::Verdict> by_mail_from;
-    Started<spf::Verdict> by_helo;
+    Started<spf::Verdict> verdict;
   };
 
   State(const AuthenticationSettings& with, AuthenticationServices using_services, IpAddress ip)
@@ -137,7 +147,20 @@ struct Client::State {
   BoundedResolver dns;
   Started<iprev::Verdict> reverse_name;
   Started<dnsbl::Verdict> blocklists;
-  std::shared_ptr<Sender> sender;
+  std::shared_ptr<Sender> by_mail_from, by_helo;
+
+  void ask(std::shared_ptr<Sender>& sender, spf::Identity identity) {
+    auto now = services.clock.now();
+    auto is_helo = identity == spf::Identity::Helo;
+    if (sender && sender->still_true(now, is_helo ? helo : mail_from + '\0' + helo)) return;
+    spf::Query query;
+    query.ip = address;
+    query.helo = helo;
+    query.mail_from = mail_from;
+    query.receiver = settings.host_name;
+    query.identity = identity;
+    sender = std::make_shared<Sender>(services, settings.deadline, std::move(query));
+  }
 };
 
 Client::Client(const AuthenticationSettings& settings, AuthenticationServices services,
@@ -147,17 +170,10 @@ Client::~Client() = default;
 
 void Client::begins_mail(std::string helo, std::string mail_from) {
   auto& state = *state_;
-  spf::Query query;
-  query.ip = state.address;
-  query.helo = helo;
-  query.mail_from = mail_from;
-  query.receiver = state.settings.host_name;
-  auto by_helo = query;
-  by_helo.identity = spf::Identity::Helo;
-  state.sender =
-      std::make_shared<State::Sender>(state.services, state.settings.deadline, query, by_helo);
   state.helo = std::move(helo);
   state.mail_from = std::move(mail_from);
+  state.ask(state.by_mail_from, spf::Identity::MailFrom);
+  state.ask(state.by_helo, spf::Identity::Helo);
 }
 
 std::string Client::reverse_name() const {
@@ -181,7 +197,7 @@ struct Authentication::State {
   const AuthenticationSettings& settings;
   AuthenticationServices services;
   std::shared_ptr<Client> client;
-  std::shared_ptr<Client::State::Sender> sender;
+  std::shared_ptr<Client::State::Sender> by_mail_from, by_helo;
   std::string helo;
   std::string mail_from;
   dmarc::Author author = {};
@@ -195,7 +211,8 @@ Authentication::Authentication(const AuthenticationSettings& settings,
     : state_(new State{.settings = settings,
                        .services = services,
                        .client = client,
-                       .sender = client->state_->sender,
+                       .by_mail_from = client->state_->by_mail_from,
+                       .by_helo = client->state_->by_helo,
                        .helo = client->state_->helo,
                        .mail_from = client->state_->mail_from}) {}
 Authentication::~Authentication() = default;
@@ -241,8 +258,8 @@ Task<SenderFindings> Authentication::finish() {
   if (state.verifiers->signatures.has_signatures())
     found.signatures = co_await state.verifiers->signatures.finish(dns);
   if (state.verifiers->chain.has_chain()) found.arc = co_await state.verifiers->chain.finish(dns);
-  found.spf_mail_from = *co_await state.sender->by_mail_from.wait();
-  found.spf_helo = *co_await state.sender->by_helo.wait();
+  found.spf_mail_from = *co_await state.by_mail_from->verdict.wait();
+  found.spf_helo = *co_await state.by_helo->verdict.wait();
   found.reverse_name = *co_await client.reverse_name.wait();
   found.blocklists = *co_await client.blocklists.wait();
   found.dmarc = co_await dmarc::evaluate(dns, std::move(state.author),

@@ -248,5 +248,36 @@ TEST_CASE("a connection's second message is checked by its own sender") {
   }());
 }
 
+TEST_CASE("what was found out about a client holds for its next messages, for a minute") {
+  Bench bench;
+  bench.loop.run([&]() -> Task<void> {
+    auto client =
+        std::make_shared<Client>(bench.settings, bench.services(), *IpAddress::parse("192.0.2.1"));
+    auto questions = [&](std::string_view helo, std::string_view mail_from) {
+      bench.zone.forget_asked();
+      client->begins_mail(std::string(helo), std::string(mail_from));
+      return bench.zone.asked();
+    };
+    using Asked = std::vector<std::string>;
+    const Asked helo{"TXT out.honest.test", "A out.honest.test"};
+    const Asked mail_from{"TXT honest.test"};
+    auto both = mail_from;
+    both.insert(both.end(), helo.begin(), helo.end());
+    CHECK(questions("out.honest.test", "carol@honest.test") == both);
+    CHECK(questions("out.honest.test", "carol@honest.test") == Asked{});
+    CHECK(questions("out.honest.test", "dave@honest.test") == mail_from);
+    CHECK(questions("honest.test", "dave@honest.test") ==
+          Asked{"TXT honest.test", "TXT honest.test"});
+    CHECK(questions("out.honest.test", "") == Asked{helo[0], helo[1], helo[0], helo[1]});
+    bench.loop.advance(std::chrono::seconds(61));
+    CHECK(questions("out.honest.test", "") == Asked{helo[0], helo[1], helo[0], helo[1]});
+    // What could not be asked is asked again.
+    bench.zone.set_failed("honest.test");
+    CHECK(questions("out.honest.test", "carol@honest.test") == mail_from);
+    CHECK(questions("out.honest.test", "carol@honest.test") == mail_from);
+    co_return;
+  }());
+}
+
 }  // namespace
 }  // namespace hikyaku::receive

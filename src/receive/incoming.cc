@@ -399,9 +399,10 @@ Task<Result<void>> IncomingMessage::ready() {
   if (error_) co_return std::unexpected(*error_);
   CO_TRY(auto blob, co_await writer_->finish());
   auto received = received_field();
-  auto trace = results_field() + received;
-  ready_.emplace(blob, std::move(received), std::move(trace), std::string(), arrival(),
-                 evaluations());
+  auto results = results_field();
+  auto trace = results + received;
+  ready_.emplace(blob, std::move(received), std::move(results), std::move(trace), std::string(),
+                 arrival(), evaluations());
   co_return Result<void>{};
 }
 
@@ -424,9 +425,11 @@ Task<Result<void>> IncomingMessage::prepare() {
       plan_.queued, [](auto& entry) { return entry.destination != queue::kNotice; });
   // Who gets it from an alias of ours may trust us to say who sent it. How our own users have
   // logged in is nobody's business elsewhere.
-  if (leaves) co_await sign(ready.arrived);
-  if (leaves) co_await seal(ready.blob, ready.trace, ready.arrived);
-  ready.passed_on = found_ ? seal_.value_or("") + results_field() : signatures_.value_or("");
+  if (leaves) {
+    co_await sign(ready.arrived);
+    co_await seal(ready.blob, ready.trace, ready.arrived);
+    ready.passed_on = found_ ? seal_.value_or("") + ready.results : signatures_.value_or("");
+  }
   co_await work_out_messages();
   co_return Result<void>{};
 }

@@ -67,7 +67,8 @@ class IncomingMessage final : public Incoming {
   struct Ready {
     store::StagedBlob blob;
     std::string received;   ///< our Received field
-    std::string trace;      ///< with Authentication-Results in front of it
+    std::string results;    ///< our Authentication-Results, or empty
+    std::string trace;      ///< both
     std::string passed_on;  ///< what stands in front of `received` when it leaves
     story::Arrival arrived;
     std::vector<reports::Evaluation> evaluated;

@@ -117,10 +117,10 @@ std::optional<Term> Walk::next_term() {
   return term;
 }
 
-/// Whether a term is about the sender. nullopt: the record of another domain decides that.
+/// Whether a term that asks the DNS is about the sender. nullopt: the record of another domain
+/// decides that.
 Task<std::optional<Found>> look(Evaluation& evaluation, const Reading& reading, Term term) {
   auto* directive = term.directive;
-  if (directive && !asks_dns(directive->mechanism)) co_return evaluation.compare(*directive);
   if (!evaluation.count_term()) co_return Found::Over;
   if (evaluation.needs_names(term.domain_spec) && !co_await evaluation.learn_names_for_macro())
     co_return Found::Over;
@@ -153,7 +153,11 @@ Task<void> walk_records(Walk& walk, Evaluation& evaluation, dns::Resolver& resol
       continue;
     }
     step = term->step;
-    auto found = co_await look(evaluation, walk.reading(), *term);
+    std::optional<Found> found;
+    if (term->directive && !asks_dns(term->directive->mechanism))
+      found = evaluation.compare(*term->directive);
+    else
+      found = co_await look(evaluation, walk.reading(), *term);
     if (!found) {
       if (auto name = walk.enter(term->domain_spec)) {
         domain = std::move(*name);
