@@ -133,6 +133,25 @@ class Keys(unittest.TestCase):
         for index in range(2):
             self.assertTrue(dkimpy.DKIM(mail).verify(idx=index, dnsfunc=ask), index)
 
+    def test_a_removed_domain_leaves_no_private_keys(self):
+        self.server.start()
+        self.server.run("domain", "add", "gamma.test")
+        folder = self.server.dir / "dkim"
+        files = sorted(p.name for p in folder.glob("gamma.test.*"))
+        self.assertEqual(len(files), 2)
+        others = len(list(folder.glob("alpha.test.*")))
+        self.server.add_account("carl@gamma.test")
+        self.server.run("domain", "remove", "gamma.test", check=False)  # in use: nothing happens
+        self.assertEqual(sorted(p.name for p in folder.glob("gamma.test.*")), files)
+        self.server.run("account", "remove", "carl@gamma.test", "--yes")
+        said = self.server.run("domain", "remove", "gamma.test").stdout
+        for name in files:
+            self.assertIn(name.removeprefix("gamma.test.").removesuffix(".pem") + "._domainkey.gamma.test.", said)
+        self.assertEqual(list(folder.glob("gamma.test.*")), [])
+        self.assertEqual(len(list(folder.glob("alpha.test.*"))), others)
+        self.server.run("domain", "add", "delta.test", "--no-dkim")
+        self.assertNotIn("_domainkey", self.server.run("domain", "remove", "delta.test").stdout)
+
     def test_bounces_and_programs_are_signed_and_strangers_mail_is_not(self):
         self.publish()
         self.server.start()

@@ -1,5 +1,6 @@
 #include "app/dkim_keys.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +96,36 @@ Exit keeping_rights(const config::Config& config, const std::function<Exit()>& w
   while (::waitpid(child, &status, 0) != child)
     if (errno != EINTR) return Exit::Software;
   return WIFEXITED(status) ? static_cast<Exit>(WEXITSTATUS(status)) : Exit::Software;
+}
+
+Handover::Handover() {
+  // Neither side ever waits: the pipe holds more than anybody has keys.
+  if (::pipe2(ends_, O_CLOEXEC | O_NONBLOCK) != 0) ends_[0] = ends_[1] = -1;
+}
+
+Handover::~Handover() {
+  for (auto end : ends_)
+    if (end >= 0) ::close(end);
+}
+
+void Handover::give(std::string_view text) {
+  while (!text.empty()) {
+    auto written = ::write(ends_[1], text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+std::string Handover::take() {
+  std::string text;
+  char piece[4096];
+  while (true) {
+    auto got = ::read(ends_[0], piece, sizeof piece);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return text;
+    text.append(piece, static_cast<std::size_t>(got));
+  }
 }
 
 }  // namespace hikyaku::app

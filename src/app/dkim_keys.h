@@ -66,4 +66,19 @@ milliseconds record_kept(const config::Config& config);
 /// server.user for good, and key files belong to root. In a child, when that makes a difference.
 Exit keeping_rights(const config::Config& config, const std::function<Exit()>& work);
 
+/// A text that the work of keeping_rights() leaves for who waits for it. At most about 60 KB.
+class Handover {
+ public:
+  Handover();
+  Handover(const Handover&) = delete;
+  Handover& operator=(const Handover&) = delete;
+  ~Handover();
+  void give(std::string_view text);
+  /// What was given, once.
+  std::string take();
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
 }  // namespace hikyaku::app

@@ -7,6 +7,7 @@
 #include "app/run_command.h"
 #include "app/verbs.h"
 #include "base/text.h"
+#include "dkim/signature.h"
 #include "dns/name.h"
 #include "smtp/path.h"
 
@@ -20,6 +21,12 @@ constexpr Phrase kAdded{
     "で公開すべき DNS レコードを表示、`hikyaku account add 名前@{0}` でアカウントを作成します。"};
 constexpr Phrase kRemoved{"{} is no domain of this server any more.",
                           "{} はこのサーバーのドメインではなくなりました。"};
+constexpr Phrase kKeysErased{
+    "The private keys that signed its mail are erased. Leave their records in the DNS for some "
+    "days, "
+    "until mail on its way has arrived; then take them out:",
+    "署名用の秘密鍵を消去しました。配送中のメールが届き終わるまで数日間は DNS "
+    "のレコードを残し、その後削除してください:"};
 constexpr Phrase kCatchAll{"Mail for unknown addresses of {} goes to {}.",
                            "{} の未知のアドレス宛てのメールは {} に届きます。"};
 constexpr Phrase kNoCatchAll{"Mail for unknown addresses of {} is refused.",
@@ -78,10 +85,54 @@ Exit add(const Invocation& invocation, Terminal& terminal) {
   return done;
 }
 
+/// The domain's rows, those of its keys among them. `selectors` gets the keys that had files.
+Exit remove_rows(Commands& commands, const std::string& domain, Handover& selectors,
+                 const Invocation& invocation, Terminal& terminal) {
+  std::string names;
+  std::vector<std::string> records;
+  auto listed = commands.run("dkim.list", {{"domain", json_text(domain)}}, {.item = [&](auto& key) {
+                               if (text_in(key, "state") == "gone") return;
+                               names += text_in(key, "selector") + '\n';
+                               records.push_back(text_in(key, "name"));
+                             }});
+  if (!listed) return commands.report(listed.error());
+  auto answer = commands.run("domain.remove", {{"domain", json_text(domain)}});
+  if (!answer) return commands.report(answer.error());
+  selectors.give(names);
+  if (invocation.json()) {
+    auto& keys = ((*answer)["keys"] = boost::json::array()).get_array();
+    for (auto& name : records) keys.push_back(json_text(name));
+    print_json(terminal, *answer);
+    return Exit::Ok;
+  }
+  terminal.say(kRemoved, domain);
+  if (records.empty()) return Exit::Ok;
+  terminal.say(kKeysErased);
+  for (auto& name : records) terminal.out("  " + name + ". IN TXT\n");
+  return Exit::Ok;
+}
+
 Exit remove(const Invocation& invocation, Terminal& terminal) {
-  auto domain = invocation.argument(0);
-  return change(invocation, terminal, "domain.remove", {{"domain", json_text(domain)}}, kRemoved,
-                domain);
+  Commands commands(invocation, terminal);
+  auto domain = smtp::parse_domain(invocation.argument(0), smtp::Characters::Utf8);
+  if (!domain) return commands.report(domain.error());
+  auto config = load_instance_config(commands.instance(), terminal);
+  if (!config) return config.error();
+  // Who may ask for the keys may not always erase their files.
+  Handover selectors;
+  auto done = keeping_rights(
+      *config, [&] { return remove_rows(commands, *domain, selectors, invocation, terminal); });
+  if (done != Exit::Ok) return done;
+  for (auto selector : split(selectors.take(), '\n')) {
+    if (!dkim::parse_signature_domain(selector, 1)) continue;
+    auto path = dkim_key_path(commands.instance().dkim, *domain, std::string(selector));
+    std::error_code error;
+    std::filesystem::remove(path, error);
+    if (!error) continue;
+    terminal.complain_text(errno_error("cannot erase " + path.string(), error.value()).describe());
+    done = Exit::Io;
+  }
+  return done;
 }
 
 Exit catch_all(const Invocation& invocation, Terminal& terminal) {
