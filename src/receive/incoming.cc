@@ -33,6 +33,8 @@ constexpr std::size_t kSmall = 256 * 1024;
 /// Up to this size the digest (some 10 µs per KB at worst) is made on the event loop.
 constexpr std::size_t kInline = 32 * 1024;
 constexpr std::size_t kReadPiece = 1 << 20;
+/// Authors whose domains sign; each of them makes two signatures.
+constexpr std::size_t kMostAuthors = 4;
 /// The story keeps about so much of what the sender said about notices.
 constexpr std::size_t kMaxWishes = 300;
 /// Where mail goes that fails DMARC, in an account that has no mailbox with the role.
@@ -124,27 +126,31 @@ Task<void> IncomingMessage::end_header() {
   co_await store(header_);
 }
 
-/// What our users, programs and we ourselves write is signed by the domain of its author, if that
-/// is ours. Whatever others sent is theirs to sign.
+/// What our users, programs and we ourselves write is signed by the domain of each author that is
+/// ours (RFC 9989 §11.5: each is looked at by itself). Whatever others sent is theirs to sign.
 Task<void> IncomingMessage::begin_signature() {
   if (!services_.keys || header_too_long_ || delivery_.peer.kind == Peer::Kind::Server) co_return;
-  auto author = mime::first_mailbox(mime::HeaderView(header_).value("From"));
-  auto domain = dns::to_ascii(author.domain);
-  if (!domain) co_return;
-  keys_ = co_await services_.keys->keys_for(std::move(*domain));
-  if (keys_.keys.empty()) co_return;
-  signer_.emplace(keys_.keys, dkim::SignOptions{.now = now_,
-                                                .lifetime = settings_.signature_lifetime,
-                                                .oversigned = settings_.oversigned});
+  std::vector<dkim::SigningKey> all;
+  for (auto& author : author_domains(header_, kMostAuthors)) {
+    auto found = co_await services_.keys->keys_for(author);
+    auto same = [&](auto& other) { return other.domain == found.domain; };
+    if (found.domain.empty() || std::ranges::any_of(keys_, same)) continue;
+    std::ranges::copy(found.keys, std::back_inserter(all));
+    keys_.push_back(std::move(found));
+  }
+  if (all.empty()) co_return;
+  signer_.emplace(std::move(all), dkim::SignOptions{.now = now_,
+                                                    .lifetime = settings_.signature_lifetime,
+                                                    .oversigned = settings_.oversigned});
   // Text without an empty line is a body, whatever it was taken for while it came.
   signer_->body(std::string_view(header_).substr(mime::header_length(header_)));
 }
 
 /// Makes the signatures, once; what is wrong with them is told and lets the message go without.
 Task<void> IncomingMessage::sign(story::Arrival& arrived) {
-  if (signatures_ || keys_.domain.empty()) co_return;
+  if (signatures_ || keys_.empty()) co_return;
   signatures_.emplace();
-  auto problem = keys_.problem;
+  std::string problem;
   if (signer_) {
     auto header = header_.substr(0, mime::header_length(header_));
     auto made = co_await run_on(
@@ -152,18 +158,23 @@ Task<void> IncomingMessage::sign(story::Arrival& arrived) {
           return signer.finish(header);
         });
     signer_.reset();
-    if (made) {
+    if (made)
       signatures_ = std::move(*made);
-      std::string selectors;
-      for (auto& key : keys_.keys) selectors += (selectors.empty() ? "" : ",") + key.selector;
-      arrived.findings.push_back(
-          {"dkim-sign", "signed", fmt::format("d={}; s={}", keys_.domain, selectors)});
-      co_return;
-    }
-    problem = made.error().describe();
+    else
+      problem = made.error().describe();
   }
-  arrived.findings.push_back({"dkim-sign", "unsigned", problem});
-  log_.warn("message.unsigned", {{"err", problem}});
+  for (auto& [domain, keys, missing] : keys_) {
+    if (keys.empty() || !problem.empty()) {
+      auto& why = problem.empty() ? missing : problem;
+      arrived.findings.push_back({"dkim-sign", "unsigned", why});
+      log_.warn("message.unsigned", {{"domain", domain}, {"err", why}});
+      continue;
+    }
+    std::string selectors;
+    for (auto& key : keys) selectors += (selectors.empty() ? "" : ",") + key.selector;
+    arrived.findings.push_back(
+        {"dkim-sign", "signed", fmt::format("d={}; s={}", domain, selectors)});
+  }
 }
 
 /// Seals what another server brought and an alias sends on, once. `trace`: our fields that it

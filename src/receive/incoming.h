@@ -146,7 +146,7 @@ class IncomingMessage final : public Incoming {
   bool header_folded_ = false;  ///< it begins with the continuation of nothing
   std::string small_;  ///< all bytes stored so far, while they are few: no need to read them back
   bool is_small_ = true;
-  KeyRing::Keys keys_;                  ///< of the author's domain, when it is ours
+  std::vector<KeyRing::Keys> keys_;     ///< of each author's domain that is ours
   std::optional<dkim::Signer> signer_;  ///< has seen the body as far as it came
   std::optional<std::string> signatures_;
   std::optional<std::string> seal_;  ///< our ARC set, when the message leaves again

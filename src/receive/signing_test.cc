@@ -1,10 +1,12 @@
 #include "receive/signing.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 
 #include "dkim/key_record.h"
 #include "dkim/verifier.h"
 #include "dns/fake_resolver.h"
+#include "mime/header.h"
 #include "queue/queue.h"
 #include "receive/receiver.h"
 #include "testing/world.h"
@@ -110,6 +112,40 @@ TEST_CASE("whose mail is signed") {
   CHECK_FALSE(is_signed(Peer::Kind::Program, "someone@beta.test"));
   CHECK_FALSE(is_signed(Peer::Kind::Program, "someone@notalpha.test"));
   CHECK_FALSE(is_signed(Peer::Kind::Server, "anna@alpha.test"));
+}
+
+TEST_CASE("each author's domain that is ours signs") {
+  Fixture f;
+  f.change([&](store::Transaction& tx) -> Result<void> {
+    TRY_DO(auth::add_domain(tx, "gamma.test", f.loop.now()));
+    auth::SigningKey row;
+    row.domain = "gamma.test";
+    row.selector = "s1";
+    row.algorithm = auth::SigningAlgorithm::Ed25519;
+    row.state = auth::SigningState::Active;
+    row.record = dkim::write_key_record(f.key.public_key());
+    return auth::add_signing_keys(tx, {row}, {});
+  });
+  auto signers = [&](std::string_view from) {
+    auto message = kMessage;
+    message.replace(message.find("anna@alpha.test"), 15, from);
+    auto sent = f.send(Peer::Kind::Program, message);
+    std::vector<std::string> domains;
+    for (auto& field : mime::HeaderView(sent)) {
+      if (!field.is("DKIM-Signature")) continue;
+      auto value = mime::unfold(field.value);
+      auto at = value.find("d=") + 2;
+      domains.push_back(value.substr(at, value.find(';', at) - at));
+    }
+    std::ranges::sort(domains);
+    return domains;
+  };
+  using Domains = std::vector<std::string>;
+  CHECK(signers("a@alpha.test, b@gamma.test") == Domains{"alpha.test", "gamma.test"});
+  CHECK(signers("b@gamma.test, x@beta.test") == Domains{"gamma.test"});
+  CHECK(signers("x@beta.test, a@alpha.test") == Domains{"alpha.test"});
+  CHECK(signers("a@alpha.test, b@ALPHA.test, c@host.alpha.test") == Domains{"alpha.test"});
+  CHECK(signers("ours: a@alpha.test, b@gamma.test;") == Domains{"alpha.test", "gamma.test"});
 }
 
 TEST_CASE("keys follow the directory, and a lost one lets mail go") {

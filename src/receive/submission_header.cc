@@ -1,5 +1,8 @@
 #include "receive/submission_header.h"
 
+#include <algorithm>
+
+#include "dns/name.h"
 #include "mime/address.h"
 #include "mime/date.h"
 #include "mime/header.h"
@@ -15,6 +18,17 @@ std::vector<std::string> author_addresses(std::string_view header) {
     }
   }
   return addresses;
+}
+
+std::vector<std::string> author_domains(std::string_view header, std::size_t limit) {
+  std::vector<std::string> domains;
+  for (auto& address : mime::parse_address_list(mime::HeaderView(header).value("From"), 100)) {
+    auto domain = dns::to_ascii(address.domain);
+    if (address.kind != mime::Address::Kind::Mailbox || !domain || domains.size() == limit)
+      continue;
+    if (std::ranges::find(domains, *domain) == domains.end()) domains.push_back(std::move(*domain));
+  }
+  return domains;
 }
 
 std::string complete_header(std::string_view header, const SubmissionFields& fields) {

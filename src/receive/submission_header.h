@@ -21,6 +21,8 @@ struct SubmissionFields {
 /// The addresses of all From fields (and Sender, if there is one), as addr-specs: who the message
 /// claims to be from.
 std::vector<std::string> author_addresses(std::string_view header);
+/// The domains of the From field, as A-labels, each once, at most `limit`.
+std::vector<std::string> author_domains(std::string_view header, std::size_t limit);
 
 /// `header` (CRLF lines, with the empty line that ends it if the message has a body) without Bcc,
 /// Resent-Bcc and Return-Path fields and with Date, Message-ID and From where they are missing.
