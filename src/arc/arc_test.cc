@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "arc/chain.h"
+#include "arc/problem.h"
 #include "arc/sealer.h"
 #include "arc/verifier.h"
 #include "base/text.h"
@@ -33,7 +34,11 @@ struct World {
     auto split = mime::header_length(message);
     Verifier verifier(std::string(message.substr(0, split)), {.now = kNow});
     verifier.body(message.substr(split));
-    return loop.run(verifier.finish(dns));
+    auto verdict = loop.run(verifier.finish(dns));
+    CAPTURE(verdict.problem);  // every problem has its words in every language
+    if (!verdict.problem.empty())
+      CHECK(problem_in(verdict.problem, Language::Japanese) != verdict.problem);
+    return verdict;
   }
 
   std::string seal(const std::string& message, std::string domain,

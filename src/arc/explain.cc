@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "arc/problem.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "dkim/explain.h"
@@ -43,8 +44,9 @@ mime::AuthenticationMethod authentication_method(const Verdict& verdict) {
 
 std::string details(const Verdict& verdict, Language language) {
   std::string text;
-  if (!verdict.problem.empty()) text += verdict.problem + "\n";
-  if (!verdict.header_problem.empty()) text += say(language, kHeader, verdict.header_problem);
+  if (!verdict.problem.empty()) text += problem_in(verdict.problem, language) + "\n";
+  if (!verdict.header_problem.empty())
+    text += say(language, kHeader, problem_in(verdict.header_problem, language));
   for (auto& hop : verdict.hops) {
     text += say(language, kHop, hop.instance, printable(hop.domain, kShown),
                 printable(hop.selector, kShown));

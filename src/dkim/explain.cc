@@ -1,6 +1,7 @@
 #include "dkim/explain.h"
 
 #include "base/text.h"
+#include "dkim/problem.h"
 
 namespace hikyaku::dkim {
 namespace {
@@ -33,7 +34,7 @@ std::string summary(const Verdict& verdict, Language language) {
   if (verdict.key_bits > 0) line += say(language, kBits, verdict.key_bits);
   if (verdict.testing) line += say(language, kTesting);
   if (verdict.signed_at) line += say(language, kSignedAt, format_rfc3339(*verdict.signed_at));
-  if (!verdict.problem.empty()) line += ": " + verdict.problem;
+  if (!verdict.problem.empty()) line += ": " + problem_in(verdict.problem, language);
   return line;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "dkim/problem.h"
 #include "dkim/signer.h"
 #include "dkim/test_keys.h"
 #include "dkim/verifier.h"
@@ -19,12 +20,21 @@ namespace {
 namespace json = boost::json;
 namespace vectors = testing::vectors;
 
+/// Every problem has its words in every language.
+void check_words(const Verdict& verdict) {
+  CAPTURE(verdict.problem);
+  if (!verdict.problem.empty())
+    CHECK(problem_in(verdict.problem, Language::Japanese) != verdict.problem);
+}
+
 std::vector<Verdict> verify(std::string_view message, dns::Resolver& dns, Time now) {
   testing::TestLoop loop;
   auto split = mime::header_length(message);
   Verifier verifier(std::string(message.substr(0, split)), {.now = now});
   verifier.body(message.substr(split));
-  return loop.run(verifier.finish(dns));
+  auto verdicts = loop.run(verifier.finish(dns));
+  for (auto& verdict : verdicts) check_words(verdict);
+  return verdicts;
 }
 
 Time at(std::string_view text) {

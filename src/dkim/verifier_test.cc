@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "dkim/keys.h"
+#include "dkim/problem.h"
 #include "dkim/signer.h"
 #include "dkim/test_keys.h"
 #include "dns/fake_resolver.h"
@@ -58,7 +59,13 @@ struct World {
     auto split = mime::header_length(message);
     Verifier verifier(std::string(message.substr(0, split)), options);
     verifier.body(message.substr(split));
-    return loop.run(verifier.finish(dns));
+    auto verdicts = loop.run(verifier.finish(dns));
+    for (auto& verdict : verdicts) {
+      CAPTURE(verdict.problem);  // every problem has its words in every language
+      if (!verdict.problem.empty())
+        CHECK(problem_in(verdict.problem, Language::Japanese) != verdict.problem);
+    }
+    return verdicts;
   }
   Verdict first(std::string_view message) {
     auto verdicts = verify(message);

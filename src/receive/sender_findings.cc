@@ -14,6 +14,8 @@ namespace {
 
 /// Of each text from strangers, in the story.
 constexpr std::size_t kShown = 120;
+/// Of the problem of a signature: our words, with texts of strangers in it.
+constexpr std::size_t kProblem = 240;
 /// Signatures that get a finding or a method of their own.
 constexpr std::size_t kSignatures = 20;
 constexpr std::size_t kQuestions = 12;
@@ -21,9 +23,9 @@ constexpr std::size_t kQuestions = 12;
 /// "key=value; key=value"; what is empty is left out.
 class Facts {
  public:
-  Facts& add(std::string_view key, std::string_view value) {
+  Facts& add(std::string_view key, std::string_view value, std::size_t limit = kShown) {
     if (value.empty()) return *this;
-    auto shown = printable(value, kShown);
+    auto shown = printable(value, limit);
     std::ranges::replace(shown, ';', ',');
     if (!text_.empty()) text_ += "; ";
     text_ += fmt::format("{}={}", key, shown);
@@ -84,7 +86,7 @@ story::Finding dkim_finding(const dkim::Verdict& verdict) {
   facts.add("domain", verdict.domain)
       .add("selector", verdict.selector)
       .add("algorithm", verdict.algorithm)
-      .add("problem", verdict.problem)
+      .add("problem", verdict.problem, kProblem)
       .add("asked", asked(verdict.lookups));
   return {"dkim", std::string(dkim::to_string(verdict.result)), facts.take()};
 }
@@ -93,7 +95,7 @@ story::Finding arc_finding(const SenderFindings& found) {
   Facts facts;
   if (!found.arc.hops.empty()) facts.add("sealer", found.arc.hops.front().domain);
   facts.add("trusted", found.circumstances.trusted_arc)
-      .add("problem", found.arc.problem)
+      .add("problem", found.arc.problem, kProblem)
       .add("asked", asked(found.arc.lookups));
   return {"arc", std::string(dkim::to_string(found.arc.result)), facts.take()};
 }

@@ -4,7 +4,9 @@
 #include <string_view>
 #include <vector>
 
+#include "arc/problem.h"
 #include "base/text.h"
+#include "dkim/problem.h"
 #include "dmarc/author.h"
 #include "dmarc/disposition.h"
 
@@ -148,11 +150,12 @@ std::string tell_dkim(const Finding& finding, const Facts& facts, Language langu
   if (finding.result == "ignored") return say(language, kDkimIgnored, facts["signatures"]);
   auto& phrase = finding.result == "pass" ? kDkimPass : kDkimOther;
   return say(language, phrase, facts["domain"], facts["selector"], facts["algorithm"],
-             facts["problem"]);
+             dkim::problem_in(facts["problem"], language));
 }
 
 std::string tell_arc(const Finding& finding, const Facts& facts, Language language) {
-  if (finding.result != "pass") return say(language, kArcFail, facts["problem"]);
+  if (finding.result != "pass")
+    return say(language, kArcFail, arc::problem_in(facts["problem"], language));
   if (facts.has("trusted")) return say(language, kArcTrusted, facts["trusted"]);
   return say(language, kArcPass, facts["sealer"]);
 }
@@ -227,7 +230,8 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
   if (check == "arc") return tell_arc(finding, facts, language);
   if (check == "arc-seal")
     return finding.result == "sealed" ? say(language, kSealed, facts["domain"], facts["selector"])
-                                      : say(language, kUnsealed, facts["domain"], facts["problem"]);
+                                      : say(language, kUnsealed, facts["domain"],
+                                            arc::problem_in(facts["problem"], language));
   if (check == "dmarc") return tell_dmarc(finding, facts, language);
   if (check == "iprev") return facts["problem"];
   if (check == "blocklists") return tell_lists(finding, facts, language);

@@ -254,5 +254,27 @@ TEST_CASE("an ordinary message's story is small, a hostile one's too") {
   REQUIRE(find_story(tx, other));
 }
 
+TEST_CASE("why a signature did not pass is told in both languages") {
+  Story story;
+  story.arrival.emplace();
+  story.arrival->findings = {
+      {"dkim", "fail",
+       "domain=a.test; selector=s1; algorithm=rsa-sha256; problem=the body was changed: its hash "
+       "is "
+       "not that of bh=, the signature does not fit the header: it was changed, or signed by "
+       "another key"},
+      {"arc", "fail", "problem=ARC-Seal i=2: there is no key s._domainkey.b.test: no answer"},
+      {"failure-report", "limited", "domain=a.test; to=r@a.test"}};
+  auto english = tell(story, Language::English);
+  CHECK(english.contains("the body was changed"));
+  CHECK(english.contains("r@a.test gets no report"));
+  auto japanese = tell(story, Language::Japanese);
+  CHECK(japanese.contains("本文が改変されています"));
+  CHECK(japanese.contains("署名がヘッダーと一致しません"));
+  CHECK(japanese.contains("ARC-Seal i=2: 鍵 s._domainkey.b.test がありません: 応答がありません"));
+  CHECK_FALSE(japanese.contains("changed"));
+  CHECK_FALSE(japanese.contains("there is"));
+}
+
 }  // namespace
 }  // namespace hikyaku::story
