@@ -1,4 +1,5 @@
 """Rounds in turn, ratios pair by pair, medians: on a shared machine nothing else can be believed."""
+import os
 import statistics
 
 
@@ -31,7 +32,8 @@ def number(value):
 
 
 def in_turn(rounds, sides):
-    """(round, side): A B, B A, A B, … so that neither is always first."""
+    """(round, side): A B, B A, A B, … so that neither is always first; what one has left to be written is written before the other begins."""
     for one in range(rounds):
         for side in sides if one % 2 == 0 else list(reversed(sides)):
+            os.sync()
             yield one, side

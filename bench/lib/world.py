@@ -8,6 +8,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -35,11 +36,13 @@ def require(packages):
 def enter(what):
     """Goes on in namespaces of its own; returns only there."""
     if os.environ.get(INSIDE):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: sys.exit(f"{what} was ended before its end"))
         return
     if os.geteuid() != 0:
         sys.exit(f"{what} starts Postfix and makes a network namespace: it must be run by root")
     os.environ[INSIDE] = "1"
-    os.execvp("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+    os.execvp("unshare", ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGTERM", "--mount-proc",
                           sys.executable, *sys.argv])
 
 
