@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!report) return 0;
   dmarc::FailureReportMail mail;
   mail.from = "dmarc@b.test";
-  mail.to = "ruf@a.test";
+  mail.to = {"ruf@a.test"};
   mail.message_id = "1@b.test";
   mail.unique = "0123456789abcdefghij";
   mail.redaction_key = "key";
