@@ -117,6 +117,7 @@ Result<std::unique_ptr<Store>> open_store(Options options) {
 Result<void> LocalStore::start() {
   if (options_.for_reading) return start_for_reading();
   const auto& directory = options_.directory;
+  if (!options_.may_make) TRY_DO(refuse_missing(files_, directory));
   TRY_DO(files_.make_directory(journal_directory(directory)));
   TRY(lock_, files_.lock(directory + "/LOCK"));
   TRY(auto id, load_store_id(files_, directory));

@@ -21,7 +21,7 @@ class Index;
 
 /// What a store needs and how it behaves. References must outlive the store.
 struct Options {
-  /// The directory that holds everything of the store; made if it is not there.
+  /// The directory that holds everything of the store.
   std::string directory;
   WorkerPool& workers;
   const Clock& clock;
@@ -49,6 +49,9 @@ struct Options {
   /// refused.
   std::uint64_t schema = 1;
 
+  /// Makes a new store where there is none; otherwise that is NotFound, and nothing is made.
+  bool may_make = true;
+
   /// Opens a store that was closed well (a backup) without changing anything in it. Transactions
   /// give Unavailable.
   bool for_reading = false;
@@ -70,8 +73,8 @@ struct Options {
 /// Opens the store and recovers what a crash has left. A journal that is damaged elsewhere than at
 /// its torn end opens for reading only: statistics().read_only says why, transact and stage give
 /// Unavailable.
-/// Conflict: another process holds it (named). Denied, Io, NoSpace. Corrupt: not a store of ours.
-/// Unsupported: written by a newer version of the program.
+/// Conflict: another process holds it (named). NotFound: there is none (may_make). Denied, Io,
+/// NoSpace. Corrupt: not a store of ours. Unsupported: written by a newer version of the program.
 /// Blocks.
 Result<std::unique_ptr<Store>> open_store(Options options);
 

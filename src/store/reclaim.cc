@@ -50,6 +50,13 @@ StepTransaction& own(Transaction& tx) {
 
 }  // namespace
 
+void number_above_used(Segments& segments, const IndexView& view) {
+  auto range = Key(kInstance, kSegmentTable).children();
+  auto cursor = view.cursor(range, Reach::Disk);
+  for (cursor->seek(range.begin); cursor->valid(); cursor->next())
+    segments.number_above(key_fields(cursor->key()).u32_be());
+}
+
 Result<void> finish_reclaiming(Segments& segments, const IndexView& view) {
   auto range = Key(kInstance, kReclaimedTable).children();
   auto cursor = view.cursor(range, Reach::Disk);
@@ -58,6 +65,7 @@ Result<void> finish_reclaiming(Segments& segments, const IndexView& view) {
     segments.number_above(number);
     TRY_DO(segments.remove(number));
   }
+  number_above_used(segments, view);
   return {};
 }
 

@@ -116,4 +116,7 @@ class Reclaimer {
 /// given out again. Before anything is written.
 Result<void> finish_reclaiming(Segments& segments, const IndexView& view);
 
+/// The number of a segment that had bodies is not given out again, also when its file is lost.
+void number_above_used(Segments& segments, const IndexView& view);
+
 }  // namespace hikyaku::store

@@ -1,5 +1,7 @@
 #include "store/store_files.h"
 
+#include <algorithm>
+
 #include "base/codec.h"
 #include "crypto/random.h"
 #include "store/crc32c.h"
@@ -47,13 +49,33 @@ Result<std::string> find_store_id(FileSystem& files, const std::string& director
   return fail(ErrorCode::Corrupt, "{}/{} is not a store's file", directory, kStoreFile);
 }
 
+namespace {
+
+/// Whether there is a journal: of it, at least.
+Result<bool> has_segments(FileSystem& files, const std::string& directory) {
+  auto names = files.list(journal_directory(directory));
+  if (!names && names.error().code == ErrorCode::NotFound) return false;
+  if (!names) return std::unexpected(names.error());
+  return std::ranges::any_of(*names,
+                             [](auto& name) { return parse_segment_name(name).has_value(); });
+}
+
+}  // namespace
+
+Result<void> refuse_missing(FileSystem& files, const std::string& directory) {
+  auto found = find_store_id(files, directory);
+  if (found || found.error().code != ErrorCode::NotFound) return {};
+  TRY(bool journal, has_segments(files, directory));
+  if (journal) return {};  // damaged, not missing
+  return fail(ErrorCode::NotFound, "there is no store in {}", directory);
+}
+
 Result<std::string> load_store_id(FileSystem& files, const std::string& directory) {
   auto found = find_store_id(files, directory);
   if (found || found.error().code != ErrorCode::NotFound) return found;
-  TRY(auto segments, files.list(journal_directory(directory)));
-  for (const auto& name : segments)
-    if (parse_segment_name(name))
-      return fail(ErrorCode::Corrupt, "{} has a journal but no file {}", directory, kStoreFile);
+  TRY(bool journal, has_segments(files, directory));
+  if (journal)
+    return fail(ErrorCode::Corrupt, "{} has a journal but no file {}", directory, kStoreFile);
   auto id = crypto::SystemRandom().bytes(16);
   TRY_DO(write_store_id(files, directory, id));
   return id;

@@ -13,6 +13,9 @@ namespace hikyaku::store {
 /// but no name.
 Result<std::string> load_store_id(FileSystem& files, const std::string& directory);
 
+/// NotFound when there is neither a name nor a segment: a place without a store.
+Result<void> refuse_missing(FileSystem& files, const std::string& directory);
+
 /// The same; NotFound when there is none.
 Result<std::string> find_store_id(FileSystem& files, const std::string& directory);
 

@@ -11,6 +11,7 @@
 #include "store/memory_index.h"
 #include "store/open.h"
 #include "store/rows.h"
+#include "store/verify.h"
 #include "testing/temporary_directory.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
@@ -501,4 +502,32 @@ TEST_CASE("store: accounts take turns") {
   gate.close([] {});
   auto place = std::ranges::find(order, 1000) - order.begin();
   CHECK(place <= 3);
+}
+
+TEST_CASE("store: where there is none, nothing is made unless that is asked for") {
+  testing::TemporaryDirectory directory;
+  testing::TestLoop loop;
+  testing::TestPool pool;
+  auto place = directory.path / "data";
+  Options options{.directory = place.string(), .workers = pool, .clock = loop};
+  options.may_make = false;
+  for (bool empty : {false, true}) {
+    CAPTURE(empty);
+    if (empty) std::filesystem::create_directory(place);
+    auto opened = open_store(options);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == ErrorCode::NotFound);
+    auto verified = verify_store(options, {});
+    REQUIRE_FALSE(verified);
+    CHECK(verified.error().code == ErrorCode::NotFound);
+    CHECK(std::filesystem::exists(place) == empty);
+    if (empty) CHECK(std::filesystem::is_empty(place));
+  }
+  options.may_make = true;
+  REQUIRE(open_store(options));
+  options.may_make = false;
+  CHECK(open_store(options));
+  // A journal without its name is damaged, not missing.
+  std::filesystem::remove(place / "STORE");
+  CHECK(open_store(options).error().code == ErrorCode::Corrupt);
 }

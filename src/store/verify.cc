@@ -9,6 +9,7 @@
 #include "store/blob.h"
 #include "store/log.h"
 #include "store/posix_file_system.h"
+#include "store/reclaim.h"
 #include "store/recovery.h"
 #include "store/rows.h"
 #include "store/store_files.h"
@@ -57,6 +58,7 @@ class Verifier {
 
   Result<void> open() {
     const auto& directory = options_.directory;
+    TRY_DO(refuse_missing(files_, directory));
     if (!options_.for_reading) {
       TRY(lock_, files_.lock(directory + "/LOCK"));
     }
@@ -121,6 +123,7 @@ class Verifier {
       segments_->number_above(number);
     };
     for (cursor->seek(range.begin); cursor->valid(); cursor->next()) note(cursor->key());
+    number_above_used(*segments_, *view);
     auto learn = [&](const GroupRecord& group, JournalPosition) -> Result<void> {
       const auto& entries = group.writes.entries();
       for (auto row = entries.lower_bound(range.begin);

@@ -51,8 +51,8 @@ struct VerifyReport {
   bool good() const { return problem_count == 0; }
 };
 
-/// Locks the store and checks it. Conflict when a process has it open; Io. What is wrong with the
-/// store is no error but in the report. Blocks, reads everything.
+/// Locks the store and checks it. Conflict when a process has it open; NotFound: there is none; Io.
+/// What is wrong with the store is no error but in the report. Blocks, reads everything.
 Result<VerifyReport> verify_store(const Options& options, const VerifyOptions& how);
 
 }  // namespace hikyaku::store

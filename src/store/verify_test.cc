@@ -256,3 +256,23 @@ TEST_CASE("verify: a missing segment is named; repair goes on without it") {
   CHECK(yard.get("more"));
   CHECK(yard.verify(true).epoch == 2);
 }
+
+TEST_CASE("verify --repair: the number of a lost segment is not given out again") {
+  for (bool repair : {true, false}) {
+    CAPTURE(repair);
+    Yard yard;
+    auto journal = yard.directory.path / "journal";
+    std::string highest;
+    yard.deliver(300'000, "");
+    yard.store.reset();
+    for (const auto& entry : std::filesystem::directory_iterator(journal))
+      highest = std::max(highest, entry.path().filename().string());
+    REQUIRE(highest.ends_with(".bulk"));
+    std::filesystem::remove(journal / highest);
+    if (repair) CHECK_FALSE(yard.verify(true).good());
+    yard.open();
+    yard.deliver(300'000, "");
+    yard.store.reset();
+    CHECK_FALSE(std::filesystem::exists(journal / highest));
+  }
+}
