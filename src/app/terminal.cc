@@ -12,6 +12,29 @@
 namespace hikyaku::app {
 namespace {
 
+/// The length of an escape sequence that changes colours only (ECMA-48 SGR), 0 if there is none.
+std::size_t colour_sequence(std::string_view text) {
+  if (!text.starts_with("\x1b[")) return 0;
+  auto end = text.find_first_not_of("0123456789;", 2);
+  return end != text.npos && text[end] == 'm' ? end + 1 : 0;
+}
+
+/// A text of ours with words of strangers in it: its lines, tabs and colours stay, everything else
+/// that a terminal obeys or hides is made visible.
+std::string without_hidden(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    auto kept = text.front() == '\n' || text.front() == '\t' ? 1 : colour_sequence(text);
+    result += text.substr(0, kept);
+    text.remove_prefix(kept);
+    auto plain =
+        text.substr(0, std::min(text.find_first_of("\n\t\x1b", kept == 0 ? 1 : 0), text.size()));
+    result += printable(plain, plain.size());
+    text.remove_prefix(plain.size());
+  }
+  return result;
+}
+
 constexpr std::size_t kWidest = 100;
 
 Terminal::Write to_descriptor(int descriptor) {
@@ -79,12 +102,16 @@ void Terminal::err(std::string_view text) {
   err_(text);
 }
 
+void Terminal::lines(std::string_view text) {
+  out(without_hidden(text));
+}
+
 void Terminal::complain_text(std::string_view text) {
-  err(wrapped("hikyaku: " + std::string(text), 0, shape_.width));
+  err(wrapped("hikyaku: " + without_hidden(text), 0, shape_.width));
 }
 
 void Terminal::paragraph(std::string_view text, std::size_t indent) {
-  out(wrapped(text, indent, shape_.width));
+  out(wrapped(without_hidden(text), indent, shape_.width));
 }
 
 void Terminal::table(const Table& table) {

@@ -66,6 +66,9 @@ class Terminal {
   /// The same for texts that have no translation (errors from below).
   void complain_text(std::string_view text);
 
+  /// Lines with words of strangers in them, to standard output: nothing but colours reaches the
+  /// terminal as a command.
+  void lines(std::string_view text);
   void paragraph(std::string_view text, std::size_t indent = 0);
   /// Columns as wide as they need; control characters in cells are made visible.
   void table(const Table& table);

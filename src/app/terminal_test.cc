@@ -61,6 +61,30 @@ TEST_CASE("tables align and show control characters harmlessly") {
         "a\\x1b[2Jb  3\n");
 }
 
+TEST_CASE("words of strangers command nothing: colours and lines are ours, the rest is shown") {
+  std::string out, err;
+  Terminal terminal(
+      [&](std::string_view text) {
+        out += text;
+        return true;
+      },
+      [&](std::string_view text) {
+        err += text;
+        return true;
+      },
+      {.width = 80, .colour = true, .language = Language::English});
+  terminal.lines("\x1b[1;31ma\x1b[0m\u202eb\n\tc\xff\x1b[2J\x1b]0;x\a\xC2\x9B\n");
+  CHECK(out == "\x1b[1;31ma\x1b[0m\\u{202e}b\n\tc\\xff\\x1b[2J\\x1b]0;x\\x07\\u{9b}\n");
+  out.clear();
+  terminal.paragraph(terminal.toned(Tone::Bad, "from \u2066anna\u2069 \x1b[2J"));
+  CHECK(out == "\x1b[31mfrom \\u{2066}anna\\u{2069} \\x1b[2J\x1b[0m\n");
+  terminal.complain_text("no \u200f\x1b[2J");
+  CHECK(err == "hikyaku: no \\u{200f}\\x1b[2J\n");
+  terminal.lines("");
+  terminal.lines("\x1b");
+  CHECK(out.ends_with("\\x1b"));
+}
+
 TEST_CASE("colour only where there is a terminal") {
   CHECK(Screen({.colour = false}).terminal.toned(Tone::Bad, "x") == "x");
   CHECK(Screen({.colour = true}).terminal.toned(Tone::Bad, "x") == "\x1b[31mx\x1b[0m");

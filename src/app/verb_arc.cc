@@ -40,7 +40,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
     return Exit::Ok;
   }
   terminal.out(std::string(dkim::to_string(verdict.result)) + '\n');
-  terminal.out(arc::details(verdict, terminal.language()));
+  terminal.lines(arc::details(verdict, terminal.language()));
   if (verdict.result == dkim::Result::None) terminal.say(kNoChain);
   return Exit::Ok;
 }

@@ -384,7 +384,7 @@ void tell(const std::vector<Finding>& findings, Terminal& terminal) {
     auto level = static_cast<std::size_t>(finding.level);
     auto word = padded(kLevels[level].in(language), 9);
     auto text = wrapped(finding.text, 9, terminal.width());
-    terminal.out(terminal.toned(kTones[level], word) + text.substr(9));
+    terminal.lines(terminal.toned(kTones[level], word) + text.substr(9));
   }
   terminal.say(kSummary, count(findings, Level::Problem), count(findings, Level::Note));
 }

@@ -40,7 +40,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
     return Exit::Ok;
   }
   terminal.out(std::string(dkim::to_string(dkim::best(verdicts))) + '\n');
-  for (auto& verdict : verdicts) terminal.out(dkim::summary(verdict, terminal.language()) + '\n');
+  for (auto& verdict : verdicts) terminal.lines(dkim::summary(verdict, terminal.language()) + '\n');
   if (verdicts.empty()) terminal.say(kUnsigned);
   if (verifier.ignored() > 0) terminal.say(kIgnored, verifier.ignored());
   return Exit::Ok;

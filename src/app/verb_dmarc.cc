@@ -155,7 +155,7 @@ std::string json_of(const Findings& found) {
 void tell_signatures(const Findings& found, Terminal& terminal) {
   if (found.signatures.empty()) terminal.say(kNoSignature);
   for (auto& signature : found.signatures)
-    terminal.out("DKIM: " + dkim::summary(signature, terminal.language()) + '\n');
+    terminal.lines("DKIM: " + dkim::summary(signature, terminal.language()) + '\n');
   if (found.ignored_signatures > 0) terminal.say(kIgnored, found.ignored_signatures);
 }
 
@@ -177,8 +177,8 @@ void tell(const Findings& found, const IpAddress& ip, bool explain, Terminal& te
     if (auto difference = dmarc::describe_difference(found.legacy, verdict, language);
         !difference.empty())
       terminal.paragraph(difference);
-  terminal.out('\n' + dmarc::details(verdict, language));
-  if (explain) terminal.out('\n' + spf::details(found.mail_from, language));
+  terminal.lines('\n' + dmarc::details(verdict, language));
+  if (explain) terminal.lines('\n' + spf::details(found.mail_from, language));
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {

@@ -47,9 +47,10 @@ void show(const std::vector<DomainFinding>& findings, Terminal& terminal) {
     auto title = fmt::format("{} {}", finding.name, finding.type);
     if (finding.ttl.count() > 0)
       title += fmt::format(" ({})", say(language, kTtl, finding.ttl.count()));
-    terminal.out(terminal.toned(kTones[level], kLevels[level].in(language)) + ": " + title + '\n');
+    terminal.lines(terminal.toned(kTones[level], kLevels[level].in(language)) + ": " + title +
+                   '\n');
     terminal.paragraph(finding.what, 4);
-    if (!finding.remedy.empty()) terminal.out("    -> " + finding.remedy + '\n');
+    if (!finding.remedy.empty()) terminal.lines("    -> " + finding.remedy + '\n');
   }
 }
 

@@ -48,9 +48,9 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     return Exit::Ok;
   }
   // The first two lines are for programs too: the result, the domain's explanation (or nothing).
-  terminal.out(fmt::format("{}\n{}\n", to_string(verdict.result), verdict.explanation));
+  terminal.lines(fmt::format("{}\n{}\n", to_string(verdict.result), verdict.explanation));
   terminal.paragraph(spf::summary(verdict, *address, terminal.language()));
-  if (invocation.has("--explain")) terminal.out(spf::details(verdict, terminal.language()));
+  if (invocation.has("--explain")) terminal.lines(spf::details(verdict, terminal.language()));
   return Exit::Ok;
 }
 

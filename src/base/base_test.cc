@@ -200,6 +200,12 @@ TEST_CASE("text") {
   CHECK(to_valid_utf8("a\xffz") == "a\xEF\xBF\xBDz");
   CHECK(utf8_prefix("飛脚", 4) == "飛");
   CHECK(printable("a\r\n\x1b[31m\xff") == "a\\r\\n\\x1b[31m\\xff");
+  // What reverses, hides or moves text: U+202E, U+2066, U+009B (CSI), U+2028, U+E0041.
+  CHECK(printable("a\u202egpj.exe") == "a\\u{202e}gpj.exe");
+  CHECK(printable("\u2066\u2069\u200f") == "\\u{2066}\\u{2069}\\u{200f}");
+  CHECK(printable("\xC2\x9B"
+                  "31m\u2028\U000E0041") == "\\u{9b}31m\\u{2028}\\u{e0041}");
+  CHECK(printable("日本語 é עברית 👩\u200d💻") == "日本語 é עברית 👩\u200d💻");
   CHECK(from_hex(to_hex("\x01\xfe")) == "\x01\xfe");
   CHECK(from_hex("0") == std::nullopt);
   CHECK(ifind("Hello World", "WORLD") == 6);

@@ -151,6 +151,35 @@ std::string_view utf8_prefix(std::string_view text, std::size_t limit) {
   return text.substr(0, limit);
 }
 
+namespace {
+
+/// What a terminal obeys or hides instead of showing it: C1 controls, line and paragraph
+/// separators, marks of direction (Unicode UAX #9), tags.
+bool is_hidden(char32_t c) {
+  return (c >= 0x80 && c <= 0x9F) || c == 0x61C || c == 0x200E || c == 0x200F ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF ||
+         (c >= 0xE0000 && c <= 0xE007F);
+}
+
+/// Of a well-formed sequence.
+char32_t code_point(std::string_view sequence) {
+  auto lead = static_cast<unsigned char>(sequence.front());
+  char32_t code = sequence.size() == 1 ? lead : lead & (0xFFU >> (sequence.size() + 1));
+  for (char c : sequence.substr(1)) code = code << 6 | (static_cast<unsigned char>(c) & 0x3F);
+  return code;
+}
+
+/// The sequence, or what shows that it was there.
+void append_visible(std::string& to, std::string_view sequence) {
+  auto code = code_point(sequence);
+  if (is_hidden(code))
+    to += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(code));
+  else
+    to += sequence;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text, std::size_t limit) {
   auto cut = text.size() > limit;
   if (cut) text = utf8_prefix(text, limit);
@@ -175,7 +204,7 @@ std::string printable(std::string_view text, std::size_t limit) {
           result += fmt::format("\\x{:02x}", byte);
       }
     } else {
-      result += text.substr(0, length);
+      append_visible(result, text.substr(0, length));
     }
     text.remove_prefix(length);
   }
