@@ -209,7 +209,9 @@ constexpr Option kOptions[] = {
         .fallback = R"("junk")",
         .why = "most of it is a forgery or a broken program, and somebody may still look for it",
         .doc = "What becomes of mail whose From field is missing or is read differently by "
-               "different programs, so that nothing can be verified.",
+               "different programs, so that nothing can be verified. Mail in which nobody is "
+               "named, as typed by hand (neither From nor Sender nor a Resent field), is "
+               "delivered, unless SPF says that it does not come from its MAIL FROM.",
         .choices = kUnreadableAuthor,
         .applies = Applies::OnRestart,
     }),

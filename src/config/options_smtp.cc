@@ -75,8 +75,9 @@ constexpr Option kOptions[] = {
         .name = "smtp.max_header",
         .fallback = R"("256KB")",
         .why = "the largest of real mail have some 100 KB: long chains of signatures",
-        .doc = "Header bytes that are looked at when a message comes in. A message of our users "
-               "with a longer header is refused, since its sender could not be checked.",
+        .doc = "Header bytes that are looked at when a message comes in. One with a longer header "
+               "is refused: its sender could not be checked, and a forged result of our own "
+               "checks may stand behind the limit.",
         .least = 16 * kKB,
         .most = 16 * kMB,
         .applies = Applies::OnRestart,

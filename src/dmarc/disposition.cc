@@ -56,7 +56,8 @@ class Decision {
         set(asks_for_nothing() ? Action::Deliver : Action::Defer, Why::CannotAsk, Applied::None);
         break;
       case Result::PermError:
-        if (now_.claims_nobody)
+        // The envelope is all that mail typed by hand has; it must not be disowned.
+        if (now_.claims_nobody && now_.spf_mail_from != spf::Result::Fail)
           without_policy();
         else
           unreadable_author();

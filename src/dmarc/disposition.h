@@ -54,7 +54,8 @@ struct Rules {
   std::vector<std::string> trust_reject;  ///< domains (normal form); what is below them, too
   /// SPF `fail` of a domain without DMARC record refuses by itself.
   bool spf_refuse_fail = false;
-  /// A From field that programs read differently, or none: Deliver, Junk or Refuse.
+  /// A From field that programs read differently, or none (but see claims_nobody):
+  /// Deliver, Junk or Refuse.
   Action unreadable_author = Action::Junk;
 };
 
@@ -65,6 +66,8 @@ struct Circumstances {
   std::optional<bool> reverse_name_confirmed;  ///< nullopt: not asked, or could not be
   double blocklist_weight = 0;
   /// No From, Sender or Resent field at all, as in mail typed by hand: no reader is shown anybody.
+  /// There is no domain whose policy could be asked for (RFC 9989 §4.4), so such mail is delivered,
+  /// unless the domain of MAIL FROM disowns it.
   bool claims_nobody = false;
   std::string trusted_arc;      ///< the sealer; empty: none
   std::string known_list;       ///< List-Id or name; empty: none

@@ -129,6 +129,10 @@ TEST_CASE("everything but failing by the policy") {
   Circumstances by_hand;
   by_hand.claims_nobody = true;
   CHECK(in_short(decide(verdict, by_hand, {})) == "deliver none");
+  by_hand.spf_mail_from = spf::Result::Fail;
+  CHECK(in_short(decide(verdict, by_hand, {})) == "junk quarantine");
+  by_hand.spf_mail_from = spf::Result::SoftFail;
+  CHECK(in_short(decide(verdict, by_hand, {})) == "deliver none");
   rules.unreadable_author = Action::Refuse;
   CHECK(in_short(decide(verdict, {}, rules)) == "refuse reject");
 

@@ -101,7 +101,6 @@ Task<void> IncomingMessage::append(std::string_view bytes) {
     if (signer_) signer_->body(rest);
     co_await store(rest);
   } else if (header_.size() > settings_.max_header) {
-    // The rest is stored unseen; our own users get to know, others may send what they like.
     header_too_long_ = true;
     co_await end_header();
   }
@@ -270,7 +269,9 @@ Task<smtp::Reply> IncomingMessage::decide() {
 }
 
 std::optional<smtp::Reply> IncomingMessage::check_header() const {
-  if (submitted() && header_too_long_) {
+  // What stands behind the limit was not looked at: who it says it is from, nor what it claims that
+  // we have found out (RFC 8601 §5).
+  if (header_too_long_) {
     return smtp::Reply{552, smtp::EnhancedStatus{5, 3, 4},
                        fmt::format("The header is longer than {} bytes", settings_.max_header)};
   }

@@ -284,10 +284,10 @@ TEST_CASE("the header limit does not depend on how the network cuts") {
       auto reply = f.send(f.user(), Fixture::envelope("anna@alpha.test", {"bob@alpha.test"}),
                           header + std::string(300, 'b'), piece);
       CHECK(reply.code == (header.size() <= 100 ? 250 : 552));
-      // Others may send what they like.
+      // Others too: results that claim to be ours may stand where nobody looks.
       CHECK(f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test"}), header + "b",
                    piece)
-                .positive());
+                .code == reply.code);
     }
   }
 }
