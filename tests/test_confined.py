@@ -102,6 +102,13 @@ class Confined(unittest.TestCase):
         eventually(lambda: gone(worker))
         self.assert_still_reads("next")
 
+    def test_one_that_hangs_does_not_hold_up_the_others(self):
+        bring(self.server, slow_report("hangs"))
+        worker = catch_worker(self.spawner)
+        self.assert_still_reads("next")
+        os.kill(worker, signal.SIGCONT)
+        eventually(lambda: len(self.events("report.receive")) == 2, timeout=60)
+
     def test_a_worker_that_dies_costs_its_report_only(self):
         bring(self.server, slow_report())
         worker = catch_worker(self.spawner)

@@ -35,7 +35,7 @@ struct ConfinedLimits {
   std::size_t memory = 192 * 1024 * 1024;
   std::chrono::seconds processor{20};  ///< of a job; the kernel ends it then
   std::chrono::seconds deadline{60};   ///< of a job, by the clock on the wall; likewise
-  std::size_t jobs = 2;                ///< at once; further ones wait
+  std::size_t jobs = 4;                ///< at once; further ones wait
 };
 
 // --- server and worker: one request and one reply on a socket of their own ---

@@ -60,9 +60,12 @@ Task<void> ReportReader::read_all() {
         [last](store::Reader& reader) { return reports::list_taken(reader, kPiece, last); });
     if (piece.empty()) co_return;
     for (auto& taken : piece) {
-      if (stopping_) co_return;
       last = taken.id;
-      co_await read(taken);
+      if (being_read_.contains(taken.id)) continue;
+      auto permit = co_await at_once_.acquire();
+      if (stopping_) co_return;
+      being_read_.insert(taken.id);
+      gate_.spawn(read(std::move(taken), std::move(permit)));
     }
   }
 }
@@ -95,6 +98,8 @@ Task<Result<reports::Digest>> ReportReader::digest(const reports::Taken& taken) 
 
 Task<Result<reports::Kept>> ReportReader::keep(const reports::Taken& taken) {
   auto read = co_await digest(taken);
+  // One after the other: whether the same report came before is asked first, and then written.
+  auto turn = co_await keeping_.acquire();
   if (read) co_return co_await reports::keep(core_.store(), taken, std::move(*read), is_ours);
   auto code = read.error().code;
   if (code == ErrorCode::Shutdown) co_return std::unexpected(std::move(read).error());
@@ -105,10 +110,21 @@ Task<Result<reports::Kept>> ReportReader::keep(const reports::Taken& taken) {
   co_return co_await reports::give_up(core_.store(), taken, read.error().describe());
 }
 
-Task<void> ReportReader::read(const reports::Taken& taken) {
+/// `permit` is given back at the end.
+Task<void> ReportReader::read(reports::Taken taken, [[maybe_unused]] Semaphore::Permit permit) {
   using What = reports::Kept::What;
   auto log = core_.log().with({{"mid", story::to_text(taken.id)}, {"from", taken.mail_from}});
+  // It may have been finished between the moment that the list shows and now.
+  auto waits = co_await core_.store().read([&taken](store::Reader& reader) {
+    auto next = reports::list_taken(reader, 1, taken.id - 1);
+    return !next.empty() && next.front().id == taken.id;
+  });
+  if (!waits) {
+    being_read_.erase(taken.id);
+    co_return;
+  }
   auto kept = co_await keep(taken);
+  being_read_.erase(taken.id);
   if (!kept) {
     if (kept.error().code != ErrorCode::Shutdown)
       log.warn("report.wait", {{"err", kept.error().describe()}});

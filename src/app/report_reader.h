@@ -1,10 +1,13 @@
-// ReportReader: reads the reports about our domains that were taken in with deliveries, one after
-// the other, behind them.
+// ReportReader: reads the reports about our domains that were taken in with deliveries, behind
+// them, a few at a time: one that takes long does not hold up the others.
 #pragma once
+
+#include <set>
 
 #include "app/confined_workers.h"
 #include "app/core.h"
 #include "base/gate.h"
+#include "base/semaphore.h"
 #include "base/task.h"
 #include "base/wakeup.h"
 #include "reports/keep.h"
@@ -22,7 +25,7 @@ class ReportReader {
  private:
   Task<void> run();
   Task<void> read_all();
-  Task<void> read(const reports::Taken& taken);
+  Task<void> read(reports::Taken taken, Semaphore::Permit permit);
   Task<Result<reports::Digest>> digest(const reports::Taken& taken);
   Task<Result<std::string>> whole_mail(store::BlobId body);
   Task<Result<reports::Kept>> keep(const reports::Taken& taken);
@@ -33,6 +36,9 @@ class ReportReader {
   Gate gate_;
   Wakeup wakeup_;
   std::unique_ptr<store::Subscription> subscription_;
+  Semaphore at_once_{ConfinedLimits{}.jobs};
+  Semaphore keeping_{1};
+  std::set<story::MessageId> being_read_;
   bool stopping_ = false;
 };
 
