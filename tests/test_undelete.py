@@ -1,5 +1,6 @@
 """What was deleted comes back, or is gone for good: hikyaku undelete, with and without a running server; and space that returns."""
 import json
+import time
 import unittest
 
 from harness import Instance
@@ -79,6 +80,35 @@ class Undelete(unittest.TestCase):
             self.assertEqual(json.loads(server.run("undelete", "--list", "--json").stdout), [])
             server.stop()
             self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+    def test_before_and_renamed(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 4)
+            client = imap(server, BOB)
+            client.create("Work")
+            client.select()
+            client.copy("1", "Work")
+            client.select("Work")
+            expunge(client, "1")
+            client.close()
+            client.rename("Work", "Play")
+            client.logout()
+            time.sleep(1.1)
+            moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            time.sleep(1.1)
+            client = imap(server, BOB)
+            client.select()
+            expunge(client, "2")
+            client.logout()
+            listed = json.loads(server.run("undelete", "--list", BOB, "--before", moment, "--json").stdout)
+            self.assertEqual([m["subject"] for m in listed], ["Message 1"])
+            done = json.loads(server.run("undelete", BOB, "--before", moment, "--json").stdout)
+            self.assertEqual((done["restored"], done["orphans"]), (1, 0))
+            self.assertEqual(list(flags_by_subject(server, BOB, "Play")), ["Message 1"])
+            self.assertEqual(len(raw_messages(server, BOB)), 3)
+            done = json.loads(server.run("undelete", BOB, "--json").stdout)
+            self.assertEqual((done["restored"], len(raw_messages(server, BOB))), (1, 4))
 
     def test_bad_requests(self):
         with Instance(ANNA) as server:

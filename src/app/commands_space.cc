@@ -43,16 +43,22 @@ std::string header_value(std::string_view fields, std::string_view name) {
 struct Selection {
   std::string mailbox;  ///< "": all
   Time since{};
+  Time before = Time::max();
 
   static Result<Selection> of(ControlCall& call) {
     Selection selection;
     TRY(selection.mailbox, call.text("mailbox"));
-    TRY(auto since, call.text("since"));
-    if (since.empty()) return selection;
-    auto time = parse_rfc3339(since);
-    if (!time) return fail(ErrorCode::Invalid, "{} is no time", since);
-    selection.since = *time;
+    TRY_DO(take_time(call, "since", selection.since));
+    TRY_DO(take_time(call, "before", selection.before));
     return selection;
+  }
+  static Result<void> take_time(ControlCall& call, std::string_view name, Time& into) {
+    TRY(auto text, call.text(name));
+    if (text.empty()) return {};
+    auto time = parse_rfc3339(text);
+    if (!time) return fail(ErrorCode::Invalid, "{} is no time", text);
+    into = *time;
+    return {};
   }
   bool matches(const mailbox::ExpungedMessage& message) const {
     return mailbox.empty() || message.path == mailbox || message.path.starts_with(mailbox + '/');
@@ -85,6 +91,7 @@ Task<Piece> next_piece(Core& core, store::AccountId account, const Selection& se
     std::size_t seen = 0;
     auto last = from;
     mailbox::scan_expunged(reader, account, from, [&](const mailbox::ExpungedMessage& message) {
+      if (message.expunged >= selection.before) return false;
       // All of one moment belong together: the next piece begins behind them.
       if (seen >= kPiece && message.expunged != last) {
         piece.next = message.expunged;
@@ -127,11 +134,13 @@ Task<Answer> undelete_list(Core& core, ControlCall& call) {
   co_return object{{"count", count}, {"bytes", bytes}};
 }
 
-/// The mailbox that a message goes back to: its own, or the one for those that have none. Within a
-/// step.
+/// The mailbox that a message goes back to: its own, whatever it is called now, or one of the same
+/// name, or the one for those that have none. Within a step.
 Result<mailbox::MailboxId> way_back(store::Transaction& tx, store::AccountId account,
-                                    const std::string& path, Time now) {
-  for (auto& name : {path, std::string(kOrphans)})
+                                    const mailbox::ExpungedMessage& message, Time now) {
+  if (auto own = mailbox::get_mailbox(tx, account, message.mailbox); own && own->selectable)
+    return own->id;
+  for (auto& name : {message.path, std::string(kOrphans)})
     if (auto there = mailbox::find_mailbox(tx, account, name); there && there->selectable)
       return there->id;
   TRY(auto made, mailbox::create_mailbox(tx, account, kOrphans, mailbox::Role::None, now));
@@ -153,12 +162,12 @@ Task<Result<void>> restore_piece(Core& core, store::AccountId account, const Pie
   auto step = [&](store::Transaction& tx) -> Result<void> {
     done = {};
     for (auto& message : piece.messages) {
-      TRY(auto into, way_back(tx, account, message.path, now));
+      TRY(auto into, way_back(tx, account, message, now));
       auto placed = mailbox::restore_message(tx, account, into, message, now);
       if (placed) {
         ++done.count;
         auto info = mailbox::get_mailbox(tx, account, into);
-        if (info && info->path != message.path) ++done.orphans;
+        if (info && info->path == kOrphans && message.path != kOrphans) ++done.orphans;
       } else if (placed.error().code != ErrorCode::NotFound) {
         ++done.refused;
         done.why = placed.error().describe();

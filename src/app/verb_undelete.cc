@@ -91,7 +91,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   }
   boost::json::object args{{"address", json_text(address)},
                            {"mailbox", json_text(invocation.value("--mailbox").value_or(""))},
-                           {"since", *since}};
+                           {"since", *since},
+                           {"before", *before}};
   if (invocation.has("--list")) return list(commands, invocation, terminal, std::move(args));
   auto answer = commands.run("undelete.restore", std::move(args), {},
                              std::string(kLabel.in(terminal.language())));
@@ -116,7 +117,8 @@ Verb verb_undelete() {
       .summary = {"brings deleted messages back", "削除したメッセージを元に戻す"},
       .details =
           {"What was expunged (not moved) stays for store.retention, 7 days unless told otherwise. "
-           "Messages go back into the mailbox that they were in, or into one called Undeleted if "
+           "Messages go back into the mailbox that they were in, whatever it is called now, or "
+           "into one called Undeleted if "
            "that is gone, with their flags and dates, under new UIDs. --list shows what there is, "
            "of one account or of all. --purge gives up what could have been brought back, of all "
            "accounts, so that its space returns at once: the way out of a full disk.",
@@ -145,8 +147,7 @@ Verb verb_undelete() {
                      "取り戻せるものを全アカウント分あきらめる"}},
            {.name = "--before",
             .value = "TIME",
-            .help = {"with --purge: only those deleted before then",
-                     "--purge で: それより前に削除されたものだけ"}}},
+            .help = {"only those deleted before then", "それより前に削除されたものだけ"}}},
       .examples = {{"hikyaku undelete --list anna@example.org",
                     {"what can come back", "取り戻せるもの"}},
                    {"hikyaku undelete anna@example.org --mailbox INBOX --since 2h",
