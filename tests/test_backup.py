@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import smtplib
@@ -303,6 +304,42 @@ class Backup(unittest.TestCase):
             server.stop()
             self.verify(server)
 
+    def test_an_account_comes_back_without_what_cannot_be_read(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            submit(server, message(ANNA, BOB, "Small"))
+            submit(server, message(ANNA, BOB, "Large", random.Random(1).randbytes(450_000).hex()))
+            submit(server, message(ANNA, BOB, "After"))
+            info = self.backup(server)
+            client = imap(server, BOB)
+            client.select()
+            client.store("1:*", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            client.logout()
+            [bulk] = pathlib.Path(info["path"], "store", "journal").glob("*.bulk")
+            damaged = bytearray(bulk.read_bytes())
+            damaged[300_000] ^= 1
+            bulk.unlink()  # not the store's own
+            bulk.write_bytes(damaged)
+            done = server.run("restore", self.to, "--account", BOB, "--json", check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            answer = json.loads(done.stdout)
+            self.assertEqual((answer["imported"], len(answer["lost"])), (2, 1))
+            self.assertIn("INBOX, UID 2", answer["lost"][0])
+            self.assertEqual(sorted(subjects(server, BOB)), ["After", "Small"])
+            # The whole: what is lost has a name, and the rest comes only when that is wanted.
+            server.stop()
+            refused = server.run("restore", self.to, "--force", check=False)
+            self.assertEqual(refused.returncode, 1)
+            for word in (bulk.name, "bob@alpha.test, INBOX, UID 2", "--with-losses"):
+                self.assertIn(word, " ".join(refused.stdout.split()))
+            self.assertEqual(list(server.dir.glob("data.*")), [])
+            done = server.run("restore", self.to, "--force", "--with-losses", "--json", check=False)
+            self.assertEqual((done.returncode, json.loads(done.stdout)["lost_count"]), (1, 1))
+            self.verify(server)
+            server.start()
+            self.assertEqual(sorted(subjects(server, BOB)), ["After", "Small"])
+
     def test_reclaiming_waits_for_a_backup_and_goes_on_after_it(self):
         with Instance(ANNA) as server:
             server.add_account(BOB)
@@ -349,6 +386,15 @@ class AsRoot(unittest.TestCase):
         for path in [self.dir / "data", *(self.dir / "data").rglob("*")]:
             self.assertEqual(path.owner(), "hikyaku", path)
         self.assertEqual(list(self.dir.glob("*.restoring")), [])
+
+    def test_root_backs_up_where_only_root_may_write(self):
+        """No server runs: the store is opened as its user, the backup is written as root."""
+        place = self.place / "root"
+        place.mkdir(mode=0o700)
+        made = json.loads(hikyaku("backup", place, "--json", directory=self.dir).stdout)
+        self.assertEqual(pathlib.Path(made["path"], "store", "STORE").owner(), "root")
+        self.assertTrue(json.loads(hikyaku("backup", "--check", place, "--json", directory=self.dir).stdout)["good"])
+        self.check_store()
 
     def test_the_store_is_set_aside_and_replaced(self):
         done = json.loads(hikyaku("restore", self.backups, "--force", "--json", directory=self.dir).stdout)

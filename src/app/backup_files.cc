@@ -1,18 +1,20 @@
 #include "app/backup_files.h"
 
 #include <algorithm>
-#include <array>
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <fstream>
+#include <ranges>
+#include <set>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/backup_sums.h"
+#include "app/copy_files.h"
 #include "app/core.h"
 #include "app/run_command.h"
+#include "app/terminal.h"
 #include "base/text.h"
-#include "net/fd.h"
-#include "store/crc32c.h"
+#include "crypto/digest.h"
 #include "store/posix_file_system.h"
 
 namespace hikyaku::app {
@@ -20,88 +22,41 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Phrase kPassedOver{"{} is passed over: {}. Remove it, or mend its BACKUP.json.",
+                             "{} は飛ばします: {}。削除するか BACKUP.json を直してください。"};
 constexpr const char* kInfoName = "BACKUP.json";
 constexpr const char* kRestoredName = "RESTORED";
+constexpr const char* kSumsName = "SUMS";
+constexpr const char* kRottenName = "ROTTEN";
 constexpr std::string_view kPartial = ".partial-";
 /// Locked while a backup is made.
 constexpr const char* kLockName = ".lock";
-constexpr std::size_t kPiece = 1 << 20;
 /// What of two files of the same name and size is compared: the header of a segment has a secret
 /// number that no other has, the end of an index file says which one it is.
 constexpr std::size_t kCompared = 4096;
 
-std::unexpected<Error> failed(const std::string& what) {
-  return std::unexpected(errno_error(what, errno));
-}
 std::unexpected<Error> failed(const std::string& what, const std::error_code& error) {
   return std::unexpected(errno_error(what, error.value()));
 }
 
-net::UniqueFd open_file(const fs::path& path, int flags) {
-  return net::UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
-}
-
-/// Calls `take` with the first `length` bytes of a file, piece by piece.
-Result<void> read_pieces(const fs::path& path, std::uint64_t length,
-                         const std::function<Result<void>(std::string_view)>& take) {
-  auto file = open_file(path, O_RDONLY);
-  if (!file) return failed("cannot read " + path.string());
-  ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  std::string buffer(kPiece, '\0');
-  for (std::uint64_t at = 0; at < length;) {
-    auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, length - at));
-    auto got = ::pread(file.get(), buffer.data(), wanted, static_cast<off_t>(at));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed("cannot read " + path.string());
-    if (got == 0)
-      return fail(ErrorCode::Corrupt, "{} ends at byte {} of {}", path.string(), at, length);
-    TRY_DO(take(std::string_view(buffer).substr(0, static_cast<std::size_t>(got))));
-    at += static_cast<std::uint64_t>(got);
-  }
-  return {};
-}
-
-/// Copies the first `length` bytes to a new file, syncs it, and reads it again from the disk.
-Result<void> copy_file(const fs::path& from, const fs::path& to, std::uint64_t length,
-                       const std::function<void(std::uint64_t)>& copied) {
-  std::uint32_t written = 0;
-  {
-    auto file = open_file(to, O_WRONLY | O_CREAT | O_EXCL);
-    if (!file) return failed("cannot make " + to.string());
-    TRY_DO(read_pieces(from, length, [&](std::string_view bytes) -> Result<void> {
-      written = store::crc32c(written, bytes);
-      if (!net::write_all(file.get(), bytes)) return failed("cannot write " + to.string());
-      copied(bytes.size());
-      return {};
-    }));
-    if (::fsync(file.get()) != 0) return failed("cannot write " + to.string());
-    // So that what is read comes from the disk.
-    ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
-  }
-  std::uint32_t read = 0;
-  TRY_DO(read_pieces(to, length, [&](std::string_view bytes) -> Result<void> {
-    read = store::crc32c(read, bytes);
-    return {};
-  }));
-  if (read != written)
-    return fail(ErrorCode::Corrupt, "{} is not what was written: is the disk sound?", to.string());
-  return {};
-}
-
-Result<void> write_file(const fs::path& path, std::string_view bytes) {
-  auto file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!file) return failed("cannot make " + path.string());
-  if (!net::write_all(file.get(), bytes) || ::fsync(file.get()) != 0)
-    return failed("cannot write " + path.string());
-  return {};
-}
-
+/// What is made is for its owner only; what is there stays as it is.
 Result<void> make_directories(const fs::path& path) {
   std::error_code error;
-  fs::create_directories(path, error);
+  bool made = fs::create_directories(path, error);
   if (error) return failed("cannot make " + path.string(), error);
-  ::chmod(path.c_str(), 0700);
+  if (made) ::chmod(path.c_str(), 0700);
   return {};
+}
+
+/// "20261122T031500Z", "20261122T031500Z-2".
+bool is_backup_name(std::string_view name) {
+  auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (name.size() < 16 || name[8] != 'T' || name[15] != 'Z') return false;
+  auto number = name.substr(16);
+  if (!number.empty() && (number.size() == 1 || number.front() != '-')) return false;
+  return std::ranges::all_of(name.substr(0, 8), is_digit) &&
+         std::ranges::all_of(name.substr(9, 6), is_digit) &&
+         (number.empty() || std::ranges::all_of(number.substr(1), is_digit));
 }
 
 std::string some_of(const fs::path& path, std::uint64_t from) {
@@ -113,33 +68,102 @@ std::string some_of(const fs::path& path, std::uint64_t from) {
   return bytes;
 }
 
-/// Whether a sealed file of an earlier backup is this one.
-bool same_file(const fs::path& before, const fs::path& now, std::uint64_t length) {
+/// Whether a sealed file of an earlier backup was this one, as far as a look at both ends tells.
+bool looks_the_same(const fs::path& before, const fs::path& now, std::uint64_t length) {
   std::error_code error;
   if (fs::file_size(before, error) != length || error) return false;
-  if (fs::equivalent(before, now, error)) return true;
   auto end = length - std::min<std::uint64_t>(length, kCompared);
   return some_of(before, 0) == some_of(now, 0) && some_of(before, end) == some_of(now, end);
 }
+
+/// One file, whatever it is called.
+using FileId = std::pair<dev_t, ino_t>;
+struct FileFacts {
+  FileId id{};
+  timespec changed{};  ///< its bytes
+};
+std::optional<FileFacts> facts_of(const fs::path& path) {
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) != 0) return std::nullopt;
+  return FileFacts{{facts.st_dev, facts.st_ino}, facts.st_mtim};
+}
+
+/// The backup before, to whose files those of the next are linked if they have not changed.
+class Before {
+ public:
+  Before(const BackupInfo& info, const std::vector<BackupInfo>& all) : path_(info.path) {
+    if (auto sums = BackupSums::read(info)) sums_ = std::move(*sums);
+    if (auto facts = facts_of(path_ / kInfoName)) made_ = facts->changed;
+    for (auto& one : all) {
+      auto text = read_file(one.path / kRottenName, kMostRotten);
+      if (!text) continue;
+      for (auto line : split(*text, '\n'))
+        if (auto facts = facts_of(one.path / line)) rotten_.insert(facts->id);
+    }
+  }
+
+  fs::path file(const std::string& name) const { return path_ / name; }
+
+  /// The sum of a sealed file that can be linked to, or nothing. `now` is the store's own.
+  std::optional<std::string> usable(const std::string& name, const fs::path& now,
+                                    std::uint64_t length) const {
+    auto mine = facts_of(file(name));
+    auto theirs = facts_of(now);
+    if (!mine || !theirs || !looks_the_same(file(name), now, length)) return std::nullopt;
+    auto read = [](const fs::path& path) {
+      return sum_of_file(path, std::nullopt, [](std::uint64_t) {}).value_or("");
+    };
+    auto sum = sums_.of(name);
+    auto touched = std::pair(mine->changed.tv_sec, mine->changed.tv_nsec) >
+                   std::pair(made_.tv_sec, made_.tv_nsec);
+    if (mine->id == theirs->id) {
+      // A copy would be no better.
+      if (sum.empty() || touched) sum = read(now);
+    } else if (rotten_.contains(mine->id)) {
+      return std::nullopt;
+    } else if (sum.empty()) {  // made by a version that kept none: once
+      sum = read(file(name));
+      if (sum != read(now)) return std::nullopt;
+    } else if (touched && sum != read(file(name))) {
+      return std::nullopt;
+    }
+    if (sum.empty()) return std::nullopt;
+    return sum;
+  }
+
+ private:
+  static constexpr std::size_t kMostRotten = 16 << 20;
+
+  fs::path path_;
+  BackupSums sums_;
+  timespec made_{};
+  std::set<FileId> rotten_;
+};
 
 class Maker {
  public:
   Maker(const store::Frozen& frozen, const BackupPlan& plan) : frozen_(frozen), plan_(plan) {}
 
   Result<BackupInfo> run() {
+    if (is_within(plan_.repository, plan_.data))
+      return fail(ErrorCode::Invalid, "{} is in the store itself", plan_.repository.string());
     TRY_DO(make_directories(plan_.repository));
     TRY(auto lock, store::PosixFileSystem().lock((plan_.repository / kLockName).string()));
     remove_partial();
     TRY(auto earlier, list_backups(plan_.repository));
     auto id = to_hex(frozen_.store_id);
-    for (auto& one : earlier)
-      if (one.store_id == id) before_ = one.path;
+    for (auto& one : earlier.backups | std::views::reverse) {
+      if (one.store_id != id) continue;
+      before_.emplace(one, earlier.backups);
+      break;
+    }
     info_ = {.path = {},
              .made = format_rfc3339(plan_.now),
              .store_id = id,
              .key = plan_.key,
              .epoch = frozen_.epoch,
-             .with_config = plan_.with_config};
+             .with_config = plan_.with_config,
+             .sums = {}};
     auto name = directory_name();
     auto partial = plan_.repository / (std::string(kPartial) + name);
     info_.path = partial;
@@ -169,32 +193,41 @@ class Maker {
     return name;
   }
 
-  /// What is left of backups that were cut off: nobody else makes one now.
+  /// What is left of backups that were cut off: nobody else makes one now. What others may have put
+  /// there is not ours.
   void remove_partial() const {
     std::error_code error;
     for (fs::directory_iterator entry(plan_.repository, error), end; !error && entry != end;
-         entry.increment(error))
-      if (entry->path().filename().string().starts_with(kPartial)) {
-        std::error_code ignored;
+         entry.increment(error)) {
+      auto name = entry->path().filename().string();
+      std::error_code ignored;
+      if (name.starts_with(kPartial) && is_backup_name(name.substr(kPartial.size())) &&
+          entry->is_directory(ignored) && !entry->is_symlink(ignored))
         fs::remove_all(entry->path(), ignored);
-      }
+    }
   }
 
   Result<void> fill() {
+    TRY_DO(make_directories(info_.path));
     for (auto& file : frozen_.files) total_ += file.length;
     for (auto& file : frozen_.files) {
-      auto target = info_.store() / file.to;
-      TRY_DO(make_directories(target.parent_path()));
-      TRY_DO(take(file, target));
+      TRY_DO(make_directories((info_.store() / file.to).parent_path()));
+      TRY(auto sum, take(file));
+      sums_.add("store/" + file.to, std::move(sum));
       ++info_.files;
       info_.bytes += file.length;
     }
-    TRY_DO(write_file(info_.store() / frozen_.mark_name, frozen_.mark));
+    TRY_DO(write_synced(info_.store() / frozen_.mark_name, frozen_.mark));
+    sums_.add("store/" + frozen_.mark_name,
+              to_hex(crypto::digest(crypto::Hash::Sha256, frozen_.mark)));
     if (plan_.with_config) TRY_DO(take_config());
     TRY_DO(check_all_there());
     for (auto& directory : {info_.store() / "index", info_.store() / "journal", info_.store()})
       sync_directory(directory);
-    TRY_DO(write_file(info_.path / kInfoName, boost::json::serialize(describe(info_)) + '\n'));
+    auto sums = sums_.text();
+    info_.sums = to_hex(crypto::digest(crypto::Hash::Sha256, sums));
+    TRY_DO(write_synced(info_.path / kSumsName, sums));
+    TRY_DO(write_synced(info_.path / kInfoName, boost::json::serialize(describe(info_)) + '\n'));
     sync_directory(info_.path);
     return {};
   }
@@ -211,27 +244,30 @@ class Maker {
     return {};
   }
 
-  Result<void> take(const store::Frozen::File& file, const fs::path& target) {
+  /// Gives its sum.
+  Result<std::string> take(const store::Frozen::File& file) {
     auto source = plan_.data / file.from;
+    auto target = info_.store() / file.to;
+    auto advance = [this](std::uint64_t bytes) {
+      done_ += bytes;
+      if (plan_.progress) plan_.progress(done_, total_);
+    };
     std::error_code error;
     if (file.sealed) {
-      bool linked = false;
-      if (before_ && same_file(*before_ / "store" / file.to, source, file.length)) {
-        fs::create_hard_link(*before_ / "store" / file.to, target, error);
-        linked = !error;
+      auto name = "store/" + file.to;
+      if (auto sum = before_ ? before_->usable(name, source, file.length) : std::nullopt) {
+        fs::create_hard_link(before_->file(name), target, error);
+        if (!error) {
+          advance(file.length);
+          return *sum;
+        }
       }
-      if (!linked) {
-        fs::create_hard_link(source, target, error);
-        linked = !error;
-      }
-      if (linked) {
-        advance(file.length);
-        return {};
-      }
+      fs::create_hard_link(source, target, error);
+      if (!error) return sum_of_file(target, std::nullopt, advance);
       // Another file system, or none that has links.
     }
     info_.copied += file.length;
-    return copy_file(source, target, file.length, [&](std::uint64_t bytes) { advance(bytes); });
+    return copy_file(source, target, file.length, advance);
   }
 
   Result<void> take_config() {
@@ -240,19 +276,20 @@ class Maker {
     std::error_code error;
     for (auto& path : {instance.config, instance.tls, instance.dkim}) {
       if (!fs::exists(path, error)) continue;
-      TRY_DO(copy_tree(path, info_.config() / path.filename(), std::nullopt, [](std::uint64_t) {}));
+      auto name = "config/" + path.filename().string();
+      CopyRules rules;
+      rules.summed = [&](const std::string& below, const std::string& sum) {
+        sums_.add(below.empty() ? name : name + '/' + below, sum);
+      };
+      TRY_DO(copy_tree(path, info_.config() / path.filename(), rules));
     }
     return {};
   }
 
-  void advance(std::uint64_t bytes) {
-    done_ += bytes;
-    if (plan_.progress) plan_.progress(done_, total_);
-  }
-
   const store::Frozen& frozen_;
   const BackupPlan& plan_;
-  std::optional<fs::path> before_;
+  std::optional<Before> before_;
+  BackupSums sums_;
   BackupInfo info_;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
@@ -269,108 +306,93 @@ Result<BackupInfo> read_info(const fs::path& path) {
     return fail(ErrorCode::Unsupported,
                 "{} was made by a newer version of this program (format {})", path.string(),
                 format);
+  auto made = text_in(object, "made");
+  auto id = text_in(object, "store");
+  if (!parse_rfc3339(made) || id.empty() || !from_hex(id))
+    return fail(ErrorCode::Corrupt, "{} is no backup's", (path / kInfoName).string());
   return BackupInfo{.path = path,
-                    .made = text_in(object, "made"),
-                    .store_id = text_in(object, "store"),
+                    .made = std::move(made),
+                    .store_id = std::move(id),
                     .key = text_in(object, "key"),
                     .epoch = static_cast<std::uint32_t>(number_in(object, "epoch")),
                     .files = number_in(object, "files"),
                     .bytes = number_in(object, "bytes"),
                     .copied = number_in(object, "copied"),
-                    .with_config = flag_in(object, "config")};
+                    .with_config = flag_in(object, "config"),
+                    .sums = text_in(object, "sums")};
 }
 
 }  // namespace
 
-void sync_directory(const fs::path& path) {
-  auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
-  if (directory) ::fsync(directory.get());
+bool is_within(const fs::path& path, const fs::path& directory) {
+  std::error_code error;
+  auto inner = fs::weakly_canonical(path, error);
+  auto outer = error ? fs::path() : fs::weakly_canonical(directory, error);
+  if (error) return false;
+  auto rest = inner.lexically_relative(outer);
+  return !rest.empty() && *rest.begin() != "..";
 }
 
 boost::json::object describe(const BackupInfo& info) {
   return {{"format", 1},         {"made", info.made},     {"store", info.store_id},
           {"key", info.key},     {"epoch", info.epoch},   {"files", info.files},
-          {"bytes", info.bytes}, {"copied", info.copied}, {"config", info.with_config}};
+          {"bytes", info.bytes}, {"copied", info.copied}, {"config", info.with_config},
+          {"sums", info.sums}};
 }
 
-Result<std::vector<BackupInfo>> list_backups(const fs::path& repository) {
-  std::vector<BackupInfo> all;
+Result<BackupList> list_backups(const fs::path& repository) {
+  BackupList list;
   std::error_code error;
   for (fs::directory_iterator entry(repository, error), end; !error && entry != end;
        entry.increment(error)) {
     if (entry->path().filename().string().starts_with('.')) continue;
-    if (!fs::exists(entry->path() / kInfoName)) continue;
-    TRY(auto info, read_info(entry->path()));
-    all.push_back(std::move(info));
+    std::error_code ignored;
+    if (!fs::exists(entry->path() / kInfoName, ignored)) continue;
+    // One that is damaged says nothing about the others.
+    if (auto info = read_info(entry->path()))
+      list.backups.push_back(std::move(*info));
+    else
+      list.unreadable.push_back({entry->path(), std::move(info).error()});
   }
   if (error) return failed("cannot list " + repository.string(), error);
-  std::ranges::sort(all, {}, [](auto& one) { return std::pair(one.made, one.path); });
-  return all;
+  std::ranges::sort(list.backups, {}, [](auto& one) { return std::pair(one.made, one.path); });
+  std::ranges::sort(list.unreadable, {}, &UnreadableBackup::path);
+  return list;
 }
 
-Result<BackupInfo> find_backup(const fs::path& path) {
-  auto absolute = fs::absolute(path).lexically_normal();
+Result<BackupInfo> find_backup(const fs::path& path, std::vector<UnreadableBackup>* unreadable) {
+  std::error_code error;
+  auto absolute = fs::absolute(path, error).lexically_normal();
+  if (error) return failed("cannot find " + path.string(), error);
   if (!absolute.has_filename()) absolute = absolute.parent_path();
-  if (fs::exists(absolute / kInfoName)) return read_info(absolute);
+  if (fs::exists(absolute / kInfoName, error)) return read_info(absolute);
   TRY(auto all, list_backups(absolute));
-  if (all.empty()) return fail(ErrorCode::NotFound, "there is no backup in {}", path.string());
-  return std::move(all.back());
+  if (unreadable) *unreadable = all.unreadable;
+  if (all.backups.empty() && !all.unreadable.empty())
+    return std::unexpected(std::move(all.unreadable.back().why));
+  if (all.backups.empty())
+    return fail(ErrorCode::NotFound, "there is no backup in {}", path.string());
+  return std::move(all.backups.back());
+}
+
+void complain_of(const std::vector<UnreadableBackup>& unreadable, Terminal& terminal) {
+  for (auto& one : unreadable)
+    terminal.complain(kPassedOver, one.path.string(), one.why.describe());
+}
+
+void note_rotten(const BackupInfo& info, const std::vector<std::string>& files) {
+  std::error_code ignored;
+  if (files.empty()) {
+    fs::remove(info.path / kRottenName, ignored);
+    return;
+  }
+  std::string text;
+  for (auto& file : files) text += file + '\n';
+  (void)write_synced(info.path / kRottenName, text);
 }
 
 Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& plan) {
   return Maker(frozen, plan).run();
-}
-
-Result<void> copy_tree(const fs::path& from, const fs::path& to,
-                       std::optional<std::pair<std::uint32_t, std::uint32_t>> owner,
-                       const std::function<void(std::uint64_t)>& copied) {
-  auto give = [&](const fs::path& path) {
-    return !owner || ::lchown(path.c_str(), owner->first, owner->second) == 0;
-  };
-  auto copy = [&](const fs::path& file, const fs::path& target) -> Result<void> {
-    struct stat facts{};
-    if (::stat(file.c_str(), &facts) != 0) return failed("cannot read " + file.string());
-    TRY_DO(copy_file(file, target, static_cast<std::uint64_t>(facts.st_size), copied));
-    ::chmod(target.c_str(), facts.st_mode & 0777);
-    return {};
-  };
-  std::error_code error;
-  if (fs::is_regular_file(from, error)) {
-    TRY_DO(copy(from, to));
-    if (!give(to)) return failed("cannot give away " + to.string());
-    sync_directory(to.parent_path());
-    return {};
-  }
-  fs::create_directory(to, error);
-  if (error) return failed("cannot make " + to.string(), error);
-  ::chmod(to.c_str(), 0700);
-  if (!give(to)) return failed("cannot give away " + to.string());
-  std::vector<fs::path> directories{to, to.parent_path()};
-  for (fs::recursive_directory_iterator entry(from, error), end; !error && entry != end;
-       entry.increment(error)) {
-    auto target = to / fs::relative(entry->path(), from);
-    if (entry->is_directory()) {
-      if (::mkdir(target.c_str(), 0700) != 0) return failed("cannot make " + target.string());
-      directories.push_back(target);
-    } else if (entry->is_regular_file()) {
-      TRY_DO(copy(entry->path(), target));
-    } else {
-      continue;  // a store has nothing else
-    }
-    if (!give(target)) return failed("cannot give away " + target.string());
-  }
-  if (error) return failed("cannot read " + from.string(), error);
-  for (auto& directory : directories) sync_directory(directory);
-  return {};
-}
-
-std::uint64_t tree_size(const fs::path& path) {
-  std::uint64_t bytes = 0;
-  std::error_code error;
-  for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end;
-       entry.increment(error))
-    if (entry->is_regular_file()) bytes += entry->file_size();
-  return bytes;
 }
 
 std::uint32_t noted_restore(const BackupInfo& info) {
@@ -380,7 +402,7 @@ std::uint32_t noted_restore(const BackupInfo& info) {
 }
 
 void note_restore(const BackupInfo& info, std::uint32_t epoch) {
-  (void)write_file(info.path / kRestoredName, std::to_string(epoch) + "\n");
+  (void)write_synced(info.path / kRestoredName, std::to_string(epoch) + "\n");
 }
 
 }  // namespace hikyaku::app

@@ -2,6 +2,8 @@
 // changed since the one before is there as a hard link.
 //
 //   PATH/20261122T031500Z/BACKUP.json     what it is; written last
+//                         SUMS            the SHA-256 of every file, as sha256sum(1) writes it
+//                         ROTTEN          files that are not what they were, if a check found any
 //                         store/          the store's files, as they were at that moment
 //                         config/         with --with-config: hikyaku.toml, tls/, dkim/
 #pragma once
@@ -21,7 +23,9 @@
 
 namespace hikyaku::app {
 
-/// What BACKUP.json says.
+class Terminal;
+
+/// What BACKUP.json says, and SUMS beside it.
 struct BackupInfo {
   std::filesystem::path path;  ///< of the dated directory
   std::string made;            ///< RFC 3339
@@ -32,16 +36,33 @@ struct BackupInfo {
   std::uint64_t bytes = 0;   ///< of all files
   std::uint64_t copied = 0;  ///< bytes of them that were new here
   bool with_config = false;
+  std::string sums;  ///< SHA-256 of SUMS, hexadecimal; "": there is none (earlier versions)
 
   std::filesystem::path store() const { return path / "store"; }
   std::filesystem::path config() const { return path / "config"; }
 };
 
-/// The backups in a directory, oldest first.
-Result<std::vector<BackupInfo>> list_backups(const std::filesystem::path& repository);
-/// The backup of this path: itself, or the newest in a directory of them. NotFound.
-Result<BackupInfo> find_backup(const std::filesystem::path& path);
+/// One whose BACKUP.json cannot be read.
+struct UnreadableBackup {
+  std::filesystem::path path;
+  Error why;
+};
+struct BackupList {
+  std::vector<BackupInfo> backups;  ///< oldest first
+  std::vector<UnreadableBackup> unreadable;
+};
+/// The backups in a directory. NotFound, Denied, Io.
+Result<BackupList> list_backups(const std::filesystem::path& repository);
+/// The backup of this path: itself, or the newest that can be read in a directory of them; those
+/// that cannot go to `unreadable`, if it is given. NotFound.
+Result<BackupInfo> find_backup(const std::filesystem::path& path,
+                               std::vector<UnreadableBackup>* unreadable = nullptr);
+/// Whether a path is this directory or somewhere in it, whatever links lead there.
+bool is_within(const std::filesystem::path& path, const std::filesystem::path& directory);
 boost::json::object describe(const BackupInfo& info);
+
+/// Says which backups cannot be read, and that the others can, on standard error.
+void complain_of(const std::vector<UnreadableBackup>& unreadable, Terminal& terminal);
 
 /// One backup being made.
 struct BackupPlan {
@@ -53,20 +74,15 @@ struct BackupPlan {
   Time now{};
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };
-/// Copies what `frozen` names and verifies what was copied by reading it again. A failure leaves
-/// nothing behind. Conflict: another backup is being made there; NoSpace, Io, Corrupt, Denied.
+/// Copies what `frozen` names and verifies what was copied by reading it again. Files that have not
+/// changed are linked to the backup before, unless they are known not to be what they were. A
+/// failure leaves nothing behind. Conflict: another backup is being made there; Invalid: the
+/// repository is in the store; NoSpace, Io, Corrupt, Denied.
 Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& plan);
 
-/// Copies a directory with all that is in it, or a file; nothing is shared with it afterwards.
-/// `owner`, if any, is (uid, gid) of what is made; files keep their modes, directories are for
-/// their owner only. Everything is on disk then.
-Result<void> copy_tree(const std::filesystem::path& from, const std::filesystem::path& to,
-                       std::optional<std::pair<std::uint32_t, std::uint32_t>> owner,
-                       const std::function<void(std::uint64_t bytes)>& copied);
-/// What was made, removed or renamed in it is so for good.
-void sync_directory(const std::filesystem::path& path);
-std::uint64_t tree_size(const std::filesystem::path& path);
-
+/// Notes with a backup which of its files are not what they were, or that all are: the next backup
+/// is linked to none of them. Best effort: whoever may only read can check all the same.
+void note_rotten(const BackupInfo& info, const std::vector<std::string>& files);
 /// The epoch to which this backup has been restored before, 0 if never (or nobody could note it).
 std::uint32_t noted_restore(const BackupInfo& info);
 void note_restore(const BackupInfo& info, std::uint32_t epoch);

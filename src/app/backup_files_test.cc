@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 #include <fstream>
+#include <iterator>
 #include <sys/stat.h>
 
+#include "app/backup_sums.h"
 #include "testing/temporary_directory.h"
 
 namespace hikyaku::app {
@@ -29,7 +31,7 @@ struct Bench {
       write(instance.data / name, std::string(3'000'000, 'x'));
       frozen.files.push_back({name, name, 3'000'000, false});
     }
-    frozen.mark_name = "COPY";
+    frozen.mark_name = "CLEAN";
     frozen.store_id = std::string(16, 's');
     plan.repository = top.path / "backups";
     plan.data = instance.data;
@@ -61,7 +63,7 @@ TEST_CASE("one backup at a time: a second one does not touch what the first has 
     CHECK(fs::file_size(made->store() / file.to) == file.length);
   CHECK(bench.entries() == 1);
   CHECK(make_backup(bench.frozen, second));
-  CHECK(list_backups(bench.plan.repository)->size() == 2);
+  CHECK(list_backups(bench.plan.repository)->backups.size() == 2);
 }
 
 TEST_CASE("what was cut off goes with the next backup") {
@@ -82,6 +84,166 @@ TEST_CASE("a backup of which somebody removes a file is none") {
   REQUIRE_FALSE(made);
   CHECK(made.error().text.contains("journal/1"));
   CHECK(bench.entries() == 0);
+}
+
+/// As written to a disk that is not the store's: copies, not links.
+void unlink_from_store(const fs::path& file) {
+  std::string bytes;
+  {
+    std::ifstream in(file, std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  auto time = fs::last_write_time(file);
+  fs::remove(file);
+  write(file, bytes);
+  fs::last_write_time(file, time);
+}
+
+/// Turns a bit, as a disk does that forgets: no time changes.
+void rot(const fs::path& file) {
+  auto time = fs::last_write_time(file);
+  std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+  bytes.seekp(1'500'000);
+  bytes.put('y');
+  bytes.close();
+  fs::last_write_time(file, time);
+}
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST_CASE("every file has its checksum, and each that is not what it was is named") {
+  Bench bench;
+  for (auto& file : bench.frozen.files) file.sealed = true;
+  auto made = make_backup(bench.frozen, bench.plan);
+  REQUIRE(made);
+  auto again = find_backup(bench.plan.repository);
+  REQUIRE(again);
+  CHECK(again->sums == made->sums);
+  auto read = [](std::uint64_t) {};
+  CHECK(check_files(*again, "", read).good());
+  CHECK(BackupSums::read(*again)->all().size() == 3);
+
+  unlink_from_store(again->store() / "journal/1");
+  CHECK(check_files(*again, "", read).good());
+  rot(again->store() / "journal/1");
+  fs::remove(again->store() / "CLEAN");
+  auto found = check_files(*again, "", read);
+  REQUIRE(found.rotten.size() == 2);
+  CHECK(found.rotten[0].path == "store/CLEAN");
+  CHECK(found.rotten[0].what == RottenFile::What::Missing);
+  CHECK(found.rotten[1].path == "store/journal/1");
+  CHECK(found.rotten[1].what == RottenFile::What::Changed);
+  CHECK(check_files(*again, "config", read).good());
+
+  // The list itself.
+  std::ofstream(again->path / "SUMS", std::ios::app) << "x\n";
+  CHECK(check_files(*again, "", read).sums_lost);
+}
+
+TEST_CASE("a backup of a version without checksums is counted") {
+  Bench bench;
+  auto made = make_backup(bench.frozen, bench.plan);
+  REQUIRE(made);
+  made->sums = "";
+  auto read = [](std::uint64_t) {};
+  CHECK(check_files(*made, "", read).good());
+  fs::resize_file(made->store() / "index/2", 2'999'999);
+  CHECK(check_files(*made, "", read).missing_bytes == 1);
+  fs::remove(made->store() / "index/2");
+  auto found = check_files(*made, "", read);
+  CHECK(found.missing_files == 1);
+  CHECK(found.describe(Language::English).size() == 2);
+}
+
+TEST_CASE("what has rotted is not linked to, but copied anew from the store") {
+  Bench bench;
+  bench.frozen.files[0].sealed = true;
+  auto first = make_backup(bench.frozen, bench.plan);
+  REQUIRE(first);
+  auto file = "journal/1";
+  unlink_from_store(first->store() / file);
+  auto inode = [&](const BackupInfo& info) { return fs::hard_link_count(info.store() / file); };
+  auto second = make_backup(bench.frozen, bench.plan);
+  REQUIRE(second);
+  CHECK(inode(*second) == 2);
+  CHECK(fs::equivalent(first->store() / file, second->store() / file));
+  rot(second->store() / file);
+  SUBCASE("as a check has found") {
+    auto found = check_files(*first, "", [](std::uint64_t) {});
+    REQUIRE(found.rotten.size() == 1);
+    note_rotten(*first, {found.rotten[0].path});
+    auto third = make_backup(bench.frozen, bench.plan);
+    REQUIRE(third);
+    CHECK(bytes_of(third->store() / file) == bytes_of(bench.instance.data / file));
+    CHECK(check_files(*third, "", [](std::uint64_t) {}).good());
+    // And if the check finds it good again, it is.
+    note_rotten(*first, {});
+    CHECK_FALSE(fs::exists(first->path / "ROTTEN"));
+  }
+  SUBCASE("as its time tells") {
+    fs::last_write_time(second->store() / file, fs::last_write_time(second->path / "BACKUP.json") +
+                                                    std::chrono::seconds(1));
+    auto third = make_backup(bench.frozen, bench.plan);
+    REQUIRE(third);
+    CHECK(bytes_of(third->store() / file) == bytes_of(bench.instance.data / file));
+  }
+}
+
+TEST_CASE("a directory that is there stays as it is, and so does what others have in it") {
+  Bench bench;
+  fs::create_directory(bench.plan.repository);
+  fs::permissions(bench.plan.repository, fs::perms(0777));
+  write(bench.plan.repository / ".partial-mine", "x");
+  write(bench.plan.repository / ".partial-20260101T000000", "x");
+  write(bench.plan.repository / ".partial-20260101T000000Z-2/store/STORE", "x");
+  auto made = make_backup(bench.frozen, bench.plan);
+  REQUIRE(made);
+  CHECK(fs::status(bench.plan.repository).permissions() == fs::perms(0777));
+  CHECK(fs::status(made->path).permissions() == fs::perms(0700));
+  CHECK(fs::exists(bench.plan.repository / ".partial-mine"));
+  CHECK(fs::exists(bench.plan.repository / ".partial-20260101T000000"));
+  CHECK_FALSE(fs::exists(bench.plan.repository / ".partial-20260101T000000Z-2"));
+}
+
+TEST_CASE("one that cannot be read hides no other") {
+  Bench bench;
+  auto good = make_backup(bench.frozen, bench.plan);
+  REQUIRE(good);
+  for (std::string_view text :
+       {"", "{", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", R"({"format":2})",
+        R"({"format":1})",
+        R"({"format":1,"made":7,"store":[],"key":null,"epoch":-1,"files":1e300,"bytes":"x"})"}) {
+    CAPTURE(text);
+    auto bad = bench.plan.repository / "20991231T000000Z";
+    fs::remove_all(bad);
+    write(bad / "BACKUP.json", text);
+    auto all = list_backups(bench.plan.repository);
+    REQUIRE(all);
+    REQUIRE(all->unreadable.size() == 1);
+    CHECK(all->unreadable[0].path == bad);
+    std::vector<UnreadableBackup> passed_over;
+    auto newest = find_backup(bench.plan.repository, &passed_over);
+    REQUIRE(newest);
+    CHECK(newest->path == all->backups.back().path);
+    CHECK(passed_over.size() == 1);
+    CHECK_FALSE(find_backup(bad));
+    CHECK(make_backup(bench.frozen, bench.plan));
+  }
+}
+
+TEST_CASE("no backup within the store itself") {
+  Bench bench;
+  fs::create_directory_symlink(bench.instance.data, bench.top.path / "link");
+  for (auto& inside : {bench.instance.data / "backups", bench.top.path / "link/backups"}) {
+    bench.plan.repository = inside;
+    auto made = make_backup(bench.frozen, bench.plan);
+    REQUIRE_FALSE(made);
+    CHECK(made.error().code == ErrorCode::Invalid);
+    CHECK_FALSE(fs::exists(inside));
+  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "app/backup_mail.h"
 
+#include <fmt/core.h>
+
 #include "app/core.h"
 #include "auth/directory.h"
 #include "mailbox/mailboxes.h"
@@ -24,7 +26,7 @@ constexpr FlagName kFlagNames[] = {{mailbox::kSeen, "\\Seen"},
                                    {mailbox::kDeleted, "\\Deleted"},
                                    {mailbox::kDraft, "\\Draft"}};
 
-class BackupMail final : public MailSource {
+class BackupMail final : public BackupMailSource {
  public:
   BackupMail() : workers_(1), cores_(1) { cores_.start(); }
   ~BackupMail() override {
@@ -54,6 +56,7 @@ class BackupMail final : public MailSource {
   }
   std::uint64_t done() const override { return done_; }
   std::uint64_t total() const override { return total_; }
+  const std::vector<std::string>& lost() const override { return lost_; }
 
  private:
   struct Row {
@@ -93,6 +96,44 @@ class BackupMail final : public MailSource {
   }
 
   Task<Result<std::optional<MailItem>>> next_on_loop() {
+    while (true) {
+      CO_TRY(bool found, co_await next_row());
+      if (!found) co_return std::optional<MailItem>();
+      const auto& row = rows_[row_++];
+      done_ += row.summary.size;
+      // Before anything of it is given away.
+      auto opened = co_await open_whole(row.blob);
+      if (opened) {
+        blob_ = std::move(*opened);
+        break;
+      }
+      lost_.push_back(fmt::format("{}, UID {}, {}: {}", mailboxes_[mailbox_].path, row.summary.uid,
+                                  format_rfc3339(row.summary.received), opened.error().describe()));
+    }
+    const auto& row = rows_[row_ - 1];
+    prefix_ = row.prefix;
+    at_ = 0;
+    MailItem item{mailboxes_[mailbox_].path, {}, row.summary.received};
+    for (auto& [flag, name] : kFlagNames)
+      if (row.summary.flags & flag) item.flags.emplace_back(name);
+    for (std::size_t i = 0; i < keywords_.size(); ++i)
+      if (row.summary.flags >> (mailbox::kFirstKeyword + i) & 1) item.flags.push_back(keywords_[i]);
+    co_return std::optional(std::move(item));
+  }
+
+  /// A body of which every byte can be read.
+  Task<Result<std::unique_ptr<store::Blob>>> open_whole(store::BlobId id) {
+    CO_TRY(auto blob, co_await store_->open_blob(id));
+    for (std::uint64_t at = 0; at < blob->size();) {
+      CO_TRY(auto piece, co_await blob->read(at, kPiece));
+      if (piece.empty()) co_return fail(ErrorCode::Corrupt, "the body is shorter than it was");
+      at += piece.size();
+    }
+    co_return blob;
+  }
+
+  /// Whether rows_[row_] is another message.
+  Task<Result<bool>> next_row() {
     while (row_ == rows_.size()) {
       rows_ = co_await store_->read([this](store::Reader& reader) { return next_rows(reader); });
       row_ = 0;
@@ -102,21 +143,11 @@ class BackupMail final : public MailSource {
       }
       if (++mailbox_ == mailboxes_.size()) {
         --mailbox_;
-        co_return std::optional<MailItem>();
+        co_return false;
       }
       CO_TRY_DO(co_await enter_mailbox());
     }
-    const auto& row = rows_[row_++];
-    CO_TRY(blob_, co_await store_->open_blob(row.blob));
-    prefix_ = row.prefix;
-    at_ = 0;
-    MailItem item{mailboxes_[mailbox_].path, {}, row.summary.received};
-    for (auto& [flag, name] : kFlagNames)
-      if (row.summary.flags & flag) item.flags.emplace_back(name);
-    for (std::size_t i = 0; i < keywords_.size(); ++i)
-      if (row.summary.flags >> (mailbox::kFirstKeyword + i) & 1) item.flags.push_back(keywords_[i]);
-    done_ += row.summary.size;
-    co_return std::optional(std::move(item));
+    co_return true;
   }
 
   std::vector<Row> next_rows(store::Reader& reader) const {
@@ -158,13 +189,14 @@ class BackupMail final : public MailSource {
   std::uint64_t at_ = 0;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
+  std::vector<std::string> lost_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<MailSource>> open_backup_mail(const BackupInfo& backup,
-                                                     const std::string& address,
-                                                     const std::string& mailbox) {
+Result<std::unique_ptr<BackupMailSource>> open_backup_mail(const BackupInfo& backup,
+                                                           const std::string& address,
+                                                           const std::string& mailbox) {
   auto mail = std::make_unique<BackupMail>();
   TRY_DO(mail->open(backup, address, mailbox));
   return mail;

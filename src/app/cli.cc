@@ -1,6 +1,7 @@
 #include "app/cli.h"
 
 #include <exception>
+#include <filesystem>
 
 #include "app/command_line.h"
 #include "app/help.h"
@@ -17,6 +18,10 @@ Exit run_verb(const Invocation& invocation, Terminal& terminal) {
   // The one place for what nobody expected; a verb reports what it expects itself.
   try {
     return invocation.verb().run(invocation, terminal);
+  } catch (const std::filesystem::filesystem_error& error) {
+    // A path that nobody thought of: the disk's doing, not ours.
+    terminal.complain_text(error.what());
+    return exit_for(errno_error("", error.code().value()).code);
   } catch (const std::exception& unexpected) {
     terminal.complain(kDefect, unexpected.what());
     return Exit::Software;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "app/missing_store.h"
 #include "base/text.h"
 #include "net/fd.h"
 #include "store/open.h"
@@ -117,7 +118,7 @@ void Core::close_store() {
 }
 
 Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config config, Log log,
-                                         store::Metrics metrics) {
+                                         store::Metrics metrics, WhichStore which) {
   std::unique_ptr<Core> core(new Core(std::move(instance), std::move(config), std::move(log)));
   TRY(auto key, read_file(core->instance_.secret_key, 4096));
   TRY(auto master, crypto::MasterKey::parse(key));
@@ -135,7 +136,16 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
   options.staged_memory = core->memory_.staged;
   options.schema = kSchema;
   options.reserve = core->config_.store.reserve.count;
-  TRY(core->store_, store::open_store(std::move(options)));
+  options.may_make = which == WhichStore::New;
+  std::error_code error;
+  if (options.may_make && std::filesystem::exists(core->instance_.data / "STORE", error))
+    return fail(ErrorCode::Exists, "there is a store in {} already", core->instance_.data.string());
+  auto opened = store::open_store(std::move(options));
+  if (!opened && opened.error().code == ErrorCode::NotFound)
+    if (auto missing = describe_missing_store(core->instance_, Language::English))
+      return fail(ErrorCode::NotFound, "{}", *missing);
+  if (!opened) return std::unexpected(std::move(opened).error());
+  core->store_ = std::move(*opened);
   return core;
 }
 

@@ -29,11 +29,17 @@ struct MemoryPlan {
 /// whichever is less.
 MemoryPlan plan_memory(const config::Config& config);
 
+/// Which store is opened. Where one is missing, a new one would bounce the mail of everybody who
+/// has an account in the old one: whoever wants it says so.
+enum class WhichStore { Existing, New };
+
 class Core {
  public:
-  /// Reads secret.key and opens the store. Conflict when another process (the server) holds it.
+  /// Reads secret.key and opens the store. Conflict when another process (the server) holds it;
+  /// NotFound when there is none, Exists when there shall be none (missing_store.h tells more).
   static Result<std::unique_ptr<Core>> open(Instance instance, config::Config config, Log log,
-                                            store::Metrics metrics = {});
+                                            store::Metrics metrics = {},
+                                            WhichStore which = WhichStore::Existing);
   ~Core();
 
   /// Closes the store, while the event loops still run: it may yet have something to tell them.

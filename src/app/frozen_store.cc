@@ -1,7 +1,11 @@
 #include "app/frozen_store.h"
 
+#include <unistd.h>
+
+#include "app/commands.h"
 #include "app/control_io.h"
 #include "app/core.h"
+#include "app/forked.h"
 #include "app/log_sink.h"
 #include "app/run_command.h"
 #include "app/system_user.h"
@@ -74,6 +78,7 @@ class ByServer final : public FrozenStore {
   store::Frozen frozen_;
 };
 
+/// In this process, which becomes the server's user for that.
 class Here final : public FrozenStore {
  public:
   explicit Here(config::LogFormat format) : sink_(format, clock_), cores_(1) {}
@@ -100,6 +105,43 @@ class Here final : public FrozenStore {
   std::shared_ptr<const store::Frozen> frozen_;
 };
 
+/// By a process of its own, which becomes the server's user: what it writes belongs to that user,
+/// while we keep the rights of root to write the backup where only root may.
+class Apart final : public FrozenStore {
+ public:
+  const store::Frozen& frozen() const override { return frozen_; }
+
+  Result<void> open(const Instance& instance, const config::Config& config) {
+    TRY(process_, Forked::start([&](Forked::Parent& parent) { hold(parent, instance, config); }));
+    boost::json::error_code error;
+    auto value = boost::json::parse(process_->answer(), error);
+    if (error || !value.is_object())
+      return fail(ErrorCode::Internal, "the process that opened the store ended early");
+    auto& answer = value.get_object();
+    if (auto text = text_in(answer, "error"); !text.empty())
+      return fail(static_cast<ErrorCode>(number_in(answer, "code")), "{}", text);
+    TRY(frozen_, parse_frozen(answer));
+    return {};
+  }
+
+ private:
+  static void hold(Forked::Parent& parent, const Instance& instance, const config::Config& config) {
+    Here here(config.log.format);
+    if (auto opened = here.open(instance, config); !opened) {
+      auto& error = opened.error();
+      parent.tell(boost::json::serialize(
+          boost::json::object{{"error", json_text(error.describe())},
+                              {"code", static_cast<std::uint64_t>(error.code)}}));
+      return;
+    }
+    parent.tell(boost::json::serialize(describe_frozen(here.frozen())));
+    parent.wait_until_released();
+  }
+
+  std::unique_ptr<Forked> process_;
+  store::Frozen frozen_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<FrozenStore>> FrozenStore::open(const Instance& instance,
@@ -108,6 +150,11 @@ Result<std::unique_ptr<FrozenStore>> FrozenStore::open(const Instance& instance,
     auto asked = std::make_unique<ByServer>();
     TRY(bool running, asked->ask(instance));
     if (running) return asked;
+  }
+  if (::geteuid() == 0 && !config.server.user.empty()) {
+    auto apart = std::make_unique<Apart>();
+    TRY_DO(apart->open(instance, config));
+    return apart;
   }
   auto here = std::make_unique<Here>(config.log.format);
   TRY_DO(here->open(instance, config));

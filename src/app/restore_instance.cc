@@ -1,28 +1,38 @@
 #include "app/restore_instance.h"
 
-#include <array>
+#include <algorithm>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <map>
+#include <set>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
+#include "app/backup_sums.h"
 #include "app/core.h"
+#include "app/forked.h"
 #include "app/log_sink.h"
+#include "app/mail_check.h"
+#include "app/missing_store.h"
 #include "app/system_user.h"
 #include "base/codec.h"
+#include "base/text.h"
 #include "config/load.h"
 #include "net/cores.h"
-#include "net/fd.h"
 #include "queue/queue.h"
 #include "store/posix_file_system.h"
 #include "store/restore.h"
+#include "store/verify.h"
 
 namespace hikyaku::app {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Phrase kLostGroups{"{} groups of changes", "変更のグループ {} 件"};
+constexpr Phrase kLostBody{"a body of {} bytes: {}", "本文 {} バイト: {}"};
+constexpr std::size_t kMostLost = 100;
 constexpr std::size_t kPiece = 500;
 /// What whoever opens a store locks in its directory.
 constexpr const char* kLockName = "LOCK";
@@ -65,19 +75,62 @@ std::unexpected<Error> failed(const std::string& what, const std::error_code& er
   return std::unexpected(errno_error(what, error.value()));
 }
 
-/// The store in `data` raised to a new epoch; nothing of it is in use yet.
+void add_loss(RestoreOutcome& outcome, std::string what) {
+  if (++outcome.lost_count <= kMostLost) outcome.lost.push_back(std::move(what));
+}
+
+/// Reads what was copied whole and mends it as far as that goes: it is a copy. What is lost goes to
+/// `outcome`.
+Result<void> verify_copy(const store::Options& options, const RestoreRules& rules,
+                         RestoreOutcome& outcome) {
+  store::VerifyOptions how;
+  how.repair = true;
+  how.progress = rules.verifying;
+  TRY(auto report, store::verify_store(options, how));
+  // Closed well and as it was: there is nothing for anybody to mend.
+  bool whole = report.good() && outcome.damage.empty();
+  for (auto& problem : report.problems) outcome.damage.push_back(problem);
+  if (whole) return {};
+  auto tell = rules.verifying ? rules.verifying : [](std::string_view, double) {};
+  TRY(auto mail, check_mail(options, true, tell));
+  for (auto& message : mail.lost) add_loss(outcome, std::move(message));
+  if (report.lost_groups != 0)
+    add_loss(outcome, say(rules.language, kLostGroups, report.lost_groups));
+  // Those of messages have been named with them.
+  if (mail.lost.empty())
+    for (auto& body : report.lost)
+      add_loss(outcome, say(rules.language, kLostBody, body.size, printable(body.salvage)));
+  return {};
+}
+
+/// The store in `data` verified, and raised to a new epoch; nothing of it is in use yet.
 Result<RestoreOutcome> renew(const fs::path& data, std::uint32_t least, const Instance& instance,
-                             const config::Config& config) {
-  RestoreOutcome outcome;
+                             const config::Config& config, const RestoreRules& rules,
+                             RestoreOutcome outcome) {
   {
-    net::ThreadPool workers(1);
+    net::ThreadPool workers(std::max(1u, std::thread::hardware_concurrency()));
     SystemClock clock;
     store::Options options{.directory = data.string(), .workers = workers, .clock = clock};
     options.schema = kSchema;
+    options.may_make = false;
+    TRY_DO(verify_copy(options, rules, outcome));
+    if (outcome.lost_count != 0 && !rules.with_losses) return outcome;
     TRY(outcome.epoch, store::raise_epoch(options, least));
   }
   TRY(outcome.held, settle_queue(instance, data, config));
+  outcome.in_place = true;
   return outcome;
+}
+
+void put_texts(Encoder& out, const std::vector<std::string>& texts) {
+  out.varint(texts.size());
+  for (auto& text : texts) out.text(text);
+}
+
+std::vector<std::string> take_texts(Decoder& in) {
+  std::vector<std::string> texts;
+  for (auto count = in.varint(); count > 0 && !in.failed(); --count) texts.emplace_back(in.text());
+  return texts;
 }
 
 std::string encode(const Result<RestoreOutcome>& outcome) {
@@ -86,6 +139,10 @@ std::string encode(const Result<RestoreOutcome>& outcome) {
   if (outcome) {
     out.varint(outcome->epoch);
     out.varint(outcome->held);
+    out.u8(outcome->in_place);
+    out.varint(outcome->lost_count);
+    put_texts(out, outcome->damage);
+    put_texts(out, outcome->lost);
   } else {
     out.u8(static_cast<std::uint8_t>(outcome.error().code));
     out.text(outcome.error().describe());
@@ -95,56 +152,39 @@ std::string encode(const Result<RestoreOutcome>& outcome) {
 
 Result<RestoreOutcome> decode(std::string_view bytes) {
   Decoder in(bytes);
-  if (in.u8() != 0) {
-    RestoreOutcome outcome;
+  std::string text;
+  auto code = ErrorCode::Internal;
+  RestoreOutcome outcome;
+  bool good = in.u8() != 0;
+  if (good) {
     outcome.epoch = static_cast<std::uint32_t>(in.varint());
     outcome.held = in.varint();
-    return outcome;
+    outcome.in_place = in.u8() != 0;
+    outcome.lost_count = in.varint();
+    outcome.damage = take_texts(in);
+    outcome.lost = take_texts(in);
+  } else {
+    code = static_cast<ErrorCode>(in.u8());
+    text = in.text();
   }
-  auto code = static_cast<ErrorCode>(in.u8());
-  auto text = in.text();
   if (in.failed())
     return fail(ErrorCode::Internal, "the process that opened the restored store ended early");
-  return fail(code, "{}", text);
-}
-
-/// All that comes until the other end is closed.
-std::string read_to_end(int fd) {
-  std::string bytes;
-  std::array<char, 4096> piece;
-  for (;;) {
-    auto got = ::read(fd, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return bytes;
-    bytes.append(piece.data(), static_cast<std::size_t>(got));
-  }
+  if (!good) return fail(code, "{}", text);
+  return outcome;
 }
 
 /// renew() by a process of its own, which has become the server's user for good: what it writes
 /// belongs to that user, and nothing in the backup is opened with rights that it should not have.
 /// We keep ours, to put the result in its place.
 Result<RestoreOutcome> renew_apart(const fs::path& data, std::uint32_t least,
-                                   const Instance& instance, const config::Config& config) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::unexpected(errno_error("pipe", errno));
-  net::UniqueFd from(ends[0]), to(ends[1]);
-  auto child = ::fork();
-  if (child < 0) return std::unexpected(errno_error("fork", errno));
-  if (child == 0) {
-    auto work = [&]() -> Result<RestoreOutcome> {
-      TRY_DO(become_user(config.server.user));
-      return renew(data, least, instance, config);
-    };
-    // Less than what a pipe holds: nothing is cut.
-    auto words = encode(work());
-    ::_exit(::write(to.get(), words.data(), words.size()) < 0 ? 1 : 0);
-  }
-  to.reset();
-  auto words = read_to_end(from.get());
-  int status = 0;
-  while (::waitpid(child, &status, 0) != child)
-    if (errno != EINTR) break;
-  return decode(words);
+                                   const Instance& instance, const config::Config& config,
+                                   const RestoreRules& rules, RestoreOutcome outcome) {
+  auto work = [&]() -> Result<RestoreOutcome> {
+    TRY_DO(become_user(config.server.user));
+    return renew(data, least, instance, config, rules, std::move(outcome));
+  };
+  TRY(auto process, Forked::start([&](Forked::Parent& parent) { parent.tell(encode(work())); }));
+  return decode(process->answer());
 }
 
 std::uint32_t epoch_there(const fs::path& data) {
@@ -182,7 +222,7 @@ Result<void> put_config(const fs::path& from, const fs::path& to,
   beside += ".restoring";
   fs::remove_all(beside, error);
   auto put = [&]() -> Result<void> {
-    TRY_DO(copy_tree(from, beside, std::nullopt, [](std::uint64_t) {}));
+    TRY_DO(copy_tree(from, beside, {}));
     TRY_DO(let_server_read(beside, owner));
     if (fs::is_directory(beside, error))
       for (auto& entry : fs::recursive_directory_iterator(beside, error))
@@ -241,44 +281,112 @@ void HeldData::remove_made_lock() {
   if (std::exchange(made_lock_, false)) ::unlink((path_ / kLockName).c_str());
 }
 
+std::optional<FixedPlace> find_fixed_place(const fs::path& data) {
+  std::error_code error;
+  if (fs::is_symlink(data, error)) {
+    auto target = resolve_place(data);
+    if (!fs::exists(target, error)) return FixedPlace{FixedPlace::Why::Dangling, target};
+    return find_fixed_place(target);
+  }
+  struct statx facts{};
+  if (::statx(AT_FDCWD, data.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &facts) != 0)
+    return std::nullopt;
+  if ((facts.stx_attributes_mask & facts.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
+    return FixedPlace{FixedPlace::Why::MountPoint, data};
+  return std::nullopt;
+}
+
+fs::path resolve_place(const fs::path& data) {
+  std::error_code error;
+  if (!fs::is_symlink(data, error)) return data;
+  auto target = fs::weakly_canonical(data, error);
+  return error ? data : target;
+}
+
+namespace {
+
+/// Copies the backup's store, and compares it with what it was.
+Result<std::vector<std::string>> copy_store(const BackupInfo& backup, const fs::path& to,
+                                            const HeldData& held, const RestoreRules& rules) {
+  std::map<std::string, std::string> found;
+  std::set<std::string> unreadable;
+  CopyRules copying;
+  if (held.owner()) copying.owner.emplace(held.owner()->uid, held.owner()->gid);
+  copying.copied = rules.copied;
+  copying.summed = [&](auto& name, auto& sum) { found.emplace("store/" + name, sum); };
+  copying.leave_out = [&](auto& name, auto&) { return unreadable.insert("store/" + name).second; };
+  TRY_DO(copy_tree(backup.store(), to, copying));
+  return compare_files(backup, "store", found, unreadable).describe(rules.language);
+}
+
+/// A name for the store that is set aside, which nothing has yet.
+fs::path free_former(const fs::path& data) {
+  std::error_code error;
+  auto former = former_beside(data);
+  for (int i = 2; fs::exists(fs::symlink_status(former, error)); ++i) {
+    former = former_beside(data);
+    former += fmt::format("-{}", i);
+  }
+  return former;
+}
+
+/// The finished copy in the place of the store. Cut off between the two renames it leaves no store
+/// there, and names from which anybody can tell what is which (missing_store.h).
+Result<void> put_in_place(const fs::path& copy, const fs::path& data, RestoreOutcome& outcome) {
+  std::error_code error;
+  auto restored = restored_beside(data);
+  fs::rename(copy, restored, error);
+  if (error) return failed("cannot name " + restored.string(), error);
+  if (fs::exists(data, error) && !fs::is_empty(data, error)) {
+    outcome.former = free_former(data);
+    fs::rename(data, outcome.former, error);
+    if (error) return failed("cannot set aside " + data.string(), error);
+    sync_directory(data.parent_path());
+  }
+  fs::rename(restored, data, error);
+  if (error) {
+    auto why = error;
+    if (!outcome.former.empty()) fs::rename(outcome.former, data, error);
+    return failed("cannot put in place " + data.string(), why);
+  }
+  sync_directory(data.parent_path());
+  return {};
+}
+
+}  // namespace
+
 Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance& instance,
                                         const config::Config& config, HeldData& held,
-                                        const std::function<void(std::uint64_t)>& copied) {
-  std::optional<std::pair<std::uint32_t, std::uint32_t>> owner;
-  if (held.owner()) owner.emplace(held.owner()->uid, held.owner()->gid);
+                                        const RestoreRules& rules) {
   const auto& data = instance.data;
-  auto beside = data;
-  beside += ".restoring";
+  auto beside = restoring_beside(data);
+  for (auto& left : {beside, restored_beside(data)})
+    if (is_within(backup.path, left))
+      return fail(ErrorCode::Invalid,
+                  "{} is what a restore was copying into, and goes when another begins: move it "
+                  "away first",
+                  left.string());
   std::error_code error;
   fs::remove_all(beside, error);
+  fs::remove_all(restored_beside(data), error);  // finished, but never in use
   // Twice from the same backup, or from an older one, must not give the same numbers again.
   auto least = std::max({backup.epoch, epoch_there(data), noted_restore(backup)}) + 1;
   auto put = [&]() -> Result<RestoreOutcome> {
-    TRY_DO(copy_tree(backup.store(), beside, owner, copied));
+    RestoreOutcome begun;
+    TRY(begun.damage, copy_store(backup, beside, held, rules));
     note_restore(backup, least);
-    TRY(auto outcome, (owner ? renew_apart : renew)(beside, least, instance, config));
+    TRY(auto outcome, (held.owner() ? renew_apart : renew)(beside, least, instance, config, rules,
+                                                           std::move(begun)));
+    if (!outcome.in_place) return outcome;
     held.remove_made_lock();
-    if (fs::exists(data, error) && !fs::is_empty(data, error)) {
-      outcome.former = data;
-      outcome.former += ".before-restore";
-      for (int i = 2; fs::exists(outcome.former, error); ++i) {
-        outcome.former = data;
-        outcome.former += fmt::format(".before-restore-{}", i);
-      }
-      fs::rename(data, outcome.former, error);
-      if (error) return failed("cannot set aside " + data.string(), error);
-    }
-    fs::rename(beside, data, error);
-    if (error) {
-      auto why = error;
-      if (!outcome.former.empty()) fs::rename(outcome.former, data, error);
-      return failed("cannot put in place " + data.string(), why);
-    }
-    sync_directory(data.parent_path());
+    TRY_DO(put_in_place(beside, data, outcome));
     return outcome;
   };
   auto outcome = put();
-  if (!outcome) fs::remove_all(beside, error);
+  if (!outcome || !outcome->in_place) {
+    fs::remove_all(beside, error);
+    fs::remove_all(restored_beside(data), error);
+  }
   return outcome;
 }
 

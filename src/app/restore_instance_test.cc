@@ -17,9 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string last_words;
+
 Exit run(std::vector<std::string> words) {
-  auto nothing = [](std::string_view) { return true; };
-  Terminal terminal(nothing, nothing, {.width = 80, .language = Language::English});
+  last_words.clear();
+  auto keep = [](std::string_view text) {
+    last_words += text;
+    return true;
+  };
+  Terminal terminal(keep, keep, {.width = 2000, .language = Language::English});
   auto verbs = all_verbs();
   return run_command_line(words, verbs, terminal);
 }
@@ -64,11 +70,12 @@ TEST_CASE("nobody opens a store where one is being restored, until it is there")
       held = std::move(*taken);
     }
     int looked = 0;
-    auto restored =
-        restore_instance(*bench.backup, bench.instance, bench.config, **held, [&](std::uint64_t) {
-          ++looked;
-          CHECK_FALSE(bench.can_be_opened());
-        });
+    RestoreRules rules;
+    rules.copied = [&](std::uint64_t) {
+      ++looked;
+      CHECK_FALSE(bench.can_be_opened());
+    };
+    auto restored = restore_instance(*bench.backup, bench.instance, bench.config, **held, rules);
     REQUIRE_MESSAGE(restored, restored.error().describe());
     CHECK(looked > 0);
     held.reset();
@@ -110,6 +117,123 @@ TEST_CASE("the configuration comes back whole, and as it could be read before") 
   fs::remove(other.tls / "cert.pem");
   CHECK(restore_config(*bench.backup, other));
   CHECK_FALSE(fs::exists(other.tls / "cert.pem"));
+}
+
+TEST_CASE("where the store is missing nothing makes another one, and what to do is told") {
+  Bench bench;
+  auto dir = bench.dir.string();
+  auto data = bench.instance.data;
+  auto beside = [&](const char* what) { return fs::path(data.string() + what); };
+  auto refused = [&](std::string_view told) {
+    CAPTURE(told);
+    for (std::vector<std::string> words : {std::vector<std::string>{"serve"},
+                                           {"account", "list"},
+                                           {"verify"},
+                                           {"backup", (bench.top.path / "backups").string()}}) {
+      words.insert(words.end(), {"--dir", dir});
+      CAPTURE(words[0]);
+      CHECK(run(words) == Exit::NoInput);
+      CHECK_MESSAGE(last_words.contains(told), last_words);
+      CHECK_FALSE(fs::exists(data / "STORE"));
+    }
+  };
+  fs::rename(data, beside(".away"));
+  refused("mounted");
+  fs::create_directory(data);
+  refused("hikyaku serve --new-store --dir " + dir);
+  fs::remove(data);
+  fs::create_symlink("/nowhere/at/all", data);
+  refused("/nowhere/at/all");
+  fs::remove(data);
+  // Cut off while copying, and at its last step.
+  fs::create_directory(beside(".restoring"));
+  refused("hikyaku restore BACKUP --dir " + dir);
+  fs::rename(beside(".away"), beside(".before-restore"));
+  refused("mv -T " + beside(".before-restore").string() + " " + data.string());
+  fs::rename(beside(".restoring"), beside(".restored"));
+  refused("mv -T " + beside(".restored").string() + " " + data.string());
+  fs::rename(beside(".before-restore"), data);
+  CHECK(run({"account", "list", "--dir", dir}) == Exit::Ok);
+  CHECK(run({"serve", "--new-store", "--dir", dir}) == Exit::CannotCreate);
+}
+
+/// The file of this kind in a backup's journal, and what is done to it.
+fs::path segment_of(const BackupInfo& backup) {
+  for (auto& entry : fs::directory_iterator(backup.store() / "journal")) return entry.path();
+  return {};
+}
+
+TEST_CASE("damage of a backup is told, also when nothing is lost by it") {
+  Bench bench;
+  auto dir = bench.dir.string();
+  auto backup = bench.backup->path.string();
+  auto file = segment_of(*bench.backup);
+  REQUIRE_FALSE(file.empty());
+  // Groups that the index has.
+  fs::resize_file(file, fs::file_size(file) - 200);
+  auto name = "store/journal/" + file.filename().string();
+  CHECK(run({"backup", "--check", backup}) == Exit::Failed);
+  CHECK_MESSAGE(last_words.contains(name), last_words);
+  CHECK(run({"restore", backup, "--force", "--dir", dir}) == Exit::Ok);
+  CHECK_MESSAGE(last_words.contains(name), last_words);
+  CHECK_MESSAGE(last_words.contains("Nothing is lost"), last_words);
+  CHECK(run({"verify", "--dir", dir}) == Exit::Ok);
+}
+
+TEST_CASE("a backup that lacks its mark is no whole one, and loses nothing by that") {
+  Bench bench;
+  auto backup = bench.backup->path.string();
+  fs::remove(bench.backup->store() / "CLEAN");
+  CHECK(run({"backup", "--check", backup}) == Exit::Failed);
+  CHECK_MESSAGE(last_words.contains("CLEAN"), last_words);
+  CHECK(run({"restore", backup, "--force", "--dir", bench.dir.string()}) == Exit::Ok);
+  CHECK_MESSAGE(last_words.contains("Nothing is lost"), last_words);
+  CHECK(run({"verify", "--dir", bench.dir.string()}) == Exit::Ok);
+}
+
+TEST_CASE("a store behind a link stays on its disk") {
+  Bench bench;
+  auto disk = bench.top.path / "disk";
+  fs::create_directory(disk);
+  fs::rename(bench.instance.data, disk / "mail");
+  fs::create_directory_symlink(disk / "mail", bench.instance.data);
+  auto restore = [&] {
+    return run({"restore", bench.backup->path.string(), "--force", "--dir", bench.dir.string()});
+  };
+  REQUIRE_MESSAGE(restore() == Exit::Ok, last_words);
+  CHECK(fs::is_symlink(bench.instance.data));
+  CHECK(fs::exists(disk / "mail/STORE"));
+  CHECK(fs::exists(disk / "mail.before-restore/STORE"));
+  fs::rename(disk, bench.top.path / "elsewhere");
+  CHECK(restore() == Exit::CannotCreate);
+  CHECK_MESSAGE(last_words.contains("mounted"), last_words);
+}
+
+TEST_CASE("a place that cannot be replaced is known before anything is copied") {
+  auto fixed = find_fixed_place("/proc");
+  REQUIRE(fixed);
+  CHECK(fixed->why == FixedPlace::Why::MountPoint);
+  testing::TemporaryDirectory top;
+  CHECK_FALSE(find_fixed_place(top.path));
+  CHECK_FALSE(find_fixed_place(top.path / "nothing"));
+}
+
+TEST_CASE("a restore does not begin with removing its own source") {
+  Bench bench;
+  auto source = fs::path(bench.instance.data.string() + ".restoring");
+  fs::rename(bench.backup->path, source);
+  CHECK(run({"restore", source.string(), "--force", "--dir", bench.dir.string()}) != Exit::Ok);
+  CHECK_MESSAGE(last_words.contains("move it away"), last_words);
+  CHECK(fs::exists(source / "BACKUP.json"));
+}
+
+TEST_CASE("what makes no sense is refused in words") {
+  Bench bench;
+  auto dir = bench.dir.string();
+  CHECK(run({"backup", "", "--dir", dir}) == Exit::Usage);
+  CHECK(run({"restore", "", "--dir", dir}) == Exit::Usage);
+  CHECK(run({"backup", (bench.instance.data / "b").string(), "--dir", dir}) == Exit::Usage);
+  CHECK_FALSE(fs::exists(bench.instance.data / "b"));
 }
 
 TEST_CASE("as root: the server's user may read the keys that come back") {

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/core.h"
 #include "app/log_sink.h"
+#include "app/missing_store.h"
 #include "app/progress.h"
 #include "app/system_user.h"
 #include "config/load.h"
@@ -100,7 +101,13 @@ Result<void> Commands::open_here() {
     shown_ = config.error();
     return fail(ErrorCode::NotFound, "no usable configuration");
   }
-  TRY(offline_, Offline::open(instance_, std::move(*config)));
+  auto placed = instance_.with(*config);
+  auto opened = Offline::open(instance_, std::move(*config));
+  if (!opened) {
+    if (opened.error().code != ErrorCode::Denied) shown_ = report_missing_store(placed, terminal_);
+    return std::unexpected(std::move(opened).error());
+  }
+  offline_ = std::move(*opened);
   return {};
 }
 

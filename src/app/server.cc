@@ -102,8 +102,8 @@ class RunningServer final : public Server {
     cores_.join();
   }
 
-  Result<void> prepare(Instance instance, config::Config config) {
-    TRY(core_, Core::open(std::move(instance), std::move(config), log_, metrics_.store));
+  Result<void> prepare(Instance instance, config::Config config, WhichStore which) {
+    TRY(core_, Core::open(std::move(instance), std::move(config), log_, metrics_.store, which));
     TRY(auto certificates, read_certificates(core_->instance(), core_->config()));
     if (!certificates.empty()) {
       net::ServerTls::Settings settings;
@@ -532,13 +532,16 @@ Result<ConfinedProcess> start_confined(const config::Config& config, const Log& 
 }
 
 /// Before the first thread: what is given up holds for those that come.
-Result<void> give_up_rights(const Instance& instance, const config::Config& config,
-                            const Log& log) {
+Result<void> give_up_rights(const Instance& instance, const config::Config& config, const Log& log,
+                            WhichStore which) {
   if (!config.server.sandbox) {
     log.warn("server.sandbox", {{"what", "off (server.sandbox)"}});
     return {};
   }
-  std::filesystem::create_directories(instance.data);
+  std::error_code error;
+  if (which == WhichStore::New) std::filesystem::create_directories(instance.data, error);
+  if (error)
+    return std::unexpected(errno_error("cannot make " + instance.data.string(), error.value()));
   TRY(auto state, enter_sandbox(sandbox_paths(instance, config)));
   log.info("server.sandbox", {{"what", state.describe()}});
   return {};
@@ -548,19 +551,23 @@ Result<void> give_up_rights(const Instance& instance, const config::Config& conf
 
 Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config config, Log log,
                                               std::function<void(std::string)> say,
-                                              ServerMetrics& metrics) {
+                                              ServerMetrics& metrics, WhichStore which) {
   // Before there is anything that it should not have.
   TRY(auto confined, start_confined(config, log));
   TRY(auto listeners, bind_listeners(config));
-  std::filesystem::create_directories(instance.control_socket.parent_path());
+  std::error_code error;
+  std::filesystem::create_directories(instance.control_socket.parent_path(), error);
+  if (error)
+    return std::unexpected(errno_error(
+        "cannot make " + instance.control_socket.parent_path().string(), error.value()));
   TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
   TRY(auto submit, net::Listener::bind_unix(instance.submit_socket.string(), 0666));
   TRY_DO(become_user(config.server.user));  // root was needed for the ports only
-  TRY_DO(give_up_rights(instance, config, log));
+  TRY_DO(give_up_rights(instance, config, log, which));
   auto server =
       std::make_unique<RunningServer>(std::move(confined), std::move(listeners), std::move(control),
                                       std::move(submit), std::move(log), std::move(say), metrics);
-  TRY_DO(server->prepare(std::move(instance), std::move(config)));
+  TRY_DO(server->prepare(std::move(instance), std::move(config), which));
   return server;
 }
 

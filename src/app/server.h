@@ -19,7 +19,8 @@ class Server {
   /// tells what to do.
   static Result<std::unique_ptr<Server>> start(Instance instance, config::Config config, Log log,
                                                std::function<void(std::string)> say,
-                                               ServerMetrics& metrics);
+                                               ServerMetrics& metrics,
+                                               WhichStore which = WhichStore::Existing);
   virtual ~Server() = default;
 
   /// Runs until SIGTERM or SIGINT, then ends cleanly: listeners, sessions, what is being sent,

@@ -2,14 +2,17 @@
 #include <fmt/core.h>
 
 #include "app/backup_files.h"
+#include "app/backup_sums.h"
 #include "app/cli.h"
 #include "app/core.h"
 #include "app/frozen_store.h"
+#include "app/missing_store.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/verbs.h"
 #include "base/text.h"
 #include "net/worker_pool.h"
+#include "store/open.h"
 #include "store/verify.h"
 
 namespace hikyaku::app {
@@ -32,6 +35,20 @@ constexpr Phrase kWhole{"{} is whole: {} messages' bodies ({}).",
                         "{} は完全です: 本文 {} 通 ({})。"};
 constexpr Phrase kBroken{"{} has {} problems:", "{} に問題が {} 件あります:"};
 
+constexpr Phrase kLabelCheck{"check (KB)", "検査 (KB)"};
+constexpr Phrase kMakeAnother{
+    "Make another backup: what is not what it was is copied anew. A restore from this one tells "
+    "what is lost.",
+    "もう一度バックアップしてください。壊れたファイルは新しく複製されます。"
+    "このバックアップから復元すると、失われたものを示します。"};
+constexpr Phrase kAnother{"another backup is being made in {}: wait until it is done",
+                          "{} では別のバックアップが進行中です。終わるまでお待ちください"};
+constexpr Phrase kInStore{
+    "{} is in the store itself ({}): name a directory elsewhere, at best on another disk",
+    "{} は保管庫({})の中です。別の場所、できれば別のディスクを指定してください"};
+constexpr Phrase kNoPath{"PATH is empty: name the directory of the backups",
+                         "PATH が空です。バックアップのディレクトリを指定してください"};
+
 /// Says which secret.key belongs to a backup without telling anything about it; "" when this
 /// process may not read it.
 std::string key_of(const Instance& instance) {
@@ -42,6 +59,7 @@ std::string key_of(const Instance& instance) {
 Exit list(const Invocation& invocation, Terminal& terminal) {
   auto all = list_backups(invocation.argument(0));
   if (!all) return report(all.error(), terminal);
+  complain_of(all->unreadable, terminal);
   ItemList items(invocation, terminal,
                  {{"made", "作成"}, {"size", "大きさ"}, {"new", "新規分"}, {"path", "場所"}},
                  [](const boost::json::object& item) {
@@ -49,21 +67,34 @@ Exit list(const Invocation& invocation, Terminal& terminal) {
                        text_in(item, "made").substr(0, 19), short_size(number_in(item, "bytes")),
                        short_size(number_in(item, "copied")), text_in(item, "path")};
                  });
-  for (auto& one : *all) {
+  for (auto& one : all->backups) {
     auto item = describe(one);
     item["path"] = json_text(one.path.string());
     items.add(item);
   }
   items.finish({"There are no backups.", "バックアップはありません。"});
-  return Exit::Ok;
+  return all->unreadable.empty() ? Exit::Ok : Exit::Failed;
 }
 
-Exit check(const Invocation& invocation, Terminal& terminal) {
-  auto info = find_backup(invocation.argument(0));
-  if (!info) return report(info.error(), terminal);
+/// Files and store of a backup, read whole.
+struct Checked {
+  FilesReport files;
+  store::VerifyReport store;
+  std::vector<std::string> problems;
+};
+
+Result<Checked> read_whole(const BackupInfo& info, Terminal& terminal) {
+  Checked checked;
+  {
+    Progress progress(terminal, std::string(kLabelCheck.in(terminal.language())), info.bytes >> 10);
+    std::uint64_t read = 0;
+    checked.files =
+        check_files(info, "", [&](std::uint64_t bytes) { progress.set((read += bytes) >> 10); });
+  }
+  checked.problems = checked.files.describe(terminal.language());
   net::ThreadPool workers(1);
   SystemClock clock;
-  store::Options options{.directory = info->store().string(), .workers = workers, .clock = clock};
+  store::Options options{.directory = info.store().string(), .workers = workers, .clock = clock};
   options.for_reading = true;
   options.schema = kSchema;
   store::VerifyOptions how;
@@ -80,23 +111,51 @@ Exit check(const Invocation& invocation, Terminal& terminal) {
   };
   auto found = store::verify_store(options, how);
   progress.reset();
-  if (!found) return report(found.error(), terminal);
-  if (invocation.json()) {
-    boost::json::array problems;
-    for (auto& problem : found->problems) problems.push_back(json_text(problem));
-    print_json(terminal, boost::json::object{{"path", json_text(info->path.string())},
-                                             {"good", found->good()},
-                                             {"bodies", found->bodies},
-                                             {"body_bytes", found->body_bytes},
-                                             {"problems", std::move(problems)}});
-  } else if (found->good()) {
-    terminal.say(kWhole, info->path.string(), grouped(found->bodies),
-                 short_size(found->body_bytes));
-  } else {
-    terminal.say(kBroken, info->path.string(), grouped(found->problem_count));
-    for (auto& problem : found->problems) terminal.paragraph(printable(problem), 2);
+  if (!found && checked.files.good()) return std::unexpected(std::move(found).error());
+  if (!found) {
+    checked.problems.push_back(found.error().describe());
+    return checked;
   }
-  return found->good() ? Exit::Ok : Exit::Failed;
+  checked.store = std::move(*found);
+  checked.problems.insert(checked.problems.end(), checked.store.problems.begin(),
+                          checked.store.problems.end());
+  // What a restore begins with; what verifying has told already is not told twice.
+  if (checked.problems.empty())
+    if (auto opened = store::open_store(options); !opened)
+      checked.problems.push_back(opened.error().describe());
+  return checked;
+}
+
+Exit check(const Invocation& invocation, Terminal& terminal) {
+  std::vector<UnreadableBackup> unreadable;
+  auto info = find_backup(invocation.argument(0), &unreadable);
+  complain_of(unreadable, terminal);
+  if (!info) return report(info.error(), terminal);
+  auto checked = read_whole(*info, terminal);
+  if (!checked) return report(checked.error(), terminal);
+  std::vector<std::string> rotten;
+  for (auto& file : checked->files.rotten) rotten.push_back(file.path);
+  note_rotten(*info, rotten);
+  auto good = checked->problems.empty();
+  if (invocation.json()) {
+    boost::json::array problems, files;
+    for (auto& problem : checked->problems) problems.push_back(json_text(problem));
+    for (auto& file : rotten) files.push_back(json_text(file));
+    print_json(terminal, boost::json::object{{"path", json_text(info->path.string())},
+                                             {"good", good},
+                                             {"bodies", checked->store.bodies},
+                                             {"body_bytes", checked->store.body_bytes},
+                                             {"rotten", std::move(files)},
+                                             {"problems", std::move(problems)}});
+  } else if (good) {
+    terminal.say(kWhole, info->path.string(), grouped(checked->store.bodies),
+                 short_size(checked->store.body_bytes));
+  } else {
+    terminal.say(kBroken, info->path.string(), grouped(checked->problems.size()));
+    for (auto& problem : checked->problems) terminal.paragraph(printable(problem), 2);
+    terminal.say(kMakeAnother);
+  }
+  return good ? Exit::Ok : Exit::Failed;
 }
 
 Exit make(const Invocation& invocation, Terminal& terminal) {
@@ -105,8 +164,15 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
   if (!config) return config.error();
   instance = instance.with(*config);
   auto key = key_of(instance);
+  if (is_within(invocation.argument(0), instance.data)) {
+    terminal.complain(kInStore, invocation.argument(0), instance.data.string());
+    return Exit::Usage;
+  }
   auto frozen = FrozenStore::open(instance, *config);
-  if (!frozen) return report(frozen.error(), terminal);
+  if (!frozen) {
+    if (auto missing = report_missing_store(instance, terminal)) return *missing;
+    return report(frozen.error(), terminal);
+  }
   std::optional<Progress> progress;
   BackupPlan plan{.repository = std::filesystem::absolute(invocation.argument(0)),
                   .data = instance.data,
@@ -122,6 +188,10 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
                   }};
   auto made = make_backup((*frozen)->frozen(), plan);
   progress.reset();
+  if (!made && made.error().code == ErrorCode::Conflict) {
+    terminal.complain(kAnother, plan.repository.string());
+    return Exit::TryLater;
+  }
   if (!made) return report(made.error(), terminal);
   if (invocation.json()) {
     auto object = describe(*made);
@@ -137,6 +207,10 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
+  if (invocation.argument(0).empty()) {
+    terminal.complain(kNoPath);
+    return Exit::Usage;
+  }
   if (invocation.has("--list")) return list(invocation, terminal);
   if (invocation.has("--check")) return check(invocation, terminal);
   return make(invocation, terminal);
@@ -154,15 +228,21 @@ Verb verb_backup() {
           {"Each backup is a dated directory below PATH, complete in itself: everything that was "
            "accepted before it began is in it. What has not changed since the one before becomes a "
            "hard link, so that daily backups take little space; on the store's own file system "
-           "they are made in seconds (but then share its fate: copy them away). What was copied "
-           "is read again. Any dated directory may be removed at any time. secret.key is never in "
+           "they are made in seconds after the first (but then share its fate: copy them away). "
+           "What was "
+           "copied is read again; every file's checksum is kept in SUMS, which --check compares, "
+           "and "
+           "what it finds rotten is copied anew by the next backup. Any dated directory may be "
+           "removed at any time. secret.key is never in "
            "a backup: keep it apart.",
            "PATH の下に日付のディレクトリができ、それぞれが完結しています。"
            "開始前に受け付けたものはすべて含まれます。"
            "前回から変わらないものはハードリンクになるので、毎日でも場所を取りません。"
-           "保管庫と同じファイルシステムなら数秒で終わります"
+           "保管庫と同じファイルシステムなら二回目からは数秒で終わります"
            "(ただし運命を共にするので、別の場所にも複製してください)。"
-           "複製したものは読み直して確かめます。日付のディレクトリはいつ消してもかまいません。"
+           "複製したものは読み直して確かめ、各ファイルのチェックサムを SUMS に残します。--check "
+           "がそれと比べ、壊れていたものは次のバックアップで新しく複製します。日付のディレクトリは"
+           "いつ消してもかまいません。"
            "secret.key は決して含まれません。別に保管してください。"},
       .arguments = {{"PATH",
                      {"the directory of all backups (made if it is not there); with --check also "

@@ -3,6 +3,7 @@
 
 #include "app/backup_files.h"
 #include "app/backup_mail.h"
+#include "app/backup_sums.h"
 #include "app/cli.h"
 #include "app/core.h"
 #include "app/import_data.h"
@@ -51,8 +52,41 @@ constexpr Phrase kOtherKey{
     "passwords would be lost. Put the right one there, or use --force.",
     "{} はバックアップ時のものと異なります。SCRAM、CRAM-MD5 "
     "用やアプリ用のパスワードが使えなくなります。正しいものを置くか --force を付けてください。"};
+constexpr Phrase kVerifying{"verify", "検査"};
+constexpr Phrase kDamaged{"{} is not what it was when it was made:",
+                          "{} は作成時のままではありません:"};
+constexpr Phrase kNothingLost{"Nothing is lost by that.", "それで失われたものはありません。"};
+constexpr Phrase kLost{"{} things are lost:", "失われたもの {} 件:"};
+constexpr Phrase kNotRestored{
+    "Nothing was changed. Try another backup (hikyaku backup --list), or take this one as it is: "
+    "--with-losses.",
+    "何も変更していません。別のバックアップを使うか(hikyaku backup --list)、"
+    "損失を承知で復元するには --with-losses を付けてください。"};
+constexpr Phrase kBadConfig{
+    "{} is damaged: {}. Put the files there that you keep, or take them as they are: "
+    "--with-losses.",
+    "{} が壊れています: {}。手元の控えを置くか、そのまま使うには --with-losses "
+    "を付けてください。"};
+constexpr Phrase kMountPoint{
+    "{} is where a file system is mounted, and cannot be replaced by another directory: set "
+    "store.path to a directory in it, such as {}/data, and restore again",
+    "{} はマウントポイントなので置き換えられません。store.path をその中のディレクトリ、たとえば "
+    "{}/data にして、もう一度復元してください"};
+constexpr Phrase kDangling{"{} leads to {}, which is not there: is the disk mounted?",
+                           "{} のリンク先 {} がありません。ディスクはマウントされていますか?"};
+constexpr Phrase kNoPath{"PATH is empty: name a backup",
+                         "PATH が空です。バックアップを指定してください"};
+constexpr Phrase kMailLost{
+    "{} messages cannot be read in the backup, and were left out: another backup may have them.",
+    "{} 通はバックアップから読めず、除きました。別のバックアップにはあるかもしれません。"};
 constexpr Phrase kNeedsAccount{"--mailbox and --into go with --account",
                                "--mailbox と --into は --account とともに使います"};
+
+boost::json::array texts(const std::vector<std::string>& list) {
+  boost::json::array all;
+  for (auto& text : list) all.push_back(json_text(text));
+  return all;
+}
 
 Exit restore_mail(const Invocation& invocation, Terminal& terminal, const BackupInfo& backup) {
   auto address = invocation.value("--account").value_or("");
@@ -72,7 +106,9 @@ Exit restore_mail(const Invocation& invocation, Terminal& terminal, const Backup
   if (data.error()) return report(*data.error(), terminal);
   if (!answer) return commands.report(answer.error());
   auto refused = number_in(*answer, "refused");
+  auto& lost = (*source)->lost();
   if (invocation.json()) {
+    (*answer)["lost"] = texts(lost);
     print_json(terminal, *answer);
   } else {
     terminal.say(kMailDone, grouped(number_in(*answer, "imported")), address, into,
@@ -82,8 +118,10 @@ Exit restore_mail(const Invocation& invocation, Terminal& terminal, const Backup
       for (auto& problem : answer->at("problems").as_array())
         terminal.paragraph(printable(std::string_view(problem.as_string())), 2);
     }
+    if (!lost.empty()) terminal.say(kMailLost, grouped(lost.size()));
+    for (auto& one : lost) terminal.paragraph(printable(one), 2);
   }
-  return refused == 0 ? Exit::Ok : Exit::Failed;
+  return refused == 0 && lost.empty() ? Exit::Ok : Exit::Failed;
 }
 
 /// What stands against it, said; nullopt: nothing.
@@ -103,20 +141,90 @@ std::optional<Exit> hindered(const Invocation& invocation, Terminal& terminal,
   return std::nullopt;
 }
 
+/// The configuration of the backup, where the instance has none; nullopt: it is there.
+std::optional<Exit> bring_config(const Invocation& invocation, Terminal& terminal,
+                                 const BackupInfo& backup, const Instance& instance) {
+  std::error_code error;
+  if (std::filesystem::exists(instance.config, error)) return std::nullopt;
+  if (!backup.with_config) {
+    terminal.complain(kNoConfig, instance.config.string());
+    return Exit::NoInput;
+  }
+  auto files = check_files(backup, "config", [](std::uint64_t) {});
+  if (!files.rotten.empty() && !invocation.has("--with-losses")) {
+    terminal.complain(kBadConfig, backup.path.string(),
+                      files.rotten.front().describe(terminal.language()));
+    return Exit::Failed;
+  }
+  if (auto done = restore_config(backup, instance); !done) return report(done.error(), terminal);
+  return std::nullopt;
+}
+
+/// The store's directory is renamed, and another gets its name: where that cannot be, say so before
+/// anything is copied.
+std::optional<Exit> cannot_replace(Terminal& terminal, const Instance& instance) {
+  auto fixed = find_fixed_place(instance.data);
+  if (!fixed) return std::nullopt;
+  if (fixed->why == FixedPlace::Why::MountPoint)
+    terminal.complain(kMountPoint, fixed->target.string(), fixed->target.string());
+  else
+    terminal.complain(kDangling, instance.data.string(), fixed->target.string());
+  return Exit::CannotCreate;
+}
+
+Result<RestoreOutcome> do_restore(const Invocation& invocation, Terminal& terminal,
+                                  const BackupInfo& backup, const Instance& instance,
+                                  const config::Config& config, HeldData& held) {
+  std::optional<Progress> progress;
+  std::string shown;
+  std::uint64_t copied = 0;
+  RestoreRules rules{.with_losses = invocation.has("--with-losses"),
+                     .language = terminal.language()};
+  progress.emplace(terminal, std::string(kLabel.in(terminal.language())),
+                   tree_size(backup.store()) >> 10);
+  rules.copied = [&](std::uint64_t bytes) { progress->set((copied += bytes) >> 10); };
+  rules.verifying = [&](std::string_view doing, double part) {
+    if (doing != shown) {
+      progress.reset();
+      shown = doing;
+      progress.emplace(terminal, fmt::format("{} ({})", kVerifying.in(terminal.language()), doing),
+                       1000);
+    }
+    progress->set(static_cast<std::uint64_t>(part * 1000));
+  };
+  return restore_instance(backup, instance, config, held, rules);
+}
+
+void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instance& instance,
+          Terminal& terminal) {
+  auto list = [&](const std::vector<std::string>& all) {
+    for (auto& one : all) terminal.paragraph(printable(one), 2);
+  };
+  if (!outcome.damage.empty()) {
+    terminal.say(kDamaged, backup.path.string());
+    list(outcome.damage);
+    if (outcome.lost_count == 0) terminal.say(kNothingLost);
+  }
+  if (outcome.lost_count != 0) {
+    terminal.say(kLost, grouped(outcome.lost_count));
+    list(outcome.lost);
+    if (outcome.lost.size() < outcome.lost_count) terminal.paragraph("…", 2);
+  }
+  if (!outcome.in_place) return terminal.say(kNotRestored);
+  terminal.say(kDone, instance.data.string(), backup.made.substr(0, 19));
+  if (outcome.held != 0) terminal.say(kHeld, grouped(outcome.held));
+  if (!outcome.former.empty()) terminal.say(kFormer, outcome.former.string());
+}
+
 Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupInfo& backup) {
   auto instance = Instance::from(invocation.value("--dir"));
-  std::error_code error;
-  if (!std::filesystem::exists(instance.config, error)) {
-    if (!backup.with_config) {
-      terminal.complain(kNoConfig, instance.config.string());
-      return Exit::NoInput;
-    }
-    if (auto done = restore_config(backup, instance); !done) return report(done.error(), terminal);
-  }
+  if (auto hindrance = bring_config(invocation, terminal, backup, instance)) return *hindrance;
   auto config = load_instance_config(instance, terminal);
   if (!config) return config.error();
   instance = instance.with(*config);
   if (auto hindrance = hindered(invocation, terminal, backup, instance)) return *hindrance;
+  if (auto hindrance = cannot_replace(terminal, instance)) return *hindrance;
+  instance.data = resolve_place(instance.data);
   // From here to the end no server can begin to write what would be set aside.
   auto held = HeldData::take(instance, *config);
   if (!held) {
@@ -128,32 +236,30 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
     terminal.complain(kOccupied, instance.data.string());
     return Exit::CannotCreate;
   }
-  std::optional<RestoreOutcome> outcome;
-  {
-    Progress progress(terminal, std::string(kLabel.in(terminal.language())),
-                      tree_size(backup.store()) >> 10);
-    std::uint64_t copied = 0;
-    auto restored = restore_instance(backup, instance, *config, **held, [&](std::uint64_t bytes) {
-      progress.set((copied += bytes) >> 10);
-    });
-    if (!restored) return report(restored.error(), terminal);
-    outcome = std::move(*restored);
-  }
-  if (invocation.json()) {
+  auto outcome = do_restore(invocation, terminal, backup, instance, *config, **held);
+  if (!outcome) return report(outcome.error(), terminal);
+  if (invocation.json())
     print_json(terminal, boost::json::object{{"made", backup.made},
+                                             {"restored", outcome->in_place},
                                              {"epoch", outcome->epoch},
                                              {"held", outcome->held},
-                                             {"former", json_text(outcome->former.string())}});
-    return Exit::Ok;
-  }
-  terminal.say(kDone, instance.data.string(), backup.made.substr(0, 19));
-  if (outcome->held != 0) terminal.say(kHeld, grouped(outcome->held));
-  if (!outcome->former.empty()) terminal.say(kFormer, outcome->former.string());
-  return Exit::Ok;
+                                             {"former", json_text(outcome->former.string())},
+                                             {"damage", texts(outcome->damage)},
+                                             {"lost", texts(outcome->lost)},
+                                             {"lost_count", outcome->lost_count}});
+  else
+    tell(*outcome, backup, instance, terminal);
+  return outcome->lost_count == 0 ? Exit::Ok : Exit::Failed;
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
-  auto backup = find_backup(invocation.argument(0));
+  if (invocation.argument(0).empty()) {
+    terminal.complain(kNoPath);
+    return Exit::Usage;
+  }
+  std::vector<UnreadableBackup> unreadable;
+  auto backup = find_backup(invocation.argument(0), &unreadable);
+  complain_of(unreadable, terminal);
   if (!backup) return report(backup.error(), terminal);
   if (invocation.has("--account")) return restore_mail(invocation, terminal, *backup);
   if (invocation.has("--mailbox") || invocation.has("--into")) {
@@ -175,7 +281,9 @@ Verb verb_restore() {
           {"Without --account: the whole store, while no server runs; a store that is there is set "
            "aside with --force, never removed. Mail clients notice: mailboxes that change from "
            "then on have a new UIDVALIDITY, and change numbers of the lost time never come again. "
-           "What was in the queue is held, for it may have been sent meanwhile. With --account: "
+           "What was in the queue is held, for it may have been sent meanwhile. What was copied is "
+           "compared with its checksums and verified; where something is lost of it, that is told "
+           "and nothing is changed, unless --with-losses is given. With --account: "
            "the messages that the account (or the mailbox) had then and has no longer, beside what "
            "is there, with flags and dates, also while the server runs.",
            "--account "
@@ -183,7 +291,9 @@ Verb verb_restore() {
            "で脇へ移し、決して消しません。メールソフトには分かります。"
            "以後変わるメールボックスは新しい UIDVALIDITY になり、"
            "失われた期間の変更番号は二度と使われません。キューにあったものは、"
-           "すでに送信済みかもしれないため保留になります。--account "
+           "すでに送信済みかもしれないため保留になります。複製したものはチェックサムと比べて検査し"
+           "、"
+           "失われたものがあれば、それを示して何も変更しません(--with-losses で続行)。--account "
            "あり: その時点でアカウント(またはメールボックス)にあり今はないメッセージを、"
            "フラグと日付とともに今あるものに加えます。サーバーが動いていても可能です。"},
       .arguments = {{"PATH",
@@ -199,6 +309,9 @@ Verb verb_restore() {
            {.name = "--into",
             .value = "ADDRESS",
             .help = {"into another account than it came from", "元とは別のアカウントに入れる"}},
+           {.name = "--with-losses",
+            .help = {"restore a damaged backup without what is lost of it",
+                     "壊れたバックアップを、失われた分を除いて復元する"}},
            {.name = "--force",
             .help = {"set aside the store that is there; go on with another secret.key",
                      "今ある保管庫を脇へ移す。異なる secret.key でも続ける"}}},

@@ -5,6 +5,7 @@
 #include "app/instance.h"
 #include "app/log_journal.h"
 #include "app/log_sink.h"
+#include "app/missing_store.h"
 #include "app/server.h"
 #include "app/server_metrics.h"
 #include "app/verbs.h"
@@ -16,6 +17,11 @@ namespace {
 constexpr Phrase kNoInstance{
     "there is no instance in {}. Make one: hikyaku quickstart ADDRESS --dir {}",
     "{} にインスタンスがありません。作るには: hikyaku quickstart ADDRESS --dir {}"};
+
+constexpr Phrase kThereAlready{
+    "{} has a store already: leave out --new-store. (To begin anew, move that directory away.)",
+    "{} にはすでに保管庫があります。--new-store "
+    "を外してください(新しく始めるなら、そのディレクトリを移してから)。"};
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
   auto instance = Instance::from(invocation.value("--dir"));
@@ -30,6 +36,17 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     return Exit::Config;
   }
   instance = instance.with(*config);
+  // Before the sandbox, which sees nothing of what may be beside the store.
+  auto which = invocation.has("--new-store") ? WhichStore::New : WhichStore::Existing;
+  auto missing = describe_missing_store(instance, terminal.language());
+  if (which == WhichStore::New && !missing) {
+    terminal.complain(kThereAlready, instance.data.string());
+    return Exit::CannotCreate;
+  }
+  if (which == WhichStore::Existing && missing) {
+    terminal.complain_text(*missing);
+    return Exit::NoInput;
+  }
   SystemClock clock;
   StandardErrorSink sink(config->log.format, clock);
   ServerMetrics metrics;
@@ -38,7 +55,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   Log log(counting, config->log.level);
   auto server = Server::start(
       instance, std::move(*config), log, [&](std::string line) { terminal.out(line + "\n"); },
-      metrics);
+      metrics, which);
   if (!server) return report(server.error(), terminal);
   (*server)->run();
   return Exit::Ok;
@@ -56,11 +73,18 @@ Verb verb_serve() {
            "what was accepted is "
            "delivered or safe in the queue. SIGHUP reads certificates and configuration anew. Log "
            "lines go to standard "
-           "error; systemd is told when it is ready (Type=notify).",
+           "error; systemd is told when it is ready (Type=notify). Where the store is missing (a "
+           "disk "
+           "that is not mounted, a restore that was cut off) it does not start: an empty one would "
+           "refuse the mail of everybody.",
            "待ち受けるアドレスを表示し、準備ができると「ready」と表示します。SIGTERM と Ctrl-C "
            "で安全に終了します。受け取ったメールは配達済みか、キューの中で安全です。SIGHUP "
            "で証明書と設定を読み直します。ログは標準エラーに出ます。準備ができると systemd "
-           "に知らせます(Type=notify)。"},
+           "に知らせます(Type=notify)。保管庫がないとき(ディスクの未マウント、中断された復元など)"
+           "は起動しません。空の保管庫では全員のメールを断ることになるからです。"},
+      .options = {{.name = "--new-store",
+                   .help = {"begin with an empty store where there is none: no mail, no accounts",
+                            "保管庫がないとき、空の(メールもアカウントもない)もので始める"}}},
       .examples = {{"hikyaku serve --dir ~/mail",
                     {"the instance in ~/mail", "~/mail のインスタンスを動かす"}},
                    {"hikyaku serve",

@@ -5,6 +5,7 @@
 #include "app/cli.h"
 #include "app/core.h"
 #include "app/mail_check.h"
+#include "app/missing_store.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/system_user.h"
@@ -36,9 +37,6 @@ constexpr Phrase kHowToRepair{
 constexpr Phrase kInUse{"{}. Stop the server first: verify reads a store that nobody has open.",
                         "{}。先にサーバーを止めてください。verify "
                         "は誰も開いていない保管庫を調べます。"};
-constexpr Phrase kNothing{"there is no store in {}: nothing was received yet, or --dir is wrong",
-                          "{} に保管庫がありません。まだ何も受け取っていないか、--dir "
-                          "が違っています"};
 
 boost::json::array texts(const std::vector<std::string>& list) {
   boost::json::array all;
@@ -127,10 +125,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   instance = instance.with(*config);
   if (auto became = become_user(config->server.user); !became)
     return report(became.error(), terminal);
-  if (!std::filesystem::exists(instance.data)) {
-    terminal.complain(kNothing, instance.data.string());
-    return Exit::NoInput;
-  }
+  if (auto missing = report_missing_store(instance, terminal)) return *missing;
   net::ThreadPool workers(std::max(1u, std::thread::hardware_concurrency()));
   SystemClock clock;
   store::Options options{.directory = instance.data.string(), .workers = workers, .clock = clock};

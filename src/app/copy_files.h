@@ -1,0 +1,51 @@
+// Copying files so that what was copied is on the disk and known by its checksum.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+
+namespace hikyaku::app {
+
+/// Told how many bytes more have been dealt with.
+using CountBytes = std::function<void(std::uint64_t bytes)>;
+
+/// The SHA-256 of a file, or of its first `length` bytes, hexadecimal. NotFound, Denied, Io;
+/// Corrupt when it is shorter.
+Result<std::string> sum_of_file(const std::filesystem::path& path,
+                                std::optional<std::uint64_t> length, const CountBytes& read);
+
+/// Copies the first `length` bytes to a new file, syncs it, and reads it again from the disk. Gives
+/// their SHA-256, hexadecimal. NotFound, Denied, Exists, NoSpace, Io, Corrupt.
+Result<std::string> copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
+                              std::uint64_t length, const CountBytes& copied);
+
+/// Writes a small file anew, and syncs it.
+Result<void> write_synced(const std::filesystem::path& path, std::string_view bytes);
+
+/// How a tree is copied.
+struct CopyRules {
+  /// (uid, gid) of what is made; nullopt: ours.
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> owner = {};
+  CountBytes copied = [](std::uint64_t) {};
+  /// Called for each file with its path below `from` ("" for a single file) and its SHA-256.
+  std::function<void(const std::string& name, const std::string& sum)> summed = {};
+  /// Called for each file that cannot be read: true goes on without it. Empty: nothing is left out.
+  std::function<bool(const std::string& name, const Error& why)> leave_out = {};
+};
+/// Copies a directory with all that is in it, or a file; nothing is shared with it afterwards.
+/// Files keep their modes, directories are for their owner only. Everything is on disk then.
+Result<void> copy_tree(const std::filesystem::path& from, const std::filesystem::path& to,
+                       const CopyRules& rules);
+
+/// What was made, removed or renamed in it is so for good.
+void sync_directory(const std::filesystem::path& path);
+std::uint64_t tree_size(const std::filesystem::path& path);
+
+}  // namespace hikyaku::app
