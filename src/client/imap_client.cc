@@ -49,11 +49,12 @@ std::string ImapClient::Refusal::describe() const {
 }
 
 ImapClient::ImapClient(std::unique_ptr<net::Stream> stream, ImapTimeouts timeouts,
-                       Observer observer)
+                       Observer observer, ImapReplyLimits limits)
     : stream_(std::move(stream)),
       input_(*stream_),
       output_(*stream_),
       timeouts_(timeouts),
+      limits_(limits),
       observer_(std::move(observer)) {}
 
 ImapClient::~ImapClient() {
@@ -83,11 +84,13 @@ Task<ImapClient::Read> ImapClient::read(FetchSink* sink) {
     auto left = before;
     auto event = parser_.next(left);
     auto used = before.size() - left.size();
+    if (event != Event::ContentData) response_ += used;
     if (observer_ && event != Event::ContentData) watch(before.substr(0, used));
     switch (event) {
       case Event::Response: {
         input_.consume(used);
         auto response = parser_.take_response();
+        check_length(response);
         absorb(response);
         if (sink && response.is("FETCH")) co_await sink->message(response);
         co_return response;
@@ -127,6 +130,21 @@ Task<ImapClient::Read> ImapClient::read(FetchSink* sink) {
                                              : "the server ended the connection: " + bye_);
     }
   }
+}
+
+void ImapClient::check_length(const imap::Response& response) {
+  if (response.kind == imap::Response::Kind::Tagged) {
+    kept_ = fetched_ = response_ = 0;
+    return;
+  }
+  auto fetch = response.is("FETCH");
+  auto& bytes = fetch ? fetched_ : kept_;
+  auto limit = fetch ? limits_.fetched : limits_.kept;
+  bytes += std::exchange(response_, 0);
+  if (bytes <= limit) return;
+  stream_->close();
+  throw net::Disconnected(net::Disconnected::Why::Closed,
+                          fmt::format("the answer to one command has more than {} bytes", limit));
 }
 
 Task<imap::Response> ImapClient::read_response(FetchSink* sink) {

@@ -33,6 +33,15 @@ struct ImapTimeouts {
   milliseconds command = std::chrono::minutes(5);
 };
 
+/// How much a server may answer to one command, content of messages apart; it is another's machine.
+struct ImapReplyLimits {
+  /// Lists, numbers that were found: what is kept as a whole. Ten million found messages, half a
+  /// million mailboxes.
+  std::uint64_t kept = 128ULL << 20;
+  /// FETCH responses, which go to the sink one by one: what ten million messages have to tell.
+  std::uint64_t fetched = 2ULL << 30;
+};
+
 /// Takes what a FETCH brings. What it is given is valid until its task ends; while it works the
 /// server waits.
 class FetchSink {
@@ -70,7 +79,7 @@ class ImapClient {
   using OnResponse = std::function<void(const imap::Response&)>;
 
   explicit ImapClient(std::unique_ptr<net::Stream> stream, ImapTimeouts timeouts = {},
-                      Observer observer = {});
+                      Observer observer = {}, ImapReplyLimits limits = {});
   ~ImapClient();
 
   // --- connecting ---
@@ -205,6 +214,8 @@ class ImapClient {
 
  private:
   using Read = std::optional<imap::Response>;  // nullopt: woken while idling
+  /// After each response: whether the reply that it belongs to has become too long.
+  void check_length(const imap::Response& response);
   Task<Read> read(FetchSink* sink);
   Task<imap::Response> read_response(FetchSink* sink = nullptr);
   void absorb(const imap::Response& response);
@@ -233,6 +244,8 @@ class ImapClient {
   net::Input input_;
   net::Output output_;
   ImapTimeouts timeouts_;
+  ImapReplyLimits limits_;
+  std::uint64_t kept_ = 0, fetched_ = 0, response_ = 0;  ///< bytes: of the reply so far, of one
   Observer observer_;
   imap::ResponseParser parser_;
   std::vector<std::string> capabilities_;

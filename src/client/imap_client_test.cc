@@ -59,6 +59,32 @@ struct Gather final : FetchSink {
   std::string content;
 };
 
+TEST_CASE("imap client: a server that never ends its answer is left") {
+  const ImapReplyLimits few{.kept = 1'000, .fetched = 2'000};
+  auto outcome = [&](std::string response, std::size_t times) {
+    Script script{kGreeting, "C: a1 NOOP"};
+    for (std::size_t i = 0; i < times; ++i) script.push_back("S: " + response);
+    script.push_back("S: a1 OK");
+    std::string said = "ok";
+    ScriptServer(script).client([&](std::unique_ptr<net::Stream> stream) -> Task<void> {
+      ImapClient client(std::move(stream), {}, {}, few);
+      try {
+        (void)co_await client.greet();
+        (void)co_await client.command("NOOP");
+      } catch (const net::Disconnected& gone) {
+        said = gone.what();
+      }
+    });
+    return said;
+  };
+  const std::string list = "* LIST () \"/\" " + std::string(80, 'x');  // 100 bytes with CRLF
+  const std::string fetch = "* 1 FETCH (FLAGS (" + std::string(78, 'y') + "))";
+  CHECK(outcome(list, 5) == "ok");
+  CHECK(outcome(list, 15) == "the answer to one command has more than 1000 bytes");
+  CHECK(outcome(fetch, 15) == "ok");
+  CHECK(outcome(fetch, 25) == "the answer to one command has more than 2000 bytes");
+}
+
 TEST_CASE("imap client: greetings") {
   struct Row {
     std::string greeting;
