@@ -65,7 +65,10 @@ Task<void> Watch::look_at_queue() {
     }
   }
   if (stopping_) co_return;
+  auto held = co_await services_.core.store().read(
+      [](store::Reader& reader) { return queue::totals(reader); });
   auto& metrics = services_.metrics;
+  metrics.queue_bytes.set(static_cast<std::int64_t>(held.bytes));
   metrics.waiting.set(static_cast<std::int64_t>(found.waiting));
   metrics.held.set(static_cast<std::int64_t>(found.held));
   metrics.oldest.set(std::chrono::floor<seconds>(found.oldest).count());

@@ -1,6 +1,8 @@
-// Semaphore: at most so many coroutines, of all event loops together, are in a section at once.
+// Semaphore: at most so many coroutines, or so much of what they need, of all event loops together,
+// are in a section at once.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <mutex>
@@ -15,36 +17,40 @@ namespace hikyaku {
 /// served. A waiting coroutine must not be destroyed: its turn would be lost.
 class Semaphore {
  public:
-  explicit Semaphore(std::size_t permits) : free_(permits) {}
+  explicit Semaphore(std::size_t permits) : permits_(permits), free_(permits) {}
   Semaphore(const Semaphore&) = delete;
   Semaphore& operator=(const Semaphore&) = delete;
 
   /// Gives its place back when destroyed.
   class [[nodiscard]] Permit {
    public:
-    explicit Permit(Semaphore* owner) : owner_(owner) {}
-    Permit(Permit&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+    Permit(Semaphore* owner, std::size_t count) : owner_(owner), count_(count) {}
+    Permit(Permit&& other) noexcept
+        : owner_(std::exchange(other.owner_, nullptr)), count_(other.count_) {}
     Permit& operator=(Permit&&) = delete;
     ~Permit() {
-      if (owner_) owner_->release();
+      if (owner_) owner_->release(count_);
     }
 
    private:
     Semaphore* owner_;
+    std::size_t count_;
   };
 
-  Task<Permit> acquire() {
+  /// `count` of the permits; who wants more than there are gets all of them, and is alone.
+  Task<Permit> acquire(std::size_t count = 1) {
+    count = std::min(count, permits_);
     Completion<bool> turn;
     {
       std::lock_guard lock(mutex_);
-      if (free_ > 0) {
-        --free_;
-        co_return Permit(this);
+      if (free_ >= count && waiting_.empty()) {
+        free_ -= count;
+        co_return Permit(this, count);
       }
-      waiting_.push_back(turn.giver());
+      waiting_.push_back({count, turn.giver()});
     }
     co_await turn;
-    co_return Permit(this);
+    co_return Permit(this, count);
   }
 
   /// How many wait now.
@@ -54,20 +60,26 @@ class Semaphore {
   }
 
  private:
-  void release() {
+  struct Waiting {
+    std::size_t count;
+    Completion<bool>::Giver turn;
+  };
+
+  void release(std::size_t count) {
     std::lock_guard lock(mutex_);
-    if (waiting_.empty()) {
-      ++free_;
-      return;
+    free_ += count;
+    while (!waiting_.empty() && waiting_.front().count <= free_) {
+      free_ -= waiting_.front().count;
+      auto next = std::move(waiting_.front().turn);
+      waiting_.pop_front();
+      next(true);
     }
-    auto next = std::move(waiting_.front());
-    waiting_.pop_front();
-    next(true);
   }
 
+  const std::size_t permits_;
   mutable std::mutex mutex_;
   std::size_t free_;
-  std::deque<Completion<bool>::Giver> waiting_;
+  std::deque<Waiting> waiting_;
 };
 
 }  // namespace hikyaku

@@ -154,6 +154,8 @@ struct Config {
     std::vector<milliseconds> retry;  ///< the last one repeats
     milliseconds lifetime{};
     milliseconds delay_notice{};  ///< 0: none
+    std::uint32_t max_recipients = 0;
+    Bytes max_bytes;
   } queue;
 
   struct Transmit {
@@ -203,6 +205,8 @@ struct Config {
     std::uint32_t connections_per_address = 0;
     std::uint32_t connections_per_account = 0;
     std::uint32_t local_connections = 0;
+    Bytes memory;  ///< 0: see app::session_memory()
+    Bytes memory_per_connection;
   } limits;
 
   struct Logging {

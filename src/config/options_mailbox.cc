@@ -212,6 +212,31 @@ constexpr Option kOptions[] = {
         .least = 5,
         .most = 100000,
     }),
+    bind<&C::limits, &C::Limits::memory>({
+        .name = "limits.memory",
+        .fallback = "0",
+        .why = "0: half of the machine's memory, or of the cgroup's limit; a quarter is what "
+               "server.memory plans with, and the rest for peaks and the page cache",
+        .doc = "What all connections together may make the server hold: their buffers, commands, "
+               "envelopes, headers and answers under way; TLS is estimated. When so much is held, "
+               "new connections are told to try again later, and those are ended that hold more "
+               "than their part (and more than 64 KB).",
+        .least = 0,
+        .most = 4 * kTB,
+        .check = [](const Value& value) -> std::string {
+          auto size = std::get<Bytes>(value);
+          return size.count != 0 && size.count < 1 * kMB ? "it is 0 or at least 1MB" : "";
+        },
+    }),
+    bind<&C::limits, &C::Limits::memory_per_connection>({
+        .name = "limits.memory_per_connection",
+        .fallback = R"("16MB")",
+        .why = "the largest thing that clients do, to have a search find a million messages, takes "
+               "8 MB",
+        .doc = "The same for one connection. One that holds more is ended, with words that say so.",
+        .least = 64 * kKB,
+        .most = 4 * kGB,
+    }),
     // ------------------------------------------------------------------ log
     bind<&C::log, &C::Logging::level>({
         .name = "log.level",

@@ -75,6 +75,27 @@ constexpr Option kOptions[] = {
         .most = 30 * kDay,
         .applies = Applies::OnRestart,
     }),
+    bind<&C::queue, &C::Queue::max_recipients>({
+        .name = "queue.max_recipients",
+        .fallback = "1000000",
+        .why = "a newsletter to a million; each takes about 1 KB of the index",
+        .doc = "Recipients that wait in the queue. When there are so many, mail for other servers "
+               "is put off with 452 4.3.1, at RCPT; mail for mailboxes here goes on, and bounces "
+               "are always taken.",
+        .least = 1,
+        .most = 100'000'000,
+        .applies = Applies::OnRestart,
+    }),
+    bind<&C::queue, &C::Queue::max_bytes>({
+        .name = "queue.max_bytes",
+        .fallback = R"("20GB")",
+        .why = "days of a busy server's mail to others; the disk has store.reserve besides",
+        .doc = "The size of all messages in the queue, each counted once whatever its recipients; "
+               "see queue.max_recipients.",
+        .least = 1 * kMB,
+        .most = 1000 * kTB,
+        .applies = Applies::OnRestart,
+    }),
     // ------------------------------------------------------------------ transmit
     bind<&C::transmit, &C::Transmit::connections>({
         .name = "transmit.connections",

@@ -115,7 +115,7 @@ Task<Result<mailbox::Digest>> Session::digest_of(store::StagedBlob blob, const s
     co_return co_await run_on(services_.workers,
                               [small] { return mailbox::make_digest("", *small); });
   }
-  auto permit = co_await services_.large_messages.acquire();
+  auto permit = co_await services_.large_messages.acquire(blob.size());
   CO_TRY(auto body, co_await read_staged(services_.store, std::move(blob)));
   co_return co_await run_on(services_.workers, [&body] { return mailbox::make_digest("", body); });
 }

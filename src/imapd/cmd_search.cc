@@ -231,7 +231,9 @@ Task<Result<void>> Session::search_messages(Searching& searching,
   for (std::size_t i = 0; i < undecided.size(); ++i) {
     auto& message = *undecided[i];
     std::optional<Semaphore::Permit> permit;
-    if (message.size() > kSmallMessage) permit.emplace(co_await services_.large_messages.acquire());
+    if (message.size() > kSmallMessage)
+      permit.emplace(co_await services_.large_messages.acquire(
+          std::min(message.size(), settings_.search_bytes)));
     CO_TRY_DO(co_await read_for_search(searching, message));
     turn.push_back(&message);
     bytes += message.size();
@@ -257,8 +259,8 @@ Task<Result<void>> Session::read_for_search(const Searching& searching, Searched
       co_return Result<void>{};
     }
   }
-  CO_TRY(auto body, co_await content.whole_body(settings_.search_bytes));
-  message.set_bytes(message.record().prefix + body);
+  CO_TRY(auto bytes, co_await content.whole_body(settings_.search_bytes, message.record().prefix));
+  message.set_bytes(std::move(bytes));
   co_return Result<void>{};
 }
 

@@ -32,17 +32,17 @@ Task<Result<std::string>> Content::read_all(const mailbox::SectionBytes& bytes) 
   co_return all;
 }
 
-Task<Result<std::string>> Content::whole_body(std::uint64_t limit) {
+Task<Result<std::string>> Content::whole_body(std::uint64_t limit, std::string_view before) {
   auto size =
       std::min(record_.size - std::min<std::uint64_t>(record_.size, record_.prefix.size()), limit);
-  std::string body;
-  body.reserve(size);
-  while (body.size() < size) {
-    CO_TRY(auto piece, co_await read_body(body.size(),
-                                          std::min<std::uint64_t>(size - body.size(), kReadPiece)));
-    body += piece;
+  std::string bytes;
+  bytes.reserve(before.size() + size);
+  bytes += before;
+  for (std::uint64_t at = 0; at < size; at = bytes.size() - before.size()) {
+    CO_TRY(auto piece, co_await read_body(at, std::min<std::uint64_t>(size - at, kReadPiece)));
+    bytes += piece;
   }
-  co_return body;
+  co_return bytes;
 }
 
 Task<Result<void>> SectionReader::prepare() {
@@ -85,7 +85,7 @@ Task<Result<std::string>> SectionReader::next() {
 
 Task<Result<void>> complete_digest(Services services, Content& content,
                                    mailbox::MessageRecord& record) {
-  auto permit = co_await services.large_messages.acquire();
+  auto permit = co_await services.large_messages.acquire(record.size);
   CO_TRY(auto body, co_await content.whole_body(UINT64_MAX));
   record.digest = co_await run_on(
       services.workers, [&] { return mailbox::make_digest(record.prefix, body, SIZE_MAX); });

@@ -24,8 +24,9 @@ class Content {
   Task<Result<std::string>> read_body(std::uint64_t offset, std::uint64_t length);
   /// The bytes of a section as one string: for what is known to be small enough.
   Task<Result<std::string>> read_all(const mailbox::SectionBytes& bytes);
-  /// The body as one string, at most `limit` bytes of it.
-  Task<Result<std::string>> whole_body(std::uint64_t limit);
+  /// The body as one string, at most `limit` bytes of it; with `before` in front, which must
+  /// outlive the call.
+  Task<Result<std::string>> whole_body(std::uint64_t limit, std::string_view before = {});
 
  private:
   store::Store& store_;

@@ -38,6 +38,9 @@ Key due_key(const Entry& entry) {
 Key low_water_key() {
   return Key(kInstance, kTableLowWater);
 }
+Key totals_key() {
+  return Key(kInstance, kTableTotals);
+}
 
 Time time_from(std::uint64_t ms) {
   return Time(milliseconds(static_cast<std::int64_t>(ms)));
@@ -135,6 +138,30 @@ Time low_water(Reader& reader) {
   return value ? time_from(Decoder(*value).u64_be()) : Time{};
 }
 
+/// An empty queue has no rows at all.
+void write(Transaction& tx, const Totals& totals) {
+  if (totals.entries == 0) return tx.erase(totals_key());
+  Encoder out;
+  out.varint(totals.entries);
+  out.varint(totals.bytes);
+  tx.put(totals_key(), out.bytes());
+}
+
+/// Row by row, for a store whose rows are older than their counting.
+Totals count(Reader& reader) {
+  Totals counted;
+  reader.scan(Key(kInstance, kTableEntry).children(), [&](std::string_view, std::string_view) {
+    ++counted.entries;
+    return true;
+  });
+  reader.scan(Key(kInstance, kTableMessage).children(),
+              [&](std::string_view, std::string_view value) {
+                counted.bytes += decode_message(0, value).size;
+                return true;
+              });
+  return counted;
+}
+
 /// True for entries that stand in the schedule.
 bool scheduled(const Entry& entry) {
   return entry.state == State::Waiting && !entry.attempting;
@@ -181,6 +208,10 @@ void end_attempt(Entry& entry) {
 }
 
 void add_entries(Transaction& tx, const Message& message, std::vector<Entry>& entries) {
+  auto held = totals(tx);
+  held.entries += entries.size();
+  held.bytes += message.size;
+  write(tx, held);
   tx.put(message_key(message.id), encode(message));
   std::uint32_t number = 0;
   for (auto& entry : entries) {
@@ -236,6 +267,16 @@ std::optional<Entry> get_entry(Reader& reader, MessageId id, std::uint32_t numbe
   auto value = reader.get(entry_key(id, number));
   if (!value) return std::nullopt;
   return decode_entry(id, number, *value);
+}
+
+Totals totals(Reader& reader) {
+  auto value = reader.get(totals_key());
+  if (!value) return count(reader);
+  Decoder in(*value);
+  Totals held;
+  held.entries = in.varint();
+  held.bytes = in.varint();
+  return held;
 }
 
 std::vector<Entry> list(Reader& reader, MessageId after, std::size_t most) {
@@ -380,6 +421,8 @@ Result<void> finish(Transaction& tx, MessageId id, std::uint32_t number) {
     return fail(ErrorCode::NotFound, "no entry {}.{} in the queue", story::to_text(id), number);
   if (scheduled(*entry)) tx.erase(due_key(*entry));
   if (watched(*entry)) tx.erase(attempting_key(id, number));
+  auto held = totals(tx);
+  held.entries -= std::min<std::uint64_t>(held.entries, 1);
   tx.erase(entry_key(id, number));
 
   bool others = false;
@@ -387,9 +430,14 @@ Result<void> finish(Transaction& tx, MessageId id, std::uint32_t number) {
     others = true;
     return false;
   });
-  if (others) return {};
-  if (auto message = get_message(tx, id)) tx.disown(message->blob, message_key(id));
-  tx.erase(message_key(id));
+  if (!others) {
+    if (auto message = get_message(tx, id)) {
+      held.bytes -= std::min(held.bytes, message->size);
+      tx.disown(message->blob, message_key(id));
+    }
+    tx.erase(message_key(id));
+  }
+  write(tx, held);
   return {};
 }
 

@@ -102,6 +102,14 @@ void add(store::Transaction& tx, Message message, std::vector<Entry> entries);
 
 std::optional<Message> get_message(store::Reader& reader, MessageId id);
 std::optional<Entry> get_entry(store::Reader& reader, MessageId id, std::uint32_t number);
+/// What the queue holds, held entries and notices included.
+struct Totals {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;  ///< of the messages, each once
+};
+/// One row. Counted where there is none: in an empty queue, or in the store of a version that did
+/// not keep it.
+Totals totals(store::Reader& reader);
 /// In order of arrival, from `after` on.
 std::vector<Entry> list(store::Reader& reader, MessageId after, std::size_t most);
 /// Waiting entries that are due at `now`, earliest first; and when the next one is due.

@@ -55,6 +55,26 @@ TEST_CASE("what is added comes back as it was and is due") {
   CHECK(due(f.tx, kNow - kMinute, 100).next == kNow);
 }
 
+TEST_CASE("what the queue holds is counted, also in a store that did not keep the number") {
+  Fixture f;
+  CHECK(totals(f.tx).entries == 0);
+  f.add({"bob@beta.test", "carl@gamma.test"});
+  CHECK(totals(f.tx).entries == 2);
+  CHECK(totals(f.tx).bytes == 100);
+  SUBCASE("as it was kept") {}
+  SUBCASE("as an older version left it") {
+    f.tx.erase(store::Key(store::kInstance, kTableTotals));
+    CHECK(totals(f.tx).entries == 2);
+    CHECK(totals(f.tx).bytes == 100);
+  }
+  CHECK(finish(f.tx, f.id, 0));
+  CHECK(totals(f.tx).entries == 1);
+  CHECK(totals(f.tx).bytes == 100);
+  CHECK(finish(f.tx, f.id, 1));
+  CHECK(totals(f.tx).entries == 0);
+  CHECK(totals(f.tx).bytes == 0);
+}
+
 TEST_CASE(
     "what the sender said about notices comes back, and older rows say that it said nothing") {
   using smtp::Notify;

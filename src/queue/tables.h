@@ -17,5 +17,8 @@ inline constexpr store::Table kTableDue = 0x52;
 inline constexpr store::Table kTableAttempting = 0x53;
 // key: -                              value: u64 ms: no due row lies before it
 inline constexpr store::Table kTableLowWater = 0x54;
+// key: -                              value: varint entries, varint bytes: what the queue holds;
+// none when it is empty
+inline constexpr store::Table kTableTotals = 0x55;
 
 }  // namespace hikyaku::queue

@@ -28,8 +28,9 @@ namespace {
 
 namespace replies = smtp::replies;
 
-/// Up to this size a message is kept in memory until its digest is made; larger ones are read back.
-constexpr std::size_t kSmall = 256 * 1024;
+/// Up to this size a message is kept here until its digest is made; larger ones are read back from
+/// where they are staged, which is memory too while there is some.
+constexpr std::size_t kSmall = 64 * 1024;
 /// Up to this size the digest (some 10 µs per KB at worst) is made on the event loop.
 constexpr std::size_t kInline = 32 * 1024;
 constexpr std::size_t kReadPiece = 1 << 20;
@@ -221,7 +222,9 @@ std::string IncomingMessage::default_author() const {
 
 Task<void> IncomingMessage::store(std::string_view bytes) {
   if (error_ || bytes.empty()) co_return;
-  if (is_small_ && small_.size() + bytes.size() > kSmall) {
+  // What we write ourselves is in memory anyway, and must not wait for what it belongs to.
+  if (is_small_ && delivery_.peer.kind != Peer::Kind::Self &&
+      small_.size() + bytes.size() > kSmall) {
     is_small_ = false;
     small_ = {};
   }
@@ -430,7 +433,7 @@ Task<Result<void>> IncomingMessage::prepare() {
       [&](store::Reader& reader) { return make_plan(reader, delivery_.recipients, rules); });
   if (!doubt_about_sender().empty()) withhold_notices();
   if (!plan_.local.empty() && !ready.digest && !is_small_) {
-    ready.permit.emplace(co_await surroundings_.large_parses.acquire());
+    ready.permit.emplace(co_await surroundings_.large_messages.acquire(ready.blob.size()));
     CO_TRY(ready.large, co_await whole_body(ready.blob));
   }
   auto leaves = std::ranges::any_of(
@@ -480,8 +483,14 @@ Result<void> IncomingMessage::put(store::Transaction& tx) {
   confirm(failed, queued);
   if (!give_back(std::move(failed), queued, ready.outcomes))
     return fail(ErrorCode::Denied, "nobody takes the message any more");
-  if (!queued.empty())
-    queue::add(tx, queue_message(ready.blob, ready.passed_on + ready.received), ready.blob, queued);
+  if (!queued.empty()) {
+    auto message = queue_message(ready.blob, ready.passed_on + ready.received);
+    if (!has_room(tx, queued, message)) {
+      refusal_ = replies::queue_full();
+      return fail(ErrorCode::Denied, "the queue is full");
+    }
+    queue::add(tx, std::move(message), ready.blob, queued);
+  }
   if (plan_.reports) reports::take_in(tx, {id_, 0, now_, delivery_.from.to_string()}, ready.blob);
   story::record_arrival(tx, id_, ready.arrived, ready.outcomes);
   for (auto& evaluation : ready.evaluated) reports::record_evaluation(tx, evaluation);
@@ -580,6 +589,17 @@ Result<std::vector<Plan::Failed>> IncomingMessage::place(
     }
   }
   return failed;
+}
+
+/// Whether the queue takes what is on its way to others. What is for the sender alone, and mail of
+/// our own, is never turned away: it tells of what was accepted before.
+bool IncomingMessage::has_room(store::Reader& reader, const std::vector<queue::Entry>& queued,
+                               const queue::Message& message) const {
+  if (delivery_.peer.kind == Peer::Kind::Self) return true;
+  auto leaves = std::ranges::count_if(
+      queued, [](auto& entry) { return entry.destination != queue::kNotice; });
+  return leaves == 0 ||
+         may_queue(reader, settings_, static_cast<std::uint64_t>(leaves), message.size);
 }
 
 /// The message is for several, and some cannot have it any more (full, gone since RCPT): they get a

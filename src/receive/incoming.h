@@ -28,7 +28,7 @@ struct Delivery {
 struct Surroundings {
   const Settings& settings;
   Services services;
-  Semaphore& large_parses;  ///< bounds how many large messages are in memory for parsing at once
+  Semaphore& large_messages;  ///< bounds what is in memory of large messages for parsing at once
   Refusals& refusals;
   FailureReports& failure_reports;
   Log log;
@@ -46,6 +46,7 @@ class IncomingMessage final : public Incoming {
   Task<void> append(std::string_view bytes) override;
   Task<smtp::Reply> finish() override;
   story::MessageId id() const override { return id_; }
+  std::size_t memory() const override { return header_.capacity() + small_.capacity(); }
 
   /// What finish() does, for messages of our own: `also` runs in the accepting transaction.
   Task<Result<void>> accept(queue::Injector::Also also);
@@ -115,6 +116,8 @@ class IncomingMessage final : public Incoming {
   Result<std::vector<Plan::Failed>> place(store::Transaction& tx,
                                           const std::vector<mailbox::NewMessage>& messages,
                                           std::vector<story::RecipientOutcome>& outcomes) const;
+  bool has_room(store::Reader& reader, const std::vector<queue::Entry>& queued,
+                const queue::Message& message) const;
   bool give_back(std::vector<Plan::Failed> failed, std::vector<queue::Entry>& queued,
                  std::vector<story::RecipientOutcome>& outcomes);
   std::string_view doubt_about_sender() const;

@@ -163,6 +163,13 @@ smtp::Reply account_disabled(std::string_view address) {
   return {550, smtp::EnhancedStatus{5, 2, 1}, fmt::format("{} does not take mail now", address)};
 }
 
+bool may_queue(store::Reader& reader, const Settings& settings, std::uint64_t recipients,
+               std::uint64_t bytes) {
+  auto held = queue::totals(reader);
+  return held.entries + recipients <= settings.max_queued &&
+         held.bytes + bytes <= settings.max_queued_bytes;
+}
+
 queue::Entry bounce_entry(const smtp::Recipient& recipient, const smtp::Reply& reply, Time now) {
   auto entry = entry_for(recipient, now);
   entry.destination = queue::kNotice;

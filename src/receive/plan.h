@@ -9,6 +9,7 @@
 
 #include "queue/queue.h"
 #include "receive/passages.h"
+#include "receive/receiver.h"
 #include "smtp/rules.h"
 #include "store/store.h"
 #include "story/story.h"
@@ -64,6 +65,9 @@ struct PlanRules {
 Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
                const PlanRules& rules);
 
+/// Whether the queue has room for so much more.
+bool may_queue(store::Reader& reader, const Settings& settings, std::uint64_t recipients,
+               std::uint64_t bytes);
 /// The refusal of mail for an account that is switched off.
 smtp::Reply account_disabled(std::string_view address);
 /// An entry that does nothing but tell the sender that this recipient could not have the message.

@@ -92,6 +92,51 @@ constexpr std::string_view kMessage =
     "From: <x@beta.test>\r\nTo: anna@alpha.test\r\nSubject: hello\r\n"
     "Message-ID: <m@beta.test>\r\n\r\nbody\r\n";
 
+constexpr std::string_view kFromAnna = "From: <anna@alpha.test>\r\nSubject: hello\r\n\r\nbody\r\n";
+
+TEST_CASE("a full queue puts off what would be queued, and nothing else") {
+  Fixture f;
+  f.settings.max_queued = 2;
+  f.make_receiver();
+  auto at_rcpt = [&](const Peer& peer, std::string_view to, std::uint64_t size = 0) {
+    auto refusal = f.loop.run(f.receiver->check_recipient(peer, Fixture::mailbox(to), size));
+    return refusal ? refusal->code : 250;
+  };
+  CHECK(f.send(f.user(), Fixture::envelope("anna@alpha.test", {"x@beta.test", "y@beta.test"}),
+               kFromAnna)
+            .positive());
+  REQUIRE(f.queued().size() == 2);
+  CHECK(at_rcpt(f.user(), "z@beta.test") == 452);
+  CHECK(at_rcpt(f.server(), "away@alpha.test") == 452);
+  CHECK(at_rcpt(f.server(), "z@beta.test") == 550);
+  CHECK(at_rcpt(f.server(), "bob@alpha.test") == 250);
+
+  // They were told yes before the queue was full.
+  auto late = f.send(f.user(), Fixture::envelope("anna@alpha.test", {"z@beta.test"}), kFromAnna);
+  CHECK(late.to_string().starts_with("452 4.3.1"));
+  late = f.send(f.user(), Fixture::envelope("anna@alpha.test", {"bob@alpha.test", "z@beta.test"}),
+                kFromAnna);
+  CHECK(late.to_string().starts_with("452 4.3.1"));
+  CHECK(f.inbox(f.bob.id).empty());
+  CHECK(f.send(f.server(), Fixture::envelope("x@beta.test", {"bob@alpha.test"}), kMessage)
+            .positive());
+  CHECK(f.inbox(f.bob.id).size() == 1);
+
+  // What is told to the sender of something that was accepted goes on.
+  queue::Injection bounce{"", {"x@beta.test"}, std::string(kMessage), "BOUNCE"};
+  CHECK(f.loop.run(f.receiver->inject(bounce, {})));
+  CHECK(f.queued().size() == 3);
+
+  f.settings.max_queued = 10;
+  f.settings.max_queued_bytes = 100'000;
+  f.make_receiver();
+  CHECK(at_rcpt(f.user(), "z@beta.test", 90'000) == 250);
+  CHECK(at_rcpt(f.user(), "z@beta.test", 100'000) == 452);
+  CHECK(f.send(f.user(), Fixture::envelope("anna@alpha.test", {"z@beta.test"}),
+               std::string(kFromAnna) + std::string(100'000, 'x'))
+            .code == 452);
+}
+
 TEST_CASE("a message has our fields in front, and its digest speaks of all of it") {
   Fixture f;
   auto reply =

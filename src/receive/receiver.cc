@@ -16,9 +16,6 @@ namespace {
 
 namespace replies = smtp::replies;
 
-/// Large messages that are in memory for parsing at once.
-constexpr std::size_t kLargeParses = 2;
-
 class ReceiverService final : public Receiver {
  public:
   ReceiverService(Settings settings, Services services, Log log)
@@ -61,8 +58,9 @@ class ReceiverService final : public Receiver {
           auto resolution = auth::resolve(reader, address, settings_.recipient_delimiters);
           switch (resolution.kind) {
             case auth::Resolution::Kind::Foreign:
-              if (trusted) return std::nullopt;
-              return replies::relaying_denied();
+              if (!trusted) return replies::relaying_denied();
+              if (!may_queue(reader, settings_, 1, declared_size)) return replies::queue_full();
+              return std::nullopt;
             case auth::Resolution::Kind::Unknown:
               return replies::unknown_recipient(address);
             case auth::Resolution::Kind::Disabled:
@@ -70,6 +68,9 @@ class ReceiverService final : public Receiver {
             case auth::Resolution::Kind::Local:
               break;
           }
+          if (!resolution.remote.empty() &&
+              !may_queue(reader, settings_, resolution.remote.size(), declared_size))
+            return replies::queue_full();
           // One full mailbox does not keep the others behind an alias from their mail.
           auto has_room = std::ranges::any_of(resolution.accounts, [&](auto& target) {
             auto usage = mailbox::usage(reader, target.account);
@@ -134,11 +135,15 @@ class ReceiverService final : public Receiver {
   Settings settings_;
   Services services_;
   Log log_;
-  Semaphore large_parses_{kLargeParses};
+  Semaphore two_messages_{2};
   Refusals refusals_;
   FailureReports failure_reports_;
-  Surroundings surroundings_{settings_, services_,        large_parses_,
-                             refusals_, failure_reports_, log_};
+  Surroundings surroundings_{settings_,
+                             services_,
+                             services_.large_messages ? *services_.large_messages : two_messages_,
+                             refusals_,
+                             failure_reports_,
+                             log_};
   dkim::KeyCache keys_;
 };
 

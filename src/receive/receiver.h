@@ -27,6 +27,10 @@
 #include "store/store.h"
 #include "story/story.h"
 
+namespace hikyaku {
+class Semaphore;
+}
+
 namespace hikyaku::receive {
 
 class KeyRing;
@@ -52,6 +56,10 @@ struct Settings {
   /// Stories of refusals that other servers get in a minute; the log has all of them. A dictionary
   /// attack is not to fill the store.
   std::size_t max_refusals_per_minute = 120;
+  /// What the queue may hold; more is put off (452) before it is accepted. Mail that stays here and
+  /// notices of our own are always taken.
+  std::uint64_t max_queued = 1'000'000;  ///< recipients
+  std::uint64_t max_queued_bytes = 20ull << 30;
   bool hide_client_address = true;  ///< Received of our users' mail does not tell where they are
   /// x= of our signatures: how long they are to be valid; nullopt: without end.
   std::optional<seconds> signature_lifetime = std::nullopt;
@@ -75,6 +83,8 @@ struct Services {
   dns::Resolver* dns = nullptr;  ///< null: senders are not checked
   KeyRing* keys = nullptr;       ///< what mail that leaves is signed with; null: nothing
   Metrics metrics = {};
+  /// Bytes of large messages that may be in memory as a whole at once; null: two messages.
+  Semaphore* large_messages = nullptr;
 };
 
 /// Who brings a message.
@@ -114,6 +124,8 @@ class Incoming {
   /// no bounce may be sent (null or doubtful sender), 452 for all rather than leave one out.
   virtual Task<smtp::Reply> finish() = 0;
   virtual story::MessageId id() const = 0;
+  /// What it holds in memory of the message, staged bytes apart.
+  virtual std::size_t memory() const = 0;
 };
 
 class Receiver : public queue::Injector {
@@ -126,7 +138,8 @@ class Receiver : public queue::Injector {
   virtual Task<std::optional<smtp::Reply>> check_sender(const Peer& peer,
                                                         const smtp::ReversePath& from) = 0;
   /// May mail for this recipient come from this peer? nullopt: yes. Unknown 550 5.1.1, relaying
-  /// 550 5.7.1, full 452 4.2.2 (also when SIZE has announced too much; 0: nothing was announced).
+  /// 550 5.7.1, full 452 4.2.2 (also when SIZE has announced too much; 0: nothing was announced),
+  /// 452 4.3.1 when it would be queued and the queue is full.
   virtual Task<std::optional<smtp::Reply>> check_recipient(const Peer& peer,
                                                            const smtp::Mailbox& to,
                                                            std::uint64_t declared_size = 0) = 0;

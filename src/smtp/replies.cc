@@ -87,6 +87,12 @@ Reply too_many_connections(std::string_view host_name) {
   return make(421, {4, 7, 0}, "{}: too many connections from your address; try again later",
               host_name);
 }
+Reply busy(std::string_view host_name) {
+  return make(421, {4, 3, 1}, "{}: too much is going on here; try again later", host_name);
+}
+Reply too_much_memory(std::string_view host_name) {
+  return make(421, {4, 3, 1}, "{}: this connection takes more memory than one may", host_name);
+}
 Reply foreign_protocol() {
   return make(421, {4, 7, 0}, "This is an SMTP server, and you speak something else");
 }
@@ -269,6 +275,9 @@ Reply too_large(std::uint64_t limit) {
 }
 Reply no_space() {
   return make(452, {4, 3, 1}, "No space left here at the moment; try again later");
+}
+Reply queue_full() {
+  return make(452, {4, 3, 1}, "Too much mail for other servers waits here; try again later");
 }
 Reply mailbox_full(std::string_view address) {
   return make(452, {4, 2, 2}, "The mailbox <{}> is full; try again later", printable(address, 320));

@@ -35,6 +35,8 @@ Reply timed_out(std::string_view host_name);
 Reply too_many_errors(std::string_view host_name);
 Reply too_much_junk(std::string_view host_name);
 Reply too_many_connections(std::string_view host_name);
+Reply busy(std::string_view host_name);             ///< 421 in place of a greeting
+Reply too_much_memory(std::string_view host_name);  ///< 421: what this connection makes us keep
 Reply foreign_protocol();
 Reply endless_line();
 Reply no_service(std::string_view reason);  ///< 554 in place of a greeting, RFC 5321 §3.1
@@ -99,6 +101,7 @@ Reply unknown_recipient(std::string_view address);
 Reply too_many_recipients(std::size_t limit);
 Reply too_large(std::uint64_t limit);  ///< 552 5.3.4
 Reply no_space();
+Reply queue_full();
 Reply mailbox_full(std::string_view address);
 /// 452 at the end of the data: others could have the message, this recipient could not any more,
 /// and nobody could be told.
