@@ -65,7 +65,7 @@ class AccountSessions::Offline {
   std::unique_ptr<mailbox::Views> views_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::shared_ptr<const ServiceSettings> settings_;
-  Semaphore large_messages_{2};
+  Semaphore large_messages_{64 << 20};  // bytes
   Gate gate_;
 };
 

@@ -34,18 +34,21 @@ void Admission::leave(const IpAddress& peer) {
   if (--found->second == 0) by_address_.erase(found);
 }
 
-std::string too_many_connections(Service service, const std::string& host_name) {
+std::string farewell(Service service, NotNow why, const std::string& host_name) {
+  auto busy = why == NotNow::TooBusy;
+  std::string text =
+      busy ? "Too much is going on here, try again later" : "Too many connections, try again later";
   switch (service) {
     case Service::Smtp:
     case Service::Submission:
-      return smtp::format(smtp::replies::too_many_connections(host_name));
+      return smtp::format(busy ? smtp::replies::busy(host_name)
+                               : smtp::replies::too_many_connections(host_name));
     case Service::Imap:
-      return "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
+      return "* BYE [UNAVAILABLE] " + text + "\r\n";
     case Service::Pop3: {
-      std::string text;
-      pop3::append_reply(text,
-                         pop3::err("Too many connections, try again later", pop3::kCodeSysTemp));
-      return text;
+      std::string line;
+      pop3::append_reply(line, pop3::err(text, pop3::kCodeSysTemp));
+      return line;
     }
     case Service::Http:
       return "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";

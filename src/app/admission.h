@@ -28,7 +28,9 @@ class Admission {
   std::unordered_map<std::string, std::uint32_t> by_address_;
 };
 
-/// What a client is told that is not let in, in its protocol's words.
-std::string too_many_connections(Service service, const std::string& host_name);
+/// Why a client is not let in.
+enum class NotNow { TooManyConnections, TooBusy };
+/// What it is told, in its protocol's words.
+std::string farewell(Service service, NotNow why, const std::string& host_name);
 
 }  // namespace hikyaku::app

@@ -43,6 +43,7 @@ object describe(const SessionFacts& facts, Time now) {
           {"commands", activity.commands},
           {"state", std::string(state_of(activity))},
           {"mailbox", json_text(activity.place)},
+          {"memory", activity.memory},
           {"bytes_in", facts.bytes_in},
           {"bytes_out", facts.bytes_out}};
 }

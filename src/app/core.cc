@@ -7,6 +7,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "app/machine_memory.h"
 #include "app/missing_store.h"
 #include "base/text.h"
 #include "net/fd.h"
@@ -16,23 +17,6 @@ namespace hikyaku::app {
 namespace {
 
 constexpr std::uint64_t kLeastMemory = 64ull << 20;
-
-std::uint64_t physical_memory() {
-  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-/// The limit of the control group this process is in (version 2); the largest number if there is
-/// none.
-std::uint64_t cgroup_memory() {
-  auto membership = read_file("/proc/self/cgroup");
-  if (!membership) return UINT64_MAX;
-  auto path = trim(std::string_view(*membership)
-                       .substr(std::min(membership->size(), membership->find("::") + 2)));
-  auto limit = read_file("/sys/fs/cgroup" + std::string(path) + "/memory.max");
-  if (!limit) return UINT64_MAX;
-  return parse_decimal(trim(*limit)).value_or(UINT64_MAX);
-}
 
 }  // namespace
 
@@ -92,11 +76,15 @@ Result<void> write_new_file(const std::filesystem::path& path, std::string_view 
 MemoryPlan plan_memory(const config::Config& config) {
   MemoryPlan plan;
   plan.total = config.server.memory.count;
-  if (plan.total == 0) plan.total = std::min(physical_memory(), cgroup_memory()) / 4;
+  // Found out now: the sandbox hides what says it.
+  auto available = available_memory();
+  if (plan.total == 0) plan.total = available / 4;
   plan.total = std::max(plan.total, kLeastMemory);
   plan.index = plan.total * 30 / 100;
   plan.staged = plan.total * 15 / 100;
   plan.views = plan.total * 15 / 100;
+  plan.sessions = std::max(available / 2, kLeastMemory);
+  plan.large = plan.total * 20 / 100;
   return plan;
 }
 

@@ -24,6 +24,9 @@ struct MemoryPlan {
   std::uint64_t index = 0;   ///< 30 %: RocksDB's cache with its write buffers
   std::uint64_t staged = 0;  ///< 15 %: bodies on their way in
   std::uint64_t views = 0;   ///< 15 %: open mailboxes
+  std::uint64_t sessions =
+      0;                    ///< what they may hold unless limits.memory says: half of what there is
+  std::uint64_t large = 0;  ///< 20 %: large messages that are parsed or searched as a whole
 };
 /// Without a configured value: a quarter of the machine's memory or of the cgroup's limit,
 /// whichever is less.

@@ -163,6 +163,7 @@ class RunningServer final : public Server {
     auto& core = *core_;
     auto& config = core.config();
     views_ = mailbox::make_views(core.store(), core.memory().views);
+    large_messages_ = std::make_unique<Semaphore>(core.memory().large);
     authenticator_ = auth::make_authenticator(
         {.host_name = core.host_name(),
          .uses = core.credential_uses(),
@@ -183,21 +184,23 @@ class RunningServer final : public Server {
     std::optional<seconds> signature_lifetime;
     if (config.dkim.expiry != milliseconds(0))
       signature_lifetime = std::chrono::duration_cast<seconds>(config.dkim.expiry);
-    receiver_ =
-        receive::make_receiver({.host_name = core.host_name(),
-                                .recipient_delimiters = config.delivery.recipient_delimiters,
-                                .report_address = config.dmarc.report_address,
-                                .max_received = config.smtp.max_received,
-                                .max_header = config.smtp.max_header.count,
-                                .hide_client_address = config.submission.hide_client_address,
-                                .signature_lifetime = signature_lifetime,
-                                .oversigned = config.dkim.oversign,
-                                .seal = config.arc.seal,
-                                .authentication = authentication_settings(config, core.host_name()),
-                                .failure_reports = failure_report_settings(config, core.master())},
-                               {core.store(), core.workers(), core.clock(), core.random(),
-                                measured_resolver_.get(), key_ring_.get(), metrics_.receive},
-                               log_);
+    receiver_ = receive::make_receiver(
+        {.host_name = core.host_name(),
+         .recipient_delimiters = config.delivery.recipient_delimiters,
+         .report_address = config.dmarc.report_address,
+         .max_received = config.smtp.max_received,
+         .max_header = config.smtp.max_header.count,
+         .max_queued = config.queue.max_recipients,
+         .max_queued_bytes = config.queue.max_bytes.count,
+         .hide_client_address = config.submission.hide_client_address,
+         .signature_lifetime = signature_lifetime,
+         .oversigned = config.dkim.oversign,
+         .seal = config.arc.seal,
+         .authentication = authentication_settings(config, core.host_name()),
+         .failure_reports = failure_report_settings(config, core.master())},
+        {core.store(), core.workers(), core.clock(), core.random(), measured_resolver_.get(),
+         key_ring_.get(), metrics_.receive, large_messages_.get()},
+        log_);
     transmit::Settings transmit;
     transmit.connect.host_name = core.host_name();
     transmit.connect.port = config.mx_port();
@@ -239,6 +242,7 @@ class RunningServer final : public Server {
     return {.store = core_->store().statistics(),
             .workers = core_->workers().load(),
             .memory_plan = core_->memory().total,
+            .session_memory = sessions_.memory().held(),
             .certificate_end =
                 end ? std::chrono::duration<double>(end->time_since_epoch()).count() : 0};
   }
@@ -274,6 +278,10 @@ class RunningServer final : public Server {
   void set_limits() {
     auto& config = running_config();
     admission_.set_limits(config.limits.connections, config.limits.connections_per_address);
+    sessions_.memory().set_limits({.total = config.limits.memory.count != 0
+                                                ? config.limits.memory.count
+                                                : core_->memory().sessions,
+                                   .per_session = config.limits.memory_per_connection.count});
     most_local_connections_ = config.limits.local_connections;
     authenticator_->set_limits({.max_failures = config.login.max_failures,
                                 .max_waiting = config.login.max_waiting,
@@ -285,9 +293,14 @@ class RunningServer final : public Server {
   // --- connections ---
 
   net::Listener::Admission admit(Service service, const Endpoint& peer) {
-    if (admission_.enter(peer.address)) return {};
+    auto why = NotNow::TooManyConnections;
+    if (sessions_.memory().full()) {
+      why = NotNow::TooBusy;
+    } else if (admission_.enter(peer.address)) {
+      return {};
+    }
     metrics_.of(service).refused.add();
-    return {.admitted = false, .farewell = too_many_connections(service, core_->host_name())};
+    return {.admitted = false, .farewell = farewell(service, why, core_->host_name())};
   }
 
   void begin(Service service, std::unique_ptr<net::Stream> stream) {
@@ -340,8 +353,8 @@ class RunningServer final : public Server {
   }
 
   imapd::Services imap_services(Activity* activity) {
-    return {core_->store(),  *authenticator_,   *views_,        core_->workers(), core_->clock(),
-            large_messages_, server_tls_.get(), &metrics_.imap, activity};
+    return {core_->store(),   *authenticator_,   *views_,        core_->workers(), core_->clock(),
+            *large_messages_, server_tls_.get(), &metrics_.imap, activity};
   }
 
   /// An IMAP session that the owner of the instance has asked for (imap.session).
@@ -497,6 +510,7 @@ class RunningServer final : public Server {
   std::unique_ptr<ConfiguredResolver> resolver_;
   std::unique_ptr<MeasuredResolver> measured_resolver_;
   std::unique_ptr<mailbox::Views> views_;
+  std::unique_ptr<Semaphore> large_messages_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<receive::KeyRing> key_ring_;
   std::unique_ptr<receive::Receiver> receiver_;
@@ -509,7 +523,6 @@ class RunningServer final : public Server {
   std::unique_ptr<ReportReader> report_reader_;
   std::unique_ptr<KeyWatch> key_watch_;
   pop3d::MaildropLocks maildrop_locks_;
-  Semaphore large_messages_{2};
   Admission admission_;
   auth::Places<std::uint32_t> local_connections_;  ///< by user id
   std::atomic<std::uint32_t> most_local_connections_{0};

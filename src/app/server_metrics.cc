@@ -26,7 +26,8 @@ ConnectionMetrics connection_metrics(metrics::Registry& registry, Service servic
           registry.counter("hikyaku_connections_total", "Connections that were served.",
                            {{"protocol", protocol}}),
           registry.counter("hikyaku_connections_refused_total",
-                           "Connections that were refused because there were too many.",
+                           "Connections that were refused because there were too many, or they "
+                           "held too much memory.",
                            {{"protocol", protocol}}),
           bytes("in"), bytes("out")};
 }
@@ -73,6 +74,8 @@ ServerMetrics::ServerMetrics()
   watched.oldest =
       registry.gauge("hikyaku_queue_oldest_seconds",
                      "Age of the oldest message in the queue that is not held; 0: there is none.");
+  watched.queue_bytes =
+      registry.gauge("hikyaku_queue_bytes", "Size of the messages in the queue (queue.max_bytes).");
   watched.journal_bytes = registry.gauge("hikyaku_store_journal_bytes",
                                          "Size of the journal's files: all mail and its history.");
   watched.transmit_connections = registry.gauge("hikyaku_transmit_connections_open",
@@ -144,6 +147,9 @@ void ServerMetrics::add_process() {
         [] { return resident_memory(); });
   gauge("hikyaku_memory_plan_bytes", "What it may plan with (server.memory).",
         [this] { return readings_.memory_plan; });
+  gauge("hikyaku_sessions_memory_bytes",
+        "What sessions hold for their peers, about (limits.memory).",
+        [this] { return readings_.session_memory; });
   gauge("hikyaku_certificate_end_timestamp_seconds",
         "When the first of the certificates ends; 0: there is none.",
         [this] { return readings_.certificate_end; });

@@ -28,7 +28,7 @@ struct ConnectionMetrics {
 
 /// What is measured at intervals, by Watch.
 struct WatchedMetrics {
-  metrics::Gauge waiting, held, oldest;
+  metrics::Gauge waiting, held, oldest, queue_bytes;
   metrics::Gauge journal_bytes;
   metrics::Gauge transmit_connections;
 };
@@ -41,6 +41,7 @@ struct ServerMetrics {
     store::Statistics store;
     net::ThreadPool::Load workers;
     std::uint64_t memory_plan = 0;
+    std::uint64_t session_memory = 0;
     double certificate_end = 0;  ///< seconds since 1970; 0: there is none
   };
   /// From now on `read` is called, on any thread, when the numbers are wanted; until forget().

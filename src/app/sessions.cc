@@ -24,12 +24,17 @@ Task<void> Sessions::run(Loop& loop, std::string_view protocol, std::unique_ptr<
   Activity activity;
   activity.protocol = protocol;
   activity.id = ++last_id_;
+  activity.memory_of_all = &memory_;
+  memory_.begin_session();
+  activity.hold(net::Stream::kPlainMemory);
   auto place =
       loop.sessions
           .emplace(activity.id, Entry{stream.get(), &activity, std::chrono::steady_clock::now()})
           .first;
   co_await serve(std::move(stream), activity);
   loop.sessions.erase(place);
+  activity.hold(0);
+  memory_.end_session();
 }
 
 SessionFacts Sessions::facts_of(std::uint64_t id, const Entry& entry, Moment now) {

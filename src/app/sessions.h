@@ -36,6 +36,8 @@ class Sessions {
   using Serve = std::function<Task<void>(std::unique_ptr<net::Stream>, Activity&)>;
 
   explicit Sessions(net::Cores& cores);
+  /// What they hold, all together.
+  SessionMemory& memory() { return memory_; }
 
   /// Starts a session on the calling loop. `protocol` is a literal.
   void spawn(std::string_view protocol, std::unique_ptr<net::Stream> stream, Serve serve);
@@ -70,6 +72,7 @@ class Sessions {
   static SessionFacts facts_of(std::uint64_t id, const Entry& entry, Moment now);
 
   net::Cores& cores_;
+  SessionMemory memory_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::atomic<std::uint64_t> last_id_{0};
 };

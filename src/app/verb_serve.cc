@@ -1,5 +1,8 @@
 // hikyaku serve: the server, in the foreground.
+#include <algorithm>
 #include <fmt/core.h>
+#include <malloc.h>
+#include <thread>
 
 #include "app/cli.h"
 #include "app/instance.h"
@@ -23,7 +26,19 @@ constexpr Phrase kThereAlready{
     "{} にはすでに保管庫があります。--new-store "
     "を外してください(新しく始めるなら、そのディレクトリを移してから)。"};
 
+/// Large blocks (messages that are parsed as a whole) go back to the system as soon as they are
+/// free. glibc would learn from the first one to keep them,
+/// and cut them up for small ones.
+void keep_memory_small() {
+  constexpr int kLarge = 1 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+  ::mallopt(M_TRIM_THRESHOLD, 4 * kLarge);
+  // Not 8 heaps for each core, each with holes of its own.
+  ::mallopt(M_ARENA_MAX, static_cast<int>(std::max(4u, 2 * std::thread::hardware_concurrency())));
+}
+
 Exit run(const Invocation& invocation, Terminal& terminal) {
+  keep_memory_small();
   auto instance = Instance::from(invocation.value("--dir"));
   if (!std::filesystem::exists(instance.config)) {
     auto directory = instance.config.parent_path().string();

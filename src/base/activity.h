@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/metrics.h"
+#include "base/session_memory.h"
 #include "base/time.h"
 
 namespace hikyaku {
@@ -29,11 +31,15 @@ struct Activity {
   std::uint64_t bytes_in = 0;  ///< set when the session has ended
   std::uint64_t bytes_out = 0;
 
+  std::uint64_t memory = 0;                ///< what it holds for its peer, about
+  SessionMemory* memory_of_all = nullptr;  ///< where that is counted; null: nowhere
+
   /// Why the session is ended from outside; set before its stream is shut down.
   enum class End {
     Not,      ///< it is not, or the server goes down
     Kicked,   ///< somebody in charge wants it gone
     Revoked,  ///< what it logged in with is of no use any more
+    TooMuch,  ///< it holds more memory than it may
   };
   End end = End::Not;
 
@@ -42,6 +48,13 @@ struct Activity {
     user = std::move(address);
     credential = std::move(name);
     credential_made = made;
+  }
+  /// The session holds so much now. False when that is too much: it is to shut its stream down.
+  bool hold(std::uint64_t bytes) {
+    auto before = std::exchange(memory, bytes);
+    if (!memory_of_all || memory_of_all->change(before, bytes) || end != End::Not) return true;
+    end = End::TooMuch;
+    return false;
   }
   /// The session's connection has carried so many bytes.
   void end_with(std::uint64_t in, std::uint64_t out) {

@@ -73,6 +73,8 @@ class Parser {
   const Reply& reply() const { return reply_; }
   /// Of the current or last command; empty if it had none: then answer untagged.
   std::string_view tag() const { return tag_; }
+  /// What it holds of the command that is being read.
+  std::size_t memory() const { return text_.capacity(); }
   /// The verb of the command being read, as far as it is known: at Continuation.
   Verb verb() const { return verb_; }
 

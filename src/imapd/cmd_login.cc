@@ -34,7 +34,7 @@ imap::Reply reply_for(auth::LoginFailure failure) {
 }  // namespace
 
 Task<imap::Reply> Session::handle(imap::LoginCommand command) {
-  if (!capability_.login) co_return imap::no("LOGIN is switched off: use AUTHENTICATE");
+  if (!offered().login) co_return imap::no("LOGIN is switched off: use AUTHENTICATE");
   auto outcome = co_await services_.authenticator.check_password(
       login_context(), std::move(command.user), std::move(command.password));
   if (auto failure = std::get_if<auth::LoginFailure>(&outcome)) co_return reply_for(*failure);

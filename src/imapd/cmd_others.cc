@@ -7,7 +7,7 @@
 namespace hikyaku::imapd {
 
 Task<imap::Reply> Session::handle(imap::CapabilityCommand) {
-  imap::append_capability(out(), imap::capability_list(state_, capability_));
+  imap::append_capability(out(), imap::capability_list(state_, offered()));
   co_return imap::ok("Capabilities listed");
 }
 

@@ -64,7 +64,7 @@ struct Services {
   mailbox::Views& views;
   WorkerPool& workers;
   const Clock& clock;
-  /// At most so many messages above 256 KB are in memory as a whole at once (base/semaphore.h).
+  /// Bytes of messages above 256 KB that may be in memory as a whole at once (base/semaphore.h).
   Semaphore& large_messages;
   const net::ServerTls* tls = nullptr;  ///< null: no STARTTLS; implicit TLS needs it
   const Metrics* metrics = nullptr;     ///< null: nothing is counted

@@ -29,7 +29,6 @@ Session::Session(net::Stream& stream, const Settings& settings, Services service
       parser_(settings.limits_before_login) {
   state_.plaintext_allowed =
       settings_.plaintext_on_loopback && stream_.peer().address.is_loopback();
-  update_capabilities();
 }
 
 /// False: the connection is of no use.
@@ -107,6 +106,7 @@ Task<void> Session::answer(std::string_view tag, imap::Reply reply) {
     write(imap::bye("Too many errors"));
     closing_ = true;
   }
+  count_memory();
   if (output_.full()) co_await output_.flush();
 }
 
@@ -147,7 +147,17 @@ void Session::set_within_command(bool within) {
   stream_.set_total_timeout(within ? settings_.command_timeout : milliseconds(0));
 }
 
+void Session::count_memory() {
+  if (!services_.activity) return;
+  auto held = stream_.memory() + input_.memory() + output_.memory() + parser_.memory();
+  if (selected_)
+    held += selected_->messages.memory() +
+            8 * (selected_->recent.ranges().size() + selected_->saved.ranges().size());
+  if (!services_.activity->hold(held)) stream_.shut_down();
+}
+
 Task<void> Session::wait_for_client() {
+  count_memory();
   co_await output_.flush();
   std::unique_ptr<Executor::Timer> timer;
   if (selected_ && selected_->may_park && !within_command_) {
@@ -178,7 +188,6 @@ Task<bool> Session::start_tls() {
     co_return false;
   }
   state_.tls = true;
-  update_capabilities();
   co_return true;
 }
 
@@ -188,19 +197,22 @@ const std::vector<std::string>& Session::mechanisms() const {
                                   : settings_.mechanisms_in_clear;
 }
 
-void Session::update_capabilities() {
-  capability_.imap4rev2 = true;
-  capability_.starttls = services_.tls != nullptr;
-  capability_.literal_minus = settings_.limits.literal_minus;
-  capability_.mechanisms = mechanisms();
-  capability_.mechanisms_without_tls = mechanisms();
-  capability_.login = std::ranges::find(mechanisms(), "PLAIN") != mechanisms().end();
-  capability_.extensions = extensions();
-  capability_.append_limit = settings_.limits.message;
+/// Made when it is wanted: an idle session need not keep it.
+imap::CapabilitySettings Session::offered() const {
+  imap::CapabilitySettings offered;
+  offered.imap4rev2 = true;
+  offered.starttls = services_.tls != nullptr;
+  offered.literal_minus = settings_.limits.literal_minus;
+  offered.mechanisms = mechanisms();
+  offered.mechanisms_without_tls = mechanisms();
+  offered.login = std::ranges::find(mechanisms(), "PLAIN") != mechanisms().end();
+  offered.extensions = extensions();
+  offered.append_limit = settings_.limits.message;
+  return offered;
 }
 
 std::string Session::capabilities() const {
-  return "CAPABILITY " + imap::capability_list(state_, capability_);
+  return "CAPABILITY " + imap::capability_list(state_, offered());
 }
 
 auth::LoginContext Session::login_context() const {
@@ -241,6 +253,9 @@ Ended ended_from_outside(const Activity* activity) {
       // RFC 5530 §3: the authentication or authorization has failed.
       return {"revoked",
               imap::bye("The account or its password has changed, log in again", "EXPIRED")};
+    case End::TooMuch:
+      // RFC 5530 §3: an implementation's limit.
+      return {"memory", imap::bye("This session takes more memory than one may", "LIMIT")};
     case End::Not:
       break;
   }

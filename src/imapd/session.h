@@ -91,10 +91,12 @@ class Session {
   void set_within_command(bool within);
   /// Waits for more bytes, a change, or the time to park.
   Task<void> wait_for_client();
+  /// Tells what the session holds; ends it when that is too much.
+  void count_memory();
   Task<void> execute(imap::Command command);
   Task<void> answer(std::string_view tag, imap::Reply reply);
   Task<bool> start_tls();
-  void update_capabilities();
+  imap::CapabilitySettings offered() const;
   std::string capabilities() const;
   const std::vector<std::string>& mechanisms() const;
   auth::LoginContext login_context() const;
@@ -207,7 +209,6 @@ class Session {
   net::Output output_;
   imap::Parser parser_;
   imap::Session state_;
-  imap::CapabilitySettings capability_;
   std::optional<auth::Login> login_;
   std::optional<Selected> selected_;
   std::string tag_;              ///< of the command that runs

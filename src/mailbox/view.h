@@ -120,6 +120,10 @@ class SessionView {
   /// The UIDs with sequence numbers [first, last], as far as they exist, ghosts included.
   std::vector<Uid> uids(std::uint32_t first, std::uint32_t last) const;
   std::size_t ghosts() const { return ghosts_.size(); }
+  /// What it holds by itself, the view apart, which all share.
+  std::size_t memory() const {
+    return ghosts_.capacity() * sizeof(Ghost) + parked_.uids.ranges().size() * 8;
+  }
   const View& view() const { return *view_; }
   std::shared_ptr<const View> shared_view() const { return view_; }
 

@@ -42,6 +42,9 @@ class Input {
   /// their replies only when this is false (pipelining).
   bool fill_now();
 
+  /// What it holds now.
+  std::size_t memory() const { return buffer_ ? kBufferSize : 0; }
+
   /// Forgets the unread bytes: at STARTTLS, what came in clear must not be taken for what came
   /// under TLS.
   void drop();

@@ -36,6 +36,7 @@ class Output {
 
   bool empty() const { return buffer_.empty(); }
   std::size_t size() const { return buffer_.size(); }
+  std::size_t memory() const { return buffer_.capacity(); }
   /// Forgets what was not sent.
   void drop() { buffer_.clear(); }
 

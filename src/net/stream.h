@@ -132,6 +132,12 @@ class Stream {
   virtual Endpoint peer() const = 0;
   /// Set for Unix-domain sockets (whose endpoints are 0.0.0.0:0).
   virtual std::optional<PeerProcess> peer_process() const = 0;
+  /// What a connection costs, about: the socket, a session's frames, and what TLS keeps between two
+  /// records. Measured with thousands of idle IMAP sessions (tests/test_small_memory.py).
+  static constexpr std::uint64_t kPlainMemory = 6 * 1024;
+  static constexpr std::uint64_t kTlsMemory = 16 * 1024;
+  std::uint64_t memory() const { return kPlainMemory + (tls() ? kTlsMemory : 0); }
+
   /// Bytes read from and written to the peer so far (inside TLS, when there is TLS).
   virtual std::uint64_t bytes_in() const = 0;
   virtual std::uint64_t bytes_out() const = 0;

@@ -93,7 +93,15 @@ Task<std::optional<std::string>> Session::next_line() {
   }
 }
 
+void Session::count_memory() {
+  if (!services_.activity) return;
+  auto held = stream_.memory() + input_.memory() + output_.memory();
+  if (maildrop_) held += maildrop_->size() * sizeof(Maildrop::Message);
+  if (!services_.activity->hold(held)) stream_.shut_down();
+}
+
 Task<void> Session::need_bytes(std::chrono::steady_clock::time_point deadline) {
+  count_memory();
   co_await output_.flush();
   auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
   stream_.set_total_timeout(std::max(left, milliseconds(1)));
@@ -142,6 +150,9 @@ std::pair<pop3::Reply, std::string_view> ended_from_outside(const Activity* acti
       return {
           pop3::err("The account or its password has changed, log in again", pop3::kCodeSysTemp),
           "revoked"};
+    case End::TooMuch:
+      return {pop3::err("This session takes more memory than one may", pop3::kCodeSysTemp),
+              "memory"};
     case End::Not:
       break;
   }

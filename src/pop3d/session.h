@@ -52,6 +52,8 @@ class Session {
   Task<std::optional<std::string>> next_line();
   /// Sends what is pending, and waits for more bytes of a line that must be whole by `deadline`.
   Task<void> need_bytes(std::chrono::steady_clock::time_point deadline);
+  /// Tells what the session holds; ends it when that is too much.
+  void count_memory();
   Task<void> execute(const std::string& line);
   void answer(const std::optional<pop3::Reply>& reply);
   Task<bool> start_tls();

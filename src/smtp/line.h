@@ -36,6 +36,8 @@ class LineParser {
 
   /// From now on the lines are responses to an AUTH challenge (true) or commands (false).
   void expect_auth_response(bool on) { in_auth_ = on; }
+  /// What it holds of a line that has begun.
+  std::size_t memory() const { return line_.capacity(); }
   /// Forgets a begun line: with STARTTLS.
   void reset();
 

@@ -7,7 +7,7 @@ namespace hikyaku::smtpd {
 namespace replies = smtp::replies;
 
 Task<smtp::Reply> Session::handle(smtp::Data) {
-  auto incoming = services_.receiver.begin(peer(), *state_.transaction());
+  incoming_ = services_.receiver.begin(peer(), *state_.transaction());
   smtp::DataDecoder decoder(state_.settings().max_size);
   octets_ = 0;
   write(replies::start_data());
@@ -19,10 +19,11 @@ Task<smtp::Reply> Session::handle(smtp::Data) {
     piece.clear();
     input_.consume(decoder.feed(input_.available(), piece));
     octets_ += piece.size();
-    if (decoder.problem() == smtp::DataProblem::None) co_await incoming->append(piece);
+    if (decoder.problem() == smtp::DataProblem::None) co_await incoming_->append(piece);
   }
   stream_.set_timeout(settings_.command_timeout);
-  stream_.set_total_timeout(milliseconds(0));
+  auto incoming = std::move(incoming_);
+  forget_message();
   if (decoder.problem() == smtp::DataProblem::None)
     co_return co_await finish_message(std::move(incoming));
 

@@ -11,6 +11,7 @@ Task<smtp::Reply> Session::handle(smtp::Mail command) {
         {{"user", state_.user()}, {"from", command.from.to_string()}, {"status", refusal->code}});
     co_return std::move(*refusal);
   }
+  envelope_ = 0;
   state_.begin(std::move(command));
   co_return smtp::replies::sender_ok();
 }

@@ -18,6 +18,8 @@ Task<smtp::Reply> Session::handle(smtp::Rcpt command) {
       refusals_->recipients.push_back({command.to.to_string(), *refusal});
     co_return std::move(*refusal);
   }
+  envelope_ += sizeof(smtp::Recipient) + command.to.local_part.size() + command.to.domain.size();
+  if (auto& orcpt = command.parameters.orcpt) envelope_ += orcpt->address.size();
   state_.add_recipient(std::move(command));
   co_return smtp::replies::recipient_ok();
 }

@@ -128,8 +128,17 @@ void Session::has_proved_useful() {
   useful_until_ = std::chrono::steady_clock::now() + settings_.idle_timeout;
 }
 
+void Session::count_memory() {
+  if (!services_.activity) return;
+  auto held = stream_.memory() + input_.memory() + output_.memory() + lines_.memory();
+  if (state_.transaction()) held += envelope_;
+  if (incoming_) held += incoming_->memory();
+  if (!services_.activity->hold(held)) stream_.shut_down();
+}
+
 Task<void> Session::need_bytes() {
   co_await output_.flush();
+  count_memory();
   while (true) {
     switch (co_await input_.fill()) {
       case net::Input::Filled::Bytes:
@@ -214,6 +223,8 @@ std::pair<smtp::Reply, std::string_view> ended_from_outside(const Activity* acti
       return {replies::kicked(host_name), "kicked"};
     case End::Revoked:
       return {replies::login_revoked(host_name), "revoked"};
+    case End::TooMuch:
+      return {replies::too_much_memory(host_name), "memory"};
     case End::Not:
       break;
   }

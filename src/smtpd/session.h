@@ -66,6 +66,8 @@ class Session {
   Task<void> answer(smtp::Verb verb, smtp::Reply reply);
   Task<void> execute(smtp::Command command);
   void write(const smtp::Reply& reply);
+  /// Tells what the session holds; ends it when that is too much.
+  void count_memory();
   Task<bool> start_tls();
   /// Reads and drops the octets of a BDAT that was refused.
   Task<void> skip_chunk(std::uint64_t size);
@@ -94,7 +96,7 @@ class Session {
   std::optional<auth::Login> login_;
   /// What is found out about the client while it talks; from its first hello on.
   std::shared_ptr<receive::Client> client_;
-  /// Between the chunks of a BDAT transfer.
+  /// The message that comes in; with BDAT, also between its chunks.
   std::unique_ptr<receive::Incoming> incoming_;
   std::optional<smtp::BdatDecoder> chunks_;
   /// Told to the receiver when the transaction ends: one story, however many recipients it was.
@@ -108,6 +110,7 @@ class Session {
   std::chrono::steady_clock::time_point useful_until_;
   /// The data of the message that is under way must have come by then.
   std::optional<std::chrono::steady_clock::time_point> data_until_;
+  std::size_t envelope_ = 0;  ///< bytes that the recipients of the transaction take, about
   std::uint64_t octets_ = 0;  ///< of the present message, as far as it has come
   int accepted_ = 0;
   bool closing_ = false;

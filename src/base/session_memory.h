@@ -1,0 +1,49 @@
+// SessionMemory: what sessions hold for their peers, all together and each by itself.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+namespace hikyaku {
+
+/// Sessions say how much they hold (Activity::hold); who holds too much is to end. From any thread.
+class SessionMemory {
+ public:
+  /// What a session may hold even when all together hold too much: a connection with its buffers.
+  static constexpr std::uint64_t kAlways = 64 * 1024;
+
+  struct Limits {
+    std::uint64_t total = UINT64_MAX;
+    std::uint64_t per_session = UINT64_MAX;
+  };
+  void set_limits(Limits limits) {
+    total_ = limits.total;
+    per_session_ = limits.per_session;
+  }
+
+  void begin_session() { ++sessions_; }
+  void end_session() { --sessions_; }
+
+  /// New sessions must wait for better times.
+  bool full() const { return held_ >= total_; }
+  std::uint64_t held() const { return held_; }
+
+  /// A session that held `before` holds `now`. False when it has too much: more than one may, or
+  /// more than its part while all together have too much. So the total has a bound.
+  bool change(std::uint64_t before, std::uint64_t now) {
+    auto held = held_ += now - before;
+    if (now <= kAlways) return true;
+    if (now > per_session_) return false;
+    auto part = total_ / std::max<std::uint64_t>(sessions_, 1);
+    return held <= total_ || now <= std::max(part, kAlways);
+  }
+
+ private:
+  std::atomic<std::uint64_t> total_{UINT64_MAX};
+  std::atomic<std::uint64_t> per_session_{UINT64_MAX};
+  std::atomic<std::uint64_t> held_{0};
+  std::atomic<std::uint64_t> sessions_{0};
+};
+
+}  // namespace hikyaku

@@ -1,0 +1,50 @@
+#include "base/session_memory.h"
+
+#include <doctest/doctest.h>
+
+#include "base/activity.h"
+
+namespace hikyaku {
+namespace {
+
+constexpr std::uint64_t kKB = 1024;
+
+TEST_CASE("a session that holds more than one may is to end, and its memory is given back") {
+  SessionMemory all;
+  all.set_limits({.total = 10'000 * kKB, .per_session = 1'000 * kKB});
+  Activity one, other;
+  for (auto* activity : {&one, &other}) {
+    activity->memory_of_all = &all;
+    all.begin_session();
+  }
+  CHECK(one.hold(1'000 * kKB));
+  CHECK(other.hold(10 * kKB));
+  CHECK(all.held() == 1'010 * kKB);
+  CHECK_FALSE(one.hold(1'001 * kKB));
+  CHECK(one.end == Activity::End::TooMuch);
+  CHECK(one.hold(2'000 * kKB));  // it is told once
+  CHECK(other.end == Activity::End::Not);
+  CHECK(one.hold(0));
+  CHECK(all.held() == 10 * kKB);
+}
+
+TEST_CASE("when all hold too much, those end that hold more than their part") {
+  SessionMemory all;
+  all.set_limits({.total = 1'000 * kKB, .per_session = 1'000 * kKB});
+  std::vector<Activity> sessions(10);
+  for (auto& session : sessions) {
+    session.memory_of_all = &all;
+    all.begin_session();
+    CHECK(session.hold(60 * kKB));
+  }
+  CHECK_FALSE(all.full());
+  CHECK(sessions[0].hold(460 * kKB));
+  CHECK(all.full());
+  CHECK(sessions[1].hold(64 * kKB));   // little is always allowed
+  CHECK(sessions[2].hold(100 * kKB));  // and so is its part
+  CHECK_FALSE(sessions[3].hold(101 * kKB));
+  CHECK_FALSE(sessions[0].hold(470 * kKB));
+}
+
+}  // namespace
+}  // namespace hikyaku
