@@ -47,6 +47,7 @@ class Watch {
   Task<void> look_at_queue();
   Task<void> look_at_journal();
   Task<void> look_at_resolver();
+  Task<void> look_at_memory();
 
   Services services_;
   Gate gate_;

@@ -180,7 +180,7 @@ constexpr Option kOptions[] = {
     bind<&C::limits, &C::Limits::connections>({
         .name = "limits.connections",
         .fallback = "10000",
-        .why = "an idle connection costs 1 KB, 15 KB with TLS",
+        .why = "an idle connection costs 15 KB, 30 KB with TLS",
         .doc = "Connections at the same time, all protocols together. The limit of open files must "
                "be higher (LimitNOFILE=).",
         .least = 10,

@@ -134,7 +134,7 @@ class Stream {
   virtual std::optional<PeerProcess> peer_process() const = 0;
   /// What a connection costs, about: the socket, a session's frames, and what TLS keeps between two
   /// records. Measured with thousands of idle IMAP sessions (tests/test_small_memory.py).
-  static constexpr std::uint64_t kPlainMemory = 6 * 1024;
+  static constexpr std::uint64_t kPlainMemory = 12 * 1024;
   static constexpr std::uint64_t kTlsMemory = 16 * 1024;
   std::uint64_t memory() const { return kPlainMemory + (tls() ? kTlsMemory : 0); }
 
