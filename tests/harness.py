@@ -88,6 +88,7 @@ class Instance:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-test-", dir=directory))
         self.keep = keep
         self.env = {}
+        self.wrapper = []  # a command that runs the server, its process becoming the server's
         self.process = None
         self.log = []
 
@@ -136,14 +137,14 @@ class Instance:
 
     def spawn(self):
         """Starts the program without waiting for anything."""
-        self.process = subprocess.Popen([str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*self.wrapper, str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
                                         env={**os.environ, "LANG": "C.UTF-8", **self.env})
         self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
         self._reader.start()
 
     def start(self, wait=30):
-        self.process = subprocess.Popen([str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*self.wrapper, str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
                                         env={**os.environ, "LANG": "C.UTF-8", **self.env})
         ready = threading.Event()

@@ -51,11 +51,12 @@ def flatten(suite):
 
 def run_child(name, only):
     command = [sys.executable, __file__, "--file", name, *only]
+    patience = 3_600 if os.environ.get("HIKYAKU_LONG") == "1" else 900
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, errors="replace")
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=patience, errors="replace")
         output = done.stdout
     except subprocess.TimeoutExpired as error:
-        output = (error.stdout or b"").decode(errors="replace") + "\ntimed out after 900 s\n"
+        output = (error.stdout or b"").decode(errors="replace") + f"\ntimed out after {patience} s\n"
     lines = output.rstrip().splitlines()
     try:
         return name, "\n".join(lines[:-1]), json.loads(lines[-1])

@@ -1,0 +1,195 @@
+"""Limits on what all connections together, and each by itself, may take: memory, the queue, local connections, logins in flight. Each is
+hit; everybody else is served meanwhile. (Connections, commands, sizes: test_floods.py. Time: test_slow_peers.py. Nesting: test_bombs.py.)"""
+import base64
+import contextlib
+import json
+import os
+import re
+import select
+import socket
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import PASSWORD, Instance, eventually
+from hostile import ANNA, BOB, Attacked, Meanwhile, Peer
+
+BUSY = {"smtp": r"^421 4\.3\.1 ", "submission": r"^421 4\.3\.1 ", "imap": r"^\* BYE \[UNAVAILABLE\] Too much", "pop3": r"^-ERR \[SYS/TEMP\] Too much"}
+
+
+def metric(server, name):
+    found = re.search(rf"(?m)^{name}(?:{{[^}}]*}})? (\S+)$", server.run("metrics").stdout)
+    return float(found.group(1))
+
+
+class OfMemoryInTotal(Attacked):
+    config = {"limits.memory": '"1MB"', "limits.connections_per_address": 1000}
+
+    def test_new_connections_wait_for_better_times(self):
+        """Who is in is served; who comes when all memory is taken is told so in its protocol's words, until there is some again."""
+        reader = self.reader(source="127.0.0.77")
+        with contextlib.ExitStack() as stack:
+            for n in range(1000):
+                peer = stack.enter_context(Peer(self.server, "smtp", "127.0.1.1"))
+                line = peer.line() or ""
+                if not line.startswith("220 "):
+                    break
+                self.assertEqual(peer.ask("EHLO x.test")[:3], "250")
+            self.assertRegex(line, BUSY["smtp"])
+            self.assertGreater(n, 50)
+            for service, words in BUSY.items():
+                self.assertRegex(self.peer(service, greet=False, source="127.0.2.1").line() or "", words)
+            self.assertIsNone(self.peer("imaps", greet=False, source="127.0.2.1").line())
+            self.assertIn("a OK", reader.tagged("NOOP")[-1])
+            self.assertGreaterEqual(metric(self.server, "hikyaku_sessions_memory_bytes"), 1 << 20)
+        eventually(lambda: re.match("220 ", self.peer("smtp", greet=False, source="127.0.2.1").line() or ""))
+        eventually(lambda: metric(self.server, "hikyaku_sessions_memory_bytes") < 200_000)
+
+    def test_the_greedy_give_way(self):
+        """While too much is held, a connection that holds more than its part is ended, one that holds little is not."""
+        greedy = self.mta()
+        self.open(greedy)
+        greedy.ask("DATA")
+        greedy.send("Subject: x\r\n" + ("X-Long: " + "y" * 60 + "\r\n") * 2_500)
+        time.sleep(0.5)
+        with contextlib.ExitStack() as stack:
+            for n in range(1000):
+                peer = stack.enter_context(Peer(self.server, "smtp", "127.0.1.1"))
+                if not (peer.line() or "").startswith("220 "):
+                    break
+            greedy.send("X-More: z\r\n" * 10)
+            self.assertRegex(greedy.reply() or "", r"^421 4\.3\.1 .*memory")
+            eventually(lambda: any("smtp.end" in line and "why=memory" in line for line in list(self.server.log)))
+
+
+class OfMemoryOfOne(Attacked):
+    config = {"limits.memory_per_connection": '"128KB"', "imap.max_append_messages": 1000}
+
+    def test_a_long_header(self):
+        with Meanwhile(self.server):
+            peer = self.mta()
+            self.open(peer)
+            peer.ask("DATA")
+            with contextlib.suppress(OSError):
+                peer.send("Subject: x\r\n" + ("X-Long: " + "y" * 60 + "\r\n") * 3_000)
+            self.assertRegex(peer.reply() or "", r"^421 4\.3\.1 .*memory")
+            self.assertIsNotNone(peer.ended(10))
+
+    def test_many_literals(self):
+        with Meanwhile(self.server):
+            reader = self.reader(mailbox=None)
+            with contextlib.suppress(OSError):
+                reader.send("a SEARCH" + (" SUBJECT {60000+}\r\n" + "x" * 60_000) * 4)
+            self.assertRegex(reader.until("a ", "* BYE")[-1], r"^\* BYE \[LIMIT\] .*memory")
+
+    def test_a_full_maildrop(self):
+        """What POP3 must remember of a maildrop counts too; there IMAP is the way."""
+        message = b"Subject: x\r\n\r\nx\r\n"
+        reader = self.reader(mailbox=None, timeout=60)
+        for _ in range(7):
+            reader.send(b"a APPEND INBOX" + (b" {%d+}\r\n" % len(message) + message) * 1000 + b"\r\n")
+            self.assertTrue(reader.until("a ")[-1].startswith("a OK"))
+        with Meanwhile(self.server):
+            pop = self.peer("pop3")
+            pop.send(f"USER {BOB}\r\nPASS {PASSWORD}\r\n")
+            said = [line for line in iter(pop.line, None)]
+            self.assertRegex(said[-1], r"^-ERR \[SYS/TEMP\] .*memory")
+            self.assertIn("MESSAGES 7000", reader.tagged("STATUS INBOX (MESSAGES)")[0])
+
+
+class OfTheQueue(Attacked):
+    config = {"queue.max_recipients": 3, "queue.retry": '["1h"]'}
+    ZONE = "$ORIGIN test.\n$TTL 60\nalpha MX 10 mx.alpha\nmx.alpha A 127.0.0.1\nbeta MX 10 mx.beta\nmx.beta A 127.0.0.250\n"
+
+    @classmethod
+    def setUpClass(cls):
+        zone = cls.enterClassContext(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write(cls.ZONE)
+        zone.flush()
+        cls.server = cls.enterClassContext(Instance(ANNA, config=cls.config, zone=zone.name))
+        cls.server.add_account(BOB)
+
+    def user(self, source="127.0.0.1"):
+        peer = self.enterContext(Peer(self.server, "submission", source))
+        peer.reply()
+        peer.ask("EHLO pc.test")
+        peer.ask("AUTH PLAIN " + base64.b64encode(f"\0{BOB}\0{PASSWORD}".encode()).decode())
+        return peer
+
+    def test_mail_for_others_waits_outside(self):
+        def send(peer, *to):
+            self.assertEqual(peer.ask(f"MAIL FROM:<{BOB}>")[:3], "250")
+            replies = [peer.ask(f"RCPT TO:<{one}>") for one in to]
+            if not any(reply.startswith("250") for reply in replies):
+                peer.ask("RSET")
+                return replies[-1]
+            peer.ask("DATA")
+            return peer.ask(f"From: {BOB}\r\nSubject: x\r\n\r\nx\r\n.")
+        self.server.run("alias", "add", "out@alpha.test", "x@beta.test")
+        user = self.user()
+        for i in range(3):  # nobody listens there
+            self.assertEqual(send(user, f"x{i}@beta.test")[:3], "250")
+        held = json.loads(self.server.run("queue", "list", "--json").stdout)
+        with Meanwhile(self.server):  # mail from others to mailboxes here
+            self.assertRegex(send(user, "x4@beta.test"), r"^452 4\.3\.1 ")
+            self.assertEqual(send(user, ANNA)[:3], "250")
+            self.assertEqual(send(user, ANNA, "x4@beta.test")[:3], "250")  # to Anna; the other is tried again by the client
+            other = self.mta()
+            other.ask("MAIL FROM:<x@mallory.test>")
+            self.assertRegex(other.ask("RCPT TO:<out@alpha.test>"), r"^452 4\.3\.1 ")
+            self.assertEqual(other.ask(f"RCPT TO:<{BOB}>")[:3], "250")
+        self.assertEqual(len(json.loads(self.server.run("queue", "list", "--json").stdout)), len(held))
+        self.server.restart()
+        self.assertRegex(send(self.user(), "x4@beta.test"), r"^452 4\.3\.1 ")
+        first = re.search(r"\b[0-9A-Za-z]{6,}\.\d+|\b[0-9A-Za-z]{8,}\b", self.server.run("queue", "list").stdout).group(0)
+        self.server.run("queue", "drop", first)
+        self.assertEqual(send(self.user(), "x4@beta.test")[:3], "250")
+
+
+class OfLogins(Attacked):
+    config = {"login.parallel": 3, "login.max_waiting": 6, "login.max_waiting_per_network": 6, "login.max_failures": 100}
+
+    def test_parallel(self):
+        """Passwords are checked by so many threads, behind all others; more than max_waiting are told to come back, from wherever."""
+        tasks = f"/proc/{self.server.process.pid}/task"
+        nice = [int(open(f"{tasks}/{t}/stat").read().rsplit(") ", 1)[1].split()[16]) for t in os.listdir(tasks)]
+        self.assertEqual(sum(n > 0 for n in nice), 3)
+        answers = []
+
+        def guess(i):
+            with Peer(self.server, "imap", f"127.0.6.{i + 1}") as peer:
+                peer.line()
+                answers.append(peer.tagged(f'LOGIN {BOB} "guess {i}"')[-1])
+        threads = [threading.Thread(target=guess, args=(i,), daemon=True) for i in range(60)]
+        with Meanwhile(self.server):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+        said = [re.match(r"a NO \[(\w+)\]", a).group(1) for a in answers]
+        self.assertEqual(len(said), 60)
+        self.assertEqual(set(said), {"AUTHENTICATIONFAILED", "UNAVAILABLE"})
+        with Peer(self.server, "imap", "127.0.6.100") as peer:
+            self.assertIn("a OK", peer.login(BOB))
+
+
+class OfLocalConnections(Attacked):
+    config = {"limits.local_connections": 5}
+
+    def test_of_one_user(self):
+        """Of eight programs of a user five are served; others come in when one has gone."""
+        sockets = [self.enterContext(socket.socket(socket.AF_UNIX)) for _ in range(8)]
+        with Meanwhile(self.server):
+            for s in sockets:
+                s.connect(str(self.server.dir / "control.sock"))
+            closed = eventually(lambda: len(gone := select.select(sockets, [], [], 0)[0]) >= 3 and gone)
+            time.sleep(0.3)
+            self.assertEqual(len(select.select(sockets, [], [], 0)[0]), 3)
+            self.assertEqual([s.recv(100) for s in closed], [b""] * 3)
+            next(s for s in sockets if s not in closed).close()
+            eventually(lambda: self.server.run("who", check=False).returncode == 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
