@@ -47,7 +47,7 @@ MESSAGES = {
 
 
 class InMessages(Attacked):
-    
+    config = {"smtp.max_header": '"4MB"'}  # the bombs in headers are to come in
 
     def test_messages_come_in_and_are_read(self):
         """Each is accepted or refused with a reason, soon; what was accepted can be read, listed and searched, and comes back equal."""
