@@ -194,7 +194,7 @@ class FakeMx:
 
     def __init__(self, port, host="127.0.0.3", after_starttls=None, certificate=None, end="250 2.0.0 taken", rcpt="250 2.1.5 ok"):
         self.after_starttls, self.certificate, self.end, self.rcpt = after_starttls, certificate, end, rcpt
-        self.messages, self.lines, self.errors = [], [], []
+        self.messages, self.lines, self.errors, self.connections = [], [], [], []
         self.listening = socket.create_server((host, port))
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -202,11 +202,15 @@ class FakeMx:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listening.accept()
+                self.connections.append(connection)
                 threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def close(self):
         self.listening.shutdown(socket.SHUT_RDWR)  # ends the accept() of the other thread
         self.listening.close()
+        for connection in self.connections:  # or the next message goes by one that is kept open
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def serve(self, connection):
         try:
