@@ -243,6 +243,7 @@ class FakeMx:
                     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                     context.load_cert_chain(*self.certificate)
                     connection = context.wrap_socket(connection, server_side=True)
+                    self.connections.append(connection)
                     text = b""
                     continue
                 reply = {b"EHLO": b"250-mx.beta.test\r\n" + (b"250-STARTTLS\r\n" if self.certificate and not isinstance(connection, ssl.SSLSocket) else b"") + b"250 PIPELINING",
