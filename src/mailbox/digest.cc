@@ -125,19 +125,32 @@ bool keeps_field(std::uint8_t header_set, std::string_view name) {
   return std::binary_search(kSet1.begin(), kSet1.end(), to_lower(name));
 }
 
-BodyDigest::BodyDigest(std::string_view body) {
+namespace {
+
+/// What parsing the body has come to. `header` is a part of it.
+struct Parsed {
+  std::string_view header;
+  std::string body_structure;
+  std::string parts;
+};
+
+Parsed parse(std::string_view body) {
   auto message = mime::parse_message(body);
-  header_ = message.header(message.root());
-  body_structure_ = imap::body_structure(message, imap::BodyForm::BodyStructure);
-  parts_ = mime::Digest(message).encode();
+  return {message.header(message.root()),
+          imap::body_structure(message, imap::BodyForm::BodyStructure),
+          mime::Digest(message).encode()};
 }
 
-Digest BodyDigest::with_prefix(std::string_view prefix, std::size_t max_bytes) const {
+struct ParsedView {
+  std::string_view header, body_structure, parts;
+};
+
+Digest join(std::string_view prefix, const ParsedView& body, std::size_t max_bytes) {
   std::string joined;
-  auto header = header_;
+  auto header = body.header;
   if (!prefix.empty()) {
-    joined.reserve(prefix.size() + header_.size());
-    joined.append(prefix).append(header_);
+    joined.reserve(prefix.size() + header.size());
+    joined.append(prefix).append(header);
     header = joined;
   }
   auto kept = look_at_header(header);
@@ -145,21 +158,36 @@ Digest BodyDigest::with_prefix(std::string_view prefix, std::size_t max_bytes) c
   digest.reference_hashes = std::move(kept.references);
   digest.message_id_hash = kept.message_id;
   digest.envelope = imap::envelope(mime::HeaderView(header));
-  auto bytes = digest.envelope.size() + body_structure_.size() + parts_.size() + kept.fields.size();
+  auto bytes =
+      digest.envelope.size() + body.body_structure.size() + body.parts.size() + kept.fields.size();
   if (bytes > max_bytes) {
     digest.envelope.clear();
     digest.complete = false;
     return digest;
   }
-  digest.body_structure = body_structure_;
-  digest.parts = parts_;
+  digest.body_structure = body.body_structure;
+  digest.parts = body.parts;
   digest.header_fields = std::move(kept.fields);
   digest.header_set = kHeaderSet;
   return digest;
 }
 
+}  // namespace
+
+BodyDigest::BodyDigest(std::string_view body) {
+  auto parsed = parse(body);
+  header_ = parsed.header;
+  body_structure_ = std::move(parsed.body_structure);
+  parts_ = std::move(parsed.parts);
+}
+
+Digest BodyDigest::with_prefix(std::string_view prefix, std::size_t max_bytes) const {
+  return join(prefix, {header_, body_structure_, parts_}, max_bytes);
+}
+
 Digest make_digest(std::string_view prefix, std::string_view body, std::size_t max_bytes) {
-  return BodyDigest(body).with_prefix(prefix, max_bytes);
+  auto parsed = parse(body);
+  return join(prefix, {parsed.header, parsed.body_structure, parsed.parts}, max_bytes);
 }
 
 namespace {

@@ -20,15 +20,15 @@ namespace hikyaku::mailbox {
 /// parts) they are left out: rows are copied with every COPY.
 inline constexpr std::size_t kMaxDigestBytes = 64 * 1024;
 
-/// The parsed body, for one prefix after the other.
+/// The parsed body, for one prefix after the other. It keeps a copy of the header; of the body
+/// nothing is needed any more.
 class BodyDigest {
  public:
-  /// `body` must outlive it.
   explicit BodyDigest(std::string_view body);
   Digest with_prefix(std::string_view prefix, std::size_t max_bytes = kMaxDigestBytes) const;
 
  private:
-  std::string_view header_;
+  std::string header_;
   std::string body_structure_;
   std::string parts_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <memory>
 
 #include "imap/body_structure.h"
 #include "imap/envelope.h"
@@ -80,6 +81,15 @@ TEST_CASE("the header is prefix and body's header together") {
   CHECK(digest.message_id_hash == message_id_hash("added@example.org"));
   CHECK(digest.reference_hashes ==
         std::vector<std::uint64_t>{message_id_hash("r1@x"), message_id_hash("r2@x")});
+}
+
+TEST_CASE("a parsed body is not needed any more, whatever prefixes come") {
+  auto body = std::make_unique<std::string>(kBody);
+  BodyDigest parsed(*body);
+  std::ranges::fill(*body, '#');
+  body.reset();
+  for (std::string_view prefix : {kPrefix, std::string_view(), std::string_view("To: <b@x>\r\n")})
+    CHECK(parsed.with_prefix(prefix) == make_digest(prefix, kBody));
 }
 
 TEST_CASE("sections over prefix and body") {
