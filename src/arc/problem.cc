@@ -25,6 +25,8 @@ constexpr Phrase kProblems[] = {
      "{} の時点で連鎖はすでに壊れていました (cv=fail)"},
     {"the body was changed", "本文が改変されています"},
     {"it has h=", "h= があります"},
+    {"{} must not be signed (RFC 8617 §4.1.2)",
+     "{} は署名してはならないフィールドです (RFC 8617 §4.1.2)"},
     {"its chain was ended before, or is full", "連鎖がすでに終わっているか、上限に達しています"},
 };
 

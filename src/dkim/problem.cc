@@ -95,6 +95,23 @@ constexpr Phrase kProblems[] = {
     {"{}={} is no time", "{}={} は時刻ではありません"},
     {"{}= is missing", "{}= がありません"},
     {"{}= is not in base64", "{}= が base64 ではありません"},
+    // Why we do not sign.
+    {"the message is not signed: {}", "署名できません: {}"},
+    {"From must be among the signed fields (RFC 6376 §5.4)",
+     "From は署名対象でなければなりません (RFC 6376 §5.4)"},
+    {"a {} key cannot sign DKIM: use RSA or Ed25519",
+     "{} の鍵では DKIM の署名ができません (RSA か Ed25519 が必要です)"},
+    {"\"{}\" is no domain to sign for", "\"{}\" は署名に使えるドメインではありません"},
+    {"\"{}\" is no selector", "\"{}\" はセレクターではありません"},
+    {"cannot sign: {}", "署名に失敗しました: {}"},
+    {"no key of {} is active", "{} に使用中の鍵がありません"},
+    {"the key file of {} is not of the key that {} publishes",
+     "{} の鍵ファイルが、{} の公開している鍵と異なります"},
+    {"the key file is too long", "鍵ファイルが大きすぎます"},
+    {"the private key is encrypted with a passphrase", "秘密鍵がパスフレーズで暗号化されています"},
+    {"no private key in PEM form found", "PEM 形式の秘密鍵が見つかりません"},
+    {"cannot read {}: {}", "{} を読み取れません: {}"},
+    {"the staged message is shorter than it was", "保存途中のメッセージが短くなっています"},
 };
 
 }  // namespace

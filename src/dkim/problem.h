@@ -9,7 +9,9 @@
 
 namespace hikyaku::dkim {
 
-/// Every text that Verdict::problem, Keys::problem and HeaderFields::problem() can be made of.
+/// Every text that Verdict::problem, Keys::problem and HeaderFields::problem() can be made of, and
+/// those for which a message of ours leaves unsigned. The English side is the key: it must be what
+/// the source that fails writes, word for word.
 std::span<const Phrase> problem_phrases();
 
 /// A Verdict::problem in `language`, also one that was stored.

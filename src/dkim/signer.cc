@@ -158,7 +158,7 @@ hikyaku::Result<void> check_signing_key(const SigningKey& key) {
     return fail(ErrorCode::Invalid, "a {} key cannot sign DKIM: use RSA or Ed25519",
                 crypto::to_string(key.key.type()));
   if (key.key.type() == crypto::KeyType::Rsa && key.key.bits() < kLeastRsaBits)
-    return fail(ErrorCode::Invalid, "the RSA key has {} bits; DKIM needs {} (RFC 8301 §3.2)",
+    return fail(ErrorCode::Invalid, "the RSA key has {} bits, fewer than {} (RFC 8301 §3.2)",
                 key.key.bits(), kLeastRsaBits);
   if (!parse_signature_domain(key.domain, 2))
     return fail(ErrorCode::Invalid, "\"{}\" is no domain to sign for", printable(key.domain, 80));

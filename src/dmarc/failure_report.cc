@@ -22,6 +22,9 @@ constexpr std::array<std::string_view, 7> kAuthFailures{"",          "adsp", "bo
 constexpr std::array<std::string_view, 6> kDeliveryResults{"",       "delivered", "spam",
                                                            "policy", "reject",    "other"};
 
+constexpr std::array<std::string_view, kReportOutcomes> kOutcomes{"sent", "limited", "refused",
+                                                                  "unasked", "dropped"};
+
 template <class Enum, std::size_t N>
 Enum named(const std::array<std::string_view, N>& names, std::string_view text, Enum fallback) {
   for (std::size_t i = 0; i < N; ++i)
@@ -150,6 +153,16 @@ std::string_view to_string(FeedbackType type) {
 std::string_view to_string(AuthFailure failure) {
   return kAuthFailures[static_cast<std::size_t>(failure)];
 }
+std::string_view to_string(ReportOutcome outcome) {
+  return kOutcomes[static_cast<std::size_t>(outcome)];
+}
+
+std::optional<ReportOutcome> parse_report_outcome(std::string_view text) {
+  auto found = std::ranges::find(kOutcomes, text);
+  if (found == kOutcomes.end()) return std::nullopt;
+  return static_cast<ReportOutcome>(found - kOutcomes.begin());
+}
+
 std::string_view to_string(DeliveryResult result) {
   return kDeliveryResults[static_cast<std::size_t>(result)];
 }

@@ -120,6 +120,20 @@ struct FailureReportMail {
 /// of which only harmless fields are kept, redacted. Incidents and SPF-DNS as `report` says.
 std::string compose_failure_report(const FailureReport& report, const FailureReportMail& mail);
 
+/// What became of a report that a domain asked for, for one of the addresses that it names: as the
+/// story of the message keeps it.
+enum class ReportOutcome : std::uint8_t {
+  Sent,     ///< written with the message that it is about; the queue has it
+  Limited,  ///< too many in this hour
+  Refused,  ///< the domain of the address does not agree
+  Unasked,  ///< whether it agrees could not be asked
+  Dropped,  ///< it was to be sent and could not be written
+};
+inline constexpr std::size_t kReportOutcomes = 5;
+/// "sent", "limited", …
+std::string_view to_string(ReportOutcome outcome);
+std::optional<ReportOutcome> parse_report_outcome(std::string_view text);
+
 /// "joe@example.org" → "KEYED_DIGEST@example.org"; what is no address becomes empty.
 std::string redact_address(std::string_view address, std::string_view key);
 /// The fields that a report may show, with redacted addresses and links that cannot be followed.

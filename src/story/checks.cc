@@ -9,6 +9,7 @@
 #include "dkim/problem.h"
 #include "dmarc/author.h"
 #include "dmarc/disposition.h"
+#include "dmarc/failure_report.h"
 
 namespace hikyaku::story {
 namespace {
@@ -35,6 +36,10 @@ constexpr Phrase kDkimOther{"a signature of {0} (selector {1}, {2}): {3}",
                             "{0} の署名 (セレクター {1}、{2}): {3}"};
 constexpr Phrase kDkimIgnored{"{0} more signatures were not looked at",
                               "ほかの {0} 個の署名は調べていません"};
+
+constexpr Phrase kSigned{"signed as {0} (selector {1})", "{0} として署名しました (セレクター {1})"};
+constexpr Phrase kUnsigned{"it leaves without a signature of {0}: {1}",
+                           "{0} の署名なしで送り出されます: {1}"};
 
 constexpr Phrase kArcPass{"the chain is whole; last sealed by {0}",
                           "連鎖は正しく、最後の封印は {0} です"};
@@ -79,6 +84,9 @@ constexpr Phrase kReportRefused{
 constexpr Phrase kReportUnasked{
     "{1} gets no report for {0}: whether it agrees could not be asked ({2})",
     "{1} が {0} の報告先になることを承諾しているか確認できず、送りません ({2})"};
+constexpr Phrase kReportDropped{
+    "{1} gets no report for {0}: it could not be written ({2})",
+    "{0} についての {1} への報告は、書き込めなかったため送りません ({2})"};
 constexpr Phrase kUnchecked{"the client is on this machine: no public record speaks of it",
                             "接続元はこのコンピューター自身で、公開レコードの対象ではありません"};
 
@@ -215,12 +223,37 @@ std::string tell_decision(const Finding& finding, const Facts& facts, Language l
   return say(language, phrase, disposition.describe(language));
 }
 
+const Phrase& report_phrase(dmarc::ReportOutcome outcome) {
+  switch (outcome) {
+    case dmarc::ReportOutcome::Sent:
+      return kReportSent;
+    case dmarc::ReportOutcome::Limited:
+      return kReportLimited;
+    case dmarc::ReportOutcome::Refused:
+      return kReportRefused;
+    case dmarc::ReportOutcome::Unasked:
+      return kReportUnasked;
+    case dmarc::ReportOutcome::Dropped:
+      break;
+  }
+  return kReportDropped;
+}
+
 std::string tell_report(const Finding& finding, const Facts& facts, Language language) {
-  auto& phrase = finding.result == "sent"      ? kReportSent
-                 : finding.result == "limited" ? kReportLimited
-                 : finding.result == "refused" ? kReportRefused
-                                               : kReportUnasked;
-  return say(language, phrase, facts["domain"], facts["to"], facts["problem"]);
+  auto outcome = dmarc::parse_report_outcome(finding.result);
+  if (!outcome) return {};
+  return say(language, report_phrase(*outcome), facts["domain"], facts["to"], facts["problem"]);
+}
+
+std::string tell_signature(const Finding& finding, const Facts& facts, Language language) {
+  if (finding.result == "signed") return say(language, kSigned, facts["d"], facts["s"]);
+  if (!facts.has("problem")) return {};
+  return say(language, kUnsigned, facts["d"], dkim::problem_in(facts["problem"], language));
+}
+
+std::string tell_seal(const Finding& finding, const Facts& facts, Language language) {
+  if (finding.result == "sealed") return say(language, kSealed, facts["domain"], facts["selector"]);
+  return say(language, kUnsealed, facts["domain"], arc::problem_in(facts["problem"], language));
 }
 
 std::string words(const Finding& finding, const Facts& facts, Language language) {
@@ -228,10 +261,8 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
   if (check == "spf" || check == "spf-helo") return tell_spf(finding, facts, language);
   if (check == "dkim") return tell_dkim(finding, facts, language);
   if (check == "arc") return tell_arc(finding, facts, language);
-  if (check == "arc-seal")
-    return finding.result == "sealed" ? say(language, kSealed, facts["domain"], facts["selector"])
-                                      : say(language, kUnsealed, facts["domain"],
-                                            arc::problem_in(facts["problem"], language));
+  if (check == "arc-seal") return tell_seal(finding, facts, language);
+  if (check == "dkim-sign") return tell_signature(finding, facts, language);
   if (check == "dmarc") return tell_dmarc(finding, facts, language);
   if (check == "iprev") return facts["problem"];
   if (check == "blocklists") return tell_lists(finding, facts, language);

@@ -48,6 +48,19 @@ TEST_CASE("the checks of a sender are told in words") {
        "arc-seal: sealed: sealed as b.test (selector s)"},
       {{"arc-seal", "unsealed", "domain=b.test; problem=no key of b.test is active"},
        "b.test sends it on without a seal: no key of b.test is active"},
+      {{"dkim-sign", "signed", "d=a.test; s=s1,s2"}, "signed as a.test (selector s1,s2)"},
+      {{"dkim-sign", "unsigned", "d=a.test; problem=no key of a.test is active"},
+       "it leaves without a signature of a.test: no key of a.test is active"},
+      {{"dkim-sign", "unsigned", "a reason in words"}, "dkim-sign: unsigned: a reason in words"},
+      {{"failure-report", "sent", "domain=a.test; to=r@a.test"}, "r@a.test gets a report"},
+      {{"failure-report", "limited", "domain=a.test; to=r@a.test"}, "too many in this hour"},
+      {{"failure-report", "refused", "domain=a.test; to=r@b.test; problem=no record"},
+       "it has not agreed (no record)"},
+      {{"failure-report", "unasked", "domain=a.test; to=r@b.test; problem=SERVFAIL"},
+       "could not be asked (SERVFAIL)"},
+      {{"failure-report", "dropped", "domain=a.test; to=r@a.test; problem=the disk is full"},
+       "it could not be written (the disk is full)"},
+      {{"failure-report", "of tomorrow", "domain=a.test"}, "failure-report: of tomorrow: domain="},
       {{"dmarc", "pass", "from=a.test; dkim=a.test"},
        "it comes from a.test, as DKIM (a.test) shows"},
       {{"dmarc", "fail", "from=a.test; policy=reject; at=a.test; author=several-from-fields"},
@@ -69,6 +82,27 @@ TEST_CASE("the checks of a sender are told in words") {
     CHECK_MESSAGE(text.find(words) != std::string::npos, text);
     CHECK(text.find('\x1b') == std::string::npos);
     CHECK_FALSE(tell(story, Language::Japanese).empty());
+  }
+}
+
+TEST_CASE("why mail leaves unsigned or unsealed is told in Japanese, too") {
+  for (std::string problem : {
+           "no key of a.test is active",
+           "the key file of s1._domainkey.a.test is not of the key that a.test publishes",
+           "the RSA key has 512 bits, fewer than 1024 (RFC 8301 §3.2)",
+           "a ECDSA P-256 key cannot sign DKIM: use RSA or Ed25519",
+           "the message is not signed: there are 2 From fields",
+           "no private key in PEM form found",
+       }) {
+    for (std::string check : {"dkim-sign", "arc-seal"}) {
+      Story story;
+      story.arrival = an_arrival();
+      auto result = check == "arc-seal" ? "unsealed" : "unsigned";
+      story.arrival->findings = {{check, result, "d=a.test; domain=a.test; problem=" + problem}};
+      auto text = tell(story, Language::Japanese);
+      CHECK_MESSAGE(text.find(problem) == std::string::npos, text);
+      CHECK_MESSAGE(text.find(problem.substr(0, 9)) == std::string::npos, text);
+    }
   }
 }
 
