@@ -107,7 +107,7 @@ class Submission {
                      printable(sender_.address, 200), mailbox.error().describe());
     transaction_.from.mailbox = *mailbox;
     // Bounces of a system user without a mailbox must reach somebody.
-    if (!from.contains('@') && co_await receiver_.check_recipient(peer_, *mailbox))
+    if (!from.contains('@') && co_await receiver_.check_recipient(peer_, *mailbox, 0))
       transaction_.from.mailbox->local_part = "postmaster";
     co_return Result<void>{};
   }
@@ -176,11 +176,11 @@ class Submission {
     auto to = smtp::parse_mailbox(qualified(given, sender_.domain), kAnyAddress);
     if (!to)
       co_return fail(ErrorCode::Invalid, "{}: {}", printable(given, 200), to.error().describe());
-    auto problem = co_await receiver_.check_recipient(peer_, *to);
+    auto problem = co_await receiver_.check_recipient(peer_, *to, 0);
     if (problem && !given.contains('@') && problem->permanent()) {
       // Mail of the system (cron writes to "root") must not be lost for want of an alias.
       to->local_part = "postmaster";
-      problem = co_await receiver_.check_recipient(peer_, *to);
+      problem = co_await receiver_.check_recipient(peer_, *to, 0);
     }
     if (problem) co_return refusal(*problem);
     auto& all = transaction_.recipients;

@@ -198,8 +198,8 @@ class RunningServer final : public Server {
          .seal = config.arc.seal,
          .authentication = authentication_settings(config, core.host_name()),
          .failure_reports = failure_report_settings(config, core.master())},
-        {core.store(), core.workers(), core.clock(), core.random(), measured_resolver_.get(),
-         key_ring_.get(), metrics_.receive, large_messages_.get()},
+        {core.store(), core.workers(), core.clock(), core.random(), *large_messages_,
+         measured_resolver_.get(), key_ring_.get(), metrics_.receive},
         log_);
     transmit::Settings transmit;
     transmit.connect.host_name = core.host_name();

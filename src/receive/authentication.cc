@@ -204,6 +204,7 @@ struct Authentication::State {
   bool from_list = false;
   bool claims_nobody = false;
   std::shared_ptr<Verifiers> verifiers = nullptr;
+  std::size_t held = 0;  ///< the verifiers' headers
 };
 
 Authentication::Authentication(const AuthenticationSettings& settings,
@@ -216,6 +217,10 @@ Authentication::Authentication(const AuthenticationSettings& settings,
                        .helo = client->state_->helo,
                        .mail_from = client->state_->mail_from}) {}
 Authentication::~Authentication() = default;
+
+std::size_t Authentication::memory() const {
+  return state_->held;
+}
 
 void Authentication::header(std::string_view header, bool complete) {
   auto& state = *state_;
@@ -230,6 +235,7 @@ void Authentication::header(std::string_view header, bool complete) {
   options.keys = state.services.keys;
   arc::VerifyOptions chain{options.now,
                            header.size() > kShortHeader ? nullptr : state.services.keys};
+  state.held = complete ? 2 * header.size() : header.size();
   state.verifiers = std::make_shared<State::Verifiers>(
       dkim::Verifier(std::string(header), options),
       arc::Verifier(complete ? std::string(header) : std::string("\r\n"), chain));

@@ -105,6 +105,8 @@ class Authentication {
   Task<void> body(std::string_view bytes);
   /// Once, after the last byte.
   Task<SenderFindings> finish();
+  /// What it holds of the message, in bytes.
+  std::size_t memory() const;
 
  private:
   struct State;

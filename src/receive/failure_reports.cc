@@ -18,9 +18,6 @@ namespace {
 
 /// Of one record; RFC 9991 wants all of them tried, and a stranger may name any number.
 constexpr std::size_t kMostDestinations = 4;
-/// Domains whose untold messages are counted; strangers name them.
-constexpr std::size_t kMostDomains = 10'000;
-
 /// What another server found out, without the words for people: they hold whole addresses.
 std::string redacted_results(const SenderFindings& found, const std::string& host_name,
                              std::string_view key) {
@@ -35,56 +32,17 @@ std::string redacted_results(const SenderFindings& found, const std::string& hos
   return mime::unfold(mime::write_authentication_results(results));
 }
 
-story::Finding finding(std::string result, const std::string& about, const std::string& to,
-                       std::string_view why) {
+}  // namespace
+
+story::Finding report_finding(const std::string& about, const FailureReports::NotTold& one) {
   auto safe = [](std::string_view text) {
     auto shown = printable(text, 200);
     std::ranges::replace(shown, ';', ',');
     return shown;
   };
-  auto reason = fmt::format("domain={}; to={}", safe(about), safe(to));
-  if (!why.empty()) reason += fmt::format("; problem={}", safe(why));
-  return {"failure-report", std::move(result), std::move(reason)};
-}
-
-}  // namespace
-
-void ReportLimits::begin_hour(Time now) {
-  auto hour = now.time_since_epoch() / std::chrono::hours(1);
-  if (hour == hour_) return;
-  hour_ = hour;
-  taken_ = 0;
-  hosts_.clear();
-}
-
-bool ReportLimits::take(const std::string& host, Time now) {
-  std::lock_guard lock(mutex_);
-  begin_hour(now);
-  if (taken_ >= total_) return false;
-  if (hosts_.size() >= kMostDomains && !hosts_.contains(host)) return false;
-  auto& taken = hosts_[host];
-  if (taken >= per_domain_) return false;
-  ++taken;
-  return true;
-}
-
-bool ReportLimits::take_one(Time now) {
-  std::lock_guard lock(mutex_);
-  begin_hour(now);
-  if (taken_ >= total_) return false;
-  ++taken_;
-  return true;
-}
-
-void ReportLimits::withhold(const std::string& domain) {
-  std::lock_guard lock(mutex_);
-  if (withheld_.size() < kMostDomains || withheld_.contains(domain)) ++withheld_[domain];
-}
-
-std::uint64_t ReportLimits::incidents(const std::string& domain) {
-  std::lock_guard lock(mutex_);
-  auto found = withheld_.extract(domain);
-  return 1 + (found ? found.mapped() : 0);
+  auto reason = fmt::format("domain={}; to={}", safe(about), safe(one.mailbox));
+  if (!one.problem.empty()) reason += fmt::format("; problem={}", safe(one.problem));
+  return {"failure-report", std::string(dmarc::to_string(one.why)), std::move(reason)};
 }
 
 FailureReports::FailureReports(const Settings& settings, Services services)
@@ -107,35 +65,34 @@ bool FailureReports::is_answer(const Subject& subject, store::Reader& reader) co
   });
 }
 
-Task<void> FailureReports::find_destinations(const dmarc::Outcome& outcome, Time now,
-                                             Wanted& wanted) {
-  using State = dmarc::Authorization::State;
-  auto& metrics = services_.metrics;
+Task<void> FailureReports::find_destinations(const dmarc::Outcome& outcome, Wanted& wanted) {
   BoundedResolver dns(*services_.dns, settings_.authentication.deadline);
   std::size_t asked = 0;
   for (auto& uri : dmarc::parse_report_uris(outcome.discovery.record->ruf())) {
     if (!uri.is_mail() || asked++ >= kMostDestinations) continue;
-    auto not_sent = [&](const metrics::Counter& counter, std::string result, std::string_view why) {
-      counter.add();
-      wanted.findings.push_back(finding(std::move(result), wanted.about, uri.mailbox, why));
-    };
-    if (!limits_.take(uri.host, now)) {
-      not_sent(metrics.reports_limited, "limited", {});
-      continue;
-    }
-    auto answer = co_await dmarc::authorize(dns, outcome.discovery.policy_domain, uri,
-                                            dmarc::ReportKind::Failure);
-    if (answer.state == State::Unknown) {
-      not_sent(metrics.reports_unasked, "unasked", answer.problem);
-    } else if (answer.state == State::Refused) {
-      not_sent(metrics.reports_refused, "refused", answer.problem);
-    } else {
-      for (auto& mailbox : answer.mailboxes)
-        if (wanted.to.size() < kMostDestinations &&
-            std::ranges::find(wanted.to, mailbox) == wanted.to.end())
-          wanted.to.push_back(mailbox);
-    }
+    if (limits_.may_try(uri.host, wanted.counted))
+      co_await ask(dns, outcome, std::move(uri), wanted);
+    else
+      wanted.not_told.push_back({uri.mailbox, dmarc::ReportOutcome::Limited, {}});
   }
+}
+
+Task<void> FailureReports::ask(dns::Resolver& dns, const dmarc::Outcome& outcome,
+                               dmarc::ReportUri uri, Wanted& wanted) {
+  using State = dmarc::Authorization::State;
+  auto answer = co_await dmarc::authorize(dns, outcome.discovery.policy_domain, uri,
+                                          dmarc::ReportKind::Failure);
+  if (answer.state == State::Unknown || answer.state == State::Refused) {
+    auto why = answer.state == State::Unknown ? dmarc::ReportOutcome::Unasked
+                                              : dmarc::ReportOutcome::Refused;
+    wanted.not_told.push_back({std::move(uri.mailbox), why, std::move(answer.problem)});
+    co_return;
+  }
+  wanted.hosts.push_back(std::move(uri.host));
+  for (auto& mailbox : answer.mailboxes)
+    if (wanted.to.size() < kMostDestinations &&
+        std::ranges::find(wanted.to, mailbox) == wanted.to.end())
+      wanted.to.push_back(std::move(mailbox));
 }
 
 Task<std::optional<FailureReports::Wanted>> FailureReports::consider(Subject subject) {
@@ -153,27 +110,19 @@ Task<std::optional<FailureReports::Wanted>> FailureReports::consider(Subject sub
   Wanted wanted;
   wanted.about = outcome->discovery.author_domain;
   wanted.from = *from;
-  co_await find_destinations(*outcome, subject.arrived, wanted);
-  if (!wanted.to.empty() && !limits_.take_one(subject.arrived)) {
-    for (auto& address : wanted.to) {
-      services_.metrics.reports_limited.add();
-      wanted.findings.push_back(finding("limited", wanted.about, address, {}));
-    }
+  // Not the message's time: its sender chooses how long it is on its way.
+  wanted.counted = services_.clock.now();
+  co_await find_destinations(*outcome, wanted);
+  if (!wanted.to.empty() && !limits_.may_leave(wanted.counted)) {
+    for (auto& address : wanted.to)
+      wanted.not_told.push_back({std::move(address), dmarc::ReportOutcome::Limited, {}});
     wanted.to.clear();
   }
-  if (wanted.to.empty()) {
-    if (!wanted.findings.empty() && wanted.findings.front().result == "limited")
-      limits_.withhold(wanted.about);
-    co_return wanted;
-  }
-  for (auto& address : wanted.to) {
-    services_.metrics.reports_sent.add();
-    wanted.findings.push_back(finding("sent", wanted.about, address, {}));
-  }
+  if (wanted.to.empty()) co_return wanted;
   auto& report = wanted.report;
   report = dmarc::failure_report_of(*outcome, evidence);
   report.user_agent = rules.generator;
-  report.incidents = limits_.incidents(wanted.about);
+  report.incidents = 1 + limits_.take_withheld(wanted.about, wanted.counted);
   report.arrival = subject.arrived;
   report.source_ip = subject.client.address;
   report.source_port = subject.client.port;
@@ -185,7 +134,7 @@ Task<std::optional<FailureReports::Wanted>> FailureReports::consider(Subject sub
   co_return wanted;
 }
 
-std::string FailureReports::compose(Wanted wanted, dmarc::DeliveryResult result) const {
+std::string FailureReports::compose(const Wanted& wanted, dmarc::DeliveryResult result) const {
   auto& rules = *settings_.failure_reports;
   auto now = services_.clock.now();
   auto unique =
@@ -193,14 +142,34 @@ std::string FailureReports::compose(Wanted wanted, dmarc::DeliveryResult result)
   dmarc::FailureReportMail mail;
   mail.message_id =
       mime::make_message_id(now, unique, wanted.from.substr(wanted.from.rfind('@') + 1));
-  mail.from = std::move(wanted.from);
-  mail.to = std::move(wanted.to);
+  mail.from = wanted.from;
+  mail.to = wanted.to;
   mail.unique = std::move(unique);
   mail.now = now;
   mail.redaction_key = rules.redaction_key;
   mail.shown = rules.shown;
-  wanted.report.delivery_result = result;
-  return dmarc::compose_failure_report(wanted.report, mail);
+  auto report = wanted.report;
+  report.delivery_result = result;
+  return dmarc::compose_failure_report(report, mail);
+}
+
+void FailureReports::end(const Wanted& wanted, End how) {
+  auto now = services_.clock.now();
+  auto untold = wanted.to.empty() ? 0 : wanted.report.incidents;
+  if (how != End::Sent && !wanted.to.empty()) limits_.did_not_leave(wanted.hosts, wanted.counted);
+  if (how == End::Undone) {
+    limits_.withhold(wanted.about, untold > 0 ? untold - 1 : 0, now);
+    return;
+  }
+  auto& metrics = services_.metrics;
+  for (auto& one : wanted.not_told) metrics.reports(one.why).add();
+  auto outcome = how == End::Sent ? dmarc::ReportOutcome::Sent : dmarc::ReportOutcome::Dropped;
+  metrics.reports(outcome).add(wanted.to.size());
+  auto limited = [](const NotTold& one) { return one.why == dmarc::ReportOutcome::Limited; };
+  if (how == End::Dropped && !wanted.to.empty())
+    limits_.withhold(wanted.about, untold, now);
+  else if (wanted.to.empty() && std::ranges::any_of(wanted.not_told, limited))
+    limits_.withhold(wanted.about, 1, now);
 }
 
 }  // namespace hikyaku::receive

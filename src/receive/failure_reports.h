@@ -2,9 +2,6 @@
 // one is wanted, who gets it, and what is in it. Private to receive/.
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,39 +9,14 @@
 
 #include "base/ip.h"
 #include "dmarc/failure_report.h"
+#include "dmarc/report_address.h"
 #include "receive/authentication.h"
 #include "receive/receiver.h"
+#include "receive/report_limits.h"
 #include "smtp/rules.h"
 #include "story/story.h"
 
 namespace hikyaku::receive {
-
-/// How many reports leave in an hour of the clock. From any event loop.
-class ReportLimits {
- public:
-  ReportLimits(std::uint32_t per_domain, std::uint32_t total)
-      : per_domain_(per_domain), total_(total) {}
-
-  /// Whether one more may be tried for a destination's domain; it counts.
-  bool take(const std::string& host, Time now);
-  /// Whether one more may leave in all; it counts.
-  bool take_one(Time now);
-  /// A report about `domain` was not made: it is added to the next one's Incidents.
-  void withhold(const std::string& domain);
-  /// How many messages the report that is made now stands for.
-  std::uint64_t incidents(const std::string& domain);
-
- private:
-  void begin_hour(Time now);
-
-  const std::uint32_t per_domain_;
-  const std::uint32_t total_;
-  std::mutex mutex_;  ///< for what follows
-  std::int64_t hour_ = 0;
-  std::uint32_t taken_ = 0;
-  std::map<std::string, std::uint32_t> hosts_;
-  std::map<std::string, std::uint64_t> withheld_;
-};
 
 /// One for all sessions; from any event loop.
 class FailureReports {
@@ -59,27 +31,52 @@ class FailureReports {
     const std::vector<smtp::Recipient>& recipients;
     Time arrived;
   };
+  /// An address that the domain names and that gets no report.
+  struct NotTold {
+    std::string mailbox;
+    dmarc::ReportOutcome why = dmarc::ReportOutcome::Limited;
+    std::string problem;  ///< in words; may be empty
+  };
   struct Wanted {
     std::string about;  ///< the domain
     std::string from;
     std::vector<std::string> to;  ///< empty: nobody gets one
+    std::vector<NotTold> not_told;
     dmarc::FailureReport report;  ///< without its Delivery-Result
-    std::vector<story::Finding> findings;
+    // What counts against the limits.
+    std::vector<std::string> hosts;
+    Time counted{};
   };
   /// nullopt: the domain does not ask for one, none are made here, or it would be a report about a
-  /// report. Asks the DNS whether destinations elsewhere agree, each within the time for checks.
+  /// report. Asks the DNS whether destinations elsewhere agree, all of them within one deadline
+  /// (AuthenticationSettings::deadline). What `subject` refers to must outlive the task. A Wanted
+  /// has counted: end() must follow.
   Task<std::optional<Wanted>> consider(Subject subject);
 
   /// The mail.
-  std::string compose(Wanted wanted, dmarc::DeliveryResult result) const;
+  std::string compose(const Wanted& wanted, dmarc::DeliveryResult result) const;
+
+  /// What became of a report that was considered.
+  enum class End {
+    Sent,     ///< it is durable with its message, or there was nobody to send it to
+    Dropped,  ///< the message is settled, and the report could not be written
+    Undone,   ///< the message came to nothing and will come again: as if nothing had been asked
+  };
+  /// Once for each Wanted.
+  void end(const Wanted& wanted, End how);
 
  private:
-  Task<void> find_destinations(const dmarc::Outcome& outcome, Time now, Wanted& wanted);
+  Task<void> find_destinations(const dmarc::Outcome& outcome, Wanted& wanted);
+  Task<void> ask(dns::Resolver& dns, const dmarc::Outcome& outcome, dmarc::ReportUri uri,
+                 Wanted& wanted);
   bool is_answer(const Subject& subject, store::Reader& reader) const;
 
   const Settings& settings_;
   Services services_;
   ReportLimits limits_;
 };
+
+/// "domain=…; to=…; problem=…" for the story.
+story::Finding report_finding(const std::string& about, const FailureReports::NotTold& one);
 
 }  // namespace hikyaku::receive

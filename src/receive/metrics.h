@@ -1,17 +1,26 @@
 // What receiving counts.
 #pragma once
 
+#include <array>
+
 #include "base/metrics.h"
+#include "dmarc/failure_report.h"
 
 namespace hikyaku::receive {
 
-struct Metrics {
+class Metrics {
+ public:
   /// Counts nothing.
   Metrics() = default;
   explicit Metrics(metrics::Registry& registry);
 
   /// Failure reports (RFC 9991), one for each address of a domain that asked for one.
-  metrics::Counter reports_sent, reports_limited, reports_refused, reports_unasked;
+  const metrics::Counter& reports(dmarc::ReportOutcome outcome) const {
+    return reports_[static_cast<std::size_t>(outcome)];
+  }
+
+ private:
+  std::array<metrics::Counter, dmarc::kReportOutcomes> reports_;
 };
 
 }  // namespace hikyaku::receive

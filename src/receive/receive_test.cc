@@ -423,7 +423,8 @@ TEST_CASE("nobody is left out for a sender who may be forged, for no bounce can 
   Fixture f;
   dns::FakeResolver dns("forged.test. TXT \"v=spf1 -all\"\n");
   f.settings.authentication.host_name = f.settings.host_name;
-  f.receiver = make_receiver(f.settings, {f.store, f.pool, f.loop, f.random, &dns}, {});
+  f.receiver =
+      make_receiver(f.settings, {f.store, f.pool, f.loop, f.random, f.large_messages, &dns}, {});
   f.change([&](store::Transaction& tx) {
     f.bob.quota = 1000;
     return auth::update_account(tx, f.bob);

@@ -4,11 +4,13 @@
 #include <fmt/core.h>
 
 #include "auth/directory.h"
-#include "base/semaphore.h"
 #include "base/text.h"
 #include "mailbox/mailboxes.h"
+#include "receive/arrival.h"
+#include "receive/failure_reports.h"
 #include "receive/incoming.h"
 #include "receive/plan.h"
+#include "receive/refusals.h"
 #include "smtp/replies.h"
 
 namespace hikyaku::receive {
@@ -83,7 +85,12 @@ class ReceiverService final : public Receiver {
   }
 
   std::unique_ptr<Incoming> begin(const Peer& peer, const smtp::Transaction& declared) override {
-    return message({peer, declared.from, declared.parameters, declared.recipients});
+    Delivery delivery;
+    delivery.peer = peer;
+    delivery.from = declared.from;
+    delivery.parameters = declared.parameters;
+    delivery.recipients = declared.recipients;
+    return message(std::move(delivery));
   }
 
   Task<void> refused(const Peer& peer, std::string from, std::vector<Refused> recipients) override {
@@ -125,9 +132,14 @@ class ReceiverService final : public Receiver {
 
   std::unique_ptr<IncomingMessage> message(Delivery delivery) {
     std::unique_ptr<Authentication> authentication;
-    if (delivery.peer.kind == Peer::Kind::Server && delivery.peer.client && checks_senders())
-      authentication = std::make_unique<Authentication>(
-          settings_.authentication, authentication_services(), delivery.peer.client);
+    auto& peer = delivery.peer;
+    if (peer.kind == Peer::Kind::Server && checks_senders()) {
+      if (peer.client)
+        authentication = std::make_unique<Authentication>(settings_.authentication,
+                                                          authentication_services(), peer.client);
+      else
+        delivery.unchecked = peer.endpoint.address.is_loopback();
+    }
     return std::make_unique<IncomingMessage>(surroundings_, std::move(delivery),
                                              std::move(authentication));
   }
@@ -135,15 +147,9 @@ class ReceiverService final : public Receiver {
   Settings settings_;
   Services services_;
   Log log_;
-  Semaphore two_messages_{2};
   Refusals refusals_;
   FailureReports failure_reports_;
-  Surroundings surroundings_{settings_,
-                             services_,
-                             services_.large_messages ? *services_.large_messages : two_messages_,
-                             refusals_,
-                             failure_reports_,
-                             log_};
+  Surroundings surroundings_{settings_, services_, refusals_, failure_reports_, log_};
   dkim::KeyCache keys_;
 };
 

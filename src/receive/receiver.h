@@ -50,9 +50,8 @@ struct Settings {
   std::string recipient_delimiters = "+";
   /// Where reports about our domains come: a local part or an address; empty: nowhere.
   std::string report_address = "dmarc-reports";
-  std::size_t max_received = 100;  ///< Received fields; more is a loop (RFC 5321 §6.3)
-  std::size_t max_header =
-      256 * 1024;  ///< bytes of header that are looked at; submitted ones must not exceed it
+  std::size_t max_received = 100;       ///< Received fields; more is a loop (RFC 5321 §6.3)
+  std::size_t max_header = 256 * 1024;  ///< bytes of header; what has more is refused (552)
   /// Stories of refusals that other servers get in a minute; the log has all of them. A dictionary
   /// attack is not to fill the store.
   std::size_t max_refusals_per_minute = 120;
@@ -80,11 +79,11 @@ struct Services {
   WorkerPool& workers;
   const Clock& clock;
   crypto::Random& random;
+  /// Bytes of large messages that may be in memory as a whole at once.
+  Semaphore& large_messages;
   dns::Resolver* dns = nullptr;  ///< null: senders are not checked
   KeyRing* keys = nullptr;       ///< what mail that leaves is signed with; null: nothing
   Metrics metrics = {};
-  /// Bytes of large messages that may be in memory as a whole at once; null: two messages.
-  Semaphore* large_messages = nullptr;
 };
 
 /// Who brings a message.
@@ -142,7 +141,7 @@ class Receiver : public queue::Injector {
   /// 452 4.3.1 when it would be queued and the queue is full.
   virtual Task<std::optional<smtp::Reply>> check_recipient(const Peer& peer,
                                                            const smtp::Mailbox& to,
-                                                           std::uint64_t declared_size = 0) = 0;
+                                                           std::uint64_t declared_size) = 0;
   /// Begins a message whose recipients were all checked. `declared`: what MAIL and RCPT said.
   virtual std::unique_ptr<Incoming> begin(const Peer& peer, const smtp::Transaction& declared) = 0;
   /// What the session itself refused (recipients at RCPT, bare LF, too much data) is remembered in

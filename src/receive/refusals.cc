@@ -1,24 +1,11 @@
 #include "receive/refusals.h"
 
-#include <fmt/core.h>
+#include <algorithm>
+#include <iterator>
 
-#include "receive/incoming.h"
+#include "receive/report_beside.h"
 
 namespace hikyaku::receive {
-
-story::Arrival arrival_of(const Peer& peer) {
-  story::Arrival arrival;
-  arrival.protocol = peer.with;
-  if (peer.kind == Peer::Kind::Server || peer.kind == Peer::Kind::User)
-    arrival.peer = peer.endpoint.to_string();
-  arrival.peer_name = peer.reverse_name;
-  arrival.helo = peer.hello;
-  arrival.tls = peer.tls;
-  if (peer.login)
-    arrival.login = fmt::format("{} ({})", peer.login->address, peer.login->mechanism);
-  if (peer.kind == Peer::Kind::Program) arrival.login = peer.program;
-  return arrival;
-}
 
 bool Refusals::within_limit(const story::Arrival& arrival) {
   if (!arrival.login.empty()) return true;
@@ -47,23 +34,20 @@ Task<void> Refusals::remember(story::MessageId id, story::Arrival arrival,
   auto told = within_limit(arrival);
   auto* report = beside.report;
   if (!told && beside.evaluations.empty() && !report) co_return;
-  auto step = [&](store::Transaction& tx) -> Result<void> {
-    if (told) story::record_refusal(tx, id, arrival, outcomes);
+  Together all;
+  all.report = report;
+  all.also = [&](store::Transaction& tx) -> Result<void> {
+    auto whole = arrival;
+    if (report) std::ranges::move(report->findings(), std::back_inserter(whole.findings));
+    if (told) story::record_refusal(tx, id, whole, outcomes);
     for (auto& evaluation : beside.evaluations) reports::record_evaluation(tx, evaluation);
-    if (report) return report->put(tx);
     return {};
   };
-  for (int plans = 0; plans < kMaxPlans; ++plans) {
-    // A report that cannot leave does not keep the rest from being told.
-    if (report && !co_await report->prepare()) report = nullptr;
-    std::vector<store::AccountId> accounts{store::kInstance};
-    if (report) report->add_accounts(accounts);
-    // Nobody waits for the story of a refusal; losing it in a crash is no harm.
-    auto told_now =
-        co_await services_.store.transact(accounts, step, {.durability = store::Durability::Lazy});
-    if (told_now || !report) co_return;
-    if (told_now.error().code != ErrorCode::Conflict) report = nullptr;
-  }
+  // Nobody waits for the story of a refusal; losing it in a crash is no harm.
+  all.options.durability = store::Durability::Lazy;
+  // When it cannot be written, the log has it; strangers are not to fill that as well.
+  auto written = co_await commit(services_.store, std::move(all), log);
+  static_cast<void>(written);
 }
 
 }  // namespace hikyaku::receive

@@ -9,15 +9,12 @@
 
 namespace hikyaku::receive {
 
-class IncomingMessage;
-
-/// How a message came, as far as the connection tells it.
-story::Arrival arrival_of(const Peer& peer);
+class ReportBeside;
 
 /// What is recorded however many refusals there are.
 struct BesideRefusal {
   std::vector<reports::Evaluation> evaluations = {};  ///< for the reports
-  IncomingMessage* report = nullptr;                  ///< about it, all its bytes staged
+  ReportBeside* report = nullptr;                     ///< about it, its mail written
 };
 
 /// One for all sessions; from any event loop.

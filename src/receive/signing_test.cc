@@ -37,7 +37,8 @@ struct Fixture : testing::World {
     row.state = auth::SigningState::Active;
     row.record = dkim::write_key_record(key.public_key());
     change([&](store::Transaction& tx) { return auth::add_signing_keys(tx, {row}, {}); });
-    receiver = receive::make_receiver(settings, {store, pool, loop, random, nullptr, &ring}, {});
+    receiver = receive::make_receiver(
+        settings, {store, pool, loop, random, large_messages, nullptr, &ring}, {});
   }
 
   /// The queued message as the next server gets it; "" when it was refused.

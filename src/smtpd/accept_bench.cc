@@ -39,7 +39,8 @@ double one_session(const std::string& text, const smtpd::Metrics* metrics,
   testing::World world(testing::World::Passwords::None);
   world.settings.authentication.host_name = world.settings.host_name;
   world.receiver = receive::make_receiver(
-      world.settings, {world.store, world.pool, world.loop, world.random, dns}, {});
+      world.settings,
+      {world.store, world.pool, world.loop, world.random, world.large_messages, dns}, {});
   smtpd::Settings settings;
   settings.protocol.host_name = "mx.alpha.test";
   auto [server, client] = net::FakeStream::pair();

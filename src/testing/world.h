@@ -9,6 +9,7 @@
 #include "auth/authenticator.h"
 #include "auth/credentials.h"
 #include "auth/directory.h"
+#include "base/semaphore.h"
 #include "crypto/master_key.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/messages.h"
@@ -36,6 +37,7 @@ struct World {
   auth::CredentialUses uses{.scram = true, .legacy = true};
   auth::Account anna, bob, carl;
   receive::Settings settings;
+  Semaphore large_messages{64 << 20};  ///< bytes
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<receive::Receiver> receiver;
 
@@ -74,7 +76,7 @@ struct World {
   }
 
   void make_receiver() {
-    receiver = receive::make_receiver(settings, {store, pool, loop, random}, {});
+    receiver = receive::make_receiver(settings, {store, pool, loop, random, large_messages}, {});
   }
 
   /// The credential for "secret", made once for each address: Argon2 and PBKDF2 take their time.
