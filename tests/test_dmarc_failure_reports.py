@@ -85,7 +85,7 @@ class CollectorSession(socketserver.StreamRequestHandler):
                 return
 
 
-def bring(server, content, sender, source=FORGER, to=BOB, refused=False):
+def bring(server, content, sender, source=FORGER, to=BOB):
     """As another server; gives the reply's code."""
     if not isinstance(content, bytes):
         content = content.as_bytes(policy=email.policy.SMTP)
@@ -201,7 +201,8 @@ class FailureReports(unittest.TestCase):
         self.serve({})
         _, mark = self.forge("zero.test")
         self.assertNotIn("failure-report", self.story(mark, domain="zero.test"))
-        self.beta.stop()
+        # A report is in the queue with the reply to its message, until the collector has it.
+        self.assertEqual(json.loads(self.beta.run("queue", "list", "--json").stdout), [])
         self.assertEqual(self.collector.mails, [])
 
     def test_what_the_record_asks_for(self):

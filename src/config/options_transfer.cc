@@ -79,9 +79,10 @@ constexpr Option kOptions[] = {
         .name = "queue.max_recipients",
         .fallback = "1000000",
         .why = "a newsletter to a million; each takes about 1 KB of the index",
-        .doc = "Recipients that wait in the queue. When there are so many, mail for other servers "
-               "is put off with 452 4.3.1, at RCPT; mail for mailboxes here goes on, and bounces "
-               "are always taken.",
+        .doc =
+            "Recipients that wait in the queue, held ones and bounces that cannot leave "
+            "included. When there are so many, mail for other servers is put off with 452 4.3.1, "
+            "at RCPT; mail for mailboxes here goes on, and bounces are always taken.",
         .least = 1,
         .most = 100'000'000,
         .applies = Applies::OnRestart,

@@ -110,7 +110,8 @@ struct Totals {
 /// One row. Counted where there is none: in an empty queue, or in the store of a version that did
 /// not keep it.
 Totals totals(store::Reader& reader);
-/// In order of arrival, from `after` on.
+/// Whole messages (all entries of each) in order of arrival, those behind `after`; of `most`
+/// entries or a few more. Empty: there are no more.
 std::vector<Entry> list(store::Reader& reader, MessageId after, std::size_t most);
 /// Waiting entries that are due at `now`, earliest first; and when the next one is due.
 struct Due {

@@ -13,8 +13,8 @@
 #include "receive/sealing.h"
 #include "receive/sender_findings.h"
 #include "reports/received.h"
+#include "smtp/received.h"
 #include "smtp/replies.h"
-#include "smtp/trace.h"
 
 namespace hikyaku::receive {
 namespace {
@@ -40,8 +40,7 @@ bool leaves(const queue::Entry& entry) {
 
 Accepting::Accepting(const Surroundings& surroundings, const Delivery& delivery,
                      MessageBytes& bytes)
-    : surroundings_(surroundings),
-      settings_(surroundings.settings),
+    : settings_(surroundings.settings),
       services_(surroundings.services),
       delivery_(delivery),
       bytes_(bytes) {}

@@ -55,7 +55,6 @@ class Accepting {
   bool has_room(store::Reader& reader, const std::vector<queue::Entry>& queued,
                 const queue::Message& message) const;
 
-  const Surroundings& surroundings_;
   const Settings& settings_;
   const Services& services_;
   const Delivery& delivery_;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "base/started.h"
 #include "dns/fake_resolver.h"
 #include "mailbox/digest.h"
 #include "mime/header.h"
@@ -316,6 +317,51 @@ TEST_CASE("messages of every size are stored as they came, however they are cut"
       CHECK(mail.record.digest.envelope == digest.envelope);
     }
   }
+}
+
+TEST_CASE("a large message is not in memory any more while it is written") {
+  Fixture f;
+  auto take_all = [](Semaphore& permits) -> Task<bool> {
+    auto all = co_await permits.acquire(SIZE_MAX);
+    co_return true;
+  };
+  int free = 0;
+  f.store.before_step = [&] {
+    Started<bool> taken(take_all(f.large_messages));
+    if (taken.value()) ++free;
+  };
+  auto message = "From: <anna@alpha.test>\r\n\r\n" + std::string(3'000'000, 'x');
+  CHECK(f.send(f.user(), Fixture::envelope("anna@alpha.test", {"team@alpha.test"}), message)
+            .positive());
+  CHECK(free == 1);
+  CHECK(f.inbox(f.bob.id).size() == 1);
+  // It waits for room.
+  std::optional<Semaphore::Permit> taken(f.loop.run(f.large_messages.acquire(SIZE_MAX)));
+  auto later = f.loop.after(std::chrono::seconds(5), [&] { taken.reset(); });
+  auto began = f.loop.now();
+  CHECK(f.send(f.user(), Fixture::envelope("anna@alpha.test", {"bob@alpha.test"}), message)
+            .positive());
+  CHECK(f.loop.now() - began == std::chrono::seconds(5));
+}
+
+TEST_CASE("a message on its way says what it holds in memory") {
+  Fixture f;
+  dns::FakeResolver dns("");
+  f.receiver =
+      make_receiver(f.settings, {f.store, f.pool, f.loop, f.random, f.large_messages, &dns}, {});
+  auto peer = f.server();
+  auto envelope = Fixture::envelope("x@beta.test", {"bob@alpha.test"});
+  auto header = "Subject: " + std::string(50'000, 'x') + "\r\n\r\n";
+  auto held = [&] {
+    auto incoming = f.receiver->begin(peer, envelope);
+    f.loop.run(incoming->append(header));
+    return incoming->memory();
+  };
+  auto unchecked = held();
+  CHECK(unchecked >= 2 * header.size());  // the header, and the message while it is small
+  peer.client = f.receiver->meet(peer.endpoint.address);
+  f.loop.run(f.receiver->check_sender(peer, envelope.from));
+  CHECK(held() >= unchecked + 2 * header.size());  // and for DKIM and ARC
 }
 
 TEST_CASE("the header limit does not depend on how the network cuts") {
