@@ -268,7 +268,7 @@ class FailureReports(unittest.TestCase):
         eventually(lambda: len(self.collector.mails) == 2)
         self.assertEqual([len(self.collector.to(r)) for r in ("ruf@zero.test", "ruf@many.test")], [1, 1])
 
-    def test_a_flood_is_summed(self):
+    def test_a_flood_is_limited(self):
         self.serve({**self.OPTIONS, "dmarc.failure_reports_per_domain": "2", "dmarc.failure_reports_total": "3"})
         marks = [self.forge("many.test")[1] for _ in range(5)]
         self.quiet()  # the third of the hour

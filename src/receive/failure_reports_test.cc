@@ -200,6 +200,17 @@ TEST_CASE("a message that came to nothing has not counted") {
   CHECK(f.incidents() == Incidents{1, 2});
 }
 
+TEST_CASE("what is refused while nothing can be written is summed in the next report") {
+  Fixture f(1);
+  f.store.before_step = [&] { f.store.fail_with(ErrorCode::NoSpace); };
+  CHECK(f.send("strict.test", 550) == "no story");
+  CHECK(f.count(ReportOutcome::Dropped) == 1);
+  f.store.fail_with({});
+  f.store.before_step = {};
+  CHECK(f.send("strict.test", 550) == "sent");
+  CHECK(f.incidents() == Incidents{2});
+}
+
 TEST_CASE("a refusal is told however the directory changes, and its report when it comes to rest") {
   for (int changes : {1, 100}) {
     Fixture f(1);

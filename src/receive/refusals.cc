@@ -45,9 +45,11 @@ Task<void> Refusals::remember(story::MessageId id, story::Arrival arrival,
   };
   // Nobody waits for the story of a refusal; losing it in a crash is no harm.
   all.options.durability = store::Durability::Lazy;
-  // When it cannot be written, the log has it; strangers are not to fill that as well.
   auto written = co_await commit(services_.store, std::move(all), log);
-  static_cast<void>(written);
+  // The message is refused all the same, and the log has that.
+  if (written || !report) co_return;
+  report->drop(written.error());
+  report->settle(log);
 }
 
 }  // namespace hikyaku::receive

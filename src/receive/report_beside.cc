@@ -64,7 +64,7 @@ void ReportBeside::drop(const Error& why) {
   mail_.reset();
 }
 
-void ReportBeside::committed(const Log& log) {
+void ReportBeside::settle(const Log& log) {
   ended_ = true;
   auto dropped = !mail_ && !wanted_.to.empty();
   surroundings_.failure_reports.end(
@@ -103,7 +103,7 @@ Task<Result<void>> commit(store::Store& store, Together together, Log log) {
     };
     auto committed = co_await store.transact(accounts, step, together.options);
     if (committed) {
-      if (report) report->committed(log);
+      if (report) report->settle(log);
       co_return Result<void>{};
     }
     auto changed = committed.error().code == ErrorCode::Conflict;

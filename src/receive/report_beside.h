@@ -16,8 +16,8 @@
 namespace hikyaku::receive {
 
 /// A report that is wanted, or what is to be told of one that nobody gets. It never keeps its
-/// message from being settled: what goes wrong with it drops it, and is told instead. Where the
-/// message comes to nothing, it ends as if nothing had been asked.
+/// message from being settled: what goes wrong with it drops it, and is told instead. Where it ends
+/// without settle(), since the message came to nothing, it is as if nothing had been asked.
 class ReportBeside {
  public:
   /// Null: nobody wants one. `delivery` has what was found out; it and `header` must outlive the
@@ -39,8 +39,8 @@ class ReportBeside {
   std::vector<story::Finding> findings() const;
   /// It cannot be written.
   void drop(const Error& why);
-  /// The transaction is done. Counts and logs what became of it.
-  void committed(const Log& log);
+  /// The message is settled, the transaction done. Counts and logs what became of the report.
+  void settle(const Log& log);
 
  private:
   /// The mail as a message of ours.
