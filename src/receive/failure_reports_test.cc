@@ -158,6 +158,16 @@ TEST_CASE("messages that were begun in another hour do not begin that hour again
   }
 }
 
+TEST_CASE("the hour is that in which a message is decided on") {
+  Fixture f(1);
+  f.loop.advance(minutes(59));
+  CHECK(f.send("many.test") == "sent");
+  auto old = f.begin("many.test");
+  f.loop.advance(minutes(2));
+  CHECK(f.finish(std::move(old)) == "sent");
+  CHECK(f.send("many.test") == "limited");
+}
+
 TEST_CASE("one address that refuses does not hide that another was over its limit") {
   Fixture f(2);
   CHECK(f.send("mixed.test") == "refused sent");
