@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dmarc/decoded_from_internal.h"
 #include "dmarc/from_scanner_internal.h"
 #include "dns/name.h"
 #include "mime/address.h"
@@ -13,6 +14,7 @@ namespace hikyaku::dmarc {
 namespace {
 
 constexpr std::size_t kShown = 200;
+constexpr std::size_t kMostShown = 100;
 
 void add_once(std::vector<std::string>& list, std::string value, std::size_t limit) {
   if (list.size() < limit && std::ranges::find(list, value) == list.end())
@@ -35,6 +37,12 @@ void collect_domains(std::string_view text, Author& author, std::size_t limit) {
   }
 }
 
+void add_too_many(Author& author) {
+  if (std::ranges::find(author.findings, AuthorProblem::TooMany, &AuthorFinding::problem) ==
+      author.findings.end())
+    author.findings.push_back({AuthorProblem::TooMany, ""});
+}
+
 /// What any program may read in the field.
 void collect_other_readings(std::string_view value, Author& author, const AuthorLimits& limits) {
   value = value.substr(0, limits.value_bytes);
@@ -44,6 +52,27 @@ void collect_other_readings(std::string_view value, Author& author, const Author
       add_once(author.other_domains, *ascii, limits.domains);
   if (value.find("=?") != value.npos)
     collect_domains(mime::decode_words(value), author, limits.domains);
+  auto anything = read_anything(value);
+  for (auto& [local, domain] : anything.addresses)
+    add_once(author.other_addresses, printable(local + '@' + domain, kShown), kMostShown);
+  if (anything.unclear || author.other_addresses.size() == kMostShown) add_too_many(author);
+}
+
+/// RFC 2047 §6.2 has a reader parse first and decode then. Who does it the other way round must find
+/// nobody else: a comma in a decoded name splits it, which harms nobody; an "@" makes an address.
+void check_decoded(std::string_view value, Author& author, std::size_t limit) {
+  auto decoded = read_decoded(value);
+  bool other = decoded.unclear;
+  for (auto& [local, domain] : decoded.addresses) {
+    if (std::ranges::find(author.domains, domain) != author.domains.end()) {
+      author.decoded_addresses.push_back(printable(local + '@' + domain, kShown));
+    } else {
+      other = true;
+      if (dns::is_domain_name(domain)) add_once(author.other_domains, domain, limit);
+    }
+  }
+  if (other)
+    author.findings.push_back({AuthorProblem::EncodedAddress, printable(trim(value), kShown)});
 }
 
 /// A line that is no field, without what does not show.
@@ -74,6 +103,8 @@ Author read_author(std::string_view value, const AuthorLimits& limits) {
   } else {
     FromScanner scanner(value, limits, author);
     scanner.run();
+    if (author.is_plain() && value.find("=?") != value.npos)
+      check_decoded(value, author, limits.domains);
   }
   if (!author.is_plain()) collect_other_readings(value, author, limits);
   return author;

@@ -29,7 +29,7 @@ enum class AuthorProblem : std::uint8_t {
   TextAround,  ///< words that are no name, or text after the address
   Comment,     ///< a comment inside or around the address that hides something
   Quoting,     ///< quotes or backslashes that other programs read otherwise
-  EncodedAddress,  ///< an encoded word in the address, or one that hides an address
+  EncodedAddress,  ///< an encoded word in the address, or words that are an address when decoded
   Syntax,          ///< no mailbox by the grammar
   Literal,         ///< an address literal: no domain
   Domain,          ///< the domain is no valid domain name
@@ -51,6 +51,12 @@ struct Author {
   /// Domains that another program may show instead; only filled when there are findings.
   std::vector<std::string> other_domains;
   std::vector<std::string> addresses;  ///< as they stand there, for people, printable
+  /// What programs take for addresses too that decode encoded words before they parse; while there
+  /// are no findings, all within `domains`.
+  std::vector<std::string> decoded_addresses;
+  /// Whatever another program may take for an address; only filled when there are findings. When
+  /// there is more than looked at, one of them is TooMany.
+  std::vector<std::string> other_addresses;
   std::vector<AuthorFinding> findings;
   /// The display name looks like an address of another domain: allowed, and worth a word.
   std::string name_like_address;

@@ -1,5 +1,6 @@
 #include "dmarc/author.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 
 #include "base/text.h"
@@ -46,6 +47,28 @@ TEST_CASE("From fields that everybody reads alike") {
            {"\"joe public\"@a.test", "a.test"},
            {"foo..bar.@a.test", "a.test"},  // some phones had such addresses
            {"\"\" <joe@a.test>", "a.test"},
+           // Names whose decoding shows nobody else, also to programs that parse afterwards.
+           {"=?utf-8?q?Doe,_Jane?= <jane@a.test>", "a.test"},
+           {"=?utf-8?q?Doe=2C_Jane?= <jane@a.test>", "a.test"},
+           {"=?utf-8?b?RG9lLCBKYW5l?= <jane@a.test>", "a.test"},
+           {"=?utf-8?q?Jane=3B_Doe=3A_=28Sales=29?= <jane@a.test>", "a.test"},
+           {"=?utf-8?q?Re=3A_=22News=22?= <jane@a.test>", "a.test"},
+           {"=?utf-8?q?Jane_=40_Acme?= <jane@a.test>", "a.test"},        // no dot: no domain
+           {"=?utf-8?q?=40jane?= <jane@a.test>", "a.test"},
+           {"=?utf-8?q?Yoga_=40_18.30?= <jane@a.test>", "a.test"},
+           {"=?utf-8?q?Jane_=40_St_Mary's?= <jane@a.test>", "a.test"},
+           {"=?utf-8?q?jane=40A.test?= <jane@a.test>", "a.test"},        // herself
+           {"=?utf-8?q?info=40a.test=2C_Jane?= <jane@a.test>", "a.test"},
+           {"=?utf-8?q?=27jane=40b.test=27_via_Gruppe?= <jane@b.test>", "b.test"},
+           {"\"=?utf-8?q?J=C3=B6?=\" <joe@a.test>", "a.test"},           // quoted as well: common
+           {"joe@a.test (=?utf-8?q?J=C3=B6=2C_Sales?=)", "a.test"},
+           {"=?utf-8?Q?Jane Doe?= <jane@a.test>", "a.test"},             // blanks inside: common
+           {"=?utf-8?Q?Jane <jane@a.test>", "a.test"},                   // cut off
+           {"=?x-unknown?q?J=F6rg?= <joe@a.test>", "a.test"},
+           {"=?utf-8?b?YWI=?= =?utf-8?b?Y2Q=?= <joe@a.test>", "a.test"},
+           {"=?shift_jis?b?g0CDQQ==?= <y@a.test>", "a.test"},             // bytes that are "@" elsewhere
+           {"=?iso-2022-jp?B?GyRCJUAbKEI=?= <y@a.test>", "a.test"},
+           {"\"joe@b.test via list\" <list@a.test>, =?utf-8?q?J=C3=B6?= <joe@a.test>", "a.test"},
        }) {
     CAPTURE(value);
     CHECK(read("Subject: x\r\nFrom:" + std::string(value) + "\r\nTo: y@c.test\r\n\r\n") == domains);
@@ -107,6 +130,68 @@ TEST_CASE("From fields that programs read differently") {
     CAPTURE(value);
     CHECK(read("Subject: x\r\nFrom:" + std::string(value) + "\r\n\r\n") == expected);
   }
+}
+
+TEST_CASE("From fields that show somebody else to programs that decode before they parse") {
+  for (std::string_view value : {
+           "=?utf-8?q?ceo=40bank=2Etest=2C?= <x@evil.test>",
+           "=?utf-8?b?Y2VvQGJhbmsudGVzdCw=?= <x@evil.test>",
+           "=?utf-8?b?Y2VvQGJhbmsudGVzdCw?= <x@evil.test>",           // without its padding
+           "=?utf-8?q?ceo=40bank.test=2C=?= <x@evil.test>",
+           "=?utf-8?q?ceo=40bank=2Etest=3B?= <x@evil.test>",
+           "=?utf-8?q?ceo=40bank=2Etest_=28CEO=29?= <x@evil.test>",
+           "=?utf-8?q?CEO_ceo=40bank=2Etest=2C?= <x@evil.test>",
+           "=?utf-8?q?CEO_ceo=40bank=2Etest?= <x@evil.test>",
+           "=?utf-8?q?x=3Aceo=40bank=2Etest=3B?= <x@evil.test>",
+           "=?utf-8?q?ceo=40bank=2Etest=5C?= <x@evil.test>",
+           "=?utf-8?q?ceo=40bank=2Etest=2C=0A?= <x@evil.test>",
+           "=?utf-8?q?=22CEO=22_ceo=40bank=2Etest=2C?= <x@evil.test>",
+           "=?utf-8?q?=22ceo=22=40=22bank.test=22=2C?= <x@evil.test>",
+           "=?utf-8?q?ceo=40=28=29bank=28=29.test=2C?= <x@evil.test>",
+           // Only a part of the address is encoded.
+           "=?utf-8?q?ceo=40?=bank.test <x@evil.test>",
+           "=?utf-8?q?ceo=40?= bank.test <x@evil.test>",
+           "=?utf-8?q?ceo=40bank?= .test <x@evil.test>",
+           "ceo=?utf-8?q?=40bank=2Etest?= <x@evil.test>",
+           "ceo =?utf-8?q?=40?= bank.test <x@evil.test>",
+           "=?utf-8?q?ceo=40?=\r\n =?utf-8?q?bank=2Etest=2C?= <x@evil.test>",
+           "=?utf-8?b?Y2VvQGJh?= =?utf-8?b?bmsudGVzdCw=?= <x@evil.test>",
+           "=?utf-8?b?Y2VvQGJhb?= =?utf-8?b?msudGVzdCw=?= <x@evil.test>",  // joined, it is one
+           // In comments and quotes.
+           "(=?utf-8?q?=29_ceo=40bank=2Etest=2C_=28?=) x@evil.test",
+           "(=?utf-8?q?=29_ceo=40bank=2Etest=2C_=28?=) Joe <x@evil.test>",
+           "x@evil.test (=?utf-8?q?=29=2C_ceo=40bank=2Etest=2C_=28?=)",
+           "\"=?utf-8?q?=22ceo=40bank=2Etest=22?=\" <x@evil.test>",
+           "\"=?utf-8?q?=22?= ceo@bank.test, =?utf-8?q?=22?=\" <x@evil.test>",  // uncovered by them
+           // What is a word to some only.
+           "=?utf-8?q?ceo=40bank.test, ?= <x@evil.test>",
+           "=?utf-8?q?ceo=40bank.test,=?utf-8?q?x?= <x@evil.test>",
+           "=?utf-8*en?q?ceo=40bank.test=2C?= <x@evil.test>",
+           "=?utf-8?q?=3D=3Futf-8=3Fq=3Fceo=3D40bank.test=3D2C=3F=3D?= <x@evil.test>",  // twice
+           // Charsets in which ASCII does not look like it.
+           "=?utf-16?b?//5jAGUAbwBAAGIAYQBuAGsALgB0AGUAcwB0ACwA?= <x@evil.test>",
+           "=?utf-7?q?ceo+AEA-bank.test,?= <x@evil.test>",
+           "=?iso-2022-jp?b?Y2VvQGJhbmsudGVzdCw=?= <x@evil.test>",
+           "=?unknown-8bit?q?ceo=40bank.test=2C?= <x@evil.test>",
+       }) {
+    CAPTURE(value);
+    auto author = read_author(value);
+    REQUIRE_FALSE(author.is_plain());
+    CHECK(author.findings.front().problem == AuthorProblem::EncodedAddress);
+    CHECK(std::ranges::count(author.other_domains, "bank.test") == 1);
+  }
+  auto first = [](std::string_view value) { return read_author(value).findings.at(0).problem; };
+  // Nobody here reads EBCDIC, in which "|" is "@"; others do.
+  CHECK(first("=?cp037?b?g4WWfIKBlZJLo4Wio2s=?= <x@evil.test>") == AuthorProblem::EncodedAddress);
+  CHECK(first("\"=?utf-8?q?joe?=\"@a.test") == AuthorProblem::EncodedAddress);
+  // More of them than anybody looks at.
+  std::string many;
+  for (int i = 0; i < 300; ++i) many += "=40";
+  CHECK(first("=?utf-8?q?" + many + "_ceo=40bank.test?= <x@evil.test>") ==
+        AuthorProblem::EncodedAddress);
+  // Within the domain that is verified anybody may be shown; whoever must know who, is told.
+  CHECK(read_author("=?utf-8?q?ceo=40A.test=2C?= <x@a.test>").decoded_addresses ==
+        std::vector<std::string>{"ceo@a.test"});
 }
 
 TEST_CASE("headers in which programs find different From fields") {

@@ -183,11 +183,10 @@ bool FromScanner::atoms(Words& words) {
   return true;
 }
 
-/// Programs that decode before they parse must find no address.
+/// Programs that decode before they parse must find no address in brackets. What else they may find
+/// is for the whole field to say (decoded_from_internal.h).
 bool FromScanner::check_encoded(const std::string& decoded) {
-  if (std::ranges::any_of(decoded, is_control) || decoded.find_first_of("<>") != decoded.npos ||
-      !domain_of_address(decoded).empty())
-    return fail(AuthorProblem::EncodedAddress);
+  if (decoded.find_first_of("<>") != decoded.npos) return fail(AuthorProblem::EncodedAddress);
   return true;
 }
 
@@ -222,7 +221,9 @@ bool FromScanner::local_part() {
   if (next_is('"')) {
     auto end = left_.find('"', 1);
     if (end == left_.npos) return fail(AuthorProblem::Quoting);
-    if (has_address_marks(left_.substr(1, end - 1))) return fail(AuthorProblem::Quoting);
+    auto local = left_.substr(1, end - 1);
+    if (has_address_marks(local)) return fail(AuthorProblem::Quoting);
+    if (local.find("=?") != local.npos) return fail(AuthorProblem::EncodedAddress);
     left_.remove_prefix(end + 1);
   } else {
     std::size_t i = 0;

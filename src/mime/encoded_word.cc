@@ -40,11 +40,13 @@ std::optional<Word> parse_word(std::string_view text) {
   if (encoding != 'b' && encoding != 'q') return std::nullopt;
   word.base64 = encoding == 'b';
   auto begin = i + 3;
-  auto end = text.find("?=", begin);
+  // Where another word begins before this one ends, the first was cut off; padding may be what it
+  // begins with ("YQ=?="). (It is looked for first: of many words that were cut off, none searches
+  // what stands behind the next.)
+  auto next = text.find("=?", begin);
+  auto end = text.substr(0, next == text.npos ? next : next + 3).find("?=", begin);
   if (end == text.npos) return std::nullopt;
   word.text = text.substr(begin, end - begin);
-  // Another word begins before this one ends: the first was cut off.
-  if (word.text.find("=?") != word.text.npos) return std::nullopt;
   word.length = end + 2;
   return word;
 }

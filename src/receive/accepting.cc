@@ -169,13 +169,14 @@ Result<void> Accepting::put(store::Transaction& tx, const std::vector<story::Fin
   auto outcomes = plan_.outcomes;
   TRY(auto failed, place(tx, outcomes));
   auto queued = plan_.queued;
-  confirm(failed, queued);
+  auto arrived = arrived_;
+  if (!confirm(tx, failed, queued))
+    arrived.findings.push_back({"dsn", "left out", "the queue is full"});
   if (!give_back(std::move(failed), queued, outcomes))
     return fail(ErrorCode::Denied, "nobody takes the message any more");
   TRY_DO(queue_rest(tx, queued));
   if (plan_.reports)
     reports::take_in(tx, {delivery_.id, 0, delivery_.began, delivery_.from.to_string()}, blob_);
-  auto arrived = arrived_;
   std::ranges::copy(also_found, std::back_inserter(arrived.findings));
   story::record_arrival(tx, delivery_.id, arrived, outcomes);
   for (auto& evaluation : evaluated_) reports::record_evaluation(tx, evaluation);
@@ -219,10 +220,14 @@ Result<std::vector<Plan::Failed>> Accepting::place(
 }
 
 /// NOTIFY=SUCCESS: what is delivered here, or expanded, is told by an entry of its own: it is as
-/// durable as the delivery.
-void Accepting::confirm(const std::vector<Plan::Failed>& failed,
+/// durable as the delivery. Strangers ask for that as they like, and their servers may take none of
+/// it: false when the queue has no room, and nothing is told. (What failed always is.)
+bool Accepting::confirm(store::Reader& reader, const std::vector<Plan::Failed>& failed,
                         std::vector<queue::Entry>& queued) const {
-  if (delivery_.from.is_null()) return;
+  if (delivery_.from.is_null() || plan_.confirmed.empty()) return true;
+  if (delivery_.peer.kind == Peer::Kind::Server &&
+      !may_queue(reader, settings_, queued.size() + plan_.confirmed.size(), bytes_.size()))
+    return false;
   for (auto& [declared, notice, account] : plan_.confirmed) {
     auto gone = std::ranges::any_of(failed, [&](auto& one) {
       return one.declared == declared || (account != 0 && one.account == account);
@@ -230,6 +235,7 @@ void Accepting::confirm(const std::vector<Plan::Failed>& failed,
     if (!gone)
       queued.push_back(confirmation_entry(delivery_.recipients[declared], notice, delivery_.began));
   }
+  return true;
 }
 
 /// The message is for several, and some cannot have it any more (full, gone since RCPT): they get a

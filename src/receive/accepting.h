@@ -50,7 +50,8 @@ class Accepting {
                                           std::vector<story::RecipientOutcome>& outcomes) const;
   bool give_back(std::vector<Plan::Failed> failed, std::vector<queue::Entry>& queued,
                  std::vector<story::RecipientOutcome>& outcomes);
-  void confirm(const std::vector<Plan::Failed>& failed, std::vector<queue::Entry>& queued) const;
+  bool confirm(store::Reader& reader, const std::vector<Plan::Failed>& failed,
+               std::vector<queue::Entry>& queued) const;
   Result<void> queue_rest(store::Transaction& tx, const std::vector<queue::Entry>& queued);
   bool has_room(store::Reader& reader, const std::vector<queue::Entry>& queued,
                 const queue::Message& message) const;

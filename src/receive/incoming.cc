@@ -88,7 +88,13 @@ std::optional<smtp::Reply> IncomingMessage::check_header() const {
 
 Task<std::optional<smtp::Reply>> IncomingMessage::check_authors() {
   if (delivery_.peer.kind != Peer::Kind::User) co_return std::nullopt;
-  auto addresses = author_addresses(bytes_.header());
+  auto claimed = claimed_authors(bytes_.header());
+  auto& addresses = claimed.addresses;
+  if (claimed.problem) {
+    co_return smtp::Reply{550, smtp::EnhancedStatus{5, 6, 0},
+                          fmt::format("It is not clear who the message is from: {}",
+                                      dmarc::explain(*claimed.problem).in(Language::English))};
+  }
   if (addresses.empty()) {
     // What no parser of ours takes for an address, another program may still show as one.
     co_return smtp::Reply{550, smtp::EnhancedStatus{5, 6, 0},

@@ -128,9 +128,21 @@ TEST_CASE("a full queue puts off what would be queued, and nothing else") {
   CHECK(f.loop.run(f.receiver->inject(bounce, {})));
   CHECK(f.queued().size() == 3);
 
+  // A notice of success, which a stranger has asked for, does not.
+  auto confirmed = Fixture::envelope("x@beta.test", {"bob@alpha.test"});
+  confirmed.recipients[0].parameters.notify = smtp::Notify{.success = true};
+  for (int i = 0; i < 3; ++i) CHECK(f.send(f.server(), confirmed, kMessage).positive());
+  CHECK(f.inbox(f.bob.id).size() == 4);
+  CHECK(f.queued().size() == 3);
+  auto story = story::find_story(f.store.keys(), f.last);
+  REQUIRE(story);
+  CHECK(story->arrival->findings.back().result == "left out");
+
   f.settings.max_queued = 10;
   f.settings.max_queued_bytes = 100'000;
   f.make_receiver();
+  CHECK(f.send(f.server(), confirmed, kMessage).positive());
+  CHECK(f.queued().size() == 4);
   CHECK(at_rcpt(f.user(), "z@beta.test", 90'000) == 250);
   CHECK(at_rcpt(f.user(), "z@beta.test", 100'000) == 452);
   CHECK(f.send(f.user(), Fixture::envelope("anna@alpha.test", {"z@beta.test"}),
@@ -287,12 +299,62 @@ TEST_CASE("users send only as themselves, in every From and in Sender") {
            Case{"From: us: bob@alpha.test;\r\n", false},
            Case{"From:\r\n", false},
            Case{"Reply-To: bob@alpha.test\r\n", true},
+           // What other programs, or our own IMAP server, show may stand anywhere.
+           Case{"From: anna@alpha.test <anna@alpha.test>\r\n", true},
+           Case{"From: anna@alpha.test,\r\n", true},
+           Case{"From: <anna@alpha.test> bob@alpha.test\r\n", false},
+           Case{"From: anna@alpha.test (bob@alpha.test)\r\n", false},
+           Case{"From\r\n : bob@alpha.test\r\n", false},
+           Case{"From: anna@alpha.test\r\nSender: anna@alpha.test bob@alpha.test\r\n", false},
+           Case{"From: =?utf-8?q?Anna=2C_Sales?= <anna@alpha.test>\r\n", true},
+           Case{"From: =?utf-8?q?anna=40alpha.test?= <anna@alpha.test>\r\n", true},
+           Case{"From: =?utf-8?q?bob=40alpha.test=2C?= <anna@alpha.test>\r\n", false},
+           Case{"From: =?utf-8?q?bob=40?=alpha.test <anna@alpha.test>\r\n", false},
+           Case{"From: anna@alpha.test (=?utf-8?q?=29=2C_bob=40alpha.test=2C_=28?=)\r\n", false},
        }) {
     CAPTURE(c.header);
     auto reply = f.send(f.user(), Fixture::envelope("anna@alpha.test", {"bob@alpha.test"}),
                         std::string(c.header) + "\r\n");
     CHECK(reply.positive() == c.taken);
     if (!c.taken) CHECK(reply.code == 550);
+  }
+  // Whoever stands behind many others is read too, and too many are nobody's authors.
+  auto repeated = [](int count, std::string_view text) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += text;
+    return all;
+  };
+  auto author = [&](const std::string& value) {
+    return f
+        .send(f.user(), Fixture::envelope("anna@alpha.test", {"bob@alpha.test"}),
+              "From: " + value + "\r\n\r\n")
+        .to_string();
+  };
+  for (auto& value : {"anna@alpha.test," + repeated(60, "g:;") + " Bob <bob@alpha.test>",
+                      repeated(60, "g:;") + "bob@alpha.test, anna@alpha.test",
+                      repeated(300, ",") + "anna@alpha.test,bob@alpha.test",
+                      repeated(90, "anna@alpha.test,") + "bob@alpha.test"}) {
+    CAPTURE(value);
+    CHECK(author(value).starts_with("550 5.7.1 You are anna@alpha.test and may not send as bob@"));
+  }
+  for (auto& value : {repeated(100, "anna@alpha.test,\r\n ") + "bob@alpha.test",
+                      repeated(2000, "g:;") + "anna@alpha.test"}) {
+    auto reply = author(value);
+    CHECK(reply.starts_with("550 5.6.0 "));
+    CHECK(reply.find("too many addresses") != std::string::npos);
+  }
+}
+
+TEST_CASE("every author that IMAP shows is one that was asked about") {
+  for (auto& value :
+       {std::string("Anna <anna@alpha.test>, us: bob@alpha.test, g:;;, x@y z@w <a@b>"),
+        std::string("\"q@r\" <anna@alpha.test> c@d, =?utf-8?q?e=40f.test?= g@h, (i@j) k@l"),
+        std::string("a@b;c@d;;e@f, \"unclosed <g@h>, i@j"), std::string("<@a,@b:c@d>, e@f@g")}) {
+    CAPTURE(value);
+    auto claimed = claimed_authors("From: " + value + "\r\n\r\n");
+    for (auto& shown : mime::parse_address_list(value))
+      if (shown.kind == mime::Address::Kind::Mailbox)
+        CHECK(std::ranges::count(claimed.addresses, shown.addr_spec()) == 1);
   }
 }
 

@@ -9,20 +9,64 @@
 
 namespace hikyaku::receive {
 
-std::vector<std::string> author_addresses(std::string_view header) {
-  std::vector<std::string> addresses;
-  for (auto& field : mime::HeaderView(header)) {
-    if (!field.is("From") && !field.is("Sender")) continue;
-    for (auto& address : mime::parse_address_list(field.value, 100)) {
-      if (address.kind == mime::Address::Kind::Mailbox) addresses.push_back(address.addr_spec());
-    }
+namespace {
+
+/// People write as one, sometimes as two. (RFC 5322 §3.6.2 has no limit.)
+constexpr std::size_t kMostAuthors = 100;
+/// Members of a list that are looked at: groups count too.
+constexpr std::size_t kMostMembers = 1000;
+
+bool hides_authors(dmarc::AuthorProblem problem) {
+  return problem == dmarc::AuthorProblem::TooMany || problem == dmarc::AuthorProblem::Control ||
+         problem == dmarc::AuthorProblem::FieldName;
+}
+
+class AuthorCollector {
+ public:
+  void look_at(const dmarc::Author& author) {
+    for (auto& finding : author.findings)
+      if (hides_authors(finding.problem) && !found_.problem) found_.problem = finding.problem;
+    for (auto& address : author.decoded_addresses) add(address);
+    for (auto& address : author.other_addresses) add(address);
   }
-  return addresses;
+
+  /// As mail clients read it, forgiving; and whatever else stands in a value that is not plain.
+  void add_value(std::string_view value) {
+    auto members = mime::parse_address_list(value, kMostMembers);
+    if (members.size() == kMostMembers) found_.problem = dmarc::AuthorProblem::TooMany;
+    for (auto& member : members)
+      if (member.kind == mime::Address::Kind::Mailbox) add(member.addr_spec());
+    if (!mime::unfold(value).empty()) look_at(dmarc::read_author(value));
+  }
+
+  ClaimedAuthors take() {
+    if (found_.addresses.size() > kMostAuthors) found_.problem = dmarc::AuthorProblem::TooMany;
+    return std::move(found_);
+  }
+
+ private:
+  void add(std::string address) {
+    auto& list = found_.addresses;
+    if (list.size() <= kMostAuthors && std::ranges::find(list, address) == list.end())
+      list.push_back(std::move(address));
+  }
+
+  ClaimedAuthors found_;
+};
+
+}  // namespace
+
+ClaimedAuthors claimed_authors(std::string_view header) {
+  AuthorCollector collector;
+  for (auto& field : mime::HeaderView(header))
+    if (field.is("From") || field.is("Sender")) collector.add_value(field.value);
+  collector.look_at(dmarc::find_author(header));
+  return collector.take();
 }
 
 std::vector<std::string> author_domains(std::string_view header, std::size_t limit) {
   std::vector<std::string> domains;
-  for (auto& address : mime::parse_address_list(mime::HeaderView(header).value("From"), 100)) {
+  for (auto& address : mime::parse_address_list(mime::HeaderView(header).value("From"), kMostMembers)) {
     auto domain = dns::to_ascii(address.domain);
     if (address.kind != mime::Address::Kind::Mailbox || !domain || domains.size() == limit)
       continue;

@@ -2,12 +2,14 @@
 // is not for others.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "dmarc/author.h"
 
 namespace hikyaku::receive {
 
@@ -18,9 +20,15 @@ struct SubmissionFields {
   std::string message_id;  ///< without angle brackets
 };
 
-/// The addresses of all From fields (and Sender, if there is one), as addr-specs: who the message
-/// claims to be from.
-std::vector<std::string> author_addresses(std::string_view header);
+/// Who a message claims to be from, by all its From fields (and Sender, if there is one).
+struct ClaimedAuthors {
+  /// Every address that our IMAP server or any other program may show, as addr-specs.
+  std::vector<std::string> addresses;
+  /// Why nobody can say who else may be shown: too many of them, or a From field that some programs
+  /// see and some do not.
+  std::optional<dmarc::AuthorProblem> problem;
+};
+ClaimedAuthors claimed_authors(std::string_view header);
 /// The domains of the From field, as A-labels, each once, at most `limit`.
 std::vector<std::string> author_domains(std::string_view header, std::size_t limit);
 
