@@ -10,6 +10,7 @@ constexpr Phrase kSelector{", selector {}", "、セレクタ {}"};
 constexpr Phrase kIdentity{", for {}", "、{} として"};
 constexpr Phrase kBits{", {} bits", "、{} ビット"};
 constexpr Phrase kTesting{", in testing", "、試験中"};
+constexpr Phrase kTypeUnsigned{", Content-Type not signed", "、Content-Type は署名対象外"};
 constexpr Phrase kSignedAt{", signed {}", "、署名日時 {}"};
 constexpr std::size_t kShown = 200;
 
@@ -33,6 +34,7 @@ std::string summary(const Verdict& verdict, Language language) {
   if (!verdict.algorithm.empty()) line += ", " + printable(verdict.algorithm, kShown);
   if (verdict.key_bits > 0) line += say(language, kBits, verdict.key_bits);
   if (verdict.testing) line += say(language, kTesting);
+  if (verdict.type_unsigned) line += say(language, kTypeUnsigned);
   if (verdict.signed_at) line += say(language, kSignedAt, format_rfc3339(*verdict.signed_at));
   if (!verdict.problem.empty()) line += ": " + problem_in(verdict.problem, language);
   return line;
@@ -61,6 +63,7 @@ void describe_json(JsonWriter& json, const Verdict& verdict) {
       .member("b", verdict.b_prefix)
       .member("key_bits", verdict.key_bits)
       .member("testing", verdict.testing)
+      .member("type_unsigned", verdict.type_unsigned)
       .member("unsigned_bytes", verdict.unsigned_bytes);
   time_member(json, "signed_at", verdict.signed_at);
   time_member(json, "expires_at", verdict.expires_at);

@@ -15,8 +15,9 @@ namespace hikyaku::dkim {
 std::string summary(const Verdict& verdict, Language language);
 
 /// Writes one verdict as a JSON object: {"result", "problem", "domain", "selector", "algorithm",
-/// "identity", "b", "key_bits", "testing", "unsigned_bytes", "signed_at", "expires_at", "fields",
-/// "lookups": [{"name", "status", "ttl", "secure"}]}; times are seconds since 1970 or null.
+/// "identity", "b", "key_bits", "testing", "type_unsigned", "unsigned_bytes", "signed_at",
+/// "expires_at", "fields", "lookups": [{"name", "status", "ttl", "secure"}]}; times are seconds
+/// since 1970 or null.
 void describe_json(JsonWriter& json, const Verdict& verdict);
 void describe_json(JsonWriter& json, const std::vector<Lookup>& lookups);
 

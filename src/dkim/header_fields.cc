@@ -158,6 +158,12 @@ std::string find_unsigned_copy(const HeaderFields& fields,
   return {};
 }
 
+bool has_unsigned(const HeaderFields& fields, const std::vector<const mime::Field*>& selected,
+                  std::string_view name) {
+  auto covered = std::ranges::count_if(selected, [&](auto* field) { return field->is(name); });
+  return static_cast<std::size_t>(covered) < fields.count(name);
+}
+
 std::string signed_data(const std::vector<const mime::Field*>& selected, const mime::Field& own,
                         Canonicalization canonicalization) {
   std::string data, storage;

@@ -56,6 +56,10 @@ class HeaderFields {
 std::string find_unsigned_copy(const HeaderFields& fields,
                                const std::vector<const mime::Field*>& selected);
 
+/// Whether a field of this name stands there that is not among those.
+bool has_unsigned(const HeaderFields& fields, const std::vector<const mime::Field*>& selected,
+                  std::string_view name);
+
 /// What is signed beside the body: the selected fields and the signature's own field with its b=
 /// emptied, without its line end (RFC 6376 §3.7).
 std::string signed_data(const std::vector<const mime::Field*>& selected, const mime::Field& own,

@@ -21,6 +21,10 @@ constexpr Phrase kProblems[] = {
      "本文の末尾 {} バイトが署名されていません (l=)"},
     {"{} stands there several times, and not all are signed",
      "{} が複数あり、その一部しか署名されていません"},
+    {"Content-Type was added: it was signed that there is no MIME-Version",
+     "Content-Type が追加されています(MIME-Version がないことが署名されています)"},
+    {"the key is in testing (t=y): the message counts as unsigned",
+     "鍵は試験中です (t=y)。署名のないメールとして扱います"},
     {"it expired at {} (x=)", "署名の有効期限が {} に切れています (x=)"},
     // The header.
     {"there are more than {} header fields", "ヘッダーフィールドが {} 個を超えています"},

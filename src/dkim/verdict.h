@@ -18,7 +18,8 @@ enum class Result {
   None,       ///< there is no signature
   Pass,       ///< the signature is right, and what it covers is what a reader is shown
   Fail,       ///< the body or the signed header was changed, or the key is another one
-  Policy,     ///< right in itself, but not acceptable: SHA-1, a short RSA key (RFC 8301)
+  Policy,     ///< right in itself, but not acceptable: SHA-1, a short RSA key (RFC 8301), a key
+              ///< in testing (RFC 6376 §3.6.1), or something else is shown than was signed
   Neutral,    ///< signed, but the signature cannot be used: unknown algorithm or version
   TempError,  ///< the key could not be asked for; later it may pass
   PermError,  ///< the signature or its key record is malformed, missing, revoked or expired
@@ -49,6 +50,7 @@ struct Verdict {
 
   int key_bits = 0;                        ///< 0: no key was read
   bool testing = false;                    ///< the key record says t=y: the domain tries DKIM out
+  bool type_unsigned = false;              ///< there is a Content-Type that is not signed
   bool body_limited = false;               ///< l= left bytes at the body's end unsigned
   std::uint64_t unsigned_bytes = 0;        ///< how many bytes of the canonical body those are
   std::optional<Time> signed_at;           ///< t=

@@ -129,7 +129,16 @@ struct Verifier::State {
                          candidate.verdict.unsigned_bytes);
     if (auto name = find_unsigned_copy(fields, selected); !name.empty())
       return fmt::format("{} stands there several times, and not all are signed", name);
+    if (candidate.verdict.type_unsigned && signed_without_mime(candidate.verdict))
+      return "Content-Type was added: it was signed that there is no MIME-Version";
     return {};
+  }
+
+  /// The signer says that there was no MIME-Version, and so no MIME (RFC 2045 §4). Without that
+  /// nobody can tell an added Content-Type from one that was not signed; many do not sign theirs.
+  bool signed_without_mime(const Verdict& verdict) const {
+    return fields.count("MIME-Version") == 0 &&
+           std::ranges::find(verdict.signed_fields, "mime-version") != verdict.signed_fields.end();
   }
 
   /// A key that cannot be used or asked for goes before what was changed (RFC 6376 §6.1.2 comes
@@ -143,6 +152,7 @@ struct Verifier::State {
                                                signature.domain, signature.identity_domain()});
     verdict.key_bits = header_check.key_bits;
     verdict.testing = header_check.testing;
+    verdict.type_unsigned = has_unsigned(fields, selected, "Content-Type");
     auto body_problem = check_body(candidate);
     if (header_check.result == Result::PermError || header_check.result == Result::TempError) {
       decide(verdict, header_check.result, std::move(header_check.problem));
@@ -156,6 +166,8 @@ struct Verifier::State {
       decide(verdict, Result::Fail, std::move(body_problem));
     } else if (header_check.result == Result::Pass) {
       auto other = covers_other(candidate, selected);
+      if (other.empty() && verdict.testing)
+        other = "the key is in testing (t=y): the message counts as unsigned";
       auto result = other.empty() ? Result::Pass : Result::Policy;
       decide(verdict, result, std::move(other));
     } else {

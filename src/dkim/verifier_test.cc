@@ -320,9 +320,39 @@ TEST_CASE("what a key record says is heeded") {
     auto message = hand_signed(world(), "h=from; i=@sub.alpha.test;", kHeader, kBody, selector);
     auto verdict = world().first(message + std::string(kHeader) + std::string(kBody));
     CAPTURE(verdict.problem);
-    CHECK(to_string(verdict.result) == (problem.empty() ? "pass" : "permerror"));
-    CHECK(verdict.problem.contains(problem));
+    // RFC 6376 §3.6.1: a message signed with a key in testing is none that is signed.
+    CHECK(to_string(verdict.result) == (testing           ? "policy"
+                                        : problem.empty() ? "pass"
+                                                          : "permerror"));
+    CHECK(verdict.problem.contains(testing ? "in testing" : problem));
     CHECK(verdict.testing == testing);
+  }
+}
+
+TEST_CASE("a Content-Type that was added changes what is shown") {
+  auto record = write_key_record(world().ed25519.public_key());
+  world().publish("type", record);
+  struct Case {
+    std::string_view names, added, result;
+    bool type_unsigned = false;
+  };
+  for (auto& [names, added, result, type_unsigned] : std::initializer_list<Case>{
+           {"from:subject", "", "pass"},
+           {"from:subject:content-type", "Content-Type: text/html\r\n", "fail"},
+           {"from:subject:mime-version", "Content-Type: text/html\r\n", "policy", true},
+           {"from:subject:mime-version", "MIME-Version: 1.0\r\nContent-Type: text/html\r\n", "fail",
+            true},
+           // Many do not sign theirs; it is said, and passes.
+           {"from:subject", "Content-Type: text/html\r\n", "pass", true},
+       }) {
+    CAPTURE(names);
+    CAPTURE(added);
+    auto signature = hand_signed(world(), "h=" + std::string(names) + ";", kHeader, kBody, "type");
+    auto verdict =
+        world().first(signature + std::string(added) + std::string(kHeader) + std::string(kBody));
+    CAPTURE(verdict.problem);
+    CHECK(to_string(verdict.result) == result);
+    CHECK(verdict.type_unsigned == type_unsigned);
   }
 }
 

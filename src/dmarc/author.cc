@@ -53,14 +53,17 @@ void collect_other_readings(std::string_view value, Author& author, const Author
   if (value.find("=?") != value.npos)
     collect_domains(mime::decode_words(value), author, limits.domains);
   auto anything = read_anything(value);
-  for (auto& [local, domain] : anything.addresses)
+  for (auto& [local, domain] : anything.addresses) {
     add_once(author.other_addresses, printable(local + '@' + domain, kShown), kMostShown);
+    if (dns::to_ascii(domain)) add_once(author.other_domains, domain, limits.domains);
+  }
   if (anything.unclear || author.other_addresses.size() == kMostShown) add_too_many(author);
 }
 
-/// RFC 2047 §6.2 has a reader parse first and decode then. Who does it the other way round must find
-/// nobody else: a comma in a decoded name splits it, which harms nobody; an "@" makes an address.
-void check_decoded(std::string_view value, Author& author, std::size_t limit) {
+/// RFC 2047 §6.2 has a reader parse first and decode then. Who does it the other way round must
+/// find nobody else: a comma in a decoded name splits it, which harms nobody; an "@" makes an
+/// address.
+void check_decoded(std::string_view value, Author& author) {
   auto decoded = read_decoded(value);
   bool other = decoded.unclear;
   for (auto& [local, domain] : decoded.addresses) {
@@ -68,7 +71,6 @@ void check_decoded(std::string_view value, Author& author, std::size_t limit) {
       author.decoded_addresses.push_back(printable(local + '@' + domain, kShown));
     } else {
       other = true;
-      if (dns::is_domain_name(domain)) add_once(author.other_domains, domain, limit);
     }
   }
   if (other)
@@ -103,8 +105,7 @@ Author read_author(std::string_view value, const AuthorLimits& limits) {
   } else {
     FromScanner scanner(value, limits, author);
     scanner.run();
-    if (author.is_plain() && value.find("=?") != value.npos)
-      check_decoded(value, author, limits.domains);
+    if (author.is_plain() && value.find("=?") != value.npos) check_decoded(value, author);
   }
   if (!author.is_plain()) collect_other_readings(value, author, limits);
   return author;

@@ -14,14 +14,14 @@
 namespace hikyaku::dmarc {
 namespace {
 
-constexpr std::size_t kMostSigns = 200;    // "@" that are looked at
+constexpr std::size_t kMostSigns = 200;      // "@" that are looked at
 constexpr std::size_t kMostAddresses = 100;  // distinct ones that are kept
-constexpr std::size_t kMostBetween = 200;  // bytes of blanks and comments inside of an address
+constexpr std::size_t kMostBetween = 200;    // bytes of blanks and comments inside of an address
 /// What is decoded may hold encoded words again: some programs decode on arrival, and on display.
 constexpr int kRounds = 2;
 
-/// "=?charset?encoding?text?=" as the most lenient programs take it: any charset, any text up to the
-/// first "?=", a further "=?" too, wherever it stands.
+/// "=?charset?encoding?text?=" as the most lenient programs take it: any charset, any text up to
+/// the first "?=", a further "=?" too, wherever it stands.
 struct Word {
   std::string_view charset;
   bool base64 = false;
@@ -69,8 +69,9 @@ std::string_view label_of(const Word& word) {
   return word.charset.substr(0, word.charset.find('*'));  // RFC 2231 §5
 }
 
-/// Whether what we read in it is what others read, as far as ASCII goes. Programs know charsets that
-/// we do not: in EBCDIC "|" is "@". Labels that mean "somebody's" are taken for ASCII by everybody.
+/// Whether what we read in it is what others read, as far as ASCII goes. Programs know charsets
+/// that we do not: in EBCDIC "|" is "@". Labels that mean "somebody's" are taken for ASCII by
+/// everybody.
 bool is_clear(std::string_view label) {
   static constexpr std::array<std::string_view, 10> kNobodys = {
       "x-unknown", "unknown", "default", "iso-8859", "iso8859",
@@ -113,9 +114,8 @@ Taken take_words(std::string_view text) {
 
 /// Characters that make, hide or uncover an address.
 std::ptrdiff_t count_marks(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) {
-    return std::string_view("@\"\\()<>").find(c) != std::string_view::npos;
-  });
+  return std::ranges::count_if(
+      text, [](char c) { return std::string_view("@\"\\()<>").find(c) != std::string_view::npos; });
 }
 
 bool is_domain_character(char c) {

@@ -340,9 +340,11 @@ namespace {
 enum class Blanks { Kept, Dropped };
 enum class Comments { Kept, Dropped };
 
-/// The text before the first semicolon, without quotes, controls and what is to be dropped.
+/// The text before the first semicolon that has any before it, without quotes, controls and what is
+/// to be dropped.
 std::string lenient_head(std::string_view value, Comments comments, Blanks blanks) {
   std::string head;
+  bool any = false;
   int depth = 0;
   for (std::size_t i = 0; i < value.size(); ++i) {
     char c = value[i];
@@ -354,10 +356,14 @@ std::string lenient_head(std::string_view value, Comments comments, Blanks blank
         continue;
       }
     }
-    if (c == ';') break;
+    if (c == ';') {
+      if (any) break;
+      continue;
+    }
     bool blank = static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
     if (c == '"' || c == '\\' || (blank && blanks == Blanks::Dropped)) continue;
     head += blank ? ' ' : c;
+    any = any || !blank;
   }
   return head;
 }
@@ -386,13 +392,26 @@ bool claims_authserv_id(std::string_view value, std::string_view authserv_id) {
   return false;
 }
 
+bool is_claimed_results(const Field& field, std::string_view authserv_id) {
+  constexpr std::string_view kName = "Authentication-Results";
+  if (field.is(kName)) return claims_authserv_id(field.value, authserv_id);
+  if (!field.is_junk()) return false;
+  // "Authentication-Results" CR LF " : value": folded before its colon, or something stands around
+  // the name that does not show.
+  auto colon = field.raw.find(':');
+  if (colon == std::string_view::npos) return false;
+  std::string name;
+  for (char c : field.raw.substr(0, std::min<std::size_t>(colon, 200)))
+    if (c > ' ' && c <= '~') name += c;
+  return iequals(name, kName) && claims_authserv_id(field.raw.substr(colon + 1), authserv_id);
+}
+
 std::string without_claimed_results(std::string_view header, std::string_view authserv_id) {
   std::string result;
   result.reserve(header.size());
   std::size_t copied = 0;
   for (auto& field : HeaderView(header)) {
-    if (!field.is("Authentication-Results") || !claims_authserv_id(field.value, authserv_id))
-      continue;
+    if (!is_claimed_results(field, authserv_id)) continue;
     auto at = static_cast<std::size_t>(field.raw.data() - header.data());
     result += header.substr(copied, at - copied);
     copied = at + field.raw.size();

@@ -131,7 +131,7 @@ TEST_CASE("whatever a lenient reader may take for our name claims it") {
         " mail.example.org, x;", " mail.(x)example.org;", " (x) mail.example.org;",
         " (unclosed mail.example.org; x", " \"mail.example.org\";", " \"mail\\.example.org\";",
         "\x0b\x0c mail.example.org;", " mail.\r\n\texample.org;", " other.test mail.example.org;",
-        " (;) mail.example.org;"}) {
+        " (;) mail.example.org;", "; mail.example.org; dkim=pass", " ;;\r\n ; mail.example.org;"}) {
     CAPTURE(claiming);
     CHECK(claims_authserv_id(claiming, "mail.example.org"));
   }
@@ -143,7 +143,8 @@ TEST_CASE("whatever a lenient reader may take for our name claims it") {
   CHECK(claims_authserv_id(folds + "mail.example.org; dkim=pass", "mail.example.org"));
   for (std::string foreign :
        {" other.test; dkim=pass header.d=mail.example.org", " mx.mail.example.org;",
-        " mail.example.org.evil.test; x", " xmail.example.org;", " mail.example.orgy;", ";", ""}) {
+        " mail.example.org.evil.test; x", " xmail.example.org;", " mail.example.orgy;", ";", "",
+        "; other.test; mail.example.org"}) {
     CAPTURE(foreign);
     CHECK_FALSE(claims_authserv_id(foreign, "mail.example.org"));
   }
@@ -157,6 +158,10 @@ TEST_CASE("forged results with our name are removed, others stay") {
       "Authentication-Results: \"mail.example.org\"; dmarc=pass\r\n"
       "Authentication-Results: (open mail.example.org; dmarc=pass\r\n"
       "Authentication-Results: mail.example.org\r\n"
+      "Authentication-Results\r\n : mail.example.org; dmarc=pass\r\n"
+      "\xEF\xBB\xBF"
+      "Authentication-Results: mail.example.org; dmarc=pass\r\n"
+      "Authentication-Results\r\n : other.test; dmarc=pass\r\n"
       "Authentication-Results: xmail.example.org; spf=pass\r\n"
       "Authentication-Results: other.test; spf=pass (mail.example.org)\r\n"
       "X-Authentication-Results: mail.example.org; spf=pass\r\n"
@@ -164,6 +169,7 @@ TEST_CASE("forged results with our name are removed, others stay") {
       "\r\n";
   CHECK(without_claimed_results(header, "mail.example.org") ==
         "Received: x\r\n"
+        "Authentication-Results\r\n : other.test; dmarc=pass\r\n"
         "Authentication-Results: xmail.example.org; spf=pass\r\n"
         "Authentication-Results: other.test; spf=pass (mail.example.org)\r\n"
         "X-Authentication-Results: mail.example.org; spf=pass\r\n"

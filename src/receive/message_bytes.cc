@@ -109,7 +109,7 @@ void MessageBytes::remove_claimed_results() {
   if (delivery_.is_ours()) return;
   auto& host_name = surroundings_.settings.host_name;
   auto claims = [&](const mime::Field& field) {
-    return field.is("Authentication-Results") && mime::claims_authserv_id(field.value, host_name);
+    return mime::is_claimed_results(field, host_name);
   };
   mime::HeaderView fields(header_);
   removed_results_ =
