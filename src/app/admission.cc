@@ -1,14 +1,15 @@
 #include "app/admission.h"
 
+#include <algorithm>
+
 #include "pop3/replies.h"
 #include "smtp/replies.h"
 
 namespace hikyaku::app {
-namespace {
-std::string key_of(const IpAddress& peer) {
+
+std::string network_of(const IpAddress& peer) {
   return peer.is_v4() ? peer.to_string() : peer.network(64).to_string();
 }
-}  // namespace
 
 void Admission::set_limits(std::uint32_t total, std::uint32_t per_address) {
   std::lock_guard lock(mutex_);
@@ -16,19 +17,22 @@ void Admission::set_limits(std::uint32_t total, std::uint32_t per_address) {
   most_per_address_ = per_address;
 }
 
-bool Admission::enter(const IpAddress& peer) {
+bool Admission::enter(const IpAddress& peer, std::uint32_t most_here) {
   std::lock_guard lock(mutex_);
   if (total_ >= most_) return false;
-  auto& here = by_address_[key_of(peer)];
-  if (here >= most_per_address_) return false;
-  ++here;
+  auto here = by_address_.try_emplace(network_of(peer)).first;
+  if (here->second >= std::min(most_per_address_, most_here)) {
+    if (here->second == 0) by_address_.erase(here);
+    return false;
+  }
+  ++here->second;
   ++total_;
   return true;
 }
 
 void Admission::leave(const IpAddress& peer) {
   std::lock_guard lock(mutex_);
-  auto found = by_address_.find(key_of(peer));
+  auto found = by_address_.find(network_of(peer));
   if (found == by_address_.end()) return;
   --total_;
   if (--found->second == 0) by_address_.erase(found);

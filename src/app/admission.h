@@ -16,8 +16,9 @@ namespace hikyaku::app {
 class Admission {
  public:
   void set_limits(std::uint32_t total, std::uint32_t per_address);
-  /// False when there are too many: do not serve it, do not leave().
-  bool enter(const IpAddress& peer);
+  /// False when there are too many, or `most_here` from its address: do not serve it, do not
+  /// leave().
+  bool enter(const IpAddress& peer, std::uint32_t most_here = UINT32_MAX);
   void leave(const IpAddress& peer);
 
  private:
@@ -27,6 +28,9 @@ class Admission {
   std::uint32_t total_ = 0;
   std::unordered_map<std::string, std::uint32_t> by_address_;
 };
+
+/// Who is counted as one: an IPv4 address, an IPv6 /64.
+std::string network_of(const IpAddress& peer);
 
 /// Why a client is not let in.
 enum class NotNow { TooManyConnections, TooBusy };

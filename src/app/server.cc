@@ -293,12 +293,13 @@ class RunningServer final : public Server {
   // --- connections ---
 
   net::Listener::Admission admit(Service service, const Endpoint& peer) {
-    auto why = NotNow::TooManyConnections;
-    if (sessions_.memory().full()) {
-      why = NotNow::TooBusy;
-    } else if (admission_.enter(peer.address)) {
-      return {};
-    }
+    auto& memory = sessions_.memory();
+    auto crowded = memory.crowded();
+    // What is left then is for those who have little of it.
+    constexpr std::uint32_t kFew = 8;
+    if (crowded) sessions_.make_room();
+    if (!memory.full() && admission_.enter(peer.address, crowded ? kFew : UINT32_MAX)) return {};
+    auto why = crowded ? NotNow::TooBusy : NotNow::TooManyConnections;
     metrics_.of(service).refused.add();
     return {.admitted = false, .farewell = farewell(service, why, core_->host_name())};
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "app/give_way.h"
 #include "base/completion.h"
 
 namespace hikyaku::app {
@@ -96,6 +97,30 @@ Task<std::size_t> Sessions::end(Choose choose, Activity::End why) {
     ended += co_await here;
   }
   co_return ended;
+}
+
+void Sessions::make_room() {
+  constexpr auto kEvery = std::chrono::milliseconds(200);
+  if (!memory_.crowded()) return;
+  auto now = std::chrono::steady_clock::now().time_since_epoch();
+  auto last = made_room_.load();
+  if (now < Moment::duration(last) + kEvery) return;
+  if (!made_room_.compare_exchange_strong(last, Moment::duration(now).count())) return;
+  for (std::size_t i = 0; i < loops_.size(); ++i)
+    if (&cores_[i] == Executor::current()) loops_[i]->gate.spawn(end_strangers());
+}
+
+Task<void> Sessions::end_strangers() {
+  auto total = memory_.total();
+  auto wanted = total / 8 * 5;
+  auto held = memory_.held();
+  if (held <= wanted) co_return;
+  auto chosen = choose_to_give_way(
+      co_await list(), {.bytes = held - wanted, .fair = total / 16, .urgent = memory_.full()});
+  if (chosen.empty()) co_return;
+  co_await end(
+      [chosen](const SessionFacts& facts) { return std::ranges::binary_search(chosen, facts.id); },
+      Activity::End::Crowded);
 }
 
 void Sessions::end_all(milliseconds grace) {

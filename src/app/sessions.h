@@ -51,6 +51,10 @@ class Sessions {
   using Choose = std::function<bool(const SessionFacts&)>;
   Task<std::size_t> end(Choose choose, Activity::End why);
 
+  /// Begins to end sessions of those who have not logged in (give_way.h), if limits.memory is
+  /// nearly used up; at most a few times a second. On a loop.
+  void make_room();
+
   /// Ends all sessions: they are told to (net::Stream::shut_down), and waited for. No new ones.
   /// Blocks; not on a loop.
   void end_all(milliseconds grace);
@@ -69,12 +73,14 @@ class Sessions {
   };
   Task<void> run(Loop& loop, std::string_view protocol, std::unique_ptr<net::Stream> stream,
                  Serve serve);
+  Task<void> end_strangers();
   static SessionFacts facts_of(std::uint64_t id, const Entry& entry, Moment now);
 
   net::Cores& cores_;
   SessionMemory memory_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::atomic<std::uint64_t> last_id_{0};
+  std::atomic<Moment::rep> made_room_{0};
 };
 
 }  // namespace hikyaku::app

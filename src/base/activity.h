@@ -40,6 +40,7 @@ struct Activity {
     Kicked,   ///< somebody in charge wants it gone
     Revoked,  ///< what it logged in with is of no use any more
     TooMuch,  ///< it holds more memory than it may
+    Crowded,  ///< it has not logged in, and others need its place
   };
   End end = End::Not;
 

@@ -27,16 +27,20 @@ class SessionMemory {
 
   /// New sessions must wait for better times.
   bool full() const { return held_ >= total_; }
+  /// It becomes tight: strangers give way, and what is left is for newcomers.
+  bool crowded() const { return held_ >= total_ / 4 * 3; }
   std::uint64_t held() const { return held_; }
+  std::uint64_t total() const { return total_; }
 
   /// A session that held `before` holds `now`. False when it has too much: more than one may, or
-  /// more than its part while all together have too much. So the total has a bound.
+  /// more than its part while all together have too much. So the total has a bound; the last eighth
+  /// of it is not for growing, but for whoever comes.
   bool change(std::uint64_t before, std::uint64_t now) {
     auto held = held_ += now - before;
     if (now <= kAlways) return true;
     if (now > per_session_) return false;
     auto part = total_ / std::max<std::uint64_t>(sessions_, 1);
-    return held <= total_ || now <= std::max(part, kAlways);
+    return held <= total_ / 8 * 7 || now <= std::max(part, kAlways);
   }
 
  private:

@@ -37,13 +37,17 @@ TEST_CASE("when all hold too much, those end that hold more than their part") {
     all.begin_session();
     CHECK(session.hold(60 * kKB));
   }
+  CHECK_FALSE(all.crowded());
+  CHECK(sessions[0].hold(335 * kKB));  // seven eighths are held now
+  CHECK(all.crowded());
   CHECK_FALSE(all.full());
-  CHECK(sessions[0].hold(460 * kKB));
-  CHECK(all.full());
   CHECK(sessions[1].hold(64 * kKB));   // little is always allowed
   CHECK(sessions[2].hold(100 * kKB));  // and so is its part
   CHECK_FALSE(sessions[3].hold(101 * kKB));
-  CHECK_FALSE(sessions[0].hold(470 * kKB));
+  CHECK_FALSE(sessions[0].hold(336 * kKB));
+  CHECK_FALSE(all.full());
+  for (auto& session : sessions) session.hold(100 * kKB);
+  CHECK(all.full());
 }
 
 }  // namespace

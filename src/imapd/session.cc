@@ -256,6 +256,8 @@ Ended ended_from_outside(const Activity* activity) {
     case End::TooMuch:
       // RFC 5530 §3: an implementation's limit.
       return {"memory", imap::bye("This session takes more memory than one may", "LIMIT")};
+    case End::Crowded:
+      return {"crowded", imap::bye("Too much is going on here, try again later", "UNAVAILABLE")};
     case End::Not:
       break;
   }

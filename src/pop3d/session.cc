@@ -153,6 +153,9 @@ std::pair<pop3::Reply, std::string_view> ended_from_outside(const Activity* acti
     case End::TooMuch:
       return {pop3::err("This session takes more memory than one may", pop3::kCodeSysTemp),
               "memory"};
+    case End::Crowded:
+      return {pop3::err("Too much is going on here, try again later", pop3::kCodeSysTemp),
+              "crowded"};
     case End::Not:
       break;
   }

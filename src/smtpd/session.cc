@@ -225,6 +225,8 @@ std::pair<smtp::Reply, std::string_view> ended_from_outside(const Activity* acti
       return {replies::login_revoked(host_name), "revoked"};
     case End::TooMuch:
       return {replies::too_much_memory(host_name), "memory"};
+    case End::Crowded:
+      return {replies::busy(host_name), "crowded"};
     case End::Not:
       break;
   }
