@@ -48,6 +48,25 @@ class OnSmtp(unittest.TestCase):
                 self.assertEqual(wire.ask("NOOP")[:3], "250")  # in step: nothing of the message was taken for a command
                 self.assertNotIn(mark, subjects(self.server, BOB))
 
+    def test_a_user_is_nobody_else_however_the_field_is_written(self):
+        """Whoever IMAP or another program shows as an author is one that the user may be; so many that nobody looks at all are refused."""
+        wire = self.wire("submission", "EHLO pc.test")
+        self.assertEqual(wire.ask("AUTH PLAIN " + base64.b64encode(f"\0{BOB}\0{PASSWORD}".encode()).decode())[:3], "235")
+        own, other = f"Bob <{BOB}>", f"Anna <{ANNA}>"
+        for field, code in ((own, "250 "), (f"=?utf-8?q?Bob=2C_Sales?= <{BOB}>", "250 "), (f"{BOB} <{BOB}>", "250 "),
+                            (f"{own}," + "g:;" * 60 + f" {other}", "550 5.7.1"), ("g:;" * 60 + f"{other}, {own}", "550 5.7.1"),
+                            (f"{own},\r\n " * 100 + other, "550 5.6.0"), (f"{own}, x:{other};", "550 5.7.1"),
+                            (f"<{BOB}> {ANNA}", "550 5.7.1"), (f"{BOB} ({ANNA})", "550 5.7.1"),
+                            (f"=?utf-8?q?{ANNA.replace('@', '=40')}=2C?= <{BOB}>", "550 5.7.1"),
+                            (f"{own}\r\nSender: {BOB} {ANNA}", "550 5.7.1"), (f"{own}\r\nFrom\r\n : {other}", "550 5.6.0")):
+            with self.subTest(field=field[:80]):
+                for line in (f"MAIL FROM:<{BOB}>", f"RCPT TO:<{ANNA}>", "DATA"):
+                    self.assertRegex(wire.ask(line), "^[23]5")
+                mark = stamp()
+                reply = wire.ask(f"From: {field}\r\nSubject: {mark}\r\n\r\nx\r\n.")
+                self.assertEqual(reply[:len(code)], code, reply)
+                self.assertEqual(mark in subjects(self.server, ANNA), code == "250 ")
+
     def test_a_transaction_after_a_refused_one_is_whole(self):
         wire = self.wire()
         self.open(wire)

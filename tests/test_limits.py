@@ -26,18 +26,21 @@ def metric(server, name):
 class OfMemoryInTotal(Attacked):
     config = {"limits.memory": '"1MB"', "limits.connections_per_address": 1000}
 
+    def fill_logged_in(self, stack):
+        """Sessions that have logged in, from everywhere, until nobody else is let in; what the last one was told."""
+        for n in range(200):
+            peer = stack.enter_context(Peer(self.server, "imap", f"127.0.9.{n + 1}"))
+            line = peer.line() or ""
+            if not line.startswith("* OK"):
+                return line
+            self.assertIn("a OK", peer.tagged(f"LOGIN {BOB if n % 2 else ANNA} {PASSWORD}")[-1])
+        self.fail("everybody was let in")
+
     def test_new_connections_wait_for_better_times(self):
         """Who is in is served; who comes when all memory is taken is told so in its protocol's words, until there is some again."""
         reader = self.reader(source="127.0.0.77")
         with contextlib.ExitStack() as stack:
-            for n in range(1000):
-                peer = stack.enter_context(Peer(self.server, "smtp", "127.0.1.1"))
-                line = peer.line() or ""
-                if not line.startswith("220 "):
-                    break
-                self.assertEqual(peer.ask("EHLO x.test")[:3], "250")
-            self.assertRegex(line, BUSY["smtp"])
-            self.assertGreater(n, 50)
+            self.assertRegex(self.fill_logged_in(stack), BUSY["imap"])
             for service, words in BUSY.items():
                 self.assertRegex(self.peer(service, greet=False, source="127.0.2.1").line() or "", words)
             self.assertIsNone(self.peer("imaps", greet=False, source="127.0.2.1").line())
@@ -45,6 +48,31 @@ class OfMemoryInTotal(Attacked):
             self.assertGreaterEqual(metric(self.server, "hikyaku_sessions_memory_bytes"), 1 << 20)
         eventually(lambda: re.match("220 ", self.peer("smtp", greet=False, source="127.0.2.1").line() or ""))
         eventually(lambda: metric(self.server, "hikyaku_sessions_memory_bytes") < 200_000)
+
+    def test_silent_strangers_give_way(self):
+        """An address that fills the memory and falls silent keeps nobody out; those who came in stay."""
+        reader = self.reader(source="127.0.0.77")
+        honest = self.mta(source="127.0.0.78")
+        with contextlib.ExitStack() as stack:
+            for n in range(1000):
+                peer = stack.enter_context(Peer(self.server, "smtp", "127.0.1.1"))
+                line = peer.line() or ""
+                if not line.startswith("220 "):
+                    break
+                if n % 4 == 0:  # a header that does not end
+                    for command in ("EHLO x.test", "MAIL FROM:<x@mallory.test>", f"RCPT TO:<{BOB}>"):
+                        peer.ask(command)
+                    peer.send("BDAT 50000\r\n" + "y" * 20_000)
+            self.assertRegex(line, BUSY["smtp"])
+            self.assertGreater(n, 20)
+            for round in range(3):
+                for service, words in (("smtp", "220 "), ("submission", "220 "), ("imap", r"\* OK"), ("pop3", r"\+OK")):
+                    self.assertRegex(self.peer(service, greet=False, source=f"127.0.2.{round + 1}").line() or "", words)
+                time.sleep(0.3)
+            eventually(lambda: any("ip=127.0.1.1" in line and "why=crowded" in line for line in list(self.server.log)))
+            self.assertFalse([line for line in list(self.server.log) if "why=crowded" in line and "ip=127.0.1.1" not in line])
+            self.assertEqual(honest.ask("NOOP")[:3], "250")
+            self.assertIn("a OK", reader.tagged("NOOP")[-1])
 
     def test_the_greedy_give_way(self):
         """While too much is held, a connection that holds more than its part is ended, one that holds little is not."""
@@ -54,13 +82,11 @@ class OfMemoryInTotal(Attacked):
         greedy.send("Subject: x\r\n" + ("X-Long: " + "y" * 60 + "\r\n") * 2_500)
         time.sleep(0.5)
         with contextlib.ExitStack() as stack:
-            for n in range(1000):
-                peer = stack.enter_context(Peer(self.server, "smtp", "127.0.1.1"))
-                if not (peer.line() or "").startswith("220 "):
-                    break
-            greedy.send("X-More: z\r\n" * 10)
-            self.assertRegex(greedy.reply() or "", r"^421 4\.3\.1 .*memory")
-            eventually(lambda: any("smtp.end" in line and "why=memory" in line for line in list(self.server.log)))
+            self.fill_logged_in(stack)
+            with contextlib.suppress(OSError):
+                greedy.send("X-More: z\r\n" * 10)
+            self.assertRegex(greedy.reply() or "", r"^421 4\.3\.1 ")
+            eventually(lambda: any("smtp.end" in line and re.search("why=(memory|crowded)", line) for line in list(self.server.log)))
 
 
 class OfMemoryOfOne(Attacked):
@@ -145,6 +171,26 @@ class OfTheQueue(Attacked):
         first = re.search(r"\b[0-9A-Za-z]{6,}\.\d+|\b[0-9A-Za-z]{8,}\b", self.server.run("queue", "list").stdout).group(0)
         self.server.run("queue", "drop", first)
         self.assertEqual(send(self.user(), "x4@beta.test")[:3], "250")
+
+
+class OfSuccessNotices(Attacked):
+    """A stranger asks for notices of success, and his own server takes none of them."""
+    ZONE = OfTheQueue.ZONE + "evil TXT \"v=spf1 ip4:127.0.0.66 -all\"\nevil MX 10 mx.beta\nout.evil A 127.0.0.66\n66.0.0.127.in-addr.arpa. PTR out.evil\n"
+    setUpClass, config = OfTheQueue.__dict__["setUpClass"], OfTheQueue.config
+
+    def test_a_full_queue_takes_no_more(self):
+        def queued():
+            return len(json.loads(self.server.run("queue", "list", "--json").stdout))
+        stranger = self.peer("smtp")
+        stranger.ask("EHLO out.evil.test")
+        for i in range(12):
+            for line in ("MAIL FROM:<x@evil.test> RET=FULL", f"RCPT TO:<{BOB}> NOTIFY=SUCCESS"):
+                self.assertEqual(stranger.ask(line)[:3], "250")
+            stranger.ask("DATA")
+            self.assertEqual(stranger.ask(f"From: x@evil.test\r\nMessage-ID: <{i}@evil.test>\r\nSubject: x\r\n\r\nx\r\n.")[:3], "250")
+        self.assertIn("MESSAGES 12", self.reader(mailbox=None).tagged("STATUS INBOX (MESSAGES)")[0])
+        self.assertEqual(queued(), 3)
+        self.assertIn("dsn: left out: the queue is full", self.server.run("trace", "<11@evil.test>").stdout)
 
 
 class OfLogins(Attacked):

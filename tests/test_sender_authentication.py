@@ -1,5 +1,7 @@
 """Who really sent this: SPF, DKIM, DMARC, ARC on mail from other servers, over the wire, with a zone file for the DNS."""
 import base64
+import email.header
+import email.utils
 import pathlib
 import smtplib
 import socketserver
@@ -25,6 +27,7 @@ out.stranger             A {STRANGER}
 honest                   TXT "v=spf1 ip4:{OURS} -all"
 _dmarc.honest            TXT "v=DMARC1; p=reject"
 sel._domainkey.honest    TXT "v=DKIM1; k=ed25519; p={KEY}"
+try._domainkey.honest    TXT "v=DKIM1; k=ed25519; t=y; p={KEY}"
 strict                   TXT "v=spf1 ip4:{OURS} -all"
 _dmarc.strict            TXT "v=DMARC1; p=reject"
 quarantine               TXT "v=spf1 ip4:{OURS} ~all"
@@ -246,13 +249,17 @@ class BadInput(Sender):
             f"authentication-results :\r\n (x) {name.upper()} 1; spf=pass\r\n"
             + "Authentication-Results:" + 1361 * "\r\n " + f"{name}; dmarc=pass header.from=bank.test\r\n"
             f"Authentication-Results: \x0b{name}.; dmarc=pass header.from=bank.test\r\n"
+            f"Authentication-Results: ; {name}; dmarc=pass header.from=bank.test\r\n"
             "Authentication-Results: mx.elsewhere.test; spf=pass smtp.mailfrom=a@b.test\r\n"))
+        # Its name and its colon on two lines: no field for us, one for others.
+        letter = letter.replace("\r\nTo:", f"\r\nAuthentication-Results\r\n : {name}; dmarc=pass header.from=folded.test\r\nTo:", 1)
         got, _ = self.deliver(letter, subject, "x@stranger.test", source=STRANGER)
+        self.assertNotIn("folded.test", got.as_string())
         fields = [" ".join(f.split()) for f in got.get_all("Authentication-Results")]
         self.assertEqual(len(fields), 2, fields)
         self.assertTrue(fields[0].startswith(name) and "dmarc=fail" in fields[0])
         self.assertTrue(fields[1].startswith("mx.elsewhere.test"))
-        self.assertIn("4 fields that claim to be from " + name, self.story(subject))
+        self.assertIn("6 fields that claim to be from " + name, self.story(subject))
 
     def host_name(self):
         letter, subject = self.letter("carol@nothing.test")
@@ -286,6 +293,42 @@ class BadInput(Sender):
                     self.assertNotIn("dmarc=pass", got["Authentication-Results"])
                 else:
                     self.assertEqual(code, 550, reply)
+
+    def test_whoever_decodes_first_sees_nobody_else(self):
+        """Programs that decode encoded words before they parse (Python's usual way is one) are not shown somebody who was not verified."""
+        hidden = "boss@strict.test"
+        for author in ["=?utf-8?q?boss=40strict=2Etest=2C?= <carol@honest.test>",
+                       "=?utf-8?b?Ym9zc0BzdHJpY3QudGVzdCw=?= <carol@honest.test>",
+                       "=?utf-8?q?boss=40?=strict.test <carol@honest.test>",
+                       "=?utf-8?q?boss=40?=\r\n =?utf-8?q?strict=2Etest=2C?= <carol@honest.test>",
+                       "(=?utf-8?q?=29_boss=40strict=2Etest=2C_=28?=) carol@honest.test",
+                       "\"=?utf-8?q?=22boss=40strict=2Etest=22?=\" <carol@honest.test>",
+                       "=?utf-8?q?boss=40strict.test, ?= <carol@honest.test>"]:
+            with self.subTest(author=author):
+                seen = email.utils.getaddresses([str(email.header.make_header(email.header.decode_header(author)))])
+                self.assertIn(hidden, [address for _, address in seen])
+                letter, subject = self.letter(author)
+                self.assertEqual(self.send(letter, "carol@honest.test")[0], 550)
+                self.assertIn("an encoded word in From is, or hides, an address", self.story(subject))
+                self.assertIn("エンコードされた語", self.story(subject, "--lang", "ja"))
+
+    def test_names_that_are_encoded_pass(self):
+        for author in ["=?utf-8?q?Doe,_Carol?= <carol@honest.test>", "=?utf-8?q?Doe=2C_Carol_=28Sales=29?= <carol@honest.test>",
+                       "=?iso-2022-jp?B?GyRCOzNFRBsoQg==?= <carol@honest.test>", "=?utf-8?q?Carol_=40_Work?= <carol@honest.test>",
+                       "=?utf-8?q?carol=40honest.test?= <carol@honest.test>", "carol@honest.test (=?utf-8?q?C=C3=A4rol?=)"]:
+            with self.subTest(author=author):
+                letter, subject = self.letter(author)
+                self.assertIn("dmarc=pass", self.deliver(letter, subject, "carol@honest.test")[1])
+
+    def test_a_key_in_testing_vouches_for_nobody(self):
+        letter, subject = self.letter("carol@honest.test")
+        code, reply = self.send(self.sign(letter, selector="try"), "x@stranger.test", source=STRANGER, helo="out.stranger.test")
+        self.assertEqual(code, 550, reply)
+        self.assertIn("the key is in testing (t=y): the message counts as unsigned", self.story(subject))
+        letter, subject = self.letter("carol@honest.test")
+        got, results = self.deliver(self.sign(letter, selector="try"), subject, "carol@honest.test")  # SPF is enough
+        self.assertIn("dkim=policy", results)
+        self.assertIn("dmarc=pass", results)
 
     def test_nobody_shown_is_nobody_forged(self):
         letter, subject = self.letter("From")

@@ -217,10 +217,13 @@ constexpr Option kOptions[] = {
         .fallback = "0",
         .why = "0: half of the machine's memory, or of the cgroup's limit; a quarter is what "
                "server.memory plans with, and the rest for peaks and the page cache",
-        .doc = "What all connections together may make the server hold: their buffers, commands, "
-               "envelopes, headers and answers under way; TLS is estimated. When so much is held, "
-               "new connections are told to try again later, and those are ended that hold more "
-               "than their part (and more than 64 KB).",
+        .doc =
+            "What all connections together may make the server hold: their buffers, commands, "
+            "envelopes, headers and answers under way; TLS is estimated. When so much is held, "
+            "new connections are told to try again later. From three quarters on, those give way "
+            "that have not logged in: of the address that holds most, and those that say "
+            "nothing; from seven eighths on also those that hold more than their part (and more "
+            "than 64 KB).",
         .least = 0,
         .most = 4 * kTB,
         .check = [](const Value& value) -> std::string {

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <doctest/doctest.h>
 
 #include "base/started.h"
 #include "dns/fake_resolver.h"
 #include "mailbox/digest.h"
+#include "mime/address.h"
 #include "mime/header.h"
 #include "queue/injector.h"
 #include "receive/receiver.h"

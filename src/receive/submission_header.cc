@@ -66,7 +66,8 @@ ClaimedAuthors claimed_authors(std::string_view header) {
 
 std::vector<std::string> author_domains(std::string_view header, std::size_t limit) {
   std::vector<std::string> domains;
-  for (auto& address : mime::parse_address_list(mime::HeaderView(header).value("From"), kMostMembers)) {
+  for (auto& address :
+       mime::parse_address_list(mime::HeaderView(header).value("From"), kMostMembers)) {
     auto domain = dns::to_ascii(address.domain);
     if (address.kind != mime::Address::Kind::Mailbox || !domain || domains.size() == limit)
       continue;
