@@ -306,7 +306,7 @@ TEST_CASE("users send only as themselves, in every From and in Sender") {
            Case{"From: anna@alpha.test,\r\n", true},
            Case{"From: <anna@alpha.test> bob@alpha.test\r\n", false},
            Case{"From: anna@alpha.test (bob@alpha.test)\r\n", false},
-           Case{"From\r\n : bob@alpha.test\r\n", false},
+           Case{"From\r\n : bob@alpha.test\r\nSubject: x\r\n", false},
            Case{"From: anna@alpha.test\r\nSender: anna@alpha.test bob@alpha.test\r\n", false},
            Case{"From: =?utf-8?q?Anna=2C_Sales?= <anna@alpha.test>\r\n", true},
            Case{"From: =?utf-8?q?anna=40alpha.test?= <anna@alpha.test>\r\n", true},
