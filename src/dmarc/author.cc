@@ -191,6 +191,12 @@ std::string_view to_string(AuthorProblem problem) {
   return "header-too-long";
 }
 
+std::optional<AuthorProblem> parse_author_problem(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(AuthorProblem::HeaderTooLong); ++i)
+    if (auto problem = static_cast<AuthorProblem>(i); to_string(problem) == name) return problem;
+  return std::nullopt;
+}
+
 const Phrase& explain(AuthorProblem problem) {
   static constexpr Phrase kPhrases[] = {
       {"there is no From field", "From フィールドがありません"},

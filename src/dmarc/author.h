@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ enum class AuthorProblem : std::uint8_t {
   HeaderTooLong,   ///< the header is longer than what was looked at: the caller's finding
 };
 std::string_view to_string(AuthorProblem problem);
+std::optional<AuthorProblem> parse_author_problem(std::string_view name);
 const Phrase& explain(AuthorProblem problem);
 
 struct AuthorFinding {

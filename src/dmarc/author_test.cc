@@ -222,6 +222,9 @@ TEST_CASE("headers in which programs find different From fields") {
     CAPTURE(header);
     CHECK(read(header) == expected);
   }
+  CHECK(parse_author_problem("encoded-address") == AuthorProblem::EncodedAddress);
+  CHECK(parse_author_problem("header-too-long") == AuthorProblem::HeaderTooLong);
+  CHECK_FALSE(parse_author_problem("plain"));
   CHECK(read_author("\"ceo@bank.test\" <x@evil.test>").name_like_address == "ceo@bank.test");
   std::string many;
   for (int i = 0; i < 200; ++i) many += "a@d" + std::to_string(i) + ".test,";

@@ -183,12 +183,25 @@ const Phrase& dmarc_phrase(const Finding& finding, const Facts& facts) {
   return finding.result == "none" ? kDmarcNone : kDmarcPermError;
 }
 
+/// Why programs could show somebody else; empty when they could not.
+std::string author_problems(const Facts& facts, Language language) {
+  std::string problems;
+  auto names = facts.find("author");
+  for (auto name : split(names, ',')) {
+    auto problem = dmarc::parse_author_problem(trim_space(name));
+    if (!problem) continue;
+    if (!problems.empty()) problems += language == Language::Japanese ? "。" : "; ";
+    problems += dmarc::explain(*problem).in(language);
+  }
+  return problems;
+}
+
 std::string tell_dmarc(const Finding& finding, const Facts& facts, Language language) {
   if (finding.result == "pass") return say(language, kDmarcPass, facts["from"], witnesses(facts));
   auto text =
       say(language, dmarc_phrase(finding, facts), facts["from"], facts["at"], facts["policy"]);
-  if (facts.has("author")) text += " (" + facts["author"] + ")";
-  return text;
+  auto problems = author_problems(facts, language);
+  return problems.empty() ? text : text + " (" + problems + ")";
 }
 
 std::string tell_lists(const Finding& finding, const Facts& facts, Language language) {

@@ -64,7 +64,8 @@ TEST_CASE("the checks of a sender are told in words") {
       {{"dmarc", "pass", "from=a.test; dkim=a.test"},
        "it comes from a.test, as DKIM (a.test) shows"},
       {{"dmarc", "fail", "from=a.test; policy=reject; at=a.test; author=several-from-fields"},
-       "whose policy at _dmarc.a.test is reject (several-from-fields)"},
+       "whose policy at _dmarc.a.test is reject (there is more than one From field, and programs "
+       "differ in which one they show)"},
       {{"blocklists", "listed", "list=b.test 127.0.0.2; list=c.test 127.0.0.3; weight=2"},
        "the client stands on: b.test 127.0.0.2, c.test 127.0.0.3; together they weigh 2"},
       {{"decision", "refuse", "why=refused; for=spf-fail-helo,blocklisted"},
