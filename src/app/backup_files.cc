@@ -278,6 +278,7 @@ class Maker {
       if (!fs::exists(path, error)) continue;
       auto name = "config/" + path.filename().string();
       CopyRules rules;
+      rules.links = Links::Follow;  // as those who renew certificates like to leave them
       rules.summed = [&](const std::string& below, const std::string& sum) {
         sums_.add(below.empty() ? name : name + '/' + below, sum);
       };

@@ -1,6 +1,7 @@
 #include "app/backup_sums.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "app/core.h"
 #include "base/text.h"
@@ -20,6 +21,8 @@ constexpr Phrase kMissing{"{} is missing", "{} がありません"};
 constexpr Phrase kChanged{"{} is not what it was when the backup was made",
                           "{} はバックアップ時のものではありません"};
 constexpr Phrase kUnreadable{"{} cannot be read", "{} を読めません"};
+constexpr Phrase kUnknown{"{} was not there when the backup was made",
+                          "{} はバックアップ時にはありませんでした"};
 constexpr Phrase kTooFew{"{} of {} files are missing", "{1} ファイルのうち {0} がありません"};
 constexpr Phrase kTooShort{"{} of {} bytes are missing", "{1} バイトのうち {0} がありません"};
 constexpr Phrase kSumsLost{
@@ -28,6 +31,31 @@ constexpr Phrase kSumsLost{
 
 bool is_below(const std::string& path, const std::string& only) {
   return only.empty() || path == only || path.starts_with(only + '/');
+}
+
+/// What opening a backup's index for reading leaves there.
+bool is_left_by_readers(const std::string& path) {
+  return path.starts_with("store/index/LOG") || path == "store/index/LOCK";
+}
+
+/// Everything in a backup's directories that is no directory, links too.
+std::vector<std::string> names_in(const BackupInfo& info) {
+  std::vector<std::string> names;
+  for (auto& top : {info.store(), info.config()}) {
+    auto base = top.filename();
+    std::error_code error;
+    auto type = fs::symlink_status(top, error).type();
+    if (type != fs::file_type::directory && type != fs::file_type::not_found)
+      names.push_back(base.string());
+    if (type != fs::file_type::directory) continue;
+    for (fs::recursive_directory_iterator entry(top, error), end; !error && entry != end;
+         entry.increment(error)) {
+      std::error_code ignored;
+      if (entry->symlink_status(ignored).type() != fs::file_type::directory)
+        names.push_back((base / entry->path().lexically_relative(top)).string());
+    }
+  }
+  return names;
 }
 
 /// Of a backup that has no sums, what can be told by counting.
@@ -68,7 +96,10 @@ Result<BackupSums> BackupSums::parse(std::string_view text) {
     if (end == text.npos || line.size() < kSumLength + 3 || line.substr(kSumLength, 2) != "  " ||
         !std::ranges::all_of(line.substr(0, kSumLength), is_hex))
       return fail(ErrorCode::Corrupt, "{} is not a list of checksums", kSumsName);
-    sums.add(std::string(line.substr(kSumLength + 2)), std::string(line.substr(0, kSumLength)));
+    auto path = line.substr(kSumLength + 2);
+    if (!stays_below(path))
+      return fail(ErrorCode::Corrupt, "{} names a file elsewhere", kSumsName);
+    sums.add(std::string(path), std::string(line.substr(0, kSumLength)));
     text.remove_prefix(end + 1);
   }
   return sums;
@@ -87,8 +118,20 @@ Result<BackupSums> BackupSums::read(const BackupInfo& info) {
 }
 
 std::string RottenFile::describe(Language language) const {
-  auto& phrase = what == What::Missing ? kMissing : what == What::Changed ? kChanged : kUnreadable;
-  return say(language, phrase, path);
+  auto phrase = [&]() -> const Phrase& {
+    switch (what) {
+      case What::Missing:
+        return kMissing;
+      case What::Changed:
+        return kChanged;
+      case What::Unreadable:
+        return kUnreadable;
+      case What::Unknown:
+        return kUnknown;
+    }
+    std::unreachable();
+  };
+  return say(language, phrase(), path);
 }
 
 std::vector<std::string> FilesReport::describe(Language language) const {
@@ -98,6 +141,10 @@ std::vector<std::string> FilesReport::describe(Language language) const {
   if (missing_bytes != 0) all.push_back(say(language, kTooShort, missing_bytes, bytes));
   if (sums_lost) all.push_back(say(language, kSumsLost));
   return all;
+}
+
+KnownFiles::KnownFiles(const BackupInfo& info) {
+  if (auto sums = BackupSums::read(info)) sums_ = std::move(*sums);
 }
 
 FilesReport compare_files(const BackupInfo& info, const std::string& only,
@@ -119,6 +166,9 @@ FilesReport compare_files(const BackupInfo& info, const std::string& only,
     else if (file->second != sum)
       report.rotten.push_back({path, RottenFile::What::Changed});
   }
+  for (auto& [path, sum] : found)
+    if (is_below(path, only) && sums->of(path).empty() && !is_left_by_readers(path))
+      report.rotten.push_back({path, RottenFile::What::Unknown});
   return report;
 }
 
@@ -126,7 +176,9 @@ FilesReport check_files(const BackupInfo& info, const std::string& only, const C
   std::map<std::string, std::string> found;
   std::set<std::string> unreadable;
   auto sums = BackupSums::read(info);
-  if (sums)
+  if (sums) {
+    for (auto& path : names_in(info))
+      if (sums->of(path).empty()) found.emplace(path, "");
     for (auto& [path, sum] : sums->all()) {
       if (!is_below(path, only)) continue;
       auto now = sum_of_file(info.path / path, std::nullopt, read);
@@ -135,6 +187,7 @@ FilesReport check_files(const BackupInfo& info, const std::string& only, const C
       else if (now.error().code != ErrorCode::NotFound)
         unreadable.insert(path);
     }
+  }
   return compare_files(info, only, found, unreadable);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -25,7 +26,7 @@ class BackupSums {
   const std::map<std::string, std::string>& all() const { return sums_; }
 
   std::string text() const;
-  /// Corrupt: not of this form.
+  /// Corrupt: not of this form, or of files elsewhere.
   static Result<BackupSums> parse(std::string_view text);
   /// Those of a backup, if they are what BACKUP.json says. NotFound: it was made without; Corrupt,
   /// Denied, Io.
@@ -37,7 +38,12 @@ class BackupSums {
 
 /// A file of a backup that is not what it was.
 struct RottenFile {
-  enum class What { Missing, Changed, Unreadable };
+  enum class What {
+    Missing,
+    Changed,
+    Unreadable,  ///< or a link
+    Unknown,     ///< it was not there
+  };
   std::string path;  ///< below the dated directory
   What what{};
 
@@ -59,8 +65,18 @@ struct FilesReport {
   std::vector<std::string> describe(Language language) const;
 };
 
+/// Whether a file is the backup's: SUMS names it, or there is no SUMS that could.
+class KnownFiles {
+ public:
+  explicit KnownFiles(const BackupInfo& info);
+  bool contains(const std::string& path) const { return !sums_ || !sums_->of(path).empty(); }
+
+ private:
+  std::optional<BackupSums> sums_;
+};
+
 /// Compares the files below `only` ("" for all) with `found`, path to sum, of those that could be
-/// read; `unreadable` are the others.
+/// read; `unreadable` are the others. The sums of those that SUMS does not name are not looked at.
 FilesReport compare_files(const BackupInfo& info, const std::string& only,
                           const std::map<std::string, std::string>& found,
                           const std::set<std::string>& unreadable);

@@ -1,7 +1,11 @@
 #include "app/copy_files.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <dirent.h>
+#include <expected>
 #include <fcntl.h>
+#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
@@ -17,158 +21,248 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPiece = 1 << 20;
+/// A store has two levels, what tls/ has is seldom deeper; links may lead in a circle.
+constexpr int kMostDepth = 16;
 
 std::unexpected<Error> failed(const std::string& what) {
   return std::unexpected(errno_error(what, errno));
-}
-std::unexpected<Error> failed(const std::string& what, const std::error_code& error) {
-  return std::unexpected(errno_error(what, error.value()));
 }
 
 net::UniqueFd open_file(const fs::path& path, int flags) {
   return net::UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
 }
 
+/// A file or directory that is open, with its path, which is only told.
+struct Open {
+  net::UniqueFd fd;
+  fs::path path;
+  struct stat facts{};
+
+  bool is_directory() const { return S_ISDIR(facts.st_mode); }
+  bool is_file() const { return S_ISREG(facts.st_mode); }
+  std::uint64_t size() const { return static_cast<std::uint64_t>(facts.st_size); }
+};
+
+/// Opens `name` in a directory for reading, whatever it is, without waiting for anybody.
+Result<Open> open_source(int directory, const fs::path& name, fs::path path, Links links) {
+  int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  if (links == Links::Refuse) flags |= O_NOFOLLOW;
+  Open source{net::UniqueFd(::openat(directory, name.c_str(), flags)), std::move(path), {}};
+  if (!source.fd && errno == ELOOP && links == Links::Refuse)
+    return fail(ErrorCode::Corrupt, "{} is a link", source.path.string());
+  if (!source.fd || ::fstat(source.fd.get(), &source.facts) != 0)
+    return failed("cannot read " + source.path.string());
+  return source;
+}
+Result<Open> open_source_file(const fs::path& path) {
+  TRY(auto source, open_source(AT_FDCWD, path, path, Links::Refuse));
+  if (!source.is_file()) return fail(ErrorCode::Corrupt, "{} is no file", path.string());
+  return source;
+}
+
+/// A new file, for writing and reading again.
+Result<Open> make_file(int directory, const fs::path& name, fs::path path) {
+  Open target{net::UniqueFd(::openat(directory, name.c_str(),
+                                     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)),
+              std::move(path),
+              {}};
+  if (!target.fd) return failed("cannot make " + target.path.string());
+  return target;
+}
+
+/// A new directory, for its owner only.
+Result<Open> make_directory(int directory, const fs::path& name, fs::path path) {
+  if (::mkdirat(directory, name.c_str(), 0700) != 0) return failed("cannot make " + path.string());
+  Open made{net::UniqueFd(::openat(directory, name.c_str(),
+                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)),
+            std::move(path),
+            {}};
+  if (!made.fd) return failed("cannot open " + made.path.string());
+  return made;
+}
+
+/// The names in an open directory, in order.
+Result<std::vector<std::string>> names_in(const Open& directory) {
+  struct Close {
+    void operator()(DIR* stream) const { ::closedir(stream); }
+  };
+  auto another = ::fcntl(directory.fd.get(), F_DUPFD_CLOEXEC, 0);
+  std::unique_ptr<DIR, Close> stream(another < 0 ? nullptr : ::fdopendir(another));
+  if (!stream) {
+    auto why = failed("cannot read " + directory.path.string());
+    if (another >= 0) ::close(another);
+    return why;
+  }
+  std::vector<std::string> names;
+  for (errno = 0; auto* entry = ::readdir(stream.get()); errno = 0) {
+    std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return failed("cannot read " + directory.path.string());
+  std::ranges::sort(names);
+  return names;
+}
+
 using Take = std::function<Result<void>(std::string_view)>;
 
 /// Calls `take` with the bytes of an open file up to `length`, piece by piece.
-Result<void> read_pieces(int file, const fs::path& path, std::uint64_t length, const Take& take) {
-  ::posix_fadvise(file, 0, 0, POSIX_FADV_SEQUENTIAL);
+Result<void> read_pieces(const Open& file, std::uint64_t length, const Take& take) {
+  ::posix_fadvise(file.fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   std::string buffer(kPiece, '\0');
   for (std::uint64_t at = 0; at < length;) {
     auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, length - at));
-    auto got = ::pread(file, buffer.data(), wanted, static_cast<off_t>(at));
+    auto got = ::pread(file.fd.get(), buffer.data(), wanted, static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed("cannot read " + path.string());
+    if (got < 0) return failed("cannot read " + file.path.string());
     if (got == 0)
-      return fail(ErrorCode::Corrupt, "{} ends at byte {} of {}", path.string(), at, length);
+      return fail(ErrorCode::Corrupt, "{} ends at byte {} of {}", file.path.string(), at, length);
     TRY_DO(take(std::string_view(buffer).substr(0, static_cast<std::size_t>(got))));
     at += static_cast<std::uint64_t>(got);
   }
   return {};
 }
 
-Result<void> copy_bytes(int from, int to, const fs::path& source, const fs::path& target,
-                        std::uint64_t length, const Take& taken) {
-  TRY_DO(read_pieces(from, source, length, [&](std::string_view bytes) -> Result<void> {
-    if (!net::write_all(to, bytes)) return failed("cannot write " + target.string());
-    return taken(bytes);
-  }));
-  if (::fsync(to) != 0) return failed("cannot write " + target.string());
-  return {};
+/// Why a copy was not made: what could not be read is one thing, what could not be written another.
+struct CopyFailure {
+  enum class Side { Source, Target };
+  Side side{};
+  Error error;
+};
+
+/// Copies, syncs, and reads again what was written. Gives the SHA-256.
+std::expected<std::string, CopyFailure> copy_open(const Open& source, const Open& target,
+                                                  std::uint64_t length, const CountBytes& copied) {
+  auto side = CopyFailure::Side::Source;
+  crypto::Digest digest(crypto::Hash::Sha256);
+  std::uint32_t written = 0, found = 0;
+  auto write = [&](std::string_view bytes) -> Result<void> {
+    if (!net::write_all(target.fd.get(), bytes)) {
+      side = CopyFailure::Side::Target;
+      return failed("cannot write " + target.path.string());
+    }
+    written = store::crc32c(written, bytes);
+    digest.update(bytes);
+    copied(bytes.size());
+    return {};
+  };
+  auto check = [&]() -> Result<void> {
+    if (::fsync(target.fd.get()) != 0) return failed("cannot write " + target.path.string());
+    // So that what is read comes from the disk.
+    ::posix_fadvise(target.fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+    TRY_DO(read_pieces(target, length, [&](std::string_view bytes) -> Result<void> {
+      found = store::crc32c(found, bytes);
+      return {};
+    }));
+    if (found == written) return {};
+    return fail(ErrorCode::Corrupt, "{} is not what was written: is the disk sound?",
+                target.path.string());
+  };
+  if (auto done = read_pieces(source, length, write); !done)
+    return std::unexpected(CopyFailure{side, std::move(done).error()});
+  if (auto done = check(); !done)
+    return std::unexpected(CopyFailure{CopyFailure::Side::Target, std::move(done).error()});
+  return to_hex(digest.finish());
 }
 
 class TreeCopy {
  public:
-  TreeCopy(const fs::path& from, const fs::path& to, const CopyRules& rules)
-      : from_(from), to_(to), rules_(rules) {}
+  explicit TreeCopy(const CopyRules& rules) : rules_(rules) {}
 
-  Result<void> run() {
-    std::error_code error;
-    if (fs::is_regular_file(from_, error)) {
-      TRY_DO(file(from_, to_, ""));
-      sync_directory(to_.parent_path());
-      return {};
-    }
-    TRY_DO(directory(to_));
-    for (fs::recursive_directory_iterator entry(from_, error), end; !error && entry != end;
-         entry.increment(error)) {
-      auto name = fs::relative(entry->path(), from_);
-      if (entry->is_directory()) {
-        TRY_DO(directory(to_ / name));
-      } else if (entry->is_regular_file()) {
-        TRY_DO(file(entry->path(), to_ / name, name.string()));
-      }  // a store has nothing else
-    }
-    if (error) return failed("cannot read " + from_.string(), error);
-    for (auto& made : directories_) sync_directory(made);
-    sync_directory(to_.parent_path());
+  Result<void> run(const fs::path& from, const fs::path& to) {
+    TRY_DO(take(Place{AT_FDCWD, from, from}, Place{AT_FDCWD, to, to}, "", 0));
+    sync_directory(to.parent_path());
     return {};
   }
 
  private:
-  Result<void> directory(const fs::path& path) {
-    if (::mkdir(path.c_str(), 0700) != 0) return failed("cannot make " + path.string());
-    directories_.push_back(path);
-    return give(path);
+  /// A name in a directory that is open.
+  struct Place {
+    int directory = AT_FDCWD;
+    fs::path name;
+    fs::path path;
+  };
+
+  Result<void> take(const Place& from, const Place& to, const std::string& name, int depth) {
+    auto source = open_source(from.directory, from.name, from.path, rules_.links);
+    if (source && source->is_directory()) return directory(*source, to, name, depth);
+    if (!source && source.error().code != ErrorCode::Corrupt)
+      return left_out(name, std::move(source).error());
+    if (rules_.wanted && !rules_.wanted(name)) return {};
+    if (!source) return left_out(name, std::move(source).error());
+    if (source->is_file()) return file(*source, to, name);
+    if (rules_.links == Links::Follow) return {};  // a socket, say
+    return left_out(name, Error{ErrorCode::Corrupt,
+                                from.path.string() + " is neither file nor directory", nullptr});
   }
 
-  Result<void> file(const fs::path& path, const fs::path& target, const std::string& name) {
-    struct stat facts{};
-    if (::stat(path.c_str(), &facts) != 0) return failed("cannot read " + path.string());
-    auto sum = copy_file(path, target, static_cast<std::uint64_t>(facts.st_size), rules_.copied);
+  Result<void> directory(const Open& source, const Place& to, const std::string& name, int depth) {
+    if (depth == kMostDepth)
+      return fail(ErrorCode::Invalid, "{} is too deep: do links lead in a circle?",
+                  source.path.string());
+    auto names = names_in(source);
+    if (!names) return left_out(name, std::move(names).error());
+    TRY(auto made, make_directory(to.directory, to.name, to.path));
+    for (auto& below : *names)
+      TRY_DO(take(Place{source.fd.get(), below, source.path / below},
+                  Place{made.fd.get(), below, made.path / below},
+                  name.empty() ? below : name + '/' + below, depth + 1));
+    TRY_DO(give(made));  // not before: whose it is may put there what he likes
+    ::fsync(made.fd.get());
+    return {};
+  }
+
+  Result<void> file(const Open& source, const Place& to, const std::string& name) {
+    TRY(auto target, make_file(to.directory, to.name, to.path));
+    auto sum = copy_open(source, target, source.size(), rules_.copied);
     if (!sum) {
-      // What cannot be read is one thing; what cannot be written another.
-      auto read = sum_of_file(path, std::nullopt, [](std::uint64_t) {});
-      if (read || !rules_.leave_out || !rules_.leave_out(name, read.error()))
-        return std::unexpected(std::move(sum).error());
-      std::error_code ignored;
-      fs::remove(target, ignored);
-      return {};
+      auto& [side, error] = sum.error();
+      if (side == CopyFailure::Side::Target) return std::unexpected(std::move(error));
+      ::unlinkat(to.directory, to.name.c_str(), 0);
+      return left_out(name, std::move(error));
     }
     if (rules_.summed) rules_.summed(name, *sum);
-    ::chmod(target.c_str(), facts.st_mode & 0777);
+    ::fchmod(target.fd.get(), source.facts.st_mode & 0777);
     return give(target);
   }
 
-  Result<void> give(const fs::path& path) const {
-    if (!rules_.owner || ::lchown(path.c_str(), rules_.owner->first, rules_.owner->second) == 0)
-      return {};
-    return failed("cannot give away " + path.string());
+  /// Goes on without what could not be read, if that may be.
+  Result<void> left_out(const std::string& name, Error why) const {
+    if (!name.empty() && rules_.leave_out && rules_.leave_out(name, why)) return {};
+    return std::unexpected(std::move(why));
   }
 
-  const fs::path& from_;
-  const fs::path& to_;
+  Result<void> give(const Open& made) const {
+    if (!rules_.owner ||
+        ::fchown(made.fd.get(), rules_.owner->first, rules_.owner->second) == 0)
+      return {};
+    return failed("cannot give away " + made.path.string());
+  }
+
   const CopyRules& rules_;
-  std::vector<fs::path> directories_;
 };
 
 }  // namespace
 
 Result<std::string> sum_of_file(const fs::path& path, std::optional<std::uint64_t> length,
                                 const CountBytes& read) {
-  auto file = open_file(path, O_RDONLY);
-  struct stat facts{};
-  if (!file || ::fstat(file.get(), &facts) != 0) return failed("cannot read " + path.string());
+  TRY(auto file, open_source_file(path));
   crypto::Digest digest(crypto::Hash::Sha256);
-  auto all = length.value_or(static_cast<std::uint64_t>(facts.st_size));
-  TRY_DO(read_pieces(file.get(), path, all, [&](std::string_view bytes) -> Result<void> {
-    digest.update(bytes);
-    read(bytes.size());
-    return {};
-  }));
+  TRY_DO(read_pieces(file, length.value_or(file.size()),
+                     [&](std::string_view bytes) -> Result<void> {
+                       digest.update(bytes);
+                       read(bytes.size());
+                       return {};
+                     }));
   return to_hex(digest.finish());
 }
 
 Result<std::string> copy_file(const fs::path& from, const fs::path& to, std::uint64_t length,
                               const CountBytes& copied) {
-  auto source = open_file(from, O_RDONLY);
-  if (!source) return failed("cannot read " + from.string());
-  crypto::Digest digest(crypto::Hash::Sha256);
-  std::uint32_t written = 0;
-  {
-    auto target = open_file(to, O_WRONLY | O_CREAT | O_EXCL);
-    if (!target) return failed("cannot make " + to.string());
-    TRY_DO(copy_bytes(source.get(), target.get(), from, to, length,
-                      [&](std::string_view bytes) -> Result<void> {
-                        written = store::crc32c(written, bytes);
-                        digest.update(bytes);
-                        copied(bytes.size());
-                        return {};
-                      }));
-    // So that what is read comes from the disk.
-    ::posix_fadvise(target.get(), 0, 0, POSIX_FADV_DONTNEED);
-  }
-  auto again = open_file(to, O_RDONLY);
-  if (!again) return failed("cannot read " + to.string());
-  std::uint32_t found = 0;
-  TRY_DO(read_pieces(again.get(), to, length, [&](std::string_view bytes) -> Result<void> {
-    found = store::crc32c(found, bytes);
-    return {};
-  }));
-  if (found != written)
-    return fail(ErrorCode::Corrupt, "{} is not what was written: is the disk sound?", to.string());
-  return to_hex(digest.finish());
+  TRY(auto source, open_source_file(from));
+  TRY(auto target, make_file(AT_FDCWD, to, to));
+  auto sum = copy_open(source, target, length, copied);
+  if (!sum) return std::unexpected(std::move(sum).error().error);
+  return std::move(*sum);
 }
 
 Result<void> write_synced(const fs::path& path, std::string_view bytes) {
@@ -180,7 +274,14 @@ Result<void> write_synced(const fs::path& path, std::string_view bytes) {
 }
 
 Result<void> copy_tree(const fs::path& from, const fs::path& to, const CopyRules& rules) {
-  return TreeCopy(from, to, rules).run();
+  return TreeCopy(rules).run(from, to);
+}
+
+bool stays_below(std::string_view path) {
+  if (path.empty() || path.front() == '/' || path.contains('\0')) return false;
+  return std::ranges::none_of(fs::path(path), [](const fs::path& part) {
+    return part.empty() || part == "." || part == "..";
+  });
 }
 
 void sync_directory(const fs::path& path) {

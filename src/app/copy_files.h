@@ -17,30 +17,47 @@ namespace hikyaku::app {
 using CountBytes = std::function<void(std::uint64_t bytes)>;
 
 /// The SHA-256 of a file, or of its first `length` bytes, hexadecimal. NotFound, Denied, Io;
-/// Corrupt when it is shorter.
+/// Corrupt when it is shorter, a link, or no file.
 Result<std::string> sum_of_file(const std::filesystem::path& path,
                                 std::optional<std::uint64_t> length, const CountBytes& read);
 
 /// Copies the first `length` bytes to a new file, syncs it, and reads it again from the disk. Gives
-/// their SHA-256, hexadecimal. NotFound, Denied, Exists, NoSpace, Io, Corrupt.
+/// their SHA-256, hexadecimal. A link is no file to it, here or there. NotFound, Denied, Exists,
+/// NoSpace, Io, Corrupt.
 Result<std::string> copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
                               std::uint64_t length, const CountBytes& copied);
 
 /// Writes a small file anew, and syncs it.
 Result<void> write_synced(const std::filesystem::path& path, std::string_view bytes);
 
+/// Whether a path that somebody else wrote down names something below where it is looked for.
+bool stays_below(std::string_view path);
+
+/// What a link in a tree is.
+enum class Links {
+  Refuse,  ///< nothing that belongs there: what it leads to may be anybody's
+  Follow,  ///< another name of what it leads to, which is copied under this one
+};
+
 /// How a tree is copied.
 struct CopyRules {
+  Links links = Links::Refuse;
   /// (uid, gid) of what is made; nullopt: ours.
   std::optional<std::pair<std::uint32_t, std::uint32_t>> owner = {};
   CountBytes copied = [](std::uint64_t) {};
   /// Called for each file with its path below `from` ("" for a single file) and its SHA-256.
   std::function<void(const std::string& name, const std::string& sum)> summed = {};
-  /// Called for each file that cannot be read: true goes on without it. Empty: nothing is left out.
+  /// Called for each file or link: false goes on without it. Empty: all are wanted.
+  std::function<bool(const std::string& name)> wanted = {};
+  /// Called for each name in `from` that cannot be read, or is a link (Corrupt): true goes on
+  /// without it. Empty: nothing is left out.
   std::function<bool(const std::string& name, const Error& why)> leave_out = {};
 };
 /// Copies a directory with all that is in it, or a file; nothing is shared with it afterwards.
 /// Files keep their modes, directories are for their owner only. Everything is on disk then.
+/// Whoever may write there, or to `from`, cannot lead it anywhere else meanwhile. Corrupt: there is
+/// a link, or what is neither directory nor file; Invalid: it is too deep. NotFound, Denied, Exists,
+/// NoSpace, Io.
 Result<void> copy_tree(const std::filesystem::path& from, const std::filesystem::path& to,
                        const CopyRules& rules);
 

@@ -1,9 +1,11 @@
 #include "app/frozen_store.h"
 
+#include <algorithm>
 #include <unistd.h>
 
 #include "app/commands.h"
 #include "app/control_io.h"
+#include "app/copy_files.h"
 #include "app/core.h"
 #include "app/forked.h"
 #include "app/log_sink.h"
@@ -34,6 +36,12 @@ Result<store::Frozen> parse_frozen(const boost::json::object& answer) {
                             flag_in(file, "sealed")});
   }
   frozen.mark_name = text_in(answer, "mark_name");
+  // Whoever made the server say something else shall not write where only we may.
+  if (!stays_below(frozen.mark_name) ||
+      !std::ranges::all_of(frozen.files, [](const store::Frozen::File& file) {
+        return stays_below(file.from) && stays_below(file.to);
+      }))
+    return fail(ErrorCode::Invalid, "the server's answer is not one");
   frozen.mark = *mark;
   frozen.last_group = number_in(answer, "last_group");
   frozen.epoch = static_cast<std::uint32_t>(number_in(answer, "epoch"));
@@ -84,6 +92,7 @@ class Here final : public FrozenStore {
   explicit Here(config::LogFormat format) : sink_(format, clock_), cores_(1) {}
   ~Here() override {
     frozen_.reset();
+    if (core_) core_->close_store();
     cores_.stop();
     cores_.join();
   }
