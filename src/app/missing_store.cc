@@ -1,6 +1,10 @@
 #include "app/missing_store.h"
 
+#include <algorithm>
+#include <ctime>
+#include <functional>
 #include <sys/stat.h>
+#include <utility>
 
 #include "base/phrase.h"
 
@@ -34,27 +38,6 @@ fs::path with_suffix(fs::path path, const char* suffix) {
   return path;
 }
 
-/// The store that was set aside last.
-std::optional<fs::path> newest_former(const fs::path& data) {
-  auto prefix = former_beside(data).filename().string();
-  std::optional<fs::path> newest;
-  struct timespec when{};
-  std::error_code error;
-  for (fs::directory_iterator entry(data.parent_path(), error), end; !error && entry != end;
-       entry.increment(error)) {
-    struct stat facts{};
-    if (!entry->path().filename().string().starts_with(prefix)) continue;
-    if (::stat(entry->path().c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) continue;
-    // Renaming is a change.
-    auto& changed = facts.st_ctim;
-    if (newest && std::pair(changed.tv_sec, changed.tv_nsec) < std::pair(when.tv_sec, when.tv_nsec))
-      continue;
-    newest = entry->path();
-    when = changed;
-  }
-  return newest;
-}
-
 enum class There { No, Yes, Unknown };
 There look_at(const fs::path& path) {
   struct stat facts{};
@@ -74,6 +57,28 @@ fs::path former_beside(const fs::path& data) {
   return with_suffix(data, ".before-restore");
 }
 
+std::vector<fs::path> formers_beside(const fs::path& data) {
+  struct Former {
+    std::pair<std::time_t, long> renamed;
+    fs::path path;
+  };
+  auto prefix = former_beside(data).filename().string();
+  std::vector<Former> all;
+  std::error_code error;
+  for (fs::directory_iterator entry(data.parent_path(), error), end; !error && entry != end;
+       entry.increment(error)) {
+    struct stat facts{};
+    if (!entry->path().filename().string().starts_with(prefix)) continue;
+    if (::stat(entry->path().c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) continue;
+    // Renaming is a change.
+    all.push_back({{facts.st_ctim.tv_sec, facts.st_ctim.tv_nsec}, entry->path()});
+  }
+  std::ranges::sort(all, std::greater(), &Former::renamed);
+  std::vector<fs::path> paths;
+  for (auto& one : all) paths.push_back(std::move(one.path));
+  return paths;
+}
+
 std::optional<std::string> describe_missing_store(const Instance& placed, Language language) {
   const auto& data = placed.data;
   if (look_at(data / "STORE") != There::No) return std::nullopt;
@@ -88,13 +93,14 @@ std::optional<std::string> describe_missing_store(const Instance& placed, Langua
                  : " --dir " + placed.config.parent_path().string();
   auto place_is_free = look_at(data) == There::No;
   auto restored = look_at(restored_beside(data)) == There::Yes;
-  auto former = newest_former(data);
-  if (!restored && !former && look_at(restoring_beside(data)) != There::Yes)
+  auto formers = formers_beside(data);
+  if (!restored && formers.empty() && look_at(restoring_beside(data)) != There::Yes)
     return say(language, kMissing, data.string(), dir, dir);
   auto text = restored && place_is_free ? say(language, kFinish, data.string(),
                                               restored_beside(data).string(), data.string())
                                         : say(language, kAnew, data.string(), dir);
-  if (former && place_is_free) text += say(language, kBack, former->string(), data.string());
+  if (!formers.empty() && place_is_free)
+    text += say(language, kBack, formers.front().string(), data.string());
   return text;
 }
 

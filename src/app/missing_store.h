@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/exit.h"
 #include "app/instance.h"
@@ -17,6 +18,8 @@ namespace hikyaku::app {
 std::filesystem::path restoring_beside(const std::filesystem::path& data);
 std::filesystem::path restored_beside(const std::filesystem::path& data);
 std::filesystem::path former_beside(const std::filesystem::path& data);
+/// All stores that were set aside there, the last one first.
+std::vector<std::filesystem::path> formers_beside(const std::filesystem::path& data);
 
 /// What to tell when there is no store in the instance's data directory: a restore was cut off, a
 /// disk is not mounted, or there never was one; each with its remedy. nullopt: there is one, or

@@ -193,6 +193,19 @@ std::uint32_t epoch_there(const fs::path& data) {
   return store::epoch_of({.directory = data.string(), .workers = workers, .clock = clock});
 }
 
+/// Above every epoch that clients may have seen. Twice from the same backup, or from an older one,
+/// must not give the same numbers again; and a restore that was cut off leaves the store that was
+/// in use beside the place where it was.
+Result<std::uint32_t> next_epoch(const BackupInfo& backup, const fs::path& data) {
+  auto highest = std::max({backup.epoch, noted_restore(backup), epoch_there(data),
+                           epoch_there(restored_beside(data))});
+  for (auto& former : formers_beside(data)) highest = std::max(highest, epoch_there(former));
+  if (highest == UINT32_MAX)
+    return fail(ErrorCode::Corrupt, "{} says that it has been restored too often",
+                backup.path.string());
+  return highest + 1;
+}
+
 /// Whose the store and the keys shall be; nullopt: ours.
 Result<std::optional<SystemUser>> owner_of(const config::Config& config) {
   if (::geteuid() != 0 || config.server.user.empty()) return std::optional<SystemUser>();
@@ -241,10 +254,12 @@ Result<void> put_config(const fs::path& from, const fs::path& to,
 
 Result<void> restore_config(const BackupInfo& backup, const Instance& instance) {
   auto in_backup = [&](const fs::path& path) { return backup.config() / path.filename(); };
+  std::error_code error;
+  if (fs::is_symlink(backup.config(), error))
+    return fail(ErrorCode::Corrupt, "{} is a link", backup.config().string());
   auto config = config::load_file(in_backup(instance.config));
   if (!config) return fail(ErrorCode::Invalid, "{}", config.error().describe());
   TRY(auto owner, owner_of(*config));
-  std::error_code error;
   fs::create_directories(instance.config.parent_path(), error);
   if (error) return failed("cannot make " + instance.config.parent_path().string(), error);
   for (auto& path : {instance.tls, instance.dkim, instance.config})
@@ -310,10 +325,16 @@ Result<std::vector<std::string>> copy_store(const BackupInfo& backup, const fs::
                                             const HeldData& held, const RestoreRules& rules) {
   std::map<std::string, std::string> found;
   std::set<std::string> unreadable;
+  KnownFiles known(backup);
   CopyRules copying;
   if (held.owner()) copying.owner.emplace(held.owner()->uid, held.owner()->gid);
   copying.copied = rules.copied;
   copying.summed = [&](auto& name, auto& sum) { found.emplace("store/" + name, sum); };
+  copying.wanted = [&](auto& name) {
+    auto path = "store/" + name;
+    // A segment that is not the backup's would be replayed.
+    return known.contains(path) || !found.emplace(path, "").second;
+  };
   copying.leave_out = [&](auto& name, auto&) { return unreadable.insert("store/" + name).second; };
   TRY_DO(copy_tree(backup.store(), to, copying));
   return compare_files(backup, "store", found, unreadable).describe(rules.language);
@@ -332,22 +353,30 @@ fs::path free_former(const fs::path& data) {
 
 /// The finished copy in the place of the store. Cut off between the two renames it leaves no store
 /// there, and names from which anybody can tell what is which (missing_store.h).
-Result<void> put_in_place(const fs::path& copy, const fs::path& data, RestoreOutcome& outcome) {
+Result<void> put_in_place(const fs::path& copy, const fs::path& data, const RestoreRules& rules,
+                          RestoreOutcome& outcome) {
   std::error_code error;
   auto restored = restored_beside(data);
-  fs::rename(copy, restored, error);
+  fs::remove_all(restored, error);  // finished by an earlier restore, but never in use
+  if (!error) fs::rename(copy, restored, error);
   if (error) return failed("cannot name " + restored.string(), error);
+  auto undo = [&](const std::string& what) {
+    auto why = error;
+    fs::rename(restored, copy, error);
+    return failed(what, why);
+  };
   if (fs::exists(data, error) && !fs::is_empty(data, error)) {
     outcome.former = free_former(data);
     fs::rename(data, outcome.former, error);
-    if (error) return failed("cannot set aside " + data.string(), error);
+    if (error) return undo("cannot set aside " + data.string());
     sync_directory(data.parent_path());
   }
+  rules.between();
   fs::rename(restored, data, error);
   if (error) {
-    auto why = error;
+    auto why = undo("cannot put in place " + data.string());
     if (!outcome.former.empty()) fs::rename(outcome.former, data, error);
-    return failed("cannot put in place " + data.string(), why);
+    return why;
   }
   sync_directory(data.parent_path());
   return {};
@@ -367,10 +396,8 @@ Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance
                   "away first",
                   left.string());
   std::error_code error;
+  TRY(auto least, next_epoch(backup, data));
   fs::remove_all(beside, error);
-  fs::remove_all(restored_beside(data), error);  // finished, but never in use
-  // Twice from the same backup, or from an older one, must not give the same numbers again.
-  auto least = std::max({backup.epoch, epoch_there(data), noted_restore(backup)}) + 1;
   auto put = [&]() -> Result<RestoreOutcome> {
     RestoreOutcome begun;
     TRY(begun.damage, copy_store(backup, beside, held, rules));
@@ -379,14 +406,11 @@ Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance
                                                            std::move(begun)));
     if (!outcome.in_place) return outcome;
     held.remove_made_lock();
-    TRY_DO(put_in_place(beside, data, outcome));
+    TRY_DO(put_in_place(beside, data, rules, outcome));
     return outcome;
   };
   auto outcome = put();
-  if (!outcome || !outcome->in_place) {
-    fs::remove_all(beside, error);
-    fs::remove_all(restored_beside(data), error);
-  }
+  if (!outcome || !outcome->in_place) fs::remove_all(beside, error);
   return outcome;
 }
 

@@ -34,6 +34,8 @@ struct RestoreRules {
   CountBytes copied = [](std::uint64_t) {};
   /// As VerifyOptions::progress; perhaps in another process.
   std::function<void(std::string_view doing, double part)> verifying = {};
+  /// Called when the store that was there is out of the way and the other is not yet in its place.
+  std::function<void()> between = [] {};
 };
 
 /// Why the directory of an instance's store cannot be replaced by another; nullopt: it can.
@@ -51,7 +53,7 @@ std::filesystem::path resolve_place(const std::filesystem::path& data);
 
 /// hikyaku.toml (last), tls/ and dkim/ of the backup, each whole, where the instance has none. What
 /// not everybody may read, the group of server.user may, if root restores. Invalid: the backup's
-/// hikyaku.toml has errors; NotFound: there is no server.user.
+/// hikyaku.toml has errors; NotFound: there is no server.user; Corrupt: there are links in it.
 Result<void> restore_config(const BackupInfo& backup, const Instance& instance);
 
 /// The directory of an instance's store, which nobody else opens while this lives. If it had to be
@@ -89,7 +91,7 @@ class HeldData {
 /// verified, and mended as far as that goes; what is lost then is in the outcome. The store's epoch
 /// is raised, so that numbers that were given out after the backup never come again, and what is in
 /// the queue is held, for it may have been sent meanwhile. A failure, or a loss that is not wanted,
-/// leaves the instance as it was. As root, only a process of its own that has become the server's
+/// leaves the instance as it was, with what other restores have left beside it. As root, only a process of its own that has become the server's
 /// user opens the store; no other threads run.
 Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance& instance,
                                         const config::Config& config, HeldData& held,

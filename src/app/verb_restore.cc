@@ -151,9 +151,9 @@ std::optional<Exit> bring_config(const Invocation& invocation, Terminal& termina
     return Exit::NoInput;
   }
   auto files = check_files(backup, "config", [](std::uint64_t) {});
-  if (!files.rotten.empty() && !invocation.has("--with-losses")) {
+  if (!files.good() && !invocation.has("--with-losses")) {
     terminal.complain(kBadConfig, backup.path.string(),
-                      files.rotten.front().describe(terminal.language()));
+                      files.describe(terminal.language()).front());
     return Exit::Failed;
   }
   if (auto done = restore_config(backup, instance); !done) return report(done.error(), terminal);

@@ -29,6 +29,8 @@ Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least) {
   segments.number_above(clean->segment);
   TRY_DO(finish_reclaiming(segments, *index->view()));
   const auto& last = *chain.links.back().segment;
+  if (last.header().epoch == UINT32_MAX)
+    return fail(ErrorCode::Corrupt, "{} has the last epoch that there is", directory);
   segments.set_epoch(std::max(last.header().epoch + 1, least));
   // From here on it is no longer the copy that it was; a crash leaves one that is not whole.
   TRY_DO(remove_clean_mark(files, directory));
