@@ -45,6 +45,8 @@ class ConfinedWorkers {
   /// Every run() ends now, with Shutdown.
   void stop();
 
+  /// So many run() at once; others wait.
+  std::size_t at_once() const { return limits_.jobs; }
   /// False: the spawner is gone. From any thread.
   bool available() const { return available_; }
 

@@ -33,7 +33,10 @@ Task<void> erase_removed(Core& core) {
                                                     return {};
                                                   },
                                                   {.may_use_reserve = true});
-      if (!piece) co_return;
+      if (!piece) {
+        core.log().warn("account.erase", {{"err", piece.error().describe()}});
+        co_return;
+      }
     }
   }
 }
@@ -133,10 +136,11 @@ Task<void> Maintenance::trim_all() {
   }
   co_await erase_removed(core_);
   auto before = core_.clock().now() - config.store.history;
-  co_await store::erase_in_pieces(
+  auto trimmed = co_await store::erase_in_pieces(
       core_.store(), store::kInstance,
       [before](store::Transaction& tx) { return story::trim(tx, before); },
       [this] { return stopping_; });
+  if (!trimmed) core_.log().warn("story.trim", {{"err", trimmed.error().describe()}});
 }
 
 }  // namespace hikyaku::app

@@ -39,17 +39,19 @@ Task<void> ReportReader::run() {
   while (!stopping_) {
     co_await read_all();
     auto today = reports::day_of(core_.clock().now());
-    if (std::exchange(trimmed, today) != today && !stopping_) co_await trim();
+    if (trimmed != today && !stopping_ && co_await trim()) trimmed = today;
     co_await wakeup_.wait(kEvery);
   }
 }
 
-Task<void> ReportReader::trim() {
+Task<bool> ReportReader::trim() {
   auto before = reports::day_of(core_.clock().now() - core_.config().dmarc.keep_reports);
-  co_await store::erase_in_pieces(
+  auto trimmed = co_await store::erase_in_pieces(
       core_.store(), store::kInstance,
       [before](store::Transaction& tx) { return reports::trim_received(tx, before); },
       [this] { return stopping_; });
+  if (!trimmed) core_.log().warn("report.trim", {{"err", trimmed.error().describe()}});
+  co_return trimmed.has_value();
 }
 
 Task<void> ReportReader::read_all() {
@@ -98,8 +100,6 @@ Task<Result<reports::Digest>> ReportReader::digest(const reports::Taken& taken) 
 
 Task<Result<reports::Kept>> ReportReader::keep(const reports::Taken& taken) {
   auto read = co_await digest(taken);
-  // One after the other: whether the same report came before is asked first, and then written.
-  auto turn = co_await keeping_.acquire();
   if (read) co_return co_await reports::keep(core_.store(), taken, std::move(*read), is_ours);
   auto code = read.error().code;
   if (code == ErrorCode::Shutdown) co_return std::unexpected(std::move(read).error());

@@ -17,7 +17,8 @@ namespace hikyaku::app {
 /// Lives on the loop of `confined`, in whose workers the reports are read. Both must outlive it.
 class ReportReader {
  public:
-  ReportReader(Core& core, ConfinedWorkers& confined) : core_(core), confined_(confined) {}
+  ReportReader(Core& core, ConfinedWorkers& confined)
+      : core_(core), confined_(confined), at_once_(confined.at_once()) {}
 
   void start();
   void stop(Callback stopped);
@@ -29,15 +30,14 @@ class ReportReader {
   Task<Result<reports::Digest>> digest(const reports::Taken& taken);
   Task<Result<std::string>> whole_mail(store::BlobId body);
   Task<Result<reports::Kept>> keep(const reports::Taken& taken);
-  Task<void> trim();
+  Task<bool> trim();
 
   Core& core_;
   ConfinedWorkers& confined_;
   Gate gate_;
   Wakeup wakeup_;
   std::unique_ptr<store::Subscription> subscription_;
-  Semaphore at_once_{ConfinedLimits{}.jobs};
-  Semaphore keeping_{1};
+  Semaphore at_once_;
   std::set<story::MessageId> being_read_;
   bool stopping_ = false;
 };

@@ -57,24 +57,29 @@ void ReportSender::stop(Callback stopped) {
 }
 
 Task<void> ReportSender::run() {
-  reports::Day trimmed = 0;
+  Time next_trim{};
   while (!stopping_) {
-    auto today = reports::day_of(core_.clock().now());
     if (core_.config().dmarc.send_reports) co_await send_due();
-    if (std::exchange(trimmed, today) != today && !stopping_) co_await trim();
+    auto now = core_.clock().now();
+    if (now >= next_trim && !stopping_) {
+      bool trimmed = co_await trim();
+      next_trim = trimmed ? reports::start_of(reports::day_of(now) + 1) : now + kRetry;
+    }
     co_await wakeup_.wait(kEvery);
   }
 }
 
-Task<void> ReportSender::trim() {
+Task<bool> ReportSender::trim() {
   auto today = reports::day_of(core_.clock().now());
   auto keep = core_.config().dmarc.send_reports ? kKeepRows : 0;
   auto piece = [today, keep](store::Transaction& tx) {
     return reports::trim_evaluations(tx, today - keep) &&
            reports::trim_outgoing(tx, today - kKeepOutcomes);
   };
-  co_await store::erase_in_pieces(core_.store(), store::kInstance, piece,
-                                  [this] { return stopping_; });
+  auto trimmed = co_await store::erase_in_pieces(core_.store(), store::kInstance, piece,
+                                                 [this] { return stopping_; });
+  if (!trimmed) core_.log().warn("report.trim", {{"err", trimmed.error().describe()}});
+  co_return trimmed.has_value();
 }
 
 /// The minute is the same at every look, and nobody else can know it.
@@ -164,14 +169,18 @@ Task<Result<Outgoing>> ReportSender::send(Subject subject) {
 
 /// What was not sent: the rows stay as long as there is hope.
 Task<void> ReportSender::settle(const Subject& subject, const Outgoing& outgoing) {
-  co_await core_.store().transact({store::kInstance},
-                                  [&](store::Transaction& tx) -> Result<void> {
-                                    if (outgoing.state != Outgoing::State::Waiting)
-                                      reports::erase_rows(tx, subject);
-                                    reports::put_outgoing(tx, subject, outgoing);
-                                    return {};
-                                  },
-                                  {.may_use_reserve = true});
+  auto settled =
+      co_await core_.store().transact({store::kInstance},
+                                      [&](store::Transaction& tx) -> Result<void> {
+                                        if (outgoing.state != Outgoing::State::Waiting)
+                                          reports::erase_rows(tx, subject);
+                                        reports::put_outgoing(tx, subject, outgoing);
+                                        return {};
+                                      },
+                                      {.may_use_reserve = true});
+  if (!settled)
+    core_.log().warn("report.settle",
+                     {{"domain", subject.domain}, {"err", settled.error().describe()}});
 }
 
 /// An error: to be tried again.

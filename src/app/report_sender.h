@@ -37,7 +37,7 @@ class ReportSender {
  private:
   Task<void> run();
   Task<void> send_due();
-  Task<void> trim();
+  Task<bool> trim();
   bool is_due(const reports::Subject& subject, Time now) const;
   /// One report, or why not; what became of it is stored, too.
   Task<Result<reports::Outgoing>> send(reports::Subject subject);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "store/erase.h"
+
 namespace hikyaku::reports {
 namespace {
 
@@ -19,6 +21,16 @@ Task<Result<Kept>> finish(store::Store& store, const Taken& taken, Kept kept) {
       },
       kForgets));
   co_return kept;
+}
+
+/// What was written of a report that is known by now goes again.
+Task<Result<Kept>> forget(store::Store& store, const Taken& taken, Kept kept) {
+  CO_TRY_DO(co_await store::erase_in_pieces(
+      store, store::kInstance,
+      [&](store::Transaction& tx) { return erase_received_rows(tx, kept.report); },
+      [] { return false; }));
+  kept.what = Kept::What::Known;
+  co_return co_await finish(store, taken, std::move(kept));
 }
 
 Task<Result<Kept>> keep_failure(store::Store& store, const Taken& taken,
@@ -55,11 +67,14 @@ Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
   }
   // What an attempt before this one has written, this one writes again under the same keys.
   std::size_t first = 0;
+  bool passed = false;  // by another mail with the same report
   do {
     auto piece = std::span(rows).subspan(first, std::min(kRows, rows.size() - first));
     auto last = first + piece.size() == rows.size();
     CO_TRY_DO(
         co_await store.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+          passed = is_known(tx, kept.report);
+          if (passed) return {};
           put_received_rows(tx, kept.report, static_cast<std::uint32_t>(first), piece);
           if (last) {
             put_received(tx, kept.report);
@@ -68,7 +83,8 @@ Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
           return {};
         }));
     first += piece.size();
-  } while (first < rows.size());
+  } while (!passed && first < rows.size());
+  if (passed) co_return co_await forget(store, taken, std::move(kept));
   co_return kept;
 }
 

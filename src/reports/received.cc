@@ -129,6 +129,10 @@ void put_received_rows(Transaction& tx, const ReceivedReport& report, std::uint3
     tx.put(received_rows_key(report).u32(first++), encode_row(row.count, encode_identity(row)));
 }
 
+bool erase_received_rows(Transaction& tx, const ReceivedReport& report, std::size_t most) {
+  return store::erase_some(tx, received_rows_key(report).children(), most);
+}
+
 void put_received(Transaction& tx, const ReceivedReport& report) {
   tx.put(received_key(report.day, report.id), encode_received(report));
   tx.put(known_key(report), {});

@@ -56,6 +56,9 @@ bool is_known(store::Reader& reader, const ReceivedReport& report);
 /// A piece of its rows, from `first` on; at most 500 in one transaction.
 void put_received_rows(store::Transaction& tx, const ReceivedReport& report, std::uint32_t first,
                        std::span<const dmarc::ReportRecord> rows);
+/// Erases such rows, at most `most`. True: there are no others.
+bool erase_received_rows(store::Transaction& tx, const ReceivedReport& report,
+                         std::size_t most = store::kEraseAtOnce);
 /// Last: from now on it is seen.
 void put_received(store::Transaction& tx, const ReceivedReport& report);
 

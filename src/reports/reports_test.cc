@@ -234,6 +234,33 @@ TEST_CASE("a mail goes when what was in it is kept, and not before") {
   }
 }
 
+TEST_CASE("of two mails with the same report, kept at the same time, one is kept") {
+  auto ours = [](store::Reader&, std::string_view) { return true; };
+  for (int rows : {3, 600}) {
+    CAPTURE(rows);
+    World world;
+    auto& keys = world.store.keys();
+    for (story::MessageId id : {7, 8})
+      REQUIRE(take_in(keys, {id, 0, kNoon, "d@big.test"}, store::MemoryTransaction::stage("mail")));
+    auto mails = list_taken(keys, 10);
+    auto digest = digest_of(read_report(mail_with("text/xml", xml("1", rows), "a.xml")));
+    int steps = rows / 250;  // those before the last
+    world.store.before_step = [&] {
+      if (steps-- != 0) return;
+      put_received(keys, received_report(mails[1], digest));
+      finish_taken(keys, mails[1]);
+    };
+    auto kept = world.loop.run(keep(world.store, mails[0], digest, ours));
+    REQUIRE(kept);
+    CHECK(kept->what == Kept::What::Known);
+    CHECK(list_taken(keys, 10).empty());
+    auto listed = list_received(keys, 0, {}, 10).reports;
+    REQUIRE(listed.size() == 1);
+    CHECK(listed[0].id == 8);
+    CHECK(read_received_rows(keys, kept->report, {}, 1000).rows.empty());
+  }
+}
+
 TEST_CASE("what is of no use goes, also on a full disk; what could not be read is noted") {
   World world;
   auto& keys = world.store.keys();
