@@ -83,8 +83,9 @@ MemoryPlan plan_memory(const config::Config& config) {
   plan.index = plan.total * 30 / 100;
   plan.staged = plan.total * 15 / 100;
   plan.views = plan.total * 15 / 100;
-  plan.sessions = std::max(available / 2, kLeastMemory);
   plan.large = plan.total * 20 / 100;
+  plan.sessions = std::max(available / 2, kLeastMemory);
+  plan.trim_above = std::max(plan.sessions, plan.total);
   return plan;
 }
 

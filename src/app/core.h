@@ -18,15 +18,21 @@
 
 namespace hikyaku::app {
 
-/// How `server.memory` (or what it stands for) is divided, in bytes.
+/// What memory is used for, in bytes.
 struct MemoryPlan {
+  /// server.memory, or what it stands for. The shares make 80 %: the rest is room for what nobody
+  /// counts.
   std::uint64_t total = 0;
   std::uint64_t index = 0;   ///< 30 %: RocksDB's cache with its write buffers
   std::uint64_t staged = 0;  ///< 15 %: bodies on their way in
   std::uint64_t views = 0;   ///< 15 %: open mailboxes
-  std::uint64_t sessions =
-      0;                    ///< what they may hold unless limits.memory says: half of what there is
-  std::uint64_t large = 0;  ///< 20 %: large messages that are parsed or searched as a whole
+  std::uint64_t large = 0;   ///< 20 %: large messages that are parsed or searched as a whole
+
+  // Beside that:
+  /// What connections may hold unless limits.memory says: half of what there is.
+  std::uint64_t sessions = 0;
+  /// With more in use, free pages of the heap go back: half of what there is, or what was planned.
+  std::uint64_t trim_above = 0;
 };
 /// Without a configured value: a quarter of the machine's memory or of the cgroup's limit,
 /// whichever is less.

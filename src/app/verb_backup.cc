@@ -37,9 +37,11 @@ constexpr Phrase kBroken{"{} has {} problems:", "{} に問題が {} 件ありま
 
 constexpr Phrase kLabelCheck{"check (KB)", "検査 (KB)"};
 constexpr Phrase kMakeAnother{
-    "Make another backup: what is not what it was is copied anew. A restore from this one tells "
-    "what is lost.",
-    "もう一度バックアップしてください。壊れたファイルは新しく複製されます。"
+    "Make another backup: what is not what it was is copied anew, unless it is the store's own "
+    "file (a hard link), which is damaged then, too: hikyaku verify tells. A restore from this one "
+    "tells what is lost.",
+    "もう一度バックアップしてください。壊れたファイルは新しく複製されます。ただし保管庫と同じファイル"
+    "(ハードリンク)なら保管庫自体が壊れています。hikyaku verify で確かめてください。"
     "このバックアップから復元すると、失われたものを示します。"};
 constexpr Phrase kAnother{"another backup is being made in {}: wait until it is done",
                           "{} では別のバックアップが進行中です。終わるまでお待ちください"};

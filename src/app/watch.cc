@@ -99,11 +99,11 @@ Task<void> Watch::look_at_journal() {
   seen_.journal_bytes = bytes;
 }
 
-/// Sessions that come and go leave holes in the heap; when memory is short, their pages go back. (A
-/// millisecond for every 20 MB, on a worker.)
 Task<void> Watch::look_at_memory() {
-  if (resident_memory() < services_.core.memory().sessions) co_return;
+  auto before = resident_memory();
+  if (!heap_trim_.is_due(before, std::chrono::steady_clock::now())) co_return;
   co_await run_on(services_.core.workers(), [] { ::malloc_trim(0); });
+  heap_trim_.note(before, resident_memory(), std::chrono::steady_clock::now());
 }
 
 /// Our own name: whether it exists does not matter, only that somebody can tell.

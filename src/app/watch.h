@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/core.h"
+#include "app/heap_trim.h"
 #include "app/server_metrics.h"
 #include "base/cancellation.h"
 #include "base/gate.h"
@@ -25,7 +26,8 @@ class Watch {
     transmit::Transmitter& transmitter;
     WatchedMetrics metrics;
   };
-  explicit Watch(Services services) : services_(std::move(services)) {}
+  explicit Watch(Services services)
+      : services_(std::move(services)), heap_trim_(services_.core.memory().trim_above) {}
 
   void start();
   /// `stopped` runs when the present piece of work has ended.
@@ -50,6 +52,7 @@ class Watch {
   Task<void> look_at_memory();
 
   Services services_;
+  HeapTrim heap_trim_;
   Gate gate_;
   Wakeup wakeup_;
   Cancellation given_up_;

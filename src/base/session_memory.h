@@ -17,6 +17,8 @@ class SessionMemory {
     std::uint64_t total = UINT64_MAX;
     std::uint64_t per_session = UINT64_MAX;
   };
+  /// Each takes effect by itself: who asks meanwhile may see one of them new and the other old,
+  /// which are both limits that were wanted.
   void set_limits(Limits limits) {
     total_ = limits.total;
     per_session_ = limits.per_session;
@@ -32,9 +34,10 @@ class SessionMemory {
   std::uint64_t held() const { return held_; }
   std::uint64_t total() const { return total_; }
 
-  /// A session that held `before` holds `now`. False when it has too much: more than one may, or
-  /// more than its part while all together have too much. So the total has a bound; the last eighth
-  /// of it is not for growing, but for whoever comes.
+  /// A session that held `before` bytes holds `now`, by its own count, which only its own loop
+  /// changes. False when it has too much: more than one may, or more than its part while all
+  /// together have too much. So the total has a bound; the last eighth of it is not for growing,
+  /// but for whoever comes. It is counted all the same, until the session says that it holds less.
   bool change(std::uint64_t before, std::uint64_t now) {
     auto held = held_ += now - before;
     if (now <= kAlways) return true;
