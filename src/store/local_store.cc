@@ -250,8 +250,9 @@ Result<std::shared_ptr<const Frozen>> LocalStore::freeze_now() {
     bool log = segment.kind == SegmentKind::Log;
     if (log && segment.number > position.segment) continue;
     auto file = "journal/" + segment_name(segment.number, segment.kind);
+    // First: the length of one that is written may grow until it is sealed.
+    bool sealed = log ? segment.number < position.segment : !segments_->is_written(segment.number);
     TRY(auto length, segments_->size(segment.number));
-    bool sealed = log ? segment.number < position.segment : !reclaimer_->writes_to(segment.number);
     if (log && segment.number == position.segment) length = position.end;
     frozen->files.push_back({file, file, length, sealed});
   }
@@ -299,6 +300,7 @@ Result<void> LocalStore::recover() {
   }
   // Not before: the last group may be what says that a segment goes.
   TRY_DO(finish_reclaiming(*segments_, *index_->view()));
+  number_above_used(*segments_, *index_->view());
   TRY(auto log, begin_log(chain, replayed, clean.has_value()));
   options_.log.info(
       "store.opened",

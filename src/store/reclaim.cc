@@ -65,7 +65,6 @@ Result<void> finish_reclaiming(Segments& segments, const IndexView& view) {
     segments.number_above(number);
     TRY_DO(segments.remove(number));
   }
-  number_above_used(segments, view);
   return {};
 }
 
@@ -79,10 +78,6 @@ std::shared_ptr<void> Reclaimer::hold() {
 bool Reclaimer::held() {
   std::lock_guard lock(mutex_);
   return !held_.expired();
-}
-
-bool Reclaimer::writes_to(SegmentNumber segment) {
-  return segment == cold_number_ || context_.bulk.in_use(segment);
 }
 
 Task<Result<Reclaimed>> Reclaimer::step(ReclaimRules rules) {
@@ -156,30 +151,29 @@ std::vector<Reclaimer::SegmentState> Reclaimer::sealed_segments() {
   auto open = context_.committer.open_segment();
   for (auto name : context_.segments.names()) {
     if (name.kind == SegmentKind::Log && name.number >= open) continue;
-    if (name.kind == SegmentKind::Bulk && context_.bulk.in_use(name.number)) continue;
-    if (cold_ && cold_->number() == name.number) continue;
+    // A bulk segment is for writing as long as it has bodies that nobody may own yet.
+    if (context_.segments.is_written(name.number)) continue;
     all.push_back({name, {}});
   }
-  // After in_use: a body that is owned by now is counted by now.
+  // After that: a body that is owned by now is counted by now.
   auto view = context_.committer.view();
   for (auto& segment : all)
     segment.use = segment_use(view->get(segment_use_key(segment.name.number), Reach::Disk));
   return all;
 }
 
-Result<std::uint64_t> Reclaimer::size_now(SegmentName name) {
-  bool open = name.kind == SegmentKind::Log ? name.number >= context_.committer.open_segment()
-                                            : writes_to(name.number);
-  if (open) return context_.segments.size(name.number);
-  TRY(auto known, context_.segments.sealed(name.number));
-  return known.size;
+Result<std::uint64_t> Reclaimer::size_now(SegmentNumber number) {
+  auto known = context_.segments.sealed(number);
+  if (known) return known->size;
+  if (known.error().code != ErrorCode::Conflict) return std::unexpected(std::move(known).error());
+  return context_.segments.size(number);
 }
 
 Result<SpaceUse> Reclaimer::use() {
   SpaceUse all;
   auto view = context_.committer.view();
   for (auto name : context_.segments.names()) {
-    auto size = size_now(name);
+    auto size = size_now(name.number);
     if (!size && size.error().code == ErrorCode::NotFound) continue;
     // One that cannot be read is there all the same.
     auto bytes = size.value_or(0);
@@ -270,7 +264,7 @@ void Reclaimer::leave_open_segments(const ReclaimRules& rules) {
 }
 
 /// Chooses the segments that give the most space for the least work.
-Result<void> Reclaimer::choose_segments(ReclaimRules rules) {
+void Reclaimer::choose_segments(ReclaimRules rules) {
   if (rules.urgent) leave_open_segments(rules);
   struct Candidate {
     std::uint64_t dead = 0;
@@ -302,7 +296,6 @@ Result<void> Reclaimer::choose_segments(ReclaimRules rules) {
     spans_.push_back({use.first, use.last});
   }
   merge_spans();
-  return {};
 }
 
 /// Each id is looked at once, however many segments it may stand in. The first span comes last.
@@ -380,7 +373,6 @@ Result<void> Reclaimer::begin_cold() {
   header.kind = SegmentKind::Bulk;
   TRY(cold_, context_.segments.create(header, kSegmentStart));
   cold_end_ = kSegmentStart;
-  cold_number_ = cold_->number();
   return {};
 }
 
@@ -468,10 +460,11 @@ Task<Result<Reclaimed>> Reclaimer::leave_log_segment() {
 }
 
 Task<Result<Reclaimed>> Reclaimer::move_bodies(ReclaimRules rules) {
-  if (!has_plan()) {
-    CO_TRY_DO(
-        co_await run_reading(context_.workers, [this, rules] { return choose_segments(rules); }));
-  }
+  if (!has_plan())
+    CO_TRY_DO(co_await run_reading(context_.workers, [this, rules]() -> Result<void> {
+      choose_segments(rules);
+      return {};
+    }));
   if (std::exchange(seal_log_, false)) co_return co_await leave_log_segment();
   if (!spans_.empty()) {
     auto looked = co_await run_reading(context_.workers, [this] { return find_victims(); });

@@ -47,8 +47,6 @@ class Reclaimer {
   /// While anybody holds it, nothing is removed or moved.
   std::shared_ptr<void> hold();
   bool held();
-  /// Whether bodies may yet be written to this bulk or cold segment.
-  bool writes_to(SegmentNumber segment);
   Result<SpaceUse> use();
 
  private:
@@ -80,9 +78,9 @@ class Reclaimer {
   Task<Result<Reclaimed>> leave_log_segment();
 
   std::vector<SegmentState> sealed_segments();
-  Result<std::uint64_t> size_now(SegmentName name);
+  Result<std::uint64_t> size_now(SegmentNumber number);
   void leave_open_segments(const ReclaimRules& rules);
-  Result<void> choose_segments(ReclaimRules rules);
+  void choose_segments(ReclaimRules rules);
   void merge_spans();
   Result<void> find_victims();
   bool has_plan() const { return !plan_.empty() || !spans_.empty(); }
@@ -105,15 +103,14 @@ class Reclaimer {
   bool seal_log_ = false;             ///< the log should go on in a new segment
   std::set<SegmentNumber> hopeless_;  ///< segments with bodies that cannot be read
   std::shared_ptr<Segment> cold_;
-  std::atomic<SegmentNumber> cold_number_{0};
   std::uint64_t cold_end_ = 0;
 
   std::mutex mutex_;
   std::weak_ptr<void> held_;
 };
 
-/// What a crash has left of segments that were reclaimed is removed, and their numbers are not
-/// given out again. Before anything is written.
+/// What a crash has left of segments that were reclaimed is removed; their numbers are not given
+/// out again. Before anything is written.
 Result<void> finish_reclaiming(Segments& segments, const IndexView& view);
 
 /// The number of a segment that had bodies is not given out again, also when its file is lost.

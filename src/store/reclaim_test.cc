@@ -539,6 +539,35 @@ TEST_CASE("segments: who looks at all of them throws no open one out") {
   CHECK(open() == before);
 }
 
+TEST_CASE("segments: one that somebody may write to is not taken for sealed, not for a moment") {
+  testing::TestLoop loop;
+  SimulatedFileSystem files{1};
+  REQUIRE(files.make_directory("/journal"));
+  std::shared_ptr<Segment> writer;
+  {
+    Segments segments(files, loop, "/journal", std::string(16, 's'));
+    SegmentHeader header;
+    header.kind = SegmentKind::Bulk;
+    writer = segments.create(header, kSegmentStart).value();
+    auto number = writer->number();
+    auto copy = writer;
+    auto reader = segments.open(number);
+    REQUIRE(reader);
+    for (auto* one : {&writer, &copy}) {
+      CHECK(segments.is_written(number));
+      auto known = segments.sealed(number);
+      REQUIRE_FALSE(known);
+      CHECK(known.error().code == ErrorCode::Conflict);
+      REQUIRE(write_all((*one)->file(), segments.size(number).value(), "bytes"));
+      one->reset();
+    }
+    CHECK_FALSE(segments.is_written(number));
+    CHECK(segments.sealed(number)->size == kSegmentStart + 10);
+    writer = segments.create(header, kSegmentStart).value();
+  }
+  writer.reset();  // who writes may be the last one
+}
+
 TEST_CASE("reclaim: what is given up while reclaiming goes on stays") {
   Disk disk;
   auto early = disk.add(1, 5'000);

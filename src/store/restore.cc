@@ -28,6 +28,7 @@ Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least) {
                 directory);
   segments.number_above(clean->segment);
   TRY_DO(finish_reclaiming(segments, *index->view()));
+  number_above_used(segments, *index->view());
   const auto& last = *chain.links.back().segment;
   if (last.header().epoch == UINT32_MAX)
     return fail(ErrorCode::Corrupt, "{} has the last epoch that there is", directory);

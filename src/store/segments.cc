@@ -71,7 +71,28 @@ Result<std::shared_ptr<Segment>> Segments::open_anew(SegmentNumber number, Segme
   return segment;
 }
 
+bool Segments::is_written(SegmentNumber number) const {
+  std::lock_guard lock(writing_->mutex);
+  return writing_->numbers.contains(number);
+}
+
+/// The same segment; until the last copy of this goes, it is being written.
+std::shared_ptr<Segment> Segments::for_writing(std::shared_ptr<Segment> segment) {
+  auto number = segment->number();
+  auto* itself = segment.get();
+  {
+    std::lock_guard lock(writing_->mutex);
+    writing_->numbers.insert(number);
+  }
+  return {itself, [segment = std::move(segment), writing = writing_, number](Segment*) {
+            std::lock_guard lock(writing->mutex);
+            writing->numbers.erase(number);
+          }};
+}
+
 Result<SealedSegment> Segments::sealed(SegmentNumber number) {
+  if (is_written(number))
+    return fail(ErrorCode::Conflict, "journal segment {} is being written", number);
   SegmentKind kind{};
   {
     std::lock_guard lock(mutex_);
@@ -91,8 +112,9 @@ Result<SealedSegment> Segments::sealed(SegmentNumber number) {
 
 Result<std::shared_ptr<Segment>> Segments::open_for_writing(SegmentNumber number) {
   TRY(auto segment, open_segment(files_, directory_, {number, SegmentKind::Log}, OpenMode::Write));
-  remember(segment);
-  return segment;
+  auto written = for_writing(segment);
+  remember(std::move(segment));
+  return written;
 }
 
 Result<std::shared_ptr<Segment>> Segments::create(SegmentHeader chain, std::uint64_t size) {
@@ -106,13 +128,14 @@ Result<std::shared_ptr<Segment>> Segments::create(SegmentHeader chain, std::uint
     chain.epoch = epoch_;
   }
   TRY(auto segment, create_segment(files_, directory_, chain, size));
+  auto written = for_writing(segment);  // before anybody knows of it
   {
     std::lock_guard lock(mutex_);
     known_[chain.number] = {chain.kind};
     bytes_made_ += size;
   }
-  remember(segment);
-  return segment;
+  remember(std::move(segment));
+  return written;
 }
 
 Result<void> Segments::remove(SegmentNumber number) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -40,19 +41,23 @@ class Segments {
   Result<std::shared_ptr<Segment>> open(SegmentNumber number);
   /// The same if it is open already, otherwise null. Does not block.
   std::shared_ptr<Segment> opened(SegmentNumber number);
-  /// Opens a log segment for writing on (after a clean close).
+  /// Opens a log segment for writing on (after a clean close), as create().
   Result<std::shared_ptr<Segment>> open_for_writing(SegmentNumber number);
 
-  /// Makes a new segment. `chain` gives kind, first_lsn, previous and previous_end.
+  /// Makes a new segment. `chain` gives kind, first_lsn, previous and previous_end. Whoever has
+  /// what this gives (or a copy of it) may write.
   Result<std::shared_ptr<Segment>> create(SegmentHeader chain, std::uint64_t size);
 
   /// Removes the file of a segment that nobody will ask for again; who has it open reads on.
   /// Blocks.
   Result<void> remove(SegmentNumber number);
+  /// Whether somebody has a segment for writing. Who gave it up never writes to it again.
+  bool is_written(SegmentNumber number) const;
   /// The length of a segment's file. Blocks.
   Result<std::uint64_t> size(SegmentNumber number);
   /// Of a segment to which nothing is written any more. Looked at once and then remembered, so that
-  /// who asks for all of them throws no open segment out. Blocks the first time.
+  /// who asks for all of them throws no open segment out. Conflict: it is_written(). Blocks the
+  /// first time.
   Result<SealedSegment> sealed(SegmentNumber number);
   Result<std::uint64_t> free_space() { return files_.free_space(directory_); }
 
@@ -70,6 +75,12 @@ class Segments {
   };
   Result<std::shared_ptr<Segment>> open_anew(SegmentNumber number, SegmentKind kind);
   void remember(std::shared_ptr<Segment> segment);
+  /// Numbers of segments that somebody has for writing: he may outlive this.
+  struct Writing {
+    std::mutex mutex;
+    std::set<SegmentNumber> numbers;
+  };
+  std::shared_ptr<Segment> for_writing(std::shared_ptr<Segment> segment);
 
   static constexpr std::size_t kMostOpen = 128;
 
@@ -78,6 +89,7 @@ class Segments {
   std::string directory_;
   std::string store_id_;
 
+  std::shared_ptr<Writing> writing_ = std::make_shared<Writing>();
   mutable std::mutex mutex_;
   std::map<SegmentNumber, Known> known_;
   SegmentNumber next_number_ = 1;

@@ -75,18 +75,9 @@ Result<std::shared_ptr<BulkSegment>> BulkStore::segment() {
     SegmentHeader header;
     header.kind = SegmentKind::Bulk;
     TRY(auto made, segments_.create(header, kSegmentStart));
-    auto number = made->number();
     current_ = std::make_shared<BulkSegment>(std::move(made));
-    std::erase_if(made_, [](const auto& one) { return one.second.expired(); });
-    made_[number] = current_;
   }
   return current_;
-}
-
-bool BulkStore::in_use(SegmentNumber segment) {
-  std::lock_guard lock(mutex_);
-  auto made = made_.find(segment);
-  return made != made_.end() && !made->second.expired();
 }
 
 SegmentNumber BulkStore::current() {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -119,8 +118,6 @@ class BulkStore {
 
   /// The segment for a new body. Blocks. NoSpace, Io.
   Result<std::shared_ptr<BulkSegment>> segment();
-  /// Whether bodies are written to a segment, or have been and nobody may own them yet.
-  bool in_use(SegmentNumber segment);
   /// The segment that is written on, 0 if none is.
   SegmentNumber current();
   /// The next body goes to a new segment.
@@ -136,7 +133,6 @@ class BulkStore {
   JournalFailure failed_;
   std::mutex mutex_;
   std::shared_ptr<BulkSegment> current_;
-  std::map<SegmentNumber, std::weak_ptr<BulkSegment>> made_;
 };
 
 /// What a BlobWriter needs; outlives it.
