@@ -97,8 +97,7 @@ Result<BackupSums> BackupSums::parse(std::string_view text) {
         !std::ranges::all_of(line.substr(0, kSumLength), is_hex))
       return fail(ErrorCode::Corrupt, "{} is not a list of checksums", kSumsName);
     auto path = line.substr(kSumLength + 2);
-    if (!stays_below(path))
-      return fail(ErrorCode::Corrupt, "{} names a file elsewhere", kSumsName);
+    if (!stays_below(path)) return fail(ErrorCode::Corrupt, "{} names a file elsewhere", kSumsName);
     sums.add(std::string(path), std::string(line.substr(0, kSumLength)));
     text.remove_prefix(end + 1);
   }

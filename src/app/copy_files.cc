@@ -73,8 +73,8 @@ Result<Open> make_file(int directory, const fs::path& name, fs::path path) {
 /// A new directory, for its owner only.
 Result<Open> make_directory(int directory, const fs::path& name, fs::path path) {
   if (::mkdirat(directory, name.c_str(), 0700) != 0) return failed("cannot make " + path.string());
-  Open made{net::UniqueFd(::openat(directory, name.c_str(),
-                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)),
+  Open made{net::UniqueFd(
+                ::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)),
             std::move(path),
             {}};
   if (!made.fd) return failed("cannot open " + made.path.string());
@@ -232,8 +232,7 @@ class TreeCopy {
   }
 
   Result<void> give(const Open& made) const {
-    if (!rules_.owner ||
-        ::fchown(made.fd.get(), rules_.owner->first, rules_.owner->second) == 0)
+    if (!rules_.owner || ::fchown(made.fd.get(), rules_.owner->first, rules_.owner->second) == 0)
       return {};
     return failed("cannot give away " + made.path.string());
   }
@@ -247,12 +246,12 @@ Result<std::string> sum_of_file(const fs::path& path, std::optional<std::uint64_
                                 const CountBytes& read) {
   TRY(auto file, open_source_file(path));
   crypto::Digest digest(crypto::Hash::Sha256);
-  TRY_DO(read_pieces(file, length.value_or(file.size()),
-                     [&](std::string_view bytes) -> Result<void> {
-                       digest.update(bytes);
-                       read(bytes.size());
-                       return {};
-                     }));
+  TRY_DO(
+      read_pieces(file, length.value_or(file.size()), [&](std::string_view bytes) -> Result<void> {
+        digest.update(bytes);
+        read(bytes.size());
+        return {};
+      }));
   return to_hex(digest.finish());
 }
 

@@ -56,8 +56,8 @@ struct CopyRules {
 /// Copies a directory with all that is in it, or a file; nothing is shared with it afterwards.
 /// Files keep their modes, directories are for their owner only. Everything is on disk then.
 /// Whoever may write there, or to `from`, cannot lead it anywhere else meanwhile. Corrupt: there is
-/// a link, or what is neither directory nor file; Invalid: it is too deep. NotFound, Denied, Exists,
-/// NoSpace, Io.
+/// a link, or what is neither directory nor file; Invalid: it is too deep. NotFound, Denied,
+/// Exists, NoSpace, Io.
 Result<void> copy_tree(const std::filesystem::path& from, const std::filesystem::path& to,
                        const CopyRules& rules);
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "net/fd.h"
 #include "store/open.h"
+#include "store/posix_file_system.h"
 
 namespace hikyaku::app {
 namespace {
@@ -125,10 +126,13 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
   options.staged_memory = core->memory_.staged;
   options.schema = kSchema;
   options.reserve = core->config_.store.reserve.count;
-  options.may_make = which == WhichStore::New;
-  std::error_code error;
-  if (options.may_make && std::filesystem::exists(core->instance_.data / "STORE", error))
-    return fail(ErrorCode::Exists, "there is a store in {} already", core->instance_.data.string());
+  if (which == WhichStore::New) {
+    options.if_missing = store::IfMissing::Make;
+    store::PosixFileSystem files;
+    TRY(bool missing, store::is_missing(files, options.directory));
+    if (!missing)
+      return fail(ErrorCode::Exists, "there is a store in {} already", options.directory);
+  }
   auto opened = store::open_store(std::move(options));
   if (!opened && opened.error().code == ErrorCode::NotFound)
     if (auto missing = describe_missing_store(core->instance_, Language::English))

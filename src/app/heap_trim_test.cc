@@ -8,7 +8,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("free pages go back when much is in use, once a minute, and seldom where that helps little") {
+TEST_CASE(
+    "free pages go back when much is in use, once a minute, and seldom where that helps little") {
   HeapTrim trim(1'000);
   HeapTrim::Moment now{1h};
   CHECK_FALSE(trim.is_due(1'000, now));

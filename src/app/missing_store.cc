@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/phrase.h"
+#include "store/open.h"
+#include "store/posix_file_system.h"
 
 namespace hikyaku::app {
 namespace {
@@ -81,11 +83,9 @@ std::vector<fs::path> formers_beside(const fs::path& data) {
 
 std::optional<std::string> describe_missing_store(const Instance& placed, Language language) {
   const auto& data = placed.data;
-  if (look_at(data / "STORE") != There::No) return std::nullopt;
+  store::PosixFileSystem files;
+  if (!store::is_missing(files, data.string()).value_or(false)) return std::nullopt;
   std::error_code error;
-  // A journal without its name is damaged, not missing.
-  if (look_at(data / "journal") == There::Yes && !fs::is_empty(data / "journal", error))
-    return std::nullopt;
   if (fs::is_symlink(data, error) && look_at(data) == There::No)
     return say(language, kDangling, data.string(), fs::read_symlink(data, error).string());
   auto dir = placed.config == Instance::of_system().config

@@ -169,15 +169,14 @@ Task<Result<Outgoing>> ReportSender::send(Subject subject) {
 
 /// What was not sent: the rows stay as long as there is hope.
 Task<void> ReportSender::settle(const Subject& subject, const Outgoing& outgoing) {
-  auto settled =
-      co_await core_.store().transact({store::kInstance},
-                                      [&](store::Transaction& tx) -> Result<void> {
-                                        if (outgoing.state != Outgoing::State::Waiting)
-                                          reports::erase_rows(tx, subject);
-                                        reports::put_outgoing(tx, subject, outgoing);
-                                        return {};
-                                      },
-                                      {.may_use_reserve = true});
+  auto settled = co_await core_.store().transact({store::kInstance},
+                                                 [&](store::Transaction& tx) -> Result<void> {
+                                                   if (outgoing.state != Outgoing::State::Waiting)
+                                                     reports::erase_rows(tx, subject);
+                                                   reports::put_outgoing(tx, subject, outgoing);
+                                                   return {};
+                                                 },
+                                                 {.may_use_reserve = true});
   if (!settled)
     core_.log().warn("report.settle",
                      {{"domain", subject.domain}, {"err", settled.error().describe()}});

@@ -34,8 +34,6 @@ constexpr Phrase kLostGroups{"{} groups of changes", "変更のグループ {} �
 constexpr Phrase kLostBody{"a body of {} bytes: {}", "本文 {} バイト: {}"};
 constexpr std::size_t kMostLost = 100;
 constexpr std::size_t kPiece = 500;
-/// What whoever opens a store locks in its directory.
-constexpr const char* kLockName = "LOCK";
 constexpr std::string_view kHoldReason = "restored from a backup: it may have been sent since then";
 
 Task<Result<std::uint64_t>> hold_queue(store::Store& store) {
@@ -112,7 +110,6 @@ Result<RestoreOutcome> renew(const fs::path& data, std::uint32_t least, const In
     SystemClock clock;
     store::Options options{.directory = data.string(), .workers = workers, .clock = clock};
     options.schema = kSchema;
-    options.may_make = false;
     TRY_DO(verify_copy(options, rules, outcome));
     if (outcome.lost_count != 0 && !rules.with_losses) return outcome;
     TRY(outcome.epoch, store::raise_epoch(options, least));
@@ -197,8 +194,8 @@ std::uint32_t epoch_there(const fs::path& data) {
 /// must not give the same numbers again; and a restore that was cut off leaves the store that was
 /// in use beside the place where it was.
 Result<std::uint32_t> next_epoch(const BackupInfo& backup, const fs::path& data) {
-  auto highest = std::max({backup.epoch, noted_restore(backup), epoch_there(data),
-                           epoch_there(restored_beside(data))});
+  auto highest = std::max(
+      {backup.epoch, noted_restore(backup), epoch_there(data), epoch_there(restored_beside(data))});
   for (auto& former : formers_beside(data)) highest = std::max(highest, epoch_there(former));
   if (highest == UINT32_MAX)
     return fail(ErrorCode::Corrupt, "{} says that it has been restored too often",
@@ -279,10 +276,12 @@ Result<std::unique_ptr<HeldData>> HeldData::take(const Instance& instance,
   held->made_directory_ = ::mkdir(data.c_str(), 0700) == 0;
   if (!held->made_directory_ && errno != EEXIST)
     return std::unexpected(errno_error("cannot make " + data.string(), errno));
-  held->has_store_ = fs::exists(data / "STORE", error);
-  auto lock = data / kLockName;
+  store::PosixFileSystem files;
+  // One that cannot be looked at may be one.
+  held->has_store_ = !store::is_missing(files, data.string()).value_or(false);
+  auto lock = store::lock_path(data.string());
   auto is_new = !fs::exists(lock, error);
-  TRY(held->lock_, store::PosixFileSystem().lock(lock.string()));
+  TRY(held->lock_, files.lock(lock));
   held->made_lock_ = is_new;
   return held;
 }
@@ -293,7 +292,7 @@ HeldData::~HeldData() {
 }
 
 void HeldData::remove_made_lock() {
-  if (std::exchange(made_lock_, false)) ::unlink((path_ / kLockName).c_str());
+  if (std::exchange(made_lock_, false)) ::unlink(store::lock_path(path_.string()).c_str());
 }
 
 std::optional<FixedPlace> find_fixed_place(const fs::path& data) {

@@ -91,8 +91,8 @@ class HeldData {
 /// verified, and mended as far as that goes; what is lost then is in the outcome. The store's epoch
 /// is raised, so that numbers that were given out after the backup never come again, and what is in
 /// the queue is held, for it may have been sent meanwhile. A failure, or a loss that is not wanted,
-/// leaves the instance as it was, with what other restores have left beside it. As root, only a process of its own that has become the server's
-/// user opens the store; no other threads run.
+/// leaves the instance as it was, with what other restores have left beside it. As root, only a
+/// process of its own that has become the server's user opens the store; no other threads run.
 Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance& instance,
                                         const config::Config& config, HeldData& held,
                                         const RestoreRules& rules);

@@ -40,7 +40,8 @@ constexpr Phrase kMakeAnother{
     "Make another backup: what is not what it was is copied anew, unless it is the store's own "
     "file (a hard link), which is damaged then, too: hikyaku verify tells. A restore from this one "
     "tells what is lost.",
-    "もう一度バックアップしてください。壊れたファイルは新しく複製されます。ただし保管庫と同じファイル"
+    "もう一度バックアップしてください。壊れたファイルは新しく複製されます。ただし保管庫と同じファイ"
+    "ル"
     "(ハードリンク)なら保管庫自体が壊れています。hikyaku verify で確かめてください。"
     "このバックアップから復元すると、失われたものを示します。"};
 constexpr Phrase kAnother{"another backup is being made in {}: wait until it is done",

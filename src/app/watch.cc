@@ -5,6 +5,7 @@
 
 #include "base/async.h"
 #include "queue/queue.h"
+#include "store/store_files.h"
 
 namespace hikyaku::app {
 namespace {
@@ -82,18 +83,19 @@ Task<void> Watch::look_at_queue() {
 }
 
 Task<void> Watch::look_at_journal() {
-  auto bytes = co_await run_on(services_.core.workers(),
-                               [path = services_.core.instance().data / "journal"] {
-                                 std::uint64_t total = 0;
-                                 std::error_code error;
-                                 for (std::filesystem::directory_iterator files(path, error), end;
-                                      !error && files != end; files.increment(error)) {
-                                   std::error_code gone;
-                                   auto size = files->file_size(gone);
-                                   if (!gone) total += size;
-                                 }
-                                 return total;
-                               });
+  auto bytes =
+      co_await run_on(services_.core.workers(),
+                      [path = store::journal_directory(services_.core.instance().data.string())] {
+                        std::uint64_t total = 0;
+                        std::error_code error;
+                        for (std::filesystem::directory_iterator files(path, error), end;
+                             !error && files != end; files.increment(error)) {
+                          std::error_code gone;
+                          auto size = files->file_size(gone);
+                          if (!gone) total += size;
+                        }
+                        return total;
+                      });
   services_.metrics.journal_bytes.set(static_cast<std::int64_t>(bytes));
   std::lock_guard lock(mutex_);
   seen_.journal_bytes = bytes;

@@ -81,6 +81,7 @@ struct Server {
 
   Server() {
     store::Options options{.directory = "/store", .workers = pool, .clock = loop};
+    options.if_missing = store::IfMissing::Make;
     options.files = &files;
     options.reserve = 1 << 20;
     options.smallest_segment = 1 << 20;

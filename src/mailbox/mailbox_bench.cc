@@ -69,6 +69,7 @@ struct Bench {
 
   Bench() {
     store::Options options{.directory = directory.path.string(), .workers = pool, .clock = loop};
+    options.if_missing = store::IfMissing::Make;
     options.reserve = 0;
     options.index_memory = 1ull << 30;
     store = store::open_store(std::move(options)).value();

@@ -31,6 +31,7 @@ struct OnDisk {
   }
   void open() {
     store::Options options{.directory = directory.path.string(), .workers = pool, .clock = loop};
+    options.if_missing = store::IfMissing::Make;
     options.reserve = 0;
     options.smallest_segment = 1 << 20;
     auto opened = store::open_store(std::move(options));

@@ -52,6 +52,7 @@ int run(std::uint64_t total) {
   testing::TestPool pool;
   SystemClock clock;
   store::Options options{.directory = directory.string(), .workers = pool, .clock = clock};
+  options.if_missing = store::IfMissing::Make;
   options.index_memory = 64ull << 20;
   auto opened = store::open_store(std::move(options));
   if (!opened) return fmt::print("{}\n", opened.error().describe()), 1;

@@ -29,8 +29,8 @@ struct Kept {
 using IsOurs = std::function<bool(store::Reader&, std::string_view domain)>;
 
 /// Several at once do no harm: of two mails with the same report one is Known. An error: the store
-/// did not take it; the mail waits, and the same may be done again. (If that never comes about, rows
-/// of it that were written are trimmed with those of their day.)
+/// did not take it; the mail waits, and the same may be done again. (If that never comes about,
+/// rows of it that were written are trimmed with those of their day.)
 Task<Result<Kept>> keep(store::Store& store, Taken taken, Digest digest, IsOurs is_ours);
 /// The mail cannot be read: that is noted, and the mail goes.
 Task<Result<Kept>> give_up(store::Store& store, Taken taken, std::string problem);

@@ -133,6 +133,7 @@ class Torture {
  private:
   Options options() {
     Options options{.directory = "/store", .workers = pool_, .clock = loop_};
+    options.if_missing = IfMissing::Make;
     options.files = &files_;
     options.reserve = 0;
     options.smallest_segment = 16 << 10;

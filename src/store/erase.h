@@ -18,8 +18,8 @@ bool erase_some(Transaction& tx, const KeyRange& range, std::size_t& most);
 
 /// Runs `piece` in one transaction after another until it returns true, or `stopping` does, which
 /// is asked on this loop. Both are used until the end. `piece` is a step (Store::transact): it may
-/// run twice for one transaction, on another thread. An error is the store's; what was erased before
-/// stays so.
+/// run twice for one transaction, on another thread. An error is the store's; what was erased
+/// before stays so.
 Task<Result<void>> erase_in_pieces(Store& store, AccountId account,
                                    std::function<bool(Transaction&)> piece,
                                    std::function<bool()> stopping);

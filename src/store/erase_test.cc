@@ -65,8 +65,8 @@ TEST_CASE("what one transaction erases is bounded, over all ranges together") {
     CHECK(done == c.done);
     CHECK(world.count(kFirst) == c.left_first);
     CHECK(world.count(kSecond) == c.left_second);
-    CHECK(c.most - most == static_cast<std::size_t>(c.first + c.second) - c.left_first -
-                               c.left_second);
+    CHECK(c.most - most ==
+          static_cast<std::size_t>(c.first + c.second) - c.left_first - c.left_second);
   }
 }
 
@@ -89,7 +89,8 @@ TEST_CASE("between two pieces it can be stopped") {
   CHECK(world.count(kSecond) == 7);
 }
 
-TEST_CASE("a store that takes nothing more: what is erased stays so, the rest is left, it is said") {
+TEST_CASE(
+    "a store that takes nothing more: what is erased stays so, the rest is left, it is said") {
   World world(12, 7);
   int pieces = 0;
   world.store.before_step = [&] {

@@ -33,6 +33,7 @@ struct Lab {
   }
   Options options() {
     Options options{.directory = "/store", .workers = pool, .clock = loop};
+    options.if_missing = IfMissing::Make;
     options.files = &files;
     options.reserve = reserve;
     options.smallest_segment = 64 << 10;

@@ -117,9 +117,10 @@ Result<std::unique_ptr<Store>> open_store(Options options) {
 Result<void> LocalStore::start() {
   if (options_.for_reading) return start_for_reading();
   const auto& directory = options_.directory;
-  if (!options_.may_make) TRY_DO(refuse_missing(files_, directory));
+  if (options_.if_missing == IfMissing::Refuse) TRY_DO(refuse_missing(files_, directory));
   TRY_DO(files_.make_directory(journal_directory(directory)));
-  TRY(lock_, files_.lock(directory + "/LOCK"));
+  TRY(lock_, files_.lock(lock_path(directory)));
+  if (!options_.open_index) TRY_DO(clear_missing(files_, directory));
   TRY(auto id, load_store_id(files_, directory));
   segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
   TRY_DO(segments_->load(true));

@@ -19,6 +19,19 @@ namespace hikyaku::store {
 class FileSystem;
 class Index;
 
+/// Whether there is no store in a directory: no segment of a journal, and no index (or not even a
+/// name, STORE, to go with it). What lacks only some of them is damaged, not missing. Denied, Io:
+/// that cannot be told.
+Result<bool> is_missing(FileSystem& files, const std::string& directory);
+/// What whoever opens a store in a directory locks.
+std::string lock_path(const std::string& directory);
+
+/// What opening a store does where there is none.
+enum class IfMissing {
+  Refuse,  ///< NotFound, and nothing is made: an empty one would refuse everybody's mail
+  Make,
+};
+
 /// What a store needs and how it behaves. References must outlive the store.
 struct Options {
   /// The directory that holds everything of the store.
@@ -49,8 +62,7 @@ struct Options {
   /// refused.
   std::uint64_t schema = 1;
 
-  /// Makes a new store where there is none; otherwise that is NotFound, and nothing is made.
-  bool may_make = true;
+  IfMissing if_missing = IfMissing::Refuse;
 
   /// Opens a store that was closed well (a backup) without changing anything in it. Transactions
   /// give Unavailable.
@@ -73,7 +85,7 @@ struct Options {
 /// Opens the store and recovers what a crash has left. A journal that is damaged elsewhere than at
 /// its torn end opens for reading only: statistics().read_only says why, transact and stage give
 /// Unavailable.
-/// Conflict: another process holds it (named). NotFound: there is none (may_make). Denied, Io,
+/// Conflict: another process holds it (named). NotFound: there is none (if_missing). Denied, Io,
 /// NoSpace. Corrupt: not a store of ours. Unsupported: written by a newer version of the program.
 /// Blocks.
 Result<std::unique_ptr<Store>> open_store(Options options);

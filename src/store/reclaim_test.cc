@@ -157,6 +157,7 @@ struct Disk {
   }
   Options options() {
     Options options{.directory = "/store", .workers = pool, .clock = loop};
+    options.if_missing = IfMissing::Make;
     options.files = &files;
     options.reserve = 0;
     options.smallest_segment = 64 << 10;

@@ -171,6 +171,7 @@ int main(int argc, char** argv) {
     testing::TestPool pool;
     SystemClock clock;
     Options options{.directory = directory.string(), .workers = pool, .clock = clock};
+    options.if_missing = IfMissing::Make;
     auto opened = open_store(options);
     if (!opened) return std::fprintf(stderr, "%s\n", opened.error().describe().c_str()), 1;
     auto& store = **opened;

@@ -62,12 +62,28 @@ Result<bool> has_segments(FileSystem& files, const std::string& directory) {
 
 }  // namespace
 
-Result<void> refuse_missing(FileSystem& files, const std::string& directory) {
-  auto found = find_store_id(files, directory);
-  if (found || found.error().code != ErrorCode::NotFound) return {};
+Result<bool> is_missing(FileSystem& files, const std::string& directory) {
   TRY(bool journal, has_segments(files, directory));
-  if (journal) return {};  // damaged, not missing
-  return fail(ErrorCode::NotFound, "there is no store in {}", directory);
+  if (journal) return false;
+  auto name = find_store_id(files, directory);
+  bool has_name = name || name.error().code != ErrorCode::NotFound;
+  return !has_name || !has_index(files, index_directory(directory));
+}
+
+std::string lock_path(const std::string& directory) {
+  return directory + "/LOCK";
+}
+
+Result<void> refuse_missing(FileSystem& files, const std::string& directory) {
+  TRY(bool missing, is_missing(files, directory));
+  if (missing) return fail(ErrorCode::NotFound, "there is no store in {}", directory);
+  return {};
+}
+
+Result<void> clear_missing(FileSystem& files, const std::string& directory) {
+  TRY(bool missing, is_missing(files, directory));
+  if (missing) return remove_clean_mark(files, directory);
+  return {};
 }
 
 Result<std::string> load_store_id(FileSystem& files, const std::string& directory) {

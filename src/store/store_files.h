@@ -6,6 +6,7 @@
 
 #include "store/file_system.h"
 #include "store/index.h"
+#include "store/open.h"
 
 namespace hikyaku::store {
 
@@ -13,11 +14,14 @@ namespace hikyaku::store {
 /// but no name.
 Result<std::string> load_store_id(FileSystem& files, const std::string& directory);
 
-/// NotFound when there is neither a name nor a segment: a place without a store.
+/// NotFound when is_missing().
 Result<void> refuse_missing(FileSystem& files, const std::string& directory);
 
 /// The same; NotFound when there is none.
 Result<std::string> find_store_id(FileSystem& files, const std::string& directory);
+
+/// A place where a store is missing has no mark of one that was closed there.
+Result<void> clear_missing(FileSystem& files, const std::string& directory);
 
 inline constexpr const char* kStoreName = "STORE";
 inline constexpr const char* kCleanMark = "CLEAN";

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <fstream>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "store/key.h"
 #include "store/memory_index.h"
 #include "store/open.h"
+#include "store/posix_file_system.h"
 #include "store/rows.h"
 #include "store/verify.h"
 #include "testing/temporary_directory.h"
@@ -33,6 +35,7 @@ struct Bench {
   Bench() { open(); }
   Options options() {
     Options options{.directory = directory.path.string(), .workers = pool, .clock = loop};
+    options.if_missing = IfMissing::Make;
     options.reserve = 0;
     options.smallest_segment = 1 << 20;
     return options;
@@ -510,7 +513,6 @@ TEST_CASE("store: where there is none, nothing is made unless that is asked for"
   testing::TestPool pool;
   auto place = directory.path / "data";
   Options options{.directory = place.string(), .workers = pool, .clock = loop};
-  options.may_make = false;
   for (bool empty : {false, true}) {
     CAPTURE(empty);
     if (empty) std::filesystem::create_directory(place);
@@ -523,11 +525,37 @@ TEST_CASE("store: where there is none, nothing is made unless that is asked for"
     CHECK(std::filesystem::exists(place) == empty);
     if (empty) CHECK(std::filesystem::is_empty(place));
   }
-  options.may_make = true;
+  options.if_missing = IfMissing::Make;
   REQUIRE(open_store(options));
-  options.may_make = false;
+  options.if_missing = IfMissing::Refuse;
   CHECK(open_store(options));
-  // A journal without its name is damaged, not missing.
-  std::filesystem::remove(place / "STORE");
+
+  auto is_missing = [&] {
+    PosixFileSystem files;
+    return store::is_missing(files, place.string()).value();
+  };
+  auto move = [&](const char* from, const char* to) {
+    std::filesystem::rename(place / from, place / to);
+  };
+  // A journal without its name is damaged, not missing; so is an index without a journal.
+  move("STORE", "name");
+  CHECK_FALSE(is_missing());
   CHECK(open_store(options).error().code == ErrorCode::Corrupt);
+  move("name", "STORE");
+  move("journal", "away");
+  CHECK_FALSE(is_missing());
+  // A name is not yet a store, nor is what lies about where a journal was.
+  move("index", "index.away");
+  std::filesystem::create_directory(place / "journal");
+  std::ofstream(place / "journal/notes.txt") << "x";
+  CHECK(is_missing());
+  auto opened = open_store(options);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == ErrorCode::NotFound);
+  CHECK(verify_store(options, {}).error().code == ErrorCode::NotFound);
+  // Who wants another one gets one that can be written to.
+  options.if_missing = IfMissing::Make;
+  opened = open_store(options);
+  REQUIRE(opened);
+  CHECK((*opened)->statistics().read_only == "");
 }

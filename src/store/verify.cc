@@ -60,7 +60,7 @@ class Verifier {
     const auto& directory = options_.directory;
     TRY_DO(refuse_missing(files_, directory));
     if (!options_.for_reading) {
-      TRY(lock_, files_.lock(directory + "/LOCK"));
+      TRY(lock_, files_.lock(lock_path(directory)));
     }
     TRY(auto id, load_id());
     segments_ =

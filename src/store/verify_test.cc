@@ -29,6 +29,7 @@ struct Yard {
   std::vector<BlobId> bodies;
 
   Yard() : options{.directory = directory.path.string(), .workers = pool, .clock = loop} {
+    options.if_missing = IfMissing::Make;
     options.reserve = 0;
     options.smallest_segment = 64 << 10;
     options.largest_segment = 256 << 10;

@@ -69,6 +69,7 @@ World::~World() {
 
 store::Options World::options() {
   store::Options options{.directory = "/store", .workers = workers, .clock = loop};
+  options.if_missing = store::IfMissing::Make;
   options.files = &files;
   options.on_one_thread = true;
   options.reserve = 0;
