@@ -143,6 +143,62 @@ TEST_CASE("every file has its checksum, and each that is not what it was is name
   CHECK(check_files(*again, "", read).sums_lost);
 }
 
+TEST_CASE("what was not there is named, too: a file, a link, a directory's worth of them") {
+  Bench bench;
+  write(bench.instance.config, "# nothing\n");
+  bench.plan.with_config = true;
+  auto made = make_backup(bench.frozen, bench.plan);
+  REQUIRE(made);
+  auto read = [](std::uint64_t) {};
+  // What whoever reads the index leaves there is no news.
+  write(made->store() / "index/LOG", "x");
+  write(made->store() / "index/LOG.old.123", "x");
+  CHECK(check_files(*made, "", read).good());
+  write(made->store() / "journal/00000009.log", "x");
+  fs::create_symlink("/etc/passwd", made->config() / "tls");
+  fs::create_directory(made->store() / "more");
+  fs::create_directory_symlink("/etc", made->store() / "more/etc");
+  auto found = check_files(*made, "", read);
+  REQUIRE(found.rotten.size() == 3);
+  for (auto& one : found.rotten) CHECK(one.what == RottenFile::What::Unknown);
+  CHECK(found.rotten[0].path == "config/tls");
+  CHECK(found.rotten[1].path == "store/journal/00000009.log");
+  CHECK(found.rotten[2].path == "store/more/etc");
+  CHECK(check_files(*made, "config", read).rotten.size() == 1);
+  // A link in the place of a file, or of all.
+  auto file = made->store() / "journal/1";
+  fs::rename(file, bench.top.path / "moved");
+  fs::create_symlink(bench.top.path / "moved", file);
+  CHECK(check_files(*made, "store/journal/1", read).rotten.at(0).what ==
+        RottenFile::What::Unreadable);
+  fs::rename(made->store(), bench.top.path / "store");
+  fs::create_directory_symlink(bench.top.path / "store", made->store());
+  CHECK_FALSE(check_files(*made, "store", read).good());
+}
+
+TEST_CASE("sums of files elsewhere are none") {
+  std::string sum(64, 'a');
+  CHECK(BackupSums::parse(sum + "  store/a\n"));
+  for (auto path : {"../a", "/etc/passwd", "store/../../a"}) {
+    CAPTURE(path);
+    CHECK_FALSE(BackupSums::parse(sum + "  " + path + "\n"));
+  }
+}
+
+TEST_CASE("certificates that are links are in the backup as what they lead to") {
+  Bench bench;
+  write(bench.instance.config, "# nothing\n");
+  write(bench.top.path / "live/key.pem", "key");
+  fs::create_directories(bench.instance.tls);
+  fs::create_symlink("../../live/key.pem", bench.instance.tls / "key.pem");
+  bench.plan.with_config = true;
+  auto made = make_backup(bench.frozen, bench.plan);
+  REQUIRE_MESSAGE(made, made.error().describe());
+  CHECK(bytes_of(made->config() / "tls/key.pem") == "key");
+  CHECK_FALSE(fs::is_symlink(made->config() / "tls/key.pem"));
+  CHECK(check_files(*made, "", [](std::uint64_t) {}).good());
+}
+
 TEST_CASE("a backup of a version without checksums is counted") {
   Bench bench;
   auto made = make_backup(bench.frozen, bench.plan);

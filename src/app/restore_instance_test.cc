@@ -9,7 +9,9 @@
 #include "app/cli.h"
 #include "app/verbs.h"
 #include "config/load.h"
+#include "net/worker_pool.h"
 #include "store/posix_file_system.h"
+#include "store/restore.h"
 #include "testing/temporary_directory.h"
 
 namespace hikyaku::app {
@@ -139,9 +141,11 @@ TEST_CASE("where the store is missing nothing makes another one, and what to do 
   };
   fs::rename(data, beside(".away"));
   refused("mounted");
-  fs::create_directory(data);
+  fs::create_directories(data / "journal");
   refused("hikyaku serve --new-store --dir " + dir);
-  fs::remove(data);
+  std::ofstream(data / "journal/notes") << "x";
+  refused("mounted");
+  fs::remove_all(data);
   fs::create_symlink("/nowhere/at/all", data);
   refused("/nowhere/at/all");
   fs::remove(data);
@@ -155,6 +159,119 @@ TEST_CASE("where the store is missing nothing makes another one, and what to do 
   fs::rename(beside(".before-restore"), data);
   CHECK(run({"account", "list", "--dir", dir}) == Exit::Ok);
   CHECK(run({"serve", "--new-store", "--dir", dir}) == Exit::CannotCreate);
+  // Nothing is left of it but its name.
+  for (auto name : {"journal", "index"}) fs::remove_all(data / name);
+  CHECK(run({"account", "list", "--dir", dir}) == Exit::NoInput);
+  CHECK_MESSAGE(last_words.contains("mounted"), last_words);
+}
+
+std::uint32_t epoch_of(const fs::path& data) {
+  net::ThreadPool workers(1);
+  SystemClock clock;
+  return store::epoch_of({.directory = data.string(), .workers = workers, .clock = clock});
+}
+
+/// Restores, and is cut off between the two renames, as by a power loss.
+void restore_half(const BackupInfo& backup, const Instance& instance,
+                  const config::Config& config) {
+  struct CutOff {};
+  auto held = HeldData::take(instance, config);
+  REQUIRE(held);
+  RestoreRules rules;
+  rules.between = [] { throw CutOff(); };
+  CHECK_THROWS_AS((void)restore_instance(backup, instance, config, **held, rules), CutOff);
+}
+
+TEST_CASE("cut off at its last step: it can be finished, and what is told is true") {
+  Bench bench;
+  auto data = bench.instance.data;
+  auto restored = fs::path(data.string() + ".restored");
+  restore_half(*bench.backup, bench.instance, bench.config);
+  CHECK_FALSE(fs::exists(data));
+  REQUIRE(run({"account", "list", "--dir", bench.dir.string()}) == Exit::NoInput);
+  CHECK_MESSAGE(last_words.contains("mv -T " + restored.string() + " " + data.string()),
+                last_words);
+  SUBCASE("finished") {
+    fs::rename(restored, data);
+    CHECK(run({"verify", "--dir", bench.dir.string()}) == Exit::Ok);
+  }
+  SUBCASE("begun anew from a backup that turns out to be damaged: it can be finished still") {
+    fs::remove_all(bench.backup->store() / "journal");
+    fs::remove_all(bench.backup->store() / "index");
+    auto words = {std::string("restore"), bench.backup->path.string(), std::string("--dir"),
+                  bench.dir.string()};
+    CHECK(run(words) != Exit::Ok);
+    REQUIRE(fs::exists(restored / "STORE"));
+    fs::rename(restored, data);
+    CHECK(run({"verify", "--dir", bench.dir.string()}) == Exit::Ok);
+  }
+  SUBCASE("begun anew: it takes the place of what was not in use") {
+    CHECK(run({"restore", bench.backup->path.string(), "--dir", bench.dir.string()}) == Exit::Ok);
+    CHECK_FALSE(fs::exists(restored));
+    CHECK(run({"verify", "--dir", bench.dir.string()}) == Exit::Ok);
+  }
+}
+
+TEST_CASE("no epoch comes twice, whatever was cut off and whatever the backup can note") {
+  Bench bench;
+  auto data = bench.instance.data;
+  auto beside = [&](const char* what) { return fs::path(data.string() + what); };
+  auto restore = [&] {
+    // As where a backup cannot be written to.
+    fs::remove(bench.backup->path / "RESTORED");
+    return run({"restore", bench.backup->path.string(), "--force", "--dir", bench.dir.string()});
+  };
+  for (int i = 0; i < 3; ++i) REQUIRE_MESSAGE(restore() == Exit::Ok, last_words);
+  auto in_use = epoch_of(data);
+  CHECK(in_use == bench.backup->epoch + 3);
+  // What clients knew stands aside, and nothing is in its place.
+  fs::remove(bench.backup->path / "RESTORED");
+  restore_half(*bench.backup, bench.instance, bench.config);
+  auto half = epoch_of(beside(".restored"));
+  CHECK(half == in_use + 1);
+  SUBCASE("begun anew") {
+    REQUIRE_MESSAGE(restore() == Exit::Ok, last_words);
+    CHECK(epoch_of(data) == half + 1);
+  }
+  SUBCASE("begun anew when the copy is gone") {
+    fs::remove_all(beside(".restored"));
+    REQUIRE_MESSAGE(restore() == Exit::Ok, last_words);
+    CHECK(epoch_of(data) == in_use + 1);
+  }
+  SUBCASE("and none comes after the last") {
+    std::ofstream(bench.backup->path / "RESTORED") << "4294967295\n";
+    CHECK(run({"restore", bench.backup->path.string(), "--dir", bench.dir.string()}) != Exit::Ok);
+    CHECK_FALSE(fs::exists(data));
+    CHECK(fs::exists(beside(".restored")));
+  }
+}
+
+TEST_CASE("links in a backup lead nowhere, and what is not the backup's is not restored") {
+  Bench bench;
+  auto dir = bench.dir.string();
+  auto backup = bench.backup->path;
+  auto planted = bench.top.path / "secret";
+  std::ofstream(planted) << "of others";
+  fs::create_symlink(planted, bench.backup->store() / "x");
+  fs::create_symlink(planted, bench.backup->store() / "journal/00000099.log");
+  CHECK(run({"backup", "--check", backup.string()}) == Exit::Failed);
+  CHECK_MESSAGE(last_words.contains("store/x was not there"), last_words);
+  CHECK(run({"restore", backup.string(), "--force", "--dir", dir}) == Exit::Ok);
+  CHECK_MESSAGE(last_words.contains("store/journal/00000099.log was not there"), last_words);
+  CHECK_FALSE(fs::exists(bench.instance.data / "x"));
+  CHECK_FALSE(fs::exists(bench.instance.data / "journal/00000099.log"));
+  for (auto& entry : fs::directory_iterator(bench.top.path)) {
+    auto name = entry.path().filename();
+    CHECK_MESSAGE((name == "mail" || name == "backups" || name == "secret"), name.string());
+  }
+  // Nor of the configuration.
+  auto other = Instance::in(bench.top.path / "other");
+  fs::remove(bench.backup->config() / "tls/key.pem");
+  fs::create_symlink(planted, bench.backup->config() / "tls/key.pem");
+  auto restored = restore_config(*bench.backup, other);
+  REQUIRE_FALSE(restored);
+  CHECK(restored.error().code == ErrorCode::Corrupt);
+  CHECK_FALSE(fs::exists(other.tls));
 }
 
 /// The file of this kind in a backup's journal, and what is done to it.

@@ -1,0 +1,167 @@
+// Copying, also from where somebody else may write.
+#include "app/copy_files.h"
+
+#include <csignal>
+#include <doctest/doctest.h>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "testing/temporary_directory.h"
+
+namespace hikyaku::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write(const fs::path& path, std::string_view bytes) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+/// All files below a directory, with what is in them.
+std::map<std::string, std::string> files_in(const fs::path& directory) {
+  std::map<std::string, std::string> files;
+  for (auto& entry : fs::recursive_directory_iterator(directory)) {
+    CHECK_FALSE(entry.is_symlink());
+    if (!entry.is_regular_file()) continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    files[entry.path().lexically_relative(directory).string()] =
+        std::string(std::istreambuf_iterator<char>(in), {});
+  }
+  return files;
+}
+
+struct Bench {
+  testing::TemporaryDirectory top;
+  fs::path from = top.path / "from";
+  fs::path to = top.path / "place/to";
+  fs::path elsewhere = top.path / "elsewhere";
+
+  Bench() {
+    write(from / "a", "1");
+    write(from / "below/b", std::string(3'000'000, 'b'));
+    write(elsewhere / "secret", "of others");
+    fs::create_directories(to.parent_path());
+  }
+};
+
+TEST_CASE("a tree is copied with what its files may be, and told") {
+  Bench bench;
+  fs::permissions(bench.from / "a", fs::perms(0640));
+  std::set<std::string> told;
+  std::uint64_t bytes = 0;
+  CopyRules rules;
+  rules.summed = [&](auto& name, auto& sum) { told.insert(name + " " + sum.substr(0, 8)); };
+  rules.copied = [&](std::uint64_t more) { bytes += more; };
+  rules.wanted = [](auto& name) { return name != "unwanted"; };
+  write(bench.from / "unwanted", "x");
+  auto copied = copy_tree(bench.from, bench.to, rules);
+  REQUIRE_MESSAGE(copied, copied.error().describe());
+  CHECK(files_in(bench.to) ==
+        std::map<std::string, std::string>{{"a", "1"}, {"below/b", std::string(3'000'000, 'b')}});
+  CHECK(bytes == 3'000'001);
+  CHECK(told.contains("a 6b86b273"));
+  CHECK(told.size() == 2);
+  CHECK((fs::status(bench.to / "a").permissions() & fs::perms::mask) == fs::perms(0640));
+  CHECK((fs::status(bench.to / "below").permissions() & fs::perms::mask) == fs::perms(0700));
+  CHECK(copy_tree(bench.from, bench.to, {}).error().code == ErrorCode::Exists);
+}
+
+TEST_CASE("a link is not followed out of a tree, wherever it stands, nor is anything written there") {
+  struct Case {
+    const char* link;
+    const char* target;
+  };
+  for (auto& c : {Case{"x", "../elsewhere/secret"}, Case{"below/x", "../../elsewhere/secret"},
+                  Case{"x", "../elsewhere"}, Case{"x", "nowhere"}, Case{"x", "x"}}) {
+    CAPTURE(c.link);
+    CAPTURE(c.target);
+    Bench bench;
+    fs::create_symlink(c.target, bench.from / c.link);
+    auto refused = copy_tree(bench.from, bench.to, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::Corrupt);
+    CHECK(refused.error().text.contains("is a link"));
+    fs::remove_all(bench.to);
+    std::set<std::string> left;
+    CopyRules rules;
+    rules.leave_out = [&](auto& name, auto&) { return left.insert(name).second; };
+    REQUIRE(copy_tree(bench.from, bench.to, rules));
+    CHECK(left == std::set<std::string>{c.link});
+    CHECK(files_in(bench.to).size() == 2);
+    CHECK(files_in(bench.top.path / "place").size() == 2);
+  }
+  Bench bench;
+  fs::create_directory_symlink(bench.from, bench.top.path / "link");
+  CHECK_FALSE(copy_tree(bench.top.path / "link", bench.to, {}));
+  CHECK_FALSE(fs::exists(bench.to));
+}
+
+TEST_CASE("where links may be, what they lead to is copied under their names") {
+  Bench bench;
+  fs::create_symlink("../elsewhere/secret", bench.from / "key.pem");
+  fs::create_directory_symlink("../elsewhere", bench.from / "live");
+  CopyRules rules;
+  rules.links = Links::Follow;
+  auto copied = copy_tree(bench.from, bench.to, rules);
+  REQUIRE_MESSAGE(copied, copied.error().describe());
+  auto files = files_in(bench.to);
+  CHECK(files.size() == 4);
+  CHECK(files["key.pem"] == "of others");
+  CHECK(files["live/secret"] == "of others");
+  fs::remove_all(bench.to);
+  fs::create_directory_symlink(".", bench.from / "below/circle");
+  CHECK(copy_tree(bench.from, bench.to, rules).error().code == ErrorCode::Invalid);
+}
+
+TEST_CASE("what is no file is not waited for") {
+  Bench bench;
+  auto pipe = bench.from / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(copy_tree(bench.from, bench.to, {}).error().code == ErrorCode::Corrupt);
+  auto nothing = [](std::uint64_t) {};
+  CHECK(sum_of_file(pipe, std::nullopt, nothing).error().code == ErrorCode::Corrupt);
+  CHECK(sum_of_file(bench.from, std::nullopt, nothing).error().code == ErrorCode::Corrupt);
+  CHECK(copy_file(pipe, bench.top.path / "copy", 1, nothing).error().code == ErrorCode::Corrupt);
+  fs::create_symlink("a", bench.from / "link");
+  CHECK(sum_of_file(bench.from / "link", std::nullopt, nothing).error().code == ErrorCode::Corrupt);
+}
+
+TEST_CASE("a disk that takes no more is no fault of what is copied") {
+  Bench bench;
+  CopyRules rules;
+  bool asked = false;
+  rules.leave_out = [&](auto&, auto&) { return asked = true; };
+  // No larger files, for a moment.
+  struct rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  auto ignored = ::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit small{.rlim_cur = 1'000'000, .rlim_max = before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  auto copied = copy_tree(bench.from, bench.to, rules);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  ::signal(SIGXFSZ, ignored);
+  REQUIRE_FALSE(copied);
+  CHECK(copied.error().text.contains((bench.to / "below/b").string()));
+  CHECK_FALSE(asked);
+}
+
+TEST_CASE("names that others have written stay below") {
+  for (auto name : {"a", "store/journal/00000001.log", "..a/b..", ".hidden"}) {
+    CAPTURE(name);
+    CHECK(stays_below(name));
+  }
+  for (auto name : {"", "/", "/a", "..", "../a", "a/..", "a/../../b", "./a", "a/"}) {
+    CAPTURE(name);
+    CHECK_FALSE(stays_below(name));
+  }
+  CHECK_FALSE(stays_below(std::string_view("a\0b", 3)));
+}
+
+}  // namespace
+}  // namespace hikyaku::app
