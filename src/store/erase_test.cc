@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "store/key.h"
 #include "store/memory_store.h"
 #include "testing/test_loop.h"
 
