@@ -2,25 +2,20 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <map>
 #include <set>
 
-#include "crypto/digest.h"
-#include "store/blob.h"
 #include "store/log.h"
 #include "store/posix_file_system.h"
 #include "store/reclaim.h"
 #include "store/recovery.h"
 #include "store/rows.h"
 #include "store/store_files.h"
+#include "store/verify_bodies.h"
+#include "store/verify_findings.h"
 #include "store/verify_index.h"
 
 namespace hikyaku::store {
 namespace {
-
-constexpr std::size_t kMostProblems = 1000;
-constexpr std::size_t kMostLost = 100'000;
-constexpr std::string_view kWaiting = "waiting for reclaiming";
 
 class Verifier {
  public:
@@ -28,6 +23,7 @@ class Verifier {
   Verifier(const Options& options, const VerifyOptions& how, std::string unreadable)
       : options_(options),
         how_(how),
+        findings_(how),
         unreadable_(std::move(unreadable)),
         files_(options.files ? *options.files : system_files_),
         indexes_(options, how, files_) {}
@@ -38,17 +34,18 @@ class Verifier {
     TRY_DO(bring_index_up());
     TRY_DO(compare_with_replay());
     TRY_DO(note_skipped());
-    TRY_DO(check_bodies());
-    TRY_DO(append(fixes_));
+    TRY(auto fixes, check_bodies(*index_, *segments_, options_.clock, findings_));
+    TRY_DO(append(fixes));
     // Replaying must not come to the damaged ranges again.
-    if (how_.repair && !report_.repairs.empty() && !skipped_.empty() && !options_.open_index)
+    if (how_.repair && !findings_.report.repairs.empty() && !skipped_.empty() &&
+        !options_.open_index)
       TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
-    report_.epoch = segments_->epoch();
+    findings_.report.epoch = segments_->epoch();
     if (index_is_scratch_) {
       index_.reset();
       indexes_.remove_scratch();
     }
-    return std::move(report_);
+    return std::move(findings_.report);
   }
 
  private:
@@ -67,14 +64,14 @@ class Verifier {
         std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
     TRY_DO(segments_->load(how_.repair));
     TRY(chain_, open_log_chain(*segments_));
-    report_.segments = segments_->names().size();
+    findings_.report.segments = segments_->names().size();
     if (!chain_.links.empty()) segments_->set_epoch(chain_.links.back().segment->header().epoch);
     complete_ = whole_journal();
     TRY_DO(open_index());
     segments_->number_above(index_->position().segment);
     TRY_DO(load_reclaimed());
     for (const auto& broken_link : chain_.problems)
-      if (is_news(broken_link)) problem(broken_link.text);
+      if (is_news(broken_link)) findings_.problem(broken_link.text);
     return {};
   }
 
@@ -83,11 +80,11 @@ class Verifier {
     auto id = options_.for_reading ? find_store_id(files_, options_.directory)
                                    : load_store_id(files_, options_.directory);
     if (id || id.error().code != ErrorCode::Corrupt) return id;
-    problem(id.error().describe());
+    findings_.problem(id.error().describe());
     TRY(auto found, id_of_segments(files_, options_.directory));
     if (how_.repair) {
       TRY_DO(write_store_id(files_, options_.directory, found));
-      repaired("the file STORE is written again");
+      findings_.repaired("the file STORE is written again");
     }
     return found;
   }
@@ -104,7 +101,7 @@ class Verifier {
         return std::unexpected(opened.error());
       unreadable_ = opened.error().describe();
     }
-    problem("the index cannot be read: " + unreadable_);
+    findings_.problem("the index cannot be read: " + unreadable_);
     if (how_.repair) return make_index_again();
     // What the journal says can be looked at all the same.
     TRY(index_, indexes_.open_scratch(indexes_.has_copy() ? Begin::FromCopy : Begin::Empty));
@@ -154,7 +151,7 @@ class Verifier {
                   "the index from that time is there; restore a backup");
     index_.reset();
     TRY(index_, indexes_.make_again(whole_journal()));
-    repaired("the index is made again from the journal");
+    findings_.repaired("the index is made again from the journal");
     // What the copy knows to be missing is not missed again.
     TRY_DO(load_skipped());
     return load_reclaimed();
@@ -179,7 +176,7 @@ class Verifier {
   Result<void> check_log() {
     Lsn expected = 0;
     for (std::size_t i = 0; i < chain_.links.size(); ++i) {
-      progress("journal", i, chain_.links.size());
+      findings_.progress("journal", i, chain_.links.size());
       const auto& segment = *chain_.links[i].segment;
       bool last = i + 1 == chain_.links.size();
       TRY(auto size, segment.file().size());
@@ -221,9 +218,10 @@ class Verifier {
         continue;
       }
       if (expected != 0 && group->header.lsn != expected && !skipped_between(segment, at))
-        problem(fmt::format("groups {} to {} are missing", expected, group->header.lsn - 1));
+        findings_.problem(
+            fmt::format("groups {} to {} are missing", expected, group->header.lsn - 1));
       expected = group->header.lsn + 1;
-      ++report_.groups;
+      ++findings_.report.groups;
       if (auto bodies = check_group_bodies(segment, *group); !bodies) {
         if (bodies.error().code != ErrorCode::Corrupt) return bodies;
         if ((end == End::Unknown ||
@@ -243,7 +241,8 @@ class Verifier {
     if (skipped_.contains({segment.number(), at})) return;
     complete_ = false;
     broken_.push_back({segment.number(), at, end});
-    problem(fmt::format("journal segment {}, from byte {}: {}", segment.number(), at, what));
+    findings_.problem(
+        fmt::format("journal segment {}, from byte {}: {}", segment.number(), at, what));
   }
 
   /// Whether a repair went over what is missing between the last group that was read and `at`.
@@ -265,14 +264,14 @@ class Verifier {
     TRY(auto replayed, replay(chain_, index_->position(), apply, whole));
     while (replayed.damage) {
       if (!how_.repair) {
-        problem("the journal cannot be replayed: " + replayed.damage->describe());
+        findings_.problem("the journal cannot be replayed: " + replayed.damage->describe());
         return {};
       }
       TRY(auto behind, behind_damage(chain_, *replayed.damage, replayed.last.lsn));
       TRY_DO(note_lost(*replayed.damage, behind));
       skipped.push_back({replayed.damage->segment, replayed.damage->begin, replayed.damage->end});
       if (!behind) break;
-      report_.lost_groups += behind->next - replayed.last.lsn - 1;
+      findings_.report.lost_groups += behind->next - replayed.last.lsn - 1;
       TRY(replayed, replay(chain_, behind->before, apply, whole));
     }
     TRY_DO(check_clean_end(replayed.last, skipped));
@@ -287,15 +286,15 @@ class Verifier {
   Result<void> check_clean_end(JournalPosition& last, std::vector<SkippedRange>& skipped) {
     TRY(auto clean, read_clean_mark(files_, options_.directory));
     if (!clean || *clean == last) return {};
-    problem(fmt::format("the journal ends at group {}, but was closed at group {}", last.lsn,
-                        clean->lsn));
+    findings_.problem(fmt::format("the journal ends at group {}, but was closed at group {}",
+                                  last.lsn, clean->lsn));
     if (!how_.repair) return {};
     auto begin = last.segment == clean->segment ? last.end : kSegmentStart;
     skipped.push_back({clean->segment, begin, clean->end});
-    report_.lost_groups += std::max(clean->lsn, last.lsn) - last.lsn;
+    findings_.report.lost_groups += std::max(clean->lsn, last.lsn) - last.lsn;
     // The numbers of the lost groups were seen.
     last.lsn = std::max(clean->lsn, last.lsn);
-    repaired("went over the lost end of the journal");
+    findings_.repaired("went over the lost end of the journal");
     return {};
   }
 
@@ -307,8 +306,8 @@ class Verifier {
     auto end = behind && behind->before.segment == damage.segment ? behind->before.end : size;
     TRY(auto headers, find_body_headers(**segment, damage.begin, end));
     for (auto& [place, header] : headers)
-      lost({0, header.size, header.staged, std::move(header.salvage), {}});
-    repaired("went over " + damage.describe());
+      findings_.lost({0, header.size, header.staged, std::move(header.salvage), {}});
+    findings_.repaired("went over " + damage.describe());
     return {};
   }
 
@@ -324,7 +323,7 @@ class Verifier {
       skipped_.insert({range.segment, range.begin});
     }
     TRY_DO(append(rows, last));
-    repaired(fmt::format("the epoch is {} now", segments_->epoch()));
+    findings_.repaired(fmt::format("the epoch is {} now", segments_->epoch()));
     complete_ = false;
     return {};
   }
@@ -337,8 +336,9 @@ class Verifier {
     for (const auto& range : broken_) {
       if (!skipped_.insert({range.segment, range.begin}).second) continue;
       rows.put(skipped_key(range), encode_number(range.end));
-      repaired(fmt::format("journal segment {}, bytes {} to {}: went over; the index has all of it",
-                           range.segment, range.begin, range.end));
+      findings_.repaired(
+          fmt::format("journal segment {}, bytes {} to {}: went over; the index has all of it",
+                      range.segment, range.begin, range.end));
     }
     return append(rows);
   }
@@ -371,14 +371,14 @@ class Verifier {
   Result<void> compare_with_replay() {
     if (chain_.links.empty() || options_.for_reading || index_is_scratch_) return {};
     // What reclaiming has removed is in the copy of the index that it keeps.
-    if (!complete_ && (report_.problem_count != 0 || options_.open_index)) return {};
+    if (!complete_ && (findings_.report.problem_count != 0 || options_.open_index)) return {};
     if (!complete_ && !indexes_.has_copy()) return {};
     if (auto unreadable =
             complete_ ? std::nullopt : indexes_.fault_of_copy(chain_, index_->position().lsn)) {
-      problem("the copy of the index cannot be read: " + *unreadable);
+      findings_.problem("the copy of the index cannot be read: " + *unreadable);
       if (!how_.repair) return {};
       TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
-      repaired("the copy of the index is made again");
+      findings_.repaired("the copy of the index is made again");
       return {};
     }
     TRY(bool same, replay_gives_the_same());
@@ -398,185 +398,19 @@ class Verifier {
                              },
                              index_->position().lsn));
       auto found = compare(*index_->view(), *scratch->view());
-      report_.rows += found.rows;
+      findings_.report.rows += found.rows;
       same = found.different == 0;
       if (!same)
-        problem(fmt::format("{} rows of the index are not what the journal says", found.different));
+        findings_.problem(
+            fmt::format("{} rows of the index are not what the journal says", found.different));
     }
     indexes_.remove_scratch();
     return same;
   }
 
-  // --- bodies ----------------------------------------------------------------------------------
-
-  /// A table whose keys begin with a number, row by row.
-  struct Table {
-    Table(const IndexView& view, store::Table table)
-        : range(Key(kInstance, table).children()), cursor(view.cursor(range, Reach::Disk)) {
-      cursor->seek(range.begin);
-    }
-    bool valid() const { return cursor->valid(); }
-    std::uint64_t number() const { return key_fields(cursor->key()).u64_be(); }
-
-    KeyRange range;
-    std::unique_ptr<IndexCursor> cursor;
-  };
-
-  /// Every body with its bytes; owners have bodies, bodies have owners or wait for reclaiming.
-  Result<void> check_bodies() {
-    auto view = index_->view();
-    BlobId next = 1;
-    if (auto row = view->get(next_blob_key(), Reach::Disk)) next = decode_number(*row);
-    Table owners(*view, kOwnerTable);
-    Table freed(*view, kFreedAtTable);
-    std::map<SegmentNumber, SegmentUse> uses;
-    for (Table places(*view, kPlaceTable); places.valid(); places.cursor->next()) {
-      auto id = places.number();
-      progress("bodies", id, next);
-      if (id >= next) {
-        problem(fmt::format("body {} has a number not yet given out", id));
-        fix_put(next_blob_key(), encode_number(id + 1));
-      }
-      bool owned = pass(owners, id, "owned");
-      bool waiting = pass(freed, id, kWaiting);
-      if (owned == waiting) {
-        fix_waiting(id, owned);
-        problem(fmt::format("body {} {}", id,
-                            owned ? "is owned but waits for reclaiming"
-                                  : "has no owner and does not wait for reclaiming"));
-      }
-      auto place = decode_body_place(places.cursor->value());
-      if (!place) {
-        problem(fmt::format("body {}: {}", id, place.error().text));
-        continue;
-      }
-      auto& use = uses[place->segment];
-      (owned ? use.live : use.retained) += place->stored;
-      TRY_DO(check_body_at(id, *place, owned));
-    }
-    pass(owners, UINT64_MAX, "owned");
-    pass(freed, UINT64_MAX, kWaiting);
-    check_uses(*view, uses);
-    return {};
-  }
-
-  /// Goes over the rows up to body `id`; those before it belong to no body. Whether it has any.
-  bool pass(Table& table, BlobId id, std::string_view what) {
-    bool any = false;
-    for (; table.valid() && table.number() <= id; table.cursor->next()) {
-      if (table.number() < id) {
-        problem(fmt::format("body {} is {} but not there", table.number(), what));
-        fix_erase(table.cursor->key());
-        if (what == kWaiting)
-          fix_erase(freed_key(
-              Time(milliseconds(static_cast<std::int64_t>(decode_number(table.cursor->value())))),
-              table.number()));
-      } else {
-        any = true;
-      }
-    }
-    return any;
-  }
-
-  void check_uses(const IndexView& view, const std::map<SegmentNumber, SegmentUse>& uses) {
-    auto problems_before = report_.problem_count;
-    auto left = uses;
-    auto range = Key(kInstance, kSegmentTable).children();
-    auto cursor = view.cursor(range, Reach::Disk);
-    for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
-      auto number = key_fields(cursor->key()).u32_be();
-      auto use = decode_segment_use(cursor->value());
-      bool same = use && use->same_bytes(std::exchange(left[number], {}));
-      if (!same)
-        problem(fmt::format("segment {}: its counters are not the sum of its bodies", number));
-      // Those of the others are written below.
-      if (!same && !uses.contains(number)) fix_erase(cursor->key());
-    }
-    for (const auto& [number, use] : left)
-      if (!use.empty()) problem(fmt::format("segment {} has no counters", number));
-    if (problems_before == report_.problem_count) return;
-    for (const auto& [number, use] : uses) fix_put(segment_use_key(number), encode(use));
-  }
-
-  void fix_put(std::string_view key, std::string_view value) {
-    if (how_.repair) fixes_.put(key, value);
-  }
-  void fix_erase(std::string_view key) {
-    if (how_.repair) fixes_.erase(key);
-  }
-  /// A body without owners waits from now on; one that is owned does not.
-  void fix_waiting(BlobId id, bool owned) {
-    if (owned) {
-      if (auto since = index_->view()->get(freed_at_key(id), Reach::Disk))
-        fix_erase(
-            freed_key(Time(milliseconds(static_cast<std::int64_t>(decode_number(*since)))), id));
-      return fix_erase(freed_at_key(id));
-    }
-    auto now = options_.clock.now();
-    fix_put(freed_at_key(id),
-            encode_number(static_cast<std::uint64_t>(now.time_since_epoch().count())));
-    fix_put(freed_key(now, id), {});
-  }
-
-  Result<void> check_body_at(BlobId id, const BodyPlace& place, bool owned) {
-    ++report_.bodies;
-    report_.body_bytes += place.size;
-    auto checked = check_body(place);
-    if (checked) return {};
-    if (checked.error().code == ErrorCode::Io) return checked;
-    if (!owned) return {};  // nobody misses it
-    problem(fmt::format("body {}: {}", id, checked.error().describe()));
-    lost(describe_lost(id, place));
-    return {};
-  }
-
-  Result<void> check_body(const BodyPlace& place) {
-    TRY(auto segment, segments_->open(place.segment));
-    TRY(auto header, read_body_header(*segment, place));
-    crypto::Digest digest(crypto::Hash::Sha256);
-    for (const auto& frame : header.frames) {
-      TRY(auto stored, read_exactly(segment->file(), frame.offset, frame.stored));
-      TRY(auto bytes, decode_frame(frame, std::move(stored)));
-      digest.update(bytes);
-    }
-    if (digest.finish() != header.sha256)
-      return fail(ErrorCode::Corrupt, "its SHA-256 is not what it was");
-    return {};
-  }
-
-  VerifyReport::LostBody describe_lost(BlobId id, const BodyPlace& place) {
-    VerifyReport::LostBody body;
-    body.id = id;
-    body.size = place.size;
-    auto view = index_->view();
-    auto range = owners_key(id).children();
-    auto cursor = view->cursor(range, Reach::Disk);
-    for (cursor->seek(range.begin); cursor->valid(); cursor->next())
-      body.owners.emplace_back(cursor->key().substr(owners_key(id).bytes().size()));
-    if (auto segment = segments_->open(place.segment))
-      if (auto header = read_body_header(**segment, place)) {
-        body.staged = header->staged;
-        body.salvage = header->salvage;
-      }
-    return body;
-  }
-
-  // --- telling ---------------------------------------------------------------------------------
-
-  void problem(std::string text) {
-    ++report_.problem_count;
-    if (report_.problems.size() < kMostProblems) report_.problems.push_back(std::move(text));
-  }
-  void repaired(std::string text) { report_.repairs.push_back(std::move(text)); }
-  void lost(VerifyReport::LostBody body) {
-    if (report_.lost.size() < kMostLost) report_.lost.push_back(std::move(body));
-  }
-  void progress(std::string_view doing, std::uint64_t done, std::uint64_t all) {
-    if (how_.progress) how_.progress(doing, all == 0 ? 1 : double(done) / double(all));
-  }
-
   const Options& options_;
   const VerifyOptions& how_;
+  Findings findings_;
   std::string unreadable_;
   bool index_is_scratch_ = false;
   PosixFileSystem system_files_;
@@ -592,9 +426,7 @@ class Verifier {
   std::vector<SkippedRange> broken_;
   std::pair<SegmentNumber, std::uint64_t> read_to_{};  ///< where the last group that was read ends
   std::optional<LogWriter> log_;                       ///< where repairs are written
-  Overlay fixes_;
   std::set<SegmentNumber> reclaimed_;
-  VerifyReport report_;
 };
 
 }  // namespace
