@@ -26,7 +26,6 @@ constexpr Phrase kPassedOver{"{} is passed over: {}. Remove it, or mend its BACK
                              "{} は飛ばします: {}。削除するか BACKUP.json を直してください。"};
 constexpr const char* kInfoName = "BACKUP.json";
 constexpr const char* kRestoredName = "RESTORED";
-constexpr const char* kSumsName = "SUMS";
 constexpr const char* kRottenName = "ROTTEN";
 constexpr std::string_view kPartial = ".partial-";
 /// Locked while a backup is made.
@@ -34,10 +33,6 @@ constexpr const char* kLockName = ".lock";
 /// What of two files of the same name and size is compared: the header of a segment has a secret
 /// number that no other has, the end of an index file says which one it is.
 constexpr std::size_t kCompared = 4096;
-
-std::unexpected<Error> failed(const std::string& what, const std::error_code& error) {
-  return std::unexpected(errno_error(what, error.value()));
-}
 
 /// What is made is for its owner only; what is there stays as it is.
 Result<void> make_directories(const fs::path& path) {
@@ -224,9 +219,7 @@ class Maker {
     TRY_DO(check_all_there());
     for (auto& directory : {info_.store() / "index", info_.store() / "journal", info_.store()})
       sync_directory(directory);
-    auto sums = sums_.text();
-    info_.sums = to_hex(crypto::digest(crypto::Hash::Sha256, sums));
-    TRY_DO(write_synced(info_.path / kSumsName, sums));
+    TRY(info_.sums, sums_.write(info_.path));
     TRY_DO(write_synced(info_.path / kInfoName, boost::json::serialize(describe(info_)) + '\n'));
     sync_directory(info_.path);
     return {};

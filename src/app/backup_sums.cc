@@ -87,6 +87,12 @@ std::string BackupSums::text() const {
   return text;
 }
 
+Result<std::string> BackupSums::write(const fs::path& backup) const {
+  auto bytes = text();
+  TRY_DO(write_synced(backup / kSumsName, bytes));
+  return to_hex(crypto::digest(crypto::Hash::Sha256, bytes));
+}
+
 Result<BackupSums> BackupSums::parse(std::string_view text) {
   BackupSums sums;
   while (!text.empty()) {

@@ -26,6 +26,9 @@ class BackupSums {
   const std::map<std::string, std::string>& all() const { return sums_; }
 
   std::string text() const;
+  /// Writes them to a backup's directory. Gives the sum of that file, hexadecimal. Denied, NoSpace,
+  /// Io.
+  Result<std::string> write(const std::filesystem::path& backup) const;
   /// Corrupt: not of this form, or of files elsewhere.
   static Result<BackupSums> parse(std::string_view text);
   /// Those of a backup, if they are what BACKUP.json says. NotFound: it was made without; Corrupt,

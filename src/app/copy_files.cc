@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <dirent.h>
-#include <expected>
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
@@ -281,6 +280,10 @@ bool stays_below(std::string_view path) {
   return std::ranges::none_of(fs::path(path), [](const fs::path& part) {
     return part.empty() || part == "." || part == "..";
   });
+}
+
+std::unexpected<Error> failed(const std::string& what, const std::error_code& error) {
+  return std::unexpected(errno_error(what, error.value()));
 }
 
 void sync_directory(const fs::path& path) {

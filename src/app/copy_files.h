@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/result.h"
@@ -60,6 +62,9 @@ struct CopyRules {
 /// Exists, NoSpace, Io.
 Result<void> copy_tree(const std::filesystem::path& from, const std::filesystem::path& to,
                        const CopyRules& rules);
+
+/// What a function of std::filesystem says, as an Error: `return failed("cannot name x", error);`
+std::unexpected<Error> failed(const std::string& what, const std::error_code& error);
 
 /// What was made, removed or renamed in it is so for good.
 void sync_directory(const std::filesystem::path& path);

@@ -72,7 +72,8 @@ TEST_CASE("a tree is copied with what its files may be, and told") {
   CHECK(copy_tree(bench.from, bench.to, {}).error().code == ErrorCode::Exists);
 }
 
-TEST_CASE("a link is not followed out of a tree, wherever it stands, nor is anything written there") {
+TEST_CASE(
+    "a link is not followed out of a tree, wherever it stands, nor is anything written there") {
   struct Case {
     const char* link;
     const char* target;

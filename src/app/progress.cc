@@ -43,6 +43,16 @@ void Progress::set(std::uint64_t done, Clock::time_point now) {
   terminal_.err(std::string(kClearLine) + line(done, now));
 }
 
+void PartProgress::set(std::string_view doing, double part) {
+  constexpr std::uint64_t kAll = 1000;
+  if (!line_ || doing != doing_) {
+    line_.reset();
+    doing_ = doing;
+    line_.emplace(terminal_, fmt::format("{} ({})", label_, doing), kAll);
+  }
+  line_->set(static_cast<std::uint64_t>(part * kAll));
+}
+
 std::string Progress::line(std::uint64_t done, Clock::time_point now) const {
   auto language = terminal_.language();
   auto spent = std::chrono::duration<double>(now - begun_).count();

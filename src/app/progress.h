@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "app/terminal.h"
 
@@ -33,6 +35,24 @@ class Progress {
   std::uint64_t total_;
   Clock::time_point begun_, shown_;
   bool visible_ = false;
+};
+
+/// The same for work that has several parts, each with a line of its own: "verify (journal): …".
+/// For store::VerifyOptions::progress.
+class PartProgress {
+ public:
+  /// `terminal` must outlive it.
+  PartProgress(Terminal& terminal, std::string label)
+      : terminal_(terminal), label_(std::move(label)) {}
+
+  /// So much of `doing` is done, from 0 to 1.
+  void set(std::string_view doing, double part);
+
+ private:
+  Terminal& terminal_;
+  std::string label_;
+  std::string doing_;
+  std::optional<Progress> line_;
 };
 
 /// 1234567 as "1,234,567".

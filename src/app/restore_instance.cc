@@ -69,10 +69,6 @@ Result<std::uint64_t> settle_queue(Instance instance, const fs::path& data,
   return held;
 }
 
-std::unexpected<Error> failed(const std::string& what, const std::error_code& error) {
-  return std::unexpected(errno_error(what, error.value()));
-}
-
 void add_loss(RestoreOutcome& outcome, std::string what) {
   if (++outcome.lost_count <= kMostLost) outcome.lost.push_back(std::move(what));
 }

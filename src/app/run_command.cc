@@ -51,6 +51,7 @@ class Commands::Offline {
 
   explicit Offline(config::LogFormat format) : sink_(format, clock_), cores_(1) {}
   ~Offline() {
+    if (core_) core_->close_store();
     cores_.stop();
     cores_.join();
   }
@@ -202,6 +203,12 @@ std::string short_size(std::uint64_t bytes) {
     if (value < 1000) break;
   }
   return value < 10 ? fmt::format("{:.1f} {}", value, unit) : fmt::format("{:.0f} {}", value, unit);
+}
+
+boost::json::array json_texts(const std::vector<std::string>& texts) {
+  boost::json::array all;
+  for (auto& text : texts) all.push_back(json_text(text));
+  return all;
 }
 
 void print_json(Terminal& terminal, const boost::json::value& value) {

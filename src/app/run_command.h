@@ -82,6 +82,9 @@ class ItemList {
 /// "12 KB", "3.4 MB": for people.
 std::string short_size(std::uint64_t bytes);
 
+/// Texts of whatever bytes, as a JSON array.
+boost::json::array json_texts(const std::vector<std::string>& texts);
+
 /// One line of JSON on standard output.
 void print_json(Terminal& terminal, const boost::json::value& value);
 

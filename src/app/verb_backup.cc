@@ -1,6 +1,4 @@
 // hikyaku backup: a copy of the store while it is used.
-#include <fmt/core.h>
-
 #include "app/backup_files.h"
 #include "app/backup_sums.h"
 #include "app/cli.h"
@@ -101,19 +99,11 @@ Result<Checked> read_whole(const BackupInfo& info, Terminal& terminal) {
   options.for_reading = true;
   options.schema = kSchema;
   store::VerifyOptions how;
-  std::optional<Progress> progress;
-  std::string shown;
-  how.progress = [&](std::string_view doing, double part) {
-    if (doing != shown) {
-      progress.reset();
-      shown = doing;
-      progress.emplace(terminal, fmt::format("{} ({})", kChecking.in(terminal.language()), doing),
-                       1000);
-    }
-    progress->set(static_cast<std::uint64_t>(part * 1000));
-  };
-  auto found = store::verify_store(options, how);
-  progress.reset();
+  auto found = [&] {
+    PartProgress progress(terminal, std::string(kChecking.in(terminal.language())));
+    how.progress = [&](std::string_view doing, double part) { progress.set(doing, part); };
+    return store::verify_store(options, how);
+  }();
   if (!found && checked.files.good()) return std::unexpected(std::move(found).error());
   if (!found) {
     checked.problems.push_back(found.error().describe());

@@ -1,6 +1,4 @@
 // hikyaku restore: everything, or the mail of an account, out of a backup.
-#include <fmt/core.h>
-
 #include "app/backup_files.h"
 #include "app/backup_mail.h"
 #include "app/backup_sums.h"
@@ -82,12 +80,6 @@ constexpr Phrase kMailLost{
 constexpr Phrase kNeedsAccount{"--mailbox and --into go with --account",
                                "--mailbox と --into は --account とともに使います"};
 
-boost::json::array texts(const std::vector<std::string>& list) {
-  boost::json::array all;
-  for (auto& text : list) all.push_back(json_text(text));
-  return all;
-}
-
 Exit restore_mail(const Invocation& invocation, Terminal& terminal, const BackupInfo& backup) {
   auto address = invocation.value("--account").value_or("");
   auto into = invocation.value("--into").value_or(address);
@@ -108,7 +100,7 @@ Exit restore_mail(const Invocation& invocation, Terminal& terminal, const Backup
   auto refused = number_in(*answer, "refused");
   auto& lost = (*source)->lost();
   if (invocation.json()) {
-    (*answer)["lost"] = texts(lost);
+    (*answer)["lost"] = json_texts(lost);
     print_json(terminal, *answer);
   } else {
     terminal.say(kMailDone, grouped(number_in(*answer, "imported")), address, into,
@@ -176,7 +168,7 @@ Result<RestoreOutcome> do_restore(const Invocation& invocation, Terminal& termin
                                   const BackupInfo& backup, const Instance& instance,
                                   const config::Config& config, HeldData& held) {
   std::optional<Progress> progress;
-  std::string shown;
+  PartProgress verified(terminal, std::string(kVerifying.in(terminal.language())));
   std::uint64_t copied = 0;
   RestoreRules rules{.with_losses = invocation.has("--with-losses"),
                      .language = terminal.language()};
@@ -184,13 +176,8 @@ Result<RestoreOutcome> do_restore(const Invocation& invocation, Terminal& termin
                    tree_size(backup.store()) >> 10);
   rules.copied = [&](std::uint64_t bytes) { progress->set((copied += bytes) >> 10); };
   rules.verifying = [&](std::string_view doing, double part) {
-    if (doing != shown) {
-      progress.reset();
-      shown = doing;
-      progress.emplace(terminal, fmt::format("{} ({})", kVerifying.in(terminal.language()), doing),
-                       1000);
-    }
-    progress->set(static_cast<std::uint64_t>(part * 1000));
+    progress.reset();
+    verified.set(doing, part);
   };
   return restore_instance(backup, instance, config, held, rules);
 }
@@ -244,8 +231,8 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
                                              {"epoch", outcome->epoch},
                                              {"held", outcome->held},
                                              {"former", json_text(outcome->former.string())},
-                                             {"damage", texts(outcome->damage)},
-                                             {"lost", texts(outcome->lost)},
+                                             {"damage", json_texts(outcome->damage)},
+                                             {"lost", json_texts(outcome->lost)},
                                              {"lost_count", outcome->lost_count}});
   else
     tell(*outcome, backup, instance, terminal);

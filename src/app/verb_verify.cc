@@ -38,17 +38,12 @@ constexpr Phrase kInUse{"{}. Stop the server first: verify reads a store that no
                         "{}。先にサーバーを止めてください。verify "
                         "は誰も開いていない保管庫を調べます。"};
 
-boost::json::array texts(const std::vector<std::string>& list) {
-  boost::json::array all;
-  for (auto& text : list) all.push_back(json_text(text));
-  return all;
-}
-
 boost::json::value mail_json(const std::optional<MailReport>& mail) {
   if (!mail) return nullptr;
-  return boost::json::object{{"accounts", mail->accounts}, {"messages", mail->messages},
-                             {"digests", mail->digests},   {"problems", texts(mail->problems)},
-                             {"lost", texts(mail->lost)},  {"repairs", texts(mail->repairs)}};
+  return boost::json::object{
+      {"accounts", mail->accounts},     {"messages", mail->messages},
+      {"digests", mail->digests},       {"problems", json_texts(mail->problems)},
+      {"lost", json_texts(mail->lost)}, {"repairs", json_texts(mail->repairs)}};
 }
 
 bool good(const store::VerifyReport& report, const std::optional<MailReport>& mail) {
@@ -69,11 +64,11 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
                                            {"bodies", report.bodies},
                                            {"body_bytes", report.body_bytes},
                                            {"rows", report.rows},
-                                           {"problems", texts(report.problems)},
+                                           {"problems", json_texts(report.problems)},
                                            {"problem_count", report.problem_count},
                                            {"lost", std::move(lost)},
                                            {"lost_groups", report.lost_groups},
-                                           {"repairs", texts(report.repairs)},
+                                           {"repairs", json_texts(report.repairs)},
                                            {"epoch", report.epoch},
                                            {"mail", mail_json(mail)}});
 }
@@ -135,16 +130,10 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   options.staged_memory = memory.staged;
   store::VerifyOptions how;
   how.repair = invocation.has("--repair");
-  std::optional<Progress> progress;
-  std::string shown;
+  std::optional<PartProgress> progress;
   how.progress = [&](std::string_view doing, double part) {
-    if (doing != shown) {
-      progress.reset();
-      shown = doing;
-      progress.emplace(terminal, fmt::format("{} ({})", kChecking.in(terminal.language()), doing),
-                       1000);
-    }
-    progress->set(static_cast<std::uint64_t>(part * 1000));
+    if (!progress) progress.emplace(terminal, std::string(kChecking.in(terminal.language())));
+    progress->set(doing, part);
   };
   auto report = store::verify_store(options, how);
   progress.reset();
