@@ -161,6 +161,7 @@ TEST_CASE("where the store is missing nothing makes another one, and what to do 
   CHECK(run({"serve", "--new-store", "--dir", dir}) == Exit::CannotCreate);
   // Nothing is left of it but its name.
   for (auto name : {"journal", "index"}) fs::remove_all(data / name);
+  fs::remove_all(beside(".restored"));
   CHECK(run({"account", "list", "--dir", dir}) == Exit::NoInput);
   CHECK_MESSAGE(last_words.contains("mounted"), last_words);
 }
