@@ -145,6 +145,9 @@ Task<void> ReportReader::read(reports::Taken taken, [[maybe_unused]] Semaphore::
     case What::Known:
       log.info("report.ignore", {{"domain", kept->domain}, {"why", "the same report came before"}});
       break;
+    case What::Bounce:
+      log.warn("report.bounce", {{"domain", kept->domain}, {"err", kept->problem}});
+      break;
     case What::Unreadable:
       log.warn("report.unread", {{"err", kept->problem}});
       break;

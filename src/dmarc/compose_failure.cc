@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "crypto/hmac.h"
 #include "dmarc/failure_report.h"
+#include "dmarc/report_mail.h"
 #include "mime/address.h"
 #include "mime/compose.h"
 #include "mime/header.h"
@@ -173,7 +174,7 @@ std::string compose_failure_report(const FailureReport& report, const FailureRep
       .addresses("From", {{"", mail.from}})
       .addresses("To", to)
       .message_ids("Message-ID", {mail.message_id})
-      .text("Subject", "DMARC failure report for " + printable(domain, 253))
+      .text("Subject", format_failure_subject(domain))
       .structured("Auto-Submitted", "auto-generated");
   std::vector<mime::ComposedPart> parts{
       mime::compose_text(text_for_people(report)),

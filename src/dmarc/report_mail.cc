@@ -10,6 +10,8 @@
 namespace hikyaku::dmarc {
 namespace {
 
+constexpr std::string_view kFailureSubject = "DMARC failure report for ";
+
 /// The word behind `label`, up to space or comma.
 std::string word_after(std::string_view text, std::string_view label) {
   auto at = ifind(text, label);
@@ -56,6 +58,16 @@ std::optional<ReportSubject> parse_report_subject(std::string_view text) {
   subject.report_id = word_after(text, "Report-ID:");
   std::erase_if(subject.report_id, [](char c) { return c == '<' || c == '>'; });
   return subject;
+}
+
+std::string format_failure_subject(std::string_view domain) {
+  return std::string(kFailureSubject) + printable(domain, 253);
+}
+
+std::optional<std::string> parse_failure_subject(std::string_view text) {
+  auto domain = to_lower(word_after(text, kFailureSubject));
+  if (!is_domain_like(domain) || !domain.contains('.')) return std::nullopt;
+  return domain;
 }
 
 std::string format_report_file_name(const ReportFileName& name, ReportFile kind) {

@@ -24,6 +24,11 @@ std::string format_report_subject(const ReportSubject& subject);
 /// nullopt: not the subject of a report. Any case, commas and folds as they are met.
 std::optional<ReportSubject> parse_report_subject(std::string_view subject);
 
+/// What we give our failure reports: "DMARC failure report for example.com".
+std::string format_failure_subject(std::string_view domain);
+/// The domain in it, lower case. nullopt: another subject, or no domain.
+std::optional<std::string> parse_failure_subject(std::string_view subject);
+
 /// receiver!policy-domain!begin!end[!unique].xml[.gz] (RFC 9990 §3.2.1).
 struct ReportFileName {
   std::string receiver;

@@ -12,6 +12,7 @@ namespace hikyaku::reports {
 namespace {
 
 constexpr std::size_t kProblemLength = 500;
+constexpr std::size_t kAddressLength = 320;
 /// Rows that sum those beyond ReadLimits::rows: one for each outcome.
 constexpr std::size_t kMostSums = 16;
 
@@ -73,6 +74,7 @@ Digest digest_of(ReadReport read) {
   if (read.kind == ReadReport::Kind::Aggregate) digest.report = report_of(read.aggregate);
   if (read.kind == ReadReport::Kind::Failure) digest.failure = failure_of(read.failure);
   digest.rows = std::move(read.rows);
+  digest.bounced = std::move(read.bounced);
   return digest;
 }
 
@@ -90,6 +92,11 @@ std::string encode_digest(const Digest& digest) {
       break;
     case ReadReport::Kind::Failure:
       out.text(encode_failure(digest.failure));
+      break;
+    case ReadReport::Kind::Bounce:
+      out.text(utf8_prefix(digest.problem, kProblemLength));
+      out.text(utf8_prefix(digest.bounced.to, kAddressLength));
+      out.text(utf8_prefix(digest.bounced.about, kAddressLength));
       break;
   }
   return out.take();
@@ -117,6 +124,12 @@ Result<Digest> decode_digest(std::string_view bytes, const ReadLimits& limits) {
       digest.failure = std::move(*failure);
       break;
     }
+    case ReadReport::Kind::Bounce:
+      digest.kind = ReadReport::Kind::Bounce;
+      digest.problem = utf8_prefix(in.text(), kProblemLength);
+      digest.bounced.to = utf8_prefix(in.text(), kAddressLength);
+      digest.bounced.about = utf8_prefix(in.text(), kAddressLength);
+      break;
     default:
       return fail(ErrorCode::Invalid, "the digest of a report is of kind {}", kind);
   }

@@ -15,10 +15,11 @@ namespace hikyaku::reports {
 /// Nothing in it needs reading of a stranger's format again.
 struct Digest {
   ReadReport::Kind kind = ReadReport::Kind::Other;
-  std::string problem;                    ///< of Other
+  std::string problem;                    ///< of Other and Bounce
   ReceivedReport report;                  ///< without day, id and time: received_report()
   std::vector<dmarc::ReportRecord> rows;  ///< of `report`
   ReceivedFailure failure;                ///< likewise: received_failure()
+  Bounced bounced;
 };
 Digest digest_of(ReadReport read);
 

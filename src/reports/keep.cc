@@ -1,8 +1,11 @@
 #include "reports/keep.h"
 
 #include <algorithm>
+#include <fmt/core.h>
 #include <span>
 
+#include "base/text.h"
+#include "story/story.h"
 #include "store/erase.h"
 
 namespace hikyaku::reports {
@@ -12,11 +15,21 @@ constexpr std::size_t kRows = 250;
 /// Forgetting must be possible on a full disk.
 constexpr store::TransactOptions kForgets{.may_use_reserve = true};
 
-Task<Result<Kept>> finish(store::Store& store, const Taken& taken, Kept kept) {
+/// The end of the mail's way: the mail goes, and its story says what it was.
+void finish(store::Transaction& tx, const Taken& taken, std::string_view what) {
+  finish_taken(tx, taken);
+  story::record_note(tx, taken.id, what, taken.when);
+}
+
+Task<Result<Kept>> ignore(store::Store& store, const Taken& taken, Kept kept) {
+  auto note = kept.what == Kept::What::NotOurs
+                  ? fmt::format("ignored: a report about {}, which is not a domain of this server",
+                                printable(kept.domain, 200))
+                  : std::string("ignored: the same report came before");
   CO_TRY_DO(co_await store.transact(
       {store::kInstance},
       [&](store::Transaction& tx) -> Result<void> {
-        finish_taken(tx, taken);
+        finish(tx, taken, note);
         return {};
       },
       kForgets));
@@ -38,11 +51,11 @@ Task<Result<Kept>> keep_failure(store::Store& store, const Taken& taken,
   Kept kept{.what = Kept::What::NotOurs, .domain = failure.domain, .report = {}, .problem = {}};
   auto ours =
       co_await store.read([&](store::Reader& reader) { return is_ours(reader, failure.domain); });
-  if (!ours) co_return co_await finish(store, taken, std::move(kept));
+  if (!ours) co_return co_await ignore(store, taken, std::move(kept));
   CO_TRY_DO(
       co_await store.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
         put_failure(tx, failure);
-        finish_taken(tx, taken);
+        finish(tx, taken, "read: a failure report about " + printable(failure.domain, 200));
         return {};
       }));
   kept.what = Kept::What::Failure;
@@ -63,7 +76,7 @@ Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
   });
   if (reason) {
     kept.what = *reason;
-    co_return co_await finish(store, taken, std::move(kept));
+    co_return co_await ignore(store, taken, std::move(kept));
   }
   // What an attempt before this one has written, this one writes again under the same keys.
   std::size_t first = 0;
@@ -78,7 +91,10 @@ Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
           put_received_rows(tx, kept.report, static_cast<std::uint32_t>(first), piece);
           if (last) {
             put_received(tx, kept.report);
-            finish_taken(tx, taken);
+            finish(tx, taken,
+                   fmt::format("read: a report about {} (messages: {}, passed: {})",
+                               printable(kept.domain, 200), kept.report.messages,
+                               kept.report.passed));
           }
           return {};
         }));
@@ -86,6 +102,34 @@ Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
   } while (!passed && first < rows.size());
   if (passed) co_return co_await forget(store, taken, std::move(kept));
   co_return kept;
+}
+
+/// What is no report: that is noted, also on a full disk.
+Task<Result<Kept>> keep_unread(store::Store& store, const Taken& taken, std::string problem,
+                               std::optional<Bounced> bounced) {
+  UnreadReport unread{.day = day_of(taken.when),
+                      .id = taken.id,
+                      .when = taken.when,
+                      .mail_from = taken.mail_from,
+                      .problem = std::move(problem),
+                      .bounced = std::move(bounced)};
+  auto shown = printable(unread.problem, 200);
+  auto note = unread.bounced
+                  ? fmt::format("a report of ours did not reach {}: {}",
+                                printable(unread.bounced->to, 200), shown)
+                  : "could not be read: " + shown;
+  CO_TRY_DO(co_await store.transact(
+      {store::kInstance},
+      [&](store::Transaction& tx) -> Result<void> {
+        put_unread(tx, unread);
+        finish(tx, taken, note);
+        return {};
+      },
+      kForgets));
+  co_return Kept{.what = unread.bounced ? Kept::What::Bounce : Kept::What::Unreadable,
+                 .domain = unread.bounced ? unread.bounced->about : "",
+                 .report = {},
+                 .problem = std::move(unread.problem)};
 }
 
 }  // namespace
@@ -99,6 +143,9 @@ Task<Result<Kept>> keep(store::Store& store, Taken taken, Digest digest, IsOurs 
       auto failure = received_failure(taken, digest);
       co_return co_await keep_failure(store, taken, failure, is_ours);
     }
+    case ReadReport::Kind::Bounce:
+      co_return co_await keep_unread(store, taken, std::move(digest.problem),
+                                     std::move(digest.bounced));
     case ReadReport::Kind::Other:
       break;
   }
@@ -106,21 +153,7 @@ Task<Result<Kept>> keep(store::Store& store, Taken taken, Digest digest, IsOurs 
 }
 
 Task<Result<Kept>> give_up(store::Store& store, Taken taken, std::string problem) {
-  UnreadReport unread{.day = day_of(taken.when),
-                      .id = taken.id,
-                      .when = taken.when,
-                      .mail_from = taken.mail_from,
-                      .problem = problem};
-  CO_TRY_DO(co_await store.transact(
-      {store::kInstance},
-      [&](store::Transaction& tx) -> Result<void> {
-        put_unread(tx, unread);
-        finish_taken(tx, taken);
-        return {};
-      },
-      kForgets));
-  co_return Kept{
-      .what = Kept::What::Unreadable, .domain = {}, .report = {}, .problem = std::move(problem)};
+  co_return co_await keep_unread(store, taken, std::move(problem), std::nullopt);
 }
 
 }  // namespace hikyaku::reports

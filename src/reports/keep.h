@@ -1,5 +1,5 @@
 // keep: what a mail with a report comes to. The mail goes in the transaction that keeps what was in
-// it, or that notes why nothing was.
+// it, or that notes why nothing was; its story is told there, too.
 #pragma once
 
 #include <functional>
@@ -19,6 +19,7 @@ struct Kept {
     NotOurs,     ///< about `domain`, which nobody here has
     Known,       ///< the same report came before
     Unreadable,  ///< `problem`
+    Bounce,      ///< one of our reports about `domain` did not arrive: `problem`
   };
   What what = What::Unreadable;
   std::string domain;

@@ -1,10 +1,14 @@
 #include "reports/read_report.h"
 
 #include <map>
+#include <optional>
 #include <tuple>
 
+#include "base/text.h"
 #include "dmarc/report_mail.h"
 #include "dmarc/unpack.h"
+#include "dsn/parse.h"
+#include "mime/encoded_word.h"
 #include "mime/message.h"
 #include "reports/rows.h"
 
@@ -55,6 +59,36 @@ Result<ReadReport> read_aggregate(const mime::Message& message, const ReadLimits
   return read;
 }
 
+/// The domain that a report of ours is about, by the subject that we gave it.
+std::string subject_of_ours(std::string_view header) {
+  auto subject = mime::decode_words(mime::HeaderView(header).value("Subject"));
+  if (auto aggregate = dmarc::parse_report_subject(subject)) return aggregate->domain;
+  return dmarc::parse_failure_subject(subject).value_or("");
+}
+
+/// A notice of failure (RFC 3464).
+std::optional<ReadReport> read_bounce(const mime::Message& message) {
+  auto notice = dsn::find_report(message);
+  if (!notice) return std::nullopt;
+  for (auto& recipient : notice->status.recipients) {
+    if (recipient.action && *recipient.action != dsn::Action::Failed) continue;
+    ReadReport read;
+    read.kind = ReadReport::Kind::Bounce;
+    auto& address = recipient.original.value.empty() ? recipient.final : recipient.original;
+    read.bounced = {address.value, subject_of_ours(notice->original_header)};
+    read.problem = recipient.diagnostic.value;
+    if (read.problem.empty() && recipient.status) read.problem = recipient.status->to_string();
+    return read;
+  }
+  return other("a notice about one of our reports that names no failure");
+}
+
+/// Whether the mail as a whole calls itself a notice: what came back may hold our own report.
+bool is_notice(const mime::Message& message) {
+  auto& type = message.root().content_type;
+  return type.subtype == "report" && iequals(type.get("report-type"), "delivery-status");
+}
+
 }  // namespace
 
 ReadReport read_report(std::string_view bytes, const ReadLimits& limits) {
@@ -62,6 +96,8 @@ ReadReport read_report(std::string_view bytes, const ReadLimits& limits) {
   mime::Limits structure;
   structure.parts = 100;
   auto message = mime::parse_message(bytes, structure);
+  if (is_notice(message))
+    if (auto bounce = read_bounce(message)) return std::move(*bounce);
   auto failure = dmarc::find_failure_report(message);
   if (failure) {
     ReadReport read;

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "dmarc/aggregate_report.h"
 #include "reports/evaluation.h"
+#include "reports/read_report.h"
 #include "store/store.h"
 #include "story/story.h"
 
@@ -91,13 +92,15 @@ void put_failure(store::Transaction& tx, const ReceivedFailure& failure);
 /// The newest first, days from `since` on, at most `limit`.
 std::vector<ReceivedFailure> list_failures(store::Reader& reader, Day since, std::size_t limit);
 
-/// A mail to the address in which no report could be read.
+/// A mail to the address in which no report could be read, or a notice that one of ours did not
+/// arrive.
 struct UnreadReport {
   Day day = 0;  ///< on which it came
   story::MessageId id = 0;
   Time when{};
   std::string mail_from;
   std::string problem;
+  std::optional<Bounced> bounced = std::nullopt;  ///< it is such a notice
 };
 void put_unread(store::Transaction& tx, const UnreadReport& unread);
 /// The newest first, days from `since` on, at most `limit`.

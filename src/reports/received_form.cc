@@ -94,6 +94,10 @@ std::string encode_unread(const UnreadReport& unread) {
   put_time(out, unread.when);
   put_text(out, unread.mail_from);
   put_text(out, unread.problem);
+  if (unread.bounced) {
+    put_text(out, unread.bounced->to);
+    put_text(out, unread.bounced->about);
+  }
   return out.take();
 }
 
@@ -103,6 +107,10 @@ std::optional<UnreadReport> decode_unread(std::string_view value) {
   unread.when = get_time(in);
   unread.mail_from = get_text(in);
   unread.problem = get_text(in);
+  if (!in.at_end()) {
+    auto to = get_text(in);
+    unread.bounced = Bounced{std::move(to), get_text(in)};
+  }
   if (in.failed()) return std::nullopt;
   return unread;
 }

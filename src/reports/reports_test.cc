@@ -1,6 +1,8 @@
 // Reports out and in, on a store in memory.
 #include <doctest/doctest.h>
+#include <fmt/core.h>
 
+#include "base/codec.h"
 #include "dmarc/report_mail.h"
 #include "dmarc/unpack.h"
 #include "mime/compose.h"
@@ -13,6 +15,7 @@
 #include "reports/rows.h"
 #include "reports/summary.h"
 #include "store/memory_store.h"
+#include "story/story.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
 
@@ -288,8 +291,76 @@ TEST_CASE("what is of no use goes, also on a full disk; what could not be read i
   CHECK(unread[0].when == kNoon);
   CHECK(unread[0].mail_from == "d@big.test");
   CHECK(unread[0].problem == "there is no report in the mail");
+  CHECK_FALSE(unread[0].bounced);
+  auto noted = [&](story::MessageId id) {
+    auto story = story::find_story(keys, id);
+    return story && story->events.size() == 1 ? story->events[0].note.value().text : "";
+  };
+  CHECK(noted(7) ==
+        "ignored: a report about alpha.test, which is not a domain of this server");
+  CHECK(noted(9) == "could not be read: there is no report in the mail");
   trim_received(keys, day_of(kNoon) + 1);
   CHECK(list_unread(keys, 0, 10).empty());
+}
+
+constexpr std::string_view kBounceMail =
+    "From: MAILER-DAEMON@mx.other.test\r\n"
+    "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+    "--b\r\n\r\nIt could not be delivered.\r\n"
+    "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+    "Reporting-MTA: dns; mx.other.test\r\n\r\n"
+    "Final-Recipient: rfc822; r@other.test\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+    "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n"
+    "--b\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: {}\r\n\r\n--b--\r\n";
+
+TEST_CASE("a report of ours that came back is told as such, with the domain that asked for it") {
+  struct Case {
+    std::string subject, about;
+  };
+  for (auto& c : {Case{dmarc::format_report_subject({"other.test", "alpha.test", "1"}), "other.test"},
+                  Case{dmarc::format_failure_subject("Other.test"), "other.test"},
+                  Case{dmarc::format_failure_subject("unknown domain"), ""},
+                  Case{"Lunch?", ""}}) {
+    CAPTURE(c.subject);
+    World world;
+    auto& keys = world.store.keys();
+    REQUIRE(take_in(keys, {7, 0, kNoon, ""}, store::MemoryTransaction::stage("mail")));
+    auto digest = decode_digest(encode_digest(
+        digest_of(read_report(fmt::format(fmt::runtime(kBounceMail), c.subject)))));
+    REQUIRE(digest);
+    auto kept = world.loop.run(keep(world.store, list_taken(keys, 1).at(0), std::move(*digest),
+                                    [](store::Reader&, std::string_view) { return false; }));
+    REQUIRE(kept);
+    CHECK(kept->what == Kept::What::Bounce);
+    CHECK(kept->domain == c.about);
+    auto unread = list_unread(keys, 0, 10);
+    REQUIRE(unread.size() == 1);
+    CHECK(unread[0].bounced == Bounced{"r@other.test", c.about});
+    CHECK(unread[0].problem == "550 5.1.1 no such user");
+    CHECK(list_taken(keys, 10).empty());
+    auto story = story::find_story(keys, 7);
+    REQUIRE((story && story->events.size() == 1 && story->events[0].note));
+    CHECK(story->events[0].note->text ==
+          "a report of ours did not reach r@other.test: 550 5.1.1 no such user");
+  }
+}
+
+TEST_CASE("a notice that something is late is no failure; a report about a bounce is a report") {
+  auto late = fmt::format(fmt::runtime(kBounceMail), "x");
+  late.replace(late.find("failed"), 6, "delayed");
+  CHECK(read_report(late).kind == ReadReport::Kind::Other);
+  CHECK(read_report(kFailureMail).kind == ReadReport::Kind::Failure);
+}
+
+TEST_CASE("what was noted before notices were told apart is still read") {
+  Encoder old;
+  old.svarint(kNoon.time_since_epoch().count());
+  old.text("d@big.test");
+  old.text("there is no report in the mail");
+  auto unread = decode_unread(old.bytes());
+  REQUIRE(unread);
+  CHECK(unread->problem == "there is no report in the mail");
+  CHECK_FALSE(unread->bounced);
 }
 
 TEST_CASE("rows beyond the limit are summed") {
@@ -419,6 +490,20 @@ TEST_CASE("sources are summed by network, the largest first") {
   CHECK(all[0].messages == 35);
 }
 
+TEST_CASE("who reports is named in one way") {
+  Summary summary;
+  auto report = about(100, dmarc::Policy::None);
+  for (auto name : {"big.test", "\"small.test", " big.test ", "\"\"", ""}) {
+    report.organization = name;
+    summary.add(report);
+  }
+  report.email = "d@other.test";
+  summary.add(report);
+  auto all = summary.take();
+  CHECK(all.at(0).reporters == std::set<std::string>{"big.test", "small.test", "other.test"});
+  CHECK(all[0].reports == 6);
+}
+
 TEST_CASE("counts of strangers do not wrap") {
   Summary summary;
   auto report = about(100, dmarc::Policy::None);
@@ -450,6 +535,8 @@ TEST_CASE("what to do next") {
   auto unsigned_one = row("203.0.113.1", 10, false, true);
   auto broken = row("198.51.100.5", 10, false, false);  // this server itself
   auto forged = row("233.252.0.1", 10, false, false);
+  auto forwarded = row("233.252.1.1", 20, true, false);  // by our signature alone
+  auto changed = row("233.252.1.1", 10, false, false);   // and a list's footer
   using dmarc::Policy;
   CHECK(kinds(advice_for(Policy::None, 20, {good})) == std::vector{Kind::SafeToReject});
   CHECK(kinds(advice_for(Policy::None, 2, {good})) == std::vector{Kind::MoreReports});
@@ -459,6 +546,26 @@ TEST_CASE("what to do next") {
   CHECK(kinds(advice_for(Policy::None, 20, {good, unsigned_one})) == std::vector{Kind::Unsigned});
   CHECK(kinds(advice_for(Policy::None, 20, {good, broken})) == std::vector{Kind::Unsigned});
   CHECK(advice_for(Policy::None, 20, {unsigned_one})[0].sources.at(0) == "203.0.113.0/24");
+  // What forwarders and lists do is nobody's missing key.
+  CHECK(kinds(advice_for(Policy::None, 20, {good, forwarded})) == std::vector{Kind::SafeToReject});
+  CHECK(kinds(advice_for(Policy::None, 20, {good, forwarded, changed})) ==
+        std::vector{Kind::Forwarders});
+  CHECK(kinds(advice_for(Policy::None, 2, {good, forwarded, changed})) ==
+        std::vector{Kind::Forwarders, Kind::MoreReports});
+  CHECK(kinds(advice_for(Policy::None, 20, {unsigned_one, forwarded, changed})) ==
+        std::vector{Kind::Unsigned, Kind::Forwarders});
+  auto lists = advice_for(Policy::Reject, 20, {good, forwarded, changed});
+  CHECK(kinds(lists) == std::vector{Kind::Forwarders, Kind::Complete});
+  CHECK(lists.at(0).sources == std::vector<std::string>{"233.252.1.0/24"});
+  CHECK(lists.at(0).messages == 10);
+  // Where nothing passes nothing is safe, whatever is published.
+  for (auto policy : {Policy::None, Policy::Quarantine, Policy::Reject})
+    for (auto days : {2, 20})
+      CHECK(kinds(advice_for(policy, days, {forged})) == std::vector{Kind::Nothing});
+  CHECK(advice_for(Policy::Reject, 20, {forged}).at(0).sources.at(0) == "233.252.0.0/24");
+  CHECK(kinds(advice_for(Policy::None, 20, {broken, forged})) ==
+        std::vector{Kind::Unsigned, Kind::Strangers});
+  CHECK(advice_for(Policy::None, 20, {}).empty());
 }
 
 }  // namespace

@@ -21,6 +21,21 @@ std::string named(const Source& source) {
   return fmt::format("{}/{}", source.network.to_string(), source.prefix);
 }
 
+bool advice_has(const std::vector<Advice>& advice, Advice::Kind kind) {
+  return std::ranges::find(advice, kind, &Advice::kind) != advice.end();
+}
+
+/// Who reports, as it can be shown: some write their name with a stray quote, or none at all.
+std::string reporter_of(const ReceivedReport& report) {
+  auto name = trim(report.organization);
+  while (!name.empty() && (name.front() == '"' || name.front() == '\'')) name.remove_prefix(1);
+  while (!name.empty() && (name.back() == '"' || name.back() == '\'')) name.remove_suffix(1);
+  name = trim(name);
+  if (!name.empty()) return std::string(name);
+  auto at = report.email.rfind('@');
+  return at == std::string::npos ? report.email : report.email.substr(at + 1);
+}
+
 }  // namespace
 
 void Summary::add(const ReceivedReport& report) {
@@ -31,7 +46,9 @@ void Summary::add(const ReceivedReport& report) {
   summary.domain = report.domain;
   summary.first = std::min(summary.first, report.day);
   summary.last = std::max(summary.last, report.day);
-  if (summary.reporters.size() < kMostReporters) summary.reporters.insert(report.organization);
+  auto reporter = reporter_of(report);
+  if (!reporter.empty() && summary.reporters.size() < kMostReporters)
+    summary.reporters.insert(std::move(reporter));
   if (report.policy && report.when >= counting.newest) {
     counting.newest = report.when;
     summary.policy = report.policy;
@@ -58,6 +75,7 @@ void Summary::add(const ReceivedReport& report, const dmarc::ReportRecord& row) 
   if (passed) add_messages(source.passed, row.count);
   if (row.dkim_aligned) add_messages(source.dkim, row.count);
   if (row.spf_aligned) add_messages(source.spf, row.count);
+  if (row.spf_aligned && !row.dkim_aligned) add_messages(source.spf_alone, row.count);
   if (row.disposition == dmarc::Applied::Quarantine) add_messages(source.quarantined, row.count);
   if (row.disposition == dmarc::Applied::Reject) add_messages(source.rejected, row.count);
   for (auto& signature : row.dkim)
@@ -84,32 +102,49 @@ std::vector<DomainSummary> Summary::take() {
 }
 
 std::vector<Advice> advise(const DomainSummary& summary, const std::vector<IpAddress>& ours) {
-  auto is_ours = [&](const Source& source) {
-    return source.is_authorized() || std::ranges::any_of(ours, [&](auto& address) {
-             return address.in_network(source.network, source.prefix) && address == source.address;
-           });
+  std::vector<Advice> advice;
+  if (summary.messages == 0) return advice;
+  auto is_here = [&](const Source& source) {
+    return std::ranges::any_of(ours, [&](auto& address) {
+      return address.in_network(source.network, source.prefix) && address == source.address;
+    });
   };
   Advice unsigned_ones{Advice::Kind::Unsigned, {}, 0};
+  Advice forwarders{Advice::Kind::Forwarders, {}, 0};
   Advice strangers{Advice::Kind::Strangers, {}, 0};
+  auto put = [](Advice& kind, const Source& source, std::uint64_t messages) {
+    kind.sources.push_back(named(source));
+    add_messages(kind.messages, messages);
+  };
   for (auto& source : summary.sources) {
-    if (!is_ours(source)) {
-      strangers.sources.push_back(named(source));
-      add_messages(strangers.messages, source.messages - source.passed);
-    } else if (source.dkim * 10 < source.messages * 9) {
-      unsigned_ones.sources.push_back(named(source));
-      add_messages(unsigned_ones.messages, source.messages - source.dkim);
+    // Most of its mail is signed: what is not may be a report, or a mistake of the other side.
+    auto seldom = [&](std::uint64_t count) { return count * 10 <= source.messages; };
+    if (is_here(source)) {
+      if (!seldom(source.messages - source.dkim))
+        put(unsigned_ones, source, source.messages - source.dkim);
+    } else if (source.is_forwarder()) {
+      if (!seldom(source.messages - source.dkim))
+        put(forwarders, source, source.messages - source.dkim);
+    } else if (!source.is_authorized()) {
+      put(strangers, source, source.messages - source.passed);
+    } else if (!seldom(source.spf_alone)) {
+      put(unsigned_ones, source, source.spf_alone);
     }
   }
-  std::vector<Advice> advice;
   auto rejecting = summary.policy == dmarc::Policy::Reject;
-  if (!unsigned_ones.sources.empty()) advice.push_back(unsigned_ones);
-  if (!strangers.sources.empty() && !rejecting) advice.push_back(strangers);
-  if (!unsigned_ones.sources.empty() || summary.messages == 0) return advice;
+  auto nothing = summary.passed == 0 && unsigned_ones.sources.empty();
+  if (nothing) strangers.kind = Advice::Kind::Nothing;
+  for (auto* one : {&unsigned_ones, &forwarders})
+    if (!one->sources.empty()) advice.push_back(std::move(*one));
+  auto strange = !strangers.sources.empty();
+  if (nothing || (strange && !rejecting)) advice.push_back(std::move(strangers));
+  // Whoever would follow what comes now must know that mail of theirs passes.
+  if (summary.passed == 0 || advice_has(advice, Advice::Kind::Unsigned)) return advice;
   if (rejecting)
     advice.push_back({Advice::Kind::Complete, {}, 0});
   else if (summary.last - summary.first + 1 < kEnoughDays)
     advice.push_back({Advice::Kind::MoreReports, {}, 0});
-  else if (strangers.sources.empty())
+  else if (advice.empty())
     advice.push_back({Advice::Kind::SafeToReject, {}, 0});
   return advice;
 }

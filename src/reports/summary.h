@@ -22,11 +22,15 @@ struct Source {
   std::uint64_t passed = 0;  ///< DMARC: by DKIM or SPF
   std::uint64_t dkim = 0;    ///< passed by DKIM, aligned
   std::uint64_t spf = 0;     ///< passed by SPF, aligned
+  std::uint64_t spf_alone = 0;  ///< of these without DKIM
   std::uint64_t quarantined = 0, rejected = 0;
   std::set<std::string> signers;  ///< whose signatures were on it; a few
 
   /// Our SPF record lists it, or it has a key of ours: half of its mail or more passes.
   bool is_authorized() const { return passed * 2 >= messages && messages > 0; }
+  /// Our signatures come from there, but not by our SPF record: it passes our mail on. What it
+  /// changes on the way (a list's footer) fails.
+  bool is_forwarder() const { return spf == 0 && dkim > 0 && dkim * 10 >= messages; }
 };
 
 struct DomainSummary {
@@ -43,7 +47,9 @@ struct DomainSummary {
 /// What its owner had better do next.
 struct Advice {
   enum class Kind : std::uint8_t {
-    Unsigned,      ///< sources that are ours by SPF and do not sign with DKIM
+    Nothing,       ///< no message passed: nothing that is ours was seen, only who claims to be us
+    Unsigned,      ///< sources that are ours by SPF (or this server) and do not sign with DKIM
+    Forwarders,    ///< they pass on what we signed, and change some of it
     Strangers,     ///< mail that nobody of ours sent, and p=none or quarantine lets it pass
     SafeToReject,  ///< all that is reported is ours and passes; p is not reject yet
     MoreReports,   ///< the same, but of too few days to be sure
