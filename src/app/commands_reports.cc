@@ -5,6 +5,7 @@
 #include "app/commands.h"
 #include "app/dns_records.h"
 #include "app/report_sender.h"
+#include "auth/directory.h"
 #include "base/text.h"
 #include "dns/name.h"
 #include "reports/summary.h"
@@ -40,8 +41,12 @@ std::string_view state_name(reports::Outgoing::State state) {
 std::string_view kind_name(reports::Advice::Kind kind) {
   using Kind = reports::Advice::Kind;
   switch (kind) {
+    case Kind::Nothing:
+      return "nothing-passes";
     case Kind::Unsigned:
       return "unsigned";
+    case Kind::Forwarders:
+      return "forwarders";
     case Kind::Strangers:
       return "strangers";
     case Kind::SafeToReject:
@@ -181,6 +186,32 @@ object describe(const reports::DomainSummary& summary) {
           {"last", date_of(summary.last)}};
 }
 
+/// NotFound when reports about `domain` can never come: it is not ours, not below one of ours, and
+/// none of ours is below it.
+Task<Result<void>> check_ours(Core& core, std::string domain) {
+  auto ours = co_await core.store().read([&](store::Reader& reader) {
+    for (std::string_view one = domain; !one.empty(); one = dns::parent(one))
+      if (auth::find_domain(reader, one)) return true;
+    return std::ranges::any_of(auth::list_domains(reader),
+                               [&](auto& one) { return dns::is_within(one.name, domain); });
+  });
+  if (ours) co_return Result<void>{};
+  co_return fail(ErrorCode::NotFound, "{} is not a domain of this server: hikyaku domain list",
+                 printable(domain, 255));
+}
+
+object describe(const reports::UnreadReport& unread) {
+  object shown{{"kind", unread.bounced ? "bounce" : "unread"},
+               {"time", format_rfc3339(unread.when)},
+               {"mail_from", json_text(unread.mail_from)},
+               {"problem", json_text(unread.problem)}};
+  if (unread.bounced) {
+    shown["to"] = json_text(unread.bounced->to);
+    shown["domain"] = json_text(unread.bounced->about);
+  }
+  return shown;
+}
+
 /// For each domain: itself, its sources (the largest first), advice. Behind them what could not be
 /// read, when no single domain is asked for.
 Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call) {
@@ -189,6 +220,7 @@ Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call
   auto ours = public_addresses();
   std::size_t names = 0;
   auto summaries = co_await summarize(core, asked);
+  if (summaries.empty() && !asked.domain.empty()) CO_TRY_DO(co_await check_ours(core, asked.domain));
   for (auto& summary : summaries) {
     co_await call.item(describe(summary));
     for (std::size_t i = 0; i < summary.sources.size() && i < most; ++i) {
@@ -202,11 +234,7 @@ Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call
   if (asked.domain.empty()) {
     auto unread = co_await core.store().read(
         [&](store::Reader& reader) { return reports::list_unread(reader, asked.since, kUnread); });
-    for (auto& one : unread)
-      co_await call.item({{"kind", "unread"},
-                          {"time", format_rfc3339(one.when)},
-                          {"mail_from", json_text(one.mail_from)},
-                          {"problem", json_text(one.problem)}});
+    for (auto& one : unread) co_await call.item(describe(one));
   }
   co_return object{{"count", summaries.size()}};
 }
@@ -234,6 +262,7 @@ Task<Answer> show_failures(Core& core, ControlCall& call) {
                         {"authentication_results", json_text(failure.results)},
                         {"incidents", failure.incidents}});
   }
+  if (count == 0 && !asked.domain.empty()) CO_TRY_DO(co_await check_ours(core, asked.domain));
   co_return object{{"count", count}};
 }
 

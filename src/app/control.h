@@ -135,6 +135,7 @@ class ControlTable {
   /// Runs what the call asks for. NotFound: there is no such command (the server may be older than
   /// the client); Denied: not for this caller; or what the command says.
   Task<Result<boost::json::object>> run(ControlCall& call) const;
+  bool knows(std::string_view verb) const { return find(verb) != nullptr; }
 
  private:
   const ControlCommand* find(std::string_view verb) const;

@@ -68,4 +68,18 @@ std::string Progress::line(std::uint64_t done, Clock::time_point now) const {
   return text;
 }
 
+std::string counted(Language language, const Counted& noun, std::uint64_t number) {
+  auto text = language == Language::Japanese ? noun.ja : number == 1 ? noun.one : noun.many;
+  return fmt::format(fmt::runtime(text), grouped(number));
+}
+
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return "-";
+  auto exact = 100 * static_cast<double>(part) / static_cast<double>(whole);
+  auto rounded = static_cast<int>(exact + 0.5);
+  if (rounded >= 100 && part < whole) return "> 99 %";
+  if (rounded == 0 && part > 0) return "< 1 %";
+  return fmt::format("{} %", rounded);
+}
+
 }  // namespace hikyaku::app

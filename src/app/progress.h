@@ -58,4 +58,16 @@ class PartProgress {
 /// 1234567 as "1,234,567".
 std::string grouped(std::uint64_t number);
 
+/// A noun that is counted: {"{} message", "{} messages", "{} 通"}.
+struct Counted {
+  std::string_view one, many;
+  std::string_view ja;
+};
+/// "1 message", "1,234 messages".
+std::string counted(Language language, const Counted& noun, std::uint64_t number);
+
+/// "56 %", rounded; what is not all never becomes "100 %", what is something never "0 %": "> 99 %",
+/// "< 1 %". "-" of nothing.
+std::string percent(std::uint64_t part, std::uint64_t whole);
+
 }  // namespace hikyaku::app

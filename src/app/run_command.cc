@@ -31,6 +31,14 @@ constexpr Phrase kStoreTaken{
     "別のプロセスが保管庫を開いていますが、{} "
     "で応答しません。サーバーが起動中か終了中、または別のオフラインコマンドが実行中です。"
     "少し待ってからもう一度お試しください。"};
+constexpr Phrase kNeedsServer{
+    "this is done by the running server, and none runs. Start it: {}",
+    "これは動いているサーバーが行いますが、サーバーは動いていません。起動するには: {}"};
+
+std::string command_to_serve(const Instance& instance) {
+  if (instance.config == Instance::of_system().config) return "hikyaku serve";
+  return "hikyaku serve --dir " + instance.config.parent_path().string();
+}
 }  // namespace
 
 /// What a command needs when no server runs.
@@ -56,6 +64,7 @@ class Commands::Offline {
     cores_.join();
   }
 
+  bool knows(std::string_view verb) const { return table_.knows(verb); }
   Result<boost::json::object> run(const ControlRequest& request, const ControlHandlers& handlers) {
     return cores_.run(0, [&] { return run_control_here(table_, request, handlers); });
   }
@@ -130,6 +139,9 @@ Commands::Answer Commands::run(std::string_view verb, boost::json::object args,
     }
   }
   if (auto opened = open_here(); !opened) return std::unexpected(std::move(opened).error());
+  if (!offline_->knows(verb))
+    return fail(ErrorCode::Unavailable, "{}",
+                say(terminal_.language(), kNeedsServer, command_to_serve(instance_)));
   return offline_->run(request, handlers);
 }
 

@@ -26,7 +26,8 @@ class Commands {
   using Answer = std::expected<boost::json::object, Error>;
 
   /// Runs `verb`; items and data go through `handlers`, progress is shown under `label` unless the
-  /// handlers take it. An error has not been shown yet.
+  /// handlers take it. An error has not been shown yet; Unavailable when only a running server can
+  /// do it.
   Answer run(std::string_view verb, boost::json::object args, ControlHandlers handlers = {},
              std::string label = {});
 

@@ -19,10 +19,19 @@ constexpr Phrase kNoReports{
     "names: `hikyaku domain records DOMAIN`.",
     "その期間の報告はありません。報告は、DMARC レコードに書いた宛先へ一日に一度届きます: "
     "`hikyaku domain records DOMAIN`。"};
-constexpr Phrase kNoFailures{"No failure reports of that time.",
-                             "その期間の失敗報告はありません。"};
-constexpr Phrase kDomain{"{}: {} to {}, {} messages (reports: {}, by {})",
-                         "{}: {} から {} まで、{} 通、報告 {} 件({})"};
+constexpr Phrase kNoFailures{
+    "No failure reports of that time. Others send them only for a domain whose DMARC record asks "
+    "for them (ruf=mailto:ADDRESS; fo=1: for every failing check), and few do at all: `hikyaku "
+    "reports failure --help`.",
+    "その期間の失敗報告はありません。DMARC レコードで求めたドメイン(ruf=mailto:宛先、fo=1 "
+    "なら不合格のたび)についてだけ送られ、送るサーバーも多くありません: `hikyaku reports failure "
+    "--help`。"};
+constexpr Counted kMessages{"{} message", "{} messages", "{} 通"};
+constexpr Counted kNetworks{"{} network", "{} networks", "{} のネットワーク"};
+constexpr Counted kReports{"{} report", "{} reports", "報告 {} 件"};
+constexpr Counted kMails{"{} mail", "{} mails", "{} 通"};
+constexpr Phrase kDomain{"{}: {} to {}, {} ({} by {})", "{}: {} から {} まで、{}、{}({})"};
+constexpr Phrase kNobodyNamed{"nobody who gives a name", "名乗らない報告者"};
 constexpr Phrase kPassed{"{} pass DMARC ({}), {} fail; published: p={}",
                          "DMARC に合格 {} 通({})、不合格 {} 通。公開中の方針: p={}"};
 constexpr Phrase kLegend{"{} pass, {} fail", "{} 合格、{} 不合格"};
@@ -31,13 +40,33 @@ constexpr Phrase kUnsigned{
     "their mail is forwarded, only a signature still speaks for it.",
     "自分のものなのに DKIM 署名がない送信元: {}。鍵を用意してください(`hikyaku domain "
     "dkim`)。転送されたメールの証明になるのは署名だけです。"};
+constexpr Phrase kForwarders{
+    "Forwarders or mailing lists that change what they pass on, so that your signature does not "
+    "hold: {} ({}). There is nothing to do about them; where p=reject is published, such mail is "
+    "refused.",
+    "内容を変えて送り直すため署名が無効になる転送やメーリングリスト: "
+    "{}({})。することはありません。p=reject にすると、そのメールは拒否されます。"};
 constexpr Phrase kStrangers{
-    "{} messages of {} networks claim to be yours and prove nothing: {}. If one is yours (a "
-    "newsletter, a printer), put it into the SPF record or let it sign; the rest are forgeries "
-    "and forwarders, which p=reject is for.",
-    "{1} のネットワークから {0} "
-    "通が、証明なしに自分のドメインを名乗っています: {2}。自分のもの(メルマガ、複合機など)なら "
+    "Claiming to be yours and proving nothing: {} of {}: {}. If one is yours (a newsletter, a "
+    "printer), put it into the SPF record or let it sign; the rest are forgeries and forwarders, "
+    "which p=reject is for.",
+    "{1}から "
+    "{0}が、証明なしに自分のドメインを名乗っています: {2}。自分のもの(メルマガ、複合機など)なら "
     "SPF に加えるか署名させてください。残りは偽物か転送で、p=reject の出番です。"};
+constexpr Phrase kNothing{
+    "No message passed: nothing that is yours was seen. Claiming to be yours: {} of {}: {}. If one "
+    "of them is yours, put it into the SPF record or let it sign (`hikyaku domain check {}`) "
+    "before anything else.",
+    "合格したメールはなく、自分のメールは見られていません。{1}から "
+    "{0}が自分のドメインを名乗っています: {2}。その中に自分のものがあれば、まず SPF "
+    "に加えるか署名させてください(`hikyaku domain check {3}`)。"};
+constexpr Phrase kNothingRejected{
+    "No message passed: nothing that is yours was seen. p=reject is published, so these are "
+    "refused: {} of {}: {}. If one of them is yours after all, put it into the SPF record or let "
+    "it sign (`hikyaku domain check {}`).",
+    "合格したメールはなく、自分のメールは見られていません。p=reject を公開しているため、{1}の "
+    "{0}は拒否されます: {2}。その中に自分のものがあれば、SPF "
+    "に加えるか署名させてください(`hikyaku domain check {3}`)。"};
 constexpr Phrase kSafe{"Nobody but you sends as {}, and all of it passes: p=reject is safe now.",
                        "{} を名乗るのはあなただけで、すべて合格しています。p=reject "
                        "にしても安全です。"};
@@ -49,8 +78,14 @@ constexpr Phrase kComplete{"p=reject is published and what is yours passes: noth
                            "ありません。"};
 
 constexpr Phrase kUnread{
-    "{} mails to the address for reports could not be read. The newest came on {} from <{}>: {}",
-    "報告の宛先に届いた {} 通は読めませんでした。最新は {} の <{}> から: {}"};
+    "{} to the address for reports could not be read. The newest came on {} from <{}>: {}",
+    "報告の宛先に届いた {}は読めませんでした。最新は {} の <{}> から: {}"};
+constexpr Counted kBounces{"{} report of ours did not arrive", "{} reports of ours did not arrive",
+                           "こちらからの報告 {} 件が届きませんでした"};
+constexpr Phrase kBounced{"{}. The newest on {}, at {}, whom {} names: {}",
+                          "{}。最新は {}、宛先 {}({} が指定): {}"};
+constexpr Phrase kARecord{"the DMARC record of {} (rua or ruf)", "{} の DMARC レコード(rua か ruf)"};
+constexpr Phrase kSomeRecord{"somebody's DMARC record", "どこかの DMARC レコード"};
 
 constexpr std::string_view kFull = "█";
 constexpr std::string_view kEmpty = "░";
@@ -59,13 +94,6 @@ std::string repeated(std::string_view what, std::size_t times) {
   std::string text;
   for (; times > 0; --times) text += what;
   return text;
-}
-
-std::string percent(std::uint64_t part, std::uint64_t whole) {
-  if (whole == 0) return "-";
-  // 99.97 % is not all.
-  auto value = part * 100 / whole;
-  return fmt::format("{} %", value);
 }
 
 std::string list_in(const object& item, std::string_view name) {
@@ -110,14 +138,25 @@ class Chart {
       advice_.push_back(item);
     } else if (kind == "unread") {
       if (unread_++ == 0) newest_unread_ = item;
+    } else if (kind == "bounce") {
+      if (bounces_++ == 0) newest_bounce_ = item;
     }
   }
 
   void draw_unread() {
-    if (unread_ == 0) return;
-    terminal_.say(kUnread, grouped(unread_), text_in(newest_unread_, "time").substr(0, 10),
-                  printable(text_in(newest_unread_, "mail_from"), 100),
-                  printable(text_in(newest_unread_, "problem"), 200));
+    auto language = terminal_.language();
+    if (unread_ > 0)
+      terminal_.say(kUnread, counted(language, kMails, unread_),
+                    text_in(newest_unread_, "time").substr(0, 10),
+                    printable(text_in(newest_unread_, "mail_from"), 100),
+                    printable(text_in(newest_unread_, "problem"), 200));
+    if (bounces_ == 0) return;
+    auto domain = printable(text_in(newest_bounce_, "domain"), 255);
+    auto record = domain.empty() ? say(language, kSomeRecord) : say(language, kARecord, domain);
+    terminal_.say(kBounced, counted(language, kBounces, bounces_),
+                  text_in(newest_bounce_, "time").substr(0, 10),
+                  printable(text_in(newest_bounce_, "to"), 200), record,
+                  printable(text_in(newest_bounce_, "problem"), 200));
   }
 
   /// The last domain; false if there was none.
@@ -134,11 +173,13 @@ class Chart {
     auto language = terminal_.language();
     auto messages = number_in(domain, "messages");
     auto passed = number_in(domain, "passed");
+    auto reporters = fitted_list(list_in(domain, "reporters"));
+    if (reporters.empty()) reporters = kNobodyNamed.in(language);
     terminal_.paragraph(terminal_.toned(
         Tone::Strong,
         say(language, kDomain, printable(text_in(domain, "domain"), 255), text_in(domain, "first"),
-            text_in(domain, "last"), grouped(messages), grouped(number_in(domain, "reports")),
-            fitted_list(list_in(domain, "reporters")))));
+            text_in(domain, "last"), counted(language, kMessages, messages),
+            counted(language, kReports, number_in(domain, "reports")), reporters)));
     auto policy = text_in(domain, "policy");
     terminal_.paragraph(say(language, kPassed, grouped(passed), percent(passed, messages),
                             grouped(messages - passed), policy.empty() ? "?" : policy));
@@ -166,7 +207,7 @@ class Chart {
     }
     names = std::min(names, std::max<std::size_t>(width * 45 / 100, 12));
     // Name, bar, count, percentage, and blanks between them.
-    auto taken = names + counts + 6 + 8;
+    auto taken = names + counts + 6 + 9;
     auto bars = width > taken + 5 ? width - taken : 5;
     terminal_.out("\n");
     for (auto& source : sources_) draw_source(source, names, bars, counts, largest);
@@ -196,7 +237,7 @@ class Chart {
     auto bar = terminal_.toned(Tone::Good, repeated(kFull, good)) +
                terminal_.toned(Tone::Bad, repeated(kEmpty, whole - good)) +
                std::string(bars - whole, ' ');
-    terminal_.out(fmt::format("  {}  {}  {:>{}}  {:>5}\n", fitted(label_of(source), names), bar,
+    terminal_.out(fmt::format("  {}  {}  {:>{}}  {:>6}\n", fitted(label_of(source), names), bar,
                               grouped(messages), counts, percent(passed, messages)));
   }
 
@@ -205,11 +246,18 @@ class Chart {
     auto sources = list_in(advice, "sources");
     if (number_in(advice, "count") > 20) sources += ", …";
     auto domain = printable(text_in(*domain_, "domain"), 255);
-    if (kind == "unsigned")
+    auto rejecting = text_in(*domain_, "policy") == "reject";
+    auto language = terminal_.language();
+    auto messages = counted(language, kMessages, number_in(advice, "messages"));
+    auto networks = counted(language, kNetworks, number_in(advice, "count"));
+    if (kind == "nothing-passes")
+      terminal_.say(rejecting ? kNothingRejected : kNothing, messages, networks, sources, domain);
+    else if (kind == "unsigned")
       terminal_.say(kUnsigned, sources);
+    else if (kind == "forwarders")
+      terminal_.say(kForwarders, sources, messages);
     else if (kind == "strangers")
-      terminal_.say(kStrangers, grouped(number_in(advice, "messages")),
-                    grouped(number_in(advice, "count")), sources);
+      terminal_.say(kStrangers, messages, networks, sources);
     else if (kind == "safe-to-reject")
       terminal_.say(kSafe, domain);
     else if (kind == "more-reports")
@@ -221,8 +269,8 @@ class Chart {
   Terminal& terminal_;
   std::optional<object> domain_;
   std::vector<object> sources_, advice_;
-  object newest_unread_;
-  std::uint64_t unread_ = 0;
+  object newest_unread_, newest_bounce_;
+  std::uint64_t unread_ = 0, bounces_ = 0;
   std::size_t count_ = 0;
 };
 
@@ -326,12 +374,12 @@ Verb verb_reports_dmarc() {
       .details = {"Other servers report once a day to the address that the DMARC record names "
                   "(dmarc.report_address). Sources are networks with the name of their busiest "
                   "address; below stands what to do next. --send-now is about our own reports to "
-                  "others: it sends what is recorded up to now, without waiting for the end of "
-                  "the day.",
+                  "others: the running server sends what is recorded up to now, without waiting "
+                  "for the end of the day.",
                   "ほかのサーバーは、DMARC レコードの宛先(dmarc.report_address)へ一日に一度報告を"
                   "送ります。送信元はネットワークごとに、いちばん多く送ったアドレスの名前で示し、"
-                  "次にすることを添えます。--send-now は他者への報告で、一日の終わりを待たず、"
-                  "今までの記録を送ります。"},
+                  "次にすることを添えます。--send-now は他者への報告で、動いているサーバーが、"
+                  "一日の終わりを待たず、今までの記録を送ります。"},
       .options = {kDomainOption,
                   kSinceOption,
                   most_option({"so many networks of each domain (20)",
@@ -357,9 +405,16 @@ Verb verb_reports_failure() {
       .summary = {"lists single messages that failed as yours, as others report them",
                   "自分のドメインを名乗って不合格になった個々のメールの報告を一覧表示する"},
       .details = {"Few servers send such reports (RFC 9991, ARF), since they tell about single "
-                  "messages. Newest first.",
+                  "messages. They come only when the domain's DMARC record asks for them: add "
+                  "ruf=mailto: and the address that rua= has already (dmarc.report_address), and "
+                  "fo=1 to hear of every check that fails, not only of messages that fail as a "
+                  "whole. Newest first. Whether this server sends such reports to others is set by "
+                  "dmarc.failure_reports.",
                   "個々のメールについての報告(RFC 9991、ARF)を送るサーバーは多くありません。"
-                  "新しい順。"},
+                  "届くのは、ドメインの DMARC レコードで求めた場合だけです: ruf=mailto: に rua= "
+                  "と同じ宛先(dmarc.report_address)を書き、全体としての不合格だけでなく個々の検査の"
+                  "不合格も知りたければ fo=1 を加えてください。新しい順。このサーバーから他者へ"
+                  "送るかどうかは dmarc.failure_reports で決めます。"},
       .options = {kDomainOption, kSinceOption,
                   most_option({"at most so many (20)", "最大の件数(20)"})},
       .examples = {{"hikyaku reports failure --since 7d", {"the last week", "最近一週間"}}},
