@@ -104,11 +104,80 @@ class In(unittest.TestCase):
                 self.assertLessEqual(max(map(len, bars)), max(int(columns), 50))
         # What was read is no longer kept as mail, and a server that does not run tells the same.
         self.assertEqual([s["network"] for s in of_kind(shown(self.server, "--domain", "alpha.test"), "source")], list(sources))
-        self.assertEqual(shown(self.server, "--domain", "other.test"), [])
+        other = self.server.run("reports", "dmarc", "--domain", "other.test", check=False)
+        self.assertEqual([other.returncode, "other.test is not a domain of this server" in other.stderr], [67, True])
+        self.assertEqual(self.server.run("reports", "failure", "--domain", "other.test", check=False).returncode, 67)
+        self.assertEqual(shown(self.server, "--domain", "sub.alpha.test"), [])
         self.assertEqual(shown(self.server, "--since", "2100-01-01"), [])
         self.server.stop()
         self.assertEqual(of_kind(shown(self.server), "domain")[0]["messages"], 236)
+        none = self.server.run("reports", "dmarc", "--send-now", check=False)
+        self.assertEqual(none.returncode, 75)
+        self.assertIn(f"Start it: hikyaku serve --dir {self.server.dir}", " ".join(none.stderr.split()))
         self.server.start()
+
+    def advice(self, domain, *reports):
+        """What is said of a new domain with these reports: {kind: its networks}, and the text."""
+        self.server.run("domain", "add", domain)
+        for n, (rows, days_ago) in enumerate(reports):
+            content = xml(f"r{n}", rows, domain=domain, days_ago=days_ago).replace(b"<p>none</p>", self.policy)
+            bring(self.server, mail_with(content, "xml", "r.xml"))
+        items = eventually(lambda: (found := shown(self.server, "--domain", domain)) and
+                           of_kind(found, "domain", domain)[0]["reports"] == len(reports) and found)
+        text = self.server.run("reports", "dmarc", "--domain", domain, env={"COLUMNS": "100"}).stdout
+        return {i["advice"]: i["sources"] for i in of_kind(items, "advice", domain)}, " ".join(text.split())
+
+    def test_the_advice_blames_nobody_else(self):
+        """Forwarders are not ours to sign for, and where nothing passes nothing is safe."""
+        ours, lists = [("192.0.2.10", 90, "pass", "pass")], [("203.0.113.5", 20, "pass", "fail"), ("203.0.113.5", 10, "fail", "fail")]
+        self.policy = b"<p>none</p>"
+        kinds, text = self.advice("lists.test", (ours + lists + [("198.51.100.1", 1, "fail", "pass")], 1))
+        self.assertEqual(kinds, {"unsigned": ["198.51.100.0/24"], "forwarders": ["203.0.113.0/24"]})
+        self.assertIn("nothing to do about them", text)
+        self.assertNotIn("p=reject is safe", self.advice("lists2.test", (ours + lists, 1), (ours, 20))[1])
+        forged = [("203.0.113.9", 1, "fail", "fail")]
+        for policy, domain in ((b"<p>none</p>", "none.test"), (b"<p>reject</p>", "reject.test")):
+            self.policy = policy
+            kinds, text = self.advice(domain, (forged, 1), (forged, 25))
+            self.assertEqual(kinds, {"nothing-passes": ["203.0.113.0/24"]})
+            self.assertIn("No message passed", text)
+            self.assertIn("2 messages of 1 network: 203.0.113.0/24", text)
+            self.assertIn("(2 reports by big.test)", text)
+            for wrong in ("is safe", "nothing to do", "What is yours passes"):
+                self.assertNotIn(wrong, text)
+        self.policy = b"<p>none</p>"
+        text = self.advice("rounded.test", ([("192.0.2.10", 5, "pass", "pass"), ("192.0.2.10", 4, "fail", "fail"),
+                                             ("203.0.113.9", 9991, "pass", "pass"), ("203.0.113.9", 9, "fail", "fail")], 1))[1]
+        self.assertRegex(text, r" 9 56 %")
+        self.assertRegex(text, r"10,000 > 99 %")
+
+    def test_a_report_of_ours_that_comes_back_names_the_domain(self):
+        m = email.message.EmailMessage()
+        m["From"], m["To"], m["Subject"] = "mailer-daemon@mx.other.test", "dmarc-reports@alpha.test", "Undeliverable"
+        m.set_content("It could not be delivered.\n")
+        m.make_mixed()
+        for kind, content in (("delivery-status", "Reporting-MTA: dns; mx.other.test\r\n\r\nFinal-Recipient: rfc822; r@other.test\r\n"
+                               "Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 nobody here\r\n"),
+                              ("rfc822-headers", "Subject: Report Domain: other.test Submitter: alpha.test Report-ID: <1>\r\n\r\n")):
+            part = email.message.Message()
+            part["Content-Type"] = ("message/" if kind == "delivery-status" else "text/") + kind
+            part.set_payload(content)
+            m.attach(part)
+        raw = m.as_bytes(policy=email.policy.SMTP).replace(b"multipart/mixed;", b"multipart/report; report-type=delivery-status;")
+        bring(self.server, raw, sender="")
+        bounce = eventually(lambda: [i for i in shown(self.server) if i["kind"] == "bounce"])[0]
+        self.assertEqual([bounce["to"], bounce["domain"], bounce["problem"]], ["r@other.test", "other.test", "550 5.1.1 nobody here"])
+        text = " ".join(self.server.run("reports", "dmarc").stdout.split())
+        self.assertIn("1 report of ours did not arrive", text)
+        self.assertIn("the DMARC record of other.test (rua or ruf)", text)
+        self.assertIn("a report of ours did not reach r@other.test", self.server.run("trace", "dmarc-reports@alpha.test").stdout)
+
+    def test_the_story_of_a_report_has_its_end(self):
+        bring(self.server, mail_with(xml("s", [("192.0.2.10", 1, "pass", "pass")], domain="stranger.test"), "xml", "r.xml"))
+        bring(self.server, mail_with(b"<nonsense/>", "xml", "r.xml"))
+        told = lambda: self.server.run("trace", "dmarc-reports@alpha.test", "--most", "1000", check=False).stdout
+        eventually(lambda: "ignored: a report about stranger.test, which is not a domain of this server" in told())
+        eventually(lambda: "could not be read: " in told())
 
     def test_an_account_of_that_name_gets_the_mail_too(self):
         mark = stamp()

@@ -220,7 +220,8 @@ Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call
   auto ours = public_addresses();
   std::size_t names = 0;
   auto summaries = co_await summarize(core, asked);
-  if (summaries.empty() && !asked.domain.empty()) CO_TRY_DO(co_await check_ours(core, asked.domain));
+  if (summaries.empty() && !asked.domain.empty())
+    CO_TRY_DO(co_await check_ours(core, asked.domain));
   for (auto& summary : summaries) {
     co_await call.item(describe(summary));
     for (std::size_t i = 0; i < summary.sources.size() && i < most; ++i) {

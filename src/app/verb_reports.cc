@@ -84,7 +84,8 @@ constexpr Counted kBounces{"{} report of ours did not arrive", "{} reports of ou
                            "こちらからの報告 {} 件が届きませんでした"};
 constexpr Phrase kBounced{"{}. The newest on {}, at {}, whom {} names: {}",
                           "{}。最新は {}、宛先 {}({} が指定): {}"};
-constexpr Phrase kARecord{"the DMARC record of {} (rua or ruf)", "{} の DMARC レコード(rua か ruf)"};
+constexpr Phrase kARecord{"the DMARC record of {} (rua or ruf)",
+                          "{} の DMARC レコード(rua か ruf)"};
 constexpr Phrase kSomeRecord{"somebody's DMARC record", "どこかの DMARC レコード"};
 
 constexpr std::string_view kFull = "█";

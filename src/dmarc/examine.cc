@@ -12,13 +12,12 @@
 namespace hikyaku::dmarc {
 namespace {
 
-constexpr std::size_t kShown = 120;
-constexpr std::size_t kMostRemarks = 40;
-
 constexpr std::array<std::string_view, 3> kPolicies{"none", "quarantine", "reject"};
 constexpr std::array<std::string_view, 2> kAlignments{"r", "s"};
 constexpr std::array<std::string_view, 2> kYesNo{"y", "n"};
 constexpr std::array<std::string_view, 3> kPsd{"y", "n", "u"};
+
+}  // namespace
 
 std::string_view nearest_value(KnownTag tag, std::string_view value) {
   // Words spelt out where a letter is wanted.
@@ -54,6 +53,11 @@ std::size_t comma_before_tag(std::string_view value) {
   }
   return value.npos;
 }
+
+namespace {
+
+constexpr std::size_t kShown = 120;
+constexpr std::size_t kMostRemarks = 40;
 
 class Examiner {
  public:
@@ -96,8 +100,23 @@ class Examiner {
         return say(Kind::Version, "v", first, "v=DMARC1");
       return;
     }
+    if (equals != first.npos && begins_with_policy(first.substr(0, equals), text))
+      return say(Kind::VersionPlace, "v", text.substr(0, kShown));
     if (istarts_with(text, "dmarc") || ifind(text, "v=dmarc1") != text.npos)
       say(Kind::VersionPlace, "v", text.substr(0, kShown));
+  }
+
+  /// "p=none; rua=…": all of a record but its version.
+  static bool begins_with_policy(std::string_view name, std::string_view text) {
+    if (iequals(trim_space(name), "p"))
+      return is_valid_value(KnownTag::P, value_of(text)) ||
+             !nearest_value(KnownTag::P, value_of(text)).empty();
+    return (iequals(trim_space(name), "rua") || iequals(trim_space(name), "ruf")) &&
+           istarts_with(value_of(text), "mailto:");
+  }
+  static std::string_view value_of(std::string_view text) {
+    text = text.substr(0, std::min(text.find(';'), text.size()));
+    return trim_space(text.substr(text.find('=') + 1));
   }
 
   void tags(std::string_view rest) {
@@ -192,8 +211,8 @@ Phrase phrase(const Remark& remark) {
       return {"“{1}” has a comma where a semicolon must stand, so {0} does not say what is meant",
               "「{1}」ではセミコロンの代わりにカンマがあり、{0} が意図どおりに読まれません"};
     case Kind::UnknownTag:
-      return suggested ? Phrase{"there is no tag “{0}”; write “{2}”",
-                                "「{0}」というタグはありません。「{2}」と書いてください"}
+      return suggested ? Phrase{"there is no tag “{0}”: everybody skips it (is “{2}” meant?)",
+                                "「{0}」というタグはなく、読み飛ばされます(「{2}」のことですか?)"}
                        : Phrase{"there is no tag “{0}”; everybody skips it",
                                 "「{0}」というタグはなく、読み飛ばされます"};
     case Kind::BadValue:

@@ -109,6 +109,11 @@ struct Remark {
 /// string that is not meant as a DMARC record (see `is_meant_as_record`).
 std::vector<Remark> examine_record(std::string_view text);
 
+/// The record that was meant by one with mistakes: its version, separators and what is misspelt are
+/// mended, tags that mean nothing go, the rest stands as it is. nullopt when there is no mistake, or
+/// when it cannot be told what was meant ("p=maybe").
+std::optional<std::string> mend_record(std::string_view text);
+
 /// True for records, and for what somebody mistyped.
 bool is_meant_as_record(std::string_view text);
 

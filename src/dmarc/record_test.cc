@@ -147,6 +147,46 @@ TEST_CASE("records as their owners should see them") {
         "p=quaratine means nothing; write p=quarantine");
 }
 
+TEST_CASE("mistakes are mended without losing what their owner has decided") {
+  struct Case {
+    std::string_view text;
+    std::optional<std::string> mended;
+  };
+  const Case cases[] = {
+      {"v=DMARC1; p=reject; adkim=s, aspf=s; rua=mailto:a@b.test",
+       "v=DMARC1; p=reject; adkim=s; aspf=s; rua=mailto:a@b.test"},
+      {"v=DMARC1; p=quaratine; rua=mailto:a@b.test", "v=DMARC1; p=quarantine; rua=mailto:a@b.test"},
+      {"v=DMARC1; p=reject; foo=1; rua=mailto:a@b.test",
+       "v=DMARC1; p=reject; fo=1; rua=mailto:a@b.test"},
+      {"v=DMARC1; p=reject; banana=1", "v=DMARC1; p=reject"},
+      {"v=DMRC1; p=reject", "v=DMARC1; p=reject"},
+      {"v=dmarc1;p=reject;", "v=DMARC1; p=reject"},
+      {"v=DMARC1 p=reject", "v=DMARC1; p=reject"},
+      {"v=DMARC1, p=reject, rua=mailto:a@b.test,mailto:c@b.test",
+       "v=DMARC1; p=reject; rua=mailto:a@b.test,mailto:c@b.test"},
+      {"\"v=DMARC1; p=reject\"", "v=DMARC1; p=reject"},
+      {"p=reject; rua=mailto:a@b.test", "v=DMARC1; p=reject; rua=mailto:a@b.test"},
+      {"v=DMARC1; p=reject; p=none", "v=DMARC1; p=reject"},
+      {"v=DMARC1; p=reject; adkim=strict; rua=a@b.test",
+       "v=DMARC1; p=reject; adkim=s; rua=mailto:a@b.test"},
+      {"v=DMARC1; p=reject; fo=x; pct=100", "v=DMARC1; p=reject; pct=100"},
+      // It cannot be told what was meant.
+      {"v=DMARC1; p=maybe", std::nullopt},
+      {"v=DMARC1; rua=mailto:a@b.test", std::nullopt},
+      {"v=DMARC1; p=reject; rua=nobody", std::nullopt},
+      {"v=DMARC1; p reject", std::nullopt},
+      // There is no mistake.
+      {"v=DMARC1; p=reject", std::nullopt},
+      {"v=DMARC1;p=reject;;", std::nullopt},
+      {"", std::nullopt},
+  };
+  for (auto& c : cases) {
+    CAPTURE(c.text);
+    CHECK(mend_record(c.text) == c.mended);
+    if (c.mended) CHECK(is_meant_as_record(c.text));
+  }
+}
+
 TEST_CASE("addresses for reports") {
   struct Row {
     std::string_view text, mailbox, host;

@@ -34,6 +34,11 @@ bool next_tag(std::string_view& rest, Tag& tag);
 /// 1*dmarc-value: printable ASCII.
 bool is_tag_value(std::string_view value);
 
+/// What was probably meant by a value that the tag cannot have; empty: it cannot be told.
+std::string_view nearest_value(KnownTag tag, std::string_view value);
+/// Where a comma of the value is followed by a tag, so that a semicolon was meant; npos: nowhere.
+std::size_t comma_before_tag(std::string_view value);
+
 inline std::string_view trim_front(std::string_view text) {
   while (!text.empty() && is_ascii_space(text.front())) text.remove_prefix(1);
   return text;

@@ -91,10 +91,10 @@ Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
           put_received_rows(tx, kept.report, static_cast<std::uint32_t>(first), piece);
           if (last) {
             put_received(tx, kept.report);
-            finish(tx, taken,
-                   fmt::format("read: a report about {} (messages: {}, passed: {})",
-                               printable(kept.domain, 200), kept.report.messages,
-                               kept.report.passed));
+            finish(
+                tx, taken,
+                fmt::format("read: a report about {} (messages: {}, passed: {})",
+                            printable(kept.domain, 200), kept.report.messages, kept.report.passed));
           }
           return {};
         }));
@@ -114,10 +114,9 @@ Task<Result<Kept>> keep_unread(store::Store& store, const Taken& taken, std::str
                       .problem = std::move(problem),
                       .bounced = std::move(bounced)};
   auto shown = printable(unread.problem, 200);
-  auto note = unread.bounced
-                  ? fmt::format("a report of ours did not reach {}: {}",
-                                printable(unread.bounced->to, 200), shown)
-                  : "could not be read: " + shown;
+  auto note = unread.bounced ? fmt::format("a report of ours did not reach {}: {}",
+                                           printable(unread.bounced->to, 200), shown)
+                             : "could not be read: " + shown;
   CO_TRY_DO(co_await store.transact(
       {store::kInstance},
       [&](store::Transaction& tx) -> Result<void> {

@@ -296,8 +296,7 @@ TEST_CASE("what is of no use goes, also on a full disk; what could not be read i
     auto story = story::find_story(keys, id);
     return story && story->events.size() == 1 ? story->events[0].note.value().text : "";
   };
-  CHECK(noted(7) ==
-        "ignored: a report about alpha.test, which is not a domain of this server");
+  CHECK(noted(7) == "ignored: a report about alpha.test, which is not a domain of this server");
   CHECK(noted(9) == "could not be read: there is no report in the mail");
   trim_received(keys, day_of(kNoon) + 1);
   CHECK(list_unread(keys, 0, 10).empty());
@@ -317,16 +316,16 @@ TEST_CASE("a report of ours that came back is told as such, with the domain that
   struct Case {
     std::string subject, about;
   };
-  for (auto& c : {Case{dmarc::format_report_subject({"other.test", "alpha.test", "1"}), "other.test"},
-                  Case{dmarc::format_failure_subject("Other.test"), "other.test"},
-                  Case{dmarc::format_failure_subject("unknown domain"), ""},
-                  Case{"Lunch?", ""}}) {
+  for (auto& c :
+       {Case{dmarc::format_report_subject({"other.test", "alpha.test", "1"}), "other.test"},
+        Case{dmarc::format_failure_subject("Other.test"), "other.test"},
+        Case{dmarc::format_failure_subject("unknown domain"), ""}, Case{"Lunch?", ""}}) {
     CAPTURE(c.subject);
     World world;
     auto& keys = world.store.keys();
     REQUIRE(take_in(keys, {7, 0, kNoon, ""}, store::MemoryTransaction::stage("mail")));
-    auto digest = decode_digest(encode_digest(
-        digest_of(read_report(fmt::format(fmt::runtime(kBounceMail), c.subject)))));
+    auto digest = decode_digest(
+        encode_digest(digest_of(read_report(fmt::format(fmt::runtime(kBounceMail), c.subject)))));
     REQUIRE(digest);
     auto kept = world.loop.run(keep(world.store, list_taken(keys, 1).at(0), std::move(*digest),
                                     [](store::Reader&, std::string_view) { return false; }));

@@ -19,9 +19,9 @@ struct Source {
   int prefix = 0;
   IpAddress address;  ///< the one that sent most
   std::uint64_t messages = 0;
-  std::uint64_t passed = 0;  ///< DMARC: by DKIM or SPF
-  std::uint64_t dkim = 0;    ///< passed by DKIM, aligned
-  std::uint64_t spf = 0;     ///< passed by SPF, aligned
+  std::uint64_t passed = 0;     ///< DMARC: by DKIM or SPF
+  std::uint64_t dkim = 0;       ///< passed by DKIM, aligned
+  std::uint64_t spf = 0;        ///< passed by SPF, aligned
   std::uint64_t spf_alone = 0;  ///< of these without DKIM
   std::uint64_t quarantined = 0, rejected = 0;
   std::set<std::string> signers;  ///< whose signatures were on it; a few

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "dns/name.h"
 #include "spf/macro.h"
+#include "spf/mend.h"
 #include "spf/record.h"
 
 namespace {
@@ -32,6 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view input(reinterpret_cast<const char*>(data), size);
   auto record = parse_record(input);
   if (!record) require(is_one_line(record.error().text) && record.error().text.size() < 600);
+  if (auto mended = mend_record(input))
+    require(parse_record(*mended).has_value() && parse_record(with_all_last(*mended)).has_value());
   MacroValues values{.local_part = "strong-bad",
                      .sender_domain = "email.example.com",
                      .domain = "email.example.com",
