@@ -8,17 +8,23 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
+#include "app/text_width.h"
+#include "base/text.h"
+
 namespace hikyaku::app {
 namespace {
 
 constexpr Phrase kMx{"mail for the domain comes here", "このドメイン宛てのメールはここへ"};
 constexpr Phrase kAddress{"this server", "このサーバー"};
-constexpr Phrase kPutAddress{"put this server's address here",
-                             "このサーバーのアドレスに書き換える"};
+constexpr Phrase kPutAddress{"put this server's address here, without the semicolon",
+                             "このサーバーのアドレスに書き換え、先頭のセミコロンを外す"};
 constexpr Phrase kSpf{"only this server sends for it", "送信するのはこのサーバーだけ"};
 constexpr Phrase kDkim{"the key that signatures are checked with", "署名を検証するための鍵"};
-constexpr Phrase kDmarc{"what others shall do with forgeries: begin with none",
-                        "なりすましの扱い。まずは none から"};
+constexpr Phrase kDmarc{
+    "what others shall do with forgeries: begin with none (ruf= would ask for reports about single "
+    "messages, too)",
+    "なりすましの扱い。まずは none から(ruf= を加えると個々のメールの報告も求める)"};
+constexpr std::size_t kCommentWidth = 96;
 constexpr Phrase kClients{"mail clients find the server", "メールソフトがサーバーを見つける"};
 
 struct Network {
@@ -51,6 +57,10 @@ bool is_public(const IpAddress& address) {
   return std::ranges::none_of(kNotPublic, [&](auto& network) {
     return address.in_network(*IpAddress::parse(network.address), network.prefix);
   });
+}
+
+std::vector<IpAddress> published_addresses(const config::Config& config) {
+  return config.server.local ? config.listen.addresses : public_addresses();
 }
 
 std::vector<IpAddress> public_addresses() {
@@ -103,7 +113,8 @@ std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& ho
   std::vector<DnsRecord> records{{name, "MX", "10 " + server, kMx}};
   for (auto& address : host.addresses)
     records.push_back({server, address.is_v4() ? "A" : "AAAA", address.to_string(), kAddress});
-  if (host.addresses.empty()) records.push_back({server, "A", "<IPv4-ADDRESS>", kPutAddress});
+  if (host.addresses.empty())
+    records.push_back({server, "A", "<IPv4-ADDRESS>", kPutAddress, true, false});
   records.push_back({name, "TXT", "\"v=spf1 mx -all\"", kSpf});
   if (host.host_name != domain)
     // Bounces have no sender but the name in EHLO (RFC 7208 §2.3).
@@ -130,9 +141,18 @@ std::string to_zone_text(const std::vector<DnsRecord>& records, Language languag
   for (auto& record : records) {
     if (!last || record.why.en != last->en) text += fmt::format("; {}\n", record.why.in(language));
     last = &record.why;
-    text += fmt::format("{:<{}} IN {:<4} {}\n", record.name, names, record.type, record.value);
+    text += fmt::format("{}{:<{}} IN {:<4} {}\n", record.known ? "" : "; ", record.name, names,
+                        record.type, record.value);
   }
   return text;
+}
+
+std::string to_zone_comment(std::string_view text) {
+  std::string comment;
+  auto lines = wrapped(text, 0, kCommentWidth);
+  for (auto line : split(lines, '\n'))
+    if (!line.empty()) comment += "; " + std::string(line) + '\n';
+  return comment;
 }
 
 }  // namespace hikyaku::app

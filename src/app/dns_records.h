@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip.h"
 #include "base/phrase.h"
+#include "config/config.h"
 
 namespace hikyaku::app {
 
@@ -16,6 +18,7 @@ struct DnsRecord {
   std::string value;   ///< as in a zone file
   Phrase why;          ///< one line
   bool needed = true;  ///< false: a help for mail clients
+  bool known = true;   ///< false: the value is a placeholder, so that the line is commented out
 };
 
 /// What the records are made from.
@@ -46,6 +49,11 @@ std::string quote_txt(std::string_view text);
 
 /// In zone-file form, columns aligned, each with its reason as a comment above it.
 std::string to_zone_text(const std::vector<DnsRecord>& records, Language language);
+/// Words for people as comments of a zone file.
+std::string to_zone_comment(std::string_view text);
+
+/// Those that the records of this instance name.
+std::vector<IpAddress> published_addresses(const config::Config& config);
 
 /// The addresses of this machine that the internet can reach: not loopback, private, link-local,
 /// shared or documentation ones.

@@ -10,6 +10,7 @@
 #include "dmarc/record.h"
 #include "dmarc/report_address.h"
 #include "spf/check.h"
+#include "spf/mend.h"
 #include "spf/record.h"
 
 namespace hikyaku::app {
@@ -54,18 +55,46 @@ constexpr Phrase kSetReverse{
     "have its PTR record set to {} (by whoever gave you the address): many refuse mail without it",
     "PTR レコードを {} "
     "にしてもらってください(アドレスの提供元)。ないと多くのサーバーに拒否されます"};
+constexpr Phrase kReverseUnchecked{"{}: not checked: loopback, which nobody looks up",
+                                    "{}: 確認していません(ループバックの逆引きは見られません)"};
 constexpr Phrase kReverseGood{"{} leads back to {}", "{} の逆引きは {} です"};
 
 constexpr Phrase kNoSpf{"there is no SPF record", "SPF レコードがありません"};
 constexpr Phrase kSpfMistyped{
-    "\"{}\" is meant as an SPF record, but is none: it must begin with "
-    "\"v=spf1 \"",
-    "\"{}\" は SPF レコードのつもりでしょうが、\"v=spf1 \" "
+    "\"{}\" is meant as an SPF record, but is none: it must begin with \"v=spf1 \", without quotes "
+    "around it",
+    "\"{}\" は SPF レコードのつもりでしょうが、(引用符なしで) \"v=spf1 \" "
     "で始まらないので無効です"};
 constexpr Phrase kTwoSpf{"there are {} SPF records: then none of them counts (RFC 7208 §4.5)",
                          "SPF レコードが {} 個あります。どれも無効になります(RFC 7208 §4.5)"};
 constexpr Phrase kKeepOne{"put all of it into one record, and take the others out",
                           "一つにまとめ、ほかは削除してください"};
+constexpr Phrase kCorrect{"correct that, and leave the rest of the record as it is",
+                           "その部分だけを直し、ほかはそのままにしてください"};
+constexpr Phrase kCorrectTerm{
+    "correct that term or take it out, and leave the rest of the record as it is",
+    "その項目を直すか削除し、ほかはそのままにしてください"};
+constexpr Phrase kFollowsMx{
+    "this mends itself with the MX record above; if mail is to be received elsewhere, replace it "
+    "with: {}",
+    "上の MX レコードを直せば解決します。受信を別のサーバーで行うなら、次のように書き換えてください: "
+    "{}"};
+constexpr Phrase kFollowsAddress{
+    "this mends itself with the address above; if that is right as it is, replace it with: {}",
+    "上のアドレスを直せば解決します。そのままでよいなら、次のように書き換えてください: {}"};
+constexpr Phrase kSpfNoAll{
+    "\"{}\" does not end with all: of every other server it says neutral, so that anybody may "
+    "send as the domain",
+    "\"{}\" は all で終わっていません。ほかのサーバーはすべて neutral "
+    "となり、誰でもこのドメインを名乗れます"};
+constexpr Phrase kSpfAfterAll{"\"{}\": nothing behind {} counts",
+                              "\"{}\": {} より後の項目は無効です"};
+constexpr Phrase kSpfPtr{
+    "\"{}\" uses ptr, which must not be used (RFC 7208 §5.5): it is slow, and some skip it",
+    "\"{}\" は ptr を使っています。遅く、無視する相手もあるため、使うべきではありません(RFC 7208 "
+    "§5.5)"};
+constexpr Phrase kNoPtr{"name the servers by mx, a: or ip4: in place of {}",
+                        "{} の代わりに mx、a:、ip4: でサーバーを書いてください"};
 constexpr Phrase kSpfWrong{"\"{}\": {}", "\"{}\": {}"};
 constexpr Phrase kSpfRefuses{"\"{}\" says {} for this server ({})",
                              "\"{}\" ではこのサーバー ({2}) が {1} になります"};
@@ -118,8 +147,8 @@ constexpr Phrase kNoDmarc{
     "DMARC レコードがありません。不審なメールとして扱われることがあります"};
 constexpr Phrase kTwoDmarc{"there are {} DMARC records: then none of them counts",
                            "DMARC レコードが {} 個あります。どれも無効になります"};
-constexpr Phrase kDmarcRemark{"\"{}\": {}", "\"{}\": {}"};
-constexpr Phrase kDmarcGood{"\"{}\" has no mistakes", "\"{}\" に誤りはありません"};
+constexpr Phrase kDmarcRemark{"“{}”: {}", "「{}」: {}"};
+constexpr Phrase kDmarcGood{"“{}” has no mistakes", "「{}」に誤りはありません"};
 constexpr Phrase kRuaRefused{"reports may not go to {}: {}", "{} には報告を送れません: {}"};
 constexpr Phrase kAuthorize{"publish at that domain: {}. IN TXT \"v=DMARC1\"",
                             "送り先のドメインで公開してください: {}. IN TXT \"v=DMARC1\""};
@@ -169,6 +198,7 @@ class DomainCheck {
     about(wanted_.domain, "MX", answer.ttl);
     if (failed(answer)) co_return;
     auto remedy = text(kPublish, record(fmt::format("10 {}.", wanted_.host_name)));
+    mx_is_wrong_ = true;
     if (answer.records.empty()) co_return add(Level::Problem, text(kNoMx), remedy);
     if (answer.records.front().exchange.empty())
       co_return add(Level::Problem, text(kNullMx), remedy);
@@ -178,6 +208,7 @@ class DomainCheck {
       all += (all.empty() ? "" : ", ") + one.exchange;
       ours |= iequals(one.exchange, wanted_.host_name);
     }
+    mx_is_wrong_ = !ours;
     if (ours)
       add(Level::Good, text(kMxGood, all));
     else
@@ -205,6 +236,7 @@ class DomainCheck {
     found.insert(found.end(), v6.records.begin(), v6.records.end());
     auto& ours = wanted_.addresses;
     if (found.empty()) {
+      address_is_wrong_ = true;
       auto address = ours.empty() ? std::string("<IPv4-ADDRESS>") : ours.front().to_string();
       add(Level::Problem, text(kNoAddress), text(kPublish, record(address)));
     }
@@ -215,9 +247,19 @@ class DomainCheck {
       if (ours.empty() || std::ranges::find(ours, address) != ours.end())
         add(Level::Good, text(kAddressGood, address.to_string()));
       else
-        add(Level::Problem, text(kOtherAddress, address.to_string(), known), text(kFixAddress));
-      if (wanted_.has_reverse) co_await reverse(address);
+        add_wrong_address(address, known);
+      if (wanted_.has_reverse) {
+        co_await reverse(address);
+      } else {
+        about(address.to_string(), "PTR", {});
+        add(Level::Good, text(kReverseUnchecked, address.to_string()));
+      }
     }
+  }
+
+  void add_wrong_address(const IpAddress& address, const std::string& known) {
+    address_is_wrong_ = true;
+    add(Level::Problem, text(kOtherAddress, address.to_string(), known), text(kFixAddress));
   }
 
   Task<void> reverse(IpAddress address) {
@@ -253,32 +295,82 @@ class DomainCheck {
     for (auto& one : answer.records) {
       if (spf::is_record(one))
         records.push_back(one);
-      else if (istarts_with(trim(one), "v=spf") || istarts_with(trim(one), "v = spf") ||
-               istarts_with(trim(one), "spf"))
+      else if (spf::is_meant_as_record(one))
         mistyped.push_back(one);
     }
     for (auto& one : mistyped)
-      add(Level::Problem, text(kSpfMistyped, printable(one, 200)), text(kReplace, good));
+      add(Level::Problem, text(kSpfMistyped, printable(one, 200)),
+          records.empty() ? mended(spf::mend_record(one), kCorrect) : text(kTakeOut));
     if (records.empty()) {
       if (mistyped.empty()) add(missing, text(kNoSpf), text(kPublish, good));
       co_return;
     }
     if (records.size() > 1)
       co_return add(Level::Problem, text(kTwoSpf, records.size()), text(kKeepOne));
-    auto shown = printable(records.front(), 300);
-    if (auto parsed = spf::parse_record(records.front()); !parsed)
+    auto& published = records.front();
+    auto shown = printable(published, 300);
+    auto parsed = spf::parse_record(published);
+    if (!parsed)
       co_return add(Level::Problem, text(kSpfWrong, shown, parsed.error().describe()),
-                    text(kReplace, good));
-    co_await spf_meaning(domain, shown, good);
+                    mended(spf::mend_record(published), kCorrectTerm));
+    if (!spf_form(published, *parsed)) co_return;
+    co_await spf_meaning(domain, published, *parsed);
   }
 
-  Task<void> spf_meaning(std::string domain, std::string shown, std::string good) {
+  /// The owner's own record without its mistake; where it cannot be told, what to do by hand. What
+  /// the owner has decided is never replaced.
+  std::string mended(const std::optional<std::string>& good, const Phrase& by_hand) const {
+    return good ? text(kReplace, record(quote_txt(*good))) : text(by_hand);
+  }
+
+  /// What cannot be meant, though it can be read. False: no use in going on.
+  bool spf_form(const std::string& published, const spf::Record& parsed) {
+    auto shown = printable(published, 300);
+    auto& terms = parsed.directives;
+    auto all = std::ranges::find(terms, spf::Mechanism::All, &spf::Directive::mechanism);
+    if (all != terms.end() && all + 1 != terms.end()) {
+      add(Level::Problem, text(kSpfAfterAll, shown, all->text),
+          text(kReplace, record(quote_txt(spf::with_all_last(published)))));
+      return false;
+    }
+    if (all == terms.end() && parsed.redirect.empty())
+      add(Level::Problem, text(kSpfNoAll, shown),
+          text(kReplace, record(quote_txt(published + " -all"))));
+    auto ptr = std::ranges::find(terms, spf::Mechanism::Ptr, &spf::Directive::mechanism);
+    if (ptr != terms.end())
+      add(Level::Note, text(kSpfPtr, shown), text(kNoPtr, printable(ptr->text, 80)));
+    return true;
+  }
+
+  /// How to make the record let `refused`, this server's, send.
+  std::string let_send(const std::string& published, const spf::Record& parsed,
+                       const IpAddress& refused) const {
+    auto names = [&](spf::Mechanism mechanism) {
+      return std::ranges::any_of(parsed.directives, [&](auto& term) {
+        return term.mechanism == mechanism && term.domain_spec.empty() &&
+               term.result == spf::Result::Pass;
+      });
+    };
+    auto with = [&](const std::string& term) {
+      return record(quote_txt(spf::with_term(published, term)));
+    };
+    auto by_name = with("a:" + wanted_.host_name);
+    auto by_address = with((refused.is_v4() ? "ip4:" : "ip6:") + refused.to_string());
+    auto of_host = name_ == wanted_.host_name;
+    if (mx_is_wrong_ && !of_host && names(spf::Mechanism::Mx)) return text(kFollowsMx, by_name);
+    if (!address_is_wrong_) return text(kReplace, by_name);
+    auto follows = names(spf::Mechanism::Mx) || (of_host && names(spf::Mechanism::A));
+    return text(follows ? kFollowsAddress : kReplace, by_address);
+  }
+
+  Task<void> spf_meaning(std::string domain, std::string published, spf::Record parsed) {
+    auto shown = printable(published, 300);
     // An address that nobody names: every term is tried, and every lookup counted.
     auto stranger = co_await judge(domain, *IpAddress::parse("192.0.2.254"));
     if (stranger.result == spf::Result::PermError)
       co_return add(
           Level::Problem, text(kSpfWrong, shown, stranger.detail),
-          stranger.problem == spf::Problem::TooManyLookups ? text(kFewer) : text(kReplace, good));
+          text(stranger.problem == spf::Problem::TooManyLookups ? kFewer : kCorrectTerm));
     if (stranger.result == spf::Result::TempError)
       co_return add(Level::Problem, text(kSpfWrong, shown, stranger.detail), text(kTryLater));
     if (stranger.result == spf::Result::Pass)
@@ -289,7 +381,7 @@ class DomainCheck {
       if (verdict.result == spf::Result::Pass) continue;
       co_return add(Level::Problem,
                     text(kSpfRefuses, shown, spf::to_string(verdict.result), address.to_string()),
-                    text(kReplace, good));
+                    let_send(published, parsed, address));
     }
     add(Level::Good, text(kSpfGood, shown));
   }
@@ -366,7 +458,7 @@ class DomainCheck {
       for (auto& remark : dmarc::examine_record(one))
         add(remark.is_mistake() ? Level::Problem : Level::Note,
             text(kDmarcRemark, printable(one, 200), remark.describe(language_)),
-            remark.is_mistake() ? text(kReplace, good) : std::string());
+            remark.is_mistake() ? mended(dmarc::mend_record(one), kCorrect) : std::string());
       co_await report_addresses(one);
       if (findings_.size() == before) add(Level::Good, text(kDmarcGood, printable(one, 200)));
     }
@@ -396,6 +488,7 @@ class DomainCheck {
   Language language_;
   std::string name_, type_;
   std::chrono::seconds ttl_{0};
+  bool mx_is_wrong_ = false, address_is_wrong_ = false;
   std::vector<DomainFinding> findings_;
 };
 

@@ -66,21 +66,28 @@ Result<Time> time_of(const Invocation& invocation) {
               printable(*text, 80));
 }
 
-std::vector<OptionSpec> signing_options() {
+std::vector<OptionSpec> signing_options(SigningKeys keys) {
+  auto several = keys == SigningKeys::Several;
   return {
       {.name = "--domain",
        .value = "D",
        .help = {"the domain that signs (d=)", "署名するドメイン (d=)"}},
       {.name = "--selector",
        .value = "S",
-       .help = {"the key's name in the DNS: S._domainkey.D; one for each --key",
-                "DNS 上の鍵の名前: S._domainkey.D。--key ごとに一つ"},
-       .repeatable = true},
+       .help = several ? Phrase{"the key's name in the DNS: S._domainkey.D; one for each --key",
+                                "DNS 上の鍵の名前: S._domainkey.D。--key ごとに一つ"}
+                       : Phrase{"the key's name in the DNS: S._domainkey.D",
+                                "DNS 上の鍵の名前: S._domainkey.D"},
+       .repeatable = several},
       {.name = "--key",
        .value = "PEM",
-       .help = {"a file with the private key, RSA or Ed25519; may be given several times",
-                "秘密鍵のファイル (RSA または Ed25519)。複数指定可"},
-       .repeatable = true},
+       .help =
+           several
+               ? Phrase{"a file with the private key, RSA or Ed25519; may be given several times",
+                        "秘密鍵のファイル (RSA または Ed25519)。複数指定可"}
+               : Phrase{"a file with the private key, RSA or Ed25519",
+                        "秘密鍵のファイル (RSA または Ed25519)"},
+       .repeatable = several},
       {.name = "--headers",
        .value = "A:B",
        .help = {"sign these fields; without it all that a reader is shown",

@@ -37,8 +37,9 @@ OptionSpec time_option();
 /// Its value: seconds since 1970 or RFC 3339; now without it. Invalid for anything else.
 Result<Time> time_of(const Invocation& invocation);
 
-/// --domain, --selector, --key (repeatable in pairs) and --headers, for Verb::options.
-std::vector<OptionSpec> signing_options();
+/// --domain, --selector, --key (several: repeatable in pairs) and --headers, for Verb::options.
+enum class SigningKeys { One, Several };
+std::vector<OptionSpec> signing_options(SigningKeys keys);
 /// The keys that they name. Invalid when one is missing or cannot be used.
 Result<std::vector<dkim::SigningKey>> signing_keys(const Invocation& invocation);
 /// The names of --headers; empty without it.

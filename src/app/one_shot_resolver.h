@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "app/asked_resolver.h"
 #include "app/verb.h"
 #include "base/result.h"
 #include "dns/resolver.h"
@@ -26,7 +28,13 @@ class OneShotResolver {
   static Result<std::unique_ptr<OneShotResolver>> create(const Invocation& invocation);
   ~OneShotResolver();
 
-  dns::Resolver& get() const { return *resolver_; }
+  dns::Resolver& get() const { return *asked_; }
+  /// What was asked so far.
+  const std::vector<AskedQuestion>& questions() const { return asked_->questions(); }
+  bool is_unreachable() const { return asked_->is_unreachable(); }
+  /// When nobody answered anything: says so with the remedy, and gives the exit code. What came of
+  /// the questions is then no result.
+  std::optional<Exit> complain_if_unreachable(Terminal& terminal) const;
   /// Runs the task that `function` makes, to its end.
   template <class Function>
   auto run(Function function) {
@@ -38,6 +46,11 @@ class OneShotResolver {
 
   net::Cores cores_{1};
   std::unique_ptr<dns::Resolver> resolver_;
+  std::unique_ptr<AskedResolver> asked_;
+  std::optional<Endpoint> server_;  ///< of --dns
 };
+
+/// Whether `servers` (one of them), or without any the servers of the root, answer at all.
+AskedResolver::Probe dns_probe(dns::Resolver& resolver, std::vector<Endpoint> servers);
 
 }  // namespace hikyaku::app

@@ -1,5 +1,6 @@
 // hikyaku arc verify, hikyaku arc seal.
 #include "app/cli.h"
+#include "app/needed_options.h"
 #include "app/one_shot_message.h"
 #include "app/one_shot_resolver.h"
 #include "app/verbs.h"
@@ -13,10 +14,6 @@ namespace hikyaku::app {
 namespace {
 
 constexpr Phrase kNoChain{"There is no chain.", "チェーンはありません。"};
-constexpr Phrase kNoServer{"give --authserv-id, the name of the server that seals",
-                           "封印するサーバーの名前を --authserv-id で指定してください"};
-constexpr Phrase kOneKey{"a seal is made with one key: give --selector and --key once",
-                         "封印に使う鍵は一つです。--selector と --key は一度だけ指定してください"};
 constexpr Phrase kNotSealed{"not sealed: the chain has ended, so that no set may be added",
                             "封印しません: チェーンは終わっており、追加できません"};
 
@@ -35,6 +32,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
   if (!resolver) return report(resolver.error(), terminal);
 
   auto verdict = verify_chain(**resolver, *message, *now);
+  if (auto unreachable = (*resolver)->complain_if_unreachable(terminal)) return *unreachable;
   if (invocation.json()) {
     terminal.out(arc::describe_json(verdict) + '\n');
     return Exit::Ok;
@@ -46,25 +44,21 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
 }
 
 Exit seal(const Invocation& invocation, Terminal& terminal) {
+  if (auto missing = complain_of_missing(
+          invocation, {"--domain", "--selector", "--key", "--authserv-id"}, terminal))
+    return *missing;
   auto server = invocation.value("--authserv-id");
-  if (!server || server->empty()) {
-    terminal.complain(kNoServer);
-    return Exit::Usage;
-  }
   auto now = time_of(invocation);
   if (!now) return report(now.error(), terminal);
   auto keys = signing_keys(invocation);
   if (!keys) return report(keys.error(), terminal);
-  if (keys->size() != 1) {
-    terminal.complain(kOneKey);
-    return Exit::Usage;
-  }
   auto message = read_message(invocation.argument(0));
   if (!message) return report(message.error(), terminal);
   auto resolver = OneShotResolver::create(invocation);
   if (!resolver) return report(resolver.error(), terminal);
 
   auto chain = verify_chain(**resolver, *message, *now);
+  if (auto unreachable = (*resolver)->complain_if_unreachable(terminal)) return *unreachable;
   dkim::HeaderFields fields(message->header());
   arc::Sealer sealer(
       {.key = std::move(keys->front()), .now = *now, .fields = header_names(invocation)});
@@ -132,7 +126,7 @@ Verb verb_arc_seal() {
       .has_json = true,
       .run = seal,
   };
-  for (auto& option : signing_options()) verb.options.push_back(std::move(option));
+  for (auto& option : signing_options(SigningKeys::One)) verb.options.push_back(std::move(option));
   for (auto& option : resolver_options()) verb.options.push_back(std::move(option));
   return verb;
 }

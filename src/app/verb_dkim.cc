@@ -1,5 +1,6 @@
 // hikyaku dkim verify, hikyaku dkim sign.
 #include "app/cli.h"
+#include "app/needed_options.h"
 #include "app/one_shot_message.h"
 #include "app/one_shot_resolver.h"
 #include "app/verbs.h"
@@ -35,6 +36,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
   dkim::Verifier verifier(std::string(message->header()), {.now = *now});
   verifier.body(message->body());
   auto verdicts = (*resolver)->run([&] { return verifier.finish((*resolver)->get()); });
+  if (auto unreachable = (*resolver)->complain_if_unreachable(terminal)) return *unreachable;
   if (invocation.json()) {
     terminal.out(json_of(verdicts, verifier.ignored()) + '\n');
     return Exit::Ok;
@@ -47,6 +49,9 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
 }
 
 Exit sign(const Invocation& invocation, Terminal& terminal) {
+  if (auto missing =
+          complain_of_missing(invocation, {"--domain", "--selector", "--key"}, terminal))
+    return *missing;
   auto now = time_of(invocation);
   if (!now) return report(now.error(), terminal);
   auto keys = signing_keys(invocation);
@@ -113,7 +118,7 @@ Verb verb_dkim_sign() {
       .has_json = true,
       .run = sign,
   };
-  for (auto& option : signing_options()) verb.options.push_back(std::move(option));
+  for (auto& option : signing_options(SigningKeys::Several)) verb.options.push_back(std::move(option));
   return verb;
 }
 

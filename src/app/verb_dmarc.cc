@@ -1,8 +1,10 @@
 // hikyaku dmarc.
 #include "app/cli.h"
+#include "app/needed_options.h"
 #include "app/one_shot_message.h"
 #include "app/one_shot_resolver.h"
 #include "app/verbs.h"
+#include "arc/problem.h"
 #include "arc/verifier.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -16,8 +18,8 @@
 namespace hikyaku::app {
 namespace {
 
-constexpr Phrase kIncomplete{"give --message, --ip, --mail-from and --helo",
-                             "--message、--ip、--mail-from、--helo が必要です"};
+constexpr Phrase kTwoMessages{"--message {} and {}: one message at a time",
+                              "--message {} と {}: 一度に一通だけです"};
 constexpr Phrase kNoAddress{"--ip {}: this is no IPv4 or IPv6 address",
                             "--ip {}: IPv4 でも IPv6 でもないアドレスです"};
 constexpr Phrase kNoSignature{"DKIM: none: the message is not signed",
@@ -25,6 +27,7 @@ constexpr Phrase kNoSignature{"DKIM: none: the message is not signed",
 constexpr Phrase kIgnored{"DKIM: {} more signatures were not looked at",
                           "DKIM: ほかの {} 個の署名は調べていません"};
 constexpr Phrase kSpf{"SPF: {}: {}", "SPF: {}: {}"};
+constexpr Phrase kSpfHelo{"SPF (HELO): {}: {}", "SPF (HELO): {}: {}"};
 constexpr Phrase kArc{"ARC: {}{}", "ARC: {}{}"};
 constexpr Phrase kDecision{"A receiver with the usual settings would {}: {}.",
                            "標準設定の受信側の判断: {}: {}。"};
@@ -159,7 +162,8 @@ void tell_signatures(const Findings& found, Terminal& terminal) {
   if (found.ignored_signatures > 0) terminal.say(kIgnored, found.ignored_signatures);
 }
 
-void tell(const Findings& found, const IpAddress& ip, bool explain, Terminal& terminal) {
+void tell(const Findings& found, const IpAddress& ip, const std::vector<AskedQuestion>& questions,
+          bool explain, Terminal& terminal) {
   auto language = terminal.language();
   auto& verdict = found.verdict;
   // The first word is for programs.
@@ -167,10 +171,13 @@ void tell(const Findings& found, const IpAddress& ip, bool explain, Terminal& te
   terminal.paragraph(dmarc::summary(verdict, language));
   terminal.say(kSpf, to_string(found.mail_from.result),
                spf::summary(found.mail_from, ip, language));
+  terminal.say(kSpfHelo, to_string(found.helo.result), spf::summary(found.helo, ip, language));
   tell_signatures(found, terminal);
   if (found.arc.result != dkim::Result::None)
     terminal.say(kArc, dkim::to_string(found.arc.result),
-                 found.arc.problem.empty() ? "" : ": " + printable(found.arc.problem));
+                 found.arc.problem.empty()
+                     ? ""
+                     : ": " + printable(arc::problem_in(found.arc.problem, language)));
   terminal.say(kDecision, phrase_of(found.disposition.action).in(language),
                found.disposition.describe(language));
   if (found.has_legacy)
@@ -178,18 +185,28 @@ void tell(const Findings& found, const IpAddress& ip, bool explain, Terminal& te
         !difference.empty())
       terminal.paragraph(difference);
   terminal.lines('\n' + dmarc::details(verdict, language));
-  if (explain) terminal.lines('\n' + spf::details(found.mail_from, language));
+  if (explain)
+    terminal.lines('\n' + spf::details(found.mail_from, language) + '\n' +
+                   spf::details(found.helo, language));
+  terminal.lines('\n' + describe_questions(questions, language));
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
   auto file = invocation.value("--message");
+  if (!invocation.arguments().empty()) {
+    if (file) {
+      terminal.complain(kTwoMessages, *file, invocation.argument(0));
+      return Exit::Usage;
+    }
+    file = invocation.argument(0);
+  }
   auto ip = invocation.value("--ip");
   auto mail_from = invocation.value("--mail-from");
   auto helo = invocation.value("--helo");
-  if (!file || !ip || !mail_from || !helo) {
-    terminal.complain(kIncomplete);
-    return Exit::Usage;
-  }
+  auto missing = file ? complain_of_missing(invocation, {"--ip", "--mail-from", "--helo"}, terminal)
+                      : complain_of_missing(
+                            invocation, {"--message", "--ip", "--mail-from", "--helo"}, terminal);
+  if (missing) return *missing;
   auto address = IpAddress::parse(*ip);
   if (!address) {
     terminal.complain(kNoAddress, *ip);
@@ -204,10 +221,11 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   SystemClock clock;
   auto found =
       (*resolver)->run([&] { return examine((*resolver)->get(), clock, std::move(received)); });
+  if (auto unreachable = (*resolver)->complain_if_unreachable(terminal)) return *unreachable;
   if (invocation.json())
     terminal.out(json_of(found) + '\n');
   else
-    tell(found, *address, invocation.has("--explain"), terminal);
+    tell(found, *address, (*resolver)->questions(), invocation.has("--explain"), terminal);
   return Exit::Ok;
 }
 
@@ -227,6 +245,9 @@ Verb verb_dmarc() {
            "1 行目は DMARC の結果です: pass、fail、none、temperror、permerror。その後に、"
            "その意味、SPF と各署名の結果、標準設定の受信側の判断 (メッセージだけから分かる範囲)、"
            "DNS への各問い合わせを示します。"},
+      .arguments = {{"FILE",
+                     {"the message, as with --message", "メッセージ。--message と同じ"},
+                     ArgumentSpec::Count::Optional}},
       .options =
           {
               {.name = "--message",

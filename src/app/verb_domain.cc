@@ -19,6 +19,11 @@ constexpr Phrase kAdded{
     "to publish, `hikyaku account add NAME@{0}` makes an account.",
     "{0} はこのサーバーのドメインになりました。次は: `hikyaku domain records {0}` "
     "で公開すべき DNS レコードを表示、`hikyaku account add 名前@{0}` でアカウントを作成します。"};
+constexpr Phrase kOneLabel{
+    "{} is a name of one label, which is not in the public DNS: mail from it cannot be signed, and "
+    "SPF and DMARC can say nothing of it.",
+    "{} はラベルが一つだけの名前で、公開 DNS にはありません。署名できず、SPF や DMARC "
+    "も何も示せません。"};
 constexpr Phrase kRemoved{"{} is no domain of this server any more.",
                           "{} はこのサーバーのドメインではなくなりました。"};
 constexpr Phrase kKeysErased{
@@ -75,10 +80,12 @@ Exit add(const Invocation& invocation, Terminal& terminal) {
                                             {"active", true},
                                             {"add_domain", true}});
     if (!answer) return commands.report(answer.error());
-    if (invocation.json())
+    if (invocation.json()) {
       print_json(terminal, *answer);
-    else
-      terminal.say(kAdded, *domain);
+      return Exit::Ok;
+    }
+    terminal.say(kAdded, *domain);
+    if (!domain->contains('.')) terminal.say(kOneLabel, *domain);
     return Exit::Ok;
   });
   if (done == Exit::Ok) keys->keep();
@@ -174,7 +181,7 @@ Exit records(const Invocation& invocation, Terminal& terminal) {
                                  keys.push_back({text_in(key, "name"), text_in(key, "record")});
                              }});
   if (!answer) return commands.report(answer.error());
-  MailHost host{config->server.host_name, public_addresses(), config->listen.port_base,
+  MailHost host{config->server.host_name, published_addresses(*config), config->listen.port_base,
                 config->dmarc.report_address};
   if (host.host_name.empty()) host.host_name = machine_name();
   auto all = records_for(domain, host, keys);
@@ -185,13 +192,14 @@ Exit records(const Invocation& invocation, Terminal& terminal) {
                       {"type", record.type},
                       {"value", record.value},
                       {"why", record.why.en},
-                      {"needed", record.needed}});
+                      {"needed", record.needed},
+                      {"known", record.known}});
     print_json(terminal, list);
     return Exit::Ok;
   }
   terminal.out(to_zone_text(all, terminal.language()));
-  terminal.out("\n");
-  terminal.say(kReverse, host.host_name);
+  if (!config->server.local)
+    terminal.out(to_zone_comment(say(terminal.language(), kReverse, host.host_name)));
   return Exit::Ok;
 }
 
@@ -284,11 +292,14 @@ Verb verb_domain_records() {
       .summary = {"prints the DNS records to publish for a domain",
                   "ドメインのために公開すべき DNS レコードを表示する"},
       .details = {"In zone-file form, to copy into a zone or, one by one, into the panel of the "
-                  "DNS provider.",
+                  "DNS provider. `hikyaku domain check DOMAIN --zone FILE` reads it back.",
                   "ゾーンファイルの形式です。ゾーンに写すか、DNS "
-                  "事業者の管理画面に一つずつ入力してください。"},
+                  "事業者の管理画面に一つずつ入力してください。`hikyaku domain check DOMAIN --zone "
+                  "FILE` で読み直せます。"},
       .arguments = {kDomain},
-      .examples = {{"hikyaku domain records example.org", {"all of them", "すべて表示する"}}},
+      .examples = {{"hikyaku domain records example.org", {"all of them", "すべて表示する"}},
+                   {"hikyaku domain records example.org > example.org.zone",
+                    {"as a file", "ファイルに書く"}}},
       .uses_instance = true,
       .has_json = true,
       .run = records,

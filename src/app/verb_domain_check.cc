@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fmt/core.h>
 
+#include "app/asked_resolver.h"
 #include "app/configured_resolver.h"
 #include "app/core.h"
 #include "app/dns_records.h"
@@ -22,21 +23,35 @@ constexpr Tone kTones[] = {Tone::Good, Tone::Warning, Tone::Bad};
 constexpr Phrase kTtl{"TTL {} s", "TTL {} 秒"};
 constexpr Phrase kAllGood{"All is well with {}.", "{} はすべて正常です。"};
 constexpr Phrase kProblems{"Problems with {}: {}.", "{} の問題: {} 件。"};
+constexpr Phrase kNotes{"No problems with {}; look at the notes above ({}).",
+                        "{} に問題はありません。上の注意 ({} 件) をご覧ください。"};
+constexpr Phrase kNoDns{
+    "no DNS server answers, so nothing can be said of {}: is there a network? To ask another server: "
+    "--dns ADDRESS, or for good dns.resolver in hikyaku.toml",
+    "どの DNS サーバーも応答しないため、{} について何も分かりません。ネットワークはつながっていますか? "
+    "別のサーバーに問い合わせるには --dns アドレス、常にそうするには hikyaku.toml の dns.resolver"};
 
-Result<std::vector<DomainFinding>> ask(const Invocation& invocation, const config::Config& config,
+/// nullopt: nobody answers.
+using Found = std::optional<std::vector<DomainFinding>>;
+
+Result<Found> ask(const Invocation& invocation, const config::Config& config,
                                        const DomainToCheck& wanted, Language language) {
   SystemClock clock;
   if (invocation.has("--zone") || invocation.has("--dns")) {
     TRY(auto resolver, OneShotResolver::create(invocation));
-    return resolver->run([&] { return check_domain(resolver->get(), clock, wanted, language); });
+    auto findings =
+        resolver->run([&] { return check_domain(resolver->get(), clock, wanted, language); });
+    if (resolver->is_unreachable()) return std::nullopt;
+    return findings;
   }
   net::Cores cores(1);
   TRY(auto resolver, ConfiguredResolver::create(cores, config));
   cores.start();
-  auto findings =
-      cores.run(0, [&] { return check_domain(resolver->get(), clock, wanted, language); });
+  AskedResolver asked(resolver->get(), dns_probe(resolver->get(), config.dns.resolver));
+  auto findings = cores.run(0, [&] { return check_domain(asked, clock, wanted, language); });
   cores.stop();
   cores.join();
+  if (asked.is_unreachable()) return std::nullopt;
   return findings;
 }
 
@@ -76,7 +91,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   DomainToCheck wanted{
       .domain = *domain,
       .host_name = config->server.host_name,
-      .addresses = config->server.local ? config->listen.addresses : public_addresses(),
+      .addresses = published_addresses(*config),
       .has_reverse = !config->server.local,
       .report_address = config->dmarc.report_address,
       .keys = {}};
@@ -84,19 +99,29 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto keys = commands.run("dkim.list", {{"domain", json_text(*domain)}},
                            {.item = [&](auto& key) { wanted.keys.push_back(key); }});
   if (!keys) return commands.report(keys.error());
-  auto findings = ask(invocation, *config, wanted, terminal.language());
-  if (!findings) return commands.report(findings.error());
-  auto problems = static_cast<std::size_t>(
-      std::ranges::count(*findings, Level::Problem, &DomainFinding::level));
+  auto asked = ask(invocation, *config, wanted, terminal.language());
+  if (!asked) return commands.report(asked.error());
+  if (!*asked) {
+    terminal.complain(kNoDns, *domain);
+    return Exit::TryLater;
+  }
+  auto& findings = *asked;
+  auto count = [&](Level level) {
+    return static_cast<std::size_t>(
+        std::ranges::count(*findings, level, &DomainFinding::level));
+  };
+  auto problems = count(Level::Problem), notes = count(Level::Note);
   if (invocation.json()) {
     print_json(terminal, as_json(*findings, *domain, problems));
   } else {
     show(*findings, terminal);
     terminal.out("\n");
-    if (problems == 0)
-      terminal.say(kAllGood, *domain);
-    else
+    if (problems > 0)
       terminal.say(kProblems, *domain, problems);
+    else if (notes > 0)
+      terminal.say(kNotes, *domain, notes);
+    else
+      terminal.say(kAllGood, *domain);
   }
   return problems == 0 ? Exit::Ok : Exit::Failed;
 }
@@ -112,11 +137,14 @@ Verb verb_domain_check() {
       .details = {"MX, the server's addresses and their names, SPF, DKIM, DMARC, as the DNS has "
                   "them now: what is missing, mistyped, or does not fit this server and its keys, "
                   "each with its remedy. The TTL says for how long others may still see what there "
-                  "is. The exit code is 0 only when there is no problem.",
+                  "is. The exit code is 0 only when there is no problem, 75 when no DNS server "
+                  "answers. `hikyaku domain records DOMAIN > FILE` makes a zone for --zone.",
                   "MX、サーバーのアドレスと逆引き、SPF、DKIM、DMARC "
                   "を、いま DNS にある通りに調べ、欠けているもの、書き誤り、"
                   "このサーバーや鍵と合わないものを、直し方とともに示します。TTL "
-                  "は、変更後も古い内容が見えうる時間です。問題がなければ終了コードは 0 です。"},
+                  "は、変更後も古い内容が見えうる時間です。問題がなければ終了コードは 0、DNS "
+                  "サーバーが応答しなければ 75 です。--zone のファイルは `hikyaku domain records "
+                  "DOMAIN > FILE` で作れます。"},
       .arguments = {{"DOMAIN", {"such as example.org", "例: example.org"}}},
       .examples = {{"hikyaku domain check example.org",
                     {"as the world sees it", "外から見える通りに"}},

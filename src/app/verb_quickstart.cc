@@ -117,7 +117,7 @@ Ports ports_of(const config::Config& config) {
 
 MailHost mail_host(const NewInstance& wanted, const config::Config& config) {
   MailHost host{wanted.host_name, {}, config.listen.port_base, config.dmarc.report_address};
-  host.addresses = wanted.local ? config.listen.addresses : public_addresses();
+  host.addresses = published_addresses(config);
   return host;
 }
 

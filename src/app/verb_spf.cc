@@ -1,4 +1,5 @@
 #include "app/cli.h"
+#include "app/needed_options.h"
 #include "app/one_shot_resolver.h"
 #include "app/verbs.h"
 #include "spf/check.h"
@@ -7,8 +8,8 @@
 namespace hikyaku::app {
 namespace {
 
-constexpr Phrase kIncomplete{"give --ip, and --mail-from or --helo (or both)",
-                             "--ip と、--mail-from または --helo (あるいは両方) が必要です"};
+constexpr Phrase kNobody{"whose mail? Give --mail-from F or --helo H (or both)",
+                         "誰のメールですか? --mail-from F か --helo H (あるいは両方) が必要です"};
 constexpr Phrase kNoAddress{"--ip {}: this is no IPv4 or IPv6 address",
                             "--ip {}: IPv4 でも IPv6 でもないアドレスです"};
 
@@ -22,8 +23,9 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto ip = invocation.value("--ip");
   auto mail_from = invocation.value("--mail-from");
   auto helo = invocation.value("--helo");
-  if (!ip || (!mail_from && !helo)) {
-    terminal.complain(kIncomplete);
+  if (auto missing = complain_of_missing(invocation, {"--ip"}, terminal)) return *missing;
+  if (!mail_from && !helo) {
+    terminal.complain(kNobody);
     return Exit::Usage;
   }
   auto address = IpAddress::parse(*ip);
@@ -43,6 +45,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto verdict =
       (*resolver)->run([&] { return spf::check((*resolver)->get(), clock, std::move(query)); });
 
+  if (auto unreachable = (*resolver)->complain_if_unreachable(terminal)) return *unreachable;
+
   if (invocation.json()) {
     terminal.out(spf::describe_json(verdict) + '\n');
     return Exit::Ok;
@@ -50,7 +54,9 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   // The first two lines are for programs too: the result, the domain's explanation (or nothing).
   terminal.lines(fmt::format("{}\n{}\n", to_string(verdict.result), verdict.explanation));
   terminal.paragraph(spf::summary(verdict, *address, terminal.language()));
-  if (invocation.has("--explain")) terminal.lines(spf::details(verdict, terminal.language()));
+  if (invocation.has("--explain"))
+    terminal.lines(spf::details(verdict, terminal.language()) +
+                   describe_questions((*resolver)->questions(), terminal.language()));
   return Exit::Ok;
 }
 

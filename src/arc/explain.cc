@@ -11,7 +11,7 @@
 namespace hikyaku::arc {
 namespace {
 
-constexpr Phrase kHop{"i={}: sealed by {} (selector {})\n", "i={}: {} が封印 (セレクタ {})\n"};
+constexpr Phrase kHop{"i={}: sealed by {} (selector {})\n", "i={}: {} が封印 (セレクター {})\n"};
 constexpr Phrase kFound{"     it found: {}\n", "     その判定: {}\n"};
 constexpr Phrase kHeader{"the header can be read in more than one way: {}\n",
                          "ヘッダーが複数の読み方をされうる: {}\n"};

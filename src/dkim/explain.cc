@@ -6,8 +6,9 @@
 namespace hikyaku::dkim {
 namespace {
 
-constexpr Phrase kSelector{", selector {}", "、セレクタ {}"};
+constexpr Phrase kSelector{", selector {}", "、セレクター {}"};
 constexpr Phrase kIdentity{", for {}", "、{} として"};
+constexpr Phrase kAlgorithm{", {}", "、{}"};
 constexpr Phrase kBits{", {} bits", "、{} ビット"};
 constexpr Phrase kTesting{", in testing", "、試験中"};
 constexpr Phrase kTypeUnsigned{", Content-Type not signed", "、Content-Type は署名対象外"};
@@ -31,7 +32,8 @@ std::string summary(const Verdict& verdict, Language language) {
     line += say(language, kSelector, printable(verdict.selector, kShown));
   if (!verdict.identity.empty() && verdict.identity != "@" + verdict.domain)
     line += say(language, kIdentity, printable(verdict.identity, kShown));
-  if (!verdict.algorithm.empty()) line += ", " + printable(verdict.algorithm, kShown);
+  if (!verdict.algorithm.empty()) 
+    line += say(language, kAlgorithm, printable(verdict.algorithm, kShown));
   if (verdict.key_bits > 0) line += say(language, kBits, verdict.key_bits);
   if (verdict.testing) line += say(language, kTesting);
   if (verdict.type_unsigned) line += say(language, kTypeUnsigned);

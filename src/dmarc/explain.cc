@@ -8,8 +8,9 @@ namespace {
 
 constexpr std::size_t kShown = 500;  // bytes of what strangers wrote
 
-constexpr Phrase kPassed{"It comes from {0}: {1} shows it.",
+constexpr Phrase kPassed{"It comes from {0}, as shown by {1}.",
                          "{0} からのメールであることを {1} が示しています。"};
+constexpr Phrase kAnd{" and ", " と "};
 constexpr Phrase kPassedAll{
     "It comes from {0}: each of these domains is shown to have sent it.",
     "{0} のすべてについて、そのドメインからのメールであることが示されています。"};
@@ -56,8 +57,7 @@ constexpr Phrase kNotLooked{"{} passed for {}: not needed", "{} は {} で合格
 constexpr Phrase kNotKnown{"{} passed for {}: whether aligned could not be found out",
                            "{} は {} で合格: 一致するか確認できず"};
 constexpr Phrase kNothingPassed{"neither SPF nor a signature passed", "SPF も署名も合格していない"};
-constexpr Phrase kAsked{"Asked of the DNS", "DNS への問い合わせ"};
-constexpr Phrase kTtl{"TTL {} s", "TTL {} 秒"};
+constexpr Phrase kNoAddress{"no address", "アドレスなし"};
 
 constexpr Phrase kDiffers{
     "By the older rules (RFC 7489, public suffix list) it would be {0}, policy {1}{2}; others may "
@@ -76,19 +76,6 @@ const Phrase& wish(Policy policy) {
       break;
   }
   return kAskReject;
-}
-
-const Phrase& phrase_of(Asked::Found found) {
-  static constexpr Phrase kPhrases[] = {
-      {"a record", "レコードあり"},
-      {"no record", "レコードなし"},
-      {"several records, which count as none", "複数のレコードがあり、ないものとして扱う"},
-      {"no record, but what was meant as one", "レコードではないが、そのつもりのもの"},
-      {"no answer", "回答なし"},
-      {"the domain exists", "ドメインは存在する"},
-      {"the domain does not exist", "ドメインは存在しない"},
-  };
-  return kPhrases[static_cast<std::size_t>(found)];
 }
 
 std::string findings(const Author& author, Language language) {
@@ -111,12 +98,12 @@ std::string_view shown(Method method) {
   return method == Method::Spf ? "SPF" : "DKIM";
 }
 
-/// "SPF and DKIM" without grammar: what showed it.
-std::string witnesses(const Outcome& outcome) {
+/// "DKIM (alpha.test) and SPF (alpha.test)": what showed it.
+std::string witnesses(const Outcome& outcome, Language language) {
   std::string out;
   for (auto& identifier : outcome.identifiers) {
     if (identifier.aligned != true) continue;
-    if (!out.empty()) out += " + ";
+    if (!out.empty()) out += kAnd.in(language);
     out +=
         std::string(shown(identifier.method)) + " (" + printable(identifier.domain, kShown) + ")";
   }
@@ -135,8 +122,6 @@ class Details {
   std::string run(const Verdict& verdict) {
     author(verdict.author);
     for (auto& one : verdict.outcomes) outcome(one);
-    if (!verdict.asked.empty()) line(0, std::string(kAsked.in(language_)) + ':');
-    for (auto& one : verdict.asked) asked(one);
     return std::move(out_);
   }
 
@@ -150,7 +135,9 @@ class Details {
   }
 
   void author(const Author& author) {
-    line(0, std::string(kFrom.in(language_)) + ": " + join(author.addresses, ", "));
+    line(0, std::string(kFrom.in(language_)) + ": " +
+                (author.addresses.empty() ? std::string(kNoAddress.in(language_))
+                                          : join(author.addresses, ", ")));
     for (auto& finding : author.findings)
       line(1, std::string(explain(finding.problem).in(language_)) +
                   (finding.text.empty() ? "" : ": " + printable(finding.text, kShown)));
@@ -182,15 +169,6 @@ class Details {
     auto mode = std::string(to_string(identifier.mode));
     if (!identifier.organizational_domain.empty()) mode += ", " + identifier.organizational_domain;
     tell(1, phrase, shown(identifier.method), printable(identifier.domain, kShown), mode);
-  }
-
-  void asked(const Asked& asked) {
-    auto text = asked.name + ": " + std::string(phrase_of(asked.found).in(language_));
-    auto found = asked.record ? std::string_view(asked.record->text) : std::string_view(asked.text);
-    if (!found.empty()) text += ": " + printable(found, kShown);
-    if (asked.found != Asked::Found::Failed)
-      text += " (" + say(language_, kTtl, asked.ttl.count()) + ")";
-    line(1, text);
   }
 
   Language language_;
@@ -261,7 +239,7 @@ std::string summary(const Verdict& verdict, Language language) {
     case Result::Pass:
       if (verdict.outcomes.size() > 1)
         return say(language, kPassedAll, join(verdict.author.domains, ", "));
-      return say(language, kPassed, domain, witnesses(*outcome));
+      return say(language, kPassed, domain, witnesses(*outcome, language));
     case Result::None:
       return describe_none(*outcome, language);
     case Result::TempError:

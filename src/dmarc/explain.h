@@ -12,8 +12,8 @@ namespace hikyaku::dmarc {
 /// What it means, in a sentence or two. One line, printable.
 std::string summary(const Verdict& verdict, Language language);
 
-/// How it came to be: what is wrong with From, each identifier with its alignment, the record, each
-/// question to the DNS with its answer; lines for a terminal.
+/// How it came to be: what is wrong with From, each identifier with its alignment, the record;
+/// lines for a terminal. What was asked is in Verdict::asked.
 std::string details(const Verdict& verdict, Language language);
 
 /// Where the rules of RFC 7489 end otherwise, one line; empty where they do not.

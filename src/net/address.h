@@ -1,4 +1,4 @@
-// Endpoints as the kernel's socket addresses and back. Private to net/.
+// Endpoints as the kernel's socket addresses and back. Private to net/ and unbound/.
 #pragma once
 
 #include <optional>

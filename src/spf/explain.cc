@@ -45,7 +45,6 @@ constexpr Phrase kUnanswered{
 
 constexpr Phrase kRecords{"Records read", "読んだレコード"};
 constexpr Phrase kTerms{"Terms tried", "調べた項目"};
-constexpr Phrase kLookups{"Asked of the DNS", "DNS への問い合わせ"};
 constexpr Phrase kExplains{"{} explains (its own words): {}", "{} の説明 (先方の文言): {}"};
 
 constexpr Phrase kNoMatch{"no match", "不一致"};
@@ -55,11 +54,6 @@ constexpr Phrase kAbandoned{"no explanation to be had", "説明は得られず"}
 constexpr Phrase kTempError{"could not be found out", "確認できず"};
 constexpr Phrase kPermError{"error", "エラー"};
 
-constexpr Phrase kFound{"{} found, TTL {} s", "{} 件、TTL {} 秒"};
-constexpr Phrase kNoName{"the name does not exist", "その名前は存在しません"};
-constexpr Phrase kNone{"no such record", "その種類のレコードはありません"};
-constexpr Phrase kFailed{"no answer", "回答がありません"};
-constexpr Phrase kBogus{"DNSSEC validation failed", "DNSSEC の検証に失敗しました"};
 
 const Phrase& phrase_of(Problem problem) {
   switch (problem) {
@@ -120,22 +114,6 @@ const Phrase& phrase_of(Effect effect) {
   return kNoMatch;
 }
 
-std::string answer_of(const Lookup& lookup, Language language) {
-  switch (lookup.status) {
-    case dns::Status::Ok:
-      return say(language, kFound, lookup.records, lookup.ttl.count());
-    case dns::Status::NoName:
-      return std::string(kNoName.in(language));
-    case dns::Status::NoRecord:
-      return std::string(kNone.in(language));
-    case dns::Status::Failed:
-      return std::string(kFailed.in(language));
-    case dns::Status::Bogus:
-      return std::string(kBogus.in(language));
-  }
-  return {};
-}
-
 /// In whose record the term stands that decided.
 std::string_view decided_in(const Verdict& verdict) {
   for (auto step = verdict.steps.rbegin(); step != verdict.steps.rend(); ++step)
@@ -171,10 +149,6 @@ std::string details(const Verdict& verdict, Language language) {
     text += fmt::format("  {}{:<{}}  {}\n", std::string(step.depth * 2uz, ' '),
                         printable(step.term, kShownTerm), 36 - std::min(step.depth * 2, 34),
                         phrase_of(step.effect).in(language));
-  if (!verdict.lookups.empty()) heading(kLookups);
-  for (auto& lookup : verdict.lookups)
-    text += fmt::format("  {:<4} {:<31}  {}\n", dns::to_string(lookup.type),
-                        printable(lookup.name, 260), answer_of(lookup, language));
   return text;
 }
 

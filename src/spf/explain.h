@@ -13,8 +13,8 @@ namespace hikyaku::spf {
 /// send its mail: the term "-all" in the record of example.org matched." One line, printable.
 std::string summary(const Verdict& verdict, const IpAddress& ip, Language language);
 
-/// How it came to be: the records, each term that was tried with what it did, each question to the
-/// DNS with its answer; lines for a terminal.
+/// How it came to be: the records, each term that was tried with what it did; lines for a terminal.
+/// What was asked is in Verdict::lookups.
 std::string details(const Verdict& verdict, Language language);
 
 /// Everything as one JSON object: {"result", "identity", "domain", "mechanism", "explanation",

@@ -47,6 +47,7 @@ TEST_CASE("what was meant is mended, and nothing else changes") {
   }
   CHECK_FALSE(is_meant_as_record("v=DKIM1; p=x"));
   CHECK_FALSE(is_meant_as_record("video spf"));
+  CHECK_FALSE(is_meant_as_record("spf2.0/pra mx -all"));
 }
 
 TEST_CASE("a term more, and all at its place") {
