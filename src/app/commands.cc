@@ -2,9 +2,9 @@
 
 namespace hikyaku::app {
 
-void add_commands(ControlTable& table, Core& core) {
+void add_commands(ControlTable& table, Core& core, const KeyLooks* looks) {
   add_directory_commands(table, core);
-  add_dkim_commands(table, core);
+  add_dkim_commands(table, core, looks);
   add_queue_commands(table, core);
   add_story_commands(table, core);
   add_check_commands(table, core);

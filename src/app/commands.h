@@ -15,16 +15,18 @@ class Receiver;
 
 namespace hikyaku::app {
 
+class KeyLooks;
 class ReportSender;
 class Sessions;
 class Watch;
 struct ServerMetrics;
 
-/// Adds all of them. `core` must outlive the table.
-void add_commands(ControlTable& table, Core& core);
+/// Adds all of them. `core` must outlive the table; so must `looks`, which a running server has.
+void add_commands(ControlTable& table, Core& core, const KeyLooks* looks = nullptr);
 
 void add_directory_commands(ControlTable& table, Core& core);  ///< domain, account, alias
-void add_dkim_commands(ControlTable& table, Core& core);       ///< dkim
+/// dkim. With `looks`, dkim.list says what came of looking for records.
+void add_dkim_commands(ControlTable& table, Core& core, const KeyLooks* looks = nullptr);
 void add_queue_commands(ControlTable& table, Core& core);      ///< queue
 void add_story_commands(ControlTable& table, Core& core);      ///< trace
 void add_check_commands(ControlTable& table, Core& core);      ///< check

@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/dkim_keys.h"
+#include "app/key_watch.h"
 #include "auth/directory.h"
 #include "auth/signing_keys.h"
 
@@ -71,7 +72,16 @@ Task<Answer> add(Core& core, ControlCall& call) {
   co_return object{};
 }
 
-Task<Answer> list(Core& core, ControlCall& call) {
+/// What is known of a record that has not been seen.
+void add_look(object& shown, const auth::SigningKey& key, const KeyLooks& looks) {
+  auto look = looks.find(key.record_name());
+  if (!look || key.seen != Time{}) return;
+  shown["looked"] = format_rfc3339(look->when);
+  shown["next_look"] = format_rfc3339(look->next);
+  shown["problem"] = json_text(look->problem);
+}
+
+Task<Answer> list(Core& core, const KeyLooks* looks, ControlCall& call) {
   CO_TRY(auto domain, call.text("domain"));
   struct Found {
     bool ours = false;
@@ -84,7 +94,11 @@ Task<Answer> list(Core& core, ControlCall& call) {
   if (!found.ours)
     co_return fail(ErrorCode::NotFound,
                    "{0} is not a domain of this server: hikyaku domain add {0}", domain);
-  for (auto& key : found.keys) co_await call.item(describe(key));
+  for (auto& key : found.keys) {
+    auto shown = describe(key);
+    if (looks) add_look(shown, key, *looks);
+    co_await call.item(std::move(shown));
+  }
   co_return object{};
 }
 
@@ -121,13 +135,20 @@ Task<Answer> activate(Core& core, ControlCall& call) {
       });
 }
 
+/// "signs": whether another key still does.
 Task<Answer> retire(Core& core, ControlCall& call) {
   auto now = core.clock().now();
-  co_return co_await change(
-      core, call,
-      [&](store::Transaction& tx, const std::string& domain, const std::string& selector) {
-        return auth::retire_signing_key(tx, domain, selector, now, record_kept(core.config()));
-      });
+  bool signs = false;
+  CO_TRY(auto after, co_await change(core, call,
+                                     [&](store::Transaction& tx, const std::string& domain,
+                                         const std::string& selector) -> Result<void> {
+                                       TRY_DO(auth::retire_signing_key(tx, domain, selector, now,
+                                                                       record_kept(core.config())));
+                                       signs = !auth::signing_domain(tx, domain).keys.empty();
+                                       return {};
+                                     }));
+  after["signs"] = signs;
+  co_return after;
 }
 
 Task<Answer> remove(Core& core, ControlCall& call) {
@@ -143,14 +164,16 @@ Task<Answer> remove(Core& core, ControlCall& call) {
 
 }  // namespace
 
-void add_dkim_commands(ControlTable& table, Core& core) {
+void add_dkim_commands(ControlTable& table, Core& core, const KeyLooks* looks) {
   using Function = Task<Answer> (*)(Core&, ControlCall&);
   auto put = [&](std::string verb, Function function) {
     table.add({.verb = std::move(verb),
                .run = [&core, function](ControlCall& call) { return function(core, call); }});
   };
   put("dkim.add", add);
-  put("dkim.list", list);
+  table.add({.verb = "dkim.list", .run = [&core, looks](ControlCall& call) {
+               return list(core, looks, call);
+             }});
   put("dkim.activate", activate);
   put("dkim.retire", retire);
   put("dkim.remove", remove);

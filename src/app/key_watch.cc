@@ -18,7 +18,29 @@ bool is_published(const auth::SigningKey& key, const dns::Answer<std::string>& a
   return theirs && theirs->key && *theirs->key == *ours->key;
 }
 
+bool is_looked_for(const auth::SigningKey& key) {
+  return key.state == auth::SigningState::Published ||
+         (key.state == auth::SigningState::Active && key.seen == Time{});
+}
+
 }  // namespace
+
+void KeyLooks::note(const std::string& record_name, Look look) {
+  std::lock_guard lock(mutex_);
+  looks_[record_name] = std::move(look);
+}
+
+void KeyLooks::forget(const std::string& record_name) {
+  std::lock_guard lock(mutex_);
+  looks_.erase(record_name);
+}
+
+std::optional<KeyLooks::Look> KeyLooks::find(const std::string& record_name) const {
+  std::lock_guard lock(mutex_);
+  auto found = looks_.find(record_name);
+  if (found == looks_.end()) return std::nullopt;
+  return found->second;
+}
 
 void KeyWatch::start() {
   gate_.spawn(run());
@@ -37,7 +59,7 @@ Task<void> KeyWatch::run() {
     milliseconds wait = kEvery;
     for (auto& key : keys) {
       if (stopping_) co_return;
-      if (key.state != auth::SigningState::Published) continue;
+      if (!is_looked_for(key)) continue;
       auto next = co_await look_at(std::move(key));
       if (next) wait = std::clamp(*next - core_.clock().now(), milliseconds(100), wait);
     }
@@ -49,8 +71,14 @@ Task<std::optional<Time>> KeyWatch::look_at(auth::SigningKey key) {
   auto answer = co_await resolver_.txt(key.record_name());
   auto now = core_.clock().now();
   // What is not (any more) as it should be, signs nothing; it may only be slow to answer.
-  if (!is_published(key, answer)) co_return std::nullopt;
-  auto due = key.seen != Time{} && key.signs_from <= now;
+  if (!is_published(key, answer)) {
+    looks_.note(key.record_name(),
+                {now, now + kEvery, answer.failed() ? answer.problem : std::string()});
+    co_return std::nullopt;
+  }
+  looks_.forget(key.record_name());
+  auto waits = key.state == auth::SigningState::Published;
+  auto due = waits && key.seen != Time{} && key.signs_from <= now;
   auto keep = record_kept(core_.config());
   auto done = co_await core_.store().transact(
       {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
@@ -62,7 +90,7 @@ Task<std::optional<Time>> KeyWatch::look_at(auth::SigningKey key) {
   else if (due || key.seen == Time{})
     core_.log().info("dkim.watch",
                      {{"what", key.record_name()}, {"why", due ? "signs now" : "seen in the DNS"}});
-  if (due || !done) co_return std::nullopt;
+  if (due || !done || !waits) co_return std::nullopt;
   co_return key.seen != Time{} ? key.signs_from : now + answer.ttl;
 }
 

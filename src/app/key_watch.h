@@ -2,8 +2,11 @@
 // everybody can see them.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 
 #include "app/core.h"
 #include "auth/signing_keys.h"
@@ -14,10 +17,30 @@
 
 namespace hikyaku::app {
 
-/// Lives on one event loop. `core` and `resolver` must outlive it.
+/// What the last look for the record of each key came to, for those that have not been seen yet.
+/// From any thread.
+class KeyLooks {
+ public:
+  struct Look {
+    Time when{};
+    Time next{};          ///< about then it is looked for again
+    std::string problem;  ///< the DNS could not be asked; empty: the record is not there
+  };
+  void note(const std::string& record_name, Look look);
+  void forget(const std::string& record_name);
+  std::optional<Look> find(const std::string& record_name) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, Look> looks_;
+};
+
+/// Looks for new keys' records, and for those of keys that sign already (the first ones of a domain)
+/// until they have been seen. Lives on one event loop. What it is made with must outlive it.
 class KeyWatch {
  public:
-  KeyWatch(Core& core, dns::Resolver& resolver) : core_(core), resolver_(resolver) {}
+  KeyWatch(Core& core, dns::Resolver& resolver, KeyLooks& looks)
+      : core_(core), resolver_(resolver), looks_(looks) {}
 
   void start();
   /// `stopped` runs when the present look has ended.
@@ -30,6 +53,7 @@ class KeyWatch {
 
   Core& core_;
   dns::Resolver& resolver_;
+  KeyLooks& looks_;
   Gate gate_;
   Wakeup wakeup_;
   bool stopping_ = false;

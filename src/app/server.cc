@@ -138,7 +138,7 @@ class RunningServer final : public Server {
       report_sender_->start();
       report_reader_ = std::make_unique<ReportReader>(*core_, confined_);
       report_reader_->start();
-      key_watch_ = std::make_unique<KeyWatch>(*core_, *measured_resolver_);
+      key_watch_ = std::make_unique<KeyWatch>(*core_, *measured_resolver_, key_looks_);
       key_watch_->start();
     });
     for (auto& bound : listeners_) {
@@ -221,7 +221,7 @@ class RunningServer final : public Server {
                                    log_);
     report_sender_ = std::make_unique<ReportSender>(core, *measured_resolver_, *receiver_);
     settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
-    add_commands(commands_, core);
+    add_commands(commands_, core, &key_looks_);
     add_mail_commands(commands_, core, *receiver_);
     add_report_commands(commands_, core, measured_resolver_.get());
     add_report_sending_commands(commands_, *report_sender_);
@@ -522,6 +522,7 @@ class RunningServer final : public Server {
   httpd::Router router_;
   std::unique_ptr<ReportSender> report_sender_;
   std::unique_ptr<ReportReader> report_reader_;
+  KeyLooks key_looks_;
   std::unique_ptr<KeyWatch> key_watch_;
   pop3d::MaildropLocks maildrop_locks_;
   Admission admission_;

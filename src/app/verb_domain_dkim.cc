@@ -49,7 +49,24 @@ constexpr Phrase kNeedsSelector{
     "どの鍵ですか? セレクターを指定してください: hikyaku domain dkim {} {} セレクター"};
 constexpr Phrase kTooMany{"'{}' is one word too many.", "'{}' は余分です。"};
 
-constexpr Phrase kNotSeen{"its record is not in the DNS yet", "レコードはまだ DNS にありません"};
+constexpr Phrase kNotSeen{"its record has not been seen in the DNS yet",
+                          "レコードはまだ DNS で確認されていません"};
+constexpr Phrase kNotThere{"its record is not in the DNS yet (next look at {})",
+                           "レコードはまだ DNS にありません(次の確認は {})"};
+constexpr Phrase kNotAsked{"the DNS could not be asked for its record ({}; next look at {})",
+                           "DNS でレコードを確認できません({}。次の確認は {})"};
+constexpr Phrase kSinceBut{"signs since {}, but what it signs cannot be checked: {}",
+                           "{} から署名中。ただし検証できません: {}"};
+constexpr Phrase kAllUnsigned{
+    "No key of {0} signs: its mail leaves unsigned. A new pair: hikyaku domain dkim {0} rotate; to let "
+    "one sign again: hikyaku domain dkim {0} activate SELECTOR",
+    "{0} には署名する鍵がなく、メールは署名なしで送られます。新しい一組を作るには: hikyaku domain "
+    "dkim {0} rotate、再び署名させるには: hikyaku domain dkim {0} activate セレクター"};
+constexpr Phrase kWaiting{
+    "Already waiting for its record: {}. Each takes over when its record is seen; what is not needed: "
+    "hikyaku domain dkim {} remove SELECTOR",
+    "すでにレコードを待っている鍵: {}。それぞれ、レコードが確認されると署名を始めます。"
+    "不要なものは: hikyaku domain dkim {} remove セレクター"};
 constexpr Phrase kSignsFrom{"seen in the DNS; signs from {} on", "DNS で確認済み。{} から署名"};
 constexpr Phrase kSince{"signs since {}", "{} から署名中"};
 constexpr Phrase kRecordUntil{"its record must stay until {}", "レコードは {} まで残す"};
@@ -71,15 +88,31 @@ std::string minute_of(const std::string& rfc3339) {
   return rfc3339.substr(0, 10) + ' ' + rfc3339.substr(11, 5) + " UTC";
 }
 
+std::string second_of(const std::string& rfc3339) {
+  return rfc3339.size() < 19 ? rfc3339 : rfc3339.substr(11, 8) + " UTC";
+}
+
+/// Why a record counts as not seen.
+std::string unseen(const boost::json::object& key, Language language) {
+  auto next = second_of(text_in(key, "next_look"));
+  if (next.empty()) return std::string(kNotSeen.in(language));
+  auto problem = text_in(key, "problem");
+  return problem.empty() ? say(language, kNotThere, next)
+                         : say(language, kNotAsked, printable(problem, 200), next);
+}
+
 /// What is to be known of a key beside its state.
 std::string remark(const boost::json::object& key, Language language) {
   auto state = text_in(key, "state");
   if (state == "published") {
     auto from = text_in(key, "signs_from");
-    return from.empty() ? std::string(kNotSeen.in(language))
-                        : say(language, kSignsFrom, minute_of(from));
+    return from.empty() ? unseen(key, language) : say(language, kSignsFrom, minute_of(from));
   }
-  if (state == "active") return say(language, kSince, minute_of(text_in(key, "activated")));
+  if (state == "active") {
+    auto since = minute_of(text_in(key, "activated"));
+    return text_in(key, "seen").empty() ? say(language, kSinceBut, since, unseen(key, language))
+                                        : say(language, kSince, since);
+  }
   if (state == "gone") return std::string(kGone.in(language));
   auto until = text_in(key, "record_until");
   if (until > format_rfc3339(SystemClock().now()))
@@ -96,12 +129,19 @@ Exit list(const Asked& asked) {
                   return {text_in(key, "selector"), text_in(key, "algorithm"),
                           text_in(key, "state"), remark(key, terminal.language())};
                 });
-  auto answer = commands.run("dkim.list", {{"domain", json_text(asked.domain)}},
-                             {.item = [&](auto& item) { rows.add(item); }});
-  if (!answer) return commands.report(answer.error(), Exit::Failed);
+  std::size_t keys = 0, active = 0;
+  auto answer =
+      commands.run("dkim.list", {{"domain", json_text(asked.domain)}}, {.item = [&](auto& item) {
+                     ++keys;
+                     active += text_in(item, "state") == "active";
+                     rows.add(item);
+                   }});
+  if (!answer) return commands.report(answer.error());
   auto en = say(Language::English, kNone, asked.domain);
   auto ja = say(Language::Japanese, kNone, asked.domain);
   rows.finish({en, ja});
+  if (keys > 0 && active == 0 && !asked.invocation.json())
+    terminal.say(kAllUnsigned, asked.domain);
   return Exit::Ok;
 }
 
@@ -123,6 +163,17 @@ Result<std::vector<WantedDkimKey>> wanted_key(const Asked& asked) {
   return all;
 }
 
+/// The selectors of keys that wait for their records.
+std::string waiting_keys(Commands& commands, const std::string& domain) {
+  std::string selectors;
+  auto answer =
+      commands.run("dkim.list", {{"domain", json_text(domain)}}, {.item = [&](auto& key) {
+                     if (text_in(key, "state") != "published") return;
+                     selectors += (selectors.empty() ? "" : ", ") + text_in(key, "selector");
+                   }});
+  return answer ? selectors : std::string();
+}
+
 Exit make(const Asked& asked, std::vector<WantedDkimKey> wanted) {
   auto& terminal = asked.terminal;
   Commands commands(asked.invocation, terminal);
@@ -132,10 +183,12 @@ Exit make(const Asked& asked, std::vector<WantedDkimKey> wanted) {
                                 key_file_owner(*config));
   if (!made) return commands.report(made.error());
   auto now = asked.invocation.has("--now");
+  Handover waiting;
   auto done = keeping_rights(*config, [&] {
+    waiting.give(waiting_keys(commands, asked.domain));
     auto answer = commands.run(
         "dkim.add", {{"domain", json_text(asked.domain)}, {"keys", made->rows()}, {"active", now}});
-    return answer ? Exit::Ok : commands.report(answer.error(), Exit::Failed);
+    return answer ? Exit::Ok : commands.report(answer.error());
   });
   if (done != Exit::Ok) return done;
   made->keep();
@@ -157,7 +210,15 @@ Exit make(const Asked& asked, std::vector<WantedDkimKey> wanted) {
   terminal.say(kPublish);
   terminal.out(to_zone_text(records, terminal.language()));
   terminal.say(now ? kSignsNow : kWaits, asked.domain);
+  if (auto others = waiting.take(); !others.empty())
+    terminal.say(kWaiting, printable(others, 500), asked.domain);
   return Exit::Ok;
+}
+
+void tell_retired(const Asked& asked, const boost::json::object& key) {
+  asked.terminal.say(kRetired, asked.selector, minute_of(text_in(key, "record_until")),
+                     asked.domain, asked.selector);
+  if (!flag_in(key, "signs")) asked.terminal.say(kAllUnsigned, asked.domain);
 }
 
 /// Changes one key, and says what it is then.
@@ -172,14 +233,13 @@ Exit change(const Asked& asked, std::string_view action) {
         commands.run(fmt::format("dkim.{}", action), {{"domain", json_text(asked.domain)},
                                                       {"selector", json_text(asked.selector)},
                                                       {"now", asked.invocation.has("--now")}});
-    if (!answer) return commands.report(answer.error(), Exit::Failed);
+    if (!answer) return commands.report(answer.error());
     if (asked.invocation.json())
       print_json(terminal, *answer);
     else if (action == "activate")
       terminal.say(kActive, asked.selector, asked.domain);
     else if (action == "retire")
-      terminal.say(kRetired, asked.selector, minute_of(text_in(*answer, "record_until")),
-                   asked.domain, asked.selector);
+      tell_retired(asked, *answer);
     else
       terminal.say(kRemoved, asked.selector, text_in(*answer, "name"));
     return Exit::Ok;
