@@ -76,6 +76,21 @@ constexpr Phrase kGone{"erased; take its record out of the DNS", "消去済み�
 constexpr std::array<std::string_view, 6> kActions{"list",     "rotate", "add",
                                                    "activate", "retire", "remove"};
 
+struct StateWord {
+  std::string_view state;
+  Phrase word;
+};
+constexpr StateWord kStates[] = {{"published", {"published", "公開待ち"}},
+                                 {"active", {"active", "使用中"}},
+                                 {"retired", {"retired", "引退"}},
+                                 {"gone", {"gone", "消去済み"}}};
+
+std::string state_in(const boost::json::object& key, Language language) {
+  auto state = text_in(key, "state");
+  auto known = std::ranges::find(kStates, std::string_view(state), &StateWord::state);
+  return known == std::end(kStates) ? state : std::string(known->word.in(language));
+}
+
 struct Asked {
   const Invocation& invocation;
   Terminal& terminal;
@@ -127,7 +142,7 @@ Exit list(const Asked& asked) {
                 {{"SELECTOR", "セレクター"}, {"KEY", "鍵"}, {"STATE", "状態"}, {"", ""}},
                 [&](auto& key) -> std::vector<std::string> {
                   return {text_in(key, "selector"), text_in(key, "algorithm"),
-                          text_in(key, "state"), remark(key, terminal.language())};
+                          state_in(key, terminal.language()), remark(key, terminal.language())};
                 });
   std::size_t keys = 0, active = 0;
   auto answer =
