@@ -14,6 +14,9 @@ namespace {
 using boost::json::object;
 using Answer = Result<object>;
 
+constexpr Phrase kNotOurs{"{0} is not a domain of this server: hikyaku domain add {0}",
+                          "{0} はこのサーバーのドメインではありません: hikyaku domain add {0}"};
+
 object describe(const auth::SigningKey& key) {
   object shown{{"domain", key.domain},
                {"selector", key.selector},
@@ -92,8 +95,7 @@ Task<Answer> list(Core& core, const KeyLooks* looks, ControlCall& call) {
                  auth::list_signing_keys(reader, domain)};
   });
   if (!found.ours)
-    co_return fail(ErrorCode::NotFound,
-                   "{0} is not a domain of this server: hikyaku domain add {0}", domain);
+    co_return fail(ErrorCode::NotFound, "{}", say(call.request().language, kNotOurs, domain));
   for (auto& key : found.keys) {
     auto shown = describe(key);
     if (looks) add_look(shown, key, *looks);
@@ -171,9 +173,8 @@ void add_dkim_commands(ControlTable& table, Core& core, const KeyLooks* looks) {
                .run = [&core, function](ControlCall& call) { return function(core, call); }});
   };
   put("dkim.add", add);
-  table.add({.verb = "dkim.list", .run = [&core, looks](ControlCall& call) {
-               return list(core, looks, call);
-             }});
+  table.add({.verb = "dkim.list",
+             .run = [&core, looks](ControlCall& call) { return list(core, looks, call); }});
   put("dkim.activate", activate);
   put("dkim.retire", retire);
   put("dkim.remove", remove);

@@ -16,6 +16,9 @@ namespace {
 using boost::json::object;
 using Answer = Result<object>;
 
+constexpr Phrase kNotOurs{"{} is not a domain of this server: hikyaku domain list",
+                          "{} はこのサーバーのドメインではありません: hikyaku domain list"};
+
 /// Reports, and rows of one, in one read.
 constexpr std::size_t kReports = 50;
 constexpr std::size_t kRows = 500;
@@ -188,7 +191,7 @@ object describe(const reports::DomainSummary& summary) {
 
 /// NotFound when reports about `domain` can never come: it is not ours, not below one of ours, and
 /// none of ours is below it.
-Task<Result<void>> check_ours(Core& core, std::string domain) {
+Task<Result<void>> check_ours(Core& core, std::string domain, Language language) {
   auto ours = co_await core.store().read([&](store::Reader& reader) {
     for (std::string_view one = domain; !one.empty(); one = dns::parent(one))
       if (auth::find_domain(reader, one)) return true;
@@ -196,8 +199,7 @@ Task<Result<void>> check_ours(Core& core, std::string domain) {
                                [&](auto& one) { return dns::is_within(one.name, domain); });
   });
   if (ours) co_return Result<void>{};
-  co_return fail(ErrorCode::NotFound, "{} is not a domain of this server: hikyaku domain list",
-                 printable(domain, 255));
+  co_return fail(ErrorCode::NotFound, "{}", say(language, kNotOurs, printable(domain, 255)));
 }
 
 object describe(const reports::UnreadReport& unread) {
@@ -221,7 +223,7 @@ Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call
   std::size_t names = 0;
   auto summaries = co_await summarize(core, asked);
   if (summaries.empty() && !asked.domain.empty())
-    CO_TRY_DO(co_await check_ours(core, asked.domain));
+    CO_TRY_DO(co_await check_ours(core, asked.domain, call.request().language));
   for (auto& summary : summaries) {
     co_await call.item(describe(summary));
     for (std::size_t i = 0; i < summary.sources.size() && i < most; ++i) {
@@ -263,7 +265,8 @@ Task<Answer> show_failures(Core& core, ControlCall& call) {
                         {"authentication_results", json_text(failure.results)},
                         {"incidents", failure.incidents}});
   }
-  if (count == 0 && !asked.domain.empty()) CO_TRY_DO(co_await check_ours(core, asked.domain));
+  if (count == 0 && !asked.domain.empty())
+    CO_TRY_DO(co_await check_ours(core, asked.domain, call.request().language));
   co_return object{{"count", count}};
 }
 

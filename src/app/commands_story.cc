@@ -12,6 +12,9 @@ namespace {
 using boost::json::object;
 using Answer = Result<object>;
 
+constexpr Phrase kUnknown{"no message is known by {} in the last {} days",
+                          "{} に当たるメッセージは最近 {} 日間にありません"};
+
 /// By id, by address or by Message-ID; newest first.
 Task<Answer> trace(Core& core, ControlCall& call) {
   CO_TRY(auto what, call.needed_text("what"));
@@ -40,8 +43,7 @@ Task<Answer> trace(Core& core, ControlCall& call) {
                         {"story", boost::json::parse(story::to_json(*story))}});
   }
   if (count == 0)
-    co_return fail(ErrorCode::NotFound, "no message is known by {} in the last {} days", what,
-                   days);
+    co_return fail(ErrorCode::NotFound, "{}", say(call.request().language, kUnknown, what, days));
   co_return object{{"count", count}};
 }
 

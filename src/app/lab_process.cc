@@ -100,12 +100,15 @@ Error ServerProcess::complaint() const {
   if (bytes && bytes->size() > log_start_) {
     for (auto line : split(std::string_view(*bytes).substr(log_start_), '\n')) {
       constexpr std::string_view kOurs = "hikyaku: ";
+      // Log lines are for the log, which is named where it helps.
+      if (line.starts_with('{') || line.contains("event=")) continue;
       if (line.starts_with(kOurs)) line.remove_prefix(kOurs.size());
       if (!trim(line).empty()) words += (words.empty() ? "" : "\n") + std::string(trim(line));
     }
   }
   if (words.empty()) words = "the server ended without a word; see " + log_.string();
-  return {ErrorCode::Unavailable, std::move(words), nullptr};
+  auto code = words.contains(" is taken") ? ErrorCode::Conflict : ErrorCode::Unavailable;
+  return {code, std::move(words), nullptr};
 }
 
 void ServerProcess::stop() {

@@ -16,6 +16,7 @@ alpha.test.            SOA  ns.alpha.test. postmaster.alpha.test. 1 3600 600 864
 alpha.test.            MX   10 mx.alpha.test.
 alpha.test.            TXT  "v=spf1 mx -all"
 mx.alpha.test.         A    127.0.1.1
+mx.alpha.test.         TXT  "v=spf1 a -all"
 1.1.0.127.in-addr.arpa. PTR mx.alpha.test.
 _dmarc.alpha.test.     TXT  "v=DMARC1; p=none; rua=mailto:dmarc-reports@alpha.test"
 
@@ -24,6 +25,7 @@ beta.test.             MX   10 mx.beta.test.
 beta.test.             TXT  "v=spf1 mx -all"
 mail.beta.test.        CNAME mx.beta.test.
 mx.beta.test.          A    127.0.2.1
+mx.beta.test.          TXT  "v=spf1 a -all"
 1.2.0.127.in-addr.arpa. PTR mx.beta.test.
 
 mallory.test.          SOA  ns.mallory.test. postmaster.mallory.test. 1 3600 600 86400 60
@@ -36,6 +38,7 @@ gamma.test.            SOA  ns.gamma.test. postmaster.gamma.test. 1 3600 600 864
 gamma.test.            MX   10 mx.gamma.test.
 gamma.test.            TXT  "v=spf1 mx a:lists.gamma.test -all"
 mx.gamma.test.         A    127.0.4.1
+mx.gamma.test.         TXT  "v=spf1 a -all"
 1.4.0.127.in-addr.arpa. PTR mx.gamma.test.
 lists.gamma.test.      MX   10 lists.gamma.test.
 lists.gamma.test.      A    127.0.4.2

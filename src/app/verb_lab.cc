@@ -29,6 +29,11 @@ constexpr Phrase kNotEmpty{
     "{} is not empty: name a new directory, or remove it",
     "{} は空ではありません。新しいディレクトリを指定するか、削除してください"};
 constexpr Phrase kCannotMake{"cannot make {}: {}", "{} を作れません: {}"};
+constexpr Phrase kTaken{
+    "the ports of the lab are in use: {}. Other ones: hikyaku lab --port-base {}",
+    "ラボのポートが使われています: {}。別のポートで: hikyaku lab --port-base {}"};
+constexpr std::int64_t kBaseStep = 1000;
+constexpr std::int64_t kHighestBase = 60'000;
 constexpr Phrase kStarting{
     "Starting four organisations, each a server of its own: {}, {}, {}, {}",
     "四つの組織を、それぞれ独立したサーバーとして起動します: {}、{}、{}、{}"};
@@ -60,6 +65,12 @@ constexpr Phrase kByHand{"By hand: telnet {} {}", "手で打つなら: telnet {}
 constexpr Phrase kTrace{"The story of any message: {} trace bob@beta.test --dir {}",
                         "メッセージの記録: {} trace bob@beta.test --dir {}"};
 constexpr Phrase kUntil{"Ctrl-C ends the lab.", "Ctrl-C で終わります。"};
+
+std::string in_one_line(std::string_view text) {
+  std::string line;
+  for (auto each : split(text, '\n')) line += (line.empty() ? "" : "; ") + std::string(each);
+  return line;
+}
 
 /// The lab's own directory, gone at the end unless it shall stay.
 class LabDirectory {
@@ -294,6 +305,11 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
                  world.gamma().domain());
   Ending ending(world, stage);
   auto started = world.start();
+  if (!started && started.error().code == ErrorCode::Conflict) {
+    auto other = base < kHighestBase - kBaseStep ? base + kBaseStep : kDefaultBase;
+    terminal.complain(kTaken, in_one_line(started.error().describe()), other);
+    return Exit::TryLater;
+  }
   if (!started) return report(started.error(), terminal);
   if (!stage.is_json()) {
     if (!world.has_v6()) terminal.say(kNoV6);
@@ -350,7 +366,7 @@ Verb verb_lab() {
             .value = "N",
             .help = {"ports are N+25, N+587, … (8000)", "ポートは N+25、N+587、…(既定 8000)"},
             .least = 1024,
-            .most = 60000},
+            .most = kHighestBase},
            {.name = "--spoil",
             .value = "NAME",
             .help = {"play only this scene, with one setting changed so that it must fail: "

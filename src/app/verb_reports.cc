@@ -325,6 +325,23 @@ Exit run_dmarc(const Invocation& invocation, Terminal& terminal) {
   return Exit::Ok;
 }
 
+/// Delivery-Result (RFC 6591 §3.2.2).
+struct Became {
+  std::string_view result;
+  Phrase word;
+};
+constexpr Became kBecame[] = {{"delivered", {"delivered", "配達"}},
+                              {"spam", {"spam", "迷惑メール"}},
+                              {"policy", {"policy", "方針による"}},
+                              {"reject", {"reject", "拒否"}},
+                              {"other", {"other", "その他"}}};
+
+std::string became(const object& item, Language language) {
+  auto result = text_in(item, "result");
+  auto known = std::ranges::find(kBecame, std::string_view(result), &Became::result);
+  return known == std::end(kBecame) ? result : std::string(known->word.in(language));
+}
+
 Exit run_failure(const Invocation& invocation, Terminal& terminal) {
   Commands commands(invocation, terminal);
   ItemList rows(invocation, terminal,
@@ -335,12 +352,12 @@ Exit run_failure(const Invocation& invocation, Terminal& terminal) {
                  {"BECAME", "結果"},
                  {"SUBJECT", "件名"},
                  {"REPORTED BY", "報告者"}},
-                [](auto& item) -> std::vector<std::string> {
+                [&](auto& item) -> std::vector<std::string> {
                   return {text_in(item, "time").substr(0, 16),
                           text_in(item, "from"),
                           text_in(item, "source"),
                           text_in(item, "failure"),
-                          text_in(item, "result"),
+                          became(item, terminal.language()),
                           text_in(item, "subject"),
                           text_in(item, "reporter")};
                 });

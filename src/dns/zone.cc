@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 
 #include "dns/name.h"
@@ -32,6 +33,10 @@ bool is_dnssec(Type type) {
 
 Result<Zone> Zone::read(const std::string& path) {
   Limits limits;
+  // It could be opened, and would seem to be very large.
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown))
+    return std::unexpected(errno_error("cannot read the zone file " + path, EISDIR));
   errno = 0;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return std::unexpected(errno_error("cannot read the zone file " + path, errno));

@@ -206,6 +206,7 @@ TEST_CASE("zone forms that are easily got wrong") {
 TEST_CASE("a zone file that cannot be read is named") {
   CHECK(Zone::read("/nowhere/zone").error().text ==
         "cannot read the zone file /nowhere/zone: No such file or directory");
+  CHECK(Zone::read("/tmp").error().text == "cannot read the zone file /tmp: Is a directory");
   auto path = std::filesystem::temp_directory_path() / "hikyaku-dns-test.zone";
   std::ofstream(path) << "a A 192.0.2.1\nb A\n";
   CHECK(Zone::read(path).error().text == path.string() + ":2: A record: the address is missing");

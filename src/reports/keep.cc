@@ -22,10 +22,10 @@ void finish(store::Transaction& tx, const Taken& taken, std::string_view what) {
 }
 
 Task<Result<Kept>> ignore(store::Store& store, const Taken& taken, Kept kept) {
-  auto note = kept.what == Kept::What::NotOurs
-                  ? fmt::format("ignored: a report about {}, which is not a domain of this server",
-                                printable(kept.domain, 200))
-                  : std::string("ignored: the same report came before");
+  auto note =
+      kept.what == Kept::What::NotOurs
+          ? fmt::format("ignored: a report about {} (not our domain)", printable(kept.domain, 200))
+          : std::string("ignored: the same report came before");
   CO_TRY_DO(co_await store.transact(
       {store::kInstance},
       [&](store::Transaction& tx) -> Result<void> {

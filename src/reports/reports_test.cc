@@ -296,7 +296,7 @@ TEST_CASE("what is of no use goes, also on a full disk; what could not be read i
     auto story = story::find_story(keys, id);
     return story && story->events.size() == 1 ? story->events[0].note.value().text : "";
   };
-  CHECK(noted(7) == "ignored: a report about alpha.test, which is not a domain of this server");
+  CHECK(noted(7) == "ignored: a report about alpha.test (not our domain)");
   CHECK(noted(9) == "could not be read: there is no report in the mail");
   trim_received(keys, day_of(kNoon) + 1);
   CHECK(list_unread(keys, 0, 10).empty());

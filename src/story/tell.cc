@@ -26,8 +26,11 @@ constexpr Phrase kSentBy{"    shown as from {}, really sent by {}\n",
 constexpr Phrase kNullSender{"nobody (<>: a notice that must not be answered)",
                              "なし(<>: 返信してはならない通知)"};
 constexpr Phrase kSender{"    sent by {}\n", "    送信者は {}\n"};
-constexpr Phrase kAbout{"    Message-ID {}, subject “{}”, {} bytes\n",
-                        "    Message-ID {}、件名「{}」、{} バイト\n"};
+constexpr Phrase kAbout{"    {}, {}, {} bytes\n", "    {}、{}、{} バイト\n"};
+constexpr Phrase kMessageId{"Message-ID {}", "Message-ID {}"};
+constexpr Phrase kNoMessageId{"no Message-ID", "Message-ID なし"};
+constexpr Phrase kSubject{"subject “{}”", "件名「{}」"};
+constexpr Phrase kNoSubject{"no subject", "件名なし"};
 constexpr Phrase kFinding{"    {}: {}: {}\n", "    {}: {}: {}\n"};
 constexpr Phrase kFindingBare{"    {}: {}\n", "    {}: {}\n"};
 constexpr Phrase kDelivered{"    for {}: delivered: {}\n", "    {} 宛: 配達済み: {}\n"};
@@ -108,6 +111,24 @@ std::string tell_detail(std::string_view detail, Language language) {
              printable(detail.substr(owner, uid - owner)), printable(detail.substr(uid + 6)));
 }
 
+/// How notes begin that are made here and there; what follows stays as it was recorded.
+constexpr Phrase kNotes[] = {
+    {"ignored: the same report came before", "無視: 同じ報告が前に届いています"},
+    {"ignored: a report about ", "無視: このサーバーのものではないドメインの報告: "},
+    {"read: a failure report about ", "読みました。失敗報告、ドメイン: "},
+    {"read: a report about ", "読みました。報告、ドメイン: "},
+    {"could not be read: ", "読めませんでした: "},
+    {"a report of ours did not reach ", "こちらからの報告が届きませんでした: "},
+    {"held: ", "保留しました: "},
+};
+
+std::string tell_note(std::string_view note, Language language) {
+  if (language == Language::English) return printable(note);
+  for (auto& [en, ja] : kNotes)
+    if (note.starts_with(en)) return std::string(ja) + printable(note.substr(en.size()));
+  return printable(note);
+}
+
 std::string tell_arrival(const Story& story, Language language) {
   auto& arrival = *story.arrival;
   auto when = format_rfc3339(time_of(story.id));
@@ -125,8 +146,13 @@ std::string tell_arrival(const Story& story, Language language) {
               ? say(language, kSender, sender)
               : say(language, kSentBy, printable(arrival.header_from), sender);
   if (arrival.size != 0)
-    text += say(language, kAbout, printable(arrival.message_id), printable(arrival.subject),
-                arrival.size);
+    text +=
+        say(language, kAbout,
+            arrival.message_id.empty() ? say(language, kNoMessageId)
+                                       : say(language, kMessageId, printable(arrival.message_id)),
+            arrival.subject.empty() ? say(language, kNoSubject)
+                                    : say(language, kSubject, printable(arrival.subject)),
+            arrival.size);
   text += tell_findings(arrival.findings, language);
   for (auto& recipient : story.recipients) {
     auto address = printable(recipient.address);
@@ -177,7 +203,8 @@ std::string tell(const Story& story, Language language) {
   text += story.arrival ? tell_arrival(story, language) : std::string(kNoArrival.in(language));
   for (auto& event : story.events) {
     if (event.attempt) text += tell_attempt(event, language);
-    if (event.note) text += format_rfc3339(event.at) + "  " + printable(event.note->text) + "\n";
+    if (event.note)
+      text += format_rfc3339(event.at) + "  " + tell_note(event.note->text, language) + "\n";
   }
   return text;
 }
