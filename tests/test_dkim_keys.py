@@ -221,6 +221,39 @@ class Keys(unittest.TestCase):
         self.server.run("domain", "add", "beta.example")
         self.assertEqual(len(json.loads(self.server.run("domain", "dkim", "beta.example", "--json").stdout)), 2)
 
+    def test_a_key_whose_record_is_not_there_says_so(self):
+        """The first pair signs before its record is seen; nobody should have to guess."""
+        words = lambda *more: " ".join(self.dkim(*more).stdout.split())
+        self.assertIn("but what it signs cannot be checked: its record has not been seen in the DNS yet", words())
+        self.server.start()
+        eventually(lambda: "cannot be checked: its record is not in the DNS yet (next look at " in words())
+        self.assertIn("使用中", words("--lang", "ja"))
+        self.server.stop()
+        self.publish()
+        self.server.start()
+        eventually(lambda: all(key["seen"] for key in self.keys().values()))
+        self.assertNotIn("cannot be checked", words())
+        self.assertEqual({key["state"] for key in self.keys().values()}, {"active"})
+        self.server.stop()
+        self.zone.write_text(ZONE)
+        first = " ".join(self.dkim("rotate").stdout.split())
+        self.assertNotIn("Already waiting", first)
+        waiting = [s for s, key in self.keys().items() if key["state"] == "published"]
+        second = " ".join(self.dkim("add", "more").stdout.split())
+        self.assertIn("Already waiting for its record: " + ", ".join(waiting), second)
+        self.zone.write_text(ZONE + "".join(f";!SERVFAIL {s}._domainkey.alpha.test. TXT\n" for s in [*waiting, "more"]))
+        self.server.start()
+        eventually(lambda: "the DNS could not be asked for its record (" in words())
+
+    def test_the_last_key_is_not_retired_without_a_word(self):
+        rsa, ed = sorted(self.keys(), reverse=True)
+        self.assertNotIn("unsigned", self.dkim("retire", rsa).stdout)
+        last = " ".join(self.dkim("retire", ed).stdout.split())
+        self.assertIn("No key of alpha.test signs: its mail leaves unsigned", last)
+        self.assertIn("its mail leaves unsigned", " ".join(self.dkim().stdout.split()))
+        self.dkim("activate", rsa)
+        self.assertNotIn("unsigned", self.dkim().stdout)
+
     def test_a_lost_key_file_lets_mail_go_unsigned_and_says_so(self):
         for file in (self.server.dir / "dkim").iterdir():
             file.unlink()

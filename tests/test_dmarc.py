@@ -2,6 +2,8 @@
 import json
 import pathlib
 import tempfile
+import socket
+import threading
 import unittest
 
 from harness import hikyaku
@@ -65,9 +67,70 @@ class Dmarc(unittest.TestCase):
         words = " ".join(self.ask("a@ghost.bank.test", "203.0.113.9", "a@evil.test").stdout.split())
         for expected in ("Nothing shows that it comes from ghost.bank.test", "np=quarantine at bank.test",
                          "ghost.bank.test does not exist", "SPF passed for evil.test: not aligned",
-                         "_dmarc.bank.test: a record: v=DMARC1; p=reject; np=quarantine (TTL 300 s)"):
+                         "TXT _dmarc.bank.test: v=DMARC1; p=reject; np=quarantine (TTL 300 s)",
+                         "TXT evil.test: v=spf1 ip4:203.0.113.0/24 -all (TTL 300 s)"):
             self.assertIn(expected, words)
+        self.assertEqual(words.count("Asked of the DNS"), 1)
+        explained = self.ask("a@ghost.bank.test", "203.0.113.9", "a@evil.test", "--explain").stdout
+        self.assertEqual(explained.count("Asked of the DNS"), 1)
+        self.assertIn("as shown by SPF (bank.test).", self.ask("a@bank.test", "192.0.2.9", "a@bank.test").stdout.replace("\n", " "))
         self.assertIn("要望", self.ask("a@bank.test", "203.0.113.9", "a@evil.test", "--lang", "ja").stdout)
+
+    def test_the_result_of_helo_is_told_when_it_decides(self):
+        self.zone.write_text(ZONE + 'helofail.test. TXT "v=spf1 -all"\n')
+        done = self.ask("a@bank.test", "203.0.113.9", "a@evil.test", helo="helofail.test").stdout
+        self.assertIn("SPF (HELO): fail: ", done)
+        self.assertIn("SPF: pass: ", done)
+
+    def test_keys_of_signatures_are_among_the_questions(self):
+        signed = "From: a@bank.test\nDKIM-Signature: v=1; a=rsa-sha256; d=bank.test; s=gone; h=from; bh=AAAA; b=AAAA\n"
+        self.assertIn("gone._domainkey.bank.test: the name does not exist", self.ask(signed, "192.0.2.9", "a@bank.test").stdout)
+
+    def test_no_dns_is_no_result(self):
+        """No server: 75 and the remedy; one that answers with errors only: a result, temperror."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as broken:
+            broken.bind(("127.0.0.1", 0))
+
+            def serve():
+                while True:
+                    try:
+                        question, who = broken.recvfrom(4096)
+                    except OSError:
+                        return
+                    broken.sendto(question[:2] + b"\x81\x82" + question[4:], who)  # SERVFAIL
+            threading.Thread(target=serve, daemon=True).start()
+            there = f"127.0.0.1:{broken.getsockname()[1]}"
+            spf = ("spf", "--ip", "192.0.2.1", "--mail-from", "a@bank.test", "--helo", "bank.test")
+            done = hikyaku(*spf, "--dns", there)
+            self.assertEqual(done.stdout.split()[0], "temperror")
+            self.letter.write_text("From: a@bank.test\nDKIM-Signature: v=1; a=rsa-sha256; d=bank.test; s=s; h=from; bh=AAAA; b=AAAA\n\nx\n")
+            for words in (spf, ("dkim", "verify", self.letter),
+                          ("dmarc", self.letter, "--ip", "192.0.2.1", "--mail-from", "a@bank.test", "--helo", "bank.test")):
+                for language, said in (("en", "does not answer"), ("ja", "応答しません")):
+                    done = hikyaku(*words, "--dns", "127.0.0.1:9", "--lang", language, check=False)
+                    self.assertEqual([done.returncode, done.stdout], [75, ""], words)
+                    self.assertIn(said, done.stderr)
+
+    def test_what_is_missing_or_wrong_is_named(self):
+        for words, said in ((("dmarc", "m.eml", "--ip", "192.0.2.1"), 'missing: --mail-from F ("" for a bounce), --helo H.'),
+                            (("dmarc", "--ip", "192.0.2.1", "--mail-from", "", "--helo", "b.test"), "missing: --message FILE."),
+                            (("spf", "--mail-from", "a@b.test"), "missing: --ip A."),
+                            (("dkim", "sign", "m.eml", "--domain", "b.test", "--key", "k"), "missing: --selector S."),
+                            (("arc", "seal", "m.eml", "--domain", "b.test", "--selector", "s", "--key", "k"), "missing: --authserv-id H."),
+                            (("arc", "seal", "m.eml", "--key", "k", "--key", "l"), "--key is given twice")):
+            done = hikyaku(*words, check=False)
+            self.assertEqual(done.returncode, 64, words)
+            self.assertIn(said, " ".join(done.stderr.split()))
+        self.assertNotIn("several times", hikyaku("arc", "seal", "--help").stdout)
+        for dns, said in (("127.0.0.1:99999", "a port is a number from 1 to 65535"), ("localhost", "a name would have to be looked up first")):
+            done = hikyaku("spf", "--ip", "192.0.2.1", "--helo", "b.test", "--dns", dns, check=False)
+            self.assertEqual(done.returncode, 65)
+            self.assertIn(said, " ".join(done.stderr.split()))
+        done = hikyaku("spf", "--ip", "192.0.2.1", "--helo", "b.test", "--zone", self.folder.name, check=False)
+        self.assertIn("Is a directory", done.stderr)
+
+    def test_a_message_without_from_says_so(self):
+        self.assertIn("From: no address", self.ask("From: nobody\n", "203.0.113.9", "a@evil.test").stdout)
 
     def test_what_cannot_be_done(self):
         missing = hikyaku("dmarc", "--message", "/nonexistent", "--ip", "192.0.2.1", "--mail-from", "a@b.test",

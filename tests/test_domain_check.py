@@ -5,7 +5,7 @@ import re
 import tempfile
 import unittest
 
-from harness import Instance
+from harness import Instance, hikyaku
 
 OTHER_KEY = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 
@@ -23,7 +23,7 @@ class DomainCheck(unittest.TestCase):
 
     def zone(self, change=lambda lines: lines):
         """The right records, with the placeholder of the address filled in, then changed."""
-        lines = [f"{r['name']} 300 IN {r['type']} {r['value']}".replace("<IPv4-ADDRESS>", "127.0.1.1") for r in self.records]
+        lines = [f"{r['name']} 300 IN {r['type']} {r['value']}" for r in self.records]
         self.file.write_text("\n".join(change(lines)) + "\n")
         return self.file
 
@@ -47,17 +47,96 @@ class DomainCheck(unittest.TestCase):
         code, found = self.check()
         self.assertEqual(code, 0, found)
         self.assertTrue(found["ok"])
-        self.assertEqual({f["ttl"] for f in found["findings"] if f["type"] != "DKIM"}, {300})
+        self.assertEqual({f["ttl"] for f in found["findings"] if f["type"] not in ("DKIM", "PTR")}, {300})
+        self.assertIn("not checked: loopback", next(f["what"] for f in found["findings"] if f["type"] == "PTR"))
         text = self.server.run("domain", "records", "alpha.test").stdout
         self.assertIn("v=DKIM1; k=rsa;", text)
         self.assertIn("rua=mailto:dmarc-reports@alpha.test", text)
         for line in text.splitlines():
             for string in re.findall(r'"([^"]*)"', line):
                 self.assertLessEqual(len(string), 255)
-        printed = text[:text.index("\n\n")].replace("<IPv4-ADDRESS>", "127.0.1.1")
-        self.file.write_text(printed.replace(" IN ", " 300 IN ") + "\n")
-        self.assertEqual(self.server.run("domain", "check", "alpha.test", "--zone", self.file, check=False).returncode, 0)
+        for language in ("en", "ja"):  # as it is printed, it is a zone
+            self.file.write_text(self.server.run("domain", "records", "alpha.test", "--lang", language).stdout)
+            done = self.server.run("domain", "check", "alpha.test", "--zone", self.file, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("All is well with alpha.test", done.stdout)
         self.assertIn("v=DKIM1; k=rsa;", self.server.quickstart_output)
+
+    def test_the_records_of_a_machine_on_the_internet_are_a_zone_too(self):
+        with tempfile.TemporaryDirectory() as top:
+            hikyaku("quickstart", "anna@alpha.test", "--port-base", "20000", directory=f"{top}/mail")
+            for language in ("en", "ja"):
+                text = hikyaku("domain", "records", "alpha.test", "--lang", language, directory=f"{top}/mail").stdout
+                self.assertIn("PTR", text)
+                self.file.write_text(text)
+                self.assertFalse([line for line in text.splitlines() if "<" in line and not line.startswith(";")])
+                done = hikyaku("domain", "check", "alpha.test", "--zone", self.file, "--json", directory=f"{top}/mail", check=False)
+                # The zone was read: what is wrong is the addresses of this machine at most.
+                found = json.loads(done.stdout)["findings"]
+                self.assertEqual({f["type"] for f in found if f["level"] == "problem"} - {"A", "AAAA", "PTR", "TXT"}, set())
+                self.assertIn("alpha.test MX", [f"{f['name']} {f['type']}" for f in found if f["level"] == "good"])
+
+    def remedies(self, *changes):
+        """The remedies, by the record that they are about, when lines that hold one text are replaced by another."""
+        def change(lines):
+            for old, new in changes:
+                self.assertTrue(any(old in line for line in lines), old)
+                lines = [line for line in (new if old in line else line for line in lines) if line]
+            return lines
+        code, found = self.check(change)
+        return {f"{f['name']} {f['type']}": f["remedy"] for f in found["findings"] if f["level"] != "good"}
+
+    def test_a_remedy_keeps_what_the_owner_has_decided(self):
+        spf, dmarc = "alpha.test. IN TXT ", "_dmarc.alpha.test. IN TXT "
+        for old, published, remedy in (
+                ("spf1 mx", '"v=spf4 mx include:_spf.partner.test ip4:198.51.100.0/24 -all"',
+                 'replace it with: alpha.test. IN TXT "v=spf1 mx include:_spf.partner.test ip4:198.51.100.0/24 -all"'),
+                ("spf1 mx", '"v=spf1 mx inclde:_spf.partner.test -all"',
+                 'replace it with: alpha.test. IN TXT "v=spf1 mx include:_spf.partner.test -all"'),
+                ("spf1 mx", '"\\"v=spf1 mx ip4:198.51.100.7 -all\\""', 'replace it with: alpha.test. IN TXT "v=spf1 mx ip4:198.51.100.7 -all"'),
+                ("spf1 mx", '"v=spf1 mx ip4:127.0.0.300 -all"', "correct that term or take it out, and leave the rest"),
+                ("spf1 mx", '"v=spf1 mx include:nobody.test -all"', "correct that term or take it out, and leave the rest"),
+                ("spf1 mx", '"v=spf1 mx"', 'replace it with: alpha.test. IN TXT "v=spf1 mx -all"'),
+                ("spf1 mx", '"v=spf1 -all mx ip4:198.51.100.7"', 'replace it with: alpha.test. IN TXT "v=spf1 mx ip4:198.51.100.7 -all"'),
+                ("spf1 mx", '"v=spf1 ptr mx -all"', "in place of ptr"),
+                ("spf1 mx", '"v=spf1 ip4:198.51.100.7 -all"', 'replace it with: alpha.test. IN TXT "v=spf1 ip4:198.51.100.7 a:mail.alpha.test -all"'),
+                ("DMARC1", '"v=DMARC1; p=reject; adkim=s, aspf=s; rua=mailto:x@alpha.test"',
+                 'replace it with: _dmarc.alpha.test. IN TXT "v=DMARC1; p=reject; adkim=s; aspf=s; rua=mailto:x@alpha.test"'),
+                ("DMARC1", '"v=DMARC1; p=quaratine; rua=mailto:x@alpha.test"',
+                 'replace it with: _dmarc.alpha.test. IN TXT "v=DMARC1; p=quarantine; rua=mailto:x@alpha.test"'),
+                ("DMARC1", '"p=reject; rua=mailto:x@alpha.test"',
+                 'replace it with: _dmarc.alpha.test. IN TXT "v=DMARC1; p=reject; rua=mailto:x@alpha.test"'),
+                ("DMARC1", '"v=DMARC1; p=maybe; rua=mailto:x@alpha.test"', "correct that, and leave the rest of the record as it is"),
+        ):
+            with self.subTest(published=published):
+                name = spf if old == "spf1 mx" else dmarc
+                self.assertIn(remedy, self.remedies((old, name + published))[name.split(". IN")[0] + " TXT"])
+
+    def test_what_follows_from_another_record_says_so(self):
+        spf, host = "alpha.test TXT", "mail.alpha.test TXT"
+        for mx in (None, "alpha.test. IN MX 10 mx.elsewhere.test.", "alpha.test. IN MX 0 ."):
+            remedy = self.remedies(("IN MX", mx))[spf]
+            self.assertIn("mends itself with the MX record above", remedy)
+            self.assertIn('"v=spf1 mx a:mail.alpha.test -all"', remedy)
+        moved = self.remedies((" A 127.0.1.1", "mail.alpha.test. IN A 192.0.2.1"))
+        for name in (spf, host):
+            self.assertIn("mends itself with the address above", moved[name])
+            self.assertIn("ip4:127.0.1.1 -all", moved[name])
+
+    def test_notes_are_not_all_is_well(self):
+        self.zone(lambda lines: [line.replace("v=spf1 mx", "v=spf1 ptr mx") for line in lines])
+        done = self.server.run("domain", "check", "alpha.test", "--zone", self.file)
+        self.assertIn("No problems with alpha.test; look at the notes above (1).", done.stdout)
+
+    def test_no_dns_is_one_line_with_a_remedy(self):
+        for options in (("--dns", "127.0.0.1:9"), ()):
+            if not options:  # the configured server
+                self.server.configure({"dns.resolver": '["127.0.0.1:9"]'})
+            done = self.server.run("domain", "check", "alpha.test", *options, check=False)
+            self.assertEqual([done.returncode, done.stdout], [75, ""])
+            self.assertIn("no DNS server answers", done.stderr)
+            self.assertIn("dns.resolver in hikyaku.toml", " ".join(done.stderr.split()))
+        self.server.configure({"dns.resolver": "[]"})
 
     def test_missing_records(self):
         self.file.write_text("example.test. A 192.0.2.1\n")
@@ -103,7 +182,15 @@ class DomainCheck(unittest.TestCase):
         self.assertIn("SPF レコードがありません", " ".join(f["what"] for f in found["findings"]))
 
     def test_words_for_the_wrong_domain(self):
-        self.assertEqual(self.server.run("domain", "check", "beta.test", check=False).returncode, 67)
+        for words in (("check", "beta.test"), ("records", "beta.test"), ("dkim", "beta.test"), ("dkim", "beta.test", "rotate")):
+            self.assertEqual(self.server.run("domain", *words, check=False).returncode, 67, words)
+        self.assertIn("このサーバーのドメインではありません",
+                      self.server.run("domain", "records", "beta.test", "--lang", "ja", check=False).stderr)
+
+    def test_a_domain_of_one_label_is_warned_of(self):
+        done = self.server.run("domain", "add", "intranet")
+        self.assertIn("a name of one label", done.stdout)
+        self.assertNotIn("one label", self.server.run("domain", "add", "gamma.test").stdout)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,20 @@ class Lab(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.tmp, ignore_errors=True)
         self.base = self.free_base()
 
+    def test_a_taken_port_is_named_with_the_way_out(self):
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind((HOSTS[0], self.base + PORTS["smtp"]))
+            taken.listen()
+            for language, words in (("en", "the ports of the lab are in use: "), ("ja", "ラボのポートが使われています: ")):
+                done = hikyaku("lab", "--once", "--scene", "road", "--port-base", self.base, "--lang", language, check=False)
+                said = " ".join(done.stderr.split())
+                self.assertEqual(done.returncode, 75, said)
+                self.assertIn(words, said)
+                self.assertIn(f"port {self.base + 25} on 127.0.1.1 is taken (by python3", said)
+                self.assertIn("hikyaku lab --port-base ", said)
+                self.assertNotIn('"event"', said)
+
     def free_base(self):
         """Free on every address of the lab; no base is given out twice."""
         for _ in range(50):

@@ -115,6 +115,18 @@ TEST_CASE("progress: after a second, a few times a second, and cleared at the en
   CHECK(file.err == "");
   CHECK(grouped(0) == "0");
   CHECK(grouped(1234567) == "1,234,567");
+  constexpr Counted kMails{"{} mail", "{} mails", "{} 通"};
+  CHECK(counted(Language::English, kMails, 1) == "1 mail");
+  CHECK(counted(Language::English, kMails, 0) == "0 mails");
+  CHECK(counted(Language::English, kMails, 1234) == "1,234 mails");
+  CHECK(counted(Language::Japanese, kMails, 1) == "1 通");
+  CHECK(percent(5, 9) == "56 %");
+  CHECK(percent(2, 3) == "67 %");
+  CHECK(percent(3056, 3062) == "> 99 %");  // which is not all
+  CHECK(percent(1, 1000) == "< 1 %");      // nor nothing
+  CHECK(percent(0, 7) == "0 %");
+  CHECK(percent(7, 7) == "100 %");
+  CHECK(percent(0, 0) == "-");
 }
 
 TEST_CASE("log lines as text and as JSON") {
