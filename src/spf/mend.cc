@@ -106,7 +106,7 @@ bool is_all(std::string_view term) {
 }  // namespace
 
 bool is_meant_as_record(std::string_view text) {
-  // Sender ID (RFC 4406) is another thing.
+  // Sender ID is another thing.
   if (istarts_with(trim(text), "spf2.0/")) return false;
   return after_version(without_quotes(text)).has_value();
 }
