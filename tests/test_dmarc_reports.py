@@ -152,18 +152,13 @@ class In(unittest.TestCase):
         self.assertRegex(text, r"10,000 > 99 %")
 
     def test_a_report_of_ours_that_comes_back_names_the_domain(self):
-        m = email.message.EmailMessage()
-        m["From"], m["To"], m["Subject"] = "mailer-daemon@mx.other.test", "dmarc-reports@alpha.test", "Undeliverable"
-        m.set_content("It could not be delivered.\n")
-        m.make_mixed()
-        for kind, content in (("delivery-status", "Reporting-MTA: dns; mx.other.test\r\n\r\nFinal-Recipient: rfc822; r@other.test\r\n"
-                               "Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 nobody here\r\n"),
-                              ("rfc822-headers", "Subject: Report Domain: other.test Submitter: alpha.test Report-ID: <1>\r\n\r\n")):
-            part = email.message.Message()
-            part["Content-Type"] = ("message/" if kind == "delivery-status" else "text/") + kind
-            part.set_payload(content)
-            m.attach(part)
-        raw = m.as_bytes(policy=email.policy.SMTP).replace(b"multipart/mixed;", b"multipart/report; report-type=delivery-status;")
+        parts = (("text/plain", "It could not be delivered."),
+                 ("message/delivery-status", "Reporting-MTA: dns; mx.other.test\n\nFinal-Recipient: rfc822; r@other.test\nAction: failed\n"
+                  "Status: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 nobody here\n"),
+                 ("text/rfc822-headers", "Subject: Report Domain: other.test Submitter: alpha.test Report-ID: <1>\n"))
+        raw = ("From: mailer-daemon@mx.other.test\nTo: dmarc-reports@alpha.test\nSubject: Undeliverable\nMIME-Version: 1.0\n"
+               "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n" +
+               "".join(f"--b\nContent-Type: {kind}\n\n{content}\n" for kind, content in parts) + "--b--\n").replace("\n", "\r\n").encode()
         bring(self.server, raw, sender="")
         bounce = eventually(lambda: [i for i in shown(self.server) if i["kind"] == "bounce"])[0]
         self.assertEqual([bounce["to"], bounce["domain"], bounce["problem"]], ["r@other.test", "other.test", "550 5.1.1 nobody here"])

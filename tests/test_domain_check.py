@@ -1,5 +1,6 @@
 """`hikyaku domain records` and `hikyaku domain check`: what to publish, and what is wrong with what is published."""
 import json
+import os
 import pathlib
 import re
 import tempfile
@@ -64,6 +65,7 @@ class DomainCheck(unittest.TestCase):
 
     def test_the_records_of_a_machine_on_the_internet_are_a_zone_too(self):
         with tempfile.TemporaryDirectory() as top:
+            os.chmod(top, 0o755)  # root becomes the server's user
             hikyaku("quickstart", "anna@alpha.test", "--port-base", "20000", directory=f"{top}/mail")
             for language in ("en", "ja"):
                 text = hikyaku("domain", "records", "alpha.test", "--lang", language, directory=f"{top}/mail").stdout

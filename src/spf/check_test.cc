@@ -84,7 +84,7 @@ e.example.net. TXT "%{i} may not send for %{o} (%{d}, %{r})"
   CHECK(summary(copy, *IpAddress::parse("192.0.2.1"), Language::English) ==
         "example.org says that 192.0.2.1 may not send its mail: the term \"-all\" in the record of "
         "b.example.net matched.");
-  CHECK(details(copy, Language::English).contains("TXT  b.example.net"));
+  CHECK(details(copy, Language::English).contains("redirect=b.example.net"));
   CHECK(describe_json(copy).starts_with(R"({"result":"fail","identity":"mailfrom",)"));
 }
 
