@@ -5,8 +5,8 @@
 #include <span>
 
 #include "base/text.h"
-#include "story/story.h"
 #include "store/erase.h"
+#include "story/story.h"
 
 namespace hikyaku::reports {
 namespace {
@@ -43,7 +43,7 @@ Task<Result<Kept>> forget(store::Store& store, const Taken& taken, Kept kept) {
       [&](store::Transaction& tx) { return erase_received_rows(tx, kept.report); },
       [] { return false; }));
   kept.what = Kept::What::Known;
-  co_return co_await finish(store, taken, std::move(kept));
+  co_return co_await ignore(store, taken, std::move(kept));
 }
 
 Task<Result<Kept>> keep_failure(store::Store& store, const Taken& taken,
