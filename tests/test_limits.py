@@ -34,7 +34,7 @@ class OfMemoryInTotal(Attacked):
             line = peer.line() or ""
             if not line.startswith("* OK"):
                 return line
-            self.assertIn("a OK", peer.tagged(f"LOGIN {BOB if n % 2 else ANNA} {PASSWORD}")[-1])
+            self.assertIn("a OK", peer.tagged(f"LOGIN {BOB if n % 2 else ANNA} \"{PASSWORD}\"")[-1])
         self.fail("everybody was let in")
 
     def test_new_connections_wait_for_better_times(self):

@@ -294,6 +294,22 @@ class BadInput(Sender):
                 else:
                     self.assertEqual(code, 550, reply)
 
+    @staticmethod
+    def decoded_first(author):
+        text = str(email.header.make_header(email.header.decode_header(author)))
+        try:
+            return [address for _, address in email.utils.getaddresses([text], strict=False)]
+        except TypeError:  # before Python could be strict
+            return [address for _, address in email.utils.getaddresses([text])]
+
+    def assert_in_junk(self, letter, subject, *arguments, **more):
+        """It fails, and by that alone nobody is refused."""
+        code, reply = self.send(letter, *arguments, **more)
+        self.assertEqual(code, 250, reply)
+        got = self.find(subject, "Junk")
+        self.assertIsNotNone(got, "not in Junk")
+        self.assertIn("dmarc=fail", got["Authentication-Results"])
+
     def test_whoever_decodes_first_sees_nobody_else(self):
         """Programs that decode encoded words before they parse (Python's usual way is one) are not shown somebody who was not verified."""
         hidden = "boss@strict.test"
@@ -305,10 +321,9 @@ class BadInput(Sender):
                        "\"=?utf-8?q?=22boss=40strict=2Etest=22?=\" <carol@honest.test>",
                        "=?utf-8?q?boss=40strict.test, ?= <carol@honest.test>"]:
             with self.subTest(author=author):
-                seen = email.utils.getaddresses([str(email.header.make_header(email.header.decode_header(author)))])
-                self.assertTrue(any(hidden in address for _, address in seen), seen)
+                self.assertTrue(any(hidden in address for address in self.decoded_first(author)))
                 letter, subject = self.letter(author)
-                self.assertEqual(self.send(letter, "carol@honest.test")[0], 550)
+                self.assert_in_junk(letter, subject, "carol@honest.test")
                 self.assertIn("an encoded word in From is, or hides, an address", self.story(subject))
                 self.assertIn("エンコードされた語", self.story(subject, "--lang", "ja"))
 
@@ -322,8 +337,7 @@ class BadInput(Sender):
 
     def test_a_key_in_testing_vouches_for_nobody(self):
         letter, subject = self.letter("carol@honest.test")
-        code, reply = self.send(self.sign(letter, selector="try"), "x@stranger.test", source=STRANGER, helo="out.stranger.test")
-        self.assertEqual(code, 550, reply)
+        self.assert_in_junk(self.sign(letter, selector="try"), subject, "x@stranger.test", source=STRANGER, helo="out.stranger.test")
         self.assertIn("the key is in testing (t=y): the message counts as unsigned", self.story(subject))
         letter, subject = self.letter("carol@honest.test")
         got, results = self.deliver(self.sign(letter, selector="try"), subject, "carol@honest.test")  # SPF is enough

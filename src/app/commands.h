@@ -27,11 +27,11 @@ void add_commands(ControlTable& table, Core& core, const KeyLooks* looks = nullp
 void add_directory_commands(ControlTable& table, Core& core);  ///< domain, account, alias
 /// dkim. With `looks`, dkim.list says what came of looking for records.
 void add_dkim_commands(ControlTable& table, Core& core, const KeyLooks* looks = nullptr);
-void add_queue_commands(ControlTable& table, Core& core);      ///< queue
-void add_story_commands(ControlTable& table, Core& core);      ///< trace
-void add_check_commands(ControlTable& table, Core& core);      ///< check
-void add_transfer_commands(ControlTable& table, Core& core);   ///< export, import
-void add_space_commands(ControlTable& table, Core& core);      ///< undelete, space, backup
+void add_queue_commands(ControlTable& table, Core& core);     ///< queue
+void add_story_commands(ControlTable& table, Core& core);     ///< trace
+void add_check_commands(ControlTable& table, Core& core);     ///< check
+void add_transfer_commands(ControlTable& table, Core& core);  ///< export, import
+void add_space_commands(ControlTable& table, Core& core);     ///< undelete, space, backup
 /// What backup.freeze answers, before its connection holds the store still until it ends.
 boost::json::object describe_frozen(const store::Frozen& frozen);
 Task<void> hold_while_connected(std::unique_ptr<net::Stream> stream,

@@ -56,7 +56,7 @@ constexpr Phrase kSetReverse{
     "PTR レコードを {} "
     "にしてもらってください(アドレスの提供元)。ないと多くのサーバーに拒否されます"};
 constexpr Phrase kReverseUnchecked{"{}: not checked: loopback, which nobody looks up",
-                                    "{}: 確認していません(ループバックの逆引きは見られません)"};
+                                   "{}: 確認していません(ループバックの逆引きは見られません)"};
 constexpr Phrase kReverseGood{"{} leads back to {}", "{} の逆引きは {} です"};
 
 constexpr Phrase kNoSpf{"there is no SPF record", "SPF レコードがありません"};
@@ -70,14 +70,15 @@ constexpr Phrase kTwoSpf{"there are {} SPF records: then none of them counts (RF
 constexpr Phrase kKeepOne{"put all of it into one record, and take the others out",
                           "一つにまとめ、ほかは削除してください"};
 constexpr Phrase kCorrect{"correct that, and leave the rest of the record as it is",
-                           "その部分だけを直し、ほかはそのままにしてください"};
+                          "その部分だけを直し、ほかはそのままにしてください"};
 constexpr Phrase kCorrectTerm{
     "correct that term or take it out, and leave the rest of the record as it is",
     "その項目を直すか削除し、ほかはそのままにしてください"};
 constexpr Phrase kFollowsMx{
     "this mends itself with the MX record above; if mail is to be received elsewhere, replace it "
     "with: {}",
-    "上の MX レコードを直せば解決します。受信を別のサーバーで行うなら、次のように書き換えてください: "
+    "上の MX "
+    "レコードを直せば解決します。受信を別のサーバーで行うなら、次のように書き換えてください: "
     "{}"};
 constexpr Phrase kFollowsAddress{
     "this mends itself with the address above; if that is right as it is, replace it with: {}",
@@ -368,9 +369,8 @@ class DomainCheck {
     // An address that nobody names: every term is tried, and every lookup counted.
     auto stranger = co_await judge(domain, *IpAddress::parse("192.0.2.254"));
     if (stranger.result == spf::Result::PermError)
-      co_return add(
-          Level::Problem, text(kSpfWrong, shown, stranger.detail),
-          text(stranger.problem == spf::Problem::TooManyLookups ? kFewer : kCorrectTerm));
+      co_return add(Level::Problem, text(kSpfWrong, shown, stranger.detail),
+                    text(stranger.problem == spf::Problem::TooManyLookups ? kFewer : kCorrectTerm));
     if (stranger.result == spf::Result::TempError)
       co_return add(Level::Problem, text(kSpfWrong, shown, stranger.detail), text(kTryLater));
     if (stranger.result == spf::Result::Pass)

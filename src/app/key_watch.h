@@ -35,8 +35,9 @@ class KeyLooks {
   std::map<std::string, Look> looks_;
 };
 
-/// Looks for new keys' records, and for those of keys that sign already (the first ones of a domain)
-/// until they have been seen. Lives on one event loop. What it is made with must outlive it.
+/// Looks for new keys' records, and for those of keys that sign already (the first ones of a
+/// domain) until they have been seen. Lives on one event loop. What it is made with must outlive
+/// it.
 class KeyWatch {
  public:
   KeyWatch(Core& core, dns::Resolver& resolver, KeyLooks& looks)

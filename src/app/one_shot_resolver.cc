@@ -106,8 +106,8 @@ Result<std::unique_ptr<OneShotResolver>> OneShotResolver::create(const Invocatio
     if (!resolver)
       return fail(ErrorCode::Unavailable, "no resolver: {}", resolver.error().describe());
     made->resolver_ = std::move(*resolver);
-    made->asked_ = std::make_unique<AskedResolver>(
-        *made->resolver_, dns_probe(*made->resolver_, std::move(servers)));
+    made->asked_ = std::make_unique<AskedResolver>(*made->resolver_,
+                                                   dns_probe(*made->resolver_, std::move(servers)));
   }
   made->cores_.start();
   return made;

@@ -49,8 +49,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
 }
 
 Exit sign(const Invocation& invocation, Terminal& terminal) {
-  if (auto missing =
-          complain_of_missing(invocation, {"--domain", "--selector", "--key"}, terminal))
+  if (auto missing = complain_of_missing(invocation, {"--domain", "--selector", "--key"}, terminal))
     return *missing;
   auto now = time_of(invocation);
   if (!now) return report(now.error(), terminal);
@@ -118,7 +117,8 @@ Verb verb_dkim_sign() {
       .has_json = true,
       .run = sign,
   };
-  for (auto& option : signing_options(SigningKeys::Several)) verb.options.push_back(std::move(option));
+  for (auto& option : signing_options(SigningKeys::Several))
+    verb.options.push_back(std::move(option));
   return verb;
 }
 

@@ -1,6 +1,7 @@
 // hikyaku domain check: what the DNS says of a domain, against what it should say.
 #include <algorithm>
 #include <fmt/core.h>
+#include <memory>
 
 #include "app/asked_resolver.h"
 #include "app/configured_resolver.h"
@@ -26,22 +27,23 @@ constexpr Phrase kProblems{"Problems with {}: {}.", "{} の問題: {} 件。"};
 constexpr Phrase kNotes{"No problems with {}; look at the notes above ({}).",
                         "{} に問題はありません。上の注意 ({} 件) をご覧ください。"};
 constexpr Phrase kNoDns{
-    "no DNS server answers, so nothing can be said of {}: is there a network? To ask another server: "
+    "no DNS server answers, so nothing can be said of {}: is there a network? To ask another "
+    "server: "
     "--dns ADDRESS, or for good dns.resolver in hikyaku.toml",
-    "どの DNS サーバーも応答しないため、{} について何も分かりません。ネットワークはつながっていますか? "
+    "どの DNS サーバーも応答しないため、{} "
+    "について何も分かりません。ネットワークはつながっていますか? "
     "別のサーバーに問い合わせるには --dns アドレス、常にそうするには hikyaku.toml の dns.resolver"};
 
 /// nullopt: nobody answers.
 using Found = std::optional<std::vector<DomainFinding>>;
 
-Result<Found> ask(const Invocation& invocation, const config::Config& config,
-                                       const DomainToCheck& wanted, Language language) {
+/// `named`: what --zone or --dns name, if they are there.
+Result<Found> ask(OneShotResolver* named, const config::Config& config, const DomainToCheck& wanted,
+                  Language language) {
   SystemClock clock;
-  if (invocation.has("--zone") || invocation.has("--dns")) {
-    TRY(auto resolver, OneShotResolver::create(invocation));
-    auto findings =
-        resolver->run([&] { return check_domain(resolver->get(), clock, wanted, language); });
-    if (resolver->is_unreachable()) return std::nullopt;
+  if (named) {
+    auto findings = named->run([&] { return check_domain(named->get(), clock, wanted, language); });
+    if (named->is_unreachable()) return std::nullopt;
     return findings;
   }
   net::Cores cores(1);
@@ -88,18 +90,24 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (!domain) return commands.report(domain.error());
   auto config = load_instance_config(commands.instance(), terminal);
   if (!config) return config.error();
-  DomainToCheck wanted{
-      .domain = *domain,
-      .host_name = config->server.host_name,
-      .addresses = published_addresses(*config),
-      .has_reverse = !config->server.local,
-      .report_address = config->dmarc.report_address,
-      .keys = {}};
+  DomainToCheck wanted{.domain = *domain,
+                       .host_name = config->server.host_name,
+                       .addresses = published_addresses(*config),
+                       .has_reverse = !config->server.local,
+                       .report_address = config->dmarc.report_address,
+                       .keys = {}};
   if (wanted.host_name.empty()) wanted.host_name = machine_name();
+  // Root's zone file is read before the store is opened, which is done as the server's user.
+  std::unique_ptr<OneShotResolver> named;
+  if (invocation.has("--zone") || invocation.has("--dns")) {
+    auto made = OneShotResolver::create(invocation);
+    if (!made) return commands.report(made.error());
+    named = std::move(*made);
+  }
   auto keys = commands.run("dkim.list", {{"domain", json_text(*domain)}},
                            {.item = [&](auto& key) { wanted.keys.push_back(key); }});
   if (!keys) return commands.report(keys.error());
-  auto asked = ask(invocation, *config, wanted, terminal.language());
+  auto asked = ask(named.get(), *config, wanted, terminal.language());
   if (!asked) return commands.report(asked.error());
   if (!*asked) {
     terminal.complain(kNoDns, *domain);
@@ -107,8 +115,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   }
   auto& findings = *asked;
   auto count = [&](Level level) {
-    return static_cast<std::size_t>(
-        std::ranges::count(*findings, level, &DomainFinding::level));
+    return static_cast<std::size_t>(std::ranges::count(*findings, level, &DomainFinding::level));
   };
   auto problems = count(Level::Problem), notes = count(Level::Note);
   if (invocation.json()) {

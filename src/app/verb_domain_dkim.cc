@@ -58,12 +58,14 @@ constexpr Phrase kNotAsked{"the DNS could not be asked for its record ({}; next 
 constexpr Phrase kSinceBut{"signs since {}, but what it signs cannot be checked: {}",
                            "{} から署名中。ただし検証できません: {}"};
 constexpr Phrase kAllUnsigned{
-    "No key of {0} signs: its mail leaves unsigned. A new pair: hikyaku domain dkim {0} rotate; to let "
+    "No key of {0} signs: its mail leaves unsigned. A new pair: hikyaku domain dkim {0} rotate; to "
+    "let "
     "one sign again: hikyaku domain dkim {0} activate SELECTOR",
     "{0} には署名する鍵がなく、メールは署名なしで送られます。新しい一組を作るには: hikyaku domain "
     "dkim {0} rotate、再び署名させるには: hikyaku domain dkim {0} activate セレクター"};
 constexpr Phrase kWaiting{
-    "Already waiting for its record: {}. Each takes over when its record is seen; what is not needed: "
+    "Already waiting for its record: {}. Each takes over when its record is seen; what is not "
+    "needed: "
     "hikyaku domain dkim {} remove SELECTOR",
     "すでにレコードを待っている鍵: {}。それぞれ、レコードが確認されると署名を始めます。"
     "不要なものは: hikyaku domain dkim {} remove セレクター"};
@@ -155,8 +157,7 @@ Exit list(const Asked& asked) {
   auto en = say(Language::English, kNone, asked.domain);
   auto ja = say(Language::Japanese, kNone, asked.domain);
   rows.finish({en, ja});
-  if (keys > 0 && active == 0 && !asked.invocation.json())
-    terminal.say(kAllUnsigned, asked.domain);
+  if (keys > 0 && active == 0 && !asked.invocation.json()) terminal.say(kAllUnsigned, asked.domain);
   return Exit::Ok;
 }
 
@@ -181,11 +182,11 @@ Result<std::vector<WantedDkimKey>> wanted_key(const Asked& asked) {
 /// The selectors of keys that wait for their records.
 std::string waiting_keys(Commands& commands, const std::string& domain) {
   std::string selectors;
-  auto answer =
-      commands.run("dkim.list", {{"domain", json_text(domain)}}, {.item = [&](auto& key) {
-                     if (text_in(key, "state") != "published") return;
-                     selectors += (selectors.empty() ? "" : ", ") + text_in(key, "selector");
-                   }});
+  auto answer = commands.run("dkim.list", {{"domain", json_text(domain)}}, {.item = [&](auto& key) {
+                               if (text_in(key, "state") != "published") return;
+                               selectors +=
+                                   (selectors.empty() ? "" : ", ") + text_in(key, "selector");
+                             }});
   return answer ? selectors : std::string();
 }
 

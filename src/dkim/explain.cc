@@ -32,7 +32,7 @@ std::string summary(const Verdict& verdict, Language language) {
     line += say(language, kSelector, printable(verdict.selector, kShown));
   if (!verdict.identity.empty() && verdict.identity != "@" + verdict.domain)
     line += say(language, kIdentity, printable(verdict.identity, kShown));
-  if (!verdict.algorithm.empty()) 
+  if (!verdict.algorithm.empty())
     line += say(language, kAlgorithm, printable(verdict.algorithm, kShown));
   if (verdict.key_bits > 0) line += say(language, kBits, verdict.key_bits);
   if (verdict.testing) line += say(language, kTesting);

@@ -110,8 +110,8 @@ struct Remark {
 std::vector<Remark> examine_record(std::string_view text);
 
 /// The record that was meant by one with mistakes: its version, separators and what is misspelt are
-/// mended, tags that mean nothing go, the rest stands as it is. nullopt when there is no mistake, or
-/// when it cannot be told what was meant ("p=maybe").
+/// mended, tags that mean nothing go, the rest stands as it is. nullopt when there is no mistake,
+/// or when it cannot be told what was meant ("p=maybe").
 std::optional<std::string> mend_record(std::string_view text);
 
 /// True for records, and for what somebody mistyped.

@@ -54,7 +54,6 @@ constexpr Phrase kAbandoned{"no explanation to be had", "説明は得られず"}
 constexpr Phrase kTempError{"could not be found out", "確認できず"};
 constexpr Phrase kPermError{"error", "エラー"};
 
-
 const Phrase& phrase_of(Problem problem) {
   switch (problem) {
     case Problem::NoDomain:
