@@ -11,7 +11,7 @@ import threading
 import unittest
 
 from harness import Instance, eventually, free_port_base, hikyaku
-from mail import imap, message, messages, submit
+from mail import imap, message, messages, raw_messages, submit
 
 OURS, STRANGER, NAMELESS, ELSEWHERE = "127.0.5.1", "127.0.6.1", "127.0.7.1", "127.0.4.9"
 
@@ -252,19 +252,29 @@ class BadInput(Sender):
             f"Authentication-Results: ; {name}; dmarc=pass header.from=bank.test\r\n"
             "Authentication-Results: mx.elsewhere.test; spf=pass smtp.mailfrom=a@b.test\r\n"))
         # Its name and its colon on two lines: no field for us, one for others.
-        letter = letter.replace("\r\nTo:", f"\r\nAuthentication-Results\r\n : {name}; dmarc=pass header.from=folded.test\r\nTo:", 1)
+        letter = letter.replace("\r\nTo:", f"\r\nAuthentication-Results\r\n : {name}; dmarc=pass header.from=folded.test\r\n"
+                                 f"Authentication-Results\r\n ; {name}; dmarc=pass header.from=folded.test\r\nTo:", 1)
         got, _ = self.deliver(letter, subject, "x@stranger.test", source=STRANGER)
         self.assertNotIn("folded.test", got.as_string())
         fields = [" ".join(f.split()) for f in got.get_all("Authentication-Results")]
         self.assertEqual(len(fields), 2, fields)
         self.assertTrue(fields[0].startswith(name) and "dmarc=fail" in fields[0])
         self.assertTrue(fields[1].startswith("mx.elsewhere.test"))
-        self.assertIn("6 fields that claim to be from " + name, self.story(subject))
+        self.assertIn("7 fields that claim to be from " + name, self.story(subject))
 
     def host_name(self):
         letter, subject = self.letter("carol@nothing.test")
         got, results = self.deliver(letter, subject, "x@nothing.test")
         return results.split(";")[0]
+
+    def test_what_an_mbox_puts_in_front_is_not_delivered(self):
+        """Behind our own fields it would be a line at which some programs end the header, and say another sender."""
+        letter, subject = self.letter("carol@honest.test")
+        line = "From ceo@bank.test Mon Jan  1 00:00:00 2026\r\n"
+        _, results = self.deliver(line + line + ">" + line + self.sign(letter), subject, "x@stranger.test", source=STRANGER)
+        self.assertIn("dkim=pass", results)
+        raw = next(m for m in raw_messages(self.server) if f"Subject: {subject}\r\n".encode() in m)
+        self.assertNotIn(b"bank.test", raw)
 
     def test_a_signature_is_checked_on_what_was_signed(self):
         """A forged field that was there when the message was signed does not break the signature by its removal."""

@@ -396,14 +396,18 @@ bool is_claimed_results(const Field& field, std::string_view authserv_id) {
   constexpr std::string_view kName = "Authentication-Results";
   if (field.is(kName)) return claims_authserv_id(field.value, authserv_id);
   if (!field.is_junk()) return false;
-  // "Authentication-Results" CR LF " : value": folded before its colon, or something stands around
-  // the name that does not show.
-  auto colon = field.raw.find(':');
-  if (colon == std::string_view::npos) return false;
+  // "Authentication-Results" CR LF " : value": folded before its colon, without one, or something
+  // stands around the name that does not show.
   std::string name;
-  for (char c : field.raw.substr(0, std::min<std::size_t>(colon, 200)))
-    if (c > ' ' && c <= '~') name += c;
-  return iequals(name, kName) && claims_authserv_id(field.raw.substr(colon + 1), authserv_id);
+  std::size_t at = 0;
+  for (; at < std::min<std::size_t>(field.raw.size(), 200) && name.size() < kName.size(); ++at)
+    if (field.raw[at] > ' ' && field.raw[at] <= '~') name += field.raw[at];
+  if (!iequals(name, kName)) return false;
+  auto value = field.raw.substr(at);
+  while (!value.empty() &&
+         (value.front() == ':' || static_cast<unsigned char>(value.front()) <= ' '))
+    value.remove_prefix(1);
+  return claims_authserv_id(value, authserv_id);
 }
 
 std::string without_claimed_results(std::string_view header, std::string_view authserv_id) {

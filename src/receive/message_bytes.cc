@@ -88,6 +88,7 @@ Task<void> MessageBytes::end_header() {
   header_folded_ = !header_.empty() && is_ascii_space(header_.front());
   if (authentication_)
     authentication_->header(headless ? "\r\n" : std::string_view(header_), !header_too_long_);
+  remove_mbox_lines();
   remove_claimed_results();
   auto& delivery = delivery_;
   if (delivery.submitted() && !header_too_long_) {
@@ -101,6 +102,18 @@ Task<void> MessageBytes::end_header() {
   if (delivery.peer.kind != Peer::Kind::Server && !header_too_long_)
     co_await signer_.begin(header_, delivery.began);
   co_await keep(header_);
+}
+
+/// What an mbox puts in front of a message is no field: behind ours it would be junk, at which some
+/// programs end the header.
+void MessageBytes::remove_mbox_lines() {
+  std::size_t length = 0;
+  for (auto& field : mime::HeaderView(header_)) {
+    if (!field.is_junk() || !(field.raw.starts_with("From ") || field.raw.starts_with(">From ")))
+      break;
+    length += field.raw.size();
+  }
+  header_.erase(0, length);
 }
 
 /// Only we say what we found out: a field that claims to be ours can only be forged (RFC 8601 §5).
