@@ -261,10 +261,12 @@ constexpr Option kOptions[] = {
                "receivers send none",
         .doc = "Send a report (RFC 9991) about each message that fails DMARC to the domain that "
                "it claims to be from, when its record asks for that (ruf, fo). No recipient and "
-               "nothing of the content is ever in it, and local parts of addresses are replaced "
-               "by digests. minimal: the findings, the author, date and Message-ID; redacted: "
-               "also subject, signatures, List-Id and the sending program. There are none about "
-               "bounces, reports and automatic replies.",
+               "nothing of the content, the subject included, is ever in it, and local parts of "
+               "addresses are replaced by digests; so is a Message-ID that names a recipient. "
+               "minimal: the findings, the author, date and Message-ID; redacted: also the "
+               "signatures (without z=), Sender, Reply-To, List-Id, Precedence, the content type "
+               "(without names of files) and the sending program. There are none about bounces, "
+               "reports and automatic replies.",
         .choices = kFailureReports,
         .applies = Applies::OnRestart,
     }),
@@ -272,7 +274,8 @@ constexpr Option kOptions[] = {
         .name = "dmarc.failure_reports_per_domain",
         .fallback = "12",
         .why = "enough to find a fault by; a forger may send thousands an hour",
-        .doc = "How many of them the mail servers of one domain get in an hour. What was left out "
+        .doc = "How many of them the mail servers of one domain get in an hour, each address "
+               "counted; about the mail of one domain four times as many leave. What was left out "
                "is counted in the next one (Incidents).",
         .least = 1,
         .most = 100'000,
@@ -282,7 +285,7 @@ constexpr Option kOptions[] = {
         .name = "dmarc.failure_reports_total",
         .fallback = "120",
         .why = "the queue is for people's mail",
-        .doc = "How many of them leave in an hour in all.",
+        .doc = "How many of them leave in an hour in all, each address counted.",
         .least = 1,
         .most = 1'000'000,
         .applies = Applies::OnRestart,

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "dmarc/evaluate.h"
+#include "dmarc/redaction.h"
 #include "mime/message.h"
 
 namespace hikyaku::dmarc {
@@ -98,12 +99,6 @@ bool wants_failure_report(const Outcome& outcome, const Evidence& evidence);
 /// names. The rest (source, arrival, header, …) is the caller's to add.
 FailureReport failure_report_of(const Outcome& outcome, const Evidence& evidence);
 
-/// How much of the original's header goes out.
-enum class HeaderShown : std::uint8_t {
-  Minimal,   ///< whose it claims to be, its date and number
-  Redacted,  ///< also its subject, signatures, list and program: what helps to find the sender
-};
-
 /// The header of the mail that carries a report.
 struct FailureReportMail {
   std::string from;             ///< an address of ours, whose domain signs it
@@ -111,13 +106,14 @@ struct FailureReportMail {
   std::string message_id;       ///< without angle brackets
   std::string unique;           ///< random text for the boundary
   Time now;
-  /// Local parts of addresses are replaced by a keyed digest of them, so that the same person is
-  /// recognised in several reports without being named (RFC 6590 §3). Secret and lasting.
-  std::string redaction_key;
+  std::string redaction_key;  ///< see Redactor
+  /// Of the original, by its envelope: neither they nor those that its header names are in it.
+  std::vector<std::string> recipients;
   HeaderShown shown = HeaderShown::Redacted;
 };
 /// The whole message: text for people, the machine-readable part, and the header of the original,
-/// of which only harmless fields are kept, redacted. Incidents and SPF-DNS as `report` says.
+/// of which only harmless fields are kept, redacted. Authentication-Results and Incidents as
+/// `report` says.
 std::string compose_failure_report(const FailureReport& report, const FailureReportMail& mail);
 
 /// What became of a report that a domain asked for, for one of the addresses that it names: as the
@@ -133,11 +129,5 @@ inline constexpr std::size_t kReportOutcomes = 5;
 /// "sent", "limited", …
 std::string_view to_string(ReportOutcome outcome);
 std::optional<ReportOutcome> parse_report_outcome(std::string_view text);
-
-/// "joe@example.org" → "KEYED_DIGEST@example.org"; what is no address becomes empty.
-std::string redact_address(std::string_view address, std::string_view key);
-/// The fields that a report may show, with redacted addresses and links that cannot be followed.
-std::string redact_header(std::string_view header, std::string_view key,
-                          HeaderShown shown = HeaderShown::Redacted);
 
 }  // namespace hikyaku::dmarc

@@ -136,7 +136,8 @@ FailureReport some_report() {
       "DKIM-Signature: v=1; d=a.test; i=secret.person@a.test; b=abc\r\n"
       "From: \"Secret Person\" <secret.person@a.test>\r\nTo: other.person@b.test\r\n"
       "Subject: see http://evil.test/ and HTTPS://evil.test/\r\n"
-      "X-Secret: yes\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n\r\nbody secret\r\n";
+      "Message-ID: <envelope.only=b.test@a.test>\r\nX-Secret: yes\r\nDate: Sat, 21 Nov 2026 "
+      "12:00:00 +0000\r\n\r\nbody secret\r\n";
   return report;
 }
 
@@ -146,12 +147,12 @@ TEST_CASE("what is written is read again, and names nobody") {
                          .message_id = "1@b.test",
                          .unique = "0123456789abcdefghij",
                          .now = *parse_rfc3339("2026-11-21T12:30:00Z"),
-                         .redaction_key = "key"};
+                         .redaction_key = "key",
+                         .recipients = {"envelope.only@b.test"}};
   auto bytes = compose_failure_report(some_report(), mail);
   for (auto secret : {"secret.person", "Secret Person", "other.person", "X-Secret", "body secret",
-                      "http://", "HTTPS://"})
+                      "evil.test", "envelope", "Subject: see"})
     CHECK_MESSAGE(bytes.find(secret) == std::string::npos, secret);
-  CHECK(bytes.find("hxxp://evil.test/") != std::string::npos);
   auto report = find_failure_report(mime::parse_message(bytes));
   REQUIRE(report);
   auto expected = some_report();
@@ -166,20 +167,22 @@ TEST_CASE("what is written is read again, and names nobody") {
   CHECK(report->reporting_mta == "mx.b.test");
   CHECK(report->spf_dns == expected.spf_dns);
   CHECK(report->reported_domains == expected.reported_domains);
-  auto redacted = redact_address("Secret.Person@a.test", "key");
+  auto redacted = Redactor("key").address("Secret.Person@a.test");
   CHECK(report->original_mail_from == redacted);
-  CHECK(redacted == redact_address("secret.person@a.test", "key"));
-  CHECK(redacted != redact_address("secret.person@a.test", "other key"));
+  CHECK(redacted == Redactor("key").address("secret.person@a.test"));
+  CHECK(redacted != Redactor("other key").address("secret.person@a.test"));
   CHECK(report->original_header.find("From: " + redacted) != std::string::npos);
   CHECK(report->original_header.find("i=" + redacted) != std::string::npos);
-  CHECK(redact_address("nobody", "key").empty());
 
   // As little as can be: no subject, no lists, no programs.
   mail.shown = HeaderShown::Minimal;
   auto minimal = find_failure_report(mime::parse_message(compose_failure_report(expected, mail)));
   REQUIRE(minimal);
-  CHECK(minimal->original_header ==
-        "From: " + redacted + "\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000\r\n");
+  auto id = minimal->original_header.find("Message-ID: <") + 13;
+  minimal->original_header.replace(id, 16, "Z");
+  CHECK(minimal->original_header == "From: " + redacted +
+                                        "\r\nMessage-ID: <Z@redacted.invalid>\r\n"
+                                        "Date: Sat, 21 Nov 2026 12:00:00 +0000\r\n");
   CHECK(minimal->reported_domains == expected.reported_domains);
   mail.shown = HeaderShown::Redacted;
 

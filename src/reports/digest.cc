@@ -40,6 +40,8 @@ ReceivedFailure failure_of(const dmarc::FailureReport& read) {
   mime::HeaderView header(read.original_header);
   failure.header_from = mime::first_mailbox(header.value("From")).addr_spec();
   failure.subject = mime::decode_words(header.value("Subject"));
+  // Reporters who keep the subject to themselves: what else finds the message.
+  if (failure.subject.empty()) failure.subject = header.value("Message-ID");
   failure.mail_from = read.original_mail_from;
   failure.rcpt_to = read.original_rcpt_to;
   failure.reporter = read.reporting_mta;

@@ -82,7 +82,8 @@ struct ReceivedFailure {
   std::optional<IpAddress> source;
   std::string auth_failure;     ///< "dmarc", "spf", …
   std::string delivery_result;  ///< "delivered", …; may be empty
-  std::string mail_from, header_from, rcpt_to, subject;
+  std::string mail_from, header_from, rcpt_to;
+  std::string subject;   ///< or the Message-ID, when the report shows no subject
   std::string reporter;  ///< Reporting-MTA, or the sender of the mail
   std::string results;   ///< the first Authentication-Results
   std::uint64_t incidents = 1;
