@@ -9,10 +9,11 @@ import smtplib
 import socketserver
 import tempfile
 import threading
+import time
 import unittest
 
 from harness import Instance, eventually, free_port_base, hikyaku
-from mail import message, raw_messages, stamp
+from mail import message, messages, raw_messages, stamp, submit
 
 BOB, HONEST, FORGER, COLLECTOR, ALPHA = "bob@beta.test", "127.0.2.1", "127.0.9.9", "127.0.4.1", "127.0.5.1"
 
@@ -39,6 +40,9 @@ mx.beta                       A 127.0.3.1
     "unasked": "p=none; ruf=mailto:x@helper.test",
     "silent": "p=none",
     "many": "p=none; ruf=mailto:ruf@many.test",
+    "four": "p=none; ruf=mailto:a@four.test,mailto:b@four.test,mailto:c@four.test,mailto:d@four.test",
+    "evil": "p=none; ruf=mailto:x@helper.test",
+    "vile": "p=none; ruf=mailto:x@helper.test",
 }.items()) + f"""\
 _dmarc.below.zero             TXT "v=DMARC1; p=quarantine"
 helper                        MX 10 mx.collector
@@ -176,9 +180,8 @@ class FailureReports(unittest.TestCase):
         self.assertRegex(results[0], r"spf=fail smtp\.mailfrom=[A-Za-z0-9_-]{16}@zero\.test")
         self.assertEqual(header["Message-ID"], f"<{mark}@zero.test>")
         self.assertEqual(header["List-Id"], "<list.zero.test>")
-        self.assertIn(mark, header["Subject"])
-        self.assertIn("hxxp://evil.test", header["Subject"])
-        for secret in (b"secret", b"Secret", b"http://", b"X-Private", b"bob@"):
+        self.assertIsNone(header["Subject"])  # is content
+        for secret in (b"secret", b"Secret", b"evil.test", b"X-Private", b"bob@"):
             self.assertNotIn(secret, mail.replace(b"report", b""), secret)
         # It passes DMARC itself, by its signature: its MAIL FROM is empty.
         path = self.zone.with_name("report.eml")
@@ -190,6 +193,33 @@ class FailureReports(unittest.TestCase):
         self.assertIn("失敗レポート", self.story(mark, domain="zero.test", env={"LANG": "ja_JP.UTF-8", "LC_ALL": "ja_JP.UTF-8"}))
         self.assertIn('hikyaku_failure_reports_total{outcome="sent"} 1', self.beta.run("metrics").stdout)
         self.assertTrue(any("event=report.send" in line and "what=failure" in line for line in self.beta.log))
+
+    def test_no_recipient_and_no_content_whatever_field_they_stand_in(self):
+        self.serve()
+        letter = (
+            'From: "for bob.secret" <anna@zero.test>\r\nTo: "Robert Hidden" <other.one@else.test>\r\nSubject: private for bob@beta.test\r\n'
+            "Message-ID: <{id}@zero.test>\r\nReferences: <bob=40beta.test@x.test>\r\nIn-Reply-To: <other.one=else.test@x.test>\r\n"
+            "List-Unsubscribe: <https://x.test/?u=bob%40beta.test>\r\nReturn-Path: <b+bob=beta.test@zero.test>\r\n"
+            "List-Id: private list of robert.hidden <bob.list.zero.test>\r\nX-Mailer: Sender 1.0 for =?utf-8?Q?bob=40beta=2Etest?= bob\r\n"
+            "User-Agent: Agent/2 (other.one@else.test)\r\nDate: Sat, 21 Nov 2026 12:00:00 +0000 (private)\r\n"
+            'Content-Type: text/plain; charset=utf-8; name="private bob.pdf"; filename=private.pdf\r\n'
+            "DKIM-Signature: v=1; a=rsa-sha256; d=zero.test; s=sel; i=bob@zero.test; h=from;\r\n"
+            " z=To:bob=40beta.test|Subject:private=20words; bh=AAAA; b=BBBB\r\n\r\nprivate words\r\n")
+        numbers = ("number-1", "bob.beta.test.2", "3-bob%40beta.test", "=?utf-8?B?b3RoZXIub25lQGVsc2UudGVzdA==?=", "v+other.one=else.test")
+        for number in numbers:
+            self.assertEqual(bring(self.beta, letter.replace("{id}", number).encode(), "bounce+bob=beta.test@zero.test"), 250)
+        mails = eventually(lambda: (lambda found: len(found) == len(numbers) and found)(self.collector.to("ruf@zero.test")))
+        for mail in mails:
+            report, header, whole = read(mail)
+            told = "".join(part.as_string() for part in whole.iter_parts()).lower()
+            for secret in ("bob", "robert", "other.one", "hidden", "private", "pdf", "b3rozxi"):
+                self.assertNotIn(secret, told)
+            self.assertEqual(sorted(header.keys()), ["Content-Type", "DKIM-Signature", "Date", "From", "Message-ID", "User-Agent", "X-Mailer"])
+            self.assertEqual(header["User-Agent"], "Agent/2 redacted")
+            self.assertIn("d=zero.test; s=sel", header["DKIM-Signature"])
+            self.assertEqual(report["DKIM-Selector"], "sel")
+        self.assertEqual(len([m for m in mails if b"Message-ID: <number-1@zero.test>" in m]), 1)
+        self.assertEqual(len({read(m)[1]["Message-ID"] for m in mails}), len(numbers))
 
     def test_minimal_shows_even_less(self):
         self.serve({"dmarc.failure_reports": '"minimal"'})
@@ -280,13 +310,29 @@ class FailureReports(unittest.TestCase):
         self.assertIn("too many", self.story(mark, domain="path.test"))
         self.assertIn('hikyaku_failure_reports_total{outcome="limited"} 4', self.beta.run("metrics").stdout)
 
+    def test_every_mail_that_leaves_counts(self):
+        self.serve({**self.OPTIONS, "dmarc.failure_reports_per_domain": "100", "dmarc.failure_reports_total": "8"})
+        for _ in range(9):
+            self.forge("four.test")
+        self.assertIn('hikyaku_failure_reports_total{outcome="sent"} 8', self.beta.run("metrics").stdout)
+        eventually(lambda: json.loads(self.beta.run("queue", "list", "--json").stdout) == [])
+        self.assertEqual(sum(len(recipients) for _, recipients, _ in self.collector.mails), 8)
+
+    def test_strangers_do_not_use_up_what_others_get(self):
+        self.serve({**self.OPTIONS, "dmarc.failure_reports_per_domain": "2"})
+        for domain in ("evil.test", "vile.test") * 3:
+            self.assertIn("not agreed", self.story(self.forge(domain)[1], domain=domain))
+        marks = [self.forge("agreed.test")[1] for _ in range(3)]
+        self.assertEqual(["too many" in self.story(mark, domain="agreed.test") for mark in marks], [False, False, True])
+        eventually(lambda: len(self.collector.to("x@helper.test")) == 2)
+
     def test_another_hikyaku_reads_it(self):
         self.serve()
         alpha = self.enterContext(Instance("anna@alpha.test", host=ALPHA, base=self.base, zone=self.zone))
         _, mark = self.forge("alpha.test")
         found = eventually(lambda: json.loads(alpha.run("reports", "failure", "--json").stdout))
         self.assertEqual([(f["domain"], f["source"], f["reporter"]) for f in found], [("alpha.test", FORGER, "mail.beta.test")])
-        self.assertIn(mark, found[0]["subject"])
+        self.assertIn(mark, found[0]["subject"])  # its number, which has it too
         self.assertTrue(any(mark.encode() in m for m in raw_messages(self.beta, mailbox="Junk")))
         # Our own domain is told of what comes here in its name like any other.
         self.zone.write_text(self.zone.read_text().replace("p=reject; adkim=s", "p=none; ruf=mailto:dmarc-reports@beta.test"))
@@ -294,6 +340,64 @@ class FailureReports(unittest.TestCase):
         self.forge("beta.test")
         found = eventually(lambda: json.loads(self.beta.run("reports", "failure", "--json").stdout))
         self.assertEqual([f["domain"] for f in found], ["beta.test"])
+
+
+class TwoThatReport(unittest.TestCase):
+    """Each refuses or distrusts all that the other sends, reports included, and each tells the other of it."""
+    ZONE = """\
+$ORIGIN test.
+$TTL 2
+{name}        MX 10 mx.{name}
+{name}        TXT "v=spf1 -all"
+mx.{name}     A {host}
+_dmarc.{name} TXT "v=DMARC1; p={policy}; fo=1:d:s; rua=mailto:dmarc-reports@{name}.test; ruf=mailto:dmarc-reports@{name}.test"
+"""
+    HOSTS = {"alpha": "127.0.3.1", "beta": "127.0.5.1"}
+
+    def round(self, policy):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        zone = pathlib.Path(folder) / "test.zone"
+        zone.write_text("".join(self.ZONE.format(name=name, host=host, policy=policy) for name, host in self.HOSTS.items()))
+        base = free_port_base("127.0.3.1")
+        alpha, beta = self.servers = [self.enterContext(Instance(f"{user}@{name}.test", host=self.HOSTS[name], base=base, zone=zone, config={
+            "dmarc.failure_reports": '"redacted"', "dmarc.failure_reports_per_domain": "1000", "dmarc.failure_reports_total": "1000"}))
+            for user, name in (("anna", "alpha"), ("bob", "beta"))]
+        for here, there in ((alpha, beta), (beta, alpha)):
+            bring(here, message(f"forged@{there.domain}", here.address, "Forged"), f"forged@{there.domain}", to=here.address)
+            submit(here, message(here.address, there.address, "Honest"))
+        self.rest(2)
+        return alpha, beta
+
+    def reports(self, server):
+        return [line for line in server.log if "event=report.send" in line and "what=failure" in line]
+
+    def rest(self, each):
+        """Nothing is on its way any more, and each has sent as many failure reports."""
+        empty = lambda: all(json.loads(s.run("queue", "list", "--json").stdout) == [] for s in self.servers)
+        calm = lambda: empty() and (time.sleep(1), empty())[1]
+        eventually(lambda: all(len(self.reports(s)) == each for s in self.servers) and calm(), timeout=30)
+        self.assertEqual([len(self.reports(s)) for s in self.servers], [each, each])
+
+    def check_aggregates(self):
+        """The daily reports tell of the mail, cause no failure reports, and end when there is no more of it."""
+        for _ in range(2):
+            for server in self.servers:
+                server.run("reports", "dmarc", "--send-now")
+            self.rest(2)
+        self.assertEqual([json.loads(s.run("reports", "dmarc", "--send-now", "--json").stdout) for s in self.servers], [[], []])
+
+    def test_when_all_is_refused(self):
+        for server in self.round("reject"):
+            # What a user sent comes back to him; no bounce and no report does.
+            self.assertEqual([m.get_param("report-type") for m in messages(server)], ["delivery-status"])
+            self.assertEqual(json.loads(server.run("reports", "failure", "--json").stdout), [])
+        self.check_aggregates()
+
+    def test_when_all_comes_in(self):
+        for server in self.round("none"):
+            self.assertEqual({m["Subject"] for box in ("INBOX", "Junk") for m in messages(server, mailbox=box)}, {"Forged", "Honest"})
+            eventually(lambda: len(json.loads(server.run("reports", "failure", "--json").stdout)) == 2)
+        self.check_aggregates()
 
 
 if __name__ == "__main__":

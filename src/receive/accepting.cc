@@ -53,7 +53,7 @@ Task<Result<void>> Accepting::begin() {
   arrived_ = arrival_of(delivery_, bytes_, settings_);
   if (auto doubt = delivery_.doubt_about_sender(); !doubt.empty())
     arrived_.findings.push_back(withheld_notices(doubt, delivery_.from.to_string()));
-  evaluated_ = evaluations_of(delivery_);
+  evaluated_ = co_await evaluations_of(settings_, services_.store, delivery_);
   co_return Result<void>{};
 }
 

@@ -1,10 +1,12 @@
 #include "receive/arrival.h"
 
+#include <algorithm>
 #include <fmt/core.h>
 
 #include "mime/address.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
+#include "receive/plan.h"
 #include "receive/sender_findings.h"
 #include "smtp/parameters.h"
 #include "smtp/received.h"
@@ -70,12 +72,19 @@ story::Arrival arrival_of(const Delivery& delivery, const MessageBytes& bytes,
   return arrival;
 }
 
-std::vector<reports::Evaluation> evaluations_of(const Delivery& delivery) {
-  if (!delivery.found) return {};
+Task<std::vector<reports::Evaluation>> evaluations_of(const Settings& settings, store::Store& store,
+                                                      const Delivery& delivery) {
+  if (!delivery.found) co_return {};
+  auto is_report = co_await store.read([&](store::Reader& reader) {
+    return std::ranges::all_of(delivery.recipients, [&](const smtp::Recipient& recipient) {
+      return is_report_address(reader, recipient.to.to_string(), settings.report_address);
+    });
+  });
+  if (is_report) co_return {};
   auto& found = *delivery.found;
-  return reports::evaluations_of(found.dmarc, {&found.spf_mail_from, &found.signatures},
-                                 found.disposition, {found.client, delivery.from.to_string()},
-                                 delivery.began);
+  co_return reports::evaluations_of(found.dmarc, {&found.spf_mail_from, &found.signatures},
+                                    found.disposition, {found.client, delivery.from.to_string()},
+                                    delivery.began);
 }
 
 std::string received_field(const Delivery& delivery, const Settings& settings) {

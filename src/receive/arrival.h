@@ -18,8 +18,10 @@ story::Arrival arrival_of(const Peer& peer);
 story::Arrival arrival_of(const Delivery& delivery, const MessageBytes& bytes,
                           const Settings& settings);
 
-/// What the domains that ask for reports will be told.
-std::vector<reports::Evaluation> evaluations_of(const Delivery& delivery);
+/// What the domains that ask for reports will be told. Nothing of what comes to our address for
+/// reports only: two servers would report each other's reports every day for ever.
+Task<std::vector<reports::Evaluation>> evaluations_of(const Settings& settings, store::Store& store,
+                                                      const Delivery& delivery);
 
 /// Our Received field (RFC 5321 §4.4).
 std::string received_field(const Delivery& delivery, const Settings& settings);

@@ -17,17 +17,17 @@ namespace hikyaku::receive {
 namespace {
 
 /// Of one record; RFC 9991 wants all of them tried, and a stranger may name any number.
-constexpr std::size_t kMostDestinations = 4;
-/// What another server found out, without the words for people: they hold whole addresses.
+constexpr std::size_t kMostDestinations = ReportLimits::kDestinations;
+
+/// What we found out, without the words for people: they hold whole addresses.
 std::string redacted_results(const SenderFindings& found, const std::string& host_name,
-                             std::string_view key) {
+                             const dmarc::Redactor& redactor) {
   auto results = authentication_results(found, host_name);
   for (auto& method : results.methods) {
     method.comment.clear();
     method.reason.clear();
     for (auto& property : method.properties)
-      if (auto at = property.value.rfind('@'); at != std::string::npos && at > 0)
-        property.value = dmarc::redact_address(property.value, key);
+      property.value = redactor.property(property.name, property.value);
   }
   return mime::unfold(mime::write_authentication_results(results));
 }
@@ -70,7 +70,10 @@ Task<void> FailureReports::find_destinations(const dmarc::Outcome& outcome, Want
   std::size_t asked = 0;
   for (auto& uri : dmarc::parse_report_uris(outcome.discovery.record->ruf())) {
     if (!uri.is_mail() || asked++ >= kMostDestinations) continue;
-    if (limits_.may_try(uri.host, wanted.counted))
+    // Who has got as many as he may is not asked about; what strangers name counts as theirs.
+    auto asks = uri.host != outcome.discovery.policy_domain;
+    if (limits_.has_room({wanted.organization, uri.host}, wanted.counted) &&
+        (!asks || limits_.may_ask(wanted.organization, wanted.counted)))
       co_await ask(dns, outcome, std::move(uri), wanted);
     else
       wanted.not_told.push_back({uri.mailbox, dmarc::ReportOutcome::Limited, {}});
@@ -88,11 +91,18 @@ Task<void> FailureReports::ask(dns::Resolver& dns, const dmarc::Outcome& outcome
     wanted.not_told.push_back({std::move(uri.mailbox), why, std::move(answer.problem)});
     co_return;
   }
-  wanted.hosts.push_back(std::move(uri.host));
-  for (auto& mailbox : answer.mailboxes)
-    if (wanted.to.size() < kMostDestinations &&
-        std::ranges::find(wanted.to, mailbox) == wanted.to.end())
-      wanted.to.push_back(std::move(mailbox));
+  for (auto& mailbox : answer.mailboxes) {
+    if (wanted.to.size() >= kMostDestinations ||
+        std::ranges::find(wanted.to, mailbox) != wanted.to.end())
+      continue;
+    ReportLimits::Leaving leaving{wanted.organization, uri.host};
+    if (!limits_.may_leave(leaving, wanted.counted)) {
+      wanted.not_told.push_back({std::move(mailbox), dmarc::ReportOutcome::Limited, {}});
+      continue;
+    }
+    wanted.leaving.push_back(std::move(leaving));
+    wanted.to.push_back(std::move(mailbox));
+  }
 }
 
 Task<std::optional<FailureReports::Wanted>> FailureReports::consider(Subject subject) {
@@ -109,15 +119,11 @@ Task<std::optional<FailureReports::Wanted>> FailureReports::consider(Subject sub
 
   Wanted wanted;
   wanted.about = outcome->discovery.author_domain;
+  wanted.organization = outcome->organizational_domain.value_or(outcome->discovery.policy_domain);
   wanted.from = *from;
   // Not the message's time: its sender chooses how long it is on its way.
   wanted.counted = services_.clock.now();
   co_await find_destinations(*outcome, wanted);
-  if (!wanted.to.empty() && !limits_.may_leave(wanted.counted)) {
-    for (auto& address : wanted.to)
-      wanted.not_told.push_back({std::move(address), dmarc::ReportOutcome::Limited, {}});
-    wanted.to.clear();
-  }
   if (wanted.to.empty()) co_return wanted;
   auto& report = wanted.report;
   report = dmarc::failure_report_of(*outcome, evidence);
@@ -128,9 +134,14 @@ Task<std::optional<FailureReports::Wanted>> FailureReports::consider(Subject sub
   report.source_port = subject.client.port;
   report.original_mail_from = subject.found.mail_from;
   report.reporting_mta = settings_.host_name;
-  report.authentication_results = {
-      redacted_results(subject.found, settings_.host_name, rules.redaction_key)};
   report.original_header = subject.header;
+  dmarc::Redactor redactor(rules.redaction_key);
+  for (auto& recipient : subject.recipients) {
+    wanted.recipients.push_back(recipient.to.to_string());
+    redactor.hide(wanted.recipients.back());
+  }
+  redactor.hide_recipients(subject.header);
+  report.authentication_results = {redacted_results(subject.found, settings_.host_name, redactor)};
   co_return wanted;
 }
 
@@ -147,6 +158,7 @@ std::string FailureReports::compose(const Wanted& wanted, dmarc::DeliveryResult 
   mail.unique = std::move(unique);
   mail.now = now;
   mail.redaction_key = rules.redaction_key;
+  mail.recipients = wanted.recipients;
   mail.shown = rules.shown;
   auto report = wanted.report;
   report.delivery_result = result;
@@ -156,7 +168,7 @@ std::string FailureReports::compose(const Wanted& wanted, dmarc::DeliveryResult 
 void FailureReports::end(const Wanted& wanted, End how) {
   auto now = services_.clock.now();
   auto untold = wanted.to.empty() ? 0 : wanted.report.incidents;
-  if (how != End::Sent && !wanted.to.empty()) limits_.did_not_leave(wanted.hosts, wanted.counted);
+  if (how != End::Sent && !wanted.to.empty()) limits_.did_not_leave(wanted.leaving, wanted.counted);
   if (how == End::Undone) {
     limits_.withhold(wanted.about, untold > 0 ? untold - 1 : 0, now);
     return;

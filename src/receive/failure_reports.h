@@ -42,9 +42,11 @@ class FailureReports {
     std::string from;
     std::vector<std::string> to;  ///< empty: nobody gets one
     std::vector<NotTold> not_told;
-    dmarc::FailureReport report;  ///< without its Delivery-Result
+    dmarc::FailureReport report;          ///< without its Delivery-Result
+    std::vector<std::string> recipients;  ///< of the message; the report names none of them
     // What counts against the limits.
-    std::vector<std::string> hosts;
+    std::string organization;                    ///< whose domain it is about
+    std::vector<ReportLimits::Leaving> leaving;  ///< one for each of `to`
     Time counted{};
   };
   /// nullopt: the domain does not ask for one, none are made here, or it would be a report about a

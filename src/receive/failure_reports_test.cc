@@ -27,7 +27,14 @@ constexpr std::string_view kZone =
     "_dmarc.below.mixed.test. TXT \"v=DMARC1; p=none; ruf=mailto:ruf@mixed.test\"\n"
     "agreed.test. TXT \"v=spf1 -all\"\n"
     "_dmarc.agreed.test. TXT \"v=DMARC1; p=none; ruf=mailto:x@helper.test\"\n"
-    "agreed.test._report._dmarc.helper.test. TXT \"v=DMARC1\"\n";
+    "agreed.test._report._dmarc.helper.test. TXT \"v=DMARC1\"\n"
+    "four.test. TXT \"v=spf1 -all\"\n"
+    "_dmarc.four.test. TXT \"v=DMARC1; p=none; ruf=mailto:ruf@four.test,mailto:a@four.test,"
+    "mailto:b@four.test,mailto:c@four.test,mailto:d@four.test\"\n"
+    "evil.test. TXT \"v=spf1 -all\"\n"
+    "_dmarc.evil.test. TXT \"v=DMARC1; p=none; ruf=mailto:x@helper.test\"\n"
+    "vile.test. TXT \"v=spf1 -all\"\n"
+    "_dmarc.vile.test. TXT \"v=DMARC1; p=none; ruf=mailto:x@helper.test\"\n";
 
 /// Calls something back when it is asked whether reports are welcome.
 class Watched final : public dns::Resolver {
@@ -143,6 +150,33 @@ TEST_CASE("the limit in all") {
   f.loop.advance(minutes(60));
   CHECK(f.send("strict.test", 550) == "sent");
   CHECK(f.incidents() == Incidents{1, 2});
+}
+
+TEST_CASE("every mail counts, also those about one message") {
+  Fixture f(100, 6);
+  CHECK(f.send("four.test") == "sent sent sent sent");
+  CHECK(f.send("four.test") == "limited limited sent sent");
+  CHECK(f.send("four.test") == "limited limited limited limited");
+  CHECK(f.queued().size() == 6);
+  CHECK(f.count(ReportOutcome::Sent) == 6);
+  f.loop.advance(minutes(60));
+  CHECK(f.send("four.test") == "sent sent sent sent");
+  Fixture few(3);
+  CHECK(few.send("four.test") == "limited sent sent sent");
+  CHECK(few.queued().size() == 3);
+}
+
+TEST_CASE(
+    "strangers who name somebody's address use up nothing of his, and ask in vain not for long") {
+  Fixture f(2, 100);
+  for (auto stranger : {"evil.test", "vile.test"}) {
+    std::string results;
+    for (int i = 0; i < 9; ++i) results += f.send(stranger).substr(0, 1);
+    CHECK(results == "rrrrrrrrl");  // refused, then not asked any more
+  }
+  CHECK(f.send("agreed.test") == "sent");
+  CHECK(f.send("agreed.test") == "sent");
+  CHECK(f.send("agreed.test") == "limited");
 }
 
 TEST_CASE("messages that were begun in another hour do not begin that hour again") {

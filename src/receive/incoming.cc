@@ -149,7 +149,8 @@ Task<void> IncomingMessage::remember_refusal(const smtp::Reply& reply) {
   for (auto& recipient : delivery_.recipients) refused.push_back({recipient.to.to_string(), reply});
   BesideRefusal beside;
   if (reply.permanent()) {
-    beside.evaluations = evaluations_of(delivery_);
+    beside.evaluations =
+        co_await evaluations_of(settings_, surroundings_.services.store, delivery_);
     co_await make_report(dmarc::DeliveryResult::Reject);
     beside.report = report_.get();
   }

@@ -5,12 +5,18 @@
 namespace hikyaku::receive {
 namespace {
 
-/// Domains that are counted; strangers name them.
+/// Domains of which it is known that something was not told; strangers name them.
 constexpr std::size_t kMostDomains = 10'000;
 constexpr std::int64_t kHoursOfDay = 24;
 
 std::int64_t hour_of(Time time) {
   return time.time_since_epoch() / std::chrono::hours(1);
+}
+
+std::uint32_t count_of(const std::map<std::string, std::uint32_t>& counts,
+                       const std::string& name) {
+  auto found = counts.find(name);
+  return found == counts.end() ? 0 : found->second;
 }
 
 }  // namespace
@@ -27,34 +33,52 @@ void ReportLimits::begin_hour(Time now) {
   }
   hour_ = hour;
   leaving_ = 0;
-  tried_.clear();
+  asked_ = 0;
+  for (auto* counts : {&to_, &about_, &asked_about_}) counts->clear();
 }
 
-bool ReportLimits::may_try(const std::string& host, Time now) {
-  std::lock_guard lock(mutex_);
-  begin_hour(now);
-  if (leaving_ >= total_) return false;
-  if (tried_.size() >= kMostDomains && !tried_.contains(host)) return false;
-  auto& tried = tried_[host];
-  if (tried >= per_domain_) return false;
-  ++tried;
-  return true;
+bool ReportLimits::fits(const Leaving& one) const {
+  return leaving_ < total_ && count_of(to_, one.host) < per_domain_ &&
+         count_of(about_, one.about) < most_about();
 }
 
-bool ReportLimits::may_leave(Time now) {
+bool ReportLimits::has_room(const Leaving& one, Time now) {
   std::lock_guard lock(mutex_);
   begin_hour(now);
-  if (leaving_ >= total_) return false;
+  return fits(one);
+}
+
+bool ReportLimits::may_leave(const Leaving& one, Time now) {
+  std::lock_guard lock(mutex_);
+  begin_hour(now);
+  if (!fits(one)) return false;
   ++leaving_;
+  ++to_[one.host];
+  ++about_[one.about];
   return true;
 }
 
-void ReportLimits::did_not_leave(const std::vector<std::string>& hosts, Time counted) {
+bool ReportLimits::may_ask(const std::string& about, Time now) {
+  std::lock_guard lock(mutex_);
+  begin_hour(now);
+  if (asked_ >= kMostAsked || count_of(asked_about_, about) >= most_about()) return false;
+  ++asked_;
+  ++asked_about_[about];
+  return true;
+}
+
+void ReportLimits::did_not_leave(const std::vector<Leaving>& those, Time counted) {
   std::lock_guard lock(mutex_);
   if (hour_of(counted) != hour_) return;
-  if (leaving_ > 0) --leaving_;
-  for (auto& host : hosts)
-    if (auto tried = tried_.find(host); tried != tried_.end() && tried->second > 0) --tried->second;
+  auto take_back = [](Counts& counts, const std::string& name) {
+    if (auto found = counts.find(name); found != counts.end() && --found->second == 0)
+      counts.erase(found);
+  };
+  for (auto& one : those) {
+    if (leaving_ > 0) --leaving_;
+    take_back(to_, one.host);
+    take_back(about_, one.about);
+  }
 }
 
 void ReportLimits::withhold(const std::string& domain, std::uint64_t messages, Time now) {

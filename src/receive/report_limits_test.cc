@@ -10,57 +10,76 @@ using std::chrono::minutes;
 
 const Time kTen = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + hours(10);
 
+using Leaving = ReportLimits::Leaving;
+
 TEST_CASE("so many for each host, so many in all, and again in the next hour") {
   ReportLimits limits(2, 3);
-  auto report = [&](const char* host, Time now) {
-    return limits.may_try(host, now) && limits.may_leave(now);
+  auto leaves = [&](const char* host, Time now) {
+    auto room = limits.has_room({host, host}, now);
+    CHECK(limits.may_leave({host, host}, now) == room);
+    return room;
   };
-  CHECK(report("a.test", kTen));
-  CHECK(report("a.test", kTen + minutes(59)));
-  CHECK_FALSE(report("a.test", kTen + minutes(59)));
-  CHECK(report("b.test", kTen + minutes(59)));
-  CHECK_FALSE(report("b.test", kTen + minutes(59)));  // the fourth
-  CHECK_FALSE(report("c.test", kTen + minutes(59)));
-  CHECK(report("a.test", kTen + minutes(60)));
-  CHECK(report("c.test", kTen + minutes(60)));
+  CHECK(leaves("a.test", kTen));
+  CHECK(leaves("a.test", kTen + minutes(59)));
+  CHECK_FALSE(leaves("a.test", kTen + minutes(59)));
+  CHECK(leaves("b.test", kTen + minutes(59)));
+  CHECK_FALSE(leaves("b.test", kTen + minutes(59)));  // the fourth
+  CHECK_FALSE(leaves("c.test", kTen + minutes(59)));
+  CHECK(leaves("a.test", kTen + minutes(60)));
+  CHECK(leaves("c.test", kTen + minutes(60)));
+}
+
+TEST_CASE("one domain that invents hosts does not use up everything") {
+  ReportLimits limits(2, 100);
+  int left = 0;
+  for (int i = 0; i < 50; ++i)
+    if (limits.may_leave({"evil.test", std::to_string(i) + ".evil.test"}, kTen)) ++left;
+  CHECK(left == 8);
+  CHECK(limits.may_leave({"good.test", "good.test"}, kTen));
 }
 
 TEST_CASE("an hour that is over does not come again") {
   ReportLimits limits(1, 100);
-  CHECK(limits.may_try("a.test", kTen - minutes(1)));
-  CHECK(limits.may_try("a.test", kTen));
+  const Leaving one{"a.test", "a.test"};
+  CHECK(limits.may_leave(one, kTen - minutes(1)));
+  CHECK(limits.may_leave(one, kTen));
   for (int i = 0; i < 3; ++i) {
-    CHECK_FALSE(limits.may_try("a.test", kTen - minutes(1)));
-    CHECK_FALSE(limits.may_try("a.test", kTen));
+    CHECK_FALSE(limits.may_leave(one, kTen - minutes(1)));
+    CHECK_FALSE(limits.may_leave(one, kTen));
   }
 }
 
-TEST_CASE("a host that no report went to was tried all the same") {
-  ReportLimits limits(2, 1);
-  CHECK(limits.may_try("a.test", kTen));
-  CHECK(limits.may_try("a.test", kTen));
-  CHECK_FALSE(limits.may_try("a.test", kTen));
-  CHECK(limits.may_leave(kTen));
+TEST_CASE("what did not leave does not count, but only in its hour") {
+  ReportLimits limits(1, 2);
+  const Leaving a{"a.test", "a.test"}, b{"a.test", "b.test"};
+  auto both = [&](Time now) { return limits.may_leave(a, now) && limits.may_leave(b, now); };
+  CHECK(both(kTen));
+  CHECK_FALSE(limits.may_leave({"c.test", "c.test"}, kTen));
+  limits.did_not_leave({a, b}, kTen);
+  CHECK(both(kTen));
+  CHECK(both(kTen + hours(1)));
+  limits.did_not_leave({a, {"never.test", "never.test"}}, kTen);  // of the hour before
+  CHECK_FALSE(limits.may_leave(a, kTen + hours(1)));
 }
 
-TEST_CASE("what did not leave does not count, but only in its hour") {
+TEST_CASE(
+    "questions count for the domain that a message claims to be from, apart from what leaves") {
   ReportLimits limits(1, 1);
-  auto report = [&](Time now) { return limits.may_try("a.test", now) && limits.may_leave(now); };
-  CHECK(report(kTen));
-  CHECK_FALSE(report(kTen));
-  limits.did_not_leave({"a.test"}, kTen);
-  CHECK(report(kTen));
-  CHECK(report(kTen + hours(1)));
-  limits.did_not_leave({"a.test", "never.test"}, kTen);  // of the hour before
-  CHECK_FALSE(report(kTen + hours(1)));
+  for (int i = 0; i < 4; ++i) CHECK(limits.may_ask("evil.test", kTen));
+  CHECK_FALSE(limits.may_ask("evil.test", kTen));
+  CHECK(limits.may_ask("good.test", kTen));
+  CHECK(limits.may_leave({"evil.test", "evil.test"}, kTen));
+  CHECK(limits.may_ask("evil.test", kTen + hours(1)));
 }
 
 TEST_CASE("strangers' names are not kept without end") {
   ReportLimits limits(1, 1'000'000);
-  int tried = 0;
+  int asked = 0;
   for (int i = 0; i < 20'000; ++i)
-    if (limits.may_try(std::to_string(i) + ".test", kTen)) ++tried;
-  CHECK(tried == 10'000);
+    if (limits.may_ask(std::to_string(i) + ".test", kTen)) ++asked;
+  CHECK(asked == 10'000);
+  // They close it for nobody whose own servers take the reports.
+  CHECK(limits.may_leave({"good.test", "good.test"}, kTen));
   for (int i = 0; i < 20'000; ++i) limits.withhold(std::to_string(i) + ".test", 1, kTen);
   CHECK(limits.take_withheld("9999.test", kTen) == 1);
   CHECK(limits.take_withheld("10000.test", kTen) == 0);
