@@ -271,7 +271,7 @@ class BadInput(Sender):
         """Behind our own fields it would be a line at which some programs end the header, and say another sender."""
         letter, subject = self.letter("carol@honest.test")
         line = "From ceo@bank.test Mon Jan  1 00:00:00 2026\r\n"
-        _, results = self.deliver(line + line + ">" + line + self.sign(letter), subject, "x@stranger.test", source=STRANGER)
+        _, results = self.deliver(line + self.sign(letter), subject, "x@stranger.test", source=STRANGER)
         self.assertIn("dkim=pass", results)
         raw = next(m for m in raw_messages(self.server) if f"Subject: {subject}\r\n".encode() in m)
         self.assertNotIn(b"bank.test", raw)
