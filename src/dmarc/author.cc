@@ -7,7 +7,6 @@
 #include "dmarc/from_scanner_internal.h"
 #include "dns/name.h"
 #include "mime/address.h"
-#include "mime/encoded_word.h"
 #include "mime/header.h"
 
 namespace hikyaku::dmarc {
@@ -21,22 +20,6 @@ void add_once(std::vector<std::string>& list, std::string value, std::size_t lim
     list.push_back(std::move(value));
 }
 
-/// Every domain that stands behind an "@", read leniently.
-void collect_domains(std::string_view text, Author& author, std::size_t limit) {
-  auto belongs = [](char c) {
-    return is_ascii_alnum(c) || c == '-' || c == '.' || c == '_' || (c & 0x80) != 0;
-  };
-  std::size_t looked_at = 0;
-  for (std::size_t at = text.find('@'); at != text.npos && looked_at < 200;
-       at = text.find('@', at + 1), ++looked_at) {
-    std::size_t end = at + 1;
-    while (end < text.size() && end - at <= dns::kMaxHostName && belongs(text[end])) ++end;
-    auto name = text.substr(at + 1, end - at - 1);
-    while (name.ends_with('.')) name.remove_suffix(1);
-    if (auto ascii = dns::to_ascii(name)) add_once(author.other_domains, *ascii, limit);
-  }
-}
-
 void add_too_many(Author& author) {
   if (std::ranges::find(author.findings, AuthorProblem::TooMany, &AuthorFinding::problem) ==
       author.findings.end())
@@ -46,18 +29,16 @@ void add_too_many(Author& author) {
 /// What any program may read in the field.
 void collect_other_readings(std::string_view value, Author& author, const AuthorLimits& limits) {
   value = value.substr(0, limits.value_bytes);
-  collect_domains(value, author, limits.domains);
-  for (auto& address : mime::parse_address_list(value, limits.addresses))
-    if (auto ascii = dns::to_ascii(address.domain); ascii && !address.domain.empty())
-      add_once(author.other_domains, *ascii, limits.domains);
-  if (value.find("=?") != value.npos)
-    collect_domains(mime::decode_words(value), author, limits.domains);
   auto anything = read_anything(value);
   for (auto& [local, domain] : anything.addresses) {
     add_once(author.other_addresses, printable(local + '@' + domain, kShown), kMostShown);
     if (dns::to_ascii(domain)) add_once(author.other_domains, domain, limits.domains);
   }
-  if (anything.unclear || author.other_addresses.size() == kMostShown) add_too_many(author);
+  for (auto& address : mime::parse_address_list(value, limits.addresses))
+    if (auto ascii = dns::to_ascii(address.domain); ascii && !address.domain.empty())
+      add_once(author.other_domains, *ascii, limits.domains);
+  if (anything.unclear) author.unclear = true;
+  if (anything.too_many || author.other_addresses.size() == kMostShown) add_too_many(author);
 }
 
 /// RFC 2047 §6.2 has a reader parse first and decode then. Who does it the other way round must
@@ -65,7 +46,8 @@ void collect_other_readings(std::string_view value, Author& author, const Author
 /// address.
 void check_decoded(std::string_view value, Author& author) {
   auto decoded = read_decoded(value);
-  bool other = decoded.unclear;
+  author.unclear = decoded.unclear;
+  bool other = decoded.unclear || decoded.too_many;
   for (auto& [local, domain] : decoded.addresses) {
     if (std::ranges::find(author.domains, domain) != author.domains.end()) {
       author.decoded_addresses.push_back(printable(local + '@' + domain, kShown));
@@ -114,8 +96,8 @@ Author read_author(std::string_view value, const AuthorLimits& limits) {
 Author find_author(std::string_view header, const AuthorLimits& limits) {
   Author author;
   std::vector<AuthorFinding> about_lines;
-  std::string_view first;
   std::vector<std::string_view> values;
+  std::size_t collected = 0;
   std::size_t fields = 0;
   bool at_front = true, junk_before = false;
   for (auto& field : mime::HeaderView(header)) {
@@ -130,7 +112,7 @@ Author find_author(std::string_view header, const AuthorLimits& limits) {
       if (field.raw.size() > field.name.size() && field.raw[field.name.size()] != ':' &&
           about_lines.size() < 8)
         about_lines.push_back({AuthorProblem::FieldName, printable(trim(field.raw), kShown)});
-      if (fields++ == 0) first = field.value;
+      ++fields;
       if (values.size() < 8) values.push_back(field.value);
     }
     at_front = false;
@@ -139,7 +121,8 @@ Author find_author(std::string_view header, const AuthorLimits& limits) {
   if (fields == 0) {
     author.findings.push_back({AuthorProblem::Missing, ""});
   } else {
-    author = read_author(first, limits);
+    author = read_author(values.front(), limits);
+    if (!author.is_plain()) collected = 1;
     if (fields > 1)
       author.findings.push_back({AuthorProblem::SeveralFields, std::to_string(fields)});
     if (junk_before) author.findings.push_back({AuthorProblem::JunkBefore, ""});
@@ -147,7 +130,8 @@ Author find_author(std::string_view header, const AuthorLimits& limits) {
   if (hides_from_behind_cr(header)) about_lines.push_back({AuthorProblem::Control, ""});
   for (auto& finding : about_lines) author.findings.push_back(std::move(finding));
   if (!author.is_plain())
-    for (auto value : values) collect_other_readings(value, author, limits);
+    for (; collected < values.size(); ++collected)
+      collect_other_readings(values[collected], author, limits);
   return author;
 }
 

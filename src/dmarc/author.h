@@ -60,6 +60,9 @@ struct Author {
   /// there is more than looked at, one of them is TooMany.
   std::vector<std::string> other_addresses;
   std::vector<AuthorFinding> findings;
+  /// Another program may read what nobody here can: an encoded word in a charset that is not known.
+  /// There is a finding then, too.
+  bool unclear = false;
   /// The display name looks like an address of another domain: allowed, and worth a word.
   std::string name_like_address;
 

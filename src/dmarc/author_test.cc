@@ -191,6 +191,13 @@ TEST_CASE("From fields that show somebody else to programs that decode before th
   for (int i = 0; i < 300; ++i) many += "=40";
   CHECK(first("=?utf-8?q?" + many + "_ceo=40bank.test?= <x@evil.test>") ==
         AuthorProblem::EncodedAddress);
+  auto words = [](int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += "=?utf-8?q?a?= ";
+    return read_author(all + "<x@a.test>");
+  };
+  CHECK(words(100).is_plain());
+  CHECK(words(101).findings.back().problem == AuthorProblem::TooMany);
   // Within the domain that is verified anybody may be shown; whoever must know who, is told.
   CHECK(read_author("=?utf-8?q?ceo=40A.test=2C?= <x@a.test>").decoded_addresses ==
         std::vector<std::string>{"ceo@a.test", "x@a.test"});

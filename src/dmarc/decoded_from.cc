@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMostSigns = 200;      // "@" that are looked at
 constexpr std::size_t kMostAddresses = 100;  // distinct ones that are kept
+constexpr std::size_t kMostWords = 100;      // encoded ones; each costs a converter or two
 constexpr std::size_t kMostBetween = 200;    // bytes of blanks and comments inside of an address
 /// What is decoded may hold encoded words again: some programs decode on arrival, and on display.
 constexpr int kRounds = 2;
@@ -72,11 +73,11 @@ std::string_view label_of(const Word& word) {
 /// Whether what we read in it is what others read, as far as ASCII goes. Programs know charsets
 /// that we do not: in EBCDIC "|" is "@". Labels that mean "somebody's" are taken for ASCII by
 /// everybody.
-bool is_clear(std::string_view label) {
+bool is_clear(std::string_view label, bool known) {
   static constexpr std::array<std::string_view, 10> kNobodys = {
       "x-unknown", "unknown", "default", "iso-8859", "iso8859",
       "windows-",  "cp125",   "ascii",   "us-ascii", "8bit"};
-  return label.empty() || mime::is_known_charset(label) ||
+  return label.empty() || known ||
          std::ranges::any_of(kNobodys, [&](auto known) { return istarts_with(label, known); });
 }
 
@@ -90,21 +91,26 @@ struct Taken {
   std::string decoded;
   std::string around;  ///< what stands outside of the words
   bool clear = true;
+  bool too_many = false;  ///< the rest is left as it is
 };
 
 Taken take_words(std::string_view text) {
   Taken taken;
   std::size_t plain = 0;
-  bool behind_word = false;
+  std::size_t words = 0;
   for (auto word = next_word(text, 0); word; word = next_word(text, word->end)) {
+    if (words == kMostWords) {
+      taken.too_many = true;
+      break;
+    }
     auto between = text.substr(plain, word->begin - plain);
     taken.around += between;
     // RFC 2047 §6.2: white space between encoded words is not shown.
-    if (!behind_word || !trim(between).empty()) taken.decoded += between;
-    taken.decoded += mime::to_utf8(bytes_of(*word), label_of(*word));
-    taken.clear = taken.clear && is_clear(label_of(*word));
+    if (words++ == 0 || !trim(between).empty()) taken.decoded += between;
+    auto shown = mime::decode_charset(bytes_of(*word), label_of(*word));
+    taken.decoded += shown.text;
+    taken.clear = taken.clear && is_clear(label_of(*word), shown.known_label);
     plain = word->end;
-    behind_word = true;
   }
   taken.around += text.substr(plain);
   taken.decoded += text.substr(plain);
@@ -177,7 +183,7 @@ void add_addresses(std::string_view text, Domains wanted, DecodedFrom& found) {
   std::size_t looked_at = 0;
   for (auto at = text.find('@'); at != text.npos; at = text.find('@', at + 1)) {
     if (++looked_at > kMostSigns || found.addresses.size() >= kMostAddresses) {
-      found.unclear = true;
+      found.too_many = true;
       return;
     }
     auto name = domain_behind(text, at + 1);
@@ -198,8 +204,12 @@ DecodedFrom read_decoded(std::string_view value) {
   auto text = mime::unfold(value);
   for (int round = 0; round < kRounds && text.find("=?") != text.npos; ++round) {
     auto singly = take_words(text);
-    auto joined = mime::decode_words(text);
     if (!singly.clear) found.unclear = true;
+    if (singly.too_many) {
+      found.too_many = true;
+      break;
+    }
+    auto joined = mime::decode_words(text);
     // Where the words bring none of these, everything is still where it was.
     auto before = count_marks(singly.around);
     if (count_marks(singly.decoded) > before) add_addresses(singly.decoded, Domains::Remote, found);
@@ -214,7 +224,13 @@ DecodedFrom read_anything(std::string_view value) {
   auto text = mime::unfold(value);
   add_addresses(text, Domains::Any, found);
   for (int round = 0; round < kRounds && text.find("=?") != text.npos; ++round) {
-    add_addresses(take_words(text).decoded, Domains::Any, found);
+    auto singly = take_words(text);
+    add_addresses(singly.decoded, Domains::Any, found);
+    if (!singly.clear) found.unclear = true;
+    if (singly.too_many) {
+      found.too_many = true;
+      break;
+    }
     text = mime::decode_words(text);
     add_addresses(text, Domains::Any, found);
   }

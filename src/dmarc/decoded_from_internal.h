@@ -16,9 +16,10 @@ struct DecodedFrom {
   /// With a dot in the domain, each once. Nothing that was not in `value` before the decoding is
   /// left out; what stood there may be among them.
   std::vector<Address> addresses;
-  /// Nobody here can say what others read: a charset that hides ASCII and is not known, or too much
-  /// to look at.
+  /// Nobody here can say what others read: a charset that hides ASCII and is not known.
   bool unclear = false;
+  /// There is more than is looked at: "@", addresses, encoded words.
+  bool too_many = false;
 };
 
 /// `value`: of one From field, of any bytes, at most about 64 KB. Work is linear in its size.

@@ -101,6 +101,7 @@ TEST_CASE("labels are known or not, and never trouble") {
   CHECK(is_known_charset(" \"Shift_JIS\" "));
   CHECK(is_known_charset("ibm850"));
   CHECK_FALSE(is_known_charset("klingon"));
+  CHECK_FALSE(is_known_charset("LMBCS-1"));
   CHECK_FALSE(is_known_charset(""));
   CHECK_FALSE(is_known_charset(std::string(10'000, 'x')));
   CHECK_FALSE(is_known_charset("../../etc/passwd"));

@@ -312,6 +312,7 @@ TEST_CASE("users send only as themselves, in every From and in Sender") {
            Case{"From: =?utf-8?q?anna=40alpha.test?= <anna@alpha.test>\r\n", true},
            Case{"From: =?utf-8?q?bob=40alpha.test=2C?= <anna@alpha.test>\r\n", false},
            Case{"From: =?utf-8?q?bob=40?=alpha.test <anna@alpha.test>\r\n", false},
+           Case{"From: =?cp037?b?g4WWfIKBlZJLo4Wio2s=?= <anna@alpha.test>\r\n", false},
            Case{"From: anna@alpha.test (=?utf-8?q?=29=2C_bob=40alpha.test=2C_=28?=)\r\n", false},
        }) {
     CAPTURE(c.header);

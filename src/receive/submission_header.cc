@@ -26,6 +26,7 @@ class AuthorCollector {
   void look_at(const dmarc::Author& author) {
     for (auto& finding : author.findings)
       if (hides_authors(finding.problem) && !found_.problem) found_.problem = finding.problem;
+    if (author.unclear && !found_.problem) found_.problem = dmarc::AuthorProblem::EncodedAddress;
     for (auto& address : author.decoded_addresses) add(address);
     for (auto& address : author.other_addresses) add(address);
   }
