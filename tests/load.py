@@ -67,7 +67,9 @@ class RecorderSession(socketserver.StreamRequestHandler):
 
     def data(self):
         lines = []
-        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+        while (line := self.rfile.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionAbortedError  # in the middle: it was not taken
             lines.append(line)
         mark = re.search(rb"(?m)^Subject: (\S+)", b"".join(lines))
         # Written down before it is said: who is not told may send it again (RFC 5321 §4.5.4.1).

@@ -12,6 +12,9 @@
 
 namespace {
 
+/// Allocations of a message whose From, envelope and signature name one domain, as most do.
+constexpr double kMost = 20.5;
+
 std::size_t allocations = 0;
 
 }  // namespace
@@ -84,8 +87,9 @@ Task<void> once(dns::Resolver& resolver, const Clock& clock, const Message& mess
   cost.result = verdict.result;
 }
 
-void measure(const char* name, CachedResolver& resolver, std::string_view author,
-             std::string_view sender, std::string_view signer) {
+/// Gives the allocations of a message in all.
+double measure(const char* name, CachedResolver& resolver, std::string_view author,
+               std::string_view sender, std::string_view signer) {
   Message message;
   message.header = "Received: from a\r\nFrom: Some Body <" + std::string(author) +
                    ">\r\nTo: x@y.test\r\nSubject: hello\r\n\r\n";
@@ -109,6 +113,7 @@ void measure(const char* name, CachedResolver& resolver, std::string_view author
               std::string(to_string(cost.result)).c_str(), cost.time.count() / count * 1e6,
               static_cast<double>(cost.checking) / count,
               static_cast<double>(cost.reading) / count);
+  return static_cast<double>(cost.checking + cost.reading) / count;
 }
 
 }  // namespace
@@ -119,8 +124,8 @@ int main() {
        {"bounce.sender.example", "v=spf1 ip4:192.0.2.0/24 -all"},
        {"other.example", "v=spf1 ip4:192.0.2.0/24 -all"},
        {"_dmarc.sender.example", "v=DMARC1; p=reject; rua=mailto:d@sender.example"}});
-  measure("SPF + DMARC, one domain", zone, "a@sender.example", "a@sender.example",
-          "sender.example");
+  auto usual = measure("SPF + DMARC, one domain", zone, "a@sender.example", "a@sender.example",
+                       "sender.example");
   measure("SPF + DMARC, a subdomain's bounce address", zone, "a@sender.example",
           "a@bounce.sender.example", "sender.example");
   measure("SPF + DMARC, From of a subdomain", zone, "a@news.sender.example", "a@sender.example",
@@ -128,5 +133,7 @@ int main() {
   measure("SPF + DMARC, somebody else", zone, "a@sender.example", "a@other.example",
           "other.example");
   measure("SPF + DMARC, no policy", zone, "a@nobody.example", "a@nobody.example", "nobody.example");
-  return 0;
+  if (usual <= kMost) return 0;
+  std::printf("More than %.0f allocations for a message of one domain.\n", kMost);
+  return 1;
 }
