@@ -37,10 +37,11 @@ struct Free {
   Free* next;
 };
 
-/// Of one thread. Nothing in it is constructed, so that frames may end while the thread does.
+/// Of one thread: each size has its part, so that many of one, which ended together, leave room for
+/// others. Nothing in it is constructed, so that frames may end while the thread does.
 struct Kept {
   std::array<Free*, kClasses> frames;
-  std::size_t bytes;
+  std::array<std::size_t, kClasses> bytes;
   bool ended;
 };
 constinit thread_local Kept kept{};
@@ -64,7 +65,7 @@ void keep(Free* frame, std::size_t index) {
   thread_local AtEnd at_end;
   frame->next = kept.frames[index];
   kept.frames[index] = frame;
-  kept.bytes += bytes_of(index);
+  kept.bytes[index] += bytes_of(index);
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ void* allocate(std::size_t size) {
   if (index >= kClasses) return ::operator new(size);
   if (auto* frame = kept.frames[index]) {
     kept.frames[index] = frame->next;
-    kept.bytes -= bytes_of(index);
+    kept.bytes[index] -= bytes_of(index);
     return frame;
   }
   return ::operator new(bytes_of(index));
@@ -83,7 +84,7 @@ void* allocate(std::size_t size) {
 void release(void* frame, std::size_t size) noexcept {
   auto index = class_of(size);
   if (index >= kClasses) return ::operator delete(frame, size);
-  if (kept.ended || kept.bytes + bytes_of(index) > kMostKept)
+  if (kept.ended || kept.bytes[index] + bytes_of(index) > kMostKept / kClasses)
     return ::operator delete(frame, bytes_of(index));
   std::memset(frame, 0, size);
   asm volatile("" : : "r"(frame) : "memory");  // the compiler may not leave it out
