@@ -128,6 +128,33 @@ class Directory(unittest.TestCase):
             done = server.run("check", check=False)
             self.assertIn("cert.pem", done.stdout)
 
+    def test_check_names_aliases_that_lead_nowhere(self):
+        with Instance("anna@alpha.test") as server:
+            self.assertIn("every alias leads to somebody", server.run("check", "--no-dns").stdout)
+            for address, *targets in (("info", "anna", "gone"), ("x", "y"), ("y", "x"), ("p", "q", "anna"), ("q", "p")):
+                server.run("alias", "add", f"{address}@alpha.test", *(f"{target}@alpha.test" for target in targets))
+            done = server.run("check", "--no-dns", "--json", check=False)
+            self.assertEqual(done.returncode, 1)
+            found = [(f["level"], f["text"]) for f in json.loads(done.stdout) if f["area"] == "aliases"]
+            self.assertEqual([level for level, _ in found], ["problem", "note", "problem"])
+            remedies = [text.split(": hikyaku ")[-1] for _, text in found]
+            self.assertEqual(remedies[0], "account add gone@alpha.test, or hikyaku alias remove info@alpha.test gone@alpha.test")
+            self.assertIn("x@alpha.test -> y@alpha.test -> x@alpha.test", found[2][1])
+            for remedy in (remedies[0].partition("or hikyaku ")[2], *remedies[1:]):
+                server.run(*remedy.split())
+            server.run("alias", "remove", "x@alpha.test", check=False)
+            done = server.run("check", "--no-dns", "--json", check=False)
+            left = [f["text"] for f in json.loads(done.stdout) if f["area"] == "aliases"]
+            # Without its only target an alias is gone, and who named it names nobody.
+            self.assertEqual([text.split(",")[0] for text in left], ["the alias p@alpha.test names q@alpha.test"])
+
+    def test_check_says_that_the_dns_is_silent(self):
+        with Instance("anna@alpha.test") as server:
+            server.configure({"dns.resolver": '["127.0.0.1:1"]'})
+            found = [f["text"] for f in json.loads(server.run("check", "--json", check=False).stdout) if f["area"] == "dns"]
+            self.assertEqual(len(found), 1, found)
+            self.assertIn("the DNS does not answer", found[0])
+
     def test_verify(self):
         with Instance("anna@alpha.test") as server:
             deliver_with_sendmail(server, "Subject: kept\n\nhello\n", "anna@alpha.test")

@@ -1,5 +1,7 @@
-// check.credentials: which passwords cannot be used with what is switched on.
+// check.credentials: which passwords cannot be used with what is switched on. check.aliases: which
+// aliases lead to nobody, or in circles.
 #include "app/commands.h"
+#include "auth/alias_faults.h"
 #include "auth/credentials.h"
 #include "auth/directory.h"
 
@@ -35,11 +37,28 @@ Task<Answer> check_credentials(Core& core, ControlCall& call) {
   co_return object{{"checked", checked}, {"readable", sealed}};
 }
 
+Task<Answer> check_aliases(Core& core, ControlCall& call) {
+  auto faults = co_await core.store().read([&](store::Reader& reader) {
+    return auth::alias_faults(reader, core.config().delivery.recipient_delimiters);
+  });
+  for (auto& fault : faults) {
+    constexpr std::string_view kWhat[] = {"nobody", "catch-all", "circle"};
+    co_await call.item({{"what", kWhat[static_cast<std::size_t>(fault.what)]},
+                        {"address", json_text(fault.address)},
+                        {"target", json_text(fault.target)},
+                        {"way", json_text(fault.way)},
+                        {"delivered", fault.delivered}});
+  }
+  co_return object{};
+}
+
 }  // namespace
 
 void add_check_commands(ControlTable& table, Core& core) {
   table.add({.verb = "check.credentials",
              .run = [&core](ControlCall& call) { return check_credentials(core, call); }});
+  table.add({.verb = "check.aliases",
+             .run = [&core](ControlCall& call) { return check_aliases(core, call); }});
 }
 
 }  // namespace hikyaku::app

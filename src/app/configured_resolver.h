@@ -12,6 +12,10 @@ namespace hikyaku::net {
 class Cores;
 }
 
+namespace hikyaku::unbound {
+class Resolver;
+}
+
 namespace hikyaku::app {
 
 class ConfiguredResolver {
@@ -22,11 +26,13 @@ class ConfiguredResolver {
   ~ConfiguredResolver();
 
   dns::Resolver& get() const { return *resolver_; }
+  /// The part that asks the DNS; null: there is none but the zone file.
+  unbound::Resolver* outside() const { return below_.get(); }
 
  private:
   ConfiguredResolver() = default;
 
-  std::unique_ptr<dns::Resolver> below_;
+  std::unique_ptr<unbound::Resolver> below_;
   std::unique_ptr<dns::Resolver> zone_;
   dns::Resolver* resolver_ = nullptr;
 };

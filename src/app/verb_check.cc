@@ -12,6 +12,7 @@
 #include "crypto/certificate.h"
 #include "crypto/secret.h"
 #include "net/cores.h"
+#include "unbound/resolver.h"
 
 namespace hikyaku::app {
 namespace {
@@ -50,6 +51,29 @@ constexpr Phrase kNotReady{
     "ではログインできません"};
 constexpr Phrase kAllReady{"every password works with every mechanism that is switched on",
                            "すべてのパスワードが、有効なすべての方式で使えます"};
+constexpr Phrase kAliasNobody{
+    "the alias {0} names {1}, which nobody has: hikyaku account add {1}, or hikyaku alias remove "
+    "{0} "
+    "{1}",
+    "別名 {0} の届け先 {1} は存在しません: hikyaku account add {1}、または hikyaku alias remove "
+    "{0} "
+    "{1}"};
+constexpr Phrase kCatchAllNobody{
+    "the catch-all of {0} is {1}, which nobody has: hikyaku account add {1}, or hikyaku domain "
+    "catch-all {0} ADDRESS",
+    "{0} のキャッチオール {1} は存在しません: hikyaku account add {1}、または hikyaku domain "
+    "catch-all {0} アドレス"};
+constexpr Phrase kAliasCircle{
+    "aliases lead in a circle, and nobody gets the mail: {0}. Break it: hikyaku alias remove {1} "
+    "{2}",
+    "別名が循環していて、メールは誰にも届きません: {0}。循環を断つには: hikyaku alias remove {1} "
+    "{2}"};
+constexpr Phrase kHarmlessCircle{
+    "aliases lead in a circle, though others get the mail: {0}. Break it: hikyaku alias remove {1} "
+    "{2}",
+    "別名が循環しています(ほかの宛先には届きます): {0}。循環を断つには: hikyaku alias remove {1} "
+    "{2}"};
+constexpr Phrase kAliasesGood{"every alias leads to somebody", "すべての別名に届け先があります"};
 constexpr Phrase kSecretOpen{"{} can be read by others: chmod o= {}",
                              "{} がほかのユーザーに読めます: chmod o= {}"};
 constexpr Phrase kNoHostName{
@@ -71,6 +95,16 @@ constexpr Phrase kNoDomains{"there are no domains: hikyaku domain add DOMAIN",
                             "ドメインがありません: hikyaku domain add ドメイン"};
 constexpr Phrase kDnsFailed{"{} of {} could not be looked up: {}",
                             "{1} の {0} を調べられません: {2}"};
+constexpr Phrase kDnssecWorks{"the DNS answers, and with the signatures of DNSSEC",
+                              "DNS は応答し、DNSSEC の署名も届いています"};
+constexpr Phrase kDnssecBroken{
+    "the DNS answers without valid signatures (DNSSEC), so every lookup fails: {}. Set another "
+    "dns.resolver, or none",
+    "DNS の応答に有効な署名 (DNSSEC) がなく、すべての問い合わせが失敗します: {}。別の dns.resolver "
+    "を設定するか、設定を外してください"};
+constexpr Phrase kDnsSilent{
+    "the DNS does not answer: {}. Set dns.resolver, or open the way to port 53",
+    "DNS が応答しません: {}。dns.resolver を設定するか、ポート 53 への通信を許可してください"};
 constexpr Phrase kNoMx{"{} has no MX record: publish {}",
                        "{} に MX レコードがありません。公開: {}"};
 constexpr Phrase kOtherMx{"the MX of {} is {}, not this server ({})",
@@ -137,6 +171,8 @@ class Check {
     if (!listed) return commands.report(listed.error());
     auto checked = credentials(commands);
     if (!checked) return commands.report(checked.error());
+    auto followed = aliases(commands);
+    if (!followed) return commands.report(followed.error());
     for (auto& domain : domains) {
       auto signs = signing(commands, domain);
       if (!signs) return commands.report(signs.error());
@@ -239,6 +275,26 @@ class Check {
     return answer;
   }
 
+  Commands::Answer aliases(Commands& commands) {
+    bool all_good = true;
+    auto show = [&](const boost::json::object& item) {
+      all_good = false;
+      auto address = text_in(item, "address"), target = text_in(item, "target");
+      auto what = text_in(item, "what");
+      if (what == "nobody")
+        add(Level::Problem, "aliases", kAliasNobody, address, target);
+      else if (what == "catch-all")
+        add(Level::Problem, "aliases", kCatchAllNobody, address, target);
+      else if (flag_in(item, "delivered"))
+        add(Level::Note, "aliases", kHarmlessCircle, text_in(item, "way"), address, target);
+      else
+        add(Level::Problem, "aliases", kAliasCircle, text_in(item, "way"), address, target);
+    };
+    auto answer = commands.run("check.aliases", {}, {.item = show});
+    if (answer && all_good) add(Level::Good, "aliases", kAliasesGood);
+    return answer;
+  }
+
   /// Whether the mail of a domain leaves signed, and its key files are as they must be.
   Commands::Answer signing(Commands& commands, const std::string& domain) {
     if (!config_.dkim.sign) return boost::json::object{};
@@ -294,11 +350,34 @@ class Check {
     }
     cores.start();
     auto& dns = (*resolver)->get();
-    for (auto& domain : domains) cores.run(0, [&] { return domain_names(dns, domain); });
-    // On loopback nobody looks at the way back.
-    if (!config_.server.local) cores.run(0, [&] { return host_names(dns); });
+    auto* outside = (*resolver)->outside();
+    if (!outside || cores.run(0, [&] { return dns_server(*outside); })) {
+      for (auto& domain : domains) cores.run(0, [&] { return domain_names(dns, domain); });
+      // On loopback nobody looks at the way back.
+      if (!config_.server.local) cores.run(0, [&] { return host_names(dns); });
+    }
     cores.stop();
     cores.join();
+  }
+
+  /// Whether there is any use in asking it for names.
+  Task<bool> dns_server(unbound::Resolver& dns) {
+    auto test = co_await dns.self_test();
+    switch (test.result) {
+      case unbound::SelfTest::Result::Works:
+        add(Level::Good, "dns", kDnssecWorks);
+        co_return true;
+      case unbound::SelfTest::Result::Off:
+        co_return true;
+      case unbound::SelfTest::Result::Breaks:
+        add(Level::Problem, "dns", kDnssecBroken, test.problem);
+        break;
+      case unbound::SelfTest::Result::NoAnswer:
+        add(Level::Problem, "dns", kDnsSilent, test.problem);
+        break;
+    }
+    // What stands in the zone file can be looked at all the same.
+    co_return !config_.dns.zone_file.empty();
   }
 
   Task<void> domain_names(dns::Resolver& dns, const std::string& domain) {
@@ -419,10 +498,12 @@ Verb verb_check() {
                   "インスタンスの設定が正しいか調べる"},
       .details = {"Configuration, certificates (dates, names, keys), DNS records of the domains "
                   "and the way back from the server's address, passwords that do not work with "
-                  "the mechanisms that are switched on, and what is weaker than it need be. Exit "
+                  "the mechanisms that are switched on, aliases that lead to nobody, and what is "
+                  "weaker than it need be. Exit "
                   "code 0: no problems (there may be notes); 1: problems.",
                   "設定、証明書(期限、名前、鍵)、ドメインの DNS "
                   "レコードとサーバーのアドレスの逆引き、有効なログイン方式で使えないパスワード、"
+                  "誰にも届かない別名、"
                   "必要以上に弱い設定を調べます。終了コード 0: 問題なし(注意はありうる)、1: "
                   "問題あり。"},
       .options = {{.name = "--no-dns",

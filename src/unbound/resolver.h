@@ -44,7 +44,7 @@ struct SelfTest {
     NoAnswer,  ///< nobody answers
   };
   Result result = Result::NoAnswer;
-  std::string text;  ///< what to tell the operator; "" when it works
+  std::string problem;  ///< with Breaks and NoAnswer: the resolver's words
 };
 
 /// One context of libunbound for the whole process. Its answers arrive on the first of the loops

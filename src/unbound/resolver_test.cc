@@ -195,7 +195,7 @@ TEST_CASE("DNSSEC: signed answers are secure, unsigned are not, forged and strip
     CHECK_FALSE(out.secure);
     CHECK_FALSE(ask.mx("example.org").secure);
     auto test = ask(self_test);
-    CHECK_MESSAGE(test.result == Outcome::Works, test.text);
+    CHECK_MESSAGE(test.result == Outcome::Works, test.problem);
   }
   for (auto signing : {Signing::Wrong, Signing::Stripped}) {
     Asking ask({}, "signed.test");
@@ -207,7 +207,7 @@ TEST_CASE("DNSSEC: signed answers are secure, unsigned are not, forged and strip
     CHECK(ask.mx("example.org").ok());
     auto test = ask(self_test);
     CHECK(test.result == Outcome::Breaks);
-    CHECK_MESSAGE(test.text.find("breaks DNSSEC") != std::string::npos, test.text);
+    CHECK_FALSE(test.problem.empty());
   }
   SUBCASE("off") {
     Asking ask;

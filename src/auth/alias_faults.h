@@ -1,0 +1,30 @@
+// Aliases that do not lead where they should: to addresses of ours that nobody has, or in circles.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/store.h"
+
+namespace hikyaku::auth {
+
+struct AliasFault {
+  enum class What {
+    Nobody,    ///< `target` is in one of our domains, and nobody has it
+    CatchAll,  ///< so is `target`, the catch-all of the domain `address`
+    Circle,    ///< `address` gets back to itself by way of `target`
+  };
+  What what{};
+  std::string address;
+  std::string target;
+  /// Circle: the way round, "a@x.test -> b@x.test -> a@x.test"; of a long one "…" in the middle.
+  std::string way;
+  /// Somebody gets the mail for `address` all the same.
+  bool delivered = false;
+};
+
+/// All of them; each circle once. One pass over the aliases. `delimiters`: as for resolve().
+std::vector<AliasFault> alias_faults(store::Reader& reader, std::string_view delimiters);
+
+}  // namespace hikyaku::auth
