@@ -155,6 +155,22 @@ class Directory(unittest.TestCase):
             self.assertEqual(len(found), 1, found)
             self.assertIn("the DNS does not answer", found[0])
 
+    def test_short_passwords_are_refused(self):
+        with Instance("anna@alpha.test") as server:
+            for words in (("account", "add", "bob@alpha.test"), ("account", "password", "anna@alpha.test")):
+                for short in ("sevench", "パスワード七字"):
+                    done = server.run(*words, "--password-stdin", input=short + "\n", check=False)
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertIn("fewer than 8 characters", done.stderr.replace("\n", " "))
+            self.assertEqual([a["address"] for a in json.loads(server.run("account", "list", "--json").stdout)], ["anna@alpha.test"])
+            imap(server, "anna@alpha.test").logout()
+            server.run("account", "password", "anna@alpha.test", "--password-stdin", input="パスワード八文字\n")
+        with tempfile.TemporaryDirectory() as top:
+            done = hikyaku("quickstart", "anna@alpha.test", "--local", "--password-stdin", directory=f"{top}/mail", input="short\n",
+                           check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertFalse(pathlib.Path(f"{top}/mail").exists())
+
     def test_verify(self):
         with Instance("anna@alpha.test") as server:
             deliver_with_sendmail(server, "Subject: kept\n\nhello\n", "anna@alpha.test")

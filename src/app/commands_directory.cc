@@ -99,6 +99,7 @@ Task<Result<auth::Credential>> credential_for(Core& core, std::string address, s
   auto normal = auth::normalize_address(address);
   if (!normal) co_return std::unexpected(normal.error());
   auto secret = crypto::Secret::take(std::move(password));
+  CO_TRY_DO(auth::check_chosen(secret));
   co_return co_await run_on(core.workers(), [&]() -> Result<auth::Credential> {
     auth::CredentialMaker maker{core.master(), core.random(), *normal, core.clock().now()};
     auto made = auth::make_password(maker, secret, uses_for(core, legacy));

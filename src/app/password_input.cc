@@ -12,7 +12,8 @@
 namespace hikyaku::app {
 namespace {
 
-constexpr Phrase kAsk{"Password (empty: one is made up): ", "パスワード(空欄なら自動で作ります): "};
+constexpr Phrase kAsk{"Password, {} characters or more (empty: one is made up): ",
+                      "パスワード({} 文字以上。空欄なら自動で作ります): "};
 constexpr Phrase kAgain{"The same again: ", "もう一度: "};
 
 /// Without i, l, o, 0, 1 and the like.
@@ -89,11 +90,14 @@ Result<ChosenPassword> choose_password(const Invocation& invocation, Terminal& t
     TRY(auto line, read_line(STDIN_FILENO));
     if (line.empty())
       return fail(ErrorCode::Invalid, "the first line of standard input is empty, no password");
+    TRY_DO(auth::check_chosen(line));
     return ChosenPassword{std::move(line), false};
   }
   if (ask == Ask::OnTerminal && ::isatty(STDIN_FILENO) && ::isatty(STDERR_FILENO)) {
-    TRY(auto first, ask_once(STDIN_FILENO, terminal, kAsk.in(terminal.language())));
+    TRY(auto first,
+        ask_once(STDIN_FILENO, terminal, say(terminal.language(), kAsk, auth::kLeastPassword)));
     if (!first.empty()) {
+      TRY_DO(auth::check_chosen(first));
       TRY(auto second, ask_once(STDIN_FILENO, terminal, kAgain.in(terminal.language())));
       if (!(first == second))
         return fail(ErrorCode::Invalid, "the two passwords differ; nothing was changed");

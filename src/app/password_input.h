@@ -24,7 +24,8 @@ enum class Ask {
 };
 
 /// With --password-stdin the first line of standard input. Otherwise as `ask` says; where there is
-/// no terminal one is generated. Invalid: empty, too long, or typed differently the second time.
+/// no terminal one is generated. Invalid: empty, too short or long, or typed differently the second
+/// time.
 Result<ChosenPassword> choose_password(const Invocation& invocation, Terminal& terminal, Ask ask);
 
 /// The password of somebody else's account, which must be known: with --password-stdin the next

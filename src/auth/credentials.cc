@@ -5,6 +5,7 @@
 
 #include "auth/tables.h"
 #include "base/codec.h"
+#include "base/text.h"
 #include "crypto/constant_time.h"
 #include "crypto/keyed_hash.h"
 #include "crypto/password.h"
@@ -99,6 +100,19 @@ Result<void> complete(const CredentialMaker& maker, Credential& credential,
                                      password.reveal(), maker.random);
   }
   return {};
+}
+
+Result<void> check_chosen(const crypto::Secret& password) {
+  auto text = password.reveal();
+  // In UTF-8 each character has one byte that does not go on; of other bytes each is one.
+  auto length = is_utf8(text)
+                    ? std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; })
+                    : std::ssize(text);
+  if (static_cast<std::size_t>(length) >= kLeastPassword) return {};
+  return fail(ErrorCode::Invalid,
+              "the password has fewer than {} characters and is soon guessed: choose a longer one "
+              "(a few words will do), or none, and one is made up",
+              kLeastPassword);
 }
 
 Result<Credential> make_password(const CredentialMaker& maker, const crypto::Secret& password,

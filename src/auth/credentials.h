@@ -44,7 +44,13 @@ struct Credential {
 };
 /// The name of the account's own password.
 inline constexpr std::string_view kPassword = "password";
-inline constexpr std::size_t kMaxPassword = 1024;
+inline constexpr std::size_t kMaxPassword = 1024;  ///< bytes
+/// Characters. With fewer even a slow hash is soon tried through (NIST SP 800-63B §5.1.1.2).
+inline constexpr std::size_t kLeastPassword = 8;
+
+/// Whether somebody may choose this password. Nothing is asked about the kinds of its characters:
+/// such rules make passwords worse (ibidem). Invalid, with a remedy.
+Result<void> check_chosen(const crypto::Secret& password);
 
 /// What a new credential is made for and with.
 struct CredentialMaker {
@@ -54,8 +60,8 @@ struct CredentialMaker {
   Time now;
 };
 
-/// A chosen password, ready to be stored. Slow (Argon2id, PBKDF2): on a worker. Invalid: empty or
-/// over kMaxPassword.
+/// A password that was chosen (check_chosen), ready to be stored. Slow (Argon2id, PBKDF2): on a
+/// worker. Invalid: empty or over kMaxPassword.
 Result<Credential> make_password(const CredentialMaker& maker, const crypto::Secret& password,
                                  CredentialUses uses);
 /// A generated app password and what is stored of it.
