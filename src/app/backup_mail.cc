@@ -3,9 +3,9 @@
 #include <fmt/core.h>
 
 #include "app/core.h"
+#include "app/kept_messages.h"
 #include "auth/directory.h"
 #include "mailbox/mailboxes.h"
-#include "mailbox/messages.h"
 #include "net/cores.h"
 #include "net/worker_pool.h"
 #include "store/open.h"
@@ -13,18 +13,7 @@
 namespace hikyaku::app {
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 100;
 constexpr std::uint64_t kPiece = 48 * 1024;
-
-struct FlagName {
-  mailbox::Flags flag;
-  std::string_view name;
-};
-constexpr FlagName kFlagNames[] = {{mailbox::kSeen, "\\Seen"},
-                                   {mailbox::kAnswered, "\\Answered"},
-                                   {mailbox::kFlagged, "\\Flagged"},
-                                   {mailbox::kDeleted, "\\Deleted"},
-                                   {mailbox::kDraft, "\\Draft"}};
 
 class BackupMail final : public BackupMailSource {
  public:
@@ -59,12 +48,6 @@ class BackupMail final : public BackupMailSource {
   const std::vector<std::string>& lost() const override { return lost_; }
 
  private:
-  struct Row {
-    mailbox::MessageSummary summary;
-    store::BlobId blob = 0;
-    std::string prefix;
-  };
-
   Task<Result<void>> find(const std::string& address, const std::string& only) {
     auto account = co_await store_->read(
         [&](store::Reader& reader) { return auth::find_account(reader, address); });
@@ -114,10 +97,7 @@ class BackupMail final : public BackupMailSource {
     prefix_ = row.prefix;
     at_ = 0;
     MailItem item{mailboxes_[mailbox_].path, {}, row.summary.received};
-    for (auto& [flag, name] : kFlagNames)
-      if (row.summary.flags & flag) item.flags.emplace_back(name);
-    for (std::size_t i = 0; i < keywords_.size(); ++i)
-      if (row.summary.flags >> (mailbox::kFirstKeyword + i) & 1) item.flags.push_back(keywords_[i]);
+    item.flags = flag_names(row.summary.flags, keywords_);
     co_return std::optional(std::move(item));
   }
 
@@ -135,7 +115,9 @@ class BackupMail final : public BackupMailSource {
   /// Whether rows_[row_] is another message.
   Task<Result<bool>> next_row() {
     while (row_ == rows_.size()) {
-      rows_ = co_await store_->read([this](store::Reader& reader) { return next_rows(reader); });
+      rows_ = co_await store_->read([this](store::Reader& reader) {
+        return kept_messages(reader, account_, mailboxes_[mailbox_].id, first_);
+      });
       row_ = 0;
       if (!rows_.empty()) {
         first_ = rows_.back().summary.uid + 1;
@@ -148,22 +130,6 @@ class BackupMail final : public BackupMailSource {
       CO_TRY_DO(co_await enter_mailbox());
     }
     co_return true;
-  }
-
-  std::vector<Row> next_rows(store::Reader& reader) const {
-    std::vector<Row> rows;
-    auto id = mailboxes_[mailbox_].id;
-    mailbox::scan_summaries(reader, account_, id, first_, UINT32_MAX, [&](auto& summary) {
-      rows.push_back({summary, 0, {}});
-      return rows.size() < kRowsAtOnce;
-    });
-    for (auto& row : rows) {
-      auto record = mailbox::get_message(reader, account_, id, row.summary.uid);
-      if (!record) continue;
-      row.blob = record->blob;
-      row.prefix = std::move(record->prefix);
-    }
-    return rows;
   }
 
   Task<Result<std::string>> read_on_loop() {
@@ -182,7 +148,7 @@ class BackupMail final : public BackupMailSource {
   std::size_t mailbox_ = 0;
   std::vector<std::string> keywords_;
   mailbox::Uid first_ = 1;
-  std::vector<Row> rows_;
+  std::vector<KeptMessage> rows_;
   std::size_t row_ = 0;
   std::unique_ptr<store::Blob> blob_;
   std::string prefix_;

@@ -4,11 +4,11 @@
 // Import data is a sequence of messages: a line of JSON {"mailbox","flags","received"}, then chunks
 // (a line with the number of bytes, the bytes), then the line "0". Export answers with the same as
 // items: {"message":{…}}, {"bytes":"<base64>"} …, {"end":true}.
-#include <algorithm>
 #include <fmt/core.h>
 #include <map>
 
 #include "app/commands.h"
+#include "app/kept_messages.h"
 #include "auth/directory.h"
 #include "base/async.h"
 #include "base/base64.h"
@@ -23,23 +23,12 @@ namespace {
 using boost::json::object;
 using Answer = Result<object>;
 
-constexpr std::size_t kRowsAtOnce = 100;
 constexpr std::size_t kPiece = 48 * 1024;
 constexpr std::size_t kMaxMetaLine = 64 * 1024;
 /// One transaction of an import.
 constexpr std::size_t kBatch = 200;
 constexpr std::uint64_t kBatchBytes = 8 << 20;
 constexpr std::size_t kMaxProblems = 100;
-
-struct FlagName {
-  mailbox::Flags flag;
-  std::string_view name;
-};
-constexpr FlagName kFlagNames[] = {{mailbox::kSeen, "\\Seen"},
-                                   {mailbox::kAnswered, "\\Answered"},
-                                   {mailbox::kFlagged, "\\Flagged"},
-                                   {mailbox::kDeleted, "\\Deleted"},
-                                   {mailbox::kDraft, "\\Draft"}};
 
 Task<Result<auth::Account>> account_of(Core& core, ControlCall& call) {
   CO_TRY(auto address, call.needed_text("address"));
@@ -71,12 +60,6 @@ class Export {
   }
 
  private:
-  struct Row {
-    mailbox::MessageSummary summary;
-    store::BlobId blob = 0;
-    std::string prefix;
-  };
-
   Task<Result<void>> folder(const mailbox::MailboxInfo& info) {
     auto names = co_await core_.store().read(
         [&](store::Reader& reader) { return mailbox::keywords(reader, account_, info.id); });
@@ -84,7 +67,7 @@ class Export {
     mailbox::Uid first = 1;
     while (true) {
       auto rows = co_await core_.store().read(
-          [&](store::Reader& reader) { return next_rows(reader, info.id, first); });
+          [&](store::Reader& reader) { return kept_messages(reader, account_, info.id, first); });
       if (rows.empty()) co_return Result<void>{};
       first = rows.back().summary.uid + 1;
       for (auto& row : rows) {
@@ -93,24 +76,8 @@ class Export {
     }
   }
 
-  std::vector<Row> next_rows(store::Reader& reader, mailbox::MailboxId id,
-                             mailbox::Uid first) const {
-    std::vector<Row> rows;
-    mailbox::scan_summaries(reader, account_, id, first, UINT32_MAX, [&](auto& summary) {
-      rows.push_back({summary, 0, {}});
-      return rows.size() < kRowsAtOnce;
-    });
-    for (auto& row : rows) {
-      auto record = mailbox::get_message(reader, account_, id, row.summary.uid);
-      if (!record) continue;
-      row.blob = record->blob;
-      row.prefix = std::move(record->prefix);
-    }
-    return rows;
-  }
-
   Task<Result<void>> message(const mailbox::MailboxInfo& info,
-                             const std::vector<std::string>& names, const Row& row) {
+                             const std::vector<std::string>& names, const KeptMessage& row) {
     auto blob = co_await core_.store().open_blob(row.blob);
     if (!blob) {
       // Expunged a moment ago; anything else is worth stopping for.
@@ -119,11 +86,7 @@ class Export {
           wrap(std::move(blob).error(), "UID {} of {}", row.summary.uid, info.path));
     }
     boost::json::array flags;
-    for (auto& [flag, name] : kFlagNames)
-      if (row.summary.flags & flag) flags.push_back(json_text(name));
-    for (std::size_t i = 0; i < names.size(); ++i)
-      if (row.summary.flags >> (mailbox::kFirstKeyword + i) & 1)
-        flags.push_back(json_text(names[i]));
+    for (auto& name : flag_names(row.summary.flags, names)) flags.push_back(json_text(name));
     co_await call_.item({{"message",
                           {{"mailbox", json_text(info.path)},
                            {"flags", std::move(flags)},
@@ -278,10 +241,8 @@ class Import {
     for (auto& flag : flags->get_array()) {
       if (!flag.is_string()) continue;
       std::string name(flag.get_string());
-      auto system =
-          std::ranges::find_if(kFlagNames, [&](auto& f) { return iequals(f.name, name); });
-      if (system != std::end(kFlagNames))
-        parsed.message.system_flags |= system->flag;
+      if (auto system = system_flag(name))
+        parsed.message.system_flags |= system;
       else if (!name.starts_with('\\'))
         parsed.message.keywords.push_back(std::move(name));
     }

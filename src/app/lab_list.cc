@@ -1,7 +1,6 @@
 #include "app/lab_list.h"
 
 #include <fmt/core.h>
-#include <future>
 
 #include "arc/sealer.h"
 #include "arc/verifier.h"
@@ -90,46 +89,29 @@ struct MailingList::Session {
 };
 
 MailingList::MailingList(World& world, Settings settings)
-    : world_(world), settings_(std::move(settings)), workers_(1) {}
+    : world_(world), settings_(std::move(settings)), workers_(1), server_(world) {}
 
 Result<std::unique_ptr<MailingList>> MailingList::open(World& world, Settings settings) {
   std::unique_ptr<MailingList> list(new MailingList(world, std::move(settings)));
   TRY(auto zone, dns::Zone::read(world.zone().path().string()));
   list->dns_ =
       std::make_unique<dns::ZoneResolver>(std::make_shared<const dns::Zone>(std::move(zone)));
-  TRY(list->listener_, net::Listener::bind(list->settings_.at));
-  list->listener_->start(world.cores(), [raw = list.get()](std::unique_ptr<net::Stream> stream) {
-    raw->gate_.spawn(raw->serve(std::move(stream)));
-  });
+  TRY_DO(list->server_.open(list->settings_.at, [raw = list.get()](LabServer::Shared stream) {
+    return raw->serve(std::move(stream));
+  }));
   return list;
-}
-
-MailingList::~MailingList() {
-  if (!listener_) return;
-  std::promise<void> stopped, ended;
-  listener_->stop([&] { stopped.set_value(); });
-  stopped.get_future().wait();
-  world_.cores().call(0, [&] {
-    for (auto& weak : streams_)
-      if (auto stream = weak.lock()) stream->shut_down(milliseconds(0));
-    gate_.close([&] { ended.set_value(); });
-  });
-  ended.get_future().wait();
 }
 
 std::string MailingList::story() const {
   return world_.cores().call(0, [this] { return story_; });
 }
 
-Task<void> MailingList::serve(std::unique_ptr<net::Stream> stream) {
-  std::shared_ptr<net::Stream> shared = std::move(stream);
-  streams_.push_back(shared);
-  shared->set_timeout(kWire);
+Task<void> MailingList::serve(LabServer::Shared stream) {
   // The top of this session: whatever ends the connection ends it.
   try {
-    Session session(*shared);
+    Session session(*stream);
     co_await converse(session);
-    shared->finish();
+    stream->finish();
   } catch (const net::Disconnected&) {
   }
 }

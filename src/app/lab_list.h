@@ -7,11 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "app/lab_world.h"
-#include "base/gate.h"
+#include "app/lab_server.h"
 #include "dns/zone_resolver.h"
-#include "net/listener.h"
-#include "net/stream.h"
 #include "net/worker_pool.h"
 #include "smtp/command.h"
 
@@ -34,7 +31,6 @@ class MailingList {
   static Result<std::unique_ptr<MailingList>> open(World& world, Settings settings);
   MailingList(const MailingList&) = delete;
   MailingList& operator=(const MailingList&) = delete;
-  ~MailingList();
 
   /// What it did with each letter, in lines: what it found out about the sender, and what it put in
   /// front.
@@ -51,7 +47,7 @@ class MailingList {
   struct Session;
 
   MailingList(World& world, Settings settings);
-  Task<void> serve(std::unique_ptr<net::Stream> stream);
+  Task<void> serve(LabServer::Shared stream);
   Task<void> converse(Session& session);
   Task<smtp::Reply> obey(Session& session, const smtp::Command& command);
   Task<smtp::Reply> take_data(Session& session);
@@ -66,11 +62,8 @@ class MailingList {
   Settings settings_;
   std::unique_ptr<dns::ZoneResolver> dns_;
   net::ThreadPool workers_;
-  std::unique_ptr<net::Listener> listener_;
-  Gate gate_;
-  // On the lab's loop only:
-  std::vector<std::weak_ptr<net::Stream>> streams_;
-  std::string story_;
+  std::string story_;  ///< on the lab's loop only
+  LabServer server_;   ///< last: it ends first
 };
 
 }  // namespace hikyaku::app::lab

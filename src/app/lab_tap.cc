@@ -1,7 +1,6 @@
 #include "app/lab_tap.h"
 
 #include <array>
-#include <future>
 
 #include "base/base64.h"
 #include "base/text.h"
@@ -30,24 +29,9 @@ std::string_view answer_later(std::string_view line) {
 
 Result<std::unique_ptr<Tap>> Tap::open(World& world, Settings settings) {
   std::unique_ptr<Tap> tap(new Tap(world, settings));
-  TRY(tap->listener_, net::Listener::bind(settings.at));
-  tap->listener_->start(world.cores(), [raw = tap.get()](std::unique_ptr<net::Stream> stream) {
-    raw->gate_.spawn(raw->serve(std::move(stream)));
-  });
+  TRY_DO(tap->server_.open(
+      settings.at, [raw = tap.get()](Shared client) { return raw->serve(std::move(client)); }));
   return tap;
-}
-
-Tap::~Tap() {
-  if (!listener_) return;
-  std::promise<void> stopped, ended;
-  listener_->stop([&] { stopped.set_value(); });
-  stopped.get_future().wait();
-  world_.cores().call(0, [&] {
-    for (auto& weak : streams_)
-      if (auto stream = weak.lock()) stream->shut_down(milliseconds(0));
-    gate_.close([&] { ended.set_value(); });
-  });
-  ended.get_future().wait();
 }
 
 std::string Tap::recorded() const {
@@ -59,8 +43,6 @@ void Tap::forget() {
 }
 
 Task<void> Tap::serve(Shared client) {
-  streams_.push_back(client);
-  client->set_timeout(kWire);
   if (settings_.later_first > 0) {
     --settings_.later_first;
     co_return co_await say_later(*client);
@@ -71,9 +53,8 @@ Task<void> Tap::serve(Shared client) {
     co_return;
   }
   Shared server = std::move(*connected);
-  streams_.push_back(server);
-  server->set_timeout(kWire);
-  gate_.spawn(pump(server, client));
+  server_.keep(server);
+  server_.spawn(pump(server, client));
   co_await pump(client, server);
 }
 

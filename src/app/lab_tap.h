@@ -7,10 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "app/lab_world.h"
-#include "base/gate.h"
-#include "net/listener.h"
-#include "net/stream.h"
+#include "app/lab_server.h"
 
 namespace hikyaku::app::lab {
 
@@ -26,26 +23,22 @@ class Tap {
   static Result<std::unique_ptr<Tap>> open(World& world, Settings settings);
   Tap(const Tap&) = delete;
   Tap& operator=(const Tap&) = delete;
-  ~Tap();
 
   /// Every byte that came by since the last forget(), in both directions.
   std::string recorded() const;
   void forget();
 
  private:
-  Tap(World& world, Settings settings) : world_(world), settings_(settings) {}
-  using Shared = std::shared_ptr<net::Stream>;
+  Tap(World& world, Settings settings) : world_(world), settings_(settings), server_(world) {}
+  using Shared = LabServer::Shared;
   Task<void> serve(Shared client);
   Task<void> say_later(net::Stream& client);
   Task<void> pump(Shared from, Shared to);
 
   World& world_;
   Settings settings_;
-  std::unique_ptr<net::Listener> listener_;
-  Gate gate_;
-  // On the lab's loop only:
-  std::string record_;
-  std::vector<std::weak_ptr<net::Stream>> streams_;
+  std::string record_;  ///< on the lab's loop only
+  LabServer server_;    ///< last: it ends first
 };
 
 /// Whether `secret` can be read in what was recorded: as it is, or in a word of base64.
