@@ -77,30 +77,6 @@ std::string format_report_file_name(const ReportFileName& name, ReportFile kind)
   return text + (kind == ReportFile::Gzip ? ".xml.gz" : ".xml");
 }
 
-std::optional<ReportFileName> parse_report_file_name(std::string_view text) {
-  bool known = false;
-  for (std::string_view ending : {".gz", ".zip", ".xml"}) {
-    if (!iends_with(text, ending)) continue;
-    text.remove_suffix(ending.size());
-    known = true;
-  }
-  auto pieces = split(text, '!');
-  if (!known || pieces.size() < 4 || pieces.size() > 5) return std::nullopt;
-  auto begin = parse_decimal(pieces[2], INT64_MAX), end = parse_decimal(pieces[3], INT64_MAX);
-  if (!begin || !end || !is_domain_like(pieces[0]) || !is_domain_like(pieces[1]))
-    return std::nullopt;
-  ReportFileName name;
-  name.receiver = to_lower(pieces[0]);
-  name.policy_domain = to_lower(pieces[1]);
-  name.begin = static_cast<std::int64_t>(*begin);
-  name.end = static_cast<std::int64_t>(*end);
-  if (pieces.size() == 5) {
-    if (!std::ranges::all_of(pieces[4], is_ascii_alnum)) return std::nullopt;
-    name.unique = pieces[4];
-  }
-  return name;
-}
-
 hikyaku::Result<std::string> find_aggregate_report(const mime::Message& message,
                                                    std::size_t limit) {
   // Parts that call themselves archives or XML first; then whatever is one by its bytes.

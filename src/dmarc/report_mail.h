@@ -38,8 +38,6 @@ struct ReportFileName {
 };
 enum class ReportFile : std::uint8_t { Xml, Gzip };
 std::string format_report_file_name(const ReportFileName& name, ReportFile kind);
-/// Also .zip, as old reports have it. nullopt: not such a name.
-std::optional<ReportFileName> parse_report_file_name(std::string_view name);
 
 /// The attachment that is an aggregate report, decoded from its transfer encoding but still packed:
 /// the first part that is one by its content or its media type. NotFound: no part is. TooLarge:

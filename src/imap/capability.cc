@@ -4,13 +4,6 @@
 
 namespace hikyaku::imap {
 
-const std::vector<std::string>& base_extensions() {
-  static const std::vector<std::string> names{"IDLE",        "NAMESPACE",   "UIDPLUS",    "MOVE",
-                                              "SPECIAL-USE", "UNSELECT",    "CHILDREN",   "ESEARCH",
-                                              "CONDSTORE",   "STATUS=SIZE", "MULTIAPPEND"};
-  return names;
-}
-
 std::string capability_list(const Session& session, const CapabilitySettings& settings) {
   std::string list = "IMAP4rev1";
   auto add = [&](std::string_view name) {

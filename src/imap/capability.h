@@ -28,9 +28,6 @@ struct CapabilitySettings {
   std::optional<std::uint64_t> append_limit;
 };
 
-/// The extensions that the grammar of this directory covers and a driver on our mailboxes can keep.
-const std::vector<std::string>& base_extensions();
-
 /// "IMAP4rev1 LITERAL+ …", without the word CAPABILITY. Before login: what is needed for it, with
 /// LOGINDISABLED while passwords would be readable.
 std::string capability_list(const Session& session, const CapabilitySettings& settings);

@@ -359,22 +359,6 @@ Result<void> subscribe_mailbox(store::Transaction& tx, AccountId account, std::s
   return {};
 }
 
-Result<void> set_role(store::Transaction& tx, AccountId account, MailboxId id, Role role,
-                      Time now) {
-  Change change(tx, account, now);
-  auto* mailbox = change.find(id);
-  if (!mailbox) return fail(ErrorCode::NotFound, "the mailbox is gone");
-  if (mailbox->row.role == role) return {};
-  if (mailbox->row.role == Role::Inbox || role == Role::Inbox)
-    return fail(ErrorCode::Denied, "only INBOX is the inbox");
-  if (role != Role::None && holder_of(change.row(), role) != 0)
-    return fail(ErrorCode::Conflict, "another mailbox has the role {}", to_string(role));
-  give_role(change, *mailbox, role);
-  change.record(*mailbox).attributes = true;
-  change.finish();
-  return {};
-}
-
 Uid claim_recent(store::Transaction& tx, AccountId account, MailboxId mailbox) {
   auto key = counters_key(account, mailbox);
   auto counters = load<Counters>(tx, key);

@@ -80,9 +80,6 @@ Result<void> delete_mailbox(store::Transaction& tx, AccountId account, std::stri
 /// that renames and then unsubscribes from the old name has what it wants.
 Result<void> subscribe_mailbox(store::Transaction& tx, AccountId account, std::string_view path,
                                bool subscribed, Time now);
-/// NotFound; Conflict if another mailbox has it; Denied for INBOX and for its role.
-Result<void> set_role(store::Transaction& tx, AccountId account, MailboxId mailbox, Role role,
-                      Time now);
 
 Counters get_counters(store::Reader& reader, AccountId account, MailboxId mailbox);
 /// Takes the \Recent messages for this session: gives the old mark and moves it to uid_next (RFC

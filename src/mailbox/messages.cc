@@ -137,14 +137,14 @@ std::vector<Uid> next_uids(store::Reader& reader, AccountId account, MailboxId m
   return uids;
 }
 
-/// Decodes rows into one Row that is used again and again.
-template <class Row>
-void scan_rows(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
-               const std::function<bool(Uid, const Row&)>& visit) {
+}  // namespace
+
+void scan_messages(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
+                   const std::function<bool(Uid, const MessageRecord&)>& visit) {
   auto next = uid_next(reader, account, mailbox);
   last = std::min(last, next - 1);
   first = std::max<Uid>(first, 1);
-  Row record;
+  MessageRecord record;  // used again and again
   bool more = true;
   // One walk over a run of rows, in which those of expunged messages are passed over.
   auto scan_run = [&](std::span<const Uid> run) {
@@ -172,18 +172,6 @@ void scan_rows(store::Reader& reader, AccountId account, MailboxId mailbox, Uid 
     }
     first = uids.back() + 1;
   }
-}
-
-}  // namespace
-
-void scan_messages(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
-                   const std::function<bool(Uid, const MessageRecord&)>& visit) {
-  scan_rows<MessageRecord>(reader, account, mailbox, first, last, visit);
-}
-
-void scan_texts(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
-                const std::function<bool(Uid, const MessageTexts&)>& visit) {
-  scan_rows<MessageTexts>(reader, account, mailbox, first, last, visit);
 }
 
 }  // namespace hikyaku::mailbox

@@ -47,23 +47,6 @@ struct MessageRecord {
   Digest digest;
 };
 
-/// What a bulk FETCH copies out of a stored message: texts as in MessageRecord, in place.
-struct MessageTexts {
-  EmailId email = 0;
-  ThreadId thread = 0;
-  store::BlobId blob = 0;
-  std::uint64_t size = 0;
-  Time received{};
-  Time saved{};
-  std::string_view prefix;
-  std::string_view envelope;
-  std::string_view body_structure;
-  std::string_view header_fields;
-  std::string_view parts;
-  std::uint8_t header_set = 0;
-  bool complete = true;
-};
-
 /// One message to be put into a mailbox.
 struct NewMessage {
   store::StagedBlob body;
@@ -104,9 +87,6 @@ std::vector<std::optional<MessageRecord>> get_messages_or_ghosts(store::Reader& 
 /// read.
 void scan_messages(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
                    const std::function<bool(Uid, const MessageRecord&)>& visit);
-/// The same without copying: the texts are valid during the call only.
-void scan_texts(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,
-                const std::function<bool(Uid, const MessageTexts&)>& visit);
 /// UID, flags, change number, size, date, in UID order: what a view is made of.
 void scan_summaries(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first,
                     Uid last, const std::function<bool(const MessageSummary&)>& visit);

@@ -44,7 +44,7 @@ class Model {
           (void)subscribe_mailbox(tx, kAccount, box.path, number(2) == 0, now_);
           break;
         case 4:
-          (void)set_role(tx, kAccount, box.id, number(3) ? Role::None : Role::Flagged, now_);
+          (void)create_mailbox(tx, kAccount, path(), Role::Flagged, now_);
           break;
         case 5:
         case 6:

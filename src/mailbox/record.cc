@@ -26,50 +26,22 @@ std::string encode(const MessageRecord& record) {
   return out.take();
 }
 
-namespace {
-
-void take_texts(Decoder& in, MessageTexts& texts) {
-  texts.email = in.varint();
-  texts.thread = in.varint();
-  texts.blob = in.varint();
-  texts.size = in.varint();
-  texts.received = Time(milliseconds(in.svarint()));
-  texts.saved = Time(milliseconds(in.svarint()));
-  texts.prefix = in.text();
-  texts.envelope = in.text();
-  texts.body_structure = in.text();
-  texts.header_fields = in.text();
-  texts.parts = in.text();
-  texts.header_set = in.u8();
-  texts.complete = in.u8() & 1;
-}
-
-}  // namespace
-
-bool decode(std::string_view bytes, MessageTexts& texts) {
-  Decoder in(bytes);
-  take_texts(in, texts);
-  return !in.failed();
-}
-
 bool decode(std::string_view bytes, MessageRecord& record) {
   Decoder in(bytes);
-  MessageTexts texts;
-  take_texts(in, texts);
-  record.email = texts.email;
-  record.thread = texts.thread;
-  record.blob = texts.blob;
-  record.size = texts.size;
-  record.received = texts.received;
-  record.saved = texts.saved;
-  record.prefix = texts.prefix;
+  record.email = in.varint();
+  record.thread = in.varint();
+  record.blob = in.varint();
+  record.size = in.varint();
+  record.received = Time(milliseconds(in.svarint()));
+  record.saved = Time(milliseconds(in.svarint()));
+  record.prefix = in.text();
   auto& digest = record.digest;
-  digest.envelope = texts.envelope;
-  digest.body_structure = texts.body_structure;
-  digest.header_fields = texts.header_fields;
-  digest.parts = texts.parts;
-  digest.header_set = texts.header_set;
-  digest.complete = texts.complete;
+  digest.envelope = in.text();
+  digest.body_structure = in.text();
+  digest.header_fields = in.text();
+  digest.parts = in.text();
+  digest.header_set = in.u8();
+  digest.complete = in.u8() & 1;
   digest.message_id_hash = in.u64_be();
   auto count = in.varint();
   if (in.failed() || count > in.remaining() / 8) return false;

@@ -11,7 +11,5 @@ namespace hikyaku::mailbox {
 std::string encode(const MessageRecord& record);
 /// False for bytes that encode() does not write. Reuses the strings of `record`.
 bool decode(std::string_view bytes, MessageRecord& record);
-/// All but the hashes, as views into `bytes`.
-bool decode(std::string_view bytes, MessageTexts& texts);
 
 }  // namespace hikyaku::mailbox

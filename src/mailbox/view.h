@@ -125,7 +125,6 @@ class SessionView {
     return ghosts_.capacity() * sizeof(Ghost) + parked_.uids.ranges().size() * 8;
   }
   const View& view() const { return *view_; }
-  std::shared_ptr<const View> shared_view() const { return view_; }
 
  private:
   struct Ghost {

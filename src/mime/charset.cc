@@ -300,12 +300,6 @@ bool is_known_charset(std::string_view label) {
   return known != nullptr || is_usascii_label(name) || open_by_label(name) != nullptr;
 }
 
-std::string canonical_charset(std::string_view label) {
-  auto name = normal_label(label);
-  if (auto* known = find_charset(name)) return std::string(known->name);
-  return is_known_charset(name) ? name : std::string();
-}
-
 std::optional<std::string> from_utf8(std::string_view text, std::string_view label) {
   auto name = normal_label(label);
   if (!is_utf8(text)) return std::nullopt;

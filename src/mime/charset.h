@@ -31,10 +31,6 @@ std::string guess_text(std::string_view bytes);
 /// True if decode_charset knows the label.
 bool is_known_charset(std::string_view label);
 
-/// The label's charset by the name that a text in it should be sent with ("iso-2022-jp"), empty for
-/// unknown ones.
-std::string canonical_charset(std::string_view label);
-
 /// UTF-8 in another charset; nullopt if a character is not in it or the charset is unknown.
 /// For ISO-2022-JP only JIS X 0208 proper is used (RFC 1468): half-width kana become full-width
 /// ones, wave dash and minus are taken in either Unicode form, and every line ends in ASCII.

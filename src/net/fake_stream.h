@@ -38,7 +38,6 @@ class FakeStream final : public Stream {
   /// What this end has written and nobody has read; and forgets it.
   std::string take_written();
   /// What tls() will say after start_tls() at this end. By default a plausible TLS 1.3.
-  void set_tls_info(TlsInfo info) { offered_ = std::move(info); }
   /// The next start_tls() at this end fails with this reason.
   void refuse_tls(std::string reason) { tls_refusal_ = std::move(reason); }
   void set_channel_bindings(ChannelBindings bindings) { bindings_ = std::move(bindings); }

@@ -18,13 +18,11 @@ struct Reply {
   friend bool operator==(const Reply&, const Reply&) = default;
 };
 
-// Response codes (RFC 2449 §8.1, RFC 3206, RFC 6856 §5).
+// Response codes (RFC 2449 §8.1, RFC 3206).
 inline constexpr std::string_view kCodeInUse = "IN-USE";
-inline constexpr std::string_view kCodeLoginDelay = "LOGIN-DELAY";
 inline constexpr std::string_view kCodeSysTemp = "SYS/TEMP";
 inline constexpr std::string_view kCodeSysPerm = "SYS/PERM";
 inline constexpr std::string_view kCodeAuth = "AUTH";
-inline constexpr std::string_view kCodeUtf8 = "UTF8";
 
 Reply ok(std::string text);
 Reply err(std::string text, std::string_view code = {});

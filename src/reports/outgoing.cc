@@ -149,20 +149,6 @@ void put_outgoing(store::Transaction& tx, const Subject& subject, const Outgoing
   tx.put(outgoing_key(subject), encode(outgoing));
 }
 
-std::vector<ListedOutgoing> list_outgoing(store::Reader& reader, std::size_t limit) {
-  std::vector<ListedOutgoing> found;
-  if (limit == 0) return found;
-  reader.scan(Key(kInstance, kTableOutgoing).children(), store::Reader::Direction::Backward,
-              [&](std::string_view key, std::string_view value) {
-                auto subject = subject_of(key);
-                auto outgoing = decode(value);
-                if (subject && outgoing)
-                  found.push_back({std::move(*subject), std::move(*outgoing)});
-                return found.size() < limit;
-              });
-  return found;
-}
-
 bool trim_outgoing(store::Transaction& tx, Day day, std::size_t most) {
   return erase_days_before(tx, kTableOutgoing, day, most);
 }

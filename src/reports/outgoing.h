@@ -36,12 +36,6 @@ struct Outgoing {
 };
 std::optional<Outgoing> find_outgoing(store::Reader& reader, const Subject& subject);
 void put_outgoing(store::Transaction& tx, const Subject& subject, const Outgoing& outgoing);
-struct ListedOutgoing {
-  Subject subject;
-  Outgoing outgoing;
-};
-/// The newest first, at most `limit`.
-std::vector<ListedOutgoing> list_outgoing(store::Reader& reader, std::size_t limit);
 /// Forgets what became of reports about days before `day`; as trim_evaluations.
 bool trim_outgoing(store::Transaction& tx, Day day, std::size_t most = store::kEraseAtOnce);
 

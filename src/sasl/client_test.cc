@@ -231,8 +231,6 @@ TEST_CASE("lists are read, ordered, and cut to what a connection allows") {
   CHECK(usable(*list, {.private_channel = true}) ==
         std::vector{ScramSha256, Plain, Login, CramMd5});
   CHECK(usable(*list, {.private_channel = true, .has_bindings = true}) == *list);
-  CHECK(offers_channel_binding(*list));
-  CHECK(!offers_channel_binding(usable(*list, {})));
 }
 
 TEST_CASE("a client chooses the strongest that the connection allows") {

@@ -79,9 +79,4 @@ std::optional<Mechanism> choose(std::span<const std::string> offered,
   return best;
 }
 
-bool offers_channel_binding(std::span<const Mechanism> offered) {
-  return std::ranges::any_of(offered,
-                             [](Mechanism mechanism) { return info(mechanism).channel_bound; });
-}
-
 }  // namespace hikyaku::sasl

@@ -63,7 +63,4 @@ std::vector<Mechanism> usable(std::span<const Mechanism> configured, const Conne
 /// passed over. For our own clients.
 std::optional<Mechanism> choose(std::span<const std::string> offered, const Connection& connection);
 
-/// True if one of them is bound to the channel: what ServerSettings and ClientSettings ask for.
-bool offers_channel_binding(std::span<const Mechanism> offered);
-
 }  // namespace hikyaku::sasl

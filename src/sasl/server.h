@@ -81,8 +81,8 @@ struct ServerSettings {
   std::string nonce = {};  ///< fresh for every exchange: Random::token(24); printable, no comma
   std::string host = {};   ///< our own name, for the challenge of CRAM-MD5
   std::vector<ChannelBinding> bindings = {};  ///< of this TLS connection; empty without TLS
-  /// True if a -PLUS mechanism was advertised on this connection (offers_channel_binding of what
-  /// was advertised): a client that then believes the contrary was lied to.
+  /// True if a -PLUS mechanism was advertised on this connection: a client that then believes the
+  /// contrary was lied to.
   bool channel_binding_offered = false;
   std::uint32_t scram_iterations = kScramIterations;  ///< shown for names that do not exist
   ServerLimits limits = {};

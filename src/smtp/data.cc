@@ -177,37 +177,4 @@ Result<void> DataEncoder::finish(std::string& out) {
   return {};
 }
 
-void CrlfConverter::feed(std::string_view bytes, std::string& out) {
-  while (!bytes.empty()) {
-    if (after_cr_) {
-      after_cr_ = false;
-      if (bytes.front() == '\n') {
-        bytes.remove_prefix(1);
-        continue;
-      }
-    }
-    auto end = bytes.find_first_of("\r\n");
-    out += bytes.substr(0, end);
-    line_open_ = end == npos;
-    if (end == npos) return;
-    out += "\r\n";
-    after_cr_ = bytes[end] == '\r';
-    bytes.remove_prefix(end + 1);
-  }
-}
-
-void CrlfConverter::finish(std::string& out) {
-  if (line_open_) out += "\r\n";
-  line_open_ = false;
-}
-
-std::string to_crlf(std::string_view text) {
-  std::string result;
-  result.reserve(text.size() + text.size() / 32 + 2);
-  CrlfConverter converter;
-  converter.feed(text, result);
-  converter.finish(result);
-  return result;
-}
-
 }  // namespace hikyaku::smtp

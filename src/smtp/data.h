@@ -131,18 +131,4 @@ class DataEncoder {
   State state_ = State::LineStart;
 };
 
-/// Makes every line end CRLF: LF, CR LF and CR alone. For what local programs hand in, before it is
-/// stored or signed; never for what came by the network.
-class CrlfConverter {
- public:
-  void feed(std::string_view bytes, std::string& out);
-  /// Appends the CRLF of a last line that lacks it.
-  void finish(std::string& out);
-
- private:
-  bool after_cr_ = false;
-  bool line_open_ = false;
-};
-std::string to_crlf(std::string_view text);
-
 }  // namespace hikyaku::smtp

@@ -195,30 +195,5 @@ TEST_CASE("a message as DATA, wherever it is cut, and back") {
   }
 }
 
-TEST_CASE("line ends of local programs become CRLF") {
-  struct Row {
-    std::string_view given, expected;
-  };
-  for (const auto& row : {
-           Row{"", ""},
-           Row{"a\nb\n", "a\r\nb\r\n"},
-           Row{"a\r\nb\r\n", "a\r\nb\r\n"},
-           Row{"a\rb", "a\r\nb\r\n"},
-           Row{"\n\n", "\r\n\r\n"},
-           Row{"a\r\n\nb\r\r\n", "a\r\n\r\nb\r\n\r\n"},
-       }) {
-    CAPTURE(row.given);
-    CHECK(to_crlf(row.given) == row.expected);
-    every_split(row.given, [&](std::string_view first, std::string_view second) {
-      CrlfConverter converter;
-      std::string out;
-      converter.feed(first, out);
-      converter.feed(second, out);
-      converter.finish(out);
-      CHECK(out == row.expected);
-    });
-  }
-}
-
 }  // namespace
 }  // namespace hikyaku::smtp

@@ -99,9 +99,6 @@ Reply foreign_protocol() {
 Reply endless_line() {
   return make(421, {4, 7, 0}, "The line never ends");
 }
-Reply no_service(std::string_view reason) {
-  return make(554, {5, 7, 1}, "No service here: {}", reason);
-}
 Reply internal_error() {
   return make(451, {4, 3, 0}, "Something went wrong here; try again later");
 }
@@ -256,9 +253,6 @@ Reply needs_smtputf8(bool sender) {
   return make(553, {5, 6, 7},
               "The {} address is not ASCII: say SMTPUTF8 behind MAIL FROM:<address>",
               sender ? "sender" : "recipient");
-}
-Reply pipelined_too_early(std::string_view verb) {
-  return make(503, {5, 5, 0}, "Wait for the answer to {} before you send more", verb);
 }
 
 Reply relaying_denied() {

@@ -39,8 +39,7 @@ Reply busy(std::string_view host_name);             ///< 421 in place of a greet
 Reply too_much_memory(std::string_view host_name);  ///< 421: what this connection makes us keep
 Reply foreign_protocol();
 Reply endless_line();
-Reply no_service(std::string_view reason);  ///< 554 in place of a greeting, RFC 5321 §3.1
-Reply internal_error();                     ///< 451: a defect of ours
+Reply internal_error();  ///< 451: a defect of ours
 
 // The line is wrong (500, 501, 555).
 Reply bare_cr_or_lf_in_command();
@@ -93,7 +92,6 @@ Reply auth_throttled();
 Reply auth_unavailable();
 Reply auth_crowded();
 Reply needs_smtputf8(bool sender);
-Reply pipelined_too_early(std::string_view verb);
 
 // Policy and limits.
 Reply relaying_denied();
