@@ -19,6 +19,7 @@ import unittest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 HIKYAKU = pathlib.Path(os.environ.get("HIKYAKU", TOP / "build" / "hikyaku"))
+SANITIZED = bool({"asan", "tsan"} & set(HIKYAKU.parts))
 VECTORS = pathlib.Path(os.environ.get("HIKYAKU_VECTORS", TOP.parent / "shared" / "vectors"))
 PASSWORD = "correct horse battery staple"
 
@@ -81,7 +82,7 @@ class Instance:
         if host != "127.0.0.1":
             self.options.setdefault("listen.addresses", f'["{host}"]')
             self.options.setdefault("transmit.source_addresses", f'["{host}"]')
-        if {"asan", "tsan"} & set(HIKYAKU.parts):
+        if SANITIZED:
             self.options.setdefault("server.sandbox", "false")  # a leak checker traces the process that it is in
         self.domain = address.split("@")[1]
         self.base = base or free_port_base(host)

@@ -7,12 +7,11 @@ import signal
 import time
 import unittest
 
-from harness import HIKYAKU, Instance, eventually
+from harness import SANITIZED, Instance, eventually
 from mail import message, raw_messages, stamp
 from test_dmarc_reports import ROW, bring, mail_with, of_kind, shown, xml
 
 ANNA = "anna@alpha.test"
-SANITIZED = bool({"asan", "tsan"} & set(HIKYAKU.parts))
 GOOD = [("192.0.2.1", 5, "pass", "pass")]
 
 

@@ -5,7 +5,7 @@ import re
 import tarfile
 import unittest
 
-from harness import Instance
+from harness import SANITIZED, Instance
 from mail import message, subjects, submit
 from make_old_store import ANNA, BOB, look
 
@@ -29,7 +29,10 @@ class OldInstance(Instance):
 
     def quickstart(self):
         path = self.dir / "hikyaku.toml"
-        path.write_text(re.sub(r"(?m)^port_base = \d+", f"port_base = {self.base}", path.read_text()))
+        text = re.sub(r"(?m)^port_base = \d+", f"port_base = {self.base}", path.read_text())
+        if SANITIZED:
+            text = text.replace("[server]", "[server]\nsandbox = false", 1)
+        path.write_text(text)
 
 
 class Upgrade(unittest.TestCase):

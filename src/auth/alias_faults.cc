@@ -1,7 +1,9 @@
 #include "auth/alias_faults.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "auth/directory.h"
 #include "smtp/path.h"
@@ -25,6 +27,8 @@ class Search {
     for (auto& domain : list_domains(reader_))
       if (!domain.catch_all.empty() && is_dead(domain.catch_all))
         faults_.push_back({AliasFault::What::CatchAll, domain.name, domain.catch_all, {}});
+    auto place = [](const AliasFault& f) { return std::tie(f.what, f.address, f.target); };
+    std::ranges::sort(faults_, {}, place);
     return std::move(faults_);
   }
 

@@ -24,7 +24,8 @@ struct AliasFault {
   bool delivered = false;
 };
 
-/// All of them; each circle once. One pass over the aliases. `delimiters`: as for resolve().
+/// All of them, in order of what, address and target; each circle once. One pass over the aliases.
+/// `delimiters`: as for resolve().
 std::vector<AliasFault> alias_faults(store::Reader& reader, std::string_view delimiters);
 
 }  // namespace hikyaku::auth

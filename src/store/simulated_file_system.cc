@@ -242,6 +242,11 @@ void SimulatedFileSystem::restart_process() {
   power_off_at_ = syncs_until_fault_ = writes_until_fault_ = 0;
 }
 
+std::uint64_t SimulatedFileSystem::used_space() const {
+  std::lock_guard lock(mutex_);
+  return used();
+}
+
 std::uint64_t SimulatedFileSystem::operations() const {
   std::lock_guard lock(mutex_);
   return operations_;

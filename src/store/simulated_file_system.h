@@ -45,6 +45,8 @@ class SimulatedFileSystem final : public FileSystem {
   bool powered() const { return powered_; }
   /// Something has failed since the last start.
   bool faulty() const { return faulty_ || !powered_; }
+  /// Bytes in all files together.
+  std::uint64_t used_space() const;
   std::uint64_t operations() const;
 
   /// Damages a file as bad hardware does, in memory and on the disk.
