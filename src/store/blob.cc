@@ -1,6 +1,7 @@
 #include "store/blob.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/async.h"
 
@@ -11,22 +12,44 @@ constexpr std::uint64_t kMostAtOnce = 1 << 20;
 /// A small body is read whole with its header.
 constexpr std::uint64_t kReadWhole = 160 * 1024;
 
-std::optional<std::string> read_in_memory(const Segment& segment, std::uint64_t offset,
-                                          std::size_t length) {
-  std::string bytes(length, '\0');
-  if (!segment.file().read_cached(offset, bytes)) return std::nullopt;
-  return bytes;
+/// Bodies with no more than this between them are read at once: it costs less than another call.
+constexpr std::uint64_t kSmallGap = 4096;
+
+/// Some bytes of a segment in memory. Shared by the bodies that were read at once.
+struct Extent {
+  std::shared_ptr<Segment> segment;
+  std::uint64_t begin = 0;
+  std::shared_ptr<const std::string> bytes;
+
+  /// Nothing if it does not have all of them.
+  std::optional<std::string_view> find(std::uint64_t offset, std::uint64_t length) const {
+    if (offset < begin || offset - begin > bytes->size() ||
+        length > bytes->size() - (offset - begin))
+      return std::nullopt;
+    return std::string_view(*bytes).substr(static_cast<std::size_t>(offset - begin),
+                                           static_cast<std::size_t>(length));
+  }
+};
+
+/// Bytes that are in memory are read at once, others on a worker.
+Task<Result<std::string>> read_segment(std::shared_ptr<Segment> segment, WorkerPool& workers,
+                                       std::uint64_t offset, std::size_t length) {
+  std::string bytes;
+  bool cached = false;
+  bytes.resize_and_overwrite(length, [&](char* into, std::size_t size) {
+    cached = segment->file().read_cached(offset, {into, size}).has_value();
+    return cached ? size : 0;
+  });
+  if (cached) co_return bytes;
+  co_return co_await run_on(workers, [segment = std::move(segment), offset, length] {
+    return read_exactly(segment->file(), offset, length);
+  });
 }
 
 class StoredBlob final : public Blob {
  public:
-  StoredBlob(std::shared_ptr<Segment> segment, WorkerPool& workers, BodyHeader header,
-             std::uint64_t begin, std::string whole)
-      : segment_(std::move(segment)),
-        workers_(workers),
-        header_(std::move(header)),
-        begin_(begin),
-        whole_(std::move(whole)) {
+  StoredBlob(Extent extent, WorkerPool& workers, BodyHeader header)
+      : extent_(std::move(extent)), workers_(workers), header_(std::move(header)) {
     starts_.reserve(header_.frames.size());
     std::uint64_t at = 0;
     for (const auto& frame : header_.frames) {
@@ -48,41 +71,51 @@ class StoredBlob final : public Blob {
     for (auto index = static_cast<std::size_t>(after - starts_.begin()) - 1; offset < end;
          ++index) {
       if (index != kept_index_) {
-        CO_TRY(kept_, co_await frame(header_.frames[index]));
+        kept_index_ = SIZE_MAX;
+        CO_TRY(auto found, keep_from_memory(header_.frames[index]));
+        if (!found) CO_TRY_DO(co_await keep_from_file(header_.frames[index]));
         kept_index_ = index;
       }
       auto from = static_cast<std::size_t>(offset - starts_[index]);
       auto count = static_cast<std::size_t>(
           std::min<std::uint64_t>(end - offset, header_.frames[index].length - from));
-      result.append(kept_, from, count);
+      result.append(kept_.substr(from, count));
       offset += count;
     }
     co_return result;
   }
 
  private:
-  Task<Result<std::string>> frame(Frame frame) {
-    if (frame.offset >= begin_ && frame.offset - begin_ + frame.stored <= whole_.size())
-      co_return decode_frame(
-          frame, whole_.substr(static_cast<std::size_t>(frame.offset - begin_), frame.stored));
-    auto bytes = read_in_memory(*segment_, frame.offset, frame.stored);
-    if (!bytes) {
-      CO_TRY(bytes, co_await run_on(workers_, [segment = segment_, frame] {
-               return read_exactly(segment->file(), frame.offset, frame.stored);
-             }));
+  /// False: it is not in memory.
+  Result<bool> keep_from_memory(const Frame& frame) {
+    auto stored = extent_.find(frame.offset, frame.stored);
+    if (!stored) return false;
+    if (frame.codec == Codec::Raw) {
+      TRY_DO(check_frame(frame, *stored));
+      kept_ = *stored;
+    } else {
+      TRY(unpacked_, decode_frame(frame, std::string(*stored)));
+      kept_ = unpacked_;
     }
-    co_return decode_frame(frame, std::move(*bytes));
+    return true;
   }
 
-  std::shared_ptr<Segment> segment_;
+  Task<Result<void>> keep_from_file(Frame frame) {
+    CO_TRY(auto bytes,
+           co_await read_segment(extent_.segment, workers_, frame.offset, frame.stored));
+    CO_TRY(unpacked_, decode_frame(frame, std::move(bytes)));
+    kept_ = unpacked_;
+    co_return Result<void>{};
+  }
+
+  Extent extent_;  ///< where the header was, perhaps with frames
   WorkerPool& workers_;
   BodyHeader header_;
-  std::uint64_t begin_;  ///< where `whole_` stands in the segment
-  std::string whole_;
   std::vector<std::uint64_t> starts_;
-  /// The frame that was read last: readers come in order, in pieces smaller than a frame.
+  /// The frame that was read last, checked: readers come in order, in pieces smaller than a frame.
   std::size_t kept_index_ = SIZE_MAX;
-  std::string kept_;
+  std::string_view kept_;  ///< in `unpacked_` or in `extent_`
+  std::string unpacked_;
 };
 
 class StagedReader final : public Blob {
@@ -129,27 +162,86 @@ Result<BodyHeader> read_body_header(const Segment& segment, const BodyPlace& pla
   return header;
 }
 
+namespace {
+
+std::uint64_t first_read(const BodyPlace& place) {
+  return place.contiguous && place.stored <= kReadWhole ? place.stored : place.header_length;
+}
+
+Task<Result<Extent>> read_extent(Segments& segments, WorkerPool& workers, SegmentNumber number,
+                                 std::uint64_t begin, std::uint64_t length) {
+  Extent extent;
+  extent.begin = begin;
+  extent.segment = segments.opened(number);
+  if (!extent.segment) {
+    CO_TRY(extent.segment,
+           co_await run_on(workers, [&segments, number] { return segments.open(number); }));
+  }
+  CO_TRY(auto bytes,
+         co_await read_segment(extent.segment, workers, begin, static_cast<std::size_t>(length)));
+  extent.bytes = std::make_shared<const std::string>(std::move(bytes));
+  co_return extent;
+}
+
+Result<std::unique_ptr<Blob>> body_in(Extent extent, WorkerPool& workers, const BodyPlace& place) {
+  auto bytes = extent.find(place.header_offset, place.header_length);
+  if (!bytes) return fail(ErrorCode::Corrupt, "a body is shorter than the index says");
+  TRY(auto header, decode_body_header(*bytes, *extent.segment, place.header_offset));
+  if (header.size != place.size || header.encoded_size() != place.header_length)
+    return fail(ErrorCode::Corrupt, "a body is not what the index says");
+  return std::make_unique<StoredBlob>(std::move(extent), workers, std::move(header));
+}
+
+/// Bodies that are read at once.
+struct Neighbours {
+  std::size_t count = 1;
+  std::uint64_t length = 0;  ///< from the first one's begin
+};
+
+Neighbours neighbours(std::span<const BodyPlace> places) {
+  const auto& first = places.front();
+  Neighbours run{1, first_read(first)};
+  for (const auto& place : places.subspan(1)) {
+    if (place.segment != first.segment || place.header_offset < first.header_offset) break;
+    auto distance = place.header_offset - first.header_offset;
+    if (distance > std::min(kReadWhole, run.length + kSmallGap)) break;
+    auto length = std::max(run.length, distance + first_read(place));
+    if (length > kReadWhole) break;
+    run.length = length;
+    ++run.count;
+  }
+  return run;
+}
+
+}  // namespace
+
 Task<Result<std::unique_ptr<Blob>>> open_body(Segments& segments, WorkerPool& workers,
                                               BodyPlace place) {
-  auto segment = segments.opened(place.segment);
-  if (!segment) {
-    CO_TRY(segment, co_await run_on(workers, [&segments, number = place.segment] {
-             return segments.open(number);
-           }));
+  CO_TRY(auto extent, co_await read_extent(segments, workers, place.segment, place.header_offset,
+                                           first_read(place)));
+  co_return body_in(std::move(extent), workers, place);
+}
+
+Task<std::vector<Result<std::unique_ptr<Blob>>>> open_bodies(Segments& segments,
+                                                             WorkerPool& workers,
+                                                             std::vector<BodyPlace> places) {
+  std::vector<Result<std::unique_ptr<Blob>>> bodies;
+  bodies.reserve(places.size());
+  while (bodies.size() < places.size()) {
+    auto left = std::span(places).subspan(bodies.size());
+    auto run = neighbours(left);
+    auto extent = co_await read_extent(segments, workers, left.front().segment,
+                                       left.front().header_offset, run.length);
+    for (const auto& place : left.first(run.count)) {
+      if (extent)
+        bodies.push_back(body_in(*extent, workers, place));
+      else if (run.count > 1)  // one that cannot be read says nothing about its neighbours
+        bodies.push_back(co_await open_body(segments, workers, place));
+      else
+        bodies.push_back(std::unexpected(extent.error()));
+    }
   }
-  auto length = static_cast<std::size_t>(
-      place.contiguous && place.stored <= kReadWhole ? place.stored : place.header_length);
-  auto bytes = read_in_memory(*segment, place.header_offset, length);
-  if (!bytes) {
-    CO_TRY(bytes, co_await run_on(workers, [segment, offset = place.header_offset, length] {
-             return read_exactly(segment->file(), offset, length);
-           }));
-  }
-  CO_TRY(auto header, decode_body_header(*bytes, *segment, place.header_offset));
-  if (header.size != place.size || header.encoded_size() != place.header_length)
-    co_return fail(ErrorCode::Corrupt, "a body is not what the index says");
-  co_return std::make_unique<StoredBlob>(std::move(segment), workers, std::move(header),
-                                         place.header_offset, std::move(*bytes));
+  co_return bodies;
 }
 
 }  // namespace hikyaku::store

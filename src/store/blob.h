@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/executor.h"
 #include "store/record.h"
@@ -16,6 +17,11 @@ namespace hikyaku::store {
 /// Corrupt, Io.
 Task<Result<std::unique_ptr<Blob>>> open_body(Segments& segments, WorkerPool& workers,
                                               BodyPlace place);
+
+/// The same for many, in their order: neighbours in a segment are read at once.
+Task<std::vector<Result<std::unique_ptr<Blob>>>> open_bodies(Segments& segments,
+                                                             WorkerPool& workers,
+                                                             std::vector<BodyPlace> places);
 
 /// A body whose bytes are still in memory.
 std::unique_ptr<Blob> open_in_memory(const StagedBody& state, std::shared_ptr<StagedFrames> frames);

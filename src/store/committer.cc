@@ -373,8 +373,6 @@ void Committer::commit() {
   position_ = *appended;
 
   auto view = context_.index.view();
-  Deliveries deliveries;
-  context_.subscriptions.notify(group_.notifications, deliveries);
   {
     std::lock_guard lock(mutex_);
     view_ = std::move(view);
@@ -387,6 +385,9 @@ void Committer::commit() {
     counters_.tail_bytes += group_.rows.encoded_bound();
     counters_.tail_records += group_.rows.entries().size() + group_.rows.ranges().size();
   }
+  // Behind the view: who subscribes, or begins to look, before this collects, finds the change.
+  Deliveries deliveries;
+  context_.subscriptions.notify(group_.notifications, deliveries);
   auto next_blob = group_.next_blob;
   group_ = {};
   group_.next_blob = next_blob;

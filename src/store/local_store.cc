@@ -440,6 +440,58 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_blob(BlobId blob) {
   co_return opened;
 }
 
+namespace {
+
+/// The places of bodies, as their rows say; nothing for those that have none.
+std::vector<std::optional<std::string>> find_places(Reader& reader,
+                                                    const std::vector<BlobId>& blobs) {
+  // Ids close together are found by a walk over their rows, of which they pass over few.
+  constexpr BlobId kLongGap = 8;
+  constexpr std::size_t kWalk = 4;
+  std::vector<std::optional<std::string>> rows(blobs.size());
+  for (std::size_t begin = 0; begin < blobs.size();) {
+    auto end = begin + 1;
+    while (end < blobs.size() && blobs[end] > blobs[end - 1] &&
+           blobs[end] - blobs[end - 1] <= kLongGap)
+      ++end;
+    if (end - begin < kWalk) {
+      for (; begin < end; ++begin) rows[begin] = reader.get(place_key(blobs[begin]));
+      continue;
+    }
+    reader.scan({place_key(blobs[begin]).bytes(), place_key(blobs[end - 1]).bytes() + '\0'},
+                [&](std::string_view key, std::string_view value) {
+                  auto id = key_fields(key).u64_be();
+                  while (begin < end && blobs[begin] < id) ++begin;
+                  if (begin < end && blobs[begin] == id) rows[begin++] = std::string(value);
+                  return begin < end;
+                });
+    begin = end;
+  }
+  return rows;
+}
+
+}  // namespace
+
+Task<OpenedBlobs> LocalStore::open_blobs(std::vector<BlobId> blobs) {
+  auto rows = co_await read([&](Reader& reader) { return find_places(reader, blobs); });
+  std::vector<BodyPlace> places;
+  std::vector<std::size_t> whose;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i]) continue;
+    if (auto place = decode_body_place(*rows[i])) {
+      places.push_back(*place);
+      whose.push_back(i);
+    }
+  }
+  OpenedBlobs opened(blobs.size());
+  auto bodies = co_await open_bodies(*segments_, workers_, std::move(places));
+  for (std::size_t i = 0; i < bodies.size(); ++i) opened[whose[i]] = std::move(bodies[i]);
+  // What is not simply there is looked for alone: it may have moved meanwhile.
+  for (std::size_t i = 0; i < opened.size(); ++i)
+    if (!opened[i] || !*opened[i]) opened[i] = co_await open_blob(blobs[i]);
+  co_return opened;
+}
+
 Task<Result<std::unique_ptr<Blob>>> LocalStore::open_staged(StagedBlob blob) {
   auto body = staged_body(blob);
   if (!body) co_return fail(ErrorCode::NotFound, "nothing is staged");

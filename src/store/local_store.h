@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "store/blobs.h"
 #include "store/committer.h"
 #include "store/open.h"
 #include "store/reclaim.h"
@@ -28,7 +29,7 @@ class CountedWorkers final : public WorkerPool {
   std::size_t running_ = 0;
 };
 
-class LocalStore final : public Store {
+class LocalStore final : public Store, public ManyBlobs {
  public:
   static Result<std::unique_ptr<Store>> open(Options options);
   ~LocalStore() override;
@@ -38,6 +39,7 @@ class LocalStore final : public Store {
   std::shared_ptr<const Snapshot> snapshot() override;
   std::unique_ptr<BlobWriter> stage(std::string salvage) override;
   Task<Result<std::unique_ptr<Blob>>> open_blob(BlobId blob) override;
+  Task<OpenedBlobs> open_blobs(std::vector<BlobId> blobs) override;
   Task<Result<std::unique_ptr<Blob>>> open_staged(StagedBlob blob) override;
   std::unique_ptr<Subscription> subscribe(AccountId account, std::uint32_t topic,
                                           std::function<void()> changed) override;

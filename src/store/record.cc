@@ -167,14 +167,17 @@ EncodedFrame encode_frame(std::string bytes, Codec codec) {
   return encoded;
 }
 
-Result<std::string> decode_frame(const Frame& frame, std::string stored) {
+Result<void> check_frame(const Frame& frame, std::string_view stored) {
   if (stored.size() != frame.stored || crc32c(0, stored) != frame.crc)
     return fail(ErrorCode::Corrupt, "a body's bytes at {} are not what was written", frame.offset);
-  if (frame.codec == Codec::Raw) {
-    if (stored.size() != frame.length)
-      return fail(ErrorCode::Corrupt, "a body's frame has a wrong length");
-    return stored;
-  }
+  if (frame.codec == Codec::Raw && stored.size() != frame.length)
+    return fail(ErrorCode::Corrupt, "a body's frame has a wrong length");
+  return {};
+}
+
+Result<std::string> decode_frame(const Frame& frame, std::string stored) {
+  TRY_DO(check_frame(frame, stored));
+  if (frame.codec == Codec::Raw) return stored;
   std::string bytes(std::min<std::size_t>(frame.length, kMaxFrame), '\0');
   auto size = ZSTD_decompress(bytes.data(), bytes.size(), stored.data(), stored.size());
   if (ZSTD_isError(size) || size != frame.length)

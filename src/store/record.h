@@ -85,6 +85,8 @@ struct EncodedFrame {
   Frame frame;  ///< but for its offset
 };
 EncodedFrame encode_frame(std::string bytes, Codec codec);
+/// Whether these are the bytes that were stored. Corrupt.
+Result<void> check_frame(const Frame& frame, std::string_view stored);
 /// Checks and unpacks the stored bytes of a frame. Corrupt.
 Result<std::string> decode_frame(const Frame& frame, std::string stored);
 

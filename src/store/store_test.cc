@@ -8,6 +8,7 @@
 #include "base/async.h"
 #include "base/gate.h"
 #include "crypto/digest.h"
+#include "store/blobs.h"
 #include "store/key.h"
 #include "store/memory_index.h"
 #include "store/open.h"
@@ -24,6 +25,16 @@ using namespace hikyaku::store;
 namespace {
 
 constexpr Table kTable = 0xF0;
+
+Task<Result<std::string>> read_all(Blob& blob, std::uint64_t piece) {
+  std::string bytes;
+  while (bytes.size() < blob.size()) {
+    CO_TRY(auto part, co_await blob.read(bytes.size(), piece));
+    if (part.empty()) co_return fail(ErrorCode::Internal, "no progress");
+    bytes += part;
+  }
+  co_return bytes;
+}
 
 /// A store in a directory of its own; `reopen` closes it and opens it again.
 struct Bench {
@@ -83,18 +94,12 @@ struct Bench {
     REQUIRE_MESSAGE(done, done.error().describe());
     return id;
   }
-  Task<Result<std::string>> read_all(BlobId id, std::uint64_t piece) {
+  Task<Result<std::string>> open_and_read(BlobId id, std::uint64_t piece) {
     CO_TRY(auto blob, co_await store->open_blob(id));
-    std::string bytes;
-    while (bytes.size() < blob->size()) {
-      CO_TRY(auto part, co_await blob->read(bytes.size(), piece));
-      if (part.empty()) co_return fail(ErrorCode::Internal, "no progress");
-      bytes += part;
-    }
-    co_return bytes;
+    co_return co_await read_all(*blob, piece);
   }
   std::string body(BlobId id, std::uint64_t piece = 1 << 20) {
-    auto bytes = loop.run(read_all(id, piece));
+    auto bytes = loop.run(open_and_read(id, piece));
     REQUIRE_MESSAGE(bytes, bytes.error().describe());
     return *bytes;
   }
@@ -136,6 +141,35 @@ TEST_CASE("store: bodies of every size come back, whole and in ranges") {
     for (auto& [id, bytes] : all) {
       CHECK(bench.body(id) == bytes);
       CHECK(bench.body(id, 10'007) == bytes);
+    }
+    bench.reopen();
+  }
+}
+
+TEST_CASE("store: many bodies opened at once are those that are opened one by one") {
+  Bench bench;
+  std::vector<BlobId> ids;
+  for (std::size_t size : {3000u, 0u, 100'000u, 5000u, 90'000u, 300'000u, 4000u, 1'500'000u, 10u}) {
+    auto name = std::to_string(size);
+    ids.push_back(bench.own(bench.stage(name + some_bytes(size)), "x" + name));
+  }
+  auto backwards = ids;
+  std::ranges::reverse(backwards);
+  auto some = std::vector<BlobId>{ids[6], 999, ids[0], ids[0], ids[8]};
+  auto missing = ids;
+  missing.insert(missing.begin() + 3, 999);
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& wanted : {ids, backwards, some, missing, {999}, {}}) {
+      auto opened = bench.loop.run(open_blobs(*bench.store, wanted));
+      REQUIRE(opened.size() == wanted.size());
+      for (std::size_t i = 0; i < wanted.size(); ++i) {
+        CAPTURE(i);
+        REQUIRE(opened[i].has_value() == (wanted[i] != 999));
+        if (!opened[i]) continue;
+        auto alone = bench.loop.run(bench.store->open_blob(wanted[i]));
+        CHECK((*opened[i])->sha256() == (*alone)->sha256());
+        CHECK(bench.loop.run(read_all(**opened[i], 70'001)) == bench.body(wanted[i]));
+      }
     }
     bench.reopen();
   }
