@@ -70,12 +70,14 @@ void scan_summaries(store::Reader& reader, AccountId account, MailboxId mailbox,
 
 std::optional<MessageSummary> get_summary(store::Reader& reader, AccountId account,
                                           MailboxId mailbox, Uid uid) {
-  std::optional<MessageSummary> found;
-  scan_summaries(reader, account, mailbox, uid, uid, [&](const MessageSummary& row) {
-    found = row;
-    return false;
-  });
-  return found;
+  if (uid == 0 || uid >= uid_next(reader, account, mailbox)) return std::nullopt;
+  auto key = summary_key(account, mailbox, group_of(uid));
+  auto value = reader.get(key);
+  if (!value) return std::nullopt;
+  SummaryGroup group;
+  decode_group(key, *value, group);
+  auto* row = group.find(uid);
+  return row ? std::optional(*row) : std::nullopt;
 }
 
 std::optional<MessageRecord> get_message_or_ghost(store::Reader& reader, AccountId account,

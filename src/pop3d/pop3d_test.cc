@@ -219,6 +219,11 @@ TEST_CASE("one session at a time, unless that is switched off") {
       CHECK((co_await ask(a, "QUIT")).starts_with("+OK"));
       CHECK(co_await ask(b, "STAT") == "+OK 3 167");
       CHECK((co_await ask(b, "RETR 1")).starts_with("-ERR"));
+      CHECK((co_await ask(b, "TOP 1 0\r\nTOP 2 0\r\nTOP 1 0")).starts_with("-ERR"));
+      CHECK((co_await b.line()).starts_with("+OK"));
+      while (co_await b.line() != ".") {
+      }
+      CHECK((co_await b.line()).starts_with("-ERR"));
       CHECK((co_await ask(b, "DELE 1")).starts_with("+OK"));
       CHECK((co_await ask(b, "DELE 2")).starts_with("+OK"));
       CHECK((co_await ask(b, "QUIT")).starts_with("+OK"));

@@ -101,6 +101,7 @@ void Session::count_memory() {
 }
 
 Task<void> Session::need_bytes(std::chrono::steady_clock::time_point deadline) {
+  ahead_ = std::vector<Retrieved>();
   count_memory();
   co_await output_.flush();
   auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());

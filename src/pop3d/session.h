@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "mailbox/messages.h"
 #include "net/input.h"
 #include "net/output.h"
 #include "pop3/command.h"
@@ -59,6 +61,17 @@ class Session {
   Task<bool> start_tls();
   /// A login has come to its end.
   Answer logged_in(std::variant<auth::Login, auth::LoginFailure> result);
+  /// A message that is to be sent.
+  struct Retrieved {
+    std::uint32_t number = 0;
+    std::optional<mailbox::MessageRecord> record =
+        std::nullopt;  ///< nothing: another client has expunged it
+    Result<std::unique_ptr<store::Blob>> blob = nullptr;
+  };
+  /// Looks it up, together with those that commands which wait already ask for (PIPELINING).
+  Task<Retrieved> retrieve(std::uint32_t number);
+  /// `number`, and the numbers in those commands; ascending.
+  std::vector<std::uint32_t> asked_for(std::uint32_t number);
   /// Sends a message as a multi-line response, `body_lines` lines of its body.
   Answer send_message(std::uint32_t number, std::uint64_t body_lines);
   auth::LoginContext login_context() const;
@@ -76,6 +89,7 @@ class Session {
   std::string user_;
   std::unique_ptr<MaildropLocks::Lock> lock_;
   std::optional<Maildrop> maildrop_;
+  std::vector<Retrieved> ahead_;  ///< looked up and not yet sent; empty while waiting for bytes
   int errors_ = 0;
   std::chrono::steady_clock::time_point login_until_;  ///< logged in by then, or the end
   bool closing_ = false;
