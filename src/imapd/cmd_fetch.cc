@@ -18,7 +18,7 @@ constexpr FetchAtt kFromDigest[] = {FetchAtt::Envelope, FetchAtt::BodyStructure,
 
 /// The stored header fields have all that this item asks for.
 bool is_kept(const imap::BodyItem& item) {
-  return item.form == imap::BodyItem::Form::Body && item.peek && item.section.part.empty() &&
+  return item.form == imap::BodyItem::Form::Body && item.section.part.empty() &&
          item.section.text == imap::Section::Text::HeaderFields &&
          std::ranges::all_of(item.section.fields, [](auto& name) {
            return mailbox::keeps_field(mailbox::kHeaderSet, name);
@@ -48,7 +48,9 @@ Task<imap::Reply> Session::handle(imap::FetchCommand command) {
       !fetching.items.bodies.empty() ||
       std::ranges::any_of(kFromDigest, [&](auto att) { return fetching.items.has(att); });
 
-  if (!std::ranges::all_of(fetching.items.bodies, is_kept))
+  fetching.needs_bodies = !std::ranges::all_of(fetching.items.bodies, is_kept);
+
+  if (fetching.needs_bodies || fetching.items.sets_seen())
     co_await fetch_contents(fetching);
   else if (fetching.needs_digest || fetching.items.has(FetchAtt::SaveDate))
     co_await fetch_records(fetching);

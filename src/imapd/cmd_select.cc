@@ -6,6 +6,7 @@
 #include "imapd/extensions.h"
 #include "imapd/limits.h"
 #include "imapd/session.h"
+#include "mailbox/tables.h"
 
 namespace hikyaku::imapd {
 namespace {
@@ -33,11 +34,14 @@ Task<imap::Reply> Session::handle(imap::SelectCommand command) {
     write(imap::ok("The mailbox is closed", "CLOSED"));
   }
   auto id = account();
+  auto watch = std::make_unique<Watch>();
+  watch->list = listen(*watch, mailbox::kTopicMailboxes);
   auto found = co_await services_.store.read([&, id](store::Reader& reader) {
     return mailbox::find_mailbox(reader, id, command.mailbox);
   });
   if (!found || !found->selectable)
     co_return imap::no("There is no such mailbox", found ? "NOSELECT" : "NONEXISTENT");
+  watch->mailbox = listen(*watch, found->id);
   auto opened = co_await services_.views.open(id, found->id);
   if (!opened) co_return imap::reply_for(opened.error());
 
@@ -45,12 +49,11 @@ Task<imap::Reply> Session::handle(imap::SelectCommand command) {
   state_.read_only = command.read_only;
   state_.phase = imap::Phase::Selected;
   auto uid_validity = (*opened)->uid_validity();
-  selected_.emplace(mailbox::SessionView(std::move(*opened)));
+  selected_.emplace(mailbox::SessionView(std::move(*opened)), std::move(watch));
   selected_->mailbox = found->id;
   selected_->path = found->path;
   show_place();
   selected_->uid_validity = uid_validity;
-  subscribe_selected();
   co_await claim_recent();
 
   auto& view = selected_->messages.view();

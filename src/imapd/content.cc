@@ -10,10 +10,9 @@
 namespace hikyaku::imapd {
 
 Task<Result<std::string>> Content::read_body(std::uint64_t offset, std::uint64_t length) {
-  if (!blob_) {
-    CO_TRY(blob_, co_await store_.open_blob(record_.blob));
-  }
-  auto bytes = co_await blob_->read(offset, length);
+  if (blob_ && !*blob_) blob_ = co_await store_.open_blob(record_.blob);
+  if (!blob_) co_return std::unexpected(blob_.error());
+  auto bytes = co_await (*blob_)->read(offset, length);
   if (bytes && bytes->size() != length)
     co_return fail(ErrorCode::Corrupt, "body {} is shorter than its message", record_.blob);
   co_return bytes;

@@ -13,11 +13,13 @@
 
 namespace hikyaku::imapd {
 
-/// One message: its record and, once it is needed, its body. Both arguments must outlive it.
+/// One message: its record and, once it is needed, its body. `store` and `record` must outlive it.
 class Content {
  public:
-  Content(store::Store& store, const mailbox::MessageRecord& record)
-      : store_(store), record_(record) {}
+  /// `blob`: the body, if it was opened already, or why it cannot be.
+  Content(store::Store& store, const mailbox::MessageRecord& record,
+          Result<std::unique_ptr<store::Blob>> blob = nullptr)
+      : store_(store), record_(record), blob_(std::move(blob)) {}
 
   const mailbox::MessageRecord& record() const { return record_; }
   /// Body bytes, at most kReadPiece at once. NotFound, Corrupt, Io.
@@ -31,7 +33,7 @@ class Content {
  private:
   store::Store& store_;
   const mailbox::MessageRecord& record_;
-  std::unique_ptr<store::Blob> blob_;
+  Result<std::unique_ptr<store::Blob>> blob_;  ///< null: not opened yet
 };
 
 /// Reads a section from front to back in pieces of at most kReadPiece. All arguments must outlive

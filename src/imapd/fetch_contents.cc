@@ -1,6 +1,7 @@
 // FETCH of the messages' bytes: sections as pieces of prefix and body, streamed (RFC 9051 §6.4.5,
 // RFC 3516).
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/async.h"
@@ -9,6 +10,7 @@
 #include "imapd/limits.h"
 #include "mailbox/section.h"
 #include "mime/transfer.h"
+#include "store/blobs.h"
 
 namespace hikyaku::imapd {
 namespace {
@@ -67,6 +69,34 @@ Task<Result<Decoded>> measure(Content& content, const mailbox::SectionBytes& byt
   co_return decoded;
 }
 
+/// Bodies that were opened together, of messages [begin, end) of a piece.
+struct Bodies {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  store::OpenedBlobs blobs;
+
+  Result<std::unique_ptr<store::Blob>> take(std::size_t message) {
+    if (message < begin || message >= end) return nullptr;
+    return std::move(blobs[message - begin]);
+  }
+};
+
+/// The bodies of `records` from `begin` on, as many as may be in memory at once, and at least one.
+Task<Bodies> open_bodies(store::Store& store,
+                         std::span<const std::optional<mailbox::MessageRecord>> records,
+                         std::size_t begin) {
+  Bodies bodies{begin, begin, {}};
+  std::vector<store::BlobId> ids;
+  std::uint64_t size = 0;
+  while (bodies.end < records.size() && records[bodies.end]) {
+    size += std::min(records[bodies.end]->size, kBodiesAtOnce);
+    if (!ids.empty() && size > kBodiesAtOnce) break;
+    ids.push_back(records[bodies.end++]->blob);
+  }
+  bodies.blobs = co_await store::open_blobs(store, std::move(ids));
+  co_return bodies;
+}
+
 SessionEnds broken_literal(const Error& error) {
   // So many octets were promised, and there is no way to take that back.
   return {imap::bye("The message cannot be read: " + error.text, "UNAVAILABLE")};
@@ -95,11 +125,16 @@ Task<void> Session::fetch_content_of(Fetching& fetching, std::vector<std::uint32
       [&, id = account(), mailbox = selected_->mailbox](store::Reader& reader) {
         return mailbox::get_messages_or_ghosts(reader, id, mailbox, uids);
       });
+  Bodies bodies;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
-    if (records[i])
-      co_await fetch_message(fetching, sequences[i], std::move(*records[i]));
-    else
+    if (!records[i]) {
       fetching.missing = true;
+      continue;
+    }
+    if (fetching.needs_bodies && i >= bodies.end)
+      bodies = co_await open_bodies(services_.store, records, i);
+    auto blob = bodies.take(i);
+    co_await fetch_message(fetching, sequences[i], std::move(*records[i]), std::move(blob));
     if (output_.full()) co_await output_.flush();
   }
 }
@@ -131,8 +166,9 @@ Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t
 }
 
 Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
-                                  mailbox::MessageRecord record) {
-  Content content(services_.store, record);
+                                  mailbox::MessageRecord record,
+                                  Result<std::unique_ptr<store::Blob>> blob) {
+  Content content(services_.store, record, std::move(blob));
   if (!record.digest.complete) {
     if (auto done = co_await complete_digest(services_, content, record); !done) {
       fetching.failed = imap::reply_for(done.error());
@@ -140,7 +176,7 @@ Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
     }
   }
   auto row = row_of(sequence, record);
-  auto items = fetching.items;
+  imap::FetchItems items{fetching.items.attributes, {}};
   if (std::ranges::binary_search(fetching.just_seen, row.uid)) {
     items.add(imap::FetchAtt::Flags);
     if (state_.tells_modseq()) items.add(imap::FetchAtt::ModSeq);

@@ -15,6 +15,7 @@ struct Session::Fetching {
   std::optional<std::uint64_t> changed_since;
   SequenceRanges sequences;
   bool needs_digest = false;            ///< ENVELOPE, BODYSTRUCTURE, BODY, header fields
+  bool needs_bodies = false;            ///< what the records do not hold
   bool missing = false;                 ///< a message was gone, and nobody remembers it
   std::optional<imap::Reply> failed;    ///< something could not be read
   std::vector<mailbox::Uid> just_seen;  ///< of the present piece; ascending

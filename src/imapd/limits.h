@@ -14,6 +14,8 @@ inline constexpr std::size_t kRecordsPerRead = 256;
 inline constexpr std::size_t kTextPerRead = 256 * 1024;
 /// Messages that one piece of a FETCH of contents looks up, and sets \Seen on.
 inline constexpr std::size_t kContentsPerPiece = 100;
+/// Bytes of messages next to each other whose bodies are read at once.
+inline constexpr std::uint64_t kBodiesAtOnce = 256 * 1024;
 /// Up to this size a message is handled in memory as one string.
 inline constexpr std::uint64_t kSmallMessage = 256 * 1024;
 /// Larger ones are read and sent in pieces of this size.

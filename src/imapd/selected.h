@@ -15,8 +15,17 @@
 
 namespace hikyaku::imapd {
 
+/// Listens to what the store tells of a mailbox. Begun before anything is read, it misses nothing
+/// that happens afterwards.
+struct Watch {
+  bool changed = false;  ///< the store has notified since this was set to false
+  std::unique_ptr<store::Subscription> mailbox;
+  std::unique_ptr<store::Subscription> list;
+};
+
 struct Selected {
-  explicit Selected(mailbox::SessionView view) : messages(std::move(view)) {}
+  Selected(mailbox::SessionView view, std::unique_ptr<Watch> watching)
+      : messages(std::move(view)), watch(std::move(watching)) {}
 
   mailbox::MailboxId mailbox = 0;
   std::string path;
@@ -26,11 +35,8 @@ struct Selected {
   imap::NumberSet recent;       ///< UIDs that are \Recent in this session
   imap::NumberSet saved;        ///< UIDs that "$" stands for (RFC 5182)
   mailbox::Uid known_next = 1;  ///< messages from this UID on have not been looked at for \Recent
-  /// The store may have notified since the last refresh; until the first one, nobody knows.
-  bool changed = true;
-  bool may_park = true;  ///< parking was not tried since the last refresh
-  std::unique_ptr<store::Subscription> mailbox_changes;
-  std::unique_ptr<store::Subscription> list_changes;
+  bool may_park = true;         ///< parking was not tried since the last refresh
+  std::unique_ptr<Watch> watch;
 };
 
 using SequenceRanges = std::vector<imap::NumberRange>;

@@ -136,7 +136,7 @@ Task<std::optional<Session::Event>> Session::next_event_or_change() {
     if (used_ > 0) set_within_command(true);
     input_.consume(std::exchange(used_, 0));
     if (input_.fill_now()) continue;
-    if (idling_ && selected_ && selected_->changed) co_return std::nullopt;
+    if (idling_ && selected_ && selected_->watch->changed) co_return std::nullopt;
     co_await wait_for_client();
   }
 }

@@ -121,7 +121,7 @@ class Session {
   Task<void> claim_recent();
   /// The mailbox has another UIDVALIDITY or is gone: INBOX may have been renamed.
   Task<std::shared_ptr<const mailbox::View>> follow_inbox();
-  void subscribe_selected();
+  std::unique_ptr<store::Subscription> listen(Watch& watch, std::uint32_t topic);
   void leave_mailbox();
   /// For those who watch the server: where the session is.
   void show_place();
@@ -143,7 +143,8 @@ class Session {
   Task<void> fetch_contents(Fetching& fetching);
   Task<void> fetch_content_of(Fetching& fetching, std::vector<std::uint32_t> sequences);
   Task<void> fetch_message(Fetching& fetching, std::uint32_t sequence,
-                           mailbox::MessageRecord record);
+                           mailbox::MessageRecord record,
+                           Result<std::unique_ptr<store::Blob>> blob);
   Task<void> set_seen(Fetching& fetching, const std::vector<std::uint32_t>& sequences);
   imap::NumberSet uids_named(const imap::SequenceSet& set) const;
   void append_row_items(imap::FetchResponse& response, const imap::FetchItems& items,

@@ -7,13 +7,11 @@
 
 namespace hikyaku::imapd {
 
-void Session::subscribe_selected() {
-  auto changed = [this] {
-    selected_->changed = true;
+std::unique_ptr<store::Subscription> Session::listen(Watch& watch, std::uint32_t topic) {
+  return services_.store.subscribe(account(), topic, [this, &watch] {
+    watch.changed = true;
     if (idling_) stream_.wake();
-  };
-  selected_->mailbox_changes = services_.store.subscribe(account(), selected_->mailbox, changed);
-  selected_->list_changes = services_.store.subscribe(account(), mailbox::kTopicMailboxes, changed);
+  });
 }
 
 void Session::show_place() {
@@ -30,7 +28,7 @@ void Session::leave_mailbox() {
 Task<void> Session::refresh_if_changed(Expunges expunges) {
   if (!selected_) co_return;
   auto has_ghosts = expunges == Expunges::Tell && selected_->messages.ghosts() > 0;
-  if (selected_->changed || has_ghosts) co_await refresh(expunges);
+  if (selected_->watch->changed || has_ghosts) co_await refresh(expunges);
 }
 
 Task<void> Session::unpark() {
@@ -40,7 +38,7 @@ Task<void> Session::unpark() {
 
 Task<void> Session::refresh(Expunges expunges, std::span<const mailbox::MessageSummary> silent) {
   if (!selected_) co_return;
-  selected_->changed = false;
+  selected_->watch->changed = false;
   selected_->may_park = true;
   auto opened = co_await services_.views.open(account(), selected_->mailbox);
   auto view = opened && (*opened)->uid_validity() == selected_->uid_validity
@@ -59,7 +57,7 @@ Task<std::shared_ptr<const mailbox::View>> Session::follow_inbox() {
   });
   if (!inbox || inbox->uid_validity != selected_->uid_validity) throw gone;
   selected_->mailbox = inbox->id;
-  subscribe_selected();
+  selected_->watch->mailbox = listen(*selected_->watch, inbox->id);
   auto view = co_await services_.views.open(account(), inbox->id);
   if (!view) throw gone;
   co_return std::move(*view);

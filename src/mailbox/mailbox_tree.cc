@@ -63,14 +63,21 @@ MailboxId find_levels(store::Reader& reader, AccountId account,
   return id;
 }
 
-std::string path_of(store::Reader& reader, AccountId account, MailboxId mailbox) {
-  auto row = load<MailboxRow>(reader, mailbox_key(account, mailbox));
-  if (!row) return {};
+namespace {
+
+std::string path_of(store::Reader& reader, AccountId account, const MailboxRow& row) {
   std::optional<MailboxRow> above;
-  return build_path(row->name, row->parent, [&](MailboxId id) {
+  return build_path(row.name, row.parent, [&](MailboxId id) {
     above = load<MailboxRow>(reader, mailbox_key(account, id));
     return above ? &*above : nullptr;
   });
+}
+
+}  // namespace
+
+std::string path_of(store::Reader& reader, AccountId account, MailboxId mailbox) {
+  auto row = load<MailboxRow>(reader, mailbox_key(account, mailbox));
+  return row ? path_of(reader, account, *row) : std::string();
 }
 
 std::vector<MailboxInfo> list_mailboxes(store::Reader& reader, AccountId account) {
@@ -104,8 +111,7 @@ std::optional<MailboxInfo> get_mailbox(store::Reader& reader, AccountId account,
   auto row = load<MailboxRow>(reader, mailbox_key(account, id));
   if (!row) return std::nullopt;
   auto info = info_of(id, *row);
-  info.path = path_of(reader, account, id);
-  info.has_children = has_children(reader, account, id);
+  info.path = path_of(reader, account, *row);
   return info;
 }
 

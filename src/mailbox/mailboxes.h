@@ -24,7 +24,7 @@ struct MailboxInfo {
   std::uint32_t uid_validity = 0;
   bool subscribed = false;
   bool selectable = true;  ///< false: a level that only holds others (deleted, but with children)
-  bool has_children = false;
+  bool has_children = false;  ///< from list_mailboxes() alone
   Time created{};
 };
 
