@@ -58,6 +58,7 @@ _dmarc.half              TXT "v=DMARC1; p=reject"
 
 class Sender(unittest.TestCase):
     number = 0
+    MORE_ZONE = ""
 
     @classmethod
     def setUpClass(cls):
@@ -68,7 +69,7 @@ class Sender(unittest.TestCase):
                                 capture_output=True).stdout[-32:]
 
         zone = folder / "zone"
-        zone.write_text(ZONE.format(OURS=OURS, STRANGER=STRANGER, NAMELESS=NAMELESS, ELSEWHERE=ELSEWHERE,
+        zone.write_text((ZONE + cls.MORE_ZONE).format(OURS=OURS, STRANGER=STRANGER, NAMELESS=NAMELESS, ELSEWHERE=ELSEWHERE,
                                     KEY=base64.b64encode(public).decode()))
         cls.zone = zone
         cls.server = cls.enterClassContext(Instance("anna@alpha.test", base=free_port_base("127.0.0.1"), zone=zone, config=cls.options()))

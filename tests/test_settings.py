@@ -1,0 +1,169 @@
+"""Options that are set otherwise than they are by default, seen from outside: what else would use them below the wiring does not tell
+whether the option reaches it."""
+import contextlib
+import smtplib
+import socket
+import socketserver
+import tempfile
+import threading
+import time
+import unittest
+
+from harness import Instance, eventually, free_port_base
+from mail import message, submit
+import test_sender_authentication as authentication
+from test_sender_authentication import STRANGER
+
+ANNA = "anna@alpha.test"
+
+
+class WhatSpeaks(authentication.Sender):
+    """dmarc.speaks_for, dmarc.speaks_against, auth.blocklist_weight, dkim.max_signatures."""
+    LISTED_TWICE = "127.0.6.2"
+    MORE_ZONE = """\
+2.6.0.127.dnsbl.stranger A 127.0.0.2
+2.6.0.127.more.stranger  A 127.0.0.2
+2.6.0.127.in-addr.arpa.  PTR out.stranger2
+out.stranger2            A 127.0.6.2
+"""
+
+    @classmethod
+    def options(cls):
+        return {"dmarc.speaks_for": '["blocklisted"]', "dmarc.speaks_against": "[]", "dmarc.known_forwarders": '["127.0.6.2"]',
+                "auth.blocklists": '["dnsbl.stranger.test=2", "more.stranger.test"]', "auth.blocklist_weight": 3, "dkim.max_signatures": 2}
+
+    def test_only_what_is_named_speaks_for_refusing(self):
+        """SPF says fail, and the client stands on a list of weight 2 of 3: Junk."""
+        letter, subject = self.letter("carol@strict.test")
+        self.deliver(letter, subject, "carol@strict.test", "Junk", source=STRANGER, helo="out.stranger.test")
+        self.assertIn("nothing else speaks for that", self.story(subject))
+
+    def test_the_weight_is_reached_and_nothing_speaks_against(self):
+        """On both lists; that it is a known forwarder counts for nothing here."""
+        letter, subject = self.letter("carol@strict.test")
+        code, reply = self.send(letter, "carol@strict.test", source=self.LISTED_TWICE, helo="out.stranger2.test")
+        self.assertEqual(code, 550, reply)
+        self.assertIn("blocklist", reply)
+
+    def test_no_more_signatures_are_looked_at(self):
+        for others, results_in in ((1, "dmarc=pass"), (2, "dmarc=fail")):
+            with self.subTest(others=others):
+                letter, subject = self.letter("carol@honest.test")
+                signed = self.sign(letter)
+                for _ in range(others):
+                    signed = "DKIM-Signature: v=1; a=ed25519-sha256; d=list.test; s=none; h=from; bh=AAAA; b=AAAA\r\n" + signed
+                code, reply = self.send(signed, "x@stranger.test", source=STRANGER, helo="out.stranger.test")
+                self.assertEqual(code, 250, reply)
+                got = self.find(subject, "INBOX" if others == 1 else "Junk")
+                self.assertIn(results_in, got["Authentication-Results"])
+
+
+class Deadline(unittest.TestCase):
+    def test_a_resolver_that_never_answers_costs_a_second(self):
+        """auth.deadline; 20 s without it."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            options = {"auth.deadline": '"1s"', "dns.resolver": f'["127.0.0.1:{silent.getsockname()[1]}"]'}
+            with Instance(ANNA, config=options) as server, smtplib.SMTP(
+                    server.host, server.port("smtp"), local_hostname="mx.slow.test", timeout=60) as smtp:
+                smtp.ehlo()
+                self.assertEqual(smtp.mail("carol@slow.test")[0], 250)
+                self.assertEqual(smtp.rcpt(ANNA)[0], 250)
+                began = time.monotonic()
+                code, reply = smtp.data(f"From: carol@slow.test\r\nTo: {ANNA}\r\nSubject: Slow\r\n\r\nx\r\n".encode())
+                took = time.monotonic() - began
+                self.assertEqual(code, 451, reply)  # nothing is decided for good
+                self.assertGreater(took, 0.5)
+                self.assertLess(took, 15)
+
+
+class Others(socketserver.ThreadingTCPServer):
+    """Another mail server: holds every message until it is let go; knows how many connections it had at most."""
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, address, go_on):
+        self.go_on, self.open, self.most, self.taken, self.lock = go_on, 0, 0, 0, threading.Lock()
+        super().__init__(address, Other)
+
+    def count(self, change):
+        with self.lock:
+            self.open += change
+            self.most = max(self.most, self.open)
+
+
+class Other(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.server.count(1)
+        with contextlib.suppress(OSError):
+            self.talk()
+        self.server.count(-1)
+
+    def talk(self):
+        self.wfile.write(b"220 mx.elsewhere.test ESMTP\r\n")
+        for line in self.rfile:
+            verb = line[:4].upper()
+            if verb == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                while self.rfile.readline() not in (b".\r\n", b""):
+                    pass
+                self.server.go_on.wait(60)
+                self.server.taken += 1
+            self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
+            if verb == b"QUIT":
+                return
+
+
+class Connections(unittest.TestCase):
+    def test_no_more_than_allowed(self):
+        """transmit.connections_per_destination and transmit.connections: both are used up, neither is exceeded."""
+        hosts = ["127.0.4.31", "127.0.4.32"]
+        zone = self.enterContext(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write("$ORIGIN test.\n$TTL 60\n" + "".join(f"d{i} MX 10 mx.d{i}\nmx.d{i} A {host}\n" for i, host in enumerate(hosts)))
+        zone.flush()
+        base, go_on = free_port_base(hosts[0]), threading.Event()
+        others = []
+        for host in hosts:
+            others.append(Others((host, base + 25), go_on))
+            threading.Thread(target=others[-1].serve_forever, daemon=True).start()
+            self.addCleanup(others[-1].server_close)
+            self.addCleanup(others[-1].shutdown)
+        self.addCleanup(go_on.set)
+        options = {"transmit.connections_per_destination": 2, "transmit.connections": 3}
+        server = self.enterContext(Instance(ANNA, base=base, zone=zone.name, config=options))
+        for n in range(5):
+            for i in range(2):
+                submit(server, message(ANNA, f"x{n}@d{i}.test", "Hello"), rcpt=[f"x{n}@d{i}.test"])
+        eventually(lambda: sum(other.open for other in others) == 3, timeout=60)
+        time.sleep(1)
+        self.assertEqual(sorted(other.open for other in others), [1, 2])
+        go_on.set()
+        eventually(lambda: [other.taken for other in others] == [5, 5], timeout=60)
+        self.assertLessEqual(max(other.most for other in others), 2)
+
+
+class QueueBytes(unittest.TestCase):
+    def test_mail_for_others_waits_outside(self):
+        """queue.max_bytes; mail for mailboxes here goes on."""
+        zone = self.enterContext(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write("$ORIGIN test.\n$TTL 60\nbeta MX 10 mx.beta\nmx.beta A 127.0.0.250\n")
+        zone.flush()
+        server = self.enterContext(Instance(ANNA, zone=zone.name, config={"queue.max_bytes": '"1MB"', "queue.retry": '["1h"]'}))
+
+        def send(to):
+            """The code of the first reply that is no, or 250."""
+            try:
+                submit(server, message(ANNA, to, "Large", ("0123456789" * 7 + "\n") * 10_000), rcpt=[to])
+            except smtplib.SMTPRecipientsRefused as refused:
+                return next(iter(refused.recipients.values()))
+            except smtplib.SMTPResponseException as refused:
+                return refused.smtp_code, refused.smtp_error
+            return 250, b""
+        said = [send(f"x{i}@beta.test") for i in range(3)]  # 700 KB each; nobody listens there
+        self.assertEqual(said[0][0], 250)
+        self.assertEqual(said[2][0], 452, said)
+        self.assertTrue(said[2][1].startswith(b"4.3.1 "), said)
+        self.assertEqual(send(ANNA)[0], 250)
+
+
+if __name__ == "__main__":
+    unittest.main()
