@@ -144,7 +144,7 @@ class Instance:
         self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
         self._reader.start()
 
-    def start(self, wait=30):
+    def start(self, wait=90):
         self.process = subprocess.Popen([*self.wrapper, str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
                                         env={**os.environ, "LANG": "C.UTF-8", **self.env})

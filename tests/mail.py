@@ -46,9 +46,9 @@ def pop(server, user=None, password=PASSWORD):
     return client
 
 
-def raw_messages(server, user=None, mailbox="INBOX"):
+def raw_messages(server, user=None, mailbox="INBOX", password=PASSWORD):
     """The bytes of every message of a mailbox, in UID order."""
-    client = imap(server, user)
+    client = imap(server, user, password)
     try:
         client.select(f'"{mailbox}"', readonly=True)
         if not client.uid("SEARCH", "ALL")[1][0]:
@@ -58,12 +58,12 @@ def raw_messages(server, user=None, mailbox="INBOX"):
         client.logout()
 
 
-def messages(server, user=None, mailbox="INBOX"):
-    return [email.message_from_bytes(raw) for raw in raw_messages(server, user, mailbox)]
+def messages(server, user=None, mailbox="INBOX", password=PASSWORD):
+    return [email.message_from_bytes(raw) for raw in raw_messages(server, user, mailbox, password)]
 
 
-def subjects(server, user=None, mailbox="INBOX"):
-    return [m["Subject"] for m in messages(server, user, mailbox)]
+def subjects(server, user=None, mailbox="INBOX", password=PASSWORD):
+    return [m["Subject"] for m in messages(server, user, mailbox, password)]
 
 
 def fill(server, user, count, mailbox="INBOX", flags=None, body="text\r\n"):

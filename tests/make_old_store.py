@@ -4,18 +4,65 @@
     tests/make_old_store.py NAME        (NAME: a date or version, such as 2026-11)
 
 tests/test_upgrade.py opens all of them with every later version. The store holds two accounts, folders, flags, keywords, a deleted
-message, a queue, a body in a bulk segment, and ends with a crash after a clean end. Its keys and passwords are for nothing else."""
+message, a queue, a body in a bulk segment; signing keys, aliases, a catch-all, passwords of every kind; reports of others, read and unread,
+reports of ours on their way and still growing; and ends with a crash after a clean end. Its keys and passwords are for nothing else.
+What ages is kept for ten years. Stores from before there were such things are as they were: what a store has, its expected.json says."""
+import email.policy
+import gzip
 import json
 import pathlib
 import sys
 import tarfile
+import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import Instance
+from harness import PASSWORD, Instance, eventually
 from mail import imap, message, raw_messages, submit
+from test_dmarc_reports import bring, mail_with, xml
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
 STORES = pathlib.Path(__file__).parent / "stores"
+LEGACY = "an old password, an old client"  # bob's, from the middle on
+OPTIONS = {"server.memory": '"64MB"', "dmarc.keep_reports": '"3650d"', "store.history": '"3650d"', "store.retention": '"3650d"',
+           "dmarc.failure_reports": '"minimal"'}
+ZONE = """\
+$ORIGIN test.
+$TTL 60
+""" + "".join(f"""\
+{name} MX 10 mx.nowhere
+_dmarc.{name} TXT "v=DMARC1; p=none; fo=1; rua=mailto:d@{name}.test{more}"
+""" for name, more in (("told", "; ruf=mailto:f@told.test"), ("growing", ""))) + "mx.nowhere A 127.0.0.250\n"
+FAILURE = f"""\
+From: d@big.test
+To: dmarc-reports@alpha.test
+Subject: Failure
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=feedback-report; boundary=b
+
+--b
+Content-Type: text/plain
+
+One of yours failed.
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: auth-failure
+User-Agent: Big/1.0
+Version: 1
+Auth-Failure: dmarc
+Source-IP: 192.0.2.9
+Reported-Domain: alpha.test
+Original-Mail-From: <x@mallory.test>
+
+--b
+Content-Type: text/rfc822-headers
+
+From: {ANNA}
+Subject: Not hers
+
+--b--
+""".replace("\n", "\r\n").encode()
 
 
 def fill(server):
@@ -39,18 +86,63 @@ def fill(server):
     client.logout()
 
 
-def look(server):
+def items(server, *command):
+    return json.loads(server.run(*command, "--json").stdout)
+
+
+def fill_further(server):
+    """Everything that came after mailboxes and queue; gives the app password."""
+    server.run("domain", "add", "gamma.test")
+    server.run("domain", "catch-all", "gamma.test", BOB)
+    server.run("domain", "dkim", "alpha.test", "rotate")
+    server.run("alias", "add", "info@alpha.test", ANNA, "far@nowhere.test")
+    server.add_account("carol@gamma.test", "for nothing", "--name", "キャロル", "--language", "ja", "--quota", "5MB")
+    server.run("account", "change", "carol@gamma.test", "--disable")
+    server.run("account", "password", BOB, "--password-stdin", "--legacy-auth", input=LEGACY + "\n")
+    app_password = items(server, "app-password", "add", BOB, "phone")["password"]
+    bring(server, message("x@told.test", "unknown@gamma.test", "To whom it may concern").as_bytes(policy=email.policy.SMTP),
+          "unknown@gamma.test", "x@told.test")
+    bring(server, mail_with(gzip.compress(xml("one", [("192.0.2.10", 90, "pass", "pass"), ("198.51.100.9", 7, "fail", "fail")]))))
+    bring(server, FAILURE)
+    bring(server, mail_with(b"<nonsense/>", "xml", "r.xml"))
+    eventually(lambda: {i["kind"] for i in items(server, "reports", "dmarc")} >= {"domain", "source", "unread"}, 120)
+    eventually(lambda: items(server, "reports", "failure"), 120)
+    server.run("reports", "dmarc", "--send-now")
+    for i in range(3):
+        bring(server, message("y@growing.test", BOB, f"Growing {i}").as_bytes(policy=email.policy.SMTP), BOB, "y@growing.test")
+    eventually(lambda: {"d@told.test", "f@told.test"} <= {entry["recipient"] for entry in items(server, "queue", "list")}, 120)
+    server.run("queue", "hold", "all")
+    return app_password
+
+
+def look_further(server):
+    account = items(server, "account", "show", BOB)
+    return {
+        "domains": items(server, "domain", "list"),
+        "aliases": items(server, "alias", "list"),
+        "accounts": items(server, "account", "list"),
+        "passwords": [{k: p[k] for k in ("name", "app_password", "scram", "legacy", "created")} for p in account["credentials"]],
+        "keys": [[k["selector"], k["algorithm"], k["state"], k["record"]] for k in items(server, "domain", "dkim", "alpha.test")],
+        # What is advised depends on the day.
+        "reports": [i for i in items(server, "reports", "dmarc", "--since", "2026-01-01") if i["kind"] != "advice"],
+        "failures": items(server, "reports", "failure", "--since", "2026-01-01"),
+        "held": [[entry["id"], entry["state"]] for entry in items(server, "queue", "list")],
+        "stories": sorted([s["id"], s["arrival"]["subject"], [[r["address"], r["outcome"]] for r in s["recipients"]]]
+                          for s in map(json.loads, server.run("trace", BOB, "--most", "1000", "--json").stdout.splitlines()))}
+
+
+def look(server, passwords=()):
     """What a store holds, for comparing."""
-    found = {}
+    found, passwords = {}, dict(passwords)
     for user in (ANNA, BOB):
-        client = imap(server, user)
+        client = imap(server, user, passwords.get(user, PASSWORD))
         boxes = sorted(line.decode().split('"/" ')[1].strip('"') for line in client.list()[1])
         for box in boxes:
             client.select(f'"{box}"', readonly=True)
             validity = client.untagged_responses["UIDVALIDITY"][-1].decode()
             rows = client.uid("FETCH", "1:*", "(FLAGS INTERNALDATE RFC822.SIZE MODSEQ)")[1]
             found[f"{user} {box}"] = {"uidvalidity": validity, "messages": sorted(r.decode().split(" ", 1)[1] for r in rows if r),
-                                      "sizes": [len(m) for m in raw_messages(server, user, box)]}
+                                      "sizes": [len(m) for m in raw_messages(server, user, box, passwords.get(user, PASSWORD))]}
         client.logout()
     found["queue"] = [entry["recipient"] for entry in json.loads(server.run("queue", "list", "--json").stdout)]
     found["deleted"] = [m["subject"] for m in json.loads(server.run("undelete", "--list", "--json").stdout)]
@@ -61,11 +153,19 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     STORES.mkdir(exist_ok=True)
-    with Instance(ANNA, config={"server.memory": '"64MB"'}) as server:
+    zone = tempfile.NamedTemporaryFile("w", suffix=".zone")
+    zone.write(ZONE)
+    zone.flush()
+    with Instance(ANNA, zone=zone.name, config=OPTIONS) as server:
         fill(server)
+        app_password = fill_further(server)
         server.restart()  # a clean end
         submit(server, message(ANNA, BOB, "After the restart"))
-        expected = look(server)
+        expected = look(server, {BOB: LEGACY})
+        expected["further"] = look_further(server)
+        expected["passwords"] = {BOB: LEGACY, "phone": app_password}
+        (server.dir / "zone").write_text(ZONE)
+        time.sleep(3)  # what nobody waits for
         server.kill()  # and one that is not
         (server.dir / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False))
         for name in ("control.sock", "submit.sock"):

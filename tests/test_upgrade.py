@@ -1,13 +1,17 @@
 """Stores that earlier versions of the program have written are opened, read, written, and verified; one of a later version is refused."""
+import base64
+import email.policy
 import json
 import pathlib
 import re
 import tarfile
 import unittest
 
-from harness import SANITIZED, Instance
-from mail import message, subjects, submit
-from make_old_store import ANNA, BOB, look
+from harness import PASSWORD, SANITIZED, Instance
+from mail import Wire, imap, message, subjects, submit
+from make_old_store import ANNA, BOB, look, look_further
+from test_dmarc_reports import bring
+from test_python_clients import Scram, b64
 
 STORES = sorted((pathlib.Path(__file__).parent / "stores").glob("*.tar.xz"))
 
@@ -30,6 +34,7 @@ class OldInstance(Instance):
     def quickstart(self):
         path = self.dir / "hikyaku.toml"
         text = re.sub(r"(?m)^port_base = \d+", f"port_base = {self.base}", path.read_text())
+        text = re.sub(r"(?m)^zone_file = .*", f'zone_file = "{self.dir / "zone"}"', text)
         if SANITIZED:
             text = text.replace("[server]", "[server]\nsandbox = false", 1)
         path.write_text(text)
@@ -41,14 +46,37 @@ class Upgrade(unittest.TestCase):
         for archive in STORES:
             with self.subTest(archive.name), OldInstance(archive) as server:
                 expected = json.loads((server.dir / "expected.json").read_text())
-                found = look(server)
+                further, passwords = expected.pop("further", None), expected.pop("passwords", {})
+                found = look(server, passwords)
                 # Deleted messages go when their time is over.
                 self.assertEqual(expected.pop("deleted"), found.pop("deleted") or ["Message 4"])
                 self.assertEqual(found, expected)
+                if further:
+                    self.look_at_the_rest(server, further, passwords)
                 submit(server, message(ANNA, BOB, "Today"))
-                self.assertEqual(subjects(server, BOB)[-1], "Today")
+                self.assertEqual(subjects(server, BOB, password=passwords.get(BOB, PASSWORD))[-1], "Today")
                 server.stop()
+                self.assertEqual([line for line in server.log if " error event=" in line], [])
                 self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+    def look_at_the_rest(self, server, further, passwords):
+        """Directory, keys, reports and stories are what they were; passwords of every kind open, and reports of ours go on."""
+        found = look_further(server)
+        for what in further:
+            self.assertEqual(found[what], further[what], what)
+        imap(server, BOB, passwords["phone"]).logout()
+        with Wire(server, "submissions", implicit_tls=True) as wire:
+            wire.reply()
+            wire.ask("EHLO pc.test")
+            scram = Scram("sha256", BOB, passwords[BOB])
+            challenge = wire.ask("AUTH SCRAM-SHA-256 " + b64(scram.first()))
+            self.assertEqual(wire.ask(b64(scram.final(base64.b64decode(challenge[4:]).decode())))[:3], "334")
+            self.assertEqual(wire.ask("")[:3], "235")
+        submit(server, message(BOB, ANNA, "By CRAM-MD5"), BOB, passwords[BOB])
+        bring(server, message("x@told.test", "who@gamma.test", "Caught").as_bytes(policy=email.policy.SMTP), "who@gamma.test", "x@told.test")
+        self.assertEqual(subjects(server, BOB, password=passwords[BOB])[-1], "Caught")
+        sent = json.loads(server.run("reports", "dmarc", "--send-now", "--json").stdout)
+        self.assertIn("told.test", {report["domain"] for report in sent})  # at least what has just come
 
     def test_a_later_store_is_refused(self):
         with OldInstance(STORES[-1]) as server:
@@ -63,7 +91,8 @@ class Upgrade(unittest.TestCase):
                 self.assertIn("newer version", " ".join(refused.stderr.split()))
             store.write_bytes(written)
             server.start()
-            self.assertEqual(subjects(server, BOB)[-1], "After the restart")
+            passwords = json.loads((server.dir / "expected.json").read_text()).get("passwords", {})
+            self.assertEqual(subjects(server, BOB, password=passwords.get(BOB, PASSWORD))[-1], "After the restart")
 
 
 if __name__ == "__main__":
