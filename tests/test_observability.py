@@ -4,6 +4,7 @@ import imaplib
 import json
 import poplib
 import re
+import shutil
 import smtplib
 import socket
 import unittest
@@ -351,10 +352,19 @@ class Observability(unittest.TestCase):
         client.logout()
 
     def test_without_a_server_it_is_said(self):
+        """As other commands that need one say it: with the instance that was named, and 75; 66 where there is no instance."""
+        there = Instance("anna@alpha.test")
+        self.addCleanup(shutil.rmtree, there.dir)
+        there.quickstart()
         for verb in (("top", "--once"), ("who",), ("kick", "1"), ("metrics",)):
+            done = there.run(*verb, check=False)
+            self.assertEqual(done.returncode, 75, done)
+            self.assertIn(f"hikyaku serve --dir {there.dir}", " ".join(done.stderr.split()))
             done = hikyaku(*verb, directory="/nonexistent", check=False)
-            self.assertEqual(done.returncode, 69, done)
-            self.assertIn("hikyaku serve", done.stderr)
+            self.assertEqual(done.returncode, 66, done)
+            self.assertIn("hikyaku quickstart ADDRESS --dir /nonexistent", " ".join(done.stderr.split()))
+        said = json.loads(there.run("who", "--json", check=False).stdout)
+        self.assertEqual(said["error"]["code"], "unavailable")
 
 
 if __name__ == "__main__":

@@ -84,18 +84,24 @@ Commands::Commands(const Invocation& invocation, Terminal& terminal)
 
 Commands::~Commands() = default;
 
+bool instance_is_there(const Instance& instance, Terminal& terminal) {
+  std::error_code error;
+  if (std::filesystem::exists(instance.config, error) || error) return true;
+  auto directory = instance.config.parent_path().string();
+  if (instance.config == Instance::of_system().config)
+    terminal.complain(kNoSystemInstance, directory);
+  else
+    terminal.complain(kNoInstance, directory, directory);
+  return false;
+}
+
+Error no_server(const Instance& instance, Language language) {
+  return {ErrorCode::Unavailable, say(language, kNeedsServer, command_to_serve(instance)), {}};
+}
+
 std::expected<config::Config, Exit> load_instance_config(const Instance& instance,
                                                          Terminal& terminal) {
-  std::error_code error;
-  auto there = std::filesystem::exists(instance.config, error);
-  if (!there && !error) {
-    auto directory = instance.config.parent_path().string();
-    if (instance.config == Instance::of_system().config)
-      terminal.complain(kNoSystemInstance, directory);
-    else
-      terminal.complain(kNoInstance, directory, directory);
-    return std::unexpected(Exit::NoInput);
-  }
+  if (!instance_is_there(instance, terminal)) return std::unexpected(Exit::NoInput);
   auto config = config::load_file(instance.config);
   if (!config) {
     terminal.err(config.error().describe());
@@ -139,9 +145,7 @@ Commands::Answer Commands::run(std::string_view verb, boost::json::object args,
     }
   }
   if (auto opened = open_here(); !opened) return std::unexpected(std::move(opened).error());
-  if (!offline_->knows(verb))
-    return fail(ErrorCode::Unavailable, "{}",
-                say(terminal_.language(), kNeedsServer, command_to_serve(instance_)));
+  if (!offline_->knows(verb)) return std::unexpected(no_server(instance_, terminal_.language()));
   return offline_->run(request, handlers);
 }
 

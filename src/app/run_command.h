@@ -50,6 +50,12 @@ class Commands {
   std::optional<Exit> shown_;
 };
 
+/// Whether there is an instance (its configuration); shows that there is none and how to make one.
+bool instance_is_there(const Instance& instance, Terminal& terminal);
+
+/// What a command says that only a running server can do when none runs: Unavailable.
+Error no_server(const Instance& instance, Language language);
+
 /// Loads the instance's configuration. Shows what is wrong with it, or that there is none and how
 /// to make one; the exit code then.
 std::expected<config::Config, Exit> load_instance_config(const Instance& instance,

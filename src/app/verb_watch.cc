@@ -18,9 +18,6 @@ namespace {
 
 using boost::json::object;
 
-constexpr Phrase kNotRunning{
-    "no server runs here ({} does not answer); begin one: hikyaku serve",
-    "ここではサーバーが動いていません({} が応答しません)。起動するには: hikyaku serve"};
 constexpr Phrase kNobody{"Nobody is connected.", "接続はありません。"};
 constexpr Phrase kKicked{"{} sessions are ended.", "{} 件のセッションを終了しました。"};
 constexpr Phrase kInClear{"no", "なし"};
@@ -29,19 +26,17 @@ constexpr Phrase kInClear{"no", "なし"};
 std::expected<object, Exit> ask(const Invocation& invocation, Terminal& terminal,
                                 std::string_view verb, object args = {},
                                 ControlHandlers handlers = {}) {
-  auto socket = Instance::from(invocation.value("--dir")).control_socket;
+  auto instance = Instance::from(invocation.value("--dir"));
   ControlRequest request{std::string(verb), std::move(args), terminal.language()};
-  auto answer = ask_server(socket, request, handlers);
+  auto answer = ask_server(instance.control_socket, request, handlers);
   if (answer.result) return std::move(*answer.result);
-  auto& error = answer.result.error();
+  if (!answer.running && !instance_is_there(instance, terminal))
+    return std::unexpected(Exit::NoInput);
+  auto error = answer.running ? answer.result.error() : no_server(instance, terminal.language());
   if (invocation.json())
     print_json(
         terminal,
         object{{"error", {{"code", to_string(error.code)}, {"text", json_text(error.text)}}}});
-  if (!answer.running) {
-    terminal.complain(kNotRunning, socket.string());
-    return std::unexpected(Exit::Unavailable);
-  }
   terminal.complain_text(error.describe());
   return std::unexpected(error.code == ErrorCode::NotFound ? Exit::Failed : exit_for(error.code));
 }
