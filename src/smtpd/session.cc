@@ -41,6 +41,15 @@ Session::Session(net::Stream& stream, const Settings& settings, Services service
   if (auto process = stream.peer_process()) state_.logged_in(fmt::format("uid {}", process->uid));
 }
 
+namespace {
+/// Passwords stand in AUTH's initial response, and in what is no command: the answers of a client
+/// that does not wait and whose AUTH was refused.
+std::string_view shown_in_log(std::string_view line, smtp::Verb verb) {
+  if (verb == smtp::Verb::Auth) return "AUTH …";
+  return verb == smtp::Verb::Unknown ? "…" : line;
+}
+}  // namespace
+
 Task<void> Session::run() {
   stream_.set_timeout(settings_.command_timeout);
   if (state_.settings().flavour == smtp::Flavour::Submissions && !co_await start_tls()) co_return;
@@ -51,11 +60,11 @@ Task<void> Session::run() {
       co_await answer(smtp::Verb::Unknown, line.error());
       continue;
     }
-    // The initial response of AUTH holds the password.
-    log_.trace("smtp.line", {{"line", istarts_with(*line, "AUTH ") ? "AUTH …" : *line}});
     auto command = smtp::parse_command(*line);
+    auto verb = command ? smtp::verb_of(*command) : command.error().verb;
+    log_.trace("smtp.line", {{"line", shown_in_log(*line, verb)}});
     if (!command) {
-      co_await answer(command.error().verb, command.error().reply);
+      co_await answer(verb, command.error().reply);
       continue;
     }
     co_await execute(std::move(*command));
