@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "dns/problem.h"
 
 namespace hikyaku::app {
 namespace {
@@ -50,7 +51,8 @@ std::string outcome_of(const AskedQuestion& question, Language language) {
     case dns::Status::Failed:
     case dns::Status::Bogus:
       text = std::string(kFailed.in(language));
-      if (!question.problem.empty()) text += ": " + printable(question.problem, kShown);
+      if (!question.problem.empty())
+        text += ": " + printable(dns::problem_in(question.problem, language), kShown);
       return text;
   }
   return text + " (" + say(language, kTtl, question.ttl.count()) + ")";

@@ -11,6 +11,7 @@
 #include "dmarc/report_address.h"
 #include "spf/check.h"
 #include "spf/mend.h"
+#include "spf/problem.h"
 #include "spf/record.h"
 
 namespace hikyaku::app {
@@ -312,7 +313,8 @@ class DomainCheck {
     auto shown = printable(published, 300);
     auto parsed = spf::parse_record(published);
     if (!parsed)
-      co_return add(Level::Problem, text(kSpfWrong, shown, parsed.error().describe()),
+      co_return add(Level::Problem,
+                    text(kSpfWrong, shown, spf::problem_in(parsed.error().describe(), language_)),
                     mended(spf::mend_record(published), kCorrectTerm));
     if (!spf_form(published, *parsed)) co_return;
     co_await spf_meaning(domain, published, *parsed);
@@ -369,10 +371,13 @@ class DomainCheck {
     // An address that nobody names: every term is tried, and every lookup counted.
     auto stranger = co_await judge(domain, *IpAddress::parse("192.0.2.254"));
     if (stranger.result == spf::Result::PermError)
-      co_return add(Level::Problem, text(kSpfWrong, shown, stranger.detail),
+      co_return add(Level::Problem,
+                    text(kSpfWrong, shown, spf::problem_in(stranger.detail, language_)),
                     text(stranger.problem == spf::Problem::TooManyLookups ? kFewer : kCorrectTerm));
     if (stranger.result == spf::Result::TempError)
-      co_return add(Level::Problem, text(kSpfWrong, shown, stranger.detail), text(kTryLater));
+      co_return add(Level::Problem,
+                    text(kSpfWrong, shown, spf::problem_in(stranger.detail, language_)),
+                    text(kTryLater));
     if (stranger.result == spf::Result::Pass)
       co_return add(Level::Problem, text(kSpfOpen, shown), text(kEndWithAll));
     if (wanted_.addresses.empty()) co_return add(Level::Good, text(kSpfUnknown, shown));

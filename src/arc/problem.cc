@@ -4,6 +4,7 @@
 
 #include "base/translate.h"
 #include "dkim/problem.h"
+#include "dns/problem.h"
 
 namespace hikyaku::arc {
 namespace {
@@ -33,8 +34,8 @@ constexpr Phrase kProblems[] = {
 }  // namespace
 
 std::string problem_in(std::string_view problem, Language language) {
-  static const std::array<std::span<const Phrase>, 2> kTables{std::span<const Phrase>(kProblems),
-                                                              dkim::problem_phrases()};
+  static const std::array<std::span<const Phrase>, 3> kTables{
+      std::span<const Phrase>(kProblems), dkim::problem_phrases(), dns::problem_phrases()};
   return translate(problem, kTables, language);
 }
 

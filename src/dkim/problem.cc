@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/translate.h"
+#include "dns/problem.h"
 
 namespace hikyaku::dkim {
 namespace {
@@ -125,7 +126,8 @@ std::span<const Phrase> problem_phrases() {
 }
 
 std::string problem_in(std::string_view problem, Language language) {
-  static constexpr std::array<std::span<const Phrase>, 1> kTables{kProblems};
+  static const std::array<std::span<const Phrase>, 2> kTables{std::span<const Phrase>(kProblems),
+                                                              dns::problem_phrases()};
   return translate(problem, kTables, language);
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 /// Of each text from strangers, in the story.
 constexpr std::size_t kShown = 120;
-/// Of the problem of a signature: our words, with texts of strangers in it.
+/// Of the problem of a signature or of SPF: our words, with texts of strangers in it.
 constexpr std::size_t kProblem = 240;
 /// Signatures that get a finding or a method of their own.
 constexpr std::size_t kSignatures = 20;
@@ -70,7 +70,7 @@ story::Finding spf_finding(std::string check, const spf::Verdict& verdict) {
   Facts facts;
   facts.add("domain", verdict.domain)
       .add("by", verdict.mechanism)
-      .add("problem", verdict.detail)
+      .add("problem", verdict.detail, kProblem)
       .add("asked", asked(verdict));
   return {std::move(check), std::string(to_string(verdict.result)), facts.take()};
 }

@@ -1,5 +1,6 @@
 #include "spf/check.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <fmt/core.h>
 
@@ -7,6 +8,7 @@
 #include "dns/fake_resolver.h"
 #include "spf/authentication_results.h"
 #include "spf/explain.h"
+#include "spf/problem.h"
 #include "testing/test_loop.h"
 
 namespace hikyaku::spf {
@@ -342,6 +344,111 @@ TEST_CASE("the Authentication-Results field") {
       field("", Identity::MailFrom).contains("spf=pass smtp.mailfrom=postmaster@mail.example.net"));
   CHECK(field("a@example.org", Identity::Helo).contains("spf=pass smtp.helo=mail.example.net"));
   CHECK_FALSE(field("a b\r\nX: y@example.org", Identity::MailFrom).contains("\nX"));
+}
+
+/// What is left of a sentence without what stands in quotes: two words that are joined by a space
+/// and are neither names nor numbers have not been translated.
+bool has_english(std::string_view sentence) {
+  bool quoted = false;
+  bool word_before = false;
+  for (auto word : split(sentence, ' ')) {
+    auto quotes = std::ranges::count(word, '"');
+    bool is_word =
+        !quoted && quotes == 0 && word.size() > 1 &&
+        std::ranges::all_of(word, [](char c) { return is_ascii_alpha(c) || c == ','; }) &&
+        std::ranges::any_of(word, [](char c) { return c >= 'a' && c <= 'z'; });
+    if (is_word && word_before) return true;
+    word_before = is_word;
+    if (quotes % 2 == 1) quoted = !quoted;
+  }
+  return false;
+}
+
+TEST_CASE("every problem that a check finds is told in Japanese") {
+  std::string zone = R"zone(
+two.example. TXT "v=spf1 -all"
+two.example. TXT "v=spf1 +all"
+bare.example. A 192.0.2.1
+lacks.example. TXT "v=spf1 include:bare.example -all"
+gone.example. TXT "v=spf1 redirect=nowhere.example"
+noname.example. TXT "v=spf1 include:%{l}..example -all"
+self.example. TXT "v=spf1 redirect=self.example"
+eleven.example. TXT "v=spf1 a a a a a a a a a a a -all"
+eleven.example. A 203.0.113.1
+voids.example. TXT "v=spf1 a:x.voids.example a:y.voids.example a:z.voids.example -all"
+temp.example. TXT "v=spf1 a:fails.example -all"
+slow.example. TXT "v=spf1 a:late.example -all"
+circle.example. TXT "v=spf1 a:round.example -all"
+round.example. CNAME round.example.
+;!SERVFAIL fails.example.
+;!TIMEOUT late.example.
+mxs.example. TXT "v=spf1 mx -all"
+)zone";
+  for (int i = 1; i <= 11; ++i)
+    zone += fmt::format(
+        "mxs.example. MX {0} mx{0}.mxs.example.\nmx{0}.mxs.example. A 198.51.100.1\n", i);
+  static constexpr std::string_view kMistakes[] = {
+      "=x.example",
+      "-exp=x.example",
+      "-redirect=a.example",
+      "redirect",
+      "exp",
+      "+exp:x.example",
+      "exp=a.test exp=a.test",
+      "ipv4:192.0.2.1",
+      "quux",
+      "-allx",
+      "all:x",
+      "ip4",
+      "ip6",
+      "include",
+      "exists",
+      "ptr/24",
+      "mx/24/",
+      "a/024",
+      "a/33",
+      "a//129",
+      "ip4:2001:db8::1",
+      "ip6:192.0.2.1",
+      "a:%x",
+      "a:%{z}",
+      "a:%{c}.example",
+      "a:%{d0}.example",
+      "a:%{d.example",
+      "a:",
+      "a:localhost",
+      "a:192.0.2.1",
+      "a:x.-example",
+      "a:x\\007.example",
+      "x=%{q}",
+  };
+  std::vector<std::string> senders;
+  for (std::size_t i = 0; i < std::size(kMistakes); ++i) {
+    zone += fmt::format("m{}.example. TXT \"v=spf1 {}\"\n", i, kMistakes[i]);
+    senders.push_back(fmt::format("a@m{}.example", i));
+  }
+  for (auto domain : {"two", "bare", "lacks", "gone", "noname", "self", "eleven", "voids", "temp",
+                      "slow", "circle", "mxs", "nowhere"})
+    senders.push_back(fmt::format("a@{}.example", domain));
+  for (auto sender : {"a@localhost", "a@[192.0.2.1]", "a@192.0.2.1", "a@x..org", "@",
+                      "a@\xE3\x81\x82..org", "a@\xE3\x81\x82\xFF.org", "a@-\xE3\x81\x82.org",
+                      "a@xn--\xE3\x81\x82.org", "a@\xE3\x81\x82 b.org"})
+    senders.emplace_back(sender);
+  Bench bench(zone);
+  for (auto& sender : senders) {
+    CAPTURE(sender);
+    auto verdict = bench.ask(sender);
+    CHECK(verdict.problem != Problem::None);
+    auto japanese = summary(verdict, IpAddress(), Language::Japanese);
+    CAPTURE(japanese);
+    CAPTURE(verdict.detail);
+    CHECK(problem_in(verdict.detail, Language::Japanese) != verdict.detail);
+    CHECK_FALSE(has_english(japanese));
+    CHECK(problem_in(verdict.detail, Language::English) == verdict.detail);
+  }
+  bench.limits.deadline = std::chrono::seconds(-1);
+  CHECK(bench.ask("a@two.example").problem == Problem::DeadlineExceeded);
+  CHECK_FALSE(has_english(summary(bench.ask("a@two.example"), IpAddress(), Language::Japanese)));
 }
 
 TEST_CASE("every problem has its words in both languages") {

@@ -44,7 +44,7 @@ bool Evaluation::begin() {
   if (domain_part_.empty()) return over(Result::None, Problem::NoDomain, "there is no domain");
   if (!is_ascii(domain_part_)) {  // RFC 8616 §4: A-labels everywhere
     auto ascii = dns::to_ascii(domain_part_);
-    if (!ascii) return no_domain("is no domain name: " + ascii.error().text);
+    if (!ascii) return over(Result::None, Problem::NoDomain, ascii.error().text);
     sender_domain_ = std::move(*ascii);
     domain_part_ = sender_domain_;
   }

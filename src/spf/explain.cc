@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "spf/problem.h"
 
 namespace hikyaku::spf {
 namespace {
@@ -29,16 +30,8 @@ constexpr Phrase kNoDomain{"SPF has nothing to ask about: {1}.",
 constexpr Phrase kNoRecord{"{0} does not publish who may send its mail (no SPF record).",
                            "{0} は送信元を公開していません (SPF レコードなし)。"};
 constexpr Phrase kNoSuchDomain{"The domain {0} does not exist.", "ドメイン {0} は存在しません。"};
-constexpr Phrase kSeveral{"SPF of {0} cannot be used; its owner must mend it: {1}.",
-                          "{0} の SPF は使えません。SPF レコードが複数あります: {1}。"};
-constexpr Phrase kSyntax{"SPF of {0} cannot be used; its owner must mend it: {1}.",
-                         "{0} の SPF は使えません。レコードの書き方に誤りがあります: {1}。"};
-constexpr Phrase kMissing{"SPF of {0} cannot be used; its owner must mend it: {1}.",
-                          "{0} の SPF は使えません。参照先に SPF レコードがありません: {1}。"};
-constexpr Phrase kLoop{"SPF of {0} cannot be used; its owner must mend it: {1}.",
-                       "{0} の SPF は使えません。レコードが循環しています: {1}。"};
-constexpr Phrase kTooMany{"SPF of {0} cannot be used; its owner must mend it: {1}.",
-                          "{0} の SPF は使えません。DNS への問い合わせが多すぎます: {1}。"};
+constexpr Phrase kUnusable{"SPF of {0} cannot be used; its owner must mend it: {1}.",
+                           "{0} の SPF は使えません。所有者が直す必要があります: {1}。"};
 constexpr Phrase kUnanswered{
     "SPF of {0} could not be found out; it may be later: {1}.",
     "{0} の SPF を今は確認できません。後で確認できるかもしれません: {1}。"};
@@ -63,17 +56,13 @@ const Phrase& phrase_of(Problem problem) {
     case Problem::NoSuchDomain:
       return kNoSuchDomain;
     case Problem::SeveralRecords:
-      return kSeveral;
     case Problem::Syntax:
-      return kSyntax;
     case Problem::MissingTarget:
-      return kMissing;
     case Problem::Loop:
-      return kLoop;
     case Problem::TooManyLookups:
     case Problem::TooManyVoid:
     case Problem::TooManyNames:
-      return kTooMany;
+      return kUnusable;
     case Problem::None:
     case Problem::LookupFailed:
     case Problem::DeadlineExceeded:
@@ -126,7 +115,7 @@ std::string_view decided_in(const Verdict& verdict) {
 std::string summary(const Verdict& verdict, const IpAddress& ip, Language language) {
   auto domain = printable(verdict.domain, kShownTerm);
   if (verdict.problem != Problem::None)
-    return say(language, phrase_of(verdict.problem), domain, verdict.detail);
+    return say(language, phrase_of(verdict.problem), domain, problem_in(verdict.detail, language));
   auto why = verdict.mechanism == "default"
                  ? std::string(kDefault.in(language))
                  : say(language, kMatched, printable(verdict.mechanism, kShownTerm),

@@ -10,6 +10,7 @@
 #include "dmarc/author.h"
 #include "dmarc/disposition.h"
 #include "dmarc/failure_report.h"
+#include "spf/problem.h"
 
 namespace hikyaku::story {
 namespace {
@@ -150,7 +151,8 @@ std::string tell_spf(const Finding& finding, const Facts& facts, Language langua
   auto* phrase = facts.has("domain") ? &kSpfNone : &kSpfNothing;
   for (auto& [result, words] : kCases)
     if (finding.result == result) phrase = &words;
-  return say(language, *phrase, facts["domain"], facts["by"], facts["problem"]);
+  return say(language, *phrase, facts["domain"], facts["by"],
+             spf::problem_in(facts["problem"], language));
 }
 
 std::string tell_dkim(const Finding& finding, const Facts& facts, Language language) {
