@@ -1,9 +1,7 @@
 #include "crypto/key.h"
 
-#include <climits>
 #include <cstdlib>
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -50,12 +48,18 @@ std::optional<KeyType> type_of(EVP_PKEY* key) {
   }
 }
 
-int exponent_bits_of(EVP_PKEY* key) {
-  BIGNUM* exponent = nullptr;
-  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1) return INT_MAX;
-  auto bits = BN_num_bits(exponent);
-  BN_free(exponent);
-  return bits;
+/// RFC 8017 §3.1: both are odd and positive, and the exponent is 3 at least. With 1 everybody could
+/// sign.
+Result<void> check_rsa(EVP_PKEY* key) {
+  auto* rsa = EVP_PKEY_get0_RSA(key);
+  auto* exponent = rsa ? RSA_get0_e(rsa) : nullptr;
+  if (!exponent || BN_num_bits(exponent) > kMaxRsaExponentBits)
+    return fail(ErrorCode::Unsupported, "exponents of RSA keys may have at most {} bits",
+                kMaxRsaExponentBits);
+  for (auto* number : {RSA_get0_n(rsa), exponent})
+    if (!BN_is_odd(number) || BN_is_negative(number) || BN_is_one(number))
+      return fail(ErrorCode::Unsupported, "the numbers of the RSA key prove nothing");
+  return {};
 }
 
 Result<void> check_usable(EVP_PKEY* key) {
@@ -64,9 +68,7 @@ Result<void> check_usable(EVP_PKEY* key) {
     return fail(ErrorCode::Unsupported, "only RSA, ECDSA P-256 and Ed25519 keys can be used");
   if (*type == KeyType::Rsa && EVP_PKEY_get_bits(key) > kMaxRsaBits)
     return fail(ErrorCode::Unsupported, "RSA keys may have at most {} bits", kMaxRsaBits);
-  if (*type == KeyType::Rsa && exponent_bits_of(key) > kMaxRsaExponentBits)
-    return fail(ErrorCode::Unsupported, "exponents of RSA keys may have at most {} bits",
-                kMaxRsaExponentBits);
+  if (*type == KeyType::Rsa) return check_rsa(key);
   return {};
 }
 

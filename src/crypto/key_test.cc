@@ -162,5 +162,35 @@ TEST_CASE("RSA keys that would keep a verifier busy are refused") {
   CHECK_FALSE(key(1025, {"\x03", 1}));
 }
 
+TEST_CASE("RSA keys that are none are refused") {
+  auto number = [](std::string bytes) { return der(0x02, bytes); };
+  auto modulus = number(std::string(1, '\0') + std::string(256, '\xc1'));
+  auto exponent = number({"\x01\x00\x01", 3});
+  auto good = der(0x30, modulus + exponent);
+  REQUIRE(PublicKey::from_der(good));
+  struct Row {
+    std::string_view what;
+    std::string text;
+  };
+  for (auto& [what, text] : std::initializer_list<Row>{
+           {"nothing", ""},
+           {"a byte more", good + '\0'},
+           {"a byte less", good.substr(0, good.size() - 1)},
+           {"another key behind it", good + good},
+           {"a modulus only", der(0x30, modulus)},
+           {"exponent 0", der(0x30, modulus + number({"\0", 1}))},
+           {"exponent 1: everybody could sign", der(0x30, modulus + number("\x01"))},
+           {"exponent 2", der(0x30, modulus + number("\x02"))},
+           {"a negative exponent", der(0x30, modulus + number("\xfd"))},
+           {"a negative modulus", der(0x30, number(std::string(256, '\xc1')) + exponent)},
+           {"modulus 0", der(0x30, number({"\0", 1}) + exponent)},
+           {"a length longer than all", {"\x30\x84\xff\xff\xff\xff\x02\x01\x01", 9}},
+           {"text", "hello"},
+       }) {
+    CAPTURE(what);
+    CHECK_FALSE(PublicKey::from_der(text));
+  }
+}
+
 }  // namespace
 }  // namespace hikyaku::crypto

@@ -1,6 +1,7 @@
 #include "dkim/verifier.h"
 
 #include <doctest/doctest.h>
+#include <fmt/core.h>
 
 #include "base/base64.h"
 #include "base/text.h"
@@ -326,6 +327,46 @@ TEST_CASE("what a key record says is heeded") {
                                                           : "permerror"));
     CHECK(verdict.problem.contains(testing ? "in testing" : problem));
     CHECK(verdict.testing == testing);
+  }
+}
+
+TEST_CASE("a key record with odd DER is no key, whatever it is signed with") {
+  auto der = [](char tag, const std::string& content) {
+    return std::string{tag, '\x82', static_cast<char>(content.size() >> 8),
+                       static_cast<char>(content.size() & 0xff)} +
+           content;
+  };
+  auto modulus = [&](std::size_t bytes) {
+    return der(0x02, std::string(1, '\0') + std::string(bytes, '\xc1'));
+  };
+  auto f4 = der(0x02, {"\x01\x00\x01", 3});
+  struct Case {
+    std::string key, problem;
+  };
+  int number = 0;
+  for (auto& [key, problem] : std::initializer_list<Case>{
+           {der(0x30, modulus(2'048) + f4), "at most"},  // 16,384 bits
+           {der(0x30, modulus(64) + f4), "fewer than"},
+           {der(0x30, modulus(256) + der(0x02, "\x01")), "prove nothing"},
+           {der(0x30, modulus(256) + der(0x02, "\x04")), "prove nothing"},
+           {der(0x30, modulus(256) + der(0x02, std::string(200, '\x11'))), "at most"},
+           {der(0x30, modulus(256) + f4) + "more", "not a public key"},
+           {der(0x30, modulus(256)), "not a public key"},
+           {der(0x30, {}), "not a public key"},
+           {std::string(5'000, '\x30'), "cannot be read"},
+       }) {
+    auto selector = "der" + std::to_string(++number);
+    CAPTURE(selector);
+    world().publish(selector, "v=DKIM1; k=rsa; p=" + base64_encode(key));
+    // s^1 mod n: with exponent 1 the padded hash is its own signature.
+    std::string field = fmt::format(
+        "DKIM-Signature: v=1; a=rsa-sha256; d=alpha.test; s={}; h=from; bh={}; b={}\r\n", selector,
+        base64_encode(std::string(32, '\x11')), base64_encode(std::string(256, '\x11')));
+    auto verdict = world().first(field + std::string(kHeader) + std::string(kBody));
+    CAPTURE(verdict.problem);
+    CHECK(verdict.problem.contains(problem));
+    CHECK_FALSE(verdict.passed());
+    CHECK(problem_in(verdict.problem, Language::Japanese) != verdict.problem);
   }
 }
 
