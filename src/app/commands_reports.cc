@@ -50,6 +50,8 @@ std::string_view kind_name(reports::Advice::Kind kind) {
       return "unsigned";
     case Kind::Forwarders:
       return "forwarders";
+    case Kind::Doubtful:
+      return "doubtful";
     case Kind::Strangers:
       return "strangers";
     case Kind::SafeToReject:

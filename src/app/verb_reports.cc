@@ -46,6 +46,16 @@ constexpr Phrase kForwarders{
     "refused.",
     "内容を変えて送り直すため署名が無効になる転送やメーリングリスト: "
     "{}({})。することはありません。p=reject にすると、そのメールは拒否されます。"};
+constexpr Phrase kDoubtful{
+    "Your signature is on some of the mail of these networks, and {} of {} prove nothing: {}. That "
+    "is a mailing list that changes most of what it passes on, or somebody who sends a letter of "
+    "yours again beside forgeries; reports cannot tell which. If you do not know a network as a "
+    "list, count it among the forgers: p=reject refuses what proves nothing, from whomever.",
+    "自分の署名があるメールも届いていますが、{1}の {0}には何の証明もありません: "
+    "{2}。ほとんどを書き換えるメーリングリストか、あなたのメールを 1 通再送しながら偽物を送る者の"
+    "どちらかで、報告からは区別できません。メーリングリストとして心当たりがなければ偽物と考えてくだ"
+    "さい。"
+    "p=reject にすれば、証明のないメールは誰からでも拒否されます。"};
 constexpr Phrase kStrangers{
     "Claiming to be yours and proving nothing: {} of {}: {}. If one is yours (a newsletter, a "
     "printer), put it into the SPF record or let it sign; the rest are forgeries and forwarders, "
@@ -257,6 +267,8 @@ class Chart {
       terminal_.say(kUnsigned, sources);
     else if (kind == "forwarders")
       terminal_.say(kForwarders, sources, messages);
+    else if (kind == "doubtful")
+      terminal_.say(kDoubtful, messages, networks, sources);
     else if (kind == "strangers")
       terminal_.say(kStrangers, messages, networks, sources);
     else if (kind == "safe-to-reject")

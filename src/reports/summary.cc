@@ -111,6 +111,7 @@ std::vector<Advice> advise(const DomainSummary& summary, const std::vector<IpAdd
   };
   Advice unsigned_ones{Advice::Kind::Unsigned, {}, 0};
   Advice forwarders{Advice::Kind::Forwarders, {}, 0};
+  Advice doubtful{Advice::Kind::Doubtful, {}, 0};
   Advice strangers{Advice::Kind::Strangers, {}, 0};
   auto put = [](Advice& kind, const Source& source, std::uint64_t messages) {
     kind.sources.push_back(named(source));
@@ -125,6 +126,8 @@ std::vector<Advice> advise(const DomainSummary& summary, const std::vector<IpAdd
     } else if (source.is_forwarder()) {
       if (!seldom(source.messages - source.dkim))
         put(forwarders, source, source.messages - source.dkim);
+    } else if (source.is_doubtful()) {
+      put(doubtful, source, source.messages - source.passed);
     } else if (!source.is_authorized()) {
       put(strangers, source, source.messages - source.passed);
     } else if (!seldom(source.spf_alone)) {
@@ -134,7 +137,7 @@ std::vector<Advice> advise(const DomainSummary& summary, const std::vector<IpAdd
   auto rejecting = summary.policy == dmarc::Policy::Reject;
   auto nothing = summary.passed == 0 && unsigned_ones.sources.empty();
   if (nothing) strangers.kind = Advice::Kind::Nothing;
-  for (auto* one : {&unsigned_ones, &forwarders})
+  for (auto* one : {&unsigned_ones, &forwarders, &doubtful})
     if (!one->sources.empty()) advice.push_back(std::move(*one));
   auto strange = !strangers.sources.empty();
   if (nothing || (strange && !rejecting)) advice.push_back(std::move(strangers));

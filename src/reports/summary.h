@@ -29,8 +29,13 @@ struct Source {
   /// Our SPF record lists it, or it has a key of ours: half of its mail or more passes.
   bool is_authorized() const { return passed * 2 >= messages && messages > 0; }
   /// Our signatures come from there, but not by our SPF record: it passes our mail on. What it
-  /// changes on the way (a list's footer) fails.
-  bool is_forwarder() const { return spf == 0 && dkim > 0 && dkim * 10 >= messages; }
+  /// changes on the way (a list's footer) fails, and is the smaller part.
+  bool is_forwarder() const { return spf == 0 && dkim > 0 && dkim * 2 >= messages; }
+  /// The same, but most of its mail proves nothing: a list that changes nearly everything, or
+  /// somebody who sends a letter of ours again beside forgeries. Reports cannot tell them apart.
+  bool is_doubtful() const {
+    return spf == 0 && dkim > 0 && !is_forwarder() && dkim * 10 >= messages;
+  }
 };
 
 struct DomainSummary {
@@ -50,6 +55,7 @@ struct Advice {
     Nothing,       ///< no message passed: nothing that is ours was seen, only who claims to be us
     Unsigned,      ///< sources that are ours by SPF (or this server) and do not sign with DKIM
     Forwarders,    ///< they pass on what we signed, and change some of it
+    Doubtful,      ///< a signature of ours on some, nothing on most: a list, or a forger
     Strangers,     ///< mail that nobody of ours sent, and p=none or quarantine lets it pass
     SafeToReject,  ///< all that is reported is ours and passes; p is not reject yet
     MoreReports,   ///< the same, but of too few days to be sure
