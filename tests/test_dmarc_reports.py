@@ -11,7 +11,7 @@ import time
 import unittest
 import zipfile
 
-from harness import VECTORS, Instance, eventually, free_port_base
+from harness import HIKYAKU, VECTORS, Instance, eventually, free_port_base
 from mail import message, raw_messages, stamp
 
 ANNA, BOB = "anna@alpha.test", "bob@beta.test"
@@ -135,6 +135,11 @@ class In(unittest.TestCase):
         self.assertEqual(kinds, {"unsigned": ["198.51.100.0/24"], "forwarders": ["203.0.113.0/24"]})
         self.assertIn("nothing to do about them", text)
         self.assertNotIn("p=reject is safe", self.advice("lists2.test", (ours + lists, 1), (ours, 20))[1])
+        replayed = [("203.0.113.5", 1, "pass", "fail"), ("203.0.113.5", 3, "fail", "fail")]   # one letter of ours, three forgeries
+        kinds, text = self.advice("replayed.test", (ours + replayed, 1))
+        self.assertEqual(kinds, {"doubtful": ["203.0.113.0/24"], "more-reports": []})
+        self.assertIn("3 messages of 1 network prove nothing: 203.0.113.0/24", text)
+        self.assertNotIn("nothing to do about them", text)
         forged = [("203.0.113.9", 1, "fail", "fail")]
         for policy, domain in ((b"<p>none</p>", "none.test"), (b"<p>reject</p>", "reject.test")):
             self.policy = policy
@@ -275,6 +280,64 @@ elsewhere.test. MX 10 mx.elsewhere.test.
         domain = of_kind(items, "domain")[0]
         self.assertEqual([domain["messages"], domain["passed"], domain["reporters"]], [3, 2, ["beta.test"]])
         self.assertEqual({s["network"]: s["passed"] for s in of_kind(items, "source")}, {"127.0.2.0/24": 2, "127.0.9.0/24": 0})
+
+
+CLOCK = pathlib.Path(HIKYAKU).parent / "clock_shim.so"
+DAY = 86400
+
+
+@unittest.skipUnless(CLOCK.exists(), f"{CLOCK} is not built")
+class Later(unittest.TestCase):
+    """The server's clock is put forward between its starts (tests/native/clock_shim.cc): when do reports leave, and do they?"""
+
+    def setUp(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "zone").write_text('alpha.test. MX 10 mx.alpha.test.\nmx.alpha.test. A 127.0.2.1\n'
+                                     '_dmarc.alpha.test. TXT "v=DMARC1; p=none; rua=mailto:dmarc-reports@alpha.test"\n')
+        self.tomorrow = (int(time.time()) // DAY + 1) * DAY
+        self.beta = Instance(BOB, zone=folder / "zone")
+        self.beta.quickstart()
+        self.addCleanup(self.beta.__exit__)
+
+    def start(self, days, hours, minutes=0):
+        """Tomorrow, or so many days after it, at that hour (UTC)."""
+        self.beta.stop()
+        self.beta.env = {"LD_PRELOAD": str(CLOCK), "HIKYAKU_CLOCK_AHEAD": str(self.tomorrow + days * DAY + hours * 3600 + minutes * 60 - int(time.time()))}
+        self.beta.start()
+
+    def bring(self):
+        with smtplib.SMTP(self.beta.host, self.beta.port("smtp"), timeout=20) as smtp:
+            smtp.send_message(message(ANNA, BOB, stamp()), from_addr=ANNA)
+
+    def events(self, name):
+        return [line for line in self.beta.log if f"event={name}" in line]
+
+    def test_a_report_leaves_within_four_hours_of_the_night_and_not_before(self):
+        self.start(0, 12)
+        self.bring()
+        for days, hours, minutes in ((0, 23, 50), (1, 0, 13)):
+            self.start(days, hours, minutes)
+            time.sleep(2)
+            self.assertEqual(self.events("report."), [])
+        self.start(1, 4, 15)
+        eventually(lambda: self.events("report.send"))
+        self.assertRegex(self.events("report.send")[0], r"domain=alpha\.test .*to=dmarc-reports@alpha\.test .*count=1")
+        self.assertEqual(json.loads(self.beta.run("reports", "dmarc", "--send-now", "--json").stdout), [])      # once
+
+    def test_who_switches_them_off_tells_nobody_and_keeps_nothing(self):
+        self.beta.configure({"dmarc.send_reports": "false"})
+        self.start(0, 12)
+        self.bring()
+        self.start(1, 4, 15)
+        time.sleep(2)
+        self.assertEqual(self.events("report."), [])
+        self.assertEqual(json.loads(self.beta.run("queue", "list", "--json").stdout or "[]"), [])
+        # Nothing is left of that day, not even for who would send it by hand, or changes his mind.
+        self.assertEqual(json.loads(self.beta.run("reports", "dmarc", "--send-now", "--json").stdout), [])
+        self.beta.configure({"dmarc.send_reports": "true"})
+        self.start(1, 6)
+        time.sleep(1)
+        self.assertEqual(self.events("report."), [])
 
 
 if __name__ == "__main__":

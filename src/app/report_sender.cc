@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include "base/text.h"
-#include "crypto/keyed_hash.h"
 #include "dmarc/report_address.h"
 #include "receive/report_author.h"
 
@@ -20,10 +19,6 @@ using reports::Outgoing;
 using reports::Subject;
 
 constexpr std::chrono::minutes kEvery{1};
-/// Messages that arrived before midnight may still be on their way into the store.
-constexpr std::chrono::minutes kEarliest{15};
-/// The reports of a day leave within so many minutes, each domain's at one of them.
-constexpr std::uint64_t kSpread = 240;
 constexpr std::chrono::hours kRetry{1};
 constexpr std::uint32_t kMostAttempts = 36;
 constexpr std::size_t kMostDestinations = 4;
@@ -82,17 +77,6 @@ Task<bool> ReportSender::trim() {
   co_return trimmed.has_value();
 }
 
-/// The minute is the same at every look, and nobody else can know it.
-bool ReportSender::is_due(const Subject& subject, Time now) const {
-  auto hash = crypto::keyed_hash(core_.master(), "dmarc-report-minute",
-                                 fmt::format("{} {}", subject.day, subject.domain));
-  std::uint64_t minute = 0;
-  for (auto c : std::string_view(hash).substr(0, 6))
-    minute = minute * 256 + static_cast<unsigned char>(c);
-  return now >=
-         reports::start_of(subject.day + 1) + kEarliest + std::chrono::minutes(minute % kSpread);
-}
-
 Task<void> ReportSender::send_due() {
   auto now = core_.clock().now();
   std::optional<Subject> last;
@@ -111,7 +95,7 @@ Task<void> ReportSender::send_due() {
     last = found.back().subject;
     for (auto& [subject, outgoing] : found) {
       if (stopping_) co_return;
-      if (!is_due(subject, now)) continue;
+      if (now < reports::leaves_at(core_.master(), subject)) continue;
       if (outgoing && outgoing->state == Outgoing::State::Waiting && outgoing->next_attempt > now)
         continue;
       co_await send(subject);

@@ -38,7 +38,6 @@ class ReportSender {
   Task<void> run();
   Task<void> send_due();
   Task<bool> trim();
-  bool is_due(const reports::Subject& subject, Time now) const;
   /// One report, or why not; what became of it is stored, too.
   Task<Result<reports::Outgoing>> send(reports::Subject subject);
   Task<Result<reports::Outgoing>> try_once(const reports::Subject& subject,

@@ -20,6 +20,9 @@ using store::kInstance;
 /// Rows in one read and one piece of work.
 constexpr std::size_t kPiece = 500;
 constexpr std::size_t kProblemLength = 300;
+constexpr std::chrono::minutes kEarliest{15};
+/// The reports of a day leave within so many minutes, each domain's at one of them.
+constexpr std::uint64_t kSpread = 240;
 
 std::string encode(const Outgoing& outgoing) {
   Encoder out;
@@ -138,6 +141,15 @@ Key outgoing_key(const Subject& subject) {
 }
 
 }  // namespace
+
+Time leaves_at(const crypto::MasterKey& master, const Subject& subject) {
+  auto hash = crypto::keyed_hash(master, "dmarc-report-minute",
+                                 fmt::format("{} {}", subject.day, subject.domain));
+  std::uint64_t minute = 0;
+  for (auto c : std::string_view(hash).substr(0, 6))
+    minute = minute * 256 + static_cast<unsigned char>(c);
+  return start_of(subject.day + 1) + kEarliest + std::chrono::minutes(minute % kSpread);
+}
 
 std::optional<Outgoing> find_outgoing(store::Reader& reader, const Subject& subject) {
   auto value = reader.get(outgoing_key(subject));

@@ -11,6 +11,7 @@
 #include "base/executor.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "crypto/keyed_hash.h"
 #include "reports/evaluation.h"
 #include "store/store.h"
 
@@ -38,6 +39,11 @@ std::optional<Outgoing> find_outgoing(store::Reader& reader, const Subject& subj
 void put_outgoing(store::Transaction& tx, const Subject& subject, const Outgoing& outgoing);
 /// Forgets what became of reports about days before `day`; as trim_evaluations.
 bool trim_outgoing(store::Transaction& tx, Day day, std::size_t most = store::kEraseAtOnce);
+
+/// When the report leaves: at a minute of its own in the four hours after its day is over, and not
+/// at once, since messages that arrived before midnight may still be on their way into the store.
+/// The minute is the same at every look, and nobody else can know it.
+Time leaves_at(const crypto::MasterKey& master, const Subject& subject);
 
 /// Who reports.
 struct Submitter {

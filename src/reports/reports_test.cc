@@ -1,8 +1,10 @@
 // Reports out and in, on a store in memory.
 #include <doctest/doctest.h>
 #include <fmt/core.h>
+#include <set>
 
 #include "base/codec.h"
+#include "crypto/master_key.h"
 #include "dmarc/report_mail.h"
 #include "dmarc/unpack.h"
 #include "mime/compose.h"
@@ -470,6 +472,30 @@ std::vector<Advice> advice_for(dmarc::Policy policy, Day days,
   return advise(all[0], {*IpAddress::parse("198.51.100.5")});
 }
 
+TEST_CASE("a report leaves at a minute of its own, once its day is over") {
+  using std::chrono::minutes;
+  crypto::SeededRandom random(1);
+  auto one = crypto::MasterKey::generate(random);
+  auto other = crypto::MasterKey::generate(random);
+  std::set<Time> seen;
+  std::size_t differ = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    Subject subject{.day = 20'000, .domain = fmt::format("d{}.test", i)};
+    auto when = leaves_at(one, subject);
+    auto midnight = start_of(20'001);
+    CHECK(when >= midnight + minutes(15));
+    CHECK(when < midnight + minutes(15 + 240));
+    CHECK((when - midnight) % minutes(1) == Time::duration::zero());
+    CHECK(leaves_at(one, subject) == when);
+    differ += leaves_at(other, subject) != when ? 1 : 0;
+    seen.insert(when);
+    subject.day = 20'001;
+    CHECK(leaves_at(one, subject) >= midnight + std::chrono::hours(24));
+  }
+  CHECK(seen.size() > 200);  // not all at once
+  CHECK(differ > 900);       // and nobody can work them out
+}
+
 TEST_CASE("sources are summed by network, the largest first") {
   Summary summary(2);
   auto report = about(100, dmarc::Policy::None);
@@ -556,6 +582,18 @@ TEST_CASE("what to do next") {
   CHECK(kinds(lists) == std::vector{Kind::Forwarders, Kind::Complete});
   CHECK(lists.at(0).sources == std::vector<std::string>{"233.252.1.0/24"});
   CHECK(lists.at(0).messages == 10);
+  // One letter that was sent again does not make a forger a forwarder.
+  auto again = row("233.252.2.1", 5, true, false);
+  auto forgeries = row("233.252.2.9", 15, false, false);
+  auto replays = advice_for(Policy::None, 20, {good, again, forgeries, forged});
+  CHECK(kinds(replays) == std::vector{Kind::Doubtful, Kind::Strangers});
+  CHECK(replays.at(0).sources == std::vector<std::string>{"233.252.2.0/24"});
+  CHECK(replays.at(0).messages == 15);
+  CHECK(replays.at(1).sources == std::vector<std::string>{"233.252.0.0/24"});
+  CHECK(kinds(advice_for(Policy::Reject, 20, {good, again, forgeries})) ==
+        std::vector{Kind::Doubtful, Kind::Complete});
+  CHECK(kinds(advice_for(Policy::None, 20, {good, again, forgeries})) ==
+        std::vector{Kind::Doubtful});
   // Where nothing passes nothing is safe, whatever is published.
   for (auto policy : {Policy::None, Policy::Quarantine, Policy::Reject})
     for (auto days : {2, 20})
