@@ -15,6 +15,7 @@ mail         A 192.0.2.1
 evil.test.   TXT "v=spf1 ip4:203.0.113.0/24 -all"
 _dmarc.evil.test. TXT "v=DMARC1; p=none"
 _dmarc.talk.test. TXT "v=DMARC1; p=none"
+_dmarc.partly.test. TXT "v=DMARC1; p=reject; pct=20"
 _dmarc.typo.test. TXT "v=DMARC1; p=quaratine; rua=mailto:a@typo.test"
 ;!SERVFAIL _dmarc.broken.test. TXT
 """
@@ -62,6 +63,15 @@ class Dmarc(unittest.TestCase):
 
     def test_a_bounce_is_checked_by_its_helo_name(self):
         self.assertEqual(self.ask("a@bank.test", "192.0.2.9", "<>", helo="bank.test").stdout.split()[0], "pass")
+
+    def test_what_the_older_rules_would_have_said(self):
+        old = "By the older rules (RFC 7489, public suffix list) it would be fail, policy reject for 20 % of the mail"
+        self.assertIn(old, " ".join(self.ask("a@partly.test", "203.0.113.9", "a@evil.test").stdout.split()))
+        japanese = self.ask("a@partly.test", "203.0.113.9", "a@evil.test", env={"LANG": "ja_JP.UTF-8"}).stdout.replace("\n", "").replace(" ", "")
+        self.assertIn("以前の規則(RFC7489、公開サフィックスリスト)ではfail、ポリシーreject(メールの20%に適用)になります", japanese)
+        told = json.loads(self.ask("a@partly.test", "203.0.113.9", "a@evil.test", "--json").stdout)["rfc7489"]
+        self.assertEqual([told["result"], told["policy"], told["percent"]], ["fail", "reject", 20])
+        self.assertNotIn("7489", self.ask("a@bank.test", "203.0.113.9", "a@evil.test").stdout)
 
     def test_reasons_in_words(self):
         words = " ".join(self.ask("a@ghost.bank.test", "203.0.113.9", "a@evil.test").stdout.split())

@@ -28,6 +28,11 @@ honest                   TXT "v=spf1 ip4:{OURS} -all"
 _dmarc.honest            TXT "v=DMARC1; p=reject"
 sel._domainkey.honest    TXT "v=DKIM1; k=ed25519; p={KEY}"
 try._domainkey.honest    TXT "v=DKIM1; k=ed25519; t=y; p={KEY}"
+uni                      TXT "v=spf1 ip4:{OURS} -all"
+_dmarc.dept.uni          TXT "v=DMARC1; p=none; psd=n"
+meant                    TXT "v=spf1 ip4:{OURS} ?all"
+decoy                    TXT "v=spf1 +all"
+_dmarc.decoy             TXT "v=DMARC1; p=none"
 strict                   TXT "v=spf1 ip4:{OURS} -all"
 _dmarc.strict            TXT "v=DMARC1; p=reject"
 quarantine               TXT "v=spf1 ip4:{OURS} ~all"
@@ -126,6 +131,47 @@ class Sender(unittest.TestCase):
 
 
 class Outcomes(Sender):
+    def test_what_the_older_rules_would_have_said_is_told_when_it_differs(self):
+        """A department that is an organisation of its own (psd=n): the public suffix list does not know it."""
+        letter, subject = self.letter("x@dept.uni.test")
+        _, results = self.deliver(letter, subject, "x@uni.test")
+        self.assertIn("dmarc=fail", results)
+        self.assertIn("by the older rules (RFC 7489) it would be pass, policy none", self.story(subject))
+        self.assertIn("以前の規則 (RFC 7489) では pass、ポリシー none", self.story(subject, "--lang", "ja"))
+        letter, subject = self.letter("x@honest.test")
+        self.deliver(letter, subject, "x@honest.test")
+        self.assertNotIn("7489", self.story(subject))
+
+    def test_odd_senders_are_the_domain_that_is_meant_or_are_refused(self):
+        """decoy.test lets everybody send. Whatever stands around x@meant.test, SPF is not asked about decoy.test."""
+        taken = refused = 0
+        for path in ("<x@meant.test>", "<@decoy.test:x@meant.test>", "<@decoy.test,@decoy.test:x@meant.test>", '<"x@decoy.test"@meant.test>',
+                     '<"x y"@meant.test>', '<"x\\"@decoy.test\\""@meant.test>', '<"@decoy.test:x"@meant.test>', '<"<x@decoy.test>"@meant.test>',
+                     "<x%decoy.test@meant.test>", "<decoy.test!x@meant.test>", "<x@meant.test> <x@decoy.test>", "<x@meant.test><x@decoy.test>",
+                     "<x@meant.test>x@decoy.test", "<x@meant.test>, <x@decoy.test>", "<x(@decoy.test)@meant.test>", "<x@meant.test(@decoy.test)>",
+                     "<x@(decoy.test)meant.test>", "(x@decoy.test) <x@meant.test>", "decoy.test <x@meant.test>", '"x@decoy.test" <x@meant.test>',
+                     "<x@decoy.test@meant.test>", "<x@meant.test@decoy.test>", "<x@meant.test,x@decoy.test>", "<x@meant.test\\@decoy.test>",
+                     "<x@meant.test >", "< x@meant.test>", "<x@meant.test\t@decoy.test>", "<x@MEANT.test>", "<x@meant.test.>", "x@meant.test",
+                     "<x@meant.test> AUTH=x@decoy.test", "<x@meant.test> X=<x@decoy.test>"):
+            with self.subTest(path), smtplib.SMTP(self.server.host, self.server.port("smtp"), local_hostname="out.stranger.test", timeout=60,
+                                                  source_address=(STRANGER, 0)) as smtp:
+                smtp.ehlo()
+                code, reply = smtp.docmd(f"MAIL FROM:{path}")
+                if code != 250:
+                    self.assertRegex(f"{code} {reply.decode()}", r"^5\d\d 5\.")
+                    refused += 1
+                    continue
+                taken += 1
+                letter, subject = self.letter("x@decoy.test")
+                self.assertEqual([smtp.rcpt("anna@alpha.test")[0], smtp.data(letter.encode())[0]], [250, 250])
+                results = " ".join(self.find(subject)["Authentication-Results"].split())
+                # The From field says decoy.test: only its own SPF would let it pass.
+                self.assertRegex(results, r"spf=neutral [^;]*smtp\.mailfrom=[^;]*@?meant\.test")
+                self.assertIn("dmarc=fail", results)
+                self.assertIn("spf: neutral: meant.test says", self.story(subject))
+        self.assertGreater(taken, 5)
+        self.assertGreater(refused, 10)
+
     def test_an_honest_message_passes_everything(self):
         letter, subject = self.letter("carol@honest.test")
         got, results = self.deliver(self.sign(letter), subject, "carol@honest.test")

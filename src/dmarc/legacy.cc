@@ -49,7 +49,8 @@ std::optional<std::string> PublicSuffixes::registrable_domain(std::string_view n
 
 bool LegacyOpinion::differs_from(const Verdict& verdict) const {
   auto* outcome = verdict.outcome();
-  if (!outcome) return false;
+  // What could not be found out is no other opinion.
+  if (!outcome || result == Result::TempError) return false;
   bool found = outcome->discovery.state == Discovery::State::Found;
   return result != verdict.result || policy_domain != outcome->discovery.policy_domain ||
          (found && (policy != outcome->policy() || percent != 100));

@@ -83,6 +83,21 @@ std::string local_exception(const SenderFindings& found, const std::vector<std::
   return find_domain(entries, found.dmarc.header_from());
 }
 
+/// What RFC 7489 would have said, where that is something else. Its names are among those that the
+/// tree walk has asked: they are in the resolver's cache.
+Task<std::optional<dmarc::LegacyOpinion>> by_old_rules(dns::Resolver& dns,
+                                                       const SenderFindings& found) {
+  auto* outcome = found.dmarc.outcome();
+  if (!outcome || !found.dmarc.author.is_plain() ||
+      outcome->discovery.state != dmarc::Discovery::State::Found)
+    co_return std::nullopt;
+  dmarc::PublicSuffixes suffixes;
+  auto opinion = co_await dmarc::legacy_opinion(dns, suffixes, found.dmarc.author.domains.front(),
+                                                {&found.spf_mail_from, &found.signatures});
+  if (!opinion.differs_from(found.dmarc)) co_return std::nullopt;
+  co_return opinion;
+}
+
 /// Whether no reader will be shown an author, by whatever field.
 bool claims_nobody(const mime::HeaderView& header) {
   static constexpr std::string_view kShown[] = {"From", "Sender", "Resent-From", "Resent-Sender"};
@@ -270,6 +285,7 @@ Task<SenderFindings> Authentication::finish() {
   found.blocklists = *co_await client.blocklists.wait();
   found.dmarc = co_await dmarc::evaluate(dns, std::move(state.author),
                                          {&found.spf_mail_from, &found.signatures});
+  found.old_rules = co_await by_old_rules(dns, found);
   found.circumstances = circumstances_of(found, state.from_list, state.settings);
   found.circumstances.claims_nobody = state.claims_nobody;
   found.disposition = dmarc::decide(found.dmarc, found.circumstances, state.settings.rules);

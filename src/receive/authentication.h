@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "dkim/verifier.h"
 #include "dmarc/disposition.h"
+#include "dmarc/legacy.h"
 #include "dns/resolver.h"
 #include "dnsbl/check.h"
 #include "iprev/check.h"
@@ -86,6 +87,7 @@ struct SenderFindings {
   std::size_t ignored_signatures = 0;  ///< beyond AuthenticationSettings::signatures
   arc::Verdict arc;
   dmarc::Verdict dmarc;
+  std::optional<dmarc::LegacyOpinion> old_rules;  ///< RFC 7489, where it ends otherwise
   dmarc::Circumstances circumstances;
   dmarc::Disposition disposition;
 };

@@ -106,7 +106,8 @@ std::string aligned_domains(const dmarc::Outcome& outcome, dmarc::Method method)
   return {};
 }
 
-story::Finding dmarc_finding(const dmarc::Verdict& verdict) {
+story::Finding dmarc_finding(const SenderFindings& found) {
+  auto& verdict = found.dmarc;
   Facts facts;
   facts.add("from", verdict.header_from());
   if (auto* outcome = verdict.outcome()) {
@@ -118,6 +119,11 @@ story::Finding dmarc_finding(const dmarc::Verdict& verdict) {
   }
   for (auto& finding : verdict.author.findings)
     facts.add("author", dmarc::to_string(finding.problem));
+  if (auto& old = found.old_rules) {
+    facts.add("rfc7489", dmarc::to_string(old->result))
+        .add("rfc7489-policy", dmarc::to_string(old->policy));
+    if (old->percent != 100) facts.add("rfc7489-percent", fmt::format("{}", old->percent));
+  }
   std::string names;
   for (std::size_t i = 0; i < std::min(verdict.asked.size(), kQuestions); ++i)
     names += (i == 0 ? "" : ", ") + verdict.asked[i].name;
@@ -267,7 +273,7 @@ std::vector<story::Finding> story_findings(const SenderFindings& found) {
   if (found.ignored_signatures > 0)
     findings.push_back({"dkim", "ignored", fmt::format("signatures={}", found.ignored_signatures)});
   if (found.arc.result != dkim::Result::None) findings.push_back(arc_finding(found));
-  findings.push_back(dmarc_finding(found.dmarc));
+  findings.push_back(dmarc_finding(found));
   findings.push_back(decision_finding(found.disposition));
   return findings;
 }

@@ -65,6 +65,10 @@ constexpr Phrase kDmarcTempError{"{0} could not be asked", "{0} に問い合わ�
 constexpr Phrase kDmarcPermError{"there is no author whose domain could be asked",
                                  "調べられる差出人のドメインがありません"};
 
+constexpr Phrase kOldRules{"; by the older rules (RFC 7489) it would be {0}, policy {1}{2}",
+                           "。以前の規則 (RFC 7489) では {0}、ポリシー {1}{2}"};
+constexpr Phrase kOldPercent{" for {} % of the mail", " (メールの {} % に適用)"};
+
 constexpr Phrase kListed{"the client stands on: {0}; together they weigh {1}",
                          "接続元が載っているリスト: {0}。重みの合計 {1}"};
 constexpr Phrase kListsFailed{"no answer from {0}", "{0} から回答がありません"};
@@ -198,12 +202,22 @@ std::string author_problems(const Facts& facts, Language language) {
   return problems;
 }
 
+/// Others may still follow them; empty when they end in the same.
+std::string by_old_rules(const Facts& facts, Language language) {
+  if (!facts.has("rfc7489")) return {};
+  auto percent = facts.has("rfc7489-percent") ? say(language, kOldPercent, facts["rfc7489-percent"])
+                                              : std::string();
+  return say(language, kOldRules, facts["rfc7489"], facts["rfc7489-policy"], percent);
+}
+
 std::string tell_dmarc(const Finding& finding, const Facts& facts, Language language) {
-  if (finding.result == "pass") return say(language, kDmarcPass, facts["from"], witnesses(facts));
+  auto old = by_old_rules(facts, language);
+  if (finding.result == "pass")
+    return say(language, kDmarcPass, facts["from"], witnesses(facts)) + old;
   auto text =
       say(language, dmarc_phrase(finding, facts), facts["from"], facts["at"], facts["policy"]);
   auto problems = author_problems(facts, language);
-  return problems.empty() ? text : text + " (" + problems + ")";
+  return (problems.empty() ? text : text + " (" + problems + ")") + old;
 }
 
 std::string tell_lists(const Finding& finding, const Facts& facts, Language language) {

@@ -42,6 +42,15 @@ TEST_CASE("the checks of a sender are told in words") {
       {{"dkim", "none", ""}, "dkim: none: the message is not signed"},
       {{"dkim", "fail", "domain=a.test; selector=s; algorithm=rsa-sha256; problem=changed"},
        "dkim: fail: a signature of a.test (selector s, rsa-sha256): changed"},
+      {{"dmarc", "pass", "from=shop.co.uk; dkim=evil.co.uk; rfc7489=fail; rfc7489-policy=reject"},
+       "it comes from shop.co.uk, as DKIM (evil.co.uk) shows; by the older rules (RFC 7489) it "
+       "would "
+       "be fail, policy reject\n"},
+      {{"dmarc", "fail",
+        "from=a.test; at=a.test; policy=reject; rfc7489=fail; rfc7489-policy=reject; "
+        "rfc7489-percent=20"},
+       "policy at _dmarc.a.test is reject; by the older rules (RFC 7489) it would be fail, policy "
+       "reject for 20 % of the mail"},
       {{"arc", "pass", "sealer=l.test; trusted=l.test"},
        "arc: pass: the chain is whole; l.test is"},
       {{"arc-seal", "sealed", "domain=b.test; selector=s"},
