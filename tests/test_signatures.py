@@ -89,6 +89,18 @@ class Signatures(unittest.TestCase):
                 done = hikyaku(*words, check=False)
                 self.assertEqual((done.returncode, done.stdout), (65, ""))
 
+    def test_the_questions_to_the_dns_are_listed(self):
+        signed = self.sign(MESSAGE)
+        told = self.verify(signed)
+        self.assertRegex(told, r"\n\nAsked of the DNS:\n  TXT  rsa\._domainkey\.example\.org: v=DKIM1; k=rsa; p=\S+")
+        self.assertIn("DNS への問い合わせ:", self.verify(signed, env={"LANG": "ja_JP.UTF-8"}))
+        self.assertIn("gone._domainkey.example.org: the name does not exist", self.verify(signed.replace("s=rsa", "s=gone")))
+        self.assertNotIn("Asked", self.verify(MESSAGE))
+        self.assertEqual(self.verify(MESSAGE).split()[0], "none")
+        sealed = hikyaku("arc", "seal", self.file(MESSAGE), "--domain", "example.org", "--selector", "ed", "--key", self.folder / "rsa.pem",
+                         "--authserv-id", "mx.example.org", "--zone", self.folder / "zone").stdout
+        self.assertRegex(self.verify(sealed, verb="arc"), r"\n\nAsked of the DNS:\n  TXT  ed\._domainkey\.example\.org: v=DKIM1")
+
     def test_a_chain_of_seals(self):
         def seal(text):
             return hikyaku("arc", "seal", self.file(text), "--domain", "example.org", "--selector", "rsa", "--key", self.folder / "rsa.pem",

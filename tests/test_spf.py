@@ -49,6 +49,92 @@ def serve_dns(text):
     return "127.0.0.1:%d" % server.getsockname()[1], stop
 
 
+def wire_name(name):
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
+def record(name, kind, data):
+    return wire_name(name) + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
+
+
+def strings(*texts):
+    return b"".join(bytes([len(text)]) + text for text in texts)
+
+
+TXT, NS, CNAME = 16, 2, 5
+# By name: the code, the answer section and the authority section.
+HOSTILE = {
+    "nul-inside.test": (0, [record("nul-inside.test", TXT, strings(b"v=spf1 \0 +all"))], []),
+    "nul-behind.test": (0, [record("nul-behind.test", TXT, strings(b"v=spf1 +all\0"))], []),
+    "nul-version.test": (0, [record("nul-version.test", TXT, strings(b"v=spf1\0+all"))], []),
+    "nul-split.test": (0, [record("nul-split.test", TXT, strings(b"v=spf1 +a", b"\0", b"ll"))], []),
+    "nul-name.test": (0, [record("nul-name.test", TXT, strings(b"v=spf1 include:good.test\0.evil.test +all"))], []),
+    "refused.test": (5, [], []),
+    "servfail.test": (2, [], []),
+    "notimp.test": (4, [], []),
+    "referral.test": (0, [], [record("referral.test", NS, wire_name("ns.nowhere.test"))]),
+    "upwards.test": (0, [], [b"\0" + struct.pack(">HHIH", NS, 1, 60, 16) + wire_name("a.nowhere.test")]),
+    "self.test": (0, [record("self.test", CNAME, wire_name("self.test"))], []),
+    "ping.test": (0, [record("ping.test", CNAME, wire_name("pong.test")), record("pong.test", CNAME, wire_name("ping.test"))], []),
+    "pong.test": (0, [record("pong.test", CNAME, wire_name("ping.test")), record("ping.test", CNAME, wire_name("pong.test"))], []),
+    "long.test": (0, [record("long.test", CNAME, wire_name("a0.long.test"))], []),
+    **{f"a{i}.long.test": (0, [record(f"a{i}.long.test", CNAME, wire_name(f"a{i + 1}.long.test"))], []) for i in range(60)},
+    "good.test": (0, [record("good.test", TXT, strings(b"v=spf1 +a", b"ll"))], []),
+}
+
+
+def serve_hostile_dns(test):
+    """A DNS server on loopback that answers as HOSTILE says, whatever is asked for; gives its address."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def answer():
+        while True:
+            query, peer = server.recvfrom(4096)
+            if not query:
+                return
+            end, labels, at = query.index(0, 12) + 5, [], 12
+            while query[at]:
+                labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
+                at += 1 + query[at]
+            code, answers, authority = HOSTILE.get(".".join(labels), (3, [], []))
+            head = query[:2] + bytes([0x81, 0x80 | code]) + struct.pack(">HHHH", 1, len(answers), len(authority), 0)
+            server.sendto(head + query[12:end] + b"".join(answers + authority), peer)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+
+    def stop():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", server.getsockname())
+        thread.join(5)
+        server.close()
+
+    test.addCleanup(stop)
+    return "127.0.0.1:%d" % server.getsockname()[1]
+
+
+class HostileDns(unittest.TestCase):
+    """Real DNS messages over the wire: what is odd in them never makes a pass, and what failed is not taken for "there is nothing"."""
+
+    def test_each_ends_with_a_result(self):
+        dns = serve_hostile_dns(self)
+        for name, results in (("good", {"pass"}), ("nul-inside", {"permerror"}), ("nul-behind", {"permerror"}), ("nul-version", {"none"}),
+                              ("nul-split", {"permerror"}), ("nul-name", {"permerror"}), ("refused", {"temperror"}), ("servfail", {"temperror"}),
+                              ("notimp", {"temperror"}), ("referral", {"temperror"}), ("upwards", {"temperror"}), ("self", {"temperror"}),
+                              ("ping", {"temperror"}), ("long", {"temperror"})):
+            for language in ("en", "ja"):
+                with self.subTest(name, language=language):
+                    done = hikyaku("spf", "--ip", "192.0.2.1", "--mail-from", f"a@{name}.test", "--helo", "h.test", "--dns", dns, "--lang", language,
+                                   check=False)
+                    self.assertEqual([done.returncode, done.stderr], [0, ""])
+                    self.assertIn(done.stdout.split()[0], results)
+                    self.assertNotRegex(done.stdout, "[\0-\x09\x0b-\x1f]")
+                    if language == "ja":
+                        words = done.stdout.split("\n", 2)[2].split("DNS への問い合わせ")[0]
+                        self.assertNotRegex(" ".join(words.split()), r"(?<![\w\".:+-])[a-z]{2,} [a-z]{2,}(?![\w\".:])", "not translated")
+
+
 class Spf(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()

@@ -60,6 +60,11 @@ std::optional<Exit> OneShotResolver::complain_if_unreachable(Terminal& terminal)
   return Exit::TryLater;
 }
 
+void tell_questions(const OneShotResolver& resolver, Terminal& terminal) {
+  auto text = describe_questions(resolver.questions(), terminal.language());
+  if (!text.empty()) terminal.lines('\n' + text);
+}
+
 std::vector<OptionSpec> resolver_options() {
   return {
       {.name = "--zone",

@@ -50,6 +50,9 @@ class OneShotResolver {
   std::optional<Endpoint> server_;  ///< of --dns
 };
 
+/// What was asked, after an empty line; nothing when nothing was.
+void tell_questions(const OneShotResolver& resolver, Terminal& terminal);
+
 /// Whether `servers` (one of them), or without any the servers of the root, answer at all.
 AskedResolver::Probe dns_probe(dns::Resolver& resolver, std::vector<Endpoint> servers);
 

@@ -40,6 +40,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
   terminal.out(std::string(dkim::to_string(verdict.result)) + '\n');
   terminal.lines(arc::details(verdict, terminal.language()));
   if (verdict.result == dkim::Result::None) terminal.say(kNoChain);
+  tell_questions(**resolver, terminal);
   return Exit::Ok;
 }
 
@@ -89,9 +90,10 @@ Verb verb_arc_verify() {
       .summary = {"checks the ARC chain of a message, and says who sealed it",
                   "メッセージの ARC チェーンを検証し、封印した者を示す"},
       .details = {"The first line is the result: none, pass or fail. Then follow the reason of a "
-                  "fail, and each hop with what it had found out.",
+                  "fail, each hop with what it had found out, and every question that was asked of "
+                  "the DNS.",
                   "1 行目は結果です: none、pass、fail。続いて fail "
-                  "の理由と、各ホップおよびその判定を示します。"},
+                  "の理由、各ホップとその判定、DNS への各問い合わせを示します。"},
       .arguments = {message_argument()},
       .options = {time_option()},
       .examples = {{"hikyaku arc verify letter.eml",

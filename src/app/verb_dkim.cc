@@ -45,6 +45,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
   for (auto& verdict : verdicts) terminal.lines(dkim::summary(verdict, terminal.language()) + '\n');
   if (verdicts.empty()) terminal.say(kUnsigned);
   if (verifier.ignored() > 0) terminal.say(kIgnored, verifier.ignored());
+  tell_questions(**resolver, terminal);
   return Exit::Ok;
 }
 
@@ -79,9 +80,10 @@ Verb verb_dkim_verify() {
                   "メッセージの DKIM 署名を検証し、理由を示す"},
       .details =
           {"The first line is the result: pass if any signature passes, else the one that "
-           "says most, or none. Then follows a line for each signature.",
+           "says most, or none. Then follow a line for each signature and every question that was "
+           "asked of the DNS.",
            "1 行目は結果です: 一つでも通れば pass、それ以外は最も意味のある結果、署名がなければ "
-           "none。続いて署名ごとに 1 行を示します。"},
+           "none。続いて署名ごとの 1 行と、DNS への各問い合わせを示します。"},
       .arguments = {message_argument()},
       .options = {time_option()},
       .examples = {{"hikyaku dkim verify letter.eml",

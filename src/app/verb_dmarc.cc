@@ -162,8 +162,8 @@ void tell_signatures(const Findings& found, Terminal& terminal) {
   if (found.ignored_signatures > 0) terminal.say(kIgnored, found.ignored_signatures);
 }
 
-void tell(const Findings& found, const IpAddress& ip, const std::vector<AskedQuestion>& questions,
-          bool explain, Terminal& terminal) {
+void tell(const Findings& found, const IpAddress& ip, const OneShotResolver& resolver, bool explain,
+          Terminal& terminal) {
   auto language = terminal.language();
   auto& verdict = found.verdict;
   // The first word is for programs.
@@ -188,7 +188,7 @@ void tell(const Findings& found, const IpAddress& ip, const std::vector<AskedQue
   if (explain)
     terminal.lines('\n' + spf::details(found.mail_from, language) + '\n' +
                    spf::details(found.helo, language));
-  terminal.lines('\n' + describe_questions(questions, language));
+  tell_questions(resolver, terminal);
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
@@ -225,7 +225,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (invocation.json())
     terminal.out(json_of(found) + '\n');
   else
-    tell(found, *address, (*resolver)->questions(), invocation.has("--explain"), terminal);
+    tell(found, *address, **resolver, invocation.has("--explain"), terminal);
   return Exit::Ok;
 }
 

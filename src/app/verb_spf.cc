@@ -55,8 +55,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   terminal.lines(fmt::format("{}\n{}\n", to_string(verdict.result), verdict.explanation));
   terminal.paragraph(spf::summary(verdict, *address, terminal.language()));
   if (invocation.has("--explain"))
-    terminal.lines(spf::details(verdict, terminal.language()) +
-                   describe_questions((*resolver)->questions(), terminal.language()));
+    terminal.lines('\n' + spf::details(verdict, terminal.language()));
+  tell_questions(**resolver, terminal);
   return Exit::Ok;
 }
 
@@ -70,10 +70,10 @@ Verb verb_spf() {
                   "あるホストがドメインのメールを送信してよいか (SPF) とその理由を調べる"},
       .details = {"The first line is the result: pass, fail, softfail, neutral, none, temperror or "
                   "permerror. The second is the domain's own explanation of a fail, or empty. Then "
-                  "follows what that means.",
+                  "follow what that means and every question that was asked of the DNS.",
                   "1 行目は結果です: pass、fail、softfail、neutral、none、temperror、permerror。"
                   "2 行目は fail についてのドメイン自身の説明、なければ空行です。"
-                  "その後にその意味を示します。"},
+                  "その後にその意味と、DNS への各問い合わせを示します。"},
       .options =
           {
               {.name = "--ip",
@@ -88,8 +88,8 @@ Verb verb_spf() {
                .help = {"the name in HELO or EHLO; checked itself when there is no --mail-from",
                         "HELO または EHLO の名前。--mail-from がなければこの名前を調べる"}},
               {.name = "--explain",
-               .help = {"also print every term that was tried and every question to the DNS",
-                        "調べた各項目と DNS への各問い合わせも表示する"}},
+               .help = {"also print every record that was read and every term that was tried",
+                        "読んだレコードと調べた各項目も表示する"}},
           },
       .examples =
           {{"hikyaku spf --ip 192.0.2.1 --mail-from anna@example.org --helo mail.example.org",
