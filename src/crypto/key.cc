@@ -141,6 +141,17 @@ std::optional<std::string_view> rsa_within(std::string_view der) {
   return bits->substr(1);
 }
 
+/// Whether a number of an RSAPublicKey is negative, which OpenSSL reads as if it were not.
+bool has_negative_number(std::string_view der) {
+  auto numbers = take_element(der, 0x30);
+  while (numbers) {
+    auto number = take_element(*numbers, 0x02);
+    if (!number) return false;
+    if (!number->empty() && (number->front() & 0x80) != 0) return true;
+  }
+  return false;
+}
+
 /// OpenSSL's own reader of public keys takes 120 µs, verifying an RSA signature 20: every DKIM
 /// signature needs a key from the DNS, so RSA keys are read this way (2 µs).
 PkeyPtr read_rsa(std::string_view der) {
@@ -208,7 +219,9 @@ std::string_view to_string(KeyType type) {
 Result<PublicKey> PublicKey::from_der(std::string_view der) {
   ErrorQueueGuard guard;
   if (der.size() > kMaxKeyText) return fail(ErrorCode::Invalid, "the public key is too long");
-  auto key = read_rsa(rsa_within(der).value_or(der));
+  auto rsa = rsa_within(der).value_or(der);
+  if (has_negative_number(rsa)) return fail(ErrorCode::Invalid, "not a public key in DER");
+  auto key = read_rsa(rsa);
   if (!key) {
     auto at = bytes_of(der);
     key.reset(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size())));
