@@ -36,9 +36,10 @@ Task<Result<std::string>> read_segment(std::shared_ptr<Segment> segment, WorkerP
                                        std::uint64_t offset, std::size_t length) {
   std::string bytes;
   bool cached = false;
-  bytes.resize_and_overwrite(length, [&](char* into, std::size_t size) {
-    cached = segment->file().read_cached(offset, {into, size}).has_value();
-    return cached ? size : 0;
+  // (libstdc++ 12 gives as the size what it has allocated, which may be more.)
+  bytes.resize_and_overwrite(length, [&](char* into, std::size_t) {
+    cached = segment->file().read_cached(offset, {into, length}).has_value();
+    return cached ? length : 0;
   });
   if (cached) co_return bytes;
   co_return co_await run_on(workers, [segment = std::move(segment), offset, length] {
