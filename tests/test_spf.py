@@ -61,25 +61,23 @@ def strings(*texts):
     return b"".join(bytes([len(text)]) + text for text in texts)
 
 
-TXT, NS, CNAME = 16, 2, 5
-# By name: the code, the answer section and the authority section.
+TXT, CNAME = 16, 5
+# By name: the code and the answer section.
 HOSTILE = {
-    "nul-inside.test": (0, [record("nul-inside.test", TXT, strings(b"v=spf1 \0 +all"))], []),
-    "nul-behind.test": (0, [record("nul-behind.test", TXT, strings(b"v=spf1 +all\0"))], []),
-    "nul-version.test": (0, [record("nul-version.test", TXT, strings(b"v=spf1\0+all"))], []),
-    "nul-split.test": (0, [record("nul-split.test", TXT, strings(b"v=spf1 +a", b"\0", b"ll"))], []),
-    "nul-name.test": (0, [record("nul-name.test", TXT, strings(b"v=spf1 include:good.test\0.evil.test +all"))], []),
-    "refused.test": (5, [], []),
-    "servfail.test": (2, [], []),
-    "notimp.test": (4, [], []),
-    "referral.test": (0, [], [record("referral.test", NS, wire_name("ns.nowhere.test"))]),
-    "upwards.test": (0, [], [b"\0" + struct.pack(">HHIH", NS, 1, 60, 16) + wire_name("a.nowhere.test")]),
-    "self.test": (0, [record("self.test", CNAME, wire_name("self.test"))], []),
-    "ping.test": (0, [record("ping.test", CNAME, wire_name("pong.test")), record("pong.test", CNAME, wire_name("ping.test"))], []),
-    "pong.test": (0, [record("pong.test", CNAME, wire_name("ping.test")), record("ping.test", CNAME, wire_name("pong.test"))], []),
-    "long.test": (0, [record("long.test", CNAME, wire_name("a0.long.test"))], []),
-    **{f"a{i}.long.test": (0, [record(f"a{i}.long.test", CNAME, wire_name(f"a{i + 1}.long.test"))], []) for i in range(60)},
-    "good.test": (0, [record("good.test", TXT, strings(b"v=spf1 +a", b"ll"))], []),
+    "nul-inside.test": (0, [record("nul-inside.test", TXT, strings(b"v=spf1 \0 +all"))]),
+    "nul-behind.test": (0, [record("nul-behind.test", TXT, strings(b"v=spf1 +all\0"))]),
+    "nul-version.test": (0, [record("nul-version.test", TXT, strings(b"v=spf1\0+all"))]),
+    "nul-split.test": (0, [record("nul-split.test", TXT, strings(b"v=spf1 +a", b"\0", b"ll"))]),
+    "nul-name.test": (0, [record("nul-name.test", TXT, strings(b"v=spf1 include:good.test\0.evil.test +all"))]),
+    "refused.test": (5, []),
+    "servfail.test": (2, []),
+    "notimp.test": (4, []),
+    "self.test": (0, [record("self.test", CNAME, wire_name("self.test"))]),
+    "ping.test": (0, [record("ping.test", CNAME, wire_name("pong.test")), record("pong.test", CNAME, wire_name("ping.test"))]),
+    "pong.test": (0, [record("pong.test", CNAME, wire_name("ping.test")), record("ping.test", CNAME, wire_name("pong.test"))]),
+    "long.test": (0, [record("long.test", CNAME, wire_name("a0.long.test"))]),
+    **{f"a{i}.long.test": (0, [record(f"a{i}.long.test", CNAME, wire_name(f"a{i + 1}.long.test"))]) for i in range(60)},
+    "good.test": (0, [record("good.test", TXT, strings(b"v=spf1 +a", b"ll"))]),
 }
 
 
@@ -97,9 +95,9 @@ def serve_hostile_dns(test):
             while query[at]:
                 labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
                 at += 1 + query[at]
-            code, answers, authority = HOSTILE.get(".".join(labels), (3, [], []))
-            head = query[:2] + bytes([0x81, 0x80 | code]) + struct.pack(">HHHH", 1, len(answers), len(authority), 0)
-            server.sendto(head + query[12:end] + b"".join(answers + authority), peer)
+            code, answers = HOSTILE.get(".".join(labels), (3, []))
+            head = query[:2] + bytes([0x81, 0x80 | code]) + struct.pack(">HHHH", 1, len(answers), 0, 0)
+            server.sendto(head + query[12:end] + b"".join(answers), peer)
 
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
@@ -121,7 +119,7 @@ class HostileDns(unittest.TestCase):
         dns = serve_hostile_dns(self)
         for name, results in (("good", {"pass"}), ("nul-inside", {"permerror"}), ("nul-behind", {"permerror"}), ("nul-version", {"none"}),
                               ("nul-split", {"permerror"}), ("nul-name", {"permerror"}), ("refused", {"temperror"}), ("servfail", {"temperror"}),
-                              ("notimp", {"temperror"}), ("referral", {"temperror"}), ("upwards", {"temperror"}), ("self", {"temperror"}),
+                              ("notimp", {"temperror"}), ("self", {"temperror"}),
                               ("ping", {"temperror"}), ("long", {"temperror"})):
             for language in ("en", "ja"):
                 with self.subTest(name, language=language):
