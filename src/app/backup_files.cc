@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fmt/core.h>
-#include <fstream>
 #include <ranges>
 #include <set>
 #include <sys/stat.h>
@@ -34,6 +33,12 @@ constexpr const char* kLockName = ".lock";
 /// number that no other has, the end of an index file says which one it is.
 constexpr std::size_t kCompared = 4096;
 
+/// For its owner only; Exists when there is anything, be it a link.
+Result<void> make_new_directory(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) return {};
+  return std::unexpected(errno_error("cannot make " + path.string(), errno));
+}
+
 /// What is made is for its owner only; what is there stays as it is.
 Result<void> make_directories(const fs::path& path) {
   std::error_code error;
@@ -54,33 +59,38 @@ bool is_backup_name(std::string_view name) {
          (number.empty() || std::ranges::all_of(number.substr(1), is_digit));
 }
 
-std::string some_of(const fs::path& path, std::uint64_t from) {
-  std::ifstream file(path, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(from));
-  std::string bytes(kCompared, '\0');
-  file.read(bytes.data(), kCompared);
-  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  return bytes;
-}
-
-/// Whether a sealed file of an earlier backup was this one, as far as a look at both ends tells.
-bool looks_the_same(const fs::path& before, const fs::path& now, std::uint64_t length) {
-  std::error_code error;
-  if (fs::file_size(before, error) != length || error) return false;
-  auto end = length - std::min<std::uint64_t>(length, kCompared);
-  return some_of(before, 0) == some_of(now, 0) && some_of(before, end) == some_of(now, end);
-}
-
 /// One file, whatever it is called.
 using FileId = std::pair<dev_t, ino_t>;
 struct FileFacts {
   FileId id{};
   timespec changed{};  ///< its bytes
+  std::uint64_t size = 0;
+  std::string begin, end;  ///< kCompared bytes at most
 };
-std::optional<FileFacts> facts_of(const fs::path& path) {
+
+std::string some_of(const net::UniqueFd& file, std::uint64_t from) {
+  std::string bytes(kCompared, '\0');
+  auto got = ::pread(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(from));
+  bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return bytes;
+}
+
+/// Of a file that is no link; `length` bytes of it count.
+std::optional<FileFacts> facts_of(const FileBelow& path, std::uint64_t length = 0) {
+  auto file = open_below(path);
   struct stat facts{};
-  if (::stat(path.c_str(), &facts) != 0) return std::nullopt;
-  return FileFacts{{facts.st_dev, facts.st_ino}, facts.st_mtim};
+  if (!file || ::fstat(file->get(), &facts) != 0) return std::nullopt;
+  auto end = length - std::min<std::uint64_t>(length, kCompared);
+  return FileFacts{{facts.st_dev, facts.st_ino},
+                   facts.st_mtim,
+                   static_cast<std::uint64_t>(facts.st_size),
+                   some_of(*file, 0),
+                   some_of(*file, end)};
+}
+
+/// Whether a sealed file of an earlier backup was this one, as far as a look at both ends tells.
+bool looks_the_same(const FileFacts& before, const FileFacts& now, std::uint64_t length) {
+  return before.size == length && before.begin == now.begin && before.end == now.end;
 }
 
 /// The backup before, to whose files those of the next are linked if they have not changed.
@@ -88,25 +98,25 @@ class Before {
  public:
   Before(const BackupInfo& info, const std::vector<BackupInfo>& all) : path_(info.path) {
     if (auto sums = BackupSums::read(info)) sums_ = std::move(*sums);
-    if (auto facts = facts_of(path_ / kInfoName)) made_ = facts->changed;
+    if (auto facts = facts_of({path_, kInfoName})) made_ = facts->changed;
     for (auto& one : all) {
-      auto text = read_file(one.path / kRottenName, kMostRotten);
+      auto text = read_below({one.path, kRottenName}, kMostRotten);
       if (!text) continue;
       for (auto line : split(*text, '\n'))
-        if (auto facts = facts_of(one.path / line)) rotten_.insert(facts->id);
+        if (auto facts = facts_of({one.path, std::string(line)})) rotten_.insert(facts->id);
     }
   }
 
-  fs::path file(const std::string& name) const { return path_ / name; }
+  FileBelow file(const std::string& name) const { return {path_, name}; }
 
   /// The sum of a sealed file that can be linked to, or nothing. `now` is the store's own.
-  std::optional<std::string> usable(const std::string& name, const fs::path& now,
+  std::optional<std::string> usable(const std::string& name, const FileBelow& now,
                                     std::uint64_t length) const {
-    auto mine = facts_of(file(name));
-    auto theirs = facts_of(now);
-    if (!mine || !theirs || !looks_the_same(file(name), now, length)) return std::nullopt;
-    auto read = [](const fs::path& path) {
-      return sum_of_file(path, std::nullopt, [](std::uint64_t) {}).value_or("");
+    auto mine = facts_of(file(name), length);
+    auto theirs = facts_of(now, length);
+    if (!mine || !theirs || !looks_the_same(*mine, *theirs, length)) return std::nullopt;
+    auto read = [](const FileBelow& file) {
+      return sum_of_file(file, std::nullopt, [](std::uint64_t) {}).value_or("");
     };
     auto sum = sums_.of(name);
     auto touched = std::pair(mine->changed.tv_sec, mine->changed.tv_nsec) >
@@ -203,7 +213,7 @@ class Maker {
   }
 
   Result<void> fill() {
-    TRY_DO(make_directories(info_.path));
+    TRY_DO(make_new_directory(info_.path));
     for (auto& file : frozen_.files) total_ += file.length;
     for (auto& file : frozen_.files) {
       TRY_DO(make_directories((info_.store() / file.to).parent_path()));
@@ -239,24 +249,21 @@ class Maker {
 
   /// Gives its sum.
   Result<std::string> take(const store::Frozen::File& file) {
-    auto source = plan_.data / file.from;
+    FileBelow source{plan_.data, file.from};
     auto target = info_.store() / file.to;
     auto advance = [this](std::uint64_t bytes) {
       done_ += bytes;
       if (plan_.progress) plan_.progress(done_, total_);
     };
-    std::error_code error;
     if (file.sealed) {
       auto name = "store/" + file.to;
       if (auto sum = before_ ? before_->usable(name, source, file.length) : std::nullopt) {
-        fs::create_hard_link(before_->file(name), target, error);
-        if (!error) {
+        if (link_file(before_->file(name), target)) {
           advance(file.length);
           return *sum;
         }
       }
-      fs::create_hard_link(source, target, error);
-      if (!error) return sum_of_file(target, std::nullopt, advance);
+      if (link_file(source, target)) return sum_of_file({info_.path, name}, std::nullopt, advance);
       // Another file system, or none that has links.
     }
     info_.copied += file.length;
@@ -290,7 +297,7 @@ class Maker {
 };
 
 Result<BackupInfo> read_info(const fs::path& path) {
-  TRY(auto text, read_file(path / kInfoName));
+  TRY(auto text, read_below({path, kInfoName}));
   boost::json::error_code error;
   auto value = boost::json::parse(text, error);
   if (error || !value.is_object())
@@ -390,7 +397,7 @@ Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& pl
 }
 
 std::uint32_t noted_restore(const BackupInfo& info) {
-  auto text = read_file(info.path / kRestoredName, 64);
+  auto text = read_below({info.path, kRestoredName}, 64);
   auto epoch = text ? parse_decimal(trim(*text), UINT32_MAX) : std::nullopt;
   return static_cast<std::uint32_t>(epoch.value_or(0));
 }

@@ -81,7 +81,8 @@ struct BackupPlan {
 Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& plan);
 
 /// Notes with a backup which of its files are not what they were, or that all are: the next backup
-/// is linked to none of them. Best effort: whoever may only read can check all the same.
+/// is linked to none of them. Best effort: whoever may only read can check all the same. (Both
+/// notes take the place of what has their name: others may have put a link there.)
 void note_rotten(const BackupInfo& info, const std::vector<std::string>& files);
 /// The epoch to which this backup has been restored before, 0 if never (or nobody could note it).
 std::uint32_t noted_restore(const BackupInfo& info);

@@ -176,6 +176,66 @@ TEST_CASE("what was not there is named, too: a file, a link, a directory's worth
   CHECK_FALSE(check_files(*made, "store", read).good());
 }
 
+TEST_CASE("what stands in the place of a backup's own files is neither followed nor waited for") {
+  enum class What { Link, Pipe };
+  for (auto what : {What::Link, What::Pipe}) {
+    for (std::string name : {"RESTORED", "ROTTEN", "SUMS", "BACKUP.json"}) {
+      CAPTURE(name);
+      Bench bench;
+      bench.frozen.files[0].sealed = true;
+      auto made = make_backup(bench.frozen, bench.plan);
+      REQUIRE(made);
+      auto secret = bench.top.path / "secret";
+      write(secret, "7\n");
+      auto place = made->path / name;
+      fs::remove(place);
+      if (what == What::Link)
+        fs::create_symlink(secret, place);
+      else
+        REQUIRE(::mkfifo(place.c_str(), 0600) == 0);
+      auto read = [](std::uint64_t) {};
+      CHECK(find_backup(made->path).has_value() == (name != "BACKUP.json"));
+      CHECK(check_files(*made, "", read).sums_lost == (name == "SUMS"));
+      CHECK(noted_restore(*made) == 0);
+      CHECK(make_backup(bench.frozen, bench.plan));
+      note_rotten(*made, {"store/journal/1"});
+      note_restore(*made, 5);
+      CHECK(noted_restore(*made) == 5);
+      CHECK(bytes_of(made->path / "ROTTEN") == "store/journal/1\n");
+      CHECK(bytes_of(secret) == "7\n");
+    }
+  }
+}
+
+TEST_CASE("what others have put into a repository is not written through") {
+  Bench bench;
+  auto elsewhere = bench.top.path / "elsewhere";
+  write(elsewhere / "secret", "of others");
+  fs::create_directory(bench.plan.repository);
+  SUBCASE("its lock") {
+    fs::create_symlink(elsewhere / "secret", bench.plan.repository / ".lock");
+  }
+  SUBCASE("the directory that is being filled") {
+    fs::create_directory_symlink(elsewhere, bench.plan.repository / ".partial-19700101T000000Z");
+  }
+  CHECK_FALSE(make_backup(bench.frozen, bench.plan));
+  CHECK(bytes_of(elsewhere / "secret") == "of others");
+  CHECK(std::distance(fs::directory_iterator(elsewhere), {}) == 1);
+}
+
+TEST_CASE("no link in the store leads a backup elsewhere") {
+  for (bool sealed : {true, false}) {
+    Bench bench;
+    write(bench.top.path / "elsewhere/secret", "of others");
+    fs::create_directory_symlink(bench.top.path / "elsewhere", bench.instance.data / "x");
+    bench.frozen.files.push_back({"x/secret", "index/x", 9, sealed});
+    auto made = make_backup(bench.frozen, bench.plan);
+    REQUIRE_FALSE(made);
+    CHECK(made.error().code == ErrorCode::Corrupt);
+    CHECK(bench.entries() == 0);
+  }
+}
+
 TEST_CASE("sums of files elsewhere are none") {
   std::string sum(64, 'a');
   CHECK(BackupSums::parse(sum + "  store/a\n"));

@@ -38,8 +38,9 @@ bool is_left_by_readers(const std::string& path) {
   return path.starts_with("store/index/LOG") || path == "store/index/LOCK";
 }
 
-/// Everything in a backup's directories that is no directory, links too.
-std::vector<std::string> names_in(const BackupInfo& info) {
+/// Everything in a backup's directories that is no directory, links too. What cannot be listed goes
+/// to `unreadable`.
+std::vector<std::string> names_in(const BackupInfo& info, std::set<std::string>& unreadable) {
   std::vector<std::string> names;
   for (auto& top : {info.store(), info.config()}) {
     auto base = top.filename();
@@ -54,6 +55,7 @@ std::vector<std::string> names_in(const BackupInfo& info) {
       if (entry->symlink_status(ignored).type() != fs::file_type::directory)
         names.push_back((base / entry->path().lexically_relative(top)).string());
     }
+    if (error) unreadable.insert(base.string());
   }
   return names;
 }
@@ -64,7 +66,9 @@ void count_files(const BackupInfo& info, FilesReport& report) {
   for (fs::recursive_directory_iterator entry(info.store(), error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
-    if (!entry->is_regular_file(ignored) || entry->path().filename() == store::kCleanMark) continue;
+    if (entry->symlink_status(ignored).type() != fs::file_type::regular ||
+        entry->path().filename() == store::kCleanMark)
+      continue;
     ++report.files;
     report.bytes += entry->file_size(ignored);
   }
@@ -113,7 +117,7 @@ Result<BackupSums> BackupSums::parse(std::string_view text) {
 Result<BackupSums> BackupSums::read(const BackupInfo& info) {
   if (info.sums.empty())
     return fail(ErrorCode::NotFound, "{} was made without checksums", info.path.string());
-  auto text = read_file(info.path / kSumsName, kMostSums);
+  auto text = read_below({info.path, kSumsName}, kMostSums);
   if (!text && text.error().code == ErrorCode::NotFound)
     return fail(ErrorCode::Corrupt, "{} is missing", (info.path / kSumsName).string());
   if (!text) return std::unexpected(std::move(text).error());
@@ -156,7 +160,8 @@ FilesReport compare_files(const BackupInfo& info, const std::string& only,
                           const std::map<std::string, std::string>& found,
                           const std::set<std::string>& unreadable) {
   FilesReport report;
-  for (auto& path : unreadable) report.rotten.push_back({path, RottenFile::What::Unreadable});
+  for (auto& path : unreadable)
+    if (is_below(path, only)) report.rotten.push_back({path, RottenFile::What::Unreadable});
   auto sums = BackupSums::read(info);
   if (!sums) {
     report.sums_lost = sums.error().code != ErrorCode::NotFound;
@@ -182,11 +187,11 @@ FilesReport check_files(const BackupInfo& info, const std::string& only, const C
   std::set<std::string> unreadable;
   auto sums = BackupSums::read(info);
   if (sums) {
-    for (auto& path : names_in(info))
+    for (auto& path : names_in(info, unreadable))
       if (sums->of(path).empty()) found.emplace(path, "");
     for (auto& [path, sum] : sums->all()) {
       if (!is_below(path, only)) continue;
-      auto now = sum_of_file(info.path / path, std::nullopt, read);
+      auto now = sum_of_file({info.path, path}, std::nullopt, read);
       if (now)
         found.emplace(path, *now);
       else if (now.error().code != ErrorCode::NotFound)

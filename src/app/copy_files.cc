@@ -27,8 +27,10 @@ std::unexpected<Error> failed(const std::string& what) {
   return std::unexpected(errno_error(what, errno));
 }
 
-net::UniqueFd open_file(const fs::path& path, int flags) {
-  return net::UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+/// A directory that may be a link.
+net::UniqueFd open_directory(const fs::path& path) {
+  return net::UniqueFd(
+      ::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 /// A file or directory that is open, with its path, which is only told.
@@ -53,9 +55,28 @@ Result<Open> open_source(int directory, const fs::path& name, fs::path path, Lin
     return failed("cannot read " + source.path.string());
   return source;
 }
-Result<Open> open_source_file(const fs::path& path) {
-  TRY(auto source, open_source(AT_FDCWD, path, path, Links::Refuse));
-  if (!source.is_file()) return fail(ErrorCode::Corrupt, "{} is no file", path.string());
+
+/// The directory that a file is in.
+Result<Open> open_parent(const FileBelow& file) {
+  Open parent{open_directory(file.directory), file.directory, {}};
+  if (!parent.fd) return failed("cannot open " + parent.path.string());
+  if (!stays_below(file.name))
+    return fail(ErrorCode::Corrupt, "{} is not below {}", file.name, file.directory.string());
+  int depth = 0;
+  for (auto& part : fs::path(file.name).parent_path()) {
+    TRY(auto next, open_source(parent.fd.get(), part, parent.path / part, Links::Refuse));
+    if (!next.is_directory() || ++depth > kMostDepth)
+      return fail(ErrorCode::Corrupt, "{} is no directory", next.path.string());
+    parent = std::move(next);
+  }
+  return parent;
+}
+
+Result<Open> open_source_file(const FileBelow& file) {
+  TRY(auto parent, open_parent(file));
+  TRY(auto source,
+      open_source(parent.fd.get(), fs::path(file.name).filename(), file.path(), Links::Refuse));
+  if (!source.is_file()) return fail(ErrorCode::Corrupt, "{} is no file", source.path.string());
   return source;
 }
 
@@ -241,9 +262,26 @@ class TreeCopy {
 
 }  // namespace
 
-Result<std::string> sum_of_file(const fs::path& path, std::optional<std::uint64_t> length,
+Result<net::UniqueFd> open_below(const FileBelow& file) {
+  TRY(auto source, open_source_file(file));
+  return std::move(source.fd);
+}
+
+Result<std::string> read_below(const FileBelow& file, std::size_t most) {
+  TRY(auto source, open_source_file(file));
+  if (source.size() > most)
+    return fail(ErrorCode::TooLarge, "{} is larger than {} bytes", source.path.string(), most);
+  std::string all;
+  TRY_DO(read_pieces(source, source.size(), [&](std::string_view bytes) -> Result<void> {
+    all += bytes;
+    return {};
+  }));
+  return all;
+}
+
+Result<std::string> sum_of_file(const FileBelow& below, std::optional<std::uint64_t> length,
                                 const CountBytes& read) {
-  TRY(auto file, open_source_file(path));
+  TRY(auto file, open_source_file(below));
   crypto::Digest digest(crypto::Hash::Sha256);
   TRY_DO(
       read_pieces(file, length.value_or(file.size()), [&](std::string_view bytes) -> Result<void> {
@@ -254,7 +292,7 @@ Result<std::string> sum_of_file(const fs::path& path, std::optional<std::uint64_
   return to_hex(digest.finish());
 }
 
-Result<std::string> copy_file(const fs::path& from, const fs::path& to, std::uint64_t length,
+Result<std::string> copy_file(const FileBelow& from, const fs::path& to, std::uint64_t length,
                               const CountBytes& copied) {
   TRY(auto source, open_source_file(from));
   TRY(auto target, make_file(AT_FDCWD, to, to));
@@ -263,12 +301,36 @@ Result<std::string> copy_file(const fs::path& from, const fs::path& to, std::uin
   return std::move(*sum);
 }
 
+Result<void> link_file(const FileBelow& from, const fs::path& to) {
+  TRY(auto parent, open_parent(from));
+  auto name = fs::path(from.name).filename();
+  TRY(auto source, open_source(parent.fd.get(), name, from.path(), Links::Refuse));
+  if (!source.is_file()) return fail(ErrorCode::Corrupt, "{} is no file", source.path.string());
+  if (::linkat(parent.fd.get(), name.c_str(), AT_FDCWD, to.c_str(), 0) != 0)
+    return failed("cannot link " + source.path.string());
+  // It may have got another name meanwhile.
+  struct stat made{};
+  if (::lstat(to.c_str(), &made) == 0 && made.st_ino == source.facts.st_ino &&
+      made.st_dev == source.facts.st_dev)
+    return {};
+  ::unlink(to.c_str());
+  return fail(ErrorCode::Corrupt, "{} has become another file", source.path.string());
+}
+
 Result<void> write_synced(const fs::path& path, std::string_view bytes) {
-  auto file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!file) return failed("cannot make " + path.string());
-  if (!net::write_all(file.get(), bytes) || ::fsync(file.get()) != 0)
-    return failed("cannot write " + path.string());
-  return {};
+  auto directory = open_directory(path.parent_path());
+  if (!directory) return failed("cannot open " + path.parent_path().string());
+  auto name = path.filename();
+  auto beside = fs::path(name.string() + ".new");
+  // What was cut off, or what somebody has put there.
+  ::unlinkat(directory.get(), beside.c_str(), 0);
+  TRY(auto file, make_file(directory.get(), beside, path.parent_path() / beside));
+  if (net::write_all(file.fd.get(), bytes) && ::fsync(file.fd.get()) == 0 &&
+      ::renameat(directory.get(), beside.c_str(), directory.get(), name.c_str()) == 0)
+    return {};
+  auto why = failed("cannot write " + path.string());
+  ::unlinkat(directory.get(), beside.c_str(), 0);
+  return why;
 }
 
 Result<void> copy_tree(const fs::path& from, const fs::path& to, const CopyRules& rules) {
@@ -287,7 +349,7 @@ std::unexpected<Error> failed(const std::string& what, const std::error_code& er
 }
 
 void sync_directory(const fs::path& path) {
-  auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
+  auto directory = open_directory(path);
   if (directory) ::fsync(directory.get());
 }
 

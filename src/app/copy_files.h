@@ -12,24 +12,46 @@
 #include <utility>
 
 #include "base/result.h"
+#include "net/fd.h"
 
 namespace hikyaku::app {
 
 /// Told how many bytes more have been dealt with.
 using CountBytes = std::function<void(std::uint64_t bytes)>;
 
-/// The SHA-256 of a file, or of its first `length` bytes, hexadecimal. NotFound, Denied, Io;
-/// Corrupt when it is shorter, a link, or no file.
-Result<std::string> sum_of_file(const std::filesystem::path& path,
-                                std::optional<std::uint64_t> length, const CountBytes& read);
+/// A file in a directory where somebody else may write: nothing of its name below the directory is
+/// followed if it is a link (the directory itself may be one).
+struct FileBelow {
+  std::filesystem::path directory;
+  std::string name;  ///< stays_below()
+
+  std::filesystem::path path() const { return directory / name; }
+};
+
+/// Opens a file for reading, without waiting for anybody. NotFound, Denied, Io; Corrupt when
+/// something of its name is a link, or it is no file.
+Result<net::UniqueFd> open_below(const FileBelow& file);
+
+/// The whole of a small file. As open_below(); TooLarge above `most` bytes.
+Result<std::string> read_below(const FileBelow& file, std::size_t most = 1 << 20);
+
+/// The SHA-256 of a file, or of its first `length` bytes, hexadecimal. As open_below(); Corrupt
+/// when it is shorter, too.
+Result<std::string> sum_of_file(const FileBelow& file, std::optional<std::uint64_t> length,
+                                const CountBytes& read);
 
 /// Copies the first `length` bytes to a new file, syncs it, and reads it again from the disk. Gives
 /// their SHA-256, hexadecimal. A link is no file to it, here or there. NotFound, Denied, Exists,
 /// NoSpace, Io, Corrupt.
-Result<std::string> copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
+Result<std::string> copy_file(const FileBelow& from, const std::filesystem::path& to,
                               std::uint64_t length, const CountBytes& copied);
 
-/// Writes a small file anew, and syncs it.
+/// Makes `to` another name of a file. NotFound, Denied, Exists, Corrupt (as open_below()); Io: the
+/// file systems cannot.
+Result<void> link_file(const FileBelow& from, const std::filesystem::path& to);
+
+/// Writes a small file, and syncs it; it takes the place of what has that name, which is neither
+/// followed nor written to.
 Result<void> write_synced(const std::filesystem::path& path, std::string_view bytes);
 
 /// Whether a path that somebody else wrote down names something below where it is looked for.

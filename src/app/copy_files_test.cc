@@ -126,11 +126,61 @@ TEST_CASE("what is no file is not waited for") {
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   CHECK(copy_tree(bench.from, bench.to, {}).error().code == ErrorCode::Corrupt);
   auto nothing = [](std::uint64_t) {};
-  CHECK(sum_of_file(pipe, std::nullopt, nothing).error().code == ErrorCode::Corrupt);
-  CHECK(sum_of_file(bench.from, std::nullopt, nothing).error().code == ErrorCode::Corrupt);
-  CHECK(copy_file(pipe, bench.top.path / "copy", 1, nothing).error().code == ErrorCode::Corrupt);
   fs::create_symlink("a", bench.from / "link");
-  CHECK(sum_of_file(bench.from / "link", std::nullopt, nothing).error().code == ErrorCode::Corrupt);
+  fs::create_directory_symlink("below", bench.from / "linked");
+  auto copy = bench.top.path / "copy";
+  for (std::string name :
+       {"pipe", "below", "link", "linked/b", "a/b", "../from/a", "/etc/passwd"}) {
+    CAPTURE(name);
+    FileBelow file{bench.from, name};
+    auto refused = [](const auto& result) {
+      return !result && (result.error().code == ErrorCode::Corrupt);
+    };
+    CHECK(refused(read_below(file)));
+    CHECK(refused(sum_of_file(file, std::nullopt, nothing)));
+    CHECK(refused(copy_file(file, copy, 1, nothing)));
+    CHECK(refused(link_file(file, copy)));
+    CHECK_FALSE(fs::exists(fs::symlink_status(copy)));
+  }
+  CHECK(read_below({bench.from, "none"}).error().code == ErrorCode::NotFound);
+  CHECK(read_below({bench.from, "below/b"}, 2'999'999).error().code == ErrorCode::TooLarge);
+  CHECK(read_below({bench.from, "below/b"}, 3'000'000)->size() == 3'000'000);
+  // The directory itself may be a link: a store's often is.
+  CHECK(read_below({bench.from / "linked", "b"}, 3'000'000));
+  CHECK(link_file({bench.from, "below/b"}, copy));
+  CHECK(fs::equivalent(copy, bench.from / "below/b"));
+  CHECK(link_file({bench.from, "below/b"}, copy).error().code == ErrorCode::Exists);
+}
+
+TEST_CASE("a small file takes the place of what has its name, and is not written through it") {
+  Bench bench;
+  auto note = bench.from / "NOTE";
+  auto secret = bench.elsewhere / "secret";
+  auto check = [&](std::string_view text) {
+    auto written = write_synced(note, text);
+    REQUIRE_MESSAGE(written, written.error().describe());
+    CHECK(fs::symlink_status(note).type() == fs::file_type::regular);
+    CHECK(read_below({bench.from, "NOTE"}) == text);
+    CHECK(read_below({bench.elsewhere, "secret"}) == "of others");
+    CHECK(files_in(bench.from).size() == 3);  // and nothing beside it
+  };
+  check("1");
+  check("2");
+  fs::remove(note);
+  fs::create_symlink(secret, note);
+  check("3");
+  fs::remove(note);
+  fs::create_hard_link(secret, note);
+  check("4");
+  fs::create_symlink(secret, bench.from / "NOTE.new");
+  check("5");
+  fs::remove(note);
+  REQUIRE(::mkfifo(note.c_str(), 0600) == 0);
+  check("6");
+  fs::remove(note);
+  fs::create_directory(note);
+  CHECK_FALSE(write_synced(note, "7"));
+  CHECK_FALSE(fs::exists(bench.from / "NOTE.new"));
 }
 
 TEST_CASE("a disk that takes no more is no fault of what is copied") {

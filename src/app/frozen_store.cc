@@ -15,12 +15,25 @@
 #include "base/text.h"
 #include "net/connect.h"
 #include "net/cores.h"
+#include "store/segment.h"
+#include "store/store_files.h"
 
 namespace hikyaku::app {
 namespace {
 
 constexpr auto kConnect = std::chrono::seconds(5);
 constexpr auto kForAnswer = std::chrono::minutes(10);
+
+/// Whether a file of a store may be called so: STORE, a segment, or a file of the index, which is
+/// in a directory of this name (or one that begins so).
+bool is_of_store(std::string_view name, std::string_view index) {
+  auto slash = name.find('/');
+  if (slash == name.npos) return name == store::kStoreName;
+  auto directory = name.substr(0, slash);
+  auto file = name.substr(slash + 1);
+  if (directory == "journal") return store::parse_segment_name(file).has_value();
+  return directory.starts_with(index) && !file.contains('/');
+}
 
 Result<store::Frozen> parse_frozen(const boost::json::object& answer) {
   store::Frozen frozen;
@@ -36,10 +49,11 @@ Result<store::Frozen> parse_frozen(const boost::json::object& answer) {
                             flag_in(file, "sealed")});
   }
   frozen.mark_name = text_in(answer, "mark_name");
-  // Whoever made the server say something else shall not write where only we may.
-  if (!stays_below(frozen.mark_name) ||
+  // Whoever made the server say something else shall not write, nor have read, what only we may.
+  if (frozen.mark_name != store::kCleanMark ||
       !std::ranges::all_of(frozen.files, [](const store::Frozen::File& file) {
-        return stays_below(file.from) && stays_below(file.to);
+        return stays_below(file.from) && stays_below(file.to) &&
+               is_of_store(file.from, store::kFrozenPrefix) && is_of_store(file.to, "index");
       }))
     return fail(ErrorCode::Invalid, "the server's answer is not one");
   frozen.mark = *mark;

@@ -32,7 +32,12 @@ namespace fs = std::filesystem;
 
 constexpr Phrase kLostGroups{"{} groups of changes", "変更のグループ {} 件"};
 constexpr Phrase kLostBody{"a body of {} bytes: {}", "本文 {} バイト: {}"};
+constexpr Phrase kLostSums{"the list of checksums: whether files are the backup's cannot be told",
+                           "チェックサムの一覧: ファイルがバックアップのものか確かめられません"};
 constexpr std::size_t kMostLost = 100;
+/// An epoch is raised once for each restore or repair. So many of them nobody makes in the life of
+/// a store; and of those that there are for a UIDVALIDITY (65,536) it takes little.
+constexpr std::uint64_t kEpochLeap = 100;
 constexpr std::size_t kPiece = 500;
 constexpr std::string_view kHoldReason = "restored from a backup: it may have been sent since then";
 
@@ -180,23 +185,23 @@ Result<RestoreOutcome> renew_apart(const fs::path& data, std::uint32_t least,
   return decode(process->answer());
 }
 
-std::uint32_t epoch_there(const fs::path& data) {
-  net::ThreadPool workers(1);
-  SystemClock clock;
-  return store::epoch_of({.directory = data.string(), .workers = workers, .clock = clock});
-}
-
 /// Above every epoch that clients may have seen. Twice from the same backup, or from an older one,
 /// must not give the same numbers again; and a restore that was cut off leaves the store that was
 /// in use beside the place where it was.
 Result<std::uint32_t> next_epoch(const BackupInfo& backup, const fs::path& data) {
-  auto highest = std::max(
-      {backup.epoch, noted_restore(backup), epoch_there(data), epoch_there(restored_beside(data))});
-  for (auto& former : formers_beside(data)) highest = std::max(highest, epoch_there(former));
+  auto places = formers_beside(data);
+  places.insert(places.end(), {data, restored_beside(data)});
+  std::uint64_t highest = std::max(backup.epoch, noted_restore(backup));
+  std::uint64_t leap = 0;
+  for (auto& place : places) {
+    auto seen = store::epoch_of(place.string());
+    highest = std::max<std::uint64_t>(highest, seen.epoch);
+    if (!seen.certain) leap = kEpochLeap;
+  }
   if (highest == UINT32_MAX)
     return fail(ErrorCode::Corrupt, "{} says that it has been restored too often",
                 backup.path.string());
-  return highest + 1;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(highest + leap + 1, UINT32_MAX));
 }
 
 /// Whose the store and the keys shall be; nullopt: ours.
@@ -250,7 +255,9 @@ Result<void> restore_config(const BackupInfo& backup, const Instance& instance) 
   std::error_code error;
   if (fs::is_symlink(backup.config(), error))
     return fail(ErrorCode::Corrupt, "{} is a link", backup.config().string());
-  auto config = config::load_file(in_backup(instance.config));
+  auto file = in_backup(instance.config);
+  TRY(auto text, read_below({backup.config(), file.filename().string()}, config::kMaxFileSize));
+  auto config = config::load_text(text, file);
   if (!config) return fail(ErrorCode::Invalid, "{}", config.error().describe());
   TRY(auto owner, owner_of(*config));
   fs::create_directories(instance.config.parent_path(), error);
@@ -316,8 +323,8 @@ fs::path resolve_place(const fs::path& data) {
 namespace {
 
 /// Copies the backup's store, and compares it with what it was.
-Result<std::vector<std::string>> copy_store(const BackupInfo& backup, const fs::path& to,
-                                            const HeldData& held, const RestoreRules& rules) {
+Result<FilesReport> copy_store(const BackupInfo& backup, const fs::path& to, const HeldData& held,
+                               const RestoreRules& rules) {
   std::map<std::string, std::string> found;
   std::set<std::string> unreadable;
   KnownFiles known(backup);
@@ -332,7 +339,7 @@ Result<std::vector<std::string>> copy_store(const BackupInfo& backup, const fs::
   };
   copying.leave_out = [&](auto& name, auto&) { return unreadable.insert("store/" + name).second; };
   TRY_DO(copy_tree(backup.store(), to, copying));
-  return compare_files(backup, "store", found, unreadable).describe(rules.language);
+  return compare_files(backup, "store", found, unreadable);
 }
 
 /// A name for the store that is set aside, which nothing has yet.
@@ -395,7 +402,10 @@ Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance
   fs::remove_all(beside, error);
   auto put = [&]() -> Result<RestoreOutcome> {
     RestoreOutcome begun;
-    TRY(begun.damage, copy_store(backup, beside, held, rules));
+    TRY(auto files, copy_store(backup, beside, held, rules));
+    begun.damage = files.describe(rules.language);
+    // Also a segment that somebody has put there has been copied.
+    if (files.sums_lost) add_loss(begun, std::string(kLostSums.in(rules.language)));
     note_restore(backup, least);
     TRY(auto outcome, (held.owner() ? renew_apart : renew)(beside, least, instance, config, rules,
                                                            std::move(begun)));

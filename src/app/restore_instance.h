@@ -34,7 +34,8 @@ struct RestoreRules {
   CountBytes copied = [](std::uint64_t) {};
   /// As VerifyOptions::progress; perhaps in another process.
   std::function<void(std::string_view doing, double part)> verifying = {};
-  /// Called when the store that was there is out of the way and the other is not yet in its place.
+  /// For tests alone, which cut a restore off there: called when the store that was there is out of
+  /// the way and the other is not yet in its place.
   std::function<void()> between = [] {};
 };
 

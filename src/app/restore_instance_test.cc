@@ -167,9 +167,9 @@ TEST_CASE("where the store is missing nothing makes another one, and what to do 
 }
 
 std::uint32_t epoch_of(const fs::path& data) {
-  net::ThreadPool workers(1);
-  SystemClock clock;
-  return store::epoch_of({.directory = data.string(), .workers = workers, .clock = clock});
+  auto seen = store::epoch_of(data.string());
+  CHECK(seen.certain);
+  return seen.epoch;
 }
 
 /// Restores, and is cut off between the two renames, as by a power loss.
@@ -245,6 +245,100 @@ TEST_CASE("no epoch comes twice, whatever was cut off and whatever the backup ca
     CHECK_FALSE(fs::exists(data));
     CHECK(fs::exists(beside(".restored")));
   }
+}
+
+TEST_CASE("no epoch comes twice when the store that is replaced is damaged") {
+  Bench bench;
+  auto data = bench.instance.data;
+  auto restore = [&] {
+    fs::remove(bench.backup->path / "RESTORED");
+    return run({"restore", bench.backup->path.string(), "--force", "--dir", bench.dir.string()});
+  };
+  for (int i = 0; i < 3; ++i) REQUIRE_MESSAGE(restore() == Exit::Ok, last_words);
+  auto in_use = epoch_of(data);
+  REQUIRE(in_use == bench.backup->epoch + 3);
+  for (auto& entry : fs::directory_iterator(bench.dir))
+    if (entry.path().filename().string().starts_with("data.")) fs::remove_all(entry);
+  bool told = true;
+  SUBCASE("its name is lost") {
+    fs::remove(data / "STORE");
+  }
+  SUBCASE("its name is damaged") {
+    std::ofstream(data / "STORE") << "x";
+  }
+  SUBCASE("its journal is lost") {
+    fs::remove_all(data / "journal");
+    told = false;
+  }
+  SUBCASE("a segment is damaged") {
+    fs::path newest;
+    for (auto& entry : fs::directory_iterator(data / "journal"))
+      newest = std::max(newest, entry.path());
+    fs::resize_file(newest, 0);
+    told = false;
+  }
+  REQUIRE_MESSAGE(restore() == Exit::Ok, last_words);
+  if (told)
+    CHECK(epoch_of(data) == in_use + 1);
+  else
+    CHECK(epoch_of(data) > in_use + 50);
+}
+
+TEST_CASE("root writes nothing through what lies in a backup, and waits for nobody there") {
+  for (std::string name : {"RESTORED", "ROTTEN"}) {
+    CAPTURE(name);
+    Bench bench;
+    auto planted = bench.top.path / "secret";
+    std::ofstream(planted) << "of others";
+    fs::create_symlink(planted, bench.backup->path / name);
+    std::ofstream(bench.backup->store() / "x") << "x";
+    auto backup = bench.backup->path.string();
+    CHECK(run({"backup", "--check", backup}) == Exit::Failed);
+    CHECK(run({"restore", backup, "--force", "--dir", bench.dir.string()}) == Exit::Ok);
+    CHECK(fs::file_size(planted) == 9);
+    CHECK_FALSE(fs::is_symlink(bench.backup->path / name));
+  }
+  Bench bench;
+  for (auto name : {"journal/0000000099.log", "index/CURRENT"}) {
+    auto pipe = bench.backup->store() / name;
+    fs::remove(pipe);
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  }
+  auto backup = bench.backup->path.string();
+  CHECK(run({"backup", "--check", backup}) == Exit::Failed);
+  CHECK_MESSAGE(last_words.contains("store/index/CURRENT cannot be read"), last_words);
+  CHECK(run({"restore", backup, "--force", "--dir", bench.dir.string()}) == Exit::Ok);
+  CHECK_MESSAGE(last_words.contains("Nothing is lost"), last_words);
+  // Nor for its configuration.
+  auto other = Instance::in(bench.top.path / "other");
+  auto config = bench.backup->config() / other.config.filename();
+  fs::remove(config);
+  REQUIRE(::mkfifo(config.c_str(), 0600) == 0);
+  auto restored = restore_config(*bench.backup, other);
+  REQUIRE_FALSE(restored);
+  CHECK(restored.error().code == ErrorCode::Corrupt);
+}
+
+TEST_CASE("without its list of checksums a backup is restored only by who takes losses") {
+  Bench bench;
+  auto data = bench.instance.data;
+  auto sums = bench.backup->path / "SUMS";
+  SUBCASE("gone") {
+    fs::remove(sums);
+  }
+  SUBCASE("altered") {
+    std::ofstream(sums, std::ios::app) << std::string(64, '0') << "  store/x\n";
+  }
+  std::vector<std::string> words{"restore", bench.backup->path.string(), "--force", "--dir",
+                                 bench.dir.string()};
+  CHECK(run(words) == Exit::Failed);
+  CHECK_MESSAGE(last_words.contains("--with-losses"), last_words);
+  CHECK_FALSE(fs::exists(fs::path(data.string() + ".before-restore")));
+  words.push_back("--with-losses");
+  CHECK(run(words) == Exit::Failed);
+  CHECK_MESSAGE(last_words.contains("checksums"), last_words);
+  CHECK(fs::exists(fs::path(data.string() + ".before-restore")));
+  CHECK(run({"verify", "--dir", bench.dir.string()}) == Exit::Ok);
 }
 
 TEST_CASE("links in a backup lead nowhere, and what is not the backup's is not restored") {

@@ -127,9 +127,10 @@ class PosixLock final : public FileLock {
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, OpenMode mode) {
-  int flags = O_CLOEXEC;
+  // In a backup that root checks, others may have put a FIFO or a link.
+  int flags = O_CLOEXEC | O_NONBLOCK;
   if (mode == OpenMode::Read) flags |= O_RDONLY;
-  if (mode == OpenMode::Write) flags |= O_RDWR;
+  if (mode == OpenMode::Write) flags |= O_RDWR | O_NOFOLLOW;
   if (mode == OpenMode::Create) flags |= O_RDWR | O_CREAT | O_EXCL;
   int descriptor = ::open(path.c_str(), flags, 0600);
   if (descriptor < 0) return last_error("cannot open " + path);
@@ -203,7 +204,8 @@ Result<std::uint64_t> PosixFileSystem::free_space(const std::string& directory) 
 }
 
 Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {
-  int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  // Root locks where others may write: never through a link, for the file is written anew.
+  int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (descriptor < 0) return last_error("cannot open " + path);
   auto lock = std::make_unique<PosixLock>(descriptor);
   char text[32] = {};

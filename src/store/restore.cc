@@ -48,17 +48,28 @@ Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least) {
   return segments.epoch();
 }
 
-std::uint32_t epoch_of(const Options& options) {
+SeenEpoch epoch_of(const std::string& directory) {
   PosixFileSystem files;
-  auto id = find_store_id(files, options.directory);
-  if (!id) return 0;
-  Segments segments(files, options.clock, journal_directory(options.directory), *id);
-  if (!segments.load(false)) return 0;
-  std::uint32_t epoch = 0;
-  for (auto name : segments.names())
-    if (auto segment = segments.open(name.number))
-      epoch = std::max(epoch, (*segment)->header().epoch);
-  return epoch;
+  SeenEpoch seen;
+  auto journal = journal_directory(directory);
+  auto listed = files.list(journal);
+  if (!listed && listed.error().code != ErrorCode::NotFound) return {.certain = false};
+  bool any = false;
+  for (auto& file : listed.value_or(std::vector<std::string>())) {
+    auto name = parse_segment_name(file);
+    if (!name) continue;
+    any = true;
+    if (auto segment = open_segment(files, journal, *name, OpenMode::Read))
+      seen.epoch = std::max(seen.epoch, (*segment)->header().epoch);
+    else
+      seen.certain = false;
+  }
+  if (any) return seen;
+  // Its journal is gone.
+  auto id = find_store_id(files, directory);
+  bool has_name = id || id.error().code != ErrorCode::NotFound;
+  seen.certain = !has_name && !has_index(files, index_directory(directory));
+  return seen;
 }
 
 }  // namespace hikyaku::store

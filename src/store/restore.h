@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "store/open.h"
 
@@ -12,7 +13,13 @@ namespace hikyaku::store {
 /// Gives the new epoch. Conflict, Corrupt, Io. Blocks.
 Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least);
 
-/// The epoch of the store in a directory, whatever state it is in; 0 if that cannot be told.
-std::uint32_t epoch_of(const Options& options);
+/// What the files in a directory tell of the epoch of a store, whatever state it is in.
+struct SeenEpoch {
+  std::uint32_t epoch = 0;  ///< the highest of all segments, whichever store they name; 0: none
+  /// False: the store has had a higher one, maybe; segments, or the headers of some, are lost.
+  bool certain = true;
+};
+/// Writes nothing. {0, true} where there is nothing of a store. Blocks.
+SeenEpoch epoch_of(const std::string& directory);
 
 }  // namespace hikyaku::store

@@ -14,11 +14,12 @@ namespace hikyaku::store {
 /// but no name.
 Result<std::string> load_store_id(FileSystem& files, const std::string& directory);
 
+/// The same id of a store that is there. NotFound: it has none. Corrupt; Unsupported: it is a later
+/// version's.
+Result<std::string> find_store_id(FileSystem& files, const std::string& directory);
+
 /// NotFound when is_missing().
 Result<void> refuse_missing(FileSystem& files, const std::string& directory);
-
-/// The same; NotFound when there is none.
-Result<std::string> find_store_id(FileSystem& files, const std::string& directory);
 
 /// A place where a store is missing has no mark of one that was closed there.
 Result<void> clear_missing(FileSystem& files, const std::string& directory);
