@@ -15,13 +15,6 @@ constexpr seconds kLongCommand{60};
 
 using Crowd = std::vector<const SessionFacts*>;
 
-/// Programs of this machine have a limit of their own, and whoever asks what is going on must be
-/// answered.
-bool is_stranger(const SessionFacts& facts) {
-  auto& activity = facts.activity;
-  return activity.account == 0 && activity.protocol != "control" && activity.protocol != "local";
-}
-
 /// Chooses until enough comes free.
 class Choice {
  public:
@@ -86,6 +79,10 @@ Crowd reduce_the_largest(const Crowd& strangers, std::uint64_t fair, Choice& cho
 
 }  // namespace
 
+bool is_stranger(const Activity& activity) {
+  return activity.account == 0 && activity.protocol != "control" && activity.protocol != "local";
+}
+
 std::vector<std::uint64_t> choose_to_give_way(const std::vector<SessionFacts>& all,
                                               Shortage shortage) {
   Choice choice(shortage.bytes);
@@ -93,7 +90,7 @@ std::vector<std::uint64_t> choose_to_give_way(const std::vector<SessionFacts>& a
   for (auto& one : all) {
     if (one.activity.end != Activity::End::Not)
       choice.expect(one);
-    else if (is_stranger(one))
+    else if (is_stranger(one.activity))
       strangers.push_back(&one);
   }
   auto left = reduce_the_largest(strangers, shortage.fair, choice);

@@ -297,7 +297,7 @@ class RunningServer final : public Server {
     auto crowded = memory.crowded();
     // What is left then is for those who have little of it.
     constexpr std::uint32_t kFew = 8;
-    if (crowded) sessions_.make_room();
+    sessions_.make_room();
     if (!memory.full() && admission_.enter(peer.address, crowded ? kFew : UINT32_MAX)) return {};
     auto why = crowded ? NotNow::TooBusy : NotNow::TooManyConnections;
     metrics_.of(service).refused.add();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <future>
 
-#include "app/give_way.h"
 #include "base/completion.h"
 
 namespace hikyaku::app {
@@ -62,19 +61,26 @@ Activity* Sessions::activity_of(const net::Stream& stream) const {
 }
 
 Task<std::vector<SessionFacts>> Sessions::list() {
+  auto all = co_await gather([](const Activity&) { return true; });
+  std::ranges::sort(all, {}, &SessionFacts::id);
+  co_return all;
+}
+
+/// In no order.
+Task<std::vector<SessionFacts>> Sessions::gather(Wanted wanted) {
   std::vector<SessionFacts> all;
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     Completion<std::vector<SessionFacts>> here;
-    cores_[i].post([loop = loops_[i].get(), give = here.giver()]() mutable {
+    cores_[i].post([loop = loops_[i].get(), wanted, give = here.giver()]() mutable {
       std::vector<SessionFacts> found;
       auto now = std::chrono::steady_clock::now();
-      for (auto& [id, entry] : loop->sessions) found.push_back(facts_of(id, entry, now));
+      for (auto& [id, entry] : loop->sessions)
+        if (wanted(*entry.activity)) found.push_back(facts_of(id, entry, now));
       give(std::move(found));
     });
     auto found = co_await here;
     std::ranges::move(found, std::back_inserter(all));
   }
-  std::ranges::sort(all, {}, &SessionFacts::id);
   co_return all;
 }
 
@@ -100,12 +106,8 @@ Task<std::size_t> Sessions::end(Choose choose, Activity::End why) {
 }
 
 void Sessions::make_room() {
-  constexpr auto kEvery = std::chrono::milliseconds(200);
-  if (!memory_.crowded()) return;
-  auto now = std::chrono::steady_clock::now().time_since_epoch();
-  auto last = made_room_.load();
-  if (now < Moment::duration(last) + kEvery) return;
-  if (!made_room_.compare_exchange_strong(last, Moment::duration(now).count())) return;
+  if (!memory_.crowded()) return pace_.relax();
+  if (!pace_.begin(std::chrono::steady_clock::now())) return;
   for (std::size_t i = 0; i < loops_.size(); ++i)
     if (&cores_[i] == Executor::current()) loops_[i]->gate.spawn(end_strangers());
 }
@@ -115,11 +117,21 @@ Task<void> Sessions::end_strangers() {
   auto wanted = total / 8 * 5;
   auto held = memory_.held();
   if (held <= wanted) co_return;
+  // Those that are told to go count, too.
+  auto found = co_await gather([](const Activity& activity) {
+    return is_stranger(activity) || activity.end != Activity::End::Not;
+  });
+  bool some_go =
+      std::ranges::any_of(found, [](auto& one) { return one.activity.end != Activity::End::Not; });
   auto chosen = choose_to_give_way(
-      co_await list(), {.bytes = held - wanted, .fair = total / 16, .urgent = memory_.full()});
+      found, {.bytes = held - wanted, .fair = total / 16, .urgent = memory_.full()});
+  if (chosen.empty() && !some_go) pace_.found_nobody(std::chrono::steady_clock::now());
   if (chosen.empty()) co_return;
+  // Between the two looks some may have logged in.
   co_await end(
-      [chosen](const SessionFacts& facts) { return std::ranges::binary_search(chosen, facts.id); },
+      [chosen](const SessionFacts& facts) {
+        return is_stranger(facts.activity) && std::ranges::binary_search(chosen, facts.id);
+      },
       Activity::End::Crowded);
 }
 

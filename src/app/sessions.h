@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "app/give_way.h"
+#include "app/session_facts.h"
 #include "base/activity.h"
 #include "base/gate.h"
 #include "base/task.h"
@@ -17,18 +19,6 @@
 #include "net/stream.h"
 
 namespace hikyaku::app {
-
-/// A session at one moment.
-struct SessionFacts {
-  std::uint64_t id = 0;
-  Activity activity;
-  Endpoint peer;
-  std::string tls;  ///< "TLSv1.3"; empty: in clear
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
-  seconds age{};   ///< since it connected
-  seconds idle{};  ///< since its last command (or since it connected)
-};
 
 class Sessions {
  public:
@@ -52,7 +42,8 @@ class Sessions {
   Task<std::size_t> end(Choose choose, Activity::End why);
 
   /// Begins to end sessions of those who have not logged in (give_way.h), if limits.memory is
-  /// nearly used up; at most a few times a second. On a loop.
+  /// nearly used up; at most a few times a second (GiveWayPace). For every connection that comes.
+  /// On a loop.
   void make_room();
 
   /// Ends all sessions: they are told to (net::Stream::shut_down), and waited for. No new ones.
@@ -73,6 +64,8 @@ class Sessions {
   };
   Task<void> run(Loop& loop, std::string_view protocol, std::unique_ptr<net::Stream> stream,
                  Serve serve);
+  using Wanted = std::function<bool(const Activity&)>;
+  Task<std::vector<SessionFacts>> gather(Wanted wanted);
   Task<void> end_strangers();
   static SessionFacts facts_of(std::uint64_t id, const Entry& entry, Moment now);
 
@@ -80,7 +73,7 @@ class Sessions {
   SessionMemory memory_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::atomic<std::uint64_t> last_id_{0};
-  std::atomic<Moment::rep> made_room_{0};
+  GiveWayPace pace_;
 };
 
 }  // namespace hikyaku::app

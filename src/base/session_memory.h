@@ -34,10 +34,10 @@ class SessionMemory {
   std::uint64_t held() const { return held_; }
   std::uint64_t total() const { return total_; }
 
-  /// A session that held `before` bytes holds `now`, by its own count, which only its own loop
-  /// changes. False when it has too much: more than one may, or more than its part while all
-  /// together have too much. So the total has a bound; the last eighth of it is not for growing,
-  /// but for whoever comes. It is counted all the same, until the session says that it holds less.
+  /// A session that held `before` bytes holds `now`, by its own count, which only its loop changes.
+  /// False, and the caller must end it, when it has too much: more than one may, or than its part
+  /// while all have. So the total has a bound; the last eighth of it is not for growing, but for
+  /// whoever comes. `now` is counted all the same, until the session says that it holds less.
   bool change(std::uint64_t before, std::uint64_t now) {
     auto held = held_ += now - before;
     if (now <= kAlways) return true;

@@ -222,8 +222,10 @@ constexpr Option kOptions[] = {
             "envelopes, headers and answers under way; TLS is estimated. When so much is held, "
             "new connections are told to try again later. From three quarters on, those give way "
             "that have not logged in: of the address that holds most, and those that say "
-            "nothing; from seven eighths on also those that hold more than their part (and more "
-            "than 64 KB).",
+            "nothing; and an address may have eight connections, those of its users who have "
+            "logged in among them (a house behind one address notices: then this is too little "
+            "for those who use the server). From seven eighths on also those are ended that hold "
+            "more than their part (and more than 64 KB).",
         .least = 0,
         .most = 4 * kTB,
         .check = [](const Value& value) -> std::string {
