@@ -77,7 +77,7 @@ Task<Answer> add(Core& core, ControlCall& call) {
 
 /// What is known of a record that has not been seen.
 void add_look(object& shown, const auth::SigningKey& key, const KeyLooks& looks) {
-  auto look = looks.find(key.record_name());
+  auto look = looks.find(key);
   if (!look || key.seen != Time{}) return;
   shown["looked"] = format_rfc3339(look->when);
   shown["next_look"] = format_rfc3339(look->next);

@@ -35,10 +35,15 @@ void KeyLooks::forget(const std::string& record_name) {
   looks_.erase(record_name);
 }
 
-std::optional<KeyLooks::Look> KeyLooks::find(const std::string& record_name) const {
+void KeyLooks::keep_only(const std::set<std::string>& record_names) {
   std::lock_guard lock(mutex_);
-  auto found = looks_.find(record_name);
-  if (found == looks_.end()) return std::nullopt;
+  std::erase_if(looks_, [&](auto& look) { return !record_names.contains(look.first); });
+}
+
+std::optional<KeyLooks::Look> KeyLooks::find(const auth::SigningKey& key) const {
+  std::lock_guard lock(mutex_);
+  auto found = looks_.find(key.record_name());
+  if (found == looks_.end() || found->second.when < key.created) return std::nullopt;
   return found->second;
 }
 
@@ -56,6 +61,10 @@ Task<void> KeyWatch::run() {
   while (!stopping_) {
     auto keys = co_await core_.store().read(
         [](store::Reader& reader) { return auth::list_signing_keys(reader); });
+    std::set<std::string> looked_for;
+    for (auto& key : keys)
+      if (is_looked_for(key)) looked_for.insert(key.record_name());
+    looks_.keep_only(looked_for);
     milliseconds wait = kEvery;
     for (auto& key : keys) {
       if (stopping_) co_return;

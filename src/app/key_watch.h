@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "app/core.h"
@@ -28,7 +29,10 @@ class KeyLooks {
   };
   void note(const std::string& record_name, Look look);
   void forget(const std::string& record_name);
-  std::optional<Look> find(const std::string& record_name) const;
+  /// Forgets all but these.
+  void keep_only(const std::set<std::string>& record_names);
+  /// The last look since the key was made: one of the same name may have been there before.
+  std::optional<Look> find(const auth::SigningKey& key) const;
 
  private:
   mutable std::mutex mutex_;
