@@ -149,9 +149,11 @@ class Sealing(unittest.TestCase):
             subject = letter[letter.index("Subject:"):].split("\r\n")[0]
             mail = self.arrived(subject)
             self.assertEqual(self.verify(mail)[0], "pass", subject)
-        self.send("just words without a header\r\n")
-        mail = eventually(lambda: next((m for box in ("INBOX", "Junk") for m in raw_messages(self.gamma, mailbox=box) if b"just words" in m), None))
-        self.assertEqual(self.verify(mail)[0], "pass")
+        for words, front in (("just words", ""), ("only text", "From nobody Mon Jan  1 00:00:00 2026\r\n")):
+            self.send(f"{front}{words} without a header\r\n")
+            mail = eventually(lambda: next((m for box in ("INBOX", "Junk") for m in raw_messages(self.gamma, mailbox=box) if words.encode() in m), None))
+            self.assertEqual(self.verify(mail)[0], "pass")
+            self.assertIn(f"\r\n\r\n{words}".encode(), mail)
 
     def test_mail_of_our_own_users_is_signed_not_sealed(self):
         submit(self.beta, message("bob@beta.test", "gina@gamma.test", "Our own"))

@@ -317,7 +317,8 @@ class BadInput(Sender):
     def test_what_an_mbox_puts_in_front_is_not_delivered(self):
         """Behind our own fields it would be a line at which some programs end the header, and say another sender."""
         letter, subject = self.letter("carol@honest.test")
-        line = "From ceo@bank.test Mon Jan  1 00:00:00 2026\r\n"
+        # What is folded behind it would continue the last field of ours.
+        line = "From ceo@bank.test Mon Jan  1 00:00:00 2026\r\n spf=pass smtp.mailfrom=bank.test\r\n"
         _, results = self.deliver(line + self.sign(letter), subject, "x@stranger.test", source=STRANGER)
         self.assertIn("dkim=pass", results)
         raw = next(m for m in raw_messages(self.server) if f"Subject: {subject}\r\n".encode() in m)

@@ -70,6 +70,16 @@ class Signatures(unittest.TestCase):
         self.assertEqual(answer["result"], "pass")
         self.assertEqual(answer["signatures"][0]["key_bits"], 2048)
 
+    def test_what_an_mbox_put_in_front_stays_there(self):
+        separator = "From anna@example.org Mon Jan  1 00:00:00 2026\n"
+        signed = self.sign(separator + MESSAGE)
+        self.assertTrue(signed.startswith(separator + "DKIM-Signature:"), signed)
+        self.assertEqual(self.verify(signed).split()[0], "pass")
+        sealed = hikyaku("arc", "seal", self.file(separator + MESSAGE), "--domain", "example.org", "--selector", "rsa", "--key", self.folder / "rsa.pem",
+                         "--authserv-id", "mx.example.org", "--zone", self.folder / "zone").stdout
+        self.assertTrue(sealed.startswith(separator + "ARC-Seal:"), sealed)
+        self.assertEqual(self.verify(sealed, verb="arc").split()[0], "pass")
+
     def test_two_keys_at_once_and_the_time(self):
         signed = hikyaku("dkim", "sign", self.file(MESSAGE), "--domain", "example.org", "--selector", "ed", "--key", self.folder / "ed.pem",
                          "--selector", "rsa", "--key", self.folder / "rsa.pem", "--time", "1700000000", "--headers", "From:Subject").stdout

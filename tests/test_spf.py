@@ -61,8 +61,8 @@ def strings(*texts):
     return b"".join(bytes([len(text)]) + text for text in texts)
 
 
-TXT, CNAME = 16, 5
-# By name: the code and the answer section.
+TXT, NS, CNAME = 16, 2, 5
+# By name: the code, the answer section and, for some, the authority section.
 HOSTILE = {
     "nul-inside.test": (0, [record("nul-inside.test", TXT, strings(b"v=spf1 \0 +all"))]),
     "nul-behind.test": (0, [record("nul-behind.test", TXT, strings(b"v=spf1 +all\0"))]),
@@ -72,6 +72,8 @@ HOSTILE = {
     "refused.test": (5, []),
     "servfail.test": (2, []),
     "notimp.test": (4, []),
+    "referral.test": (0, [], [record("referral.test", NS, wire_name("ns.nowhere.test"))]),
+    "upwards.test": (0, [], [b"\0" + struct.pack(">HHIH", NS, 1, 60, 16) + wire_name("a.nowhere.test")]),
     "self.test": (0, [record("self.test", CNAME, wire_name("self.test"))]),
     "ping.test": (0, [record("ping.test", CNAME, wire_name("pong.test")), record("pong.test", CNAME, wire_name("ping.test"))]),
     "pong.test": (0, [record("pong.test", CNAME, wire_name("ping.test")), record("ping.test", CNAME, wire_name("pong.test"))]),
@@ -95,9 +97,10 @@ def serve_hostile_dns(test):
             while query[at]:
                 labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
                 at += 1 + query[at]
-            code, answers = HOSTILE.get(".".join(labels), (3, []))
-            head = query[:2] + bytes([0x81, 0x80 | code]) + struct.pack(">HHHH", 1, len(answers), 0, 0)
-            server.sendto(head + query[12:end] + b"".join(answers), peer)
+            code, answers, *rest = HOSTILE.get(".".join(labels), (3, []))
+            authority = rest[0] if rest else []
+            head = query[:2] + bytes([0x81, 0x80 | code]) + struct.pack(">HHHH", 1, len(answers), len(authority), 0)
+            server.sendto(head + query[12:end] + b"".join(answers + authority), peer)
 
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
@@ -119,7 +122,7 @@ class HostileDns(unittest.TestCase):
         dns = serve_hostile_dns(self)
         for name, results in (("good", {"pass"}), ("nul-inside", {"permerror"}), ("nul-behind", {"permerror"}), ("nul-version", {"none"}),
                               ("nul-split", {"permerror"}), ("nul-name", {"permerror"}), ("refused", {"temperror"}), ("servfail", {"temperror"}),
-                              ("notimp", {"temperror"}), ("self", {"temperror"}),
+                              ("notimp", {"temperror"}), ("referral", {"temperror"}), ("upwards", {"temperror"}), ("self", {"temperror"}),
                               ("ping", {"temperror"}), ("long", {"temperror"})):
             for language in ("en", "ja"):
                 with self.subTest(name, language=language):

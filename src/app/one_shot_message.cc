@@ -37,8 +37,9 @@ Result<OneShotMessage> read_message(const std::string& name) {
 }
 
 std::string with_fields(const std::string& fields, const OneShotMessage& message) {
-  return message.was_lf ? without_crlf(fields) + without_crlf(message.bytes)
-                        : fields + message.bytes;
+  auto whole = message.bytes;
+  whole.insert(mime::mbox_lines_length(message.header()), fields);
+  return message.was_lf ? without_crlf(whole) : whole;
 }
 
 ArgumentSpec message_argument() {

@@ -27,7 +27,8 @@ struct OneShotMessage {
 /// LF becomes CRLF; in a file with CRLF a bare LF stays what it is. Invalid when it cannot be read.
 Result<OneShotMessage> read_message(const std::string& name);
 
-/// Fields for the front of `message`, and the message, with the line ends that the file had.
+/// The message with `fields` in front of its own, behind an mbox's line, with the line ends that
+/// the file had.
 std::string with_fields(const std::string& fields, const OneShotMessage& message);
 
 /// FILE, optional.

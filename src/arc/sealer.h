@@ -32,7 +32,8 @@ class Sealer {
 
   void body(std::string_view bytes);
 
-  /// The three fields, each ended by CRLF, to be put in front of the header. `chain` is what
+  /// The three fields, each ended by CRLF, to be put in front of the header's
+  /// (mime::mbox_lines_length). `chain` is what
   /// verifying it found out, `results` what we found out about the message; the arc result is added
   /// where it is missing. Empty when nobody may add a set: the newest seal says cv=fail already, or
   /// there are 50, nor when the header

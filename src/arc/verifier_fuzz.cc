@@ -57,7 +57,9 @@ Task<void> seal_and_verify(std::string_view message, const arc::Verdict& before)
       !message.substr(0, split).ends_with("\r\n\r\n"))
     co_return;
   dkim::AnyTxtResolver resolver({dkim::write_key_record(key.public_key())});
-  auto after = co_await verify(resolver, *added + std::string(message), 1000);
+  std::string sealed(message);
+  sealed.insert(mime::mbox_lines_length(message.substr(0, split)), *added);
+  auto after = co_await verify(resolver, sealed, 1000);
   require(after.passed());
 }
 

@@ -237,16 +237,19 @@ class AuthenticatorService final : public Authenticator {
     if (services_.metrics) services_.metrics->add(mechanism, outcome);
   }
 
-  /// Argon2 on a worker. An empty hash (nobody there) takes as long.
+  /// Argon2 on a worker. An empty hash (nobody there) takes as long. A hash that was taken over is
+  /// of the password as it was typed then: so one that preparing changes is tried both ways.
   Task<bool> matches(std::string hash, const crypto::Secret& password) {
     metrics::Timer timer(services_.metrics ? services_.metrics->hashing : metrics::Histogram());
     co_return co_await run_on(services_.workers, [&, hash] {
-      bool right = false;
-      if (hash.empty()) {
-        crypto::spend_password_time(password);
-      } else {
-        right = crypto::verify_password(password, hash).value_or(false);
-      }
+      auto is_right = [&hash](const crypto::Secret& form) {
+        if (!hash.empty()) return crypto::verify_password(form, hash).value_or(false);
+        crypto::spend_password_time(form);
+        return false;
+      };
+      auto prepared = sasl::prepare_password(password);
+      auto right =
+          is_right(prepared) || (prepared.reveal() != password.reveal() && is_right(password));
       crypto::wipe_stack();
       return right;
     });
@@ -264,7 +267,8 @@ class AuthenticatorService final : public Authenticator {
     CredentialMaker maker{services_.master, services_.random, known.address, services_.clock.now()};
     auto completed = co_await run_on(services_.workers, [&]() -> Result<void> {
       if (rehash) {
-        TRY(credential.hash, crypto::hash_password(password, services_.random));
+        TRY(credential.hash,
+            crypto::hash_password(sasl::prepare_password(password), services_.random));
       }
       auto done = complete(maker, credential, password, uses);
       crypto::wipe_stack();

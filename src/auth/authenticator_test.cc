@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "crypto/password.h"
 #include "sasl/apop.h"
 #include "testing/world.h"
 
@@ -102,6 +103,30 @@ TEST_CASE("what is switched on later is made at the next login with the password
   CHECK(stored.ready().scram);
   CHECK(stored.hash == plain.hash);
   CHECK(f.apop("bob@alpha.test", "geheim") == "bob@alpha.test APOP password");
+}
+
+TEST_CASE(
+    "a password is the same however its characters are written; a taken-over hash is as typed") {
+  Fixture f;
+  auto set = [&](Credential credential) {
+    f.change([&](store::Transaction& tx) -> Result<void> {
+      put_credential(tx, f.bob.id, credential);
+      return {};
+    });
+  };
+  const std::string composed = "caf\u00E9", decomposed = "cafe\u0301";
+  CredentialMaker maker{f.master, f.random, "bob@alpha.test", f.loop.now()};
+  for (auto& chosen : {composed, decomposed}) {
+    set(make_password(maker, crypto::Secret(chosen), {}).value());
+    for (auto& typed : {composed, decomposed})
+      CHECK(f.check("bob@alpha.test", typed) == "bob@alpha.test PLAIN password");
+    CHECK(f.check("bob@alpha.test", "cafe") == "denied");
+  }
+  auto taken_over = make_password(maker, crypto::Secret("x"), {}).value();
+  taken_over.hash = crypto::hash_password(crypto::Secret(decomposed), f.random).value();
+  set(taken_over);
+  CHECK(f.check("bob@alpha.test", decomposed) == "bob@alpha.test PLAIN password");
+  CHECK(f.check("bob@alpha.test", composed) == "denied");
 }
 
 TEST_CASE("failures are slow and counted; others and other clients are not hit") {

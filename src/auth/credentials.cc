@@ -10,6 +10,7 @@
 #include "crypto/keyed_hash.h"
 #include "crypto/password.h"
 #include "crypto/seal.h"
+#include "sasl/saslprep.h"
 
 namespace hikyaku::auth {
 namespace {
@@ -123,7 +124,7 @@ Result<Credential> make_password(const CredentialMaker& maker, const crypto::Sec
   Credential credential;
   credential.name = kPassword;
   credential.created = maker.now;
-  TRY(credential.hash, crypto::hash_password(password, maker.random));
+  TRY(credential.hash, crypto::hash_password(sasl::prepare_password(password), maker.random));
   TRY_DO(complete(maker, credential, password, uses));
   return credential;
 }

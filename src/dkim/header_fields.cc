@@ -46,20 +46,16 @@ bool is_shown_once(std::string_view name) {
   return std::ranges::any_of(kShownOnce, [&](auto known) { return iequals(name, known); });
 }
 
-bool is_mbox_line(std::string_view line) {
-  return line.starts_with("From ") || line.starts_with(">From ");
-}
-
 }  // namespace
 
 HeaderFields::HeaderFields(std::string_view header, std::size_t limit) {
   fields_.reserve(32);
   bool junk = false, more = false;
+  auto after_mbox = header.data() + mime::mbox_lines_length(header);
   for (auto& field : mime::HeaderView(header)) {
     if (field.is_junk()) {
       // The line that an mbox begins a message with is known to everybody.
-      bool mbox = fields_.empty() && field.raw.data() == header.data() && is_mbox_line(field.raw);
-      junk = junk || !mbox;
+      junk = junk || field.raw.data() >= after_mbox;
     } else if (fields_.size() == limit) {
       more = true;
       break;

@@ -16,6 +16,7 @@ constexpr Phrase kProblems[] = {
     {"no server could answer (SERVFAIL)", "答えられるサーバーがありません (SERVFAIL)"},
     {"the server does not do that (NOTIMP)", "サーバーが対応していません (NOTIMP)"},
     {"the server refused (REFUSED)", "サーバーが拒否しました (REFUSED)"},
+    {"the server only names other servers", "サーバーは別のサーバーを示すだけです"},
     {"the server answered with code {}", "サーバーの応答コードは {} でした"},
     {"no answer within {}", "{} 以内に応答がありません"},
     {"the records are malformed", "レコードの形式が正しくありません"},

@@ -10,7 +10,6 @@
 #include "imapd/limits.h"
 #include "mailbox/section.h"
 #include "mime/transfer.h"
-#include "store/blobs.h"
 
 namespace hikyaku::imapd {
 namespace {
@@ -93,7 +92,7 @@ Task<Bodies> open_bodies(store::Store& store,
     if (!ids.empty() && size > kBodiesAtOnce) break;
     ids.push_back(records[bodies.end++]->blob);
   }
-  bodies.blobs = co_await store::open_blobs(store, std::move(ids));
+  bodies.blobs = co_await store.open_blobs(std::move(ids));
   co_return bodies;
 }
 

@@ -70,6 +70,10 @@ bool field_follows_junk(std::string_view bytes) {
   return false;
 }
 
+bool is_mbox_line(std::string_view line) {
+  return line.starts_with("From ") || line.starts_with(">From ");
+}
+
 }  // namespace
 
 bool begins_field(std::string_view line, std::size_t& name_length, std::size_t& colon) {
@@ -138,10 +142,18 @@ HeaderLine classify_header_line(std::string_view bytes, std::size_t at, std::siz
     std::size_t name_length = 0, colon = 0;
     if (begins_field(line, name_length, colon)) return HeaderLine::Field;
     // What an mbox put there.
-    if (at == 0 && (line.starts_with("From ") || line.starts_with(">From ")))
-      return HeaderLine::Junk;
+    if (at == 0 && is_mbox_line(line)) return HeaderLine::Junk;
   }
   return field_follows_junk(bytes.substr(at)) ? HeaderLine::Junk : HeaderLine::Body;
+}
+
+std::size_t mbox_lines_length(std::string_view header) {
+  std::size_t length = 0;
+  for (auto& field : HeaderView(header)) {
+    if (!field.is_junk() || !is_mbox_line(field.raw)) break;
+    length += field.raw.size();
+  }
+  return length;
 }
 
 std::size_t header_length(std::string_view bytes) {

@@ -71,6 +71,10 @@ class HeaderView {
 /// the header); an mbox "From " line at the front never does.
 std::size_t header_length(std::string_view bytes);
 
+/// The length of what an mbox puts in front of a header ("From ", ">From "), with folded lines. It
+/// is no field, and counts as the separator that it is only there: fields that are added go behind.
+std::size_t mbox_lines_length(std::string_view header);
+
 /// What a line is inside a header section: the rule by which header_length and message.h agree.
 enum class HeaderLine {
   End,     ///< the empty line

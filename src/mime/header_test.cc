@@ -44,6 +44,17 @@ TEST_CASE("raw ranges cover the header without a gap") {
   CHECK(all + "\n" == bytes);
 }
 
+TEST_CASE("what an mbox puts in front goes up to the first line that is something else") {
+  CHECK(mbox_lines_length("A: 1\r\n\r\n") == 0);
+  CHECK(mbox_lines_length("From x\r\nA: 1\r\n\r\n") == 8);
+  CHECK(mbox_lines_length("From x\r\n>From y\nA: 1\r\n\r\n") == 16);
+  CHECK(mbox_lines_length("From x\r\n i=1; pass\r\nA: 1\r\n\r\n") == 20);  // with its folds
+  CHECK(mbox_lines_length("From : x\r\nA: 1\r\n\r\n") == 0);               // a field
+  CHECK(mbox_lines_length("A: 1\r\nFrom x\r\n\r\n") == 0);
+  CHECK(mbox_lines_length("From x") == 6);
+  CHECK(mbox_lines_length("\r\nFrom x\r\n") == 0);
+}
+
 TEST_CASE("where the header ends") {
   struct Row {
     std::string_view header, body;

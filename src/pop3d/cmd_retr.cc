@@ -4,7 +4,6 @@
 
 #include "mailbox/messages.h"
 #include "pop3d/session.h"
-#include "store/blobs.h"
 
 namespace hikyaku::pop3d {
 namespace {
@@ -82,7 +81,7 @@ Task<Session::Retrieved> Session::retrieve(std::uint32_t number) {
       ahead_[i].record = std::move(records[i]);
       if (ahead_[i].record) ids.push_back(ahead_[i].record->blob);
     }
-    auto blobs = co_await store::open_blobs(services_.store, std::move(ids));
+    auto blobs = co_await services_.store.open_blobs(std::move(ids));
     auto blob = blobs.begin();
     for (auto& one : ahead_)
       if (one.record) one.blob = std::move(*blob++);

@@ -82,13 +82,14 @@ Task<Result<store::StagedBlob>> MessageBytes::stage() {
 
 Task<void> MessageBytes::end_header() {
   header_ended_ = true;
+  // Behind our own fields it would be junk, at which some programs end the header.
+  header_.erase(0, mime::mbox_lines_length(header_));
   // A text without a header: what is put in front of it must not become one with its first lines.
   auto headless = !header_.empty() && mime::header_length(header_) == 0;
   if (headless) header_.insert(0, "\r\n");
   header_folded_ = !header_.empty() && is_ascii_space(header_.front());
   if (authentication_)
     authentication_->header(headless ? "\r\n" : std::string_view(header_), !header_too_long_);
-  remove_mbox_lines();
   remove_claimed_results();
   auto& delivery = delivery_;
   if (delivery.submitted() && !header_too_long_) {
@@ -102,18 +103,6 @@ Task<void> MessageBytes::end_header() {
   if (delivery.peer.kind != Peer::Kind::Server && !header_too_long_)
     co_await signer_.begin(header_, delivery.began);
   co_await keep(header_);
-}
-
-/// What an mbox puts in front of a message is no field: behind ours it would be junk, at which some
-/// programs end the header.
-void MessageBytes::remove_mbox_lines() {
-  std::size_t length = 0;
-  for (auto& field : mime::HeaderView(header_)) {
-    if (!field.is_junk() || !(field.raw.starts_with("From ") || field.raw.starts_with(">From ")))
-      break;
-    length += field.raw.size();
-  }
-  header_.erase(0, length);
 }
 
 /// Only we say what we found out: a field that claims to be ours can only be forged (RFC 8601 §5).

@@ -55,7 +55,6 @@ class MessageBytes {
   Task<void> end_header();
   Task<void> pass_on(std::string_view body);
   Task<void> keep(std::string_view bytes);
-  void remove_mbox_lines();
   void remove_claimed_results();
   std::string default_author() const;
 

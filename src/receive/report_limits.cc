@@ -23,11 +23,11 @@ std::uint32_t count_of(const std::map<std::string, std::uint32_t>& counts,
 
 void ReportLimits::begin_hour(Time now) {
   auto hour = hour_of(now);
-  // Never back: messages that are on their way for long, or a clock that is set, must not begin an
-  // hour again.
-  if (hour <= hour_) return;
+  // Not back: messages that are on their way for long, or a clock that is set, must not begin an
+  // hour again. Unless the clock was far ahead: then it would be that hour for long.
+  if (hour <= hour_ && hour_ - hour <= kHoursOfDay) return;
   auto days = hour / kHoursOfDay - hour_ / kHoursOfDay;
-  if (days > 0) {
+  if (days != 0) {
     yesterday_ = days == 1 ? std::exchange(today_, {}) : Untold();
     today_.clear();
   }

@@ -49,6 +49,15 @@ TEST_CASE("an hour that is over does not come again") {
   }
 }
 
+TEST_CASE("a clock that was years ahead for a moment does not hold the hour until then") {
+  ReportLimits limits(1, 100);
+  const Leaving one{"a.test", "a.test"};
+  CHECK(limits.may_leave(one, kTen + hours(24 * 3650)));
+  CHECK(limits.may_leave(one, kTen));
+  CHECK_FALSE(limits.may_leave(one, kTen));
+  CHECK(limits.may_leave(one, kTen + hours(1)));
+}
+
 TEST_CASE("what did not leave does not count, but only in its hour") {
   ReportLimits limits(1, 2);
   const Leaving a{"a.test", "a.test"}, b{"a.test", "b.test"};

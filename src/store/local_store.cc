@@ -473,6 +473,11 @@ std::vector<std::optional<std::string>> find_places(Reader& reader,
 }  // namespace
 
 Task<OpenedBlobs> LocalStore::open_blobs(std::vector<BlobId> blobs) {
+  OpenedBlobs opened(blobs.size());
+  if (blobs.size() == 1) {
+    opened.front() = co_await open_blob(blobs.front());
+    co_return opened;
+  }
   auto rows = co_await read([&](Reader& reader) { return find_places(reader, blobs); });
   std::vector<BodyPlace> places;
   std::vector<std::size_t> whose;
@@ -483,7 +488,6 @@ Task<OpenedBlobs> LocalStore::open_blobs(std::vector<BlobId> blobs) {
       whose.push_back(i);
     }
   }
-  OpenedBlobs opened(blobs.size());
   auto bodies = co_await open_bodies(*segments_, workers_, std::move(places));
   for (std::size_t i = 0; i < bodies.size(); ++i) opened[whose[i]] = std::move(bodies[i]);
   // What is not simply there is looked for alone: it may have moved meanwhile.

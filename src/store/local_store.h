@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 
-#include "store/blobs.h"
 #include "store/committer.h"
 #include "store/open.h"
 #include "store/reclaim.h"
@@ -29,7 +28,7 @@ class CountedWorkers final : public WorkerPool {
   std::size_t running_ = 0;
 };
 
-class LocalStore final : public Store, public ManyBlobs {
+class LocalStore final : public Store {
  public:
   static Result<std::unique_ptr<Store>> open(Options options);
   ~LocalStore() override;

@@ -109,6 +109,12 @@ Task<Result<std::unique_ptr<Blob>>> MemoryStore::open_blob(BlobId blob) {
   co_return std::make_unique<Body>(found->second.bytes);
 }
 
+Task<OpenedBlobs> MemoryStore::open_blobs(std::vector<BlobId> blobs) {
+  OpenedBlobs opened;
+  for (auto blob : blobs) opened.push_back(co_await open_blob(blob));
+  co_return opened;
+}
+
 Task<Result<std::unique_ptr<Blob>>> MemoryStore::open_staged(StagedBlob blob) {
   auto bytes = MemoryTransaction::bytes_of(blob);
   if (!bytes) co_return fail(ErrorCode::NotFound, "the staged body has no bytes");

@@ -31,6 +31,7 @@ class MemoryStore final : public Store {
   std::shared_ptr<const Snapshot> snapshot() override { return nullptr; }
   std::unique_ptr<BlobWriter> stage(std::string salvage = {}) override;
   Task<Result<std::unique_ptr<Blob>>> open_blob(BlobId blob) override;
+  Task<OpenedBlobs> open_blobs(std::vector<BlobId> blobs) override;
   Task<Result<std::unique_ptr<Blob>>> open_staged(StagedBlob blob) override;
   std::unique_ptr<Subscription> subscribe(AccountId account, std::uint32_t topic,
                                           std::function<void()> changed) override;

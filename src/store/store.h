@@ -146,6 +146,9 @@ class Blob {
   virtual Task<Result<std::string>> read(std::uint64_t offset, std::uint64_t length) = 0;
 };
 
+/// Many, in the order in which they were asked for.
+using OpenedBlobs = std::vector<Result<std::unique_ptr<Blob>>>;
+
 /// A pinned state of all keys. Hold it for one bounded piece of work (about 1,000 rows or a
 /// second).
 class Snapshot {
@@ -274,6 +277,10 @@ class Store {
   virtual std::unique_ptr<BlobWriter> stage(std::string salvage = {}) = 0;
   /// Opens a body for reading. NotFound; Corrupt when its place cannot be what it should be.
   virtual Task<Result<std::unique_ptr<Blob>>> open_blob(BlobId blob) = 0;
+  /// Opens each as open_blob() does. In a store on disk their places are looked up in one read, and
+  /// those that lie next to each other in the journal are read at once. Small bodies are in memory
+  /// from then on: the caller bounds their number and size.
+  virtual Task<OpenedBlobs> open_blobs(std::vector<BlobId> blobs) = 0;
   /// Opens a body that is staged, before or after a transaction owned it: for what must be worked
   /// out from all of its bytes first. Io, Corrupt.
   virtual Task<Result<std::unique_ptr<Blob>>> open_staged(StagedBlob blob) = 0;

@@ -8,7 +8,6 @@
 #include "base/async.h"
 #include "base/gate.h"
 #include "crypto/digest.h"
-#include "store/blobs.h"
 #include "store/key.h"
 #include "store/memory_index.h"
 #include "store/open.h"
@@ -160,7 +159,7 @@ TEST_CASE("store: many bodies opened at once are those that are opened one by on
   missing.insert(missing.begin() + 3, 999);
   for (int round = 0; round < 2; ++round) {
     for (const auto& wanted : {ids, backwards, some, missing, {999}, {}}) {
-      auto opened = bench.loop.run(open_blobs(*bench.store, wanted));
+      auto opened = bench.loop.run(bench.store->open_blobs(wanted));
       REQUIRE(opened.size() == wanted.size());
       for (std::size_t i = 0; i < wanted.size(); ++i) {
         CAPTURE(i);

@@ -9,6 +9,7 @@
 #include "base/executor.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "dns/message.h"
 #include "dns/name.h"
 #include "dns/record.h"
 #include "net/cores.h"
@@ -72,6 +73,13 @@ std::string rcode_text(int rcode) {
   }
 }
 
+/// The forwarder has not looked further: libunbound hands that on as "no such record".
+bool is_referral(const ub_result& result) {
+  if (result.havedata || !result.answer_packet || result.answer_len <= 0) return false;
+  return dns::is_referral({static_cast<const char*>(result.answer_packet),
+                           static_cast<std::size_t>(result.answer_len)});
+}
+
 Reply to_reply(const std::string& name, const ub_result& result) {
   Reply reply;
   reply.name = name;
@@ -91,6 +99,9 @@ Reply to_reply(const std::string& name, const ub_result& result) {
   } else if (result.rcode != kNoError) {
     reply.secure = false;
     reply.problem = fmt::format("DNS lookup of {}: {}", name, rcode_text(result.rcode));
+  } else if (is_referral(result)) {
+    reply.secure = false;
+    reply.problem = fmt::format("DNS lookup of {}: the server only names other servers", name);
   } else if (!result.havedata) {
     reply.status = Status::NoRecord;
   } else {
