@@ -33,13 +33,12 @@ class Sealer {
   void body(std::string_view bytes);
 
   /// The three fields, each ended by CRLF, to be put in front of the header's
-  /// (mime::mbox_lines_length). `chain` is what
-  /// verifying it found out, `results` what we found out about the message; the arc result is added
-  /// where it is missing. Empty when nobody may add a set: the newest seal says cv=fail already, or
-  /// there are 50, nor when the header
-  /// begins with a blank: its first line would continue the last field put in front. Once. Invalid
-  /// when the key cannot be used or a name in h= must not be there. Two RSA signatures: 0.6 ms, on
-  /// a worker under load.
+  /// (mime::mbox_lines_length). `chain` is what verifying it found out, `results` what we found out
+  /// about the message; the arc result is added where it is missing. Empty when nobody may add a
+  /// set (the newest seal says cv=fail already, or there are 50), and when the header begins with a
+  /// blank: its first line would continue the last field put in front. Once. Invalid when the key
+  /// cannot be used or a name in h= must not be there. Two RSA signatures: 0.6 ms, on a worker
+  /// under load.
   Result<std::string> finish(std::string_view header, const Verdict& chain,
                              mime::AuthenticationResults results);
 

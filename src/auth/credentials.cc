@@ -104,7 +104,9 @@ Result<void> complete(const CredentialMaker& maker, Credential& credential,
 }
 
 Result<void> check_chosen(const crypto::Secret& password) {
-  auto text = password.reveal();
+  // What is hashed is the prepared form: soft hyphens are gone in it.
+  auto prepared = sasl::prepare_password(password);
+  auto text = prepared.reveal();
   // In UTF-8 each character has one byte that does not go on; of other bytes each is one.
   auto length = is_utf8(text)
                     ? std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; })

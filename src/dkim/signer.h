@@ -60,11 +60,10 @@ class Signer {
   void body(std::string_view bytes);
 
   /// The DKIM-Signature fields, each ended by CRLF, to be put in front of the header's
-  /// (mime::mbox_lines_length). Those of RSA
-  /// keys come first: verifiers that stop at what they do not know meet what they do. Once.
-  /// Invalid when the header has a HeaderFields::problem, From is not among the names, or a key,
-  /// domain or selector cannot be used for DKIM. RSA takes 0.3 ms of a core: on a worker under
-  /// load.
+  /// (mime::mbox_lines_length). Those of RSA keys come first: verifiers that stop at what they do
+  /// not know meet what they do. Once. Invalid when the header has a HeaderFields::problem, From is
+  /// not among the names, or a key, domain or selector cannot be used for DKIM. RSA takes 0.3 ms of
+  /// a core: on a worker under load.
   hikyaku::Result<std::string> finish(std::string_view header);
 
  private:

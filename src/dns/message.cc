@@ -67,8 +67,10 @@ bool is_referral(std::string_view message) {
   if ((flags & kCodeMask) != 0) return false;
   for (; questions > 0; --questions)
     if (!reader.skip_name() || !reader.skip(4)) return false;
-  for (; answers > 0; --answers)
-    if (reader.record() != Type::CNAME) return false;
+  for (; answers > 0; --answers) {
+    auto type = reader.record();
+    if (type != Type::CNAME && type != Type::DNAME && type != Type::RRSIG) return false;
+  }
   bool servers = false;
   for (; authorities > 0; --authorities) {
     auto type = reader.record();

@@ -15,11 +15,11 @@ struct TypeName {
   std::string_view name;
 };
 constexpr TypeName kTypes[] = {
-    {Type::A, "A"},           {Type::NS, "NS"},     {Type::CNAME, "CNAME"}, {Type::SOA, "SOA"},
-    {Type::PTR, "PTR"},       {Type::MX, "MX"},     {Type::TXT, "TXT"},     {Type::AAAA, "AAAA"},
-    {Type::SRV, "SRV"},       {Type::DS, "DS"},     {Type::RRSIG, "RRSIG"}, {Type::NSEC, "NSEC"},
-    {Type::DNSKEY, "DNSKEY"}, {Type::TLSA, "TLSA"}, {Type::SPF, "SPF"},     {Type::ANY, "ANY"},
-    {Type::CAA, "CAA"},
+    {Type::A, "A"},       {Type::NS, "NS"},         {Type::CNAME, "CNAME"}, {Type::SOA, "SOA"},
+    {Type::PTR, "PTR"},   {Type::MX, "MX"},         {Type::TXT, "TXT"},     {Type::AAAA, "AAAA"},
+    {Type::SRV, "SRV"},   {Type::DNAME, "DNAME"},   {Type::DS, "DS"},       {Type::RRSIG, "RRSIG"},
+    {Type::NSEC, "NSEC"}, {Type::DNSKEY, "DNSKEY"}, {Type::TLSA, "TLSA"},   {Type::SPF, "SPF"},
+    {Type::ANY, "ANY"},   {Type::CAA, "CAA"},
 };
 
 }  // namespace

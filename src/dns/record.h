@@ -21,6 +21,7 @@ enum class Type : std::uint16_t {
   TXT = 16,
   AAAA = 28,
   SRV = 33,
+  DNAME = 39,
   DS = 43,
   RRSIG = 46,
   NSEC = 47,

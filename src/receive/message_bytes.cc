@@ -23,6 +23,12 @@ std::size_t header_end(std::string_view bytes, std::size_t from) {
   return at == std::string_view::npos ? at : at + 4;
 }
 
+bool has_fields(std::string_view header) {
+  mime::HeaderView fields(header.substr(0, mime::header_length(header)));
+  return std::ranges::any_of(fields.begin(), fields.end(),
+                             [](const mime::Field& field) { return !field.is_junk(); });
+}
+
 }  // namespace
 
 MessageBytes::MessageBytes(const Surroundings& surroundings, const Delivery& delivery,
@@ -82,10 +88,13 @@ Task<Result<store::StagedBlob>> MessageBytes::stage() {
 
 Task<void> MessageBytes::end_header() {
   header_ended_ = true;
-  // Behind our own fields it would be junk, at which some programs end the header.
-  header_.erase(0, mime::mbox_lines_length(header_));
+  // What an mbox put in front: behind our own fields it would be junk, at which some programs end
+  // the header. Where no field follows it is text that only begins like that.
+  auto mbox = mime::mbox_lines_length(header_);
+  auto begins_with_text = mbox > 0 && !has_fields(std::string_view(header_).substr(mbox));
+  if (!begins_with_text) header_.erase(0, mbox);
   // A text without a header: what is put in front of it must not become one with its first lines.
-  auto headless = !header_.empty() && mime::header_length(header_) == 0;
+  auto headless = begins_with_text || (!header_.empty() && mime::header_length(header_) == 0);
   if (headless) header_.insert(0, "\r\n");
   header_folded_ = !header_.empty() && is_ascii_space(header_.front());
   if (authentication_)

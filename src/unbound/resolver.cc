@@ -73,14 +73,15 @@ std::string rcode_text(int rcode) {
   }
 }
 
-/// The forwarder has not looked further: libunbound hands that on as "no such record".
+/// The forwarder has not looked further: libunbound hands that on as "no such record". (Where it
+/// asks the domains' own servers it follows referrals, and such an answer is one without SOA.)
 bool is_referral(const ub_result& result) {
   if (result.havedata || !result.answer_packet || result.answer_len <= 0) return false;
   return dns::is_referral({static_cast<const char*>(result.answer_packet),
                            static_cast<std::size_t>(result.answer_len)});
 }
 
-Reply to_reply(const std::string& name, const ub_result& result) {
+Reply to_reply(const std::string& name, const ub_result& result, bool by_forwarder) {
   Reply reply;
   reply.name = name;
   if (result.bogus) {
@@ -99,7 +100,7 @@ Reply to_reply(const std::string& name, const ub_result& result) {
   } else if (result.rcode != kNoError) {
     reply.secure = false;
     reply.problem = fmt::format("DNS lookup of {}: {}", name, rcode_text(result.rcode));
-  } else if (is_referral(result)) {
+  } else if (by_forwarder && is_referral(result)) {
     reply.secure = false;
     reply.problem = fmt::format("DNS lookup of {}: the server only names other servers", name);
   } else if (!result.havedata) {
@@ -219,12 +220,13 @@ std::shared_ptr<Resolver::Context::Query> Resolver::Context::take(Query* query) 
 void Resolver::Context::on_answer(void* raw, int error, ub_result* result) {
   std::unique_ptr<ub_result, ResultFree> owned(result);
   auto* pointer = static_cast<Query*>(raw);
-  auto query = pointer->context->take(pointer);
+  auto& context = *pointer->context;
+  auto query = context.take(pointer);
   if (!query) return;
   if (error != 0 || !result)
     query->give(failed_reply(fmt::format("DNS lookup of {}: {}", query->name, ub_strerror(error))));
   else
-    query->give(to_reply(query->name, *result));
+    query->give(to_reply(query->name, *result, !context.settings_.forwarders.empty()));
 }
 
 Task<Reply> Resolver::Context::ask(std::string name, dns::Type type) {

@@ -77,6 +77,9 @@ class RecordedStore final : public store::Store {
   Task<Result<std::unique_ptr<store::Blob>>> open_blob(store::BlobId blob) override {
     return inner_->open_blob(blob);
   }
+  Task<store::OpenedBlobs> open_blobs(std::vector<store::BlobId> blobs) override {
+    return inner_->open_blobs(std::move(blobs));
+  }
   Task<Result<std::unique_ptr<store::Blob>>> open_staged(store::StagedBlob blob) override {
     return inner_->open_staged(std::move(blob));
   }
