@@ -63,7 +63,7 @@ class Scanner {
            left_.front() != '(') {
       any = true;
       if (left_.front() == '"') {
-        if (!quoted(result)) return std::nullopt;
+        if (!quoted_string(result)) return std::nullopt;
       } else {
         result += left_.front();
         left_.remove_prefix(1);
@@ -82,7 +82,7 @@ class Scanner {
     return result;
   }
 
-  bool quoted(std::string& result) {
+  bool quoted_string(std::string& result) {
     left_.remove_prefix(1);
     while (!left_.empty() && left_.front() != '"') {
       if (left_.front() == '\\') {
@@ -239,7 +239,7 @@ std::string cleaned(std::string_view value) {
   return result;
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted_string(std::string_view text) {
   std::string result = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -257,7 +257,7 @@ bool needs_no_quotes(std::string_view value) {
 
 std::string value_text(std::string_view value) {
   auto text = cleaned(value);
-  return needs_no_quotes(text) ? text : quoted(text);
+  return needs_no_quotes(text) ? text : quoted_string(text);
 }
 
 /// For names and results, which our own code writes.
@@ -325,7 +325,7 @@ std::string write_authentication_results(const AuthenticationResults& results) {
     if (!method.comment.empty())
       append_piece(out, column, "(" + comment_text(method.comment) + ")");
     if (!method.reason.empty())
-      append_piece(out, column, "reason=" + quoted(cleaned(method.reason)));
+      append_piece(out, column, "reason=" + quoted_string(cleaned(method.reason)));
     for (auto& property : method.properties)
       append_piece(out, column,
                    keyword_text(property.type) + "." + keyword_text(property.name) + "=" +
