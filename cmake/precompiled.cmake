@@ -12,7 +12,7 @@ set(precompiled_headers <algorithm> <array> <chrono> <cstdint> <cstdlib> <filesy
 
 # precompile TARGET [tests]: TARGET uses them; those of tests have other options.
 function(precompile target)
-  if(NOT HIKYAKU_PRECOMPILED AND NOT ARGN)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR NOT (HIKYAKU_PRECOMPILED OR ARGN))
     return()
   endif()
   set(from precompiled ${ARGN})
