@@ -82,8 +82,8 @@ Task<void> smtp_session(std::unique_ptr<net::Stream> stream, bool logs_in) {
   if (logs_in && !co_await client.log_in(who)) co_return;
   for (int i = 0; i < 2 && client.usable(); ++i) {
     Text source;
-    std::vector<SmtpClient::Recipient> recipients = {{.to = {"bob", "beta.test"}},
-                                                     {.to = {"carol", "beta.test"}}};
+    std::vector<SmtpClient::Recipient> recipients = {{{"bob", "beta.test", {}}, {}},
+                                                     {{"carol", "beta.test", {}}, {}}};
     smtp::Outgoing message;
     message.size = source.left.size();
     auto results = co_await client.send(message, recipients, source);
