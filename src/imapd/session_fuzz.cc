@@ -1,6 +1,8 @@
-// Bytes from strangers to a session: before login, logged in, with a mailbox selected. The first
-// byte says which, and into how large pieces the rest is cut.
+// Bytes from strangers to a session: before login, logged in, with a mailbox selected, within a
+// command that waits for more, under TLS. The first byte says which, and into how large pieces the
+// rest is cut.
 #include "imapd/fixture_test.h"
+#include "net/tls_test.h"
 
 namespace hikyaku::imapd::testing {
 namespace {
@@ -17,7 +19,12 @@ constexpr std::string_view kBefore[] = {
     "a LOGIN u pw\r\nb APPEND INBOX {43+}\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nhey\r\n"
     "\r\nc SELECT INBOX\r\n",
     "a LOGIN u pw\r\nb ENABLE QRESYNC IMAP4rev2\r\nc SELECT INBOX\r\n",
+    "a AUTHENTICATE PLAIN\r\n",
+    "a LOGIN u pw\r\nb SELECT INBOX\r\nc IDLE\r\n",
+    "a LOGIN u pw\r\nb APPEND INBOX (\\Seen) {60+}\r\nSubject: x\r\n",
+    "a STARTTLS\r\n",
 };
+constexpr int kStartTls = 7;
 
 }  // namespace
 }  // namespace hikyaku::imapd::testing
@@ -26,9 +33,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace hikyaku::imapd::testing;
   if (size == 0) return 0;
   auto how = data[0];
-  Client client(server());
+  auto which = (how & 3) | (how >> 5 & 4);
+  auto* tls = which == kStartTls ? &hikyaku::net::testing::server_tls() : nullptr;
+  Client client(server(), true, tls);
   if (how & 64) client.stream().set_read_limit(how >> 2 & 15 ? how >> 2 & 15 : 1);
-  client.send(kBefore[how & 3]);
+  client.send(kBefore[which]);
+  // What comes with the command is garbage in the handshake.
+  if (which == kStartTls && !client.answer("a").starts_with("OK ")) std::abort();
   client.send({reinterpret_cast<const char*>(data) + 1, size - 1});
   return 0;
 }

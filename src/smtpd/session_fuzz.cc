@@ -1,5 +1,6 @@
 // Bytes from anybody, in every state of an SMTP session: the first byte chooses listener and state,
-// the rest is what the client says then. Afterwards everything that was accepted is whole.
+// the rest is what the client says then. Afterwards everything that was accepted is whole, and on
+// submission it is from who has logged in.
 #include <cstdlib>
 
 #include "net/fake_stream.h"
@@ -20,6 +21,8 @@ constexpr const char* kBefore[] = {
     "EHLO c\r\nMAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<anna@alpha.test>\r\nBDAT 9\r\n",
     "EHLO c\r\nAUTH PLAIN\r\n",
     "EHLO c\r\nSTARTTLS\r\n",
+    "EHLO c\r\nAUTH PLAIN AGFubmEAcHc=\r\n",
+    "EHLO c\r\nAUTH PLAIN AGFubmEAcHc=\r\nMAIL FROM:<>\r\nRCPT TO:<ext@beta.test>\r\nDATA\r\n",
 };
 
 smtpd::Settings settings_for(unsigned choice) {
@@ -30,22 +33,34 @@ smtpd::Settings settings_for(unsigned choice) {
   protocol.starttls = true;
   protocol.binary_mime = true;
   protocol.dsn = (choice & 1) != 0;
-  protocol.flavour = (choice & 2) != 0 ? smtp::Flavour::Local : smtp::Flavour::Mx;
+  protocol.flavour = (choice & 8) != 0   ? smtp::Flavour::Submission
+                     : (choice & 2) != 0 ? smtp::Flavour::Local
+                                         : smtp::Flavour::Mx;
   // No Argon2: it would be all that is fuzzed.
   protocol.mechanisms_in_clear = {"PLAIN", "CRAM-MD5", "SCRAM-SHA-256"};
   settings.protocol_on_loopback = protocol;
   return settings;
 }
 
-/// Every login fails, after one challenge.
-class NobodyLogsIn final : public auth::Authenticator {
+/// anna logs in with any password, in one step or two; nobody else does.
+class AnnaLogsIn final : public auth::Authenticator {
  public:
+  explicit AnnaLogsIn(auth::AccountId anna) : anna_(anna) {}
+  bool let_in() const { return let_in_; }
+
   class Exchange final : public auth::SaslExchange {
    public:
+    explicit Exchange(AnnaLogsIn& of) : of_(of) {}
     Task<Outcome> step(std::optional<std::string> response) override {
       if (!response) co_return Challenge{"who?"};
-      co_return auth::LoginFailure::Denied;
+      if (!response->starts_with(std::string_view("\0anna\0", 6)))
+        co_return auth::LoginFailure::Denied;
+      of_.let_in_ = true;
+      co_return auth::Login{of_.anna_, "anna@alpha.test", "PLAIN", "password"};
     }
+
+   private:
+    AnnaLogsIn& of_;
   };
   using Answer = std::variant<auth::Login, auth::LoginFailure>;
   Task<Answer> check_password(auth::LoginContext, std::string, std::string) override {
@@ -56,9 +71,26 @@ class NobodyLogsIn final : public auth::Authenticator {
   }
   std::unique_ptr<auth::SaslExchange> begin(auth::LoginContext, std::string_view,
                                             const std::vector<std::string>&, Bindings) override {
-    return std::make_unique<Exchange>();
+    return std::make_unique<Exchange>(*this);
   }
+
+ private:
+  auth::AccountId anna_;
+  bool let_in_ = false;
 };
+
+/// What came by submission is from somebody, and under an address that is hers.
+void check_submitted(testing::World& world, bool let_in, bool accepted) {
+  if (accepted && !let_in) std::abort();
+  for (auto& entry : world.queued()) {
+    auto message = queue::get_message(world.store.keys(), entry.message);
+    if (!message || message->account != world.anna.id) std::abort();
+    if (!message->mail_from.empty() &&
+        !auth::may_send_as(world.store.keys(), world.anna.id, message->mail_from,
+                           world.settings.recipient_delimiters))
+      std::abort();
+  }
+}
 
 /// Every reply is a well-formed SMTP reply.
 void check_replies(std::string_view said) {
@@ -80,7 +112,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // One world until a message is accepted: making it takes longer than a session.
   static std::unique_ptr<testing::World> world;
   if (!world) world = std::make_unique<testing::World>(testing::World::Passwords::None);
-  static NobodyLogsIn authenticator;
+  AnnaLogsIn authenticator(world->anna.id);
 
   auto settings = settings_for(data[1]);
   auto [server, client] = net::FakeStream::pair();
@@ -101,6 +133,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       accepted = true;
     }
   }
+  if (settings.protocol.flavour == smtp::Flavour::Submission)
+    check_submitted(*world, authenticator.let_in(), accepted);
   if (accepted) world = nullptr;
   return 0;
 }
