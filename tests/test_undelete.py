@@ -1,12 +1,14 @@
 """What was deleted comes back, or is gone for good: hikyaku undelete, with and without a running server; and space that returns."""
 import json
+import pathlib
 import time
 import unittest
 
-from harness import Instance
+from harness import HIKYAKU, Instance, eventually
 from mail import fill, imap, message, pop, raw_messages, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
+CLOCK = pathlib.Path(HIKYAKU).parent / "clock_shim.so"
 
 
 def journal_bytes(server):
@@ -118,6 +120,31 @@ class Undelete(unittest.TestCase):
                 done = server.run(*wrong, check=False)
                 self.assertNotEqual(done.returncode, 0, wrong)
                 self.assertTrue(done.stderr.startswith("hikyaku: "), done.stderr)
+
+
+@unittest.skipUnless(CLOCK.exists(), f"{CLOCK} is not built")
+class Retention(unittest.TestCase):
+    def test_what_is_deleted_stays_as_long_as_is_configured(self):
+        """Two hours after it was deleted, as the servers' clock has it; their first look is a minute after the start."""
+        servers = {kept: self.enterContext(Instance(ANNA, config={"store.retention": f'"{kept}"'})) for kept in ("3h", "1h")}
+        listed = lambda server: [m["subject"] for m in json.loads(server.run("undelete", "--list", "--json").stdout)]
+        for server in servers.values():
+            fill(server, ANNA, 2)
+            client = imap(server, ANNA)
+            client.select()
+            expunge(client, "1")
+            client.logout()
+            self.assertEqual(listed(server), ["Message 1"])
+            server.stop()
+            server.env = {"LD_PRELOAD": str(CLOCK), "HIKYAKU_CLOCK_AHEAD": "7200"}
+            server.start()
+        eventually(lambda: any("event=store.reclaimed bodies=1 " in line for line in servers["1h"].log), timeout=100, every=1)
+        self.assertEqual(listed(servers["1h"]), [])
+        # The other was started before it, and has looked.
+        self.assertEqual([line for line in servers["3h"].log if "event=store.reclaim" in line], [])
+        self.assertEqual(listed(servers["3h"]), ["Message 1"])
+        servers["3h"].run("undelete", ANNA)
+        self.assertEqual([len(raw_messages(server, ANNA)) for server in servers.values()], [2, 1])
 
 
 class Space(unittest.TestCase):
