@@ -1,5 +1,6 @@
 #include "app/dkim_keys.h"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,7 +85,7 @@ std::optional<SystemUser> key_file_owner(const config::Config& config) {
 }
 
 milliseconds record_kept(const config::Config& config) {
-  return config.queue.lifetime + std::chrono::days(7);
+  return std::max<milliseconds>(config.queue.lifetime + std::chrono::days(7), config.dkim.expiry);
 }
 
 Exit keeping_rights(const config::Config& config, const std::function<Exit()>& work) {

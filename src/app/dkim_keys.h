@@ -59,7 +59,8 @@ std::vector<WantedDkimKey> usual_dkim_keys(const std::string& domain);
 /// The user whose group is to read key files: server.user when root makes them, else nobody.
 std::optional<SystemUser> key_file_owner(const config::Config& config);
 
-/// How long the record of a retired key must stay: our own queue, and then the next server's.
+/// How long the record of a retired key must stay: our own queue, and then the next server's; and
+/// for as long as its signatures say that they are valid (dkim.expiry).
 milliseconds record_kept(const config::Config& config);
 
 /// Runs `work` so that this process has its rights afterwards: an offline command becomes
