@@ -156,6 +156,22 @@ class In(unittest.TestCase):
         self.assertRegex(text, r" 9 56 %")
         self.assertRegex(text, r"10,000 > 99 %")
 
+    def test_the_advice_goes_step_by_step(self):
+        """Four weeks of p=none, then of p=quarantine; and p=reject is not for people who write to lists."""
+        ours = [("192.0.2.10", 90, "pass", "pass")]
+        for policy, days, kind, words in (
+                ("none", 27, "more-reports", "Wait until the reports cover four weeks before you publish p=quarantine"),
+                ("none", 28, "safe-to-quarantine", "p=quarantine is safe now"),
+                ("quarantine", 27, "more-reports", "four weeks of p=quarantine before you publish p=reject"),
+                ("quarantine", 28, "safe-to-reject", "write to mailing lists, stay with p=quarantine")):
+            self.policy = f"<p>{policy}</p>".encode()
+            kinds, text = self.advice(f"{policy}{days}.test", (ours, 1), (ours, days))
+            self.assertEqual(kinds, {kind: []})
+            self.assertIn(words, text)
+            self.assertEqual("p=reject is safe now" in text, kind == "safe-to-reject")
+        japanese = self.server.run("reports", "dmarc", "--domain", "quarantine28.test", "--lang", "ja").stdout
+        self.assertIn("メーリングリストに投稿", "".join(japanese.split()))
+
     def test_a_report_of_ours_that_comes_back_names_the_domain(self):
         parts = (("text/plain", "It could not be delivered."),
                  ("message/delivery-status", "Reporting-MTA: dns; mx.other.test\n\nFinal-Recipient: rfc822; r@other.test\nAction: failed\n"

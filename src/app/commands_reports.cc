@@ -54,6 +54,8 @@ std::string_view kind_name(reports::Advice::Kind kind) {
       return "doubtful";
     case Kind::Strangers:
       return "strangers";
+    case Kind::SafeToQuarantine:
+      return "safe-to-quarantine";
     case Kind::SafeToReject:
       return "safe-to-reject";
     case Kind::MoreReports:

@@ -59,10 +59,11 @@ constexpr Phrase kDoubtful{
 constexpr Phrase kStrangers{
     "Claiming to be yours and proving nothing: {} of {}: {}. If one is yours (a newsletter, a "
     "printer), put it into the SPF record or let it sign; the rest are forgeries and forwarders, "
-    "which p=reject is for.",
+    "which p=quarantine is for, and after four weeks of it p=reject.",
     "{1}から "
     "{0}が、証明なしに自分のドメインを名乗っています: {2}。自分のもの(メルマガ、複合機など)なら "
-    "SPF に加えるか署名させてください。残りは偽物か転送で、p=reject の出番です。"};
+    "SPF に加えるか署名させてください。残りは偽物か転送で、p=quarantine、その四週間後に p=reject "
+    "の出番です。"};
 constexpr Phrase kNothing{
     "No message passed: nothing that is yours was seen. Claiming to be yours: {} of {}: {}. If one "
     "of them is yours, put it into the SPF record or let it sign (`hikyaku domain check {}`) "
@@ -77,12 +78,28 @@ constexpr Phrase kNothingRejected{
     "合格したメールはなく、自分のメールは見られていません。p=reject を公開しているため、{1}の "
     "{0}は拒否されます: {2}。その中に自分のものがあれば、SPF "
     "に加えるか署名させてください(`hikyaku domain check {3}`)。"};
-constexpr Phrase kSafe{"Nobody but you sends as {}, and all of it passes: p=reject is safe now.",
-                       "{} を名乗るのはあなただけで、すべて合格しています。p=reject "
-                       "にしても安全です。"};
-constexpr Phrase kMore{
-    "What is yours passes. Wait until the reports cover two weeks before you publish p=reject.",
-    "自分のメールは合格しています。p=reject にする前に、二週間分の報告を待ちましょう。"};
+constexpr Phrase kSafeToQuarantine{
+    "Nobody but you sends as {}, and all of it passes: p=quarantine is safe now. After four weeks "
+    "of it p=reject is the next step.",
+    "{} を名乗るのはあなただけで、すべて合格しています。p=quarantine にしても安全です。p=reject "
+    "はその四週間後です。"};
+constexpr Phrase kSafeToReject{
+    "Nobody but you sends as {0}, and all of it passes, with p=quarantine for four weeks: p=reject "
+    "is safe now. If people of {0} write to mailing lists, stay with p=quarantine: lists change "
+    "what they pass on, and p=reject has their letters refused.",
+    "{0} を名乗るのはあなただけで、p=quarantine の四週間すべて合格しています。p=reject "
+    "にしても安全です。ただし {0} の人がメーリングリストに投稿するなら、p=quarantine "
+    "のままにしてください。リストは内容を書き換えるため、p=reject では投稿が拒否されます。"};
+constexpr Phrase kMoreOfNone{
+    "What is yours passes. Wait until the reports cover four weeks before you publish "
+    "p=quarantine; after four weeks of that comes p=reject.",
+    "自分のメールは合格しています。p=quarantine にする前に、四週間分の報告を待ちましょう。p=reject "
+    "はさらに四週間後です。"};
+constexpr Phrase kMoreOfQuarantine{
+    "What is yours passes. Wait until the reports cover four weeks of p=quarantine before you "
+    "publish p=reject.",
+    "自分のメールは合格しています。p=reject にする前に、p=quarantine "
+    "での四週間分の報告を待ちましょう。"};
 constexpr Phrase kComplete{"p=reject is published and what is yours passes: nothing to do.",
                            "p=reject を公開済みで、自分のメールは合格しています。することは"
                            "ありません。"};
@@ -257,7 +274,8 @@ class Chart {
     auto sources = list_in(advice, "sources");
     if (number_in(advice, "count") > 20) sources += ", …";
     auto domain = printable(text_in(*domain_, "domain"), 255);
-    auto rejecting = text_in(*domain_, "policy") == "reject";
+    auto published = text_in(*domain_, "policy");
+    auto rejecting = published == "reject";
     auto language = terminal_.language();
     auto messages = counted(language, kMessages, number_in(advice, "messages"));
     auto networks = counted(language, kNetworks, number_in(advice, "count"));
@@ -271,10 +289,12 @@ class Chart {
       terminal_.say(kDoubtful, messages, networks, sources);
     else if (kind == "strangers")
       terminal_.say(kStrangers, messages, networks, sources);
+    else if (kind == "safe-to-quarantine")
+      terminal_.say(kSafeToQuarantine, domain);
     else if (kind == "safe-to-reject")
-      terminal_.say(kSafe, domain);
+      terminal_.say(kSafeToReject, domain);
     else if (kind == "more-reports")
-      terminal_.say(kMore);
+      terminal_.say(published == "quarantine" ? kMoreOfQuarantine : kMoreOfNone);
     else if (kind == "complete")
       terminal_.say(kComplete);
   }

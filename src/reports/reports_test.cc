@@ -562,46 +562,84 @@ TEST_CASE("what to do next") {
   auto forwarded = row("233.252.1.1", 20, true, false);  // by our signature alone
   auto changed = row("233.252.1.1", 10, false, false);   // and a list's footer
   using dmarc::Policy;
-  CHECK(kinds(advice_for(Policy::None, 20, {good})) == std::vector{Kind::SafeToReject});
-  CHECK(kinds(advice_for(Policy::None, 2, {good})) == std::vector{Kind::MoreReports});
+  CHECK(kinds(advice_for(Policy::None, 28, {good})) == std::vector{Kind::SafeToQuarantine});
+  CHECK(kinds(advice_for(Policy::None, 27, {good})) == std::vector{Kind::MoreReports});
+  CHECK(kinds(advice_for(Policy::Quarantine, 27, {good})) == std::vector{Kind::MoreReports});
+  CHECK(kinds(advice_for(Policy::Quarantine, 28, {good})) == std::vector{Kind::SafeToReject});
   CHECK(kinds(advice_for(Policy::Reject, 2, {good})) == std::vector{Kind::Complete});
-  CHECK(kinds(advice_for(Policy::None, 20, {good, forged})) == std::vector{Kind::Strangers});
-  CHECK(kinds(advice_for(Policy::Reject, 20, {good, forged})) == std::vector{Kind::Complete});
-  CHECK(kinds(advice_for(Policy::None, 20, {good, unsigned_one})) == std::vector{Kind::Unsigned});
-  CHECK(kinds(advice_for(Policy::None, 20, {good, broken})) == std::vector{Kind::Unsigned});
-  CHECK(advice_for(Policy::None, 20, {unsigned_one})[0].sources.at(0) == "203.0.113.0/24");
+  CHECK(kinds(advice_for(Policy::None, 28, {good, forged})) == std::vector{Kind::Strangers});
+  CHECK(kinds(advice_for(Policy::Reject, 28, {good, forged})) == std::vector{Kind::Complete});
+  CHECK(kinds(advice_for(Policy::None, 28, {good, unsigned_one})) == std::vector{Kind::Unsigned});
+  CHECK(kinds(advice_for(Policy::None, 28, {good, broken})) == std::vector{Kind::Unsigned});
+  CHECK(advice_for(Policy::None, 28, {unsigned_one})[0].sources.at(0) == "203.0.113.0/24");
   // What forwarders and lists do is nobody's missing key.
-  CHECK(kinds(advice_for(Policy::None, 20, {good, forwarded})) == std::vector{Kind::SafeToReject});
-  CHECK(kinds(advice_for(Policy::None, 20, {good, forwarded, changed})) ==
+  CHECK(kinds(advice_for(Policy::None, 28, {good, forwarded})) ==
+        std::vector{Kind::SafeToQuarantine});
+  CHECK(kinds(advice_for(Policy::None, 28, {good, forwarded, changed})) ==
         std::vector{Kind::Forwarders});
   CHECK(kinds(advice_for(Policy::None, 2, {good, forwarded, changed})) ==
         std::vector{Kind::Forwarders, Kind::MoreReports});
-  CHECK(kinds(advice_for(Policy::None, 20, {unsigned_one, forwarded, changed})) ==
+  CHECK(kinds(advice_for(Policy::None, 28, {unsigned_one, forwarded, changed})) ==
         std::vector{Kind::Unsigned, Kind::Forwarders});
-  auto lists = advice_for(Policy::Reject, 20, {good, forwarded, changed});
+  auto lists = advice_for(Policy::Reject, 28, {good, forwarded, changed});
   CHECK(kinds(lists) == std::vector{Kind::Forwarders, Kind::Complete});
   CHECK(lists.at(0).sources == std::vector<std::string>{"233.252.1.0/24"});
   CHECK(lists.at(0).messages == 10);
   // One letter that was sent again does not make a forger a forwarder.
   auto again = row("233.252.2.1", 5, true, false);
   auto forgeries = row("233.252.2.9", 15, false, false);
-  auto replays = advice_for(Policy::None, 20, {good, again, forgeries, forged});
+  auto replays = advice_for(Policy::None, 28, {good, again, forgeries, forged});
   CHECK(kinds(replays) == std::vector{Kind::Doubtful, Kind::Strangers});
   CHECK(replays.at(0).sources == std::vector<std::string>{"233.252.2.0/24"});
   CHECK(replays.at(0).messages == 15);
   CHECK(replays.at(1).sources == std::vector<std::string>{"233.252.0.0/24"});
-  CHECK(kinds(advice_for(Policy::Reject, 20, {good, again, forgeries})) ==
+  CHECK(kinds(advice_for(Policy::Reject, 28, {good, again, forgeries})) ==
         std::vector{Kind::Doubtful, Kind::Complete});
-  CHECK(kinds(advice_for(Policy::None, 20, {good, again, forgeries})) ==
+  CHECK(kinds(advice_for(Policy::None, 28, {good, again, forgeries})) ==
         std::vector{Kind::Doubtful});
   // Where nothing passes nothing is safe, whatever is published.
   for (auto policy : {Policy::None, Policy::Quarantine, Policy::Reject})
-    for (auto days : {2, 20})
+    for (auto days : {2, 28})
       CHECK(kinds(advice_for(policy, days, {forged})) == std::vector{Kind::Nothing});
-  CHECK(advice_for(Policy::Reject, 20, {forged}).at(0).sources.at(0) == "233.252.0.0/24");
-  CHECK(kinds(advice_for(Policy::None, 20, {broken, forged})) ==
+  CHECK(advice_for(Policy::Reject, 28, {forged}).at(0).sources.at(0) == "233.252.0.0/24");
+  CHECK(kinds(advice_for(Policy::None, 28, {broken, forged})) ==
         std::vector{Kind::Unsigned, Kind::Strangers});
-  CHECK(advice_for(Policy::None, 20, {}).empty());
+  CHECK(advice_for(Policy::None, 28, {}).empty());
+}
+
+TEST_CASE("each step to a stricter policy is tried for four weeks, whatever was before") {
+  using dmarc::Policy;
+  struct Row {
+    std::vector<std::pair<Day, Policy>> reports;  // day, in the order in which they came
+    Advice::Kind expected;
+  };
+  using Kind = Advice::Kind;
+  constexpr auto kNone = Policy::None, kJunk = Policy::Quarantine, kReject = Policy::Reject;
+  for (auto& [reports, expected] : std::initializer_list<Row>{
+           {{{100, kNone}, {140, kNone}, {141, kJunk}, {167, kJunk}}, Kind::MoreReports},
+           {{{100, kNone}, {140, kNone}, {141, kJunk}, {168, kJunk}}, Kind::SafeToReject},
+           {{{100, kNone}, {141, kJunk}, {141, kNone}, {168, kJunk}}, Kind::MoreReports},
+           {{{141, kJunk}, {100, kNone}, {140, kNone}, {168, kJunk}}, Kind::SafeToReject},
+           {{{100, kNone}, {140, kJunk}}, Kind::MoreReports},  // who knows since when?
+           {{{100, kNone}, {140, kNone}, {140, kJunk}}, Kind::MoreReports},
+           // Gone back: what is milder has been tried all the time.
+           {{{100, kReject}, {113, kReject}, {114, kJunk}, {127, kJunk}}, Kind::SafeToReject},
+           {{{100, kJunk}, {126, kJunk}, {127, kNone}}, Kind::SafeToQuarantine},
+           {{{100, kNone}, {126, kReject}}, Kind::Complete},
+       }) {
+    Summary summary;
+    auto when = kNoon;
+    for (auto& [day, policy] : reports) {
+      auto report = about(day, policy);
+      report.when = when += std::chrono::hours(1);
+      summary.add(report);
+    }
+    summary.add(about(100, Policy::None), row("192.0.2.1", 100, true, true));
+    auto advice = advise(summary.take().at(0), {});
+    REQUIRE(advice.size() == 1);
+    CAPTURE(reports.size());
+    CHECK(advice[0].kind == expected);
+  }
 }
 
 }  // namespace

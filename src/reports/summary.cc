@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <ranges>
 
 #include "base/text.h"
 #include "reports/rows.h"
@@ -14,8 +15,12 @@ constexpr std::size_t kMostSigners = 3;
 /// Addresses that are told apart in a network.
 constexpr std::size_t kMostAddresses = 32;
 constexpr std::size_t kMostDomains = 1'000;
-/// Reports must span so many days before p=reject can be called safe: newsletters, invoices.
-constexpr Day kEnoughDays = 14;
+/// For so many days a policy must have been reported before the next stricter one can be called
+/// safe: a month has its newsletter and its invoices in it, and RFC 9989 asks for a month of
+/// p=none, then for as long of p=quarantine.
+constexpr Day kEnoughDays = 28;
+/// Days of which the policy is remembered.
+constexpr std::size_t kMostDays = 100;
 
 std::string named(const Source& source) {
   return fmt::format("{}/{}", source.network.to_string(), source.prefix);
@@ -38,6 +43,16 @@ std::string reporter_of(const ReceivedReport& report) {
 
 }  // namespace
 
+Day Summary::Counting::since() const {
+  if (!summary.policy) return summary.first;
+  auto since = summary.last + 1;
+  for (auto& [day, policy] : std::views::reverse(mildest)) {
+    if (policy < *summary.policy) break;
+    since = day;
+  }
+  return since;
+}
+
 void Summary::add(const ReceivedReport& report) {
   if (!domains_.contains(report.domain) && domains_.size() >= kMostDomains) return;
   auto& counting = domains_[report.domain];
@@ -49,7 +64,11 @@ void Summary::add(const ReceivedReport& report) {
   auto reporter = reporter_of(report);
   if (!reporter.empty() && summary.reporters.size() < kMostReporters)
     summary.reporters.insert(std::move(reporter));
-  if (report.policy && report.when >= counting.newest) {
+  if (!report.policy) return;
+  auto& mildest = counting.mildest.try_emplace(report.day, *report.policy).first->second;
+  mildest = std::min(mildest, *report.policy);
+  if (counting.mildest.size() > kMostDays) counting.mildest.erase(counting.mildest.begin());
+  if (report.when >= counting.newest) {
     counting.newest = report.when;
     summary.policy = report.policy;
   }
@@ -94,6 +113,7 @@ std::vector<DomainSummary> Summary::take() {
         if (count > std::exchange(most, std::max(most, count))) one.source.address = address;
       counting.summary.sources.push_back(std::move(one.source));
     }
+    counting.summary.policy_since = counting.since();
     std::ranges::stable_sort(counting.summary.sources, std::greater{}, &Source::messages);
     summaries.push_back(std::move(counting.summary));
   }
@@ -134,7 +154,8 @@ std::vector<Advice> advise(const DomainSummary& summary, const std::vector<IpAdd
       put(unsigned_ones, source, source.spf_alone);
     }
   }
-  auto rejecting = summary.policy == dmarc::Policy::Reject;
+  auto published = summary.policy.value_or(dmarc::Policy::None);
+  auto rejecting = published == dmarc::Policy::Reject;
   auto nothing = summary.passed == 0 && unsigned_ones.sources.empty();
   if (nothing) strangers.kind = Advice::Kind::Nothing;
   for (auto* one : {&unsigned_ones, &forwarders, &doubtful})
@@ -145,10 +166,13 @@ std::vector<Advice> advise(const DomainSummary& summary, const std::vector<IpAdd
   if (summary.passed == 0 || advice_has(advice, Advice::Kind::Unsigned)) return advice;
   if (rejecting)
     advice.push_back({Advice::Kind::Complete, {}, 0});
-  else if (summary.last - summary.first + 1 < kEnoughDays)
+  else if (summary.last + 1 - summary.policy_since < kEnoughDays)
     advice.push_back({Advice::Kind::MoreReports, {}, 0});
   else if (advice.empty())
-    advice.push_back({Advice::Kind::SafeToReject, {}, 0});
+    advice.push_back({published == dmarc::Policy::Quarantine ? Advice::Kind::SafeToReject
+                                                             : Advice::Kind::SafeToQuarantine,
+                      {},
+                      0});
   return advice;
 }
 

@@ -44,7 +44,8 @@ struct DomainSummary {
   std::uint64_t reports = 0;
   std::set<std::string> reporters;  ///< a few hundred at most
   std::uint64_t messages = 0, passed = 0;
-  Day first = 0, last = 0;      ///< days that the reports are about
+  Day first = 0, last = 0;  ///< days that the reports are about
+  Day policy_since = 0;     ///< the first day of those, up to the last, that name no milder policy
   std::vector<Source> sources;  ///< the largest first
   std::uint64_t uncounted = 0;  ///< messages of networks beyond the limit
 };
@@ -52,14 +53,15 @@ struct DomainSummary {
 /// What its owner had better do next.
 struct Advice {
   enum class Kind : std::uint8_t {
-    Nothing,       ///< no message passed: nothing that is ours was seen, only who claims to be us
-    Unsigned,      ///< sources that are ours by SPF (or this server) and do not sign with DKIM
-    Forwarders,    ///< they pass on what we signed, and change some of it
-    Doubtful,      ///< a signature of ours on some, nothing on most: a list, or a forger
-    Strangers,     ///< mail that nobody of ours sent, and p=none or quarantine lets it pass
-    SafeToReject,  ///< all that is reported is ours and passes; p is not reject yet
-    MoreReports,   ///< the same, but of too few days to be sure
-    Complete,      ///< p=reject, and what is ours passes
+    Nothing,     ///< no message passed: nothing that is ours was seen, only who claims to be us
+    Unsigned,    ///< sources that are ours by SPF (or this server) and do not sign with DKIM
+    Forwarders,  ///< they pass on what we signed, and change some of it
+    Doubtful,    ///< a signature of ours on some, nothing on most: a list, or a forger
+    Strangers,   ///< mail that nobody of ours sent, and p=none or quarantine lets it pass
+    SafeToQuarantine,  ///< all that is reported is ours and passes, for four weeks of p=none
+    SafeToReject,      ///< the same, for four weeks of p=quarantine
+    MoreReports,       ///< what is ours passes, but the days are too few to be sure
+    Complete,          ///< p=reject, and what is ours passes
   };
   Kind kind = Kind::MoreReports;
   std::vector<std::string> sources;  ///< names or networks
@@ -79,11 +81,15 @@ class Summary {
   struct Counting {
     DomainSummary summary;
     Time newest{};
+    std::map<Day, dmarc::Policy> mildest;  ///< that was reported of the day; the newest days
     struct Network {
       Source source;
       std::map<IpAddress, std::uint64_t> addresses;
     };
     std::map<IpAddress, Network> networks;
+
+    /// The summary's policy_since.
+    Day since() const;
   };
   std::size_t limit_;
   std::size_t networks_ = 0;
