@@ -150,6 +150,17 @@ class DomainCheck(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         for word in ("MX", "SPF", "DMARC", "address", "no record", "publish:"):
             self.assertIn(word, done.stdout)
+        self.assertNotIn("TTL", done.stdout)  # what is not there is not remembered either
+
+    def test_reject_is_remarked_on_where_people_write_to_lists(self):
+        for language, words in (("en", "mailing lists"), ("ja", "メーリングリスト")):
+            for policy in ("none", "quarantine", "reject"):
+                code, found = self.check(lambda lines: [line.replace("p=none", "p=" + policy) for line in lines], language)
+                notes = [f for f in found["findings"] if f["level"] == "note"]
+                self.assertEqual([code, len(notes)], [0, policy == "reject"], notes)
+            self.assertEqual([notes[0]["name"], notes[0]["type"]], ["_dmarc.alpha.test", "TXT"])
+            self.assertIn(words, notes[0]["what"])
+            self.assertIn("p=quarantine", notes[0]["remedy"])
 
     def test_mistyped_and_wrong_records(self):
         rsa = next(r for r in self.records if "k=rsa" in r["value"])["name"]

@@ -151,6 +151,15 @@ constexpr Phrase kTwoDmarc{"there are {} DMARC records: then none of them counts
                            "DMARC レコードが {} 個あります。どれも無効になります"};
 constexpr Phrase kDmarcRemark{"“{}”: {}", "「{}」: {}"};
 constexpr Phrase kDmarcGood{"“{}” has no mistakes", "「{}」に誤りはありません"};
+constexpr Phrase kDmarcRejects{
+    "p=reject: what people of the domain write to mailing lists may be refused to the members, "
+    "since lists change what they pass on (RFC 9989 §7.4)",
+    "p=reject です。ドメインの人がメーリングリストに投稿すると、リストが内容を書き換えるため、"
+    "参加者側で拒否されることがあります(RFC 9989 §7.4)"};
+constexpr Phrase kQuarantineSuits{
+    "publish p=quarantine, unless nobody of {} writes to mailing lists: then all is well as it is",
+    "p=quarantine にしてください。{} "
+    "から投稿する人がいなければ、このままで問題ありません"};
 constexpr Phrase kRuaRefused{"reports may not go to {}: {}", "{} には報告を送れません: {}"};
 constexpr Phrase kAuthorize{"publish at that domain: {}. IN TXT \"v=DMARC1\"",
                             "送り先のドメインで公開してください: {}. IN TXT \"v=DMARC1\""};
@@ -177,6 +186,11 @@ class DomainCheck {
   void about(std::string name, std::string type, std::chrono::seconds ttl) {
     name_ = std::move(name), type_ = std::move(type), ttl_ = ttl;
   }
+  /// What is not there has no TTL.
+  template <class Record>
+  void about(std::string name, std::string type, const dns::Answer<Record>& answer) {
+    about(std::move(name), std::move(type), answer.ok() ? answer.ttl : std::chrono::seconds(0));
+  }
   template <class... Args>
   std::string text(const Phrase& phrase, const Args&... args) const {
     return say(language_, phrase, args...);
@@ -197,7 +211,7 @@ class DomainCheck {
 
   Task<void> mx() {
     auto answer = co_await dns_.mx(wanted_.domain);
-    about(wanted_.domain, "MX", answer.ttl);
+    about(wanted_.domain, "MX", answer);
     if (failed(answer)) co_return;
     auto remedy = text(kPublish, record(fmt::format("10 {}.", wanted_.host_name)));
     mx_is_wrong_ = true;
@@ -232,7 +246,7 @@ class DomainCheck {
   Task<void> host() {
     auto v4 = co_await dns_.a(wanted_.host_name);
     auto v6 = co_await dns_.aaaa(wanted_.host_name);
-    about(wanted_.host_name, "A", v4.ok() ? v4.ttl : v6.ttl);
+    about(wanted_.host_name, "A", v4.ok() ? v4 : v6);
     if (failed(v4) || failed(v6)) co_return;
     auto found = v4.records;
     found.insert(found.end(), v6.records.begin(), v6.records.end());
@@ -253,7 +267,7 @@ class DomainCheck {
       if (wanted_.has_reverse) {
         co_await reverse(address);
       } else {
-        about(address.to_string(), "PTR", {});
+        about(address.to_string(), "PTR", std::chrono::seconds(0));
         add(Level::Good, text(kReverseUnchecked, address.to_string()));
       }
     }
@@ -266,7 +280,7 @@ class DomainCheck {
 
   Task<void> reverse(IpAddress address) {
     auto back = co_await dns_.ptr(address);
-    about(address.to_string(), "PTR", back.ttl);
+    about(address.to_string(), "PTR", back);
     if (failed(back)) co_return;
     auto ours = std::ranges::any_of(back.records,
                                     [&](auto& name) { return iequals(name, wanted_.host_name); });
@@ -290,7 +304,7 @@ class DomainCheck {
 
   Task<void> spf(std::string domain, std::string_view ours, Level missing) {
     auto answer = co_await dns_.txt(domain);
-    about(domain, "TXT", answer.ttl);
+    about(domain, "TXT", answer);
     if (failed(answer)) co_return;
     auto good = record(quote_txt(ours));
     std::vector<std::string> records, mistyped;
@@ -398,14 +412,14 @@ class DomainCheck {
       co_await one_key(key);
     }
     if (signs) co_return;
-    about(wanted_.domain, "DKIM", {});
+    about(wanted_.domain, "DKIM", std::chrono::seconds(0));
     add(Level::Problem, text(kNoKeys), text(kMakeKeys, wanted_.domain));
   }
 
   Task<void> one_key(const boost::json::object& key) {
     auto state = text_in(key, "state");
     auto answer = co_await dns_.txt(text_in(key, "name"));
-    about(text_in(key, "name"), "TXT", answer.ttl);
+    about(text_in(key, "name"), "TXT", answer);
     if (state == "gone") {
       if (!answer.records.empty()) add(Level::Note, text(kKeyLeft), text(kTakeOut));
       co_return;
@@ -446,7 +460,7 @@ class DomainCheck {
   Task<void> dmarc() {
     auto name = "_dmarc." + wanted_.domain;
     auto answer = co_await dns_.txt(name);
-    about(name, "TXT", answer.ttl);
+    about(name, "TXT", answer);
     if (failed(answer)) co_return;
     std::vector<std::string> meant;
     std::size_t real = 0;
@@ -465,7 +479,10 @@ class DomainCheck {
             text(kDmarcRemark, printable(one, 200), remark.describe(language_)),
             remark.is_mistake() ? mended(dmarc::mend_record(one), kCorrect) : std::string());
       co_await report_addresses(one);
-      if (findings_.size() == before) add(Level::Good, text(kDmarcGood, printable(one, 200)));
+      if (findings_.size() != before) continue;
+      add(Level::Good, text(kDmarcGood, printable(one, 200)));
+      if (auto parsed = dmarc::parse_record(one); parsed && parsed->p == dmarc::Policy::Reject)
+        add(Level::Note, text(kDmarcRejects), text(kQuarantineSuits, wanted_.domain));
     }
   }
 

@@ -20,7 +20,7 @@ struct DomainFinding {
   Level level = Level::Good;
   std::string name;             ///< whose record, without final dot
   std::string type;             ///< "MX"
-  std::chrono::seconds ttl{0};  ///< for how long others may still see what there is now
+  std::chrono::seconds ttl{0};  ///< for how long others may still see what there is; 0: nothing is
   std::string what;             ///< in words
   std::string remedy;           ///< what to do; empty when nothing is to be done
 };
