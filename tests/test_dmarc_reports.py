@@ -9,6 +9,7 @@ import smtplib
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree as xml_tree
 import zipfile
 
 from harness import HIKYAKU, VECTORS, Instance, eventually, free_port_base
@@ -296,6 +297,49 @@ elsewhere.test. MX 10 mx.elsewhere.test.
         domain = of_kind(items, "domain")[0]
         self.assertEqual([domain["messages"], domain["passed"], domain["reporters"]], [3, 2, ["beta.test"]])
         self.assertEqual({s["network"]: s["passed"] for s in of_kind(items, "source")}, {"127.0.2.0/24": 2, "127.0.9.0/24": 0})
+
+    def test_everybody_who_agreed_is_told_what_was_done_and_why(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        zone = folder / "zone"
+        zone.write_text("""
+alpha.test. MX 10 mx.alpha.test.
+alpha.test. TXT "v=spf1 ip4:127.0.2.1 -all"
+mx.alpha.test. A 127.0.2.1
+_dmarc.alpha.test. TXT "v=DMARC1; p=reject; rua=mailto:anna@alpha.test,mailto:carl@elsewhere.test"
+elsewhere.test. MX 10 mx.alpha.test.
+alpha.test._report._dmarc.elsewhere.test. TXT "v=DMARC1"
+9.9.0.127.in-addr.arpa. PTR out.other.test.
+out.other.test. A 127.0.9.9
+mx.beta.test. A 127.0.3.1
+""")
+        base = free_port_base("127.0.2.1")
+        alpha = self.enterContext(Instance(ANNA, host="127.0.2.1", base=base, zone=zone))
+        alpha.run("domain", "add", "elsewhere.test")
+        alpha.add_account("carl@elsewhere.test")
+        beta = self.enterContext(Instance(BOB, host="127.0.3.1", base=base, zone=zone))
+        for sender, source, name, expected in (
+                (ANNA, "127.0.9.8", "anywhere.test", 550),        # a second witness: SPF
+                (ANNA, "127.0.2.1", "mx.alpha.test", 250),
+                ("x@other.test", "127.0.9.9", "out.other.test", 250)):  # nothing but the policy speaks for refusing
+            with smtplib.SMTP(beta.host, beta.port("smtp"), timeout=20, source_address=(source, 0)) as smtp:
+                smtp.ehlo(name)
+                smtp.mail(sender)
+                smtp.rcpt(BOB)
+                self.assertEqual(smtp.data(message(ANNA, BOB, stamp()).as_bytes(policy=email.policy.SMTP))[0], expected, source)
+        eventually(lambda: "550 5.7.1" in beta.run("trace", BOB, check=False).stdout)   # what is refused is written a little later
+        sent = json.loads(beta.run("reports", "dmarc", "--send-now", "--json").stdout)
+        self.assertEqual([(s["domain"], s["messages"], s["to"]) for s in sent], [("alpha.test", 3, "anna@alpha.test, carl@elsewhere.test")])
+        reports = []
+        for person in (ANNA, "carl@elsewhere.test"):
+            mail = email.message_from_bytes(eventually(lambda: raw_messages(alpha, person))[0])
+            reports += [gzip.decompress(part.get_payload(decode=True)) for part in mail.walk() if part.get_content_type() == "application/gzip"]
+        self.assertEqual([len(reports), reports[0]], [2, reports[1]])
+        rows = {}
+        for record in xml_tree.fromstring(reports[0]).findall("{*}record"):
+            evaluated = record.find("{*}row/{*}policy_evaluated")
+            rows[record.findtext("{*}row/{*}source_ip")] = [record.findtext("{*}row/{*}count"), evaluated.findtext("{*}disposition"),
+                                                            [reason.findtext("{*}type") for reason in evaluated.findall("{*}reason")]]
+        self.assertEqual(rows, {"127.0.2.1": ["1", "pass", []], "127.0.9.8": ["1", "reject", []], "127.0.9.9": ["1", "quarantine", ["local_policy"]]})
 
 
 CLOCK = pathlib.Path(HIKYAKU).parent / "clock_shim.so"

@@ -278,6 +278,15 @@ TEST_CASE("a message as a report says it") {
   CHECK(record.dkim[0].result == dkim::Result::Pass);
   CHECK(record.spf.front().result == spf::Result::Neutral);
   CHECK(record.reasons.empty());
+  // Otherwise than the domain asks for: what was done instead, and why.
+  disposition.applied = Applied::Quarantine;
+  disposition.overridden = {OverrideType::LocalPolicy, "nothing else spoke for it"};
+  auto otherwise = report_record(outcome, {}, disposition, {*IpAddress::parse("192.0.2.1"), ""});
+  auto report = parse_aggregate_report(write(otherwise));
+  REQUIRE(report);
+  CHECK(report->records.at(0).disposition == Applied::Quarantine);
+  REQUIRE(report->records[0].reasons.size() == 1);
+  CHECK(report->records[0].reasons[0] == *disposition.overridden);
 }
 
 TEST_CASE("a hundred signatures at most, the most telling ones") {

@@ -80,6 +80,42 @@ TEST_CASE("messages with everything in common are one row, others are further ro
   CHECK(domain->policy.fo == "1:d");
 }
 
+TEST_CASE("what is recorded of a message") {
+  using dmarc::Discovery;
+  dmarc::Verdict verdict;
+  auto add = [&](std::string author, std::string policy_domain, std::string_view record) {
+    auto& outcome = verdict.outcomes.emplace_back();
+    outcome.discovery.author_domain = std::move(author);
+    outcome.discovery.policy_domain = std::move(policy_domain);
+    outcome.discovery.record =
+        std::make_shared<dmarc::Record>(*dmarc::parse_record(std::string(record)));
+    outcome.discovery.state = Discovery::State::Found;
+  };
+  add("news.alpha.test", "alpha.test", "v=DMARC1; p=reject; rua=mailto:reports@alpha.test");
+  add("shop.alpha.test", "alpha.test", "v=DMARC1; p=reject; rua=mailto:reports@alpha.test");
+  add("silent.test", "silent.test", "v=DMARC1; p=reject");
+  add("broken.test", "broken.test", "v=DMARC1; rua=mailto:x@broken.test");
+  verdict.outcomes.back().discovery.state = Discovery::State::TempError;
+  add("beta.test", "beta.test", "v=DMARC1; p=none; rua=mailto:reports@beta.test");
+  dmarc::Disposition disposition;
+  disposition.applied = dmarc::Applied::Quarantine;
+  disposition.overridden = {dmarc::OverrideType::MailingList, "talk.list.test"};
+  auto source = *IpAddress::parse("192.0.2.1");
+  auto found = evaluations_of(verdict, {}, disposition, {source, "anna.secret@list.test"}, kNoon);
+  REQUIRE(found.size() == 2);  // once for a policy domain, and for those alone that ask
+  CHECK(found[0].policy.domain == "alpha.test");
+  CHECK(found[0].record.header_from == "news.alpha.test");
+  CHECK(found[1].policy.domain == "beta.test");
+  for (auto& one : found) {
+    CHECK(one.when == kNoon);
+    CHECK(one.rua == "mailto:reports@" + one.policy.domain);
+    CHECK(one.record.source == source);
+    CHECK(one.record.envelope_from == "list.test");  // nobody's address
+    CHECK(one.record.disposition == dmarc::Applied::Quarantine);
+    CHECK(one.record.reasons == std::vector{*disposition.overridden});
+  }
+}
+
 TEST_CASE("who asks for no reports is not recorded") {
   store::MemoryTransaction tx;
   auto evaluation = from("192.0.2.1");
