@@ -205,6 +205,22 @@ class Keys(unittest.TestCase):
             self.assertFalse((self.server.dir / "dkim" / f"alpha.test.{selector}.pem").exists())
             self.assertNotIn(f"{selector}._domainkey", self.server.run("domain", "records", "alpha.test").stdout)
 
+    def test_another_key_under_the_new_selector_does_not_take_over(self):
+        old = self.keys()
+        self.dkim("rotate")
+        new = {selector: key for selector, key in self.keys().items() if selector not in old}
+        records = [line for line in self.server.run("domain", "records", "alpha.test").stdout.splitlines() if "_domainkey" in line]
+        lines = []
+        for selector, key in old.items():
+            line = next(line for line in records if line.startswith(selector + "._domainkey."))
+            other = next(s for s, k in new.items() if k["algorithm"] == key["algorithm"])
+            lines += [line, line.replace(selector, other, 1)]
+        self.zone.write_text(ZONE + "\n".join(lines) + "\n")
+        self.server.start()
+        found = eventually(lambda: (keys := self.keys()) and all(keys[s].get("looked") for s in new) and keys)
+        self.assertEqual([(found[s]["state"], found[s]["seen"]) for s in new], [("published", "")] * 2)
+        self.assertEqual({s for _, s, _ in signatures(self.sent())}, set(old))
+
     def test_keys_by_hand(self):
         self.server.start()
         rsa, ed = sorted(self.keys(), reverse=True)
