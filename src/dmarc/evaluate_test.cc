@@ -193,6 +193,20 @@ TEST_CASE("work is bounded") {
   CHECK(evaluate_now(dns, "a@" + long_name, {}).result == Result::Fail);
 }
 
+TEST_CASE("whether a domain exists is asked within the limit, and is no question for a record") {
+  dns::FakeResolver dns("_dmarc.bank.test. TXT \"v=DMARC1; p=reject; np=none\"\n");
+  auto verdict = evaluate_now(dns, "a@_dmarc.bank.test", {});
+  CHECK(verdict.outcomes.at(0).discovery.author_exists == true);
+  CHECK(verdict.policy() == Policy::Reject);
+  dns.forget_asked();
+  testing::TestLoop loop;
+  auto few = loop.run(evaluate(dns, read_author("a@mail.bank.test"), {}, {.questions = 3}));
+  CHECK(few.result == Result::TempError);
+  CHECK(dns.asked().size() == 3);
+  auto enough = loop.run(evaluate(dns, read_author("a@mail.bank.test"), {}, {.questions = 4}));
+  CHECK(enough.result == Result::Fail);
+}
+
 TEST_CASE("every name that was asked is told") {
   dns::FakeResolver dns(
       "_dmarc.example.com. 600 TXT \"v=DMARC1; p=reject\"\n"

@@ -50,6 +50,12 @@ bool is_record_name(std::string_view name, std::string_view domain) {
          name.starts_with(kPrefix);
 }
 
+/// Somebody may write as a@_dmarc.example.org: whether that name exists is another question than
+/// which record stands there.
+bool asks_for_existence(const Asked& asked) {
+  return asked.found == Asked::Found::Exists || asked.found == Asked::Found::DoesNotExist;
+}
+
 /// The last `count` labels of a name.
 std::string_view last_labels(std::string_view name, std::size_t count) {
   while (dns::label_count(name) > count) name = dns::parent(name);
@@ -115,7 +121,7 @@ std::string Walk::organizational_domain() const {
 
 std::size_t Walker::find(std::string_view domain) const {
   for (std::size_t i = 0; i < asked_.size(); ++i)
-    if (is_record_name(asked_[i].name, domain)) return i;
+    if (!asks_for_existence(asked_[i]) && is_record_name(asked_[i].name, domain)) return i;
   return kUnknown;
 }
 
@@ -166,13 +172,13 @@ Task<Asked> Walker::at(std::string domain) {
 
 Task<std::optional<bool>> Walker::exists(std::string domain) {
   for (auto& asked : asked_) {
-    if (asked.name != domain) continue;
-    if (asked.found == Asked::Found::Failed) co_return std::nullopt;
+    if (!asks_for_existence(asked) || asked.name != domain) continue;
     co_return asked.found == Asked::Found::Exists;
   }
+  Asked asked;
+  if (asked_.size() >= limit_) co_return std::nullopt;
   // Any type will do: only the difference between NXDOMAIN and the rest counts.
   auto answer = co_await dns_.a(domain);
-  Asked asked;
   asked.name = std::move(domain);
   asked.ttl = answer.ttl;
   asked.secure = answer.secure;
