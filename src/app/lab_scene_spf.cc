@@ -13,9 +13,10 @@ constexpr Phrase kWhyStep{"MAIL FROM {}: what beta asked, and what it concluded"
                           "MAIL FROM {}: beta が尋ねたことと、その結論"};
 constexpr Phrase kRecorded{"beta has recorded the message", "beta にメッセージの記録がある"};
 constexpr Phrase kMarked{
-    "fail is marked, and weighs; by itself it refuses nothing (but see spf.refuse_fail)",
-    "fail は印が付き、判断の重みになります。それだけで拒否することはありません (spf.refuse_fail "
-    "も参照)"};
+    "fail is marked. By itself it refuses nothing (but see spf.refuse_fail); where a DMARC policy "
+    "asks for refusal, it is a witness",
+    "fail は印が付きます。それだけで拒否することはありませんが (spf.refuse_fail も参照)、DMARC "
+    "ポリシーが拒否を求めるときは証拠になります"};
 
 constexpr Phrase kDnsStep{"what parked.test publishes", "parked.test の公開しているもの"};
 constexpr Phrase kForgeStep{"Mallory sends as news@parked.test",

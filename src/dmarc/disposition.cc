@@ -286,8 +286,9 @@ std::string_view to_string(Applied applied) {
 std::string Disposition::describe(Language language) const {
   static constexpr Phrase kWhy[] = {
       {"no DMARC policy applies", "適用される DMARC ポリシーがない"},
-      {"no DMARC policy applies; SPF says fail, which is marked and weighs",
-       "適用される DMARC ポリシーはないが、SPF が fail なので記録し、評価に加える"},
+      {"no DMARC policy applies; SPF says fail, which is marked and weighs on nothing but "
+       "notices to the sender",
+       "適用される DMARC ポリシーはないが、SPF が fail なので記録する(影響は送信者への通知だけ)"},
       {"no DMARC policy applies, but SPF says fail, and that is enough here",
        "適用される DMARC ポリシーはないが、SPF の fail だけで拒否する設定になっている"},
       {"it is verified", "検証に合格した"},

@@ -98,7 +98,7 @@ std::string_view to_string(Applied applied);
 struct Disposition {
   enum class Why : std::uint8_t {
     NoPolicy,    ///< DMARC says nothing
-    SpfFail,     ///< the same, and SPF says fail: marked, it weighs
+    SpfFail,     ///< the same, and SPF says fail: marked; the sender gets no notices
     SpfRefused,  ///< the same, and that is enough here (spf_refuse_fail)
     Passed,
     PolicyNone,        ///< failed, and the domain asks for nothing

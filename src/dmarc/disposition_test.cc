@@ -116,6 +116,7 @@ TEST_CASE("everything but failing by the policy") {
   auto marked = decide(verdict, spf, {});
   CHECK(in_short(marked) == "deliver none");
   CHECK(marked.why == Disposition::Why::SpfFail);
+  CHECK(marked.describe(Language::English).ends_with("nothing but notices to the sender"));
   Rules rules;
   rules.spf_refuse_fail = true;
   CHECK(in_short(decide(verdict, spf, rules)) == "refuse none");
