@@ -1,8 +1,8 @@
 // What SPF and DMARC of a message cost when every record is in the cache: time and allocations,
 // those of the resolver's answers included.
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <new>
 
@@ -14,6 +14,8 @@ namespace {
 
 /// Allocations of a message whose From, envelope and signature name one domain, as most do.
 constexpr double kMost = 20.5;
+/// And its time, in microseconds of a processor: what else the machine does counts nothing.
+constexpr double kLongest = 30;
 
 std::size_t allocations = 0;
 
@@ -69,13 +71,10 @@ struct Cost {
   dmarc::Result result{};
   std::size_t reading = 0;   ///< allocations of find_author
   std::size_t checking = 0;  ///< of SPF and DMARC
-  std::chrono::duration<double> time{};
 };
 
 Task<void> once(dns::Resolver& resolver, const Clock& clock, const Message& message, Cost& cost) {
-  using Now = std::chrono::steady_clock;
   auto query = message.query;
-  auto begin = Now::now();
   auto before = allocations;
   auto author = dmarc::find_author(message.header);
   cost.reading += allocations - before;
@@ -83,13 +82,16 @@ Task<void> once(dns::Resolver& resolver, const Clock& clock, const Message& mess
   auto spf = co_await spf::check(resolver, clock, std::move(query));
   auto verdict = co_await dmarc::evaluate(resolver, std::move(author), {&spf, &message.signatures});
   cost.checking += allocations - before;
-  cost.time += Now::now() - begin;
   cost.result = verdict.result;
 }
 
-/// Gives the allocations of a message in all.
-double measure(const char* name, CachedResolver& resolver, std::string_view author,
-               std::string_view sender, std::string_view signer) {
+struct PerMessage {
+  double microseconds = 0, allocations = 0;
+};
+
+/// From, the lookups and the verdict together.
+PerMessage measure(const char* name, CachedResolver& resolver, std::string_view author,
+                   std::string_view sender, std::string_view signer) {
   Message message;
   message.header = "Received: from a\r\nFrom: Some Body <" + std::string(author) +
                    ">\r\nTo: x@y.test\r\nSubject: hello\r\n\r\n";
@@ -104,16 +106,17 @@ double measure(const char* name, CachedResolver& resolver, std::string_view auth
   Gate gate;
   Cost cost;
   std::size_t rounds = 0;
-  while (cost.time.count() < 0.5) {
-    gate.spawn(once(resolver, clock, message, cost));
-    ++rounds;
-  }
+  auto begin = std::clock();
+  while (std::clock() - begin < CLOCKS_PER_SEC / 2)
+    for (int i = 0; i < 1000; ++i, ++rounds) gate.spawn(once(resolver, clock, message, cost));
+  auto time = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   auto count = static_cast<double>(rounds);
+  PerMessage one{time / count * 1e6, static_cast<double>(cost.checking + cost.reading) / count};
   std::printf("%-46s %-5s %6.2f us %5.1f allocations, and %.1f to read From\n", name,
-              std::string(to_string(cost.result)).c_str(), cost.time.count() / count * 1e6,
+              std::string(to_string(cost.result)).c_str(), one.microseconds,
               static_cast<double>(cost.checking) / count,
               static_cast<double>(cost.reading) / count);
-  return static_cast<double>(cost.checking + cost.reading) / count;
+  return one;
 }
 
 }  // namespace
@@ -133,7 +136,9 @@ int main() {
   measure("SPF + DMARC, somebody else", zone, "a@sender.example", "a@other.example",
           "other.example");
   measure("SPF + DMARC, no policy", zone, "a@nobody.example", "a@nobody.example", "nobody.example");
-  if (usual <= kMost) return 0;
-  std::printf("More than %.0f allocations for a message of one domain.\n", kMost);
-  return 1;
+  if (usual.allocations > kMost)
+    std::printf("More than %.0f allocations for a message of one domain.\n", kMost);
+  if (usual.microseconds > kLongest)
+    std::printf("More than %.0f us for a message of one domain.\n", kLongest);
+  return usual.allocations > kMost || usual.microseconds > kLongest ? 1 : 0;
 }
