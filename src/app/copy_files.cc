@@ -325,8 +325,10 @@ Result<void> write_synced(const fs::path& path, std::string_view bytes) {
   // What was cut off, or what somebody has put there.
   ::unlinkat(directory.get(), beside.c_str(), 0);
   TRY(auto file, make_file(directory.get(), beside, path.parent_path() / beside));
+  // The name, too, must be there after a power failure: such a note may be the only memory.
   if (net::write_all(file.fd.get(), bytes) && ::fsync(file.fd.get()) == 0 &&
-      ::renameat(directory.get(), beside.c_str(), directory.get(), name.c_str()) == 0)
+      ::renameat(directory.get(), beside.c_str(), directory.get(), name.c_str()) == 0 &&
+      ::fsync(directory.get()) == 0)
     return {};
   auto why = failed("cannot write " + path.string());
   ::unlinkat(directory.get(), beside.c_str(), 0);
