@@ -9,15 +9,6 @@
 namespace hikyaku::dmarc {
 namespace {
 
-constexpr std::size_t kFieldBytes = 8192;
-
-/// Characters that would end a field become "?".
-std::string one_line(std::string_view value) {
-  std::string out;
-  for (char c : value.substr(0, kFieldBytes)) out += c >= ' ' && c <= '~' ? c : '?';
-  return out;
-}
-
 /// "Name: value" CRLF, folded at spaces.
 void add_field(std::string& out, std::string_view name, std::string_view value) {
   if (value.empty()) return;

@@ -1,6 +1,8 @@
 #include "dmarc/redaction.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <optional>
 #include <span>
 
@@ -17,15 +19,17 @@
 namespace hikyaku::dmarc {
 namespace {
 
-constexpr std::size_t kDigestBytes = 12;    // 96 bits: enough to tell people apart
-constexpr std::size_t kFieldBytes = 8192;   // of a field that addresses or tags are taken from
-constexpr std::size_t kValueBytes = 1000;   // of a value that is looked through
-constexpr std::size_t kProgramBytes = 200;  // of a program's name
+constexpr std::size_t kDigestBytes = 12;       // 96 bits: enough to tell people apart
+constexpr std::size_t kFieldBytes = 8192;      // of a field that addresses or tags are taken from
+constexpr std::size_t kValueBytes = 1000;      // of a value that is looked through, and so is shown
+constexpr std::size_t kSignatureBytes = 2048;  // of a DKIM-Signature: 4,096 bits and a long h=
+constexpr std::size_t kProgramBytes = 200;     // of a program's name
+constexpr std::size_t kReadings = 8;           // of a text
 constexpr std::size_t kFields = 60;
-constexpr std::size_t kSignatures = 8;
 constexpr std::size_t kAddresses = 20;
 constexpr std::size_t kRecipients = 100;  // of the fields that name them
 constexpr std::size_t kHidden = 10'000;
+constexpr std::size_t kNameBytes = 64;  // who has these in common has the same name
 constexpr std::size_t kLongEnough = 6;  // to be recognised inside of other words
 constexpr std::string_view kNoDomain = "redacted.invalid";
 
@@ -61,8 +65,9 @@ std::string decode_hex(std::string_view text, char mark) {
   return out;
 }
 
-/// What a text may stand for, itself first.
-std::vector<std::string> readings_of(std::string_view text) {
+/// What a text may stand for, itself first; nullopt: too much.
+std::optional<std::vector<std::string>> readings_of(std::string_view text) {
+  if (text.size() > kValueBytes) return std::nullopt;
   std::vector<std::string> readings{std::string(text)};
   auto add = [&](std::string reading) {
     if (std::ranges::find(readings, reading) == readings.end())
@@ -70,8 +75,10 @@ std::vector<std::string> readings_of(std::string_view text) {
   };
   add(mime::decode_words(text));
   // Written twice over by a gateway in between, too.
-  for (std::size_t i = 0; i < readings.size() && readings.size() < 12; ++i)
+  for (std::size_t i = 0; i < readings.size(); ++i) {
     for (char mark : {'%', '='}) add(decode_hex(readings[i], mark));
+    if (readings.size() > kReadings) return std::nullopt;
+  }
   return readings;
 }
 
@@ -83,15 +90,10 @@ bool is_plain(std::string_view text) {
 
 /// An address, or what may be read as one.
 bool holds_address(std::string_view text) {
-  return std::ranges::any_of(readings_of(text),
-                             [](auto& reading) { return reading.find('@') != reading.npos; });
-}
-
-/// Characters that would end a field become "?".
-std::string one_line(std::string_view value) {
-  std::string out;
-  for (char c : value.substr(0, kFieldBytes)) out += c >= ' ' && c <= '~' ? c : '?';
-  return out;
+  auto readings = readings_of(text);
+  return !readings || std::ranges::any_of(*readings, [](auto& reading) {
+    return reading.find('@') != reading.npos;
+  });
 }
 
 bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
@@ -103,34 +105,79 @@ std::string digest(std::string_view key, std::string_view text) {
   return base64url_encode(std::string_view(whole).substr(0, kDigestBytes));
 }
 
-/// Writes the fields that a report shows.
-class ShownHeader {
+/// What a report shows of fields' values; empty: nothing.
+class Shown {
  public:
-  ShownHeader(const Redactor& redactor, std::string_view key) : redactor_(redactor), key_(key) {}
+  Shown(const Redactor& redactor, std::string_view key) : redactor_(redactor), key_(key) {}
 
-  void add(const mime::Field& field, HeaderShown shown);
-  std::string take() { return writer_.take(); }
-
- private:
-  void write(std::string_view name, std::string_view value) {
-    if (!value.empty()) writer_.structured(name, one_line(value));
+  /// Whom the report is for, which must be told.
+  std::string author(std::string_view value) const {
+    return addresses(value, Redactor::Of::Address);
   }
-  std::string addresses(std::string_view value, Redactor::Of domain) const;
+  std::string others(std::string_view value) const { return addresses(value, Redactor::Of::Any); }
+  std::string date(std::string_view value) const {
+    auto date = mime::parse_date(value);
+    return date ? mime::format_date(date->time, date->offset) : std::string();
+  }
   std::string message_id(std::string_view value) const;
+  std::string version(std::string_view value) const { return token(value, "."); }
+  std::string word(std::string_view value) const { return token(value, "-"); }
   std::string content_type(std::string_view value) const;
   std::string signature(std::string_view value) const;
   std::string list_id(std::string_view value) const;
   std::string program(std::string_view value) const;
+
+ private:
+  std::string addresses(std::string_view value, Redactor::Of domain) const;
   std::string token(std::string_view value, std::string_view others) const;
 
   const Redactor& redactor_;
   std::string_view key_;
-  mime::HeaderWriter writer_;
-  std::size_t signatures_ = 0;
+};
+
+/// All that goes out of a header. The rest is text for people, or names whom the message is for.
+struct ShownField {
+  std::string_view name;
+  HeaderShown least;  ///< when so much is shown
+  std::string (Shown::*how)(std::string_view value) const;
+  std::size_t most = 1;  ///< of them
+};
+constexpr ShownField kShownFields[] = {
+    {"from", HeaderShown::Minimal, &Shown::author, 4},
+    {"message-id", HeaderShown::Minimal, &Shown::message_id},
+    {"date", HeaderShown::Minimal, &Shown::date},
+    {"sender", HeaderShown::Redacted, &Shown::others},
+    {"reply-to", HeaderShown::Redacted, &Shown::others},
+    {"user-agent", HeaderShown::Redacted, &Shown::program},
+    {"x-mailer", HeaderShown::Redacted, &Shown::program},
+    {"mime-version", HeaderShown::Redacted, &Shown::version},
+    {"precedence", HeaderShown::Redacted, &Shown::word},
+    {"content-type", HeaderShown::Redacted, &Shown::content_type},
+    {"list-id", HeaderShown::Redacted, &Shown::list_id},
+    {"dkim-signature", HeaderShown::Redacted, &Shown::signature, 8},
+};
+
+/// And of a DKIM-Signature, each once. Not z=, which is a copy of fields.
+struct ShownTag {
+  enum class As {
+    Identity,  ///< an address
+    Domain,    ///< without it the signature is of no use
+    Token,
+    Base64,
+  };
+  std::string_view name;
+  As as;
+};
+constexpr ShownTag kShownTags[] = {
+    {"d", ShownTag::As::Domain},  {"i", ShownTag::As::Identity}, {"v", ShownTag::As::Token},
+    {"a", ShownTag::As::Token},   {"c", ShownTag::As::Token},    {"h", ShownTag::As::Token},
+    {"q", ShownTag::As::Token},   {"s", ShownTag::As::Token},    {"t", ShownTag::As::Token},
+    {"l", ShownTag::As::Token},   {"x", ShownTag::As::Token},    {"b", ShownTag::As::Base64},
+    {"bh", ShownTag::As::Base64},
 };
 
 /// Addresses of a field, each redacted; names and comments are gone.
-std::string ShownHeader::addresses(std::string_view value, Redactor::Of domain) const {
+std::string Shown::addresses(std::string_view value, Redactor::Of domain) const {
   std::vector<std::string> list;
   for (auto& address : mime::parse_address_list(value, kAddresses))
     if (address.kind == mime::Address::Kind::Mailbox && !address.domain.empty())
@@ -140,7 +187,7 @@ std::string ShownHeader::addresses(std::string_view value, Redactor::Of domain) 
 
 /// By which its sender finds the message. One that holds an address besides its own form of one is
 /// told by a digest.
-std::string ShownHeader::message_id(std::string_view value) const {
+std::string Shown::message_id(std::string_view value) const {
   auto open = value.find('<');
   auto id = open == value.npos ? trim(value) : value.substr(open + 1);
   id = id.substr(0, id.find('>'));
@@ -152,7 +199,7 @@ std::string ShownHeader::message_id(std::string_view value) const {
 }
 
 /// The first word, of letters, digits and `others`.
-std::string ShownHeader::token(std::string_view value, std::string_view others) const {
+std::string Shown::token(std::string_view value, std::string_view others) const {
   auto word = trim(value);
   word = word.substr(0, word.find_first_of(" \t;("));
   auto fits = [&](char c) { return is_ascii_alnum(c) || others.find(c) != others.npos; };
@@ -161,15 +208,18 @@ std::string ShownHeader::token(std::string_view value, std::string_view others) 
   return std::string(word);
 }
 
-std::string ShownHeader::content_type(std::string_view value) const {
+std::string Shown::content_type(std::string_view value) const {
   static constexpr std::string_view kParameters[] = {
       "boundary", "charset", "delsp", "format", "micalg", "protocol", "report-type", "type"};
   auto type = mime::parse_content_type(value);
   if (type.malformed) return {};
   auto shown = type.type + '/' + type.subtype;
+  std::vector<std::string_view> seen;
   if (!is_plain(shown) || holds_address(shown) || redactor_.names_hidden(shown)) return {};
   for (auto& [name, text, charset, language, extended] : type.parameters) {
-    if (!is_one_of(kParameters, name) || extended || !is_plain(text) || text.size() > 100 ||
+    if (!is_one_of(kParameters, name) || is_one_of(seen, name)) continue;
+    seen.push_back(name);
+    if (extended || !is_plain(text) || text.size() > 100 ||
         text.find_first_of("\"\\") != text.npos || holds_address(text) ||
         redactor_.names_hidden(text))
       continue;
@@ -179,41 +229,46 @@ std::string ShownHeader::content_type(std::string_view value) const {
   return shown;
 }
 
-/// The tags whose form is known, without the local part of i=. z= holds copies of other fields.
-std::string ShownHeader::signature(std::string_view value) const {
-  static constexpr std::string_view kDomains[] = {"d"};
-  static constexpr std::string_view kTokens[] = {"v", "a", "c", "h", "q", "s", "t", "l", "x"};
-  static constexpr std::string_view kBase64[] = {"b", "bh"};
+/// The tags that have a fixed form, in their order.
+std::string Shown::signature(std::string_view value) const {
   std::vector<std::string> tags;
-  for (auto tag : split(value, ';')) {
+  std::vector<std::string_view> seen;
+  for (auto tag : split(value.substr(0, kSignatureBytes), ';')) {
     auto equals = tag.find('=');
     if (equals == tag.npos) continue;
     auto name = trim(tag.substr(0, equals));
+    auto known = std::ranges::find_if(kShownTags,
+                                      [&](const ShownTag& one) { return iequals(one.name, name); });
+    if (known == std::end(kShownTags) || is_one_of(seen, known->name)) continue;
+    seen.push_back(known->name);
     std::string text;
     for (char c : tag.substr(equals + 1))
       if (!is_ascii_space(c) && c != '\r' && c != '\n') text += c;
-    if (iequals(name, "i")) {
-      text = redactor_.property(name, text);
-    } else if (is_one_of(kDomains, name)) {
-      if (redactor_.names_hidden(text, Redactor::Of::Address)) return {};
-    } else if (is_one_of(kTokens, name)) {
-      if (redactor_.names_hidden(text)) text = "redacted";
-    } else if (!is_one_of(kBase64, name)) {
-      continue;
+    std::string_view others = "-._:/";
+    switch (known->as) {
+      case ShownTag::As::Identity:
+        text = redactor_.property("i", text);
+        others = "-._:/@";
+        break;
+      case ShownTag::As::Domain:
+        if (redactor_.names_hidden(text, Redactor::Of::Address)) return {};
+        break;
+      case ShownTag::As::Token:
+        if (redactor_.names_hidden(text)) text = "redacted";
+        break;
+      case ShownTag::As::Base64:
+        if (redactor_.names_hidden(text)) continue;
+        others = "+/=";
+        break;
     }
-    auto is_base64 = is_one_of(kBase64, name);
-    auto fits = [&](char c) {
-      return is_ascii_alnum(c) ||
-             std::string_view(is_base64 ? "+/=" : "-._:/@").find(c) != std::string_view::npos;
-    };
-    if (std::ranges::all_of(text, fits) && (iequals(name, "i") || text.find('@') == text.npos))
-      tags.push_back(std::string(name) + '=' + text);
+    auto fits = [&](char c) { return is_ascii_alnum(c) || others.find(c) != others.npos; };
+    if (std::ranges::all_of(text, fits)) tags.push_back(std::string(name) + '=' + text);
   }
   return join(tags, "; ");
 }
 
 /// What stands in angle brackets; in front of it there is text for people.
-std::string ShownHeader::list_id(std::string_view value) const {
+std::string Shown::list_id(std::string_view value) const {
   auto open = value.rfind('<');
   auto id = open == value.npos ? trim(value) : value.substr(open + 1);
   id = id.substr(0, id.find('>'));
@@ -224,7 +279,7 @@ std::string ShownHeader::list_id(std::string_view value) const {
 }
 
 /// Words that could name somebody become "redacted".
-std::string ShownHeader::program(std::string_view value) const {
+std::string Shown::program(std::string_view value) const {
   std::vector<std::string> words;
   for (auto word : split(value.substr(0, kProgramBytes), ' ')) {
     if (word.empty()) continue;
@@ -236,37 +291,55 @@ std::string ShownHeader::program(std::string_view value) const {
   return redactor_.names_hidden(shown) ? std::string() : shown;
 }
 
-void ShownHeader::add(const mime::Field& field, HeaderShown shown) {
-  static constexpr std::string_view kOthers[] = {"sender", "reply-to"};
-  static constexpr std::string_view kPrograms[] = {"user-agent", "x-mailer"};
-  auto value = mime::unfold(field.value.substr(0, kFieldBytes));
-  auto name = field.name;
-  // The author's domain is whom the report is for.
-  if (field.is("from")) return write(name, addresses(value, Redactor::Of::Address));
-  if (field.is("message-id")) return write(name, message_id(value));
-  if (field.is("date")) {
-    if (auto date = mime::parse_date(value)) writer_.date(name, date->time, date->offset);
-    return;
-  }
-  if (shown == HeaderShown::Minimal) return;
-  if (is_one_of(kOthers, name)) return write(name, addresses(value, Redactor::Of::Any));
-  if (is_one_of(kPrograms, name)) return write(name, program(value));
-  if (field.is("mime-version")) return write(name, token(value, "."));
-  if (field.is("precedence")) return write(name, token(value, "-"));
-  if (field.is("content-type")) return write(name, content_type(value));
-  if (field.is("list-id")) return write(name, list_id(value));
-  if (field.is("dkim-signature") && signatures_++ < kSignatures) write(name, signature(value));
+}  // namespace
+
+std::string one_line(std::string_view value) {
+  std::string out;
+  for (char c : value.substr(0, kFieldBytes)) out += c >= ' ' && c <= '~' ? c : '?';
+  return out;
 }
 
-}  // namespace
+void Redactor::Names::add(const std::vector<std::string>& words) {
+  auto name = join(words, "");
+  if (name.size() < kLongEnough) {
+    short_.insert(join(words, " ") + ' ');
+    return;
+  }
+  name.resize(std::min(name.size(), kNameBytes));
+  auto after = long_.upper_bound(name);
+  if (after != long_.begin() && name.starts_with(*std::prev(after))) return;
+  while (after != long_.end() && after->starts_with(name)) after = long_.erase(after);
+  long_.insert(after, std::move(name));
+}
+
+bool Redactor::Names::stand_in(const std::vector<std::string>& words) const {
+  auto joined = join(words, "");
+  for (std::string_view rest = joined; rest.size() >= kLongEnough; rest.remove_prefix(1)) {
+    auto after = long_.upper_bound(rest);
+    if (after != long_.begin() && rest.starts_with(*std::prev(after))) return true;
+  }
+  for (std::size_t first = 0; first < words.size() && !short_.empty(); ++first) {
+    std::string some;
+    std::size_t letters = 0;
+    for (auto i = first; i < words.size(); ++i) {
+      letters += words[i].size();
+      if (letters >= kLongEnough) break;
+      some += words[i] + ' ';
+      if (short_.contains(some)) return true;
+    }
+  }
+  return false;
+}
 
 void Redactor::add(std::string_view text, Of of) {
   auto words = words_of(text);
-  if (words.empty() || hidden_.size() >= kHidden) return;
-  auto joined = join(words, "");
-  auto same = [&](const Hidden& one) { return one.of == of && one.words == words; };
-  if (hidden_.size() < 200 && std::ranges::any_of(hidden_, same)) return;
-  hidden_.push_back({std::move(words), std::move(joined), of});
+  if (words.empty()) return;
+  if (any_.size() + address_.size() >= kHidden) {
+    too_many_ = true;
+    return;
+  }
+  any_.add(words);
+  if (of == Of::Address) address_.add(words);
 }
 
 void Redactor::hide(std::string_view address, std::string_view display_name) {
@@ -313,17 +386,12 @@ void Redactor::hide_recipients(std::string_view header) {
 }
 
 bool Redactor::names_hidden(std::string_view text, Of of) const {
-  for (auto& reading : readings_of(text.substr(0, kValueBytes))) {
-    auto words = words_of(reading);
-    auto joined = join(words, "");
-    for (auto& one : hidden_) {
-      if (of == Of::Address && one.of != Of::Address) continue;
-      if (joined.find(one.joined) == joined.npos) continue;
-      if (one.joined.size() >= kLongEnough) return true;
-      if (!std::ranges::search(words, one.words).empty()) return true;
-    }
-  }
-  return false;
+  if (text.empty()) return false;
+  auto readings = too_many_ ? std::nullopt : readings_of(text);
+  auto& names = of == Of::Address ? address_ : any_;
+  return !readings || std::ranges::any_of(*readings, [&](auto& reading) {
+    return names.stand_in(words_of(reading));
+  });
 }
 
 std::string Redactor::address(std::string_view address, Of domain) const {
@@ -343,10 +411,20 @@ std::string Redactor::property(std::string_view name, std::string_view value) co
 }
 
 std::string Redactor::header(std::string_view header, HeaderShown shown) const {
-  ShownHeader out(*this, key_);
+  Shown values(*this, key_);
+  mime::HeaderWriter out;
+  std::array<std::size_t, std::size(kShownFields)> seen{};
   std::size_t fields = 0;
-  for (auto& field : mime::HeaderView(header))
-    if (!field.is_junk() && ++fields <= kFields) out.add(field, shown);
+  for (auto& field : mime::HeaderView(header)) {
+    if (field.is_junk()) continue;
+    if (++fields > kFields) break;
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      auto& known = kShownFields[i];
+      if (!field.is(known.name) || shown < known.least || ++seen[i] > known.most) continue;
+      auto value = (values.*known.how)(mime::unfold(field.value.substr(0, kFieldBytes)));
+      if (!value.empty()) out.structured(field.name, one_line(value));
+    }
+  }
   return out.take();
 }
 
