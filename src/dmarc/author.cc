@@ -99,11 +99,12 @@ Author find_author(std::string_view header, const AuthorLimits& limits) {
   std::vector<std::string_view> values;
   std::size_t collected = 0;
   std::size_t fields = 0;
-  bool at_front = true, junk_before = false;
+  bool junk_before = false;
+  auto after_mbox = header.data() + mime::mbox_lines_length(header);
   for (auto& field : mime::HeaderView(header)) {
     if (field.is_junk()) {
-      // An mbox separator in front is no danger: nobody takes it for a field.
-      bool separator = at_front && field.raw.starts_with("From ");
+      // What an mbox puts in front is no danger: nobody takes it for a field.
+      bool separator = field.raw.data() < after_mbox;
       if (!separator && istarts_with(visible(field.raw), "from"))
         about_lines.push_back({AuthorProblem::FieldName, printable(trim(field.raw), kShown)});
       else if (!separator && fields == 0)
@@ -115,7 +116,6 @@ Author find_author(std::string_view header, const AuthorLimits& limits) {
       ++fields;
       if (values.size() < 8) values.push_back(field.value);
     }
-    at_front = false;
     if (about_lines.size() >= 8) break;
   }
   if (fields == 0) {

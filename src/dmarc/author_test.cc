@@ -224,6 +224,9 @@ TEST_CASE("headers in which programs find different From fields") {
            {"", "!no-from: "},
            // An mbox separator is none of these.
            {"From joe@b.test Sat Nov 21 12:00:00 2026\r\nFrom: a@a.test\r\n\r\n", "a.test"},
+           {">From joe@b.test Sat Nov 21 12:00:00 2026\r\nFrom: a@a.test\r\n\r\n", "a.test"},
+           {"From joe@b.test\r\n>From x\r\n more\r\nFrom: a@a.test\r\n\r\n", "a.test"},
+           {"Date: x\r\nFrom joe@b.test\r\nFrom: a@a.test\r\n\r\n", "!from-field-name: a.test"},
            {"From: a@a.test\nSender: b@b.test\n\n", "a.test"},
        }) {
     CAPTURE(header);
