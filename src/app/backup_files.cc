@@ -402,8 +402,12 @@ std::uint32_t noted_restore(const BackupInfo& info) {
   return static_cast<std::uint32_t>(epoch.value_or(0));
 }
 
+std::filesystem::path restore_note(const BackupInfo& info) {
+  return info.path / kRestoredName;
+}
+
 void note_restore(const BackupInfo& info, std::uint32_t epoch) {
-  (void)write_synced(info.path / kRestoredName, std::to_string(epoch) + "\n");
+  (void)write_synced(restore_note(info), std::to_string(epoch) + "\n");
 }
 
 }  // namespace hikyaku::app

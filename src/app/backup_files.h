@@ -86,6 +86,8 @@ Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& pl
 void note_rotten(const BackupInfo& info, const std::vector<std::string>& files);
 /// The epoch to which this backup has been restored before, 0 if never (or nobody could note it).
 std::uint32_t noted_restore(const BackupInfo& info);
+/// The file that says so.
+std::filesystem::path restore_note(const BackupInfo& info);
 void note_restore(const BackupInfo& info, std::uint32_t epoch);
 
 }  // namespace hikyaku::app

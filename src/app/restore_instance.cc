@@ -38,6 +38,9 @@ constexpr std::size_t kMostLost = 100;
 /// An epoch is raised once for each restore or repair. So many of them nobody makes in the life of
 /// a store; and of those that there are for a UIDVALIDITY (65,536) it takes little.
 constexpr std::uint64_t kEpochLeap = 100;
+/// So far above the backup's an epoch is believed. What says more is damaged, or somebody wrote it
+/// who wants numbers to come to their end: a restore may take a sixteenth of those for UIDVALIDITY.
+constexpr std::uint64_t kMostRaised = 4'096;
 constexpr std::size_t kPiece = 500;
 constexpr std::string_view kHoldReason = "restored from a backup: it may have been sent since then";
 
@@ -189,19 +192,30 @@ Result<RestoreOutcome> renew_apart(const fs::path& data, std::uint32_t least,
 /// must not give the same numbers again; and a restore that was cut off leaves the store that was
 /// in use beside the place where it was.
 Result<std::uint32_t> next_epoch(const BackupInfo& backup, const fs::path& data) {
+  std::vector<store::SeenEpoch> all{{.epoch = backup.epoch, .file = backup.path.string()},
+                                    {.epoch = noted_restore(backup),
+                                     .file = restore_note(backup).string()}};
   auto places = formers_beside(data);
   places.insert(places.end(), {data, restored_beside(data)});
-  std::uint64_t highest = std::max(backup.epoch, noted_restore(backup));
+  for (auto& place : places) all.push_back(store::epoch_of(place.string()));
+  // What the backup says of itself must agree with what is in it.
+  auto inside = store::epoch_of(backup.store().string());
+  std::uint64_t least = inside.certain ? std::min(inside.epoch, backup.epoch) : backup.epoch;
+  std::uint64_t highest = 0;
   std::uint64_t leap = 0;
-  for (auto& place : places) {
-    auto seen = store::epoch_of(place.string());
+  for (auto& seen : all) {
+    if (seen.epoch > least + kMostRaised)
+      return fail(ErrorCode::Corrupt,
+                  "{} says epoch {}, and the backup's store has {}: nobody restores so often. It is "
+                  "damaged or forged: move it away, with all of the store if it is of one",
+                  seen.file, seen.epoch, least);
     highest = std::max<std::uint64_t>(highest, seen.epoch);
     if (!seen.certain) leap = kEpochLeap;
   }
-  if (highest == UINT32_MAX)
+  if (highest + leap >= UINT32_MAX)
     return fail(ErrorCode::Corrupt, "{} says that it has been restored too often",
                 backup.path.string());
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(highest + leap + 1, UINT32_MAX));
+  return static_cast<std::uint32_t>(highest + leap + 1);
 }
 
 /// Whose the store and the keys shall be; nullopt: ours.

@@ -239,11 +239,41 @@ TEST_CASE("no epoch comes twice, whatever was cut off and whatever the backup ca
     REQUIRE_MESSAGE(restore() == Exit::Ok, last_words);
     CHECK(epoch_of(data) == in_use + 1);
   }
-  SUBCASE("and none comes after the last") {
-    std::ofstream(bench.backup->path / "RESTORED") << "4294967295\n";
-    CHECK(run({"restore", bench.backup->path.string(), "--dir", bench.dir.string()}) != Exit::Ok);
-    CHECK_FALSE(fs::exists(data));
-    CHECK(fs::exists(beside(".restored")));
+  SUBCASE("and what says an epoch that cannot be is named") {
+    auto note = bench.backup->path / "RESTORED";
+    for (auto said : {"4294967295\n", "70000\n"}) {
+      std::ofstream(note) << said;
+      CHECK(run({"restore", bench.backup->path.string(), "--dir", bench.dir.string()}) != Exit::Ok);
+      CHECK_MESSAGE(last_words.contains(note.string() + " says epoch"), last_words);
+      CHECK_FALSE(fs::exists(data));
+      CHECK(fs::exists(beside(".restored")));
+    }
+  }
+}
+
+/// A segment more in a store, of this epoch.
+fs::path forge_segment(const fs::path& data, std::uint32_t epoch) {
+  store::SegmentHeader header;
+  header.store_id = std::string(16, 'x');
+  header.number = 900;
+  header.epoch = epoch;
+  auto path = data / "journal" / store::segment_name(header.number, header.kind);
+  std::ofstream(path, std::ios::binary) << store::encode_segment_header(header);
+  return path;
+}
+
+TEST_CASE("a forged epoch of the store that is replaced does not become the restored one's") {
+  for (std::uint32_t epoch : {70'000u, UINT32_MAX}) {
+    Bench bench;
+    auto data = bench.instance.data;
+    auto forged = forge_segment(data, epoch);
+    CHECK(run({"restore", bench.backup->path.string(), "--force", "--dir", bench.dir.string()}) !=
+          Exit::Ok);
+    CHECK_MESSAGE(last_words.contains(forged.string() + " says epoch"), last_words);
+    CHECK(fs::exists(forged));
+    fs::rename(data, bench.top.path / "away");
+    CHECK(run({"restore", bench.backup->path.string(), "--dir", bench.dir.string()}) == Exit::Ok);
+    CHECK(epoch_of(data) == bench.backup->epoch + 1);
   }
 }
 

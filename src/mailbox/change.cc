@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <fmt/core.h>
+#include <stdexcept>
 
 namespace hikyaku::mailbox {
 
@@ -39,6 +41,12 @@ bool Change::is_lost(ChangeNumber number) const {
 void Change::enter_epoch() {
   auto raised = epochs_raised();
   if (raised == 0) return;
+  // Numbers that come round would be given out twice, so nothing is written any more.
+  auto highest = std::max(row_.next_mailbox, row_.uid_validity);
+  if (raised > (UINT32_MAX - highest) / kMailboxStride)
+    throw std::overflow_error(
+        fmt::format("account {} is of epoch {}, and the store of {}: its numbers do not go so far",
+                    account_, row_.epoch, tx_.epoch()));
   AccountRow::Gap gap{row_.change, row_.change + raised * kEpochStride};
   row_.change = gap.first;
   row_.gaps.push_back(gap);

@@ -236,5 +236,20 @@ TEST_CASE("after a restore, numbers that clients may have seen are not given out
   CHECK(account.check() == "");
 }
 
+TEST_CASE("an epoch so far off that numbers would come round is refused, and nothing is changed") {
+  TestAccount account;
+  account.put("INBOX");
+  auto uid_validity = account.info("INBOX").uid_validity;
+  auto keys = account.memory.keys();
+  for (std::uint32_t epoch : {70'000u, 40'000u, UINT32_MAX}) {
+    account.memory.set_epoch(epoch);
+    CHECK_THROWS_AS((void)account.create("new"), std::overflow_error);
+    CHECK(account.memory.keys() == keys);
+  }
+  account.memory.set_epoch(30'000);
+  CHECK(account.create("new"));
+  CHECK(account.info("new").uid_validity > uid_validity + 30'000u * 60'000u);
+}
+
 }  // namespace
 }  // namespace hikyaku::mailbox

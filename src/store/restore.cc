@@ -53,16 +53,19 @@ SeenEpoch epoch_of(const std::string& directory) {
   SeenEpoch seen;
   auto journal = journal_directory(directory);
   auto listed = files.list(journal);
-  if (!listed && listed.error().code != ErrorCode::NotFound) return {.certain = false};
+  if (!listed && listed.error().code != ErrorCode::NotFound) return {.file = {}, .certain = false};
   bool any = false;
   for (auto& file : listed.value_or(std::vector<std::string>())) {
     auto name = parse_segment_name(file);
     if (!name) continue;
     any = true;
-    if (auto segment = open_segment(files, journal, *name, OpenMode::Read))
-      seen.epoch = std::max(seen.epoch, (*segment)->header().epoch);
-    else
+    auto segment = open_segment(files, journal, *name, OpenMode::Read);
+    if (!segment) {
       seen.certain = false;
+    } else if ((*segment)->header().epoch > seen.epoch) {
+      seen.epoch = (*segment)->header().epoch;
+      seen.file = journal + '/' + file;
+    }
   }
   if (any) return seen;
   // Its journal is gone.

@@ -16,6 +16,7 @@ Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least);
 /// What the files in a directory tell of the epoch of a store, whatever state it is in.
 struct SeenEpoch {
   std::uint32_t epoch = 0;  ///< the highest of all segments, whichever store they name; 0: none
+  std::string file;         ///< the segment that says so
   /// False: the store has had a higher one, maybe; segments, or the headers of some, are lost.
   bool certain = true;
 };
