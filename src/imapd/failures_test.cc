@@ -60,5 +60,33 @@ TEST_CASE("a damaged body: its part is NIL, everything else is answered") {
   CHECK(client("NOOP") == "OK Nothing done\n");
 }
 
+TEST_CASE("bodies that wait for a client who does not read count as the session's memory") {
+  Server server;
+  SessionMemory all;
+  Activity activity;
+  activity.memory_of_all = &all;
+  server.activity = &activity;
+  Client client(server);
+  client.login();
+  for (int i = 0; i < 20; ++i)
+    append(client, "Subject: one\r\n\r\n" + repeat("x", 12'000) + "\r\n");
+  client("SELECT INBOX");
+  auto before = activity.memory;
+  client.stream().set_window(1000);
+  SUBCASE("as many as it may have") {
+    client.send("f FETCH 1:* BODY.PEEK[]\r\n");
+    client.read_until("* 1 FETCH");
+    CHECK(activity.memory > before + 20 * 12'000);
+    CHECK(client.answer("f").ends_with("OK Fetched\n"));
+    client("NOOP");
+    CHECK(activity.memory < before + 20'000);
+  }
+  SUBCASE("and no more") {
+    all.set_limits({.per_session = 100'000});
+    client.send("f FETCH 1:* BODY.PEEK[]\r\n");
+    CHECK(client.end().contains("* BYE [LIMIT]"));
+  }
+}
+
 }  // namespace
 }  // namespace hikyaku::imapd::testing

@@ -73,6 +73,7 @@ struct Bodies {
   std::size_t begin = 0;
   std::size_t end = 0;
   store::OpenedBlobs blobs;
+  std::uint64_t bytes = 0;  ///< that they take until the last of them goes: they share them
 
   Result<std::unique_ptr<store::Blob>> take(std::size_t message) {
     if (message < begin || message >= end) return nullptr;
@@ -84,12 +85,12 @@ struct Bodies {
 Task<Bodies> open_bodies(store::Store& store,
                          std::span<const std::optional<mailbox::MessageRecord>> records,
                          std::size_t begin) {
-  Bodies bodies{begin, begin, {}};
+  Bodies bodies{.begin = begin, .end = begin, .blobs = {}};
   std::vector<store::BlobId> ids;
-  std::uint64_t size = 0;
   while (bodies.end < records.size() && records[bodies.end]) {
-    size += std::min(records[bodies.end]->size, kBodiesAtOnce);
-    if (!ids.empty() && size > kBodiesAtOnce) break;
+    auto bytes = bodies.bytes + std::min(records[bodies.end]->size, kBodiesAtOnce);
+    if (!ids.empty() && bytes > kBodiesAtOnce) break;
+    bodies.bytes = bytes;
     ids.push_back(records[bodies.end++]->blob);
   }
   bodies.blobs = co_await store.open_blobs(std::move(ids));
@@ -130,12 +131,20 @@ Task<void> Session::fetch_content_of(Fetching& fetching, std::vector<std::uint32
       fetching.missing = true;
       continue;
     }
-    if (fetching.needs_bodies && i >= bodies.end)
+    if (fetching.needs_bodies && i >= bodies.end) {
+      bodies = Bodies{};
       bodies = co_await open_bodies(services_.store, records, i);
+    }
     auto blob = bodies.take(i);
+    if (fetching.needs_bodies) {
+      // With the piece that is on its way: the client may let us wait.
+      bodies_ = bodies.bytes + std::min(records[i]->size, kReadPiece);
+      count_memory();
+    }
     co_await fetch_message(fetching, sequences[i], std::move(*records[i]), std::move(blob));
     if (output_.full()) co_await output_.flush();
   }
+  bodies_ = 0;
 }
 
 Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t>& sequences) {

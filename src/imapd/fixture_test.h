@@ -75,6 +75,7 @@ struct Server {
   FakeAuthenticator authenticator;
   Semaphore large_messages{2};
   Settings settings;
+  Activity* activity = nullptr;  ///< of the next client's session
   Gate gate;
 
   static constexpr auto kAccount = FakeAuthenticator::kAccount;
@@ -126,7 +127,7 @@ struct Server {
   }
 
   Services services(const net::ServerTls* tls = nullptr) {
-    return {*store, authenticator, *views, pool, loop, large_messages, tls};
+    return {*store, authenticator, *views, pool, loop, large_messages, tls, nullptr, activity};
   }
   /// Runs what is ready until `done`, without time passing.
   template <class Done>

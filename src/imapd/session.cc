@@ -149,7 +149,7 @@ void Session::set_within_command(bool within) {
 
 void Session::count_memory() {
   if (!services_.activity) return;
-  auto held = stream_.memory() + input_.memory() + output_.memory() + parser_.memory();
+  auto held = stream_.memory() + input_.memory() + output_.memory() + parser_.memory() + bodies_;
   if (selected_)
     held += selected_->messages.memory() +
             8 * (selected_->recent.ranges().size() + selected_->saved.ranges().size());

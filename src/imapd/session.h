@@ -214,6 +214,7 @@ class Session {
   std::optional<Selected> selected_;
   std::string tag_;              ///< of the command that runs
   std::size_t used_ = 0;         ///< bytes of input_ that the parser has used; data() may lie there
+  std::uint64_t bodies_ = 0;     ///< bytes of messages that FETCH has in memory, about
   bool within_command_ = false;  ///< the rest of a command is awaited
   bool idling_ = false;
   bool park_due_ = false;

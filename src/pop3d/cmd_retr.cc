@@ -69,10 +69,13 @@ Task<Session::Retrieved> Session::retrieve(std::uint32_t number) {
   auto found = std::ranges::find(ahead_, number, &Retrieved::number);
   if (found == ahead_.end()) {
     ahead_.clear();
+    ahead_bytes_ = 0;
     std::vector<mailbox::Uid> uids;
     for (auto asked : asked_for(number)) {
       ahead_.push_back({.number = asked});
-      uids.push_back(maildrop_->find(asked)->uid);
+      auto* message = maildrop_->find(asked);
+      uids.push_back(message->uid);
+      ahead_bytes_ += std::min(message->size, kBytesAhead);
     }
     auto records = co_await services_.store.read(
         [&](store::Reader& reader) { return get_messages(reader, *maildrop_, uids); });
@@ -86,6 +89,7 @@ Task<Session::Retrieved> Session::retrieve(std::uint32_t number) {
     for (auto& one : ahead_)
       if (one.record) one.blob = std::move(*blob++);
     found = std::ranges::find(ahead_, number, &Retrieved::number);
+    count_memory();
   }
   auto one = std::move(*found);
   ahead_.erase(found);

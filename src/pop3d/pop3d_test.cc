@@ -23,6 +23,7 @@ const std::vector<std::string> kMechanisms{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"
 struct Fixture : World {
   Settings listener;
   MaildropLocks locks;
+  Activity* activity = nullptr;  ///< of the next session
   Gate gate;
 
   explicit Fixture(const Transcript& script) {
@@ -70,7 +71,8 @@ struct Fixture : World {
     if (listener.implicit_tls)
       REQUIRE(loop.run(client->start_tls(net::testing::client_tls(), "mx.alpha.test")));
     gate.spawn(serve(std::move(server), listener,
-                     {store, *authenticator, loop, random, locks, &net::testing::server_tls()},
+                     {store, *authenticator, loop, random, locks, &net::testing::server_tls(),
+                      nullptr, activity},
                      {}));
     return std::move(client);
   }
@@ -252,6 +254,45 @@ TEST_CASE("what was fetched whole is seen after QUIT, what was looked at is not"
   };
   CHECK((flags(1) & mailbox::kSeen) != 0);
   CHECK((flags(2) & mailbox::kSeen) == 0);
+}
+
+TEST_CASE("messages that wait for a client who does not read count as the session's memory") {
+  for (bool bounded : {false, true}) {
+    Transcript script;
+    script.settings = {"pop3s"};
+    Fixture f(script);
+    std::string message = "Subject: large\r\n\r\n";
+    for (int line = 0; line < 400; ++line) message += std::string(70, 'x') + "\r\n";
+    for (int i = 0; i < 5; ++i) f.deliver(message);
+    SessionMemory all;
+    Activity activity;
+    activity.memory_of_all = &all;
+    f.activity = &activity;
+    auto client = f.connect(SIZE_MAX, 1000);
+    f.loop.run([](FakeStream& on, Activity& seen, SessionMemory& memory, bool few) -> Task<void> {
+      Talker talker(on);
+      CHECK((co_await user_pass(talker)).starts_with("+OK"));
+      CHECK((co_await ask(talker, "NOOP")).starts_with("+OK"));
+      auto before = seen.memory;
+      if (few) memory.set_limits({.per_session = 100'000});
+      co_await talker.send("RETR 4\r\nRETR 5\r\nRETR 6\r\nRETR 7\r\nRETR 8\r\n");
+      auto said = co_await talker.line();
+      if (few) {
+        while (!said.starts_with("-ERR") && said != "END" && said != "NOTHING")
+          said = co_await talker.line();
+        CHECK(said.contains("more memory"));
+        co_return;
+      }
+      CHECK(said.starts_with("+OK"));
+      CHECK(seen.memory > before + 5 * 400 * 72);
+      for (int left = 5; left > 0;)
+        if (co_await talker.line() == ".") --left;
+      co_await talker.send("NOOP\r\n");
+      co_await talker.line();
+      CHECK(seen.memory < before + 40'000);
+    }(*client, activity, all, bounded));
+    client->close();
+  }
 }
 
 }  // namespace

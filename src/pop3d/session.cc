@@ -95,13 +95,14 @@ Task<std::optional<std::string>> Session::next_line() {
 
 void Session::count_memory() {
   if (!services_.activity) return;
-  auto held = stream_.memory() + input_.memory() + output_.memory();
+  auto held = stream_.memory() + input_.memory() + output_.memory() + ahead_bytes_;
   if (maildrop_) held += maildrop_->size() * sizeof(Maildrop::Message);
   if (!services_.activity->hold(held)) stream_.shut_down();
 }
 
 Task<void> Session::need_bytes(std::chrono::steady_clock::time_point deadline) {
   ahead_ = std::vector<Retrieved>();
+  ahead_bytes_ = 0;
   count_memory();
   co_await output_.flush();
   auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());

@@ -89,7 +89,8 @@ class Session {
   std::string user_;
   std::unique_ptr<MaildropLocks::Lock> lock_;
   std::optional<Maildrop> maildrop_;
-  std::vector<Retrieved> ahead_;  ///< looked up and not yet sent; empty while waiting for bytes
+  std::vector<Retrieved> ahead_;   ///< looked up and not yet sent; empty while waiting for bytes
+  std::uint64_t ahead_bytes_ = 0;  ///< that they take, about, until the last of them is sent
   int errors_ = 0;
   std::chrono::steady_clock::time_point login_until_;  ///< logged in by then, or the end
   bool closing_ = false;
