@@ -38,9 +38,8 @@ Task<Answer> check_credentials(Core& core, ControlCall& call) {
 }
 
 Task<Answer> check_aliases(Core& core, ControlCall& call) {
-  auto faults = co_await core.store().read([&](store::Reader& reader) {
-    return auth::alias_faults(reader, core.config().delivery.recipient_delimiters);
-  });
+  auto faults =
+      co_await auth::find_alias_faults(core.store(), core.config().delivery.recipient_delimiters);
   for (auto& fault : faults) {
     constexpr std::string_view kWhat[] = {"nobody", "catch-all", "circle"};
     co_await call.item({{"what", kWhat[static_cast<std::size_t>(fault.what)]},

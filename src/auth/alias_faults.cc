@@ -1,11 +1,12 @@
 #include "auth/alias_faults.h"
 
-#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
 
+#include "auth/alias_pages.h"
 #include "auth/directory.h"
+#include "base/async.h"
 #include "smtp/path.h"
 
 namespace hikyaku::auth {
@@ -13,28 +14,106 @@ namespace {
 
 /// Addresses of a circle that are told.
 constexpr std::size_t kShown = 8;
+/// Rows that one read looks at, about.
+constexpr std::size_t kRowsPerRead = 1'000;
+/// Steps between two looks at what else is to be done on this loop.
+constexpr std::size_t kStepsPerTurn = 1'000;
+
+/// Counts the rows that a function over it looks at.
+class CountingReader final : public store::Reader {
+ public:
+  explicit CountingReader(store::Reader& reader) : reader_(reader) {}
+  std::size_t rows() const { return rows_; }
+
+  std::optional<std::string> get(std::string_view key) override {
+    ++rows_;
+    return reader_.get(key);
+  }
+  void scan(const store::KeyRange& range, Direction direction,
+            const std::function<bool(std::string_view, std::string_view)>& visit) override {
+    reader_.scan(range, direction, [&](std::string_view key, std::string_view value) {
+      ++rows_;
+      return visit(key, value);
+    });
+  }
+  std::optional<std::uint64_t> blob_size(store::BlobId blob) override {
+    return reader_.blob_size(blob);
+  }
+  std::uint32_t epoch() const override { return reader_.epoch(); }
+
+ private:
+  store::Reader& reader_;
+  std::size_t rows_ = 0;
+};
+
+/// What the directory says of an address that is no alias's own.
+struct Facts {
+  bool is_account = false;
+  Resolution::Kind kind = Resolution::Kind::Unknown;
+};
 
 class Search {
  public:
-  Search(store::Reader& reader, std::string_view delimiters)
-      : reader_(reader), delimiters_(delimiters) {
-    for (auto& alias : list_aliases(reader))
-      aliases_.emplace(std::move(alias.address), std::move(alias.targets));
-  }
+  Search(store::Store& store, std::string delimiters)
+      : store_(store), delimiters_(std::move(delimiters)) {}
 
-  std::vector<AliasFault> run() {
-    for (auto& [address, targets] : aliases_) walk(address);
-    for (auto& domain : list_domains(reader_))
+  Task<std::vector<AliasFault>> run() {
+    co_await read_aliases();
+    auto domains = co_await store_.read([](store::Reader& reader) { return list_domains(reader); });
+    co_await look_up_targets(domains);
+    co_await follow_all();
+    for (auto& domain : domains)
       if (!domain.catch_all.empty() && is_dead(domain.catch_all))
-        faults_.push_back({AliasFault::What::CatchAll, domain.name, domain.catch_all, {}});
-    auto place = [](const AliasFault& f) { return std::tie(f.what, f.address, f.target); };
-    std::ranges::sort(faults_, {}, place);
-    return std::move(faults_);
+        faults_.insert({AliasFault::What::CatchAll, domain.name, domain.catch_all, {}});
+    co_return co_await take_faults();
   }
 
  private:
   using Aliases = std::map<std::string, std::vector<std::string>, std::less<>>;
   using Place = Aliases::const_iterator;
+  struct InOrder {
+    bool operator()(const AliasFault& a, const AliasFault& b) const {
+      return std::tie(a.what, a.address, a.target) < std::tie(b.what, b.address, b.target);
+    }
+  };
+
+  Task<void> read_aliases() {
+    AliasPage page;
+    do {
+      page = co_await store_.read([from = page.next](store::Reader& reader) {
+        return list_alias_page(reader, from, kRowsPerRead);
+      });
+      for (auto& alias : page.aliases)
+        aliases_.emplace(std::move(alias.address), std::move(alias.targets));
+    } while (!page.next.empty());
+  }
+
+  /// Whatever will be asked about where the aliases lead.
+  Task<void> look_up_targets(const std::vector<Domain>& domains) {
+    std::set<std::string> wanted;
+    for (auto& domain : domains)
+      if (!domain.catch_all.empty()) wanted.insert(domain.catch_all);
+    for (auto& [address, targets] : aliases_)
+      for (auto& target : targets) {
+        if (!aliases_.contains(target)) wanted.insert(target);
+        co_await give_way();
+      }
+    co_await look_up(std::move(wanted));
+  }
+
+  Task<void> look_up(std::set<std::string> wanted) {
+    for (auto next = wanted.begin(); next != wanted.end();) {
+      auto found = co_await store_.read([&](store::Reader& reader) {
+        CountingReader counted(reader);
+        std::vector<Facts> facts;
+        for (auto it = next; it != wanted.end() && counted.rows() < kRowsPerRead; ++it)
+          facts.push_back(
+              {find_account(counted, *it).has_value(), resolve(counted, *it, delimiters_).kind});
+        return facts;
+      });
+      for (auto& facts : found) facts_.insert_or_assign(*next++, facts);
+    }
+  }
 
   /// The alias that the mail for this address goes to next, if it is one.
   Place alias_of(const std::string& address) const {
@@ -42,76 +121,101 @@ class Search {
     auto at = address.rfind('@');
     auto local = std::string_view(address).substr(0, at);
     auto name = smtp::split_detail(local, delimiters_).first;
-    if (delimiters_.empty() || name.size() == local.size() || find_account(reader_, address))
+    if (delimiters_.empty() || name.size() == local.size() || facts_.at(address).is_account)
       return aliases_.end();
     return aliases_.find(std::string(name) + address.substr(at));
   }
 
   bool is_dead(const std::string& address) const {
-    return alias_of(address) == aliases_.end() && kind(address) == Resolution::Kind::Unknown;
-  }
-  Resolution::Kind kind(const std::string& address) const {
-    return resolve(reader_, address, delimiters_).kind;
+    return alias_of(address) == aliases_.end() &&
+           facts_.at(address).kind == Resolution::Kind::Unknown;
   }
 
-  /// Follows what was not followed yet; nobody knows how far that leads, so without recursion.
-  void walk(const std::string& from) {
-    struct Step {
-      Place alias;
-      std::size_t next = 0;  ///< of its targets
-    };
-    std::vector<Step> way;
-    auto enter = [&](Place alias) {
-      if (!seen_.insert(alias->first).second) return;
-      on_way_.emplace(alias->first, way.size());
-      way.push_back({alias});
-    };
-    enter(aliases_.find(from));
-    while (!way.empty()) {
-      auto& [alias, next] = way.back();
-      if (next == alias->second.size()) {
-        on_way_.erase(alias->first);
-        way.pop_back();
-        continue;
-      }
-      auto& target = alias->second[next++];
-      auto following = alias_of(target);
-      if (following == aliases_.end()) {
-        if (kind(target) == Resolution::Kind::Unknown) add(AliasFault::What::Nobody, alias, target);
-      } else if (auto begin = on_way_.find(following->first); begin != on_way_.end()) {
-        std::string round;
-        for (auto i = begin->second; i < way.size(); ++i) {
-          // Of a long one the beginning and the end.
-          if (i - begin->second == kShown && i + 1 < way.size()) {
-            round += "… -> ";
-            i = way.size() - 1;
-          }
-          round += way[i].alias->first + " -> ";
-        }
-        add(AliasFault::What::Circle, alias, target, round + following->first);
-      } else {
-        enter(following);
-      }
+  /// Follows each alias once; nobody knows how far that leads, so without recursion.
+  Task<void> follow_all() {
+    for (auto alias = aliases_.cbegin(); alias != aliases_.cend(); ++alias)
+      for (enter(alias); !way_.empty(); co_await give_way()) step();
+  }
+
+  void enter(Place alias) {
+    if (!seen_.insert(alias->first).second) return;
+    on_way_.emplace(alias->first, way_.size());
+    way_.push_back({alias});
+  }
+
+  void step() {
+    auto& [alias, next] = way_.back();
+    if (next == alias->second.size()) {
+      on_way_.erase(alias->first);
+      way_.pop_back();
+      return;
+    }
+    auto& target = alias->second[next++];
+    auto following = alias_of(target);
+    if (following == aliases_.end()) {
+      if (is_dead(target)) faults_.insert({AliasFault::What::Nobody, alias->first, target, {}});
+    } else if (auto begin = on_way_.find(following->first); begin != on_way_.end()) {
+      faults_.insert({AliasFault::What::Circle, alias->first, target,
+                      round_from(begin->second) + following->first});
+    } else {
+      enter(following);
     }
   }
 
-  void add(AliasFault::What what, Place alias, const std::string& target, std::string way = {}) {
-    faults_.push_back({what, alias->first, target, std::move(way),
-                       kind(alias->first) == Resolution::Kind::Local});
+  std::string round_from(std::size_t begin) const {
+    std::string round;
+    for (auto i = begin; i < way_.size(); ++i) {
+      // Of a long one the beginning and the end.
+      if (i - begin == kShown && i + 1 < way_.size()) {
+        round += "… -> ";
+        i = way_.size() - 1;
+      }
+      round += way_[i].alias->first + " -> ";
+    }
+    return round;
   }
 
-  store::Reader& reader_;
-  std::string_view delimiters_;
+  Task<std::vector<AliasFault>> take_faults() {
+    std::set<std::string> aliases;
+    for (auto& fault : faults_)
+      if (fault.what != AliasFault::What::CatchAll) aliases.insert(fault.address);
+    co_await look_up(std::move(aliases));
+    std::vector<AliasFault> taken;
+    while (!faults_.empty()) {
+      auto fault = std::move(faults_.extract(faults_.begin()).value());
+      if (fault.what != AliasFault::What::CatchAll)
+        fault.delivered = facts_.at(fault.address).kind == Resolution::Kind::Local;
+      taken.push_back(std::move(fault));
+      co_await give_way();
+    }
+    co_return taken;
+  }
+
+  Task<void> give_way() {
+    if (++steps_ % kStepsPerTurn == 0) co_await yield_now();
+  }
+
+  struct Step {
+    Place alias;
+    std::size_t next = 0;  ///< of its targets
+  };
+
+  store::Store& store_;
+  std::string delimiters_;
   Aliases aliases_;
+  std::map<std::string, Facts, std::less<>> facts_;
+  std::vector<Step> way_;
   std::set<std::string, std::less<>> seen_;
   std::map<std::string, std::size_t, std::less<>> on_way_;  ///< and where
-  std::vector<AliasFault> faults_;
+  std::multiset<AliasFault, InOrder> faults_;
+  std::size_t steps_ = 0;
 };
 
 }  // namespace
 
-std::vector<AliasFault> alias_faults(store::Reader& reader, std::string_view delimiters) {
-  return Search(reader, delimiters).run();
+Task<std::vector<AliasFault>> find_alias_faults(store::Store& store, std::string delimiters) {
+  Search search(store, std::move(delimiters));
+  co_return co_await search.run();
 }
 
 }  // namespace hikyaku::auth

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/task.h"
 #include "store/store.h"
 
 namespace hikyaku::auth {
@@ -24,8 +25,9 @@ struct AliasFault {
   bool delivered = false;
 };
 
-/// All of them, in order of what, address and target; each circle once. One pass over the aliases.
-/// `delimiters`: as for resolve().
-std::vector<AliasFault> alias_faults(store::Reader& reader, std::string_view delimiters);
+/// All of them, in order of what, address and target; each circle once. One pass over the aliases,
+/// in pieces: others go on meanwhile, and what they change may be seen or not. `delimiters`: as for
+/// resolve(). `store` must outlive it.
+Task<std::vector<AliasFault>> find_alias_faults(store::Store& store, std::string delimiters);
 
 }  // namespace hikyaku::auth

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "auth/alias_pages.h"
 #include "auth/tables.h"
 #include "base/codec.h"
 #include "base/text.h"
@@ -170,16 +171,20 @@ std::optional<AddressRow> read_address(Reader& reader, std::string_view address)
   return decode_address(*value);
 }
 
+/// Of a key of kTableAddress.
+std::string address_of(std::string_view key) {
+  auto fields = key.substr(5);
+  auto nul = fields.find('\0');
+  return std::string(fields.substr(nul + 1)) + "@" + std::string(fields.substr(0, nul));
+}
+
 void scan_addresses(
     Reader& reader, std::string_view domain,
     const std::function<bool(const std::string& address, const AddressRow&)>& visit) {
   auto range = domain.empty() ? Key(kInstance, kTableAddress).children()
                               : Key(kInstance, kTableAddress).text(domain).children();
   reader.scan(range, [&](std::string_view key, std::string_view value) {
-    auto fields = key.substr(5);
-    auto nul = fields.find('\0');
-    auto address = std::string(fields.substr(nul + 1)) + "@" + std::string(fields.substr(0, nul));
-    return visit(address, decode_address(value));
+    return visit(address_of(key), decode_address(value));
   });
 }
 
@@ -528,6 +533,23 @@ std::vector<Alias> list_aliases(Reader& reader, std::string_view domain) {
     return true;
   });
   return aliases;
+}
+
+AliasPage list_alias_page(Reader& reader, std::string_view from, std::size_t rows) {
+  auto range = Key(kInstance, kTableAddress).children();
+  if (!from.empty()) range.begin = from;
+  AliasPage page;
+  reader.scan(range, [&](std::string_view key, std::string_view value) {
+    if (rows-- == 0) {
+      page.next = key;
+      return false;
+    }
+    auto row = decode_address(value);
+    if (row.kind == AddressKind::Alias)
+      page.aliases.push_back({address_of(key), std::move(row.targets)});
+    return true;
+  });
+  return page;
 }
 
 Resolution resolve(Reader& reader, std::string_view address, std::string_view delimiters) {
