@@ -75,13 +75,16 @@ story::Arrival arrival_of(const Delivery& delivery, const MessageBytes& bytes,
 Task<std::vector<reports::Evaluation>> evaluations_of(const Settings& settings, store::Store& store,
                                                       const Delivery& delivery) {
   if (!delivery.found) co_return {};
-  auto is_report = co_await store.read([&](store::Reader& reader) {
-    return std::ranges::all_of(delivery.recipients, [&](const smtp::Recipient& recipient) {
+  auto& found = *delivery.found;
+  auto to_reports = co_await store.read([&](store::Reader& reader) {
+    return std::ranges::count_if(delivery.recipients, [&](const smtp::Recipient& recipient) {
       return is_report_address(reader, recipient.to.to_string(), settings.report_address);
     });
   });
-  if (is_report) co_return {};
-  auto& found = *delivery.found;
+  // A report may name others of us, too. But who forges mail must not keep it out of the reports by
+  // one recipient more.
+  auto all = to_reports == std::ssize(delivery.recipients);
+  if (all || (to_reports > 0 && found.dmarc.result == dmarc::Result::Pass)) co_return {};
   co_return reports::evaluations_of(found.dmarc, {&found.spf_mail_from, &found.signatures},
                                     found.disposition, {found.client, delivery.from.to_string()},
                                     delivery.began);

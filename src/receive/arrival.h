@@ -18,8 +18,9 @@ story::Arrival arrival_of(const Peer& peer);
 story::Arrival arrival_of(const Delivery& delivery, const MessageBytes& bytes,
                           const Settings& settings);
 
-/// What the domains that ask for reports will be told. Nothing of what comes to our address for
-/// reports only: two servers would report each other's reports every day for ever.
+/// What the domains that ask for reports will be told. Nothing of reports, or two servers would
+/// report each other's every day for ever: what comes to our address for them alone, or to that and
+/// others from whom it says it is (DMARC passes).
 Task<std::vector<reports::Evaluation>> evaluations_of(const Settings& settings, store::Store& store,
                                                       const Delivery& delivery);
 
