@@ -42,6 +42,55 @@ TEST_CASE("two sessions see each other's changes at their next command") {
   CHECK(two.a("CHECK") == "* 1 EXPUNGE\nOK All is on disk\n");
 }
 
+/// Does something once when a view has been read, before its reader goes on.
+class InterruptedViews final : public mailbox::Views {
+ public:
+  explicit InterruptedViews(std::unique_ptr<mailbox::Views> below) : below_(std::move(below)) {}
+  std::function<Task<void>()> between;
+
+  Task<Result<std::shared_ptr<const mailbox::View>>> open(mailbox::AccountId account,
+                                                          mailbox::MailboxId mailbox) override {
+    auto view = co_await below_->open(account, mailbox);
+    if (auto act = std::exchange(between, {})) co_await act();
+    co_return view;
+  }
+  Held held() const override { return below_->held(); }
+
+ private:
+  std::unique_ptr<mailbox::Views> below_;
+};
+
+TEST_CASE("what is committed while SELECT reads the mailbox is told by the next command") {
+  Server server;
+  auto* views = new InterruptedViews(std::move(server.views));
+  server.views.reset(views);
+  Client client(server);
+  client.login();
+  fill(client, 2);
+  client("SELECT INBOX");
+  client("UNSELECT");
+  auto flag = [&]() -> Task<void> {
+    bool told = false;
+    auto topic = store::Store::kEveryTopic;
+    auto listening = server.store->subscribe(Server::kAccount, topic, [&] { told = true; });
+    auto step = [&](store::Transaction& tx) -> Result<void> {
+      auto inbox = mailbox::find_mailbox(tx, Server::kAccount, "INBOX");
+      std::vector<mailbox::Uid> uids{2};
+      mailbox::StoreFlags wish{mailbox::FlagChange::Add, mailbox::kFlagged, {}, {}};
+      TRY_DO(mailbox::store_flags(tx, Server::kAccount, inbox->id, uids, wish, server.loop.now()));
+      return {};
+    };
+    CHECK(co_await server.store->transact({Server::kAccount}, step));
+    while (!told) co_await yield_now();
+  };
+  views->between = flag;
+  CHECK(client("SELECT INBOX").ends_with("OK [READ-WRITE] Opened\n"));
+  // Not NOOP, which looks in any case.
+  CHECK(client("FETCH 1 UID") ==
+        "* 1 FETCH (UID 1)\n* 2 FETCH (UID 2 FLAGS (\\Flagged))\nOK Fetched\n");
+  CHECK(client("FETCH 1 UID") == "* 1 FETCH (UID 1)\nOK Fetched\n");
+}
+
 TEST_CASE("no EXPUNGE during commands by number; expunged messages keep theirs until then") {
   Two two(4);
   two.a("STORE 2 +FLAGS.SILENT (\\Deleted)");

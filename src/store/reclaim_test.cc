@@ -120,7 +120,10 @@ class PausingPool final : public WorkerPool {
  public:
   explicit PausingPool(std::shared_ptr<IndexFaults> faults) : faults_(std::move(faults)) {}
   void submit(Callback work) override {
-    if (pausing && faults_->removing.exchange(false)) {
+    if (next.exchange(false)) {
+      late_ = std::move(work);
+      paused = true;
+    } else if (pausing && faults_->removing.exchange(false)) {
       pausing = false;
       late_ = std::move(work);
       paused = true;
@@ -132,6 +135,7 @@ class PausingPool final : public WorkerPool {
     paused = false;
     pool_.submit(std::move(late_));
   }
+  std::atomic<bool> next{false};  ///< what comes next is kept back, whatever it is
   std::atomic<bool> pausing{false};
   std::atomic<bool> paused{false};
 
@@ -353,6 +357,46 @@ TEST_CASE("reclaim: an index that cannot be read is an error, and ends nothing e
   CHECK(disk.reclaim().segments_removed > 0);
   for (auto& [number, id] : there) CHECK(disk.reads(number, id, 9'000));
   disk.verify();
+}
+
+TEST_CASE("reclaim: bodies that move while many are being opened are found where they are then") {
+  Disk disk;
+  std::vector<int> numbers;
+  std::vector<BlobId> ids;
+  for (int i = 0; i < 60; ++i) {
+    auto id = disk.add(i, 3'000);
+    if (i % 4 == 0) {
+      numbers.push_back(i);
+      ids.push_back(id);
+    } else {
+      disk.drop(i, id);
+    }
+  }
+  disk.open();
+  OpenedBlobs opened;
+  bool ended = false;
+  Gate gate;
+  auto open = [&]() -> Task<void> {
+    opened = co_await disk.store->open_blobs(ids);
+    ended = true;
+  };
+  // Their places are known, and no segment is open yet.
+  disk.pool.next = true;
+  gate.spawn(open());
+  while (!disk.pool.paused) disk.loop.run_ready();
+  CHECK(disk.reclaim().bodies_moved > 10);
+  disk.pool.go_on();
+  disk.loop.run([](bool& done) -> Task<void> {
+    while (!done) co_await yield_now();
+  }(ended));
+  gate.close([] {});
+  REQUIRE(opened.size() == ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    REQUIRE_MESSAGE(opened[i], opened[i].error().describe());
+    auto bytes = disk.loop.run((*opened[i])->read(0, 1 << 20));
+    REQUIRE(bytes);
+    CHECK(*bytes == some_bytes(static_cast<std::uint64_t>(numbers[i]), 3'000));
+  }
 }
 
 TEST_CASE("reclaim: a segment whose counters are damaged keeps its bodies") {

@@ -174,6 +174,48 @@ TEST_CASE("store: many bodies opened at once are those that are opened one by on
   }
 }
 
+TEST_CASE(
+    "store: of bodies opened at once, one that is damaged says nothing about its neighbours") {
+  enum class How { Header, Bytes, Cut };
+  for (auto how : {How::Header, How::Bytes, How::Cut}) {
+    CAPTURE(static_cast<int>(how));
+    Bench bench;
+    std::vector<BlobId> ids;
+    for (int i = 0; i < 6; ++i) {
+      auto name = "body number " + std::to_string(i);
+      ids.push_back(bench.own(bench.stage(name + some_bytes(3000)), name));
+    }
+    bench.reopen();
+    auto journal = bench.directory.path / "journal";
+    auto path = std::filesystem::directory_iterator(journal)->path();
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    std::string bytes(1 << 18, '\0');
+    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    auto at = bytes.find("body number 4");
+    REQUIRE(at != std::string::npos);
+    if (how == How::Cut) {
+      std::filesystem::resize_file(path, at + 100);
+    } else {
+      file.clear();
+      file.seekp(static_cast<std::streamoff>(how == How::Header ? at - 10 : at + 10));
+      file.put('#').flush();
+    }
+    auto opened = bench.loop.run(bench.store->open_blobs(ids));
+    REQUIRE(opened.size() == ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      CAPTURE(i);
+      auto whole = i != 4 && (i < 4 || how != How::Cut);
+      auto read = opened[i] ? bench.loop.run(read_all(**opened[i], 1 << 20))
+                            : Result<std::string>(std::unexpected(opened[i].error()));
+      REQUIRE(read.has_value() == whole);
+      if (whole)
+        CHECK(read->starts_with("body number " + std::to_string(i)));
+      else
+        CHECK(read.error().code == ErrorCode::Corrupt);
+    }
+  }
+}
+
 TEST_CASE("store: a step sees what it wrote; an error or exception drops it alone") {
   Bench bench;
   bench.put("a", "1");
