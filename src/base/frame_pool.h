@@ -11,7 +11,7 @@ constexpr std::size_t kMostKept = 128 * 1024;
 
 /// As operator new. Any thread may give back what another one got.
 void* allocate(std::size_t size);
-/// `size` as it was allocated. The frame is wiped: secrets stand in it.
+/// `size` as it was allocated. Kept, it is wiped here; else by the program's delete, up to 4 KB.
 void release(void* frame, std::size_t size) noexcept;
 
 }  // namespace hikyaku::frame_pool

@@ -32,12 +32,7 @@ struct FakeStream::Direction {
 
 FakeStream::FakeStream(std::shared_ptr<Direction> in, std::shared_ptr<Direction> out,
                        Endpoint local, Endpoint peer)
-    : in_(std::move(in)), out_(std::move(out)), local_(local), peer_(peer) {
-  offered_.version = "TLSv1.3";
-  offered_.cipher = "TLS_AES_128_GCM_SHA256";
-  offered_.cipher_bits = 128;
-  offered_.group = "x25519";
-}
+    : in_(std::move(in)), out_(std::move(out)), local_(local), peer_(peer) {}
 
 std::pair<std::unique_ptr<FakeStream>, std::unique_ptr<FakeStream>> FakeStream::pair(
     Endpoint server, Endpoint client) {
@@ -152,8 +147,12 @@ Result<TlsInfo> FakeStream::handshake(std::string sni) {
   if (tls_) return fail(ErrorCode::Conflict, "TLS is active already");
   if (!tls_refusal_.empty()) return fail(ErrorCode::Invalid, "TLS handshake: {}", tls_refusal_);
   if (!in_->bytes.empty()) return fail(ErrorCode::Invalid, "TLS handshake: wrong version number");
-  tls_ = offered_;
-  if (tls_->sni.empty()) tls_->sni = std::move(sni);
+  tls_.emplace();
+  tls_->version = "TLSv1.3";
+  tls_->cipher = "TLS_AES_128_GCM_SHA256";
+  tls_->cipher_bits = 128;
+  tls_->group = "x25519";
+  tls_->sni = std::move(sni);
   return *tls_;
 }
 

@@ -37,8 +37,7 @@ class FakeStream final : public Stream {
   void receive_end();
   /// What this end has written and nobody has read; and forgets it.
   std::string take_written();
-  /// What tls() will say after start_tls() at this end. By default a plausible TLS 1.3.
-  /// The next start_tls() at this end fails with this reason.
+  /// Every start_tls() at this end fails with this reason.
   void refuse_tls(std::string reason) { tls_refusal_ = std::move(reason); }
   void set_channel_bindings(ChannelBindings bindings) { bindings_ = std::move(bindings); }
   void set_peer_process(PeerProcess process) { process_ = process; }
@@ -89,7 +88,6 @@ class FakeStream final : public Stream {
   bool finished_ = false;
   bool failed_ = false;
   int fail_in_ = 0;
-  TlsInfo offered_;
   std::optional<TlsInfo> tls_;
   std::string tls_refusal_;
   ChannelBindings bindings_;
