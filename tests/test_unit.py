@@ -1,0 +1,76 @@
+"""Under packaging/hikyaku.service: the server does all its work behind the unit's own filters, and the unit is as tight as it says."""
+import email.policy
+import gzip
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import unittest
+
+import under_unit
+from harness import SANITIZED, TOP, Instance, eventually, need
+from hostile import Peer
+from mail import message, stamp, subjects
+from test_dmarc_reports import bring, mail_with, of_kind, shown, xml
+
+ANNA = "anna@alpha.test"
+
+
+def in_source(name, constant):
+    """The system calls that a list of our own filters (src/app) names."""
+    text = (TOP / "src" / "app" / name).read_text()
+    body = re.search(rf"{constant} =\n(.*?);\n", text, re.DOTALL).group(1)
+    return set("".join(re.findall(r'"([^"]*)"', re.sub(r"//.*", "", body))).split())
+
+
+class Unit(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        need("systemd-analyze")
+        if not under_unit.library():
+            raise unittest.SkipTest("not installed: libseccomp2")
+
+    @unittest.skipIf(SANITIZED, "a leak checker traces the process that it is in")
+    def test_the_server_works_behind_its_filters(self):
+        """A call that the unit does not let through would end the server here."""
+        server = Instance(ANNA)
+        server.wrapper = [sys.executable, str(pathlib.Path(under_unit.__file__).resolve())]
+        with server:
+            filters = re.search(r"Seccomp_filters:\s+(\d+)", pathlib.Path(f"/proc/{server.process.pid}/status").read_text())
+            self.assertEqual(int(filters.group(1)), 3)  # the unit's two, and the server's own
+            with Peer(server, "imap", "127.0.0.1") as reader:
+                self.assertIn("a OK", reader.login(ANNA))  # by the threads that check passwords
+            mark = stamp()
+            bring(server, message("x@beta.test", ANNA, mark).as_bytes(policy=email.policy.SMTP), to=ANNA, sender="x@beta.test")
+            eventually(lambda: mark in subjects(server, ANNA))
+            bring(server, mail_with(gzip.compress(xml("one", [("192.0.2.1", 5, "pass", "pass")]))))  # by a confined process
+            eventually(lambda: of_kind(shown(server), "domain"))
+            server.process.send_signal(signal.SIGHUP)
+            eventually(lambda: any("event=server.reload" in line for line in list(server.log)))
+            mark = stamp()
+            bring(server, message("x@beta.test", ANNA, mark).as_bytes(policy=email.policy.SMTP), to=ANNA, sender="x@beta.test")
+            eventually(lambda: mark in subjects(server, ANNA))
+            self.assertFalse([line for line in server.log if "confined.crash" in line or " error " in line])
+            self.assertEqual(server.stop(), 0)
+
+    def test_it_lets_through_what_our_own_filters_let_through(self):
+        """Also what is called rarely."""
+        calls = in_source("sandbox.cc", "kAllowed") | in_source("confinement.cc", "kWork") | in_source("confinement.cc", "kSpawn")
+        self.assertGreater(len(calls), 100)
+        self.assertIn("setpriority", calls)
+        own = {"clone", "socket", "socketpair", "ioctl", "prctl", "mmap", "mprotect"}  # with conditions
+        self.assertEqual(calls | own, (calls | own) & under_unit.allowed())
+
+    def test_what_is_left_out_fails_and_kills_nothing(self):
+        self.assertEqual(under_unit.values("SystemCallErrorNumber"), [["EPERM"]])
+
+    def test_it_is_as_tight_as_the_documentation_says(self):
+        told = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", str(under_unit.UNIT)], capture_output=True, text=True).stdout
+        score = re.search(r"exposure level for .*: ([\d.]+)", told).group(1)
+        text = (TOP / "docs" / "security.md").read_text()
+        self.assertLessEqual(float(score), float(re.search(r"an exposure of ([\d.]+)", text).group(1)))
+
+
+if __name__ == "__main__":
+    unittest.main()
