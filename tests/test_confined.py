@@ -3,6 +3,7 @@ import email.policy
 import gzip
 import os
 import pathlib
+import resource
 import signal
 import time
 import unittest
@@ -22,6 +23,20 @@ def children(pid):
 def status(pid):
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
+def allow_core_dumps():
+    """For us, and for what we start: as far as we may. Gives a function that takes it back."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    most = resource.RLIM_INFINITY if os.geteuid() == 0 else before[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+    return lambda: resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
+def core_limits(pid):
+    """Bytes of a core dump: soft and hard limit."""
+    [line] = [line for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max core file size")]
+    return line.split()[4:6]
 
 
 def gone(pid):
@@ -63,6 +78,7 @@ class Confined(unittest.TestCase):
         return [line for line in self.server.log if f"event={name}" in line]
 
     def setUp(self):
+        self.addCleanup(allow_core_dumps())
         self.server = self.enterContext(Instance(ANNA))
         [self.spawner] = children(self.server.process.pid)
 
@@ -71,6 +87,7 @@ class Confined(unittest.TestCase):
         self.assertEqual(found["NoNewPrivs"].strip(), "1")
         self.assertEqual(int(found["CapEff"], 16), 0)
         self.assertEqual(int(found["CapPrm"], 16), 0)
+        self.assertEqual(core_limits(pid), ["0", "0"])
         if SANITIZED:
             return
         self.assertEqual(found["Seccomp"].strip(), "2")

@@ -10,7 +10,9 @@
 #include <functional>
 #include <map>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
@@ -32,6 +34,8 @@ int inside(const SandboxPaths& paths, const std::function<int()>& deed) {
   auto child = ::fork();
   if (child == 0) {
     ::alarm(20);
+    rlimit any{RLIM_INFINITY, RLIM_INFINITY};
+    ::setrlimit(RLIMIT_CORE, &any);  // as far as we may, so that something is given up
     auto entered = enter_sandbox(paths);
     ::_exit(entered ? deed() : kNotEntered);
   }
@@ -119,6 +123,14 @@ TEST_CASE("in the sandbox, the instance's own can be used and nothing else") {
             std::thread([&] { result = open_for("/etc/shadow", O_RDONLY); }).join();
             return result;
           }) == EACCES);
+  }
+  SUBCASE("nothing of the memory lands in a core dump") {
+    CHECK(can([] { return ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }) == 0);
+    CHECK(can([] {
+            rlimit most{1, 1};
+            if (::getrlimit(RLIMIT_CORE, &most) != 0) return errno;
+            return most.rlim_cur == 0 && most.rlim_max == 0 ? 0 : ERANGE;
+          }) == 0);
   }
   SUBCASE("/proc tells it") {
     CHECK(can([] {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "app/privileges.h"
 #include "base/text.h"
 
 namespace hikyaku::app {
@@ -49,6 +50,7 @@ Result<void> become_user(const std::string& name) {
     return fail(ErrorCode::NotFound,
                 "there is no user {} (server.user): useradd --system --shell /usr/sbin/nologin {}",
                 name, name);
+  drop_bounding_set();  // afterwards it cannot be
   if (::initgroups(name.c_str(), user->gid) != 0 || ::setgid(user->gid) != 0 ||
       ::setuid(user->uid) != 0) {
     return std::unexpected(errno_error("cannot become " + name, errno));
