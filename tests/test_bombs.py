@@ -86,8 +86,7 @@ class InMessages(Attacked):
         self.open(peer)
         peer.ask("DATA")
         peer.send(f"From: first@one.test\r\nFrom: second@two.test\r\nSubject: {mark}\r\n\r\nx\r\n.\r\n")
-        if peer.reply()[:3] != "250":
-            return
+        self.assertEqual(peer.reply()[:3], "250")
         reader = self.reader()
         number = reader.tagged(f"SEARCH SUBJECT {mark}")[0].split()[-1]
         envelope = reader.tagged(f"FETCH {number} ENVELOPE")[0]

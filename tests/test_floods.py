@@ -75,6 +75,10 @@ class OfCommands(Attacked):
               "imap.max_line": '"8KB"', "imap.max_literal": '"1KB"', "imap.max_command": '"8KB"', "imap.max_append_messages": 3, "imap.max_append_size": '"64KB"', "smtp.max_header": '"16KB"',
               "smtp.max_received": 20}
 
+    def setUp(self):
+        """Each of them is run into while others are served."""
+        self.enterContext(Meanwhile(self.server))
+
     def answers(self, service, line, count, hello=b""):
         """What is said to so many lines in one go, before the connection ends."""
         peer = self.peer(service)
@@ -87,23 +91,21 @@ class OfCommands(Attacked):
         return answer.decode(errors="replace").splitlines()
 
     def test_errors_and_idle_commands(self):
-        with Meanwhile(self.server):
-            for service, line, hello, counted, most, last in (("smtp", b"FOO\r\n", b"", "500 ", 5, "421 4.7.0"), ("smtp", b"NOOP\r\n", b"EHLO x.test\r\n", "250 2.0.0", 10, "421 4.7.0"),
-                                                              ("smtp", b"RSET\r\n", b"EHLO x.test\r\n", "250 2.0.0", 10, "421 4.7.0"), ("imap", b"a FOO\r\n", b"", "a BAD", 5, "* BYE"),
-                                                              ("pop3", b"FOO\r\n", b"", "-ERR", 6, "-ERR Too many errors")):
-                with self.subTest(service, line=line):
-                    lines = self.answers(service, line, 3_000, hello)
-                    self.assertLessEqual(sum(l.startswith(counted) for l in lines), most)
-                    self.assertTrue(lines[-1].startswith(last), lines[-3:])
+        for service, line, hello, counted, most, last in (("smtp", b"FOO\r\n", b"", "500 ", 5, "421 4.7.0"), ("smtp", b"NOOP\r\n", b"EHLO x.test\r\n", "250 2.0.0", 10, "421 4.7.0"),
+                                                          ("smtp", b"RSET\r\n", b"EHLO x.test\r\n", "250 2.0.0", 10, "421 4.7.0"), ("imap", b"a FOO\r\n", b"", "a BAD", 5, "* BYE"),
+                                                          ("pop3", b"FOO\r\n", b"", "-ERR", 6, "-ERR Too many errors")):
+            with self.subTest(service, line=line):
+                lines = self.answers(service, line, 3_000, hello)
+                self.assertLessEqual(sum(l.startswith(counted) for l in lines), most)
+                self.assertTrue(lines[-1].startswith(last), lines[-3:])
 
     def test_pipelined_by_the_hundred_thousand(self):
-        with Meanwhile(self.server):
-            reader = self.reader()
-            reader.send(b"a NOOP\r\n" * 99_999 + b"z NOOP\r\n")
-            done = 0
-            while (line := reader.line()) and not line.startswith("z OK"):
-                done += line.startswith("a OK")
-            self.assertEqual(done, 99_999)
+        reader = self.reader()
+        reader.send(b"a NOOP\r\n" * 99_999 + b"z NOOP\r\n")
+        done = 0
+        while (line := reader.line()) and not line.startswith("z OK"):
+            done += line.startswith("a OK")
+        self.assertEqual(done, 99_999)
 
     def test_recipients(self):
         peer = self.mta()
@@ -124,8 +126,8 @@ class OfCommands(Attacked):
     def test_sizes(self):
         peer = self.mta()
         self.assertRegex(peer.ask("NOOP " + "x" * 1100), r"^500 5\.5\.2 ")
-        reader = self.reader(mailbox=None)
-        for line, expected in (("NOOP " + "x" * 9000, r"a (BAD|NO)"), ("SELECT {1025}", r"a (BAD|NO)"), ("APPEND INBOX {70000}", r"a NO \[TOOBIG\]"), ("SELECT {1000+}\r\n" + "x" * 1000, "a (NO|BAD)")):
+        reader = self.reader()
+        for line, expected in (("SEARCH" + " SUBJECT x" * 700, "a OK"), ("SEARCH" + " SUBJECT x" * 900, r"a BAD \[LIMIT\]"), ("SELECT {1025}", r"a (BAD|NO)"), ("APPEND INBOX {70000}", r"a NO \[TOOBIG\]"), ("SELECT {1000+}\r\n" + "x" * 1000, "a (NO|BAD)")):
             with self.subTest(line[:30]):
                 self.assertRegex(reader.tagged(line)[-1], f"^{expected}")
         message = "Subject: x\r\n\r\nx\r\n"

@@ -228,6 +228,24 @@ class OfLogins(Attacked):
             self.assertIn("a OK", peer.login(BOB))
 
 
+class OfLoginsOfOneNetwork(Attacked):
+    """Who guesses from one address fills its own places only."""
+    config = {"login.parallel": 1, "login.max_waiting": 50, "login.max_waiting_per_network": 3, "login.max_failures": 100}
+
+    def test_others_come_in(self):
+        other = self.peer("imap", source="127.0.6.200")
+        guessing = [self.peer("imap", source="127.0.6.1") for _ in range(30)]
+        with Meanwhile(self.server):
+            for i, peer in enumerate(guessing):
+                peer.send(f'a LOGIN {BOB} "guess {i}"\r\n')
+            self.assertIn("a OK", other.tagged(f'LOGIN {BOB} "{PASSWORD}"')[-1])  # his first: it takes a place, too
+            said = [re.match(r"a NO \[(\w+)\]", peer.until("a ")[-1]).group(1) for peer in guessing]
+        self.assertEqual(set(said), {"AUTHENTICATIONFAILED", "UNAVAILABLE"})
+        busy = [line for line in list(self.server.log) if "event=login.busy" in line]
+        self.assertEqual(len(busy), said.count("UNAVAILABLE"))
+        self.assertFalse([line for line in busy if "ip=127.0.6.1 " not in line])
+
+
 class OfLocalConnections(Attacked):
     config = {"limits.local_connections": 5}
 

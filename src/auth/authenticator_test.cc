@@ -1,7 +1,12 @@
 #include "auth/authenticator.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
+#include <utility>
+#include <vector>
 
+#include "base/async.h"
+#include "base/gate.h"
 #include "crypto/password.h"
 #include "sasl/apop.h"
 #include "testing/world.h"
@@ -35,6 +40,8 @@ struct Fixture : World {
         return "throttled";
       case LoginFailure::Crowded:
         return "crowded";
+      case LoginFailure::Unavailable:
+        return "unavailable";
       default:
         return "another failure";
     }
@@ -219,6 +226,82 @@ TEST_CASE("an account has so many sessions at the same time, each as long as its
   CHECK(f.check("anna@alpha.test", "secret") == "crowded");  // the copy still holds the place
   copy = {};
   CHECK(f.check("anna@alpha.test", "secret") == "anna@alpha.test PLAIN password");
+}
+
+/// Keeps what is submitted until it is told to run it: an attack that takes its time.
+class HeldPool final : public WorkerPool {
+ public:
+  void submit(Callback work) override { held_.push_back(std::move(work)); }
+  void run_all() {
+    for (auto& work : std::exchange(held_, {})) work();
+  }
+
+ private:
+  std::vector<Callback> held_;
+};
+
+/// Logins that are under way at the same time.
+struct Crowd : Fixture {
+  HeldPool held;
+  Gate gate;
+  std::vector<std::string> told;  ///< in the order of their ends
+
+  explicit Crowd(const LoginLimits& limits) {
+    AuthenticatorSettings login;
+    login.host_name = "mx.alpha.test";
+    login.failure_delay = milliseconds(0);
+    login.limits = limits;
+    authenticator = make_authenticator(
+        login, {.store = store, .workers = held, .clock = loop, .random = random, .master = master},
+        {});
+  }
+  Task<void> attempt(std::string ip, std::string password) {
+    auto answer = co_await authenticator->check_password(from(ip), "bob@alpha.test", password);
+    told.push_back(Fixture::told(answer));
+  }
+  void begin(std::string ip, std::string password = "wrong") {
+    gate.spawn(attempt(std::move(ip), std::move(password)));
+    loop.run_ready();
+  }
+  void let_all_end() {
+    loop.run(run_held());
+    gate.close([] {});
+  }
+
+ private:
+  Task<void> run_held() {
+    for (int rounds = 0; gate.running() > 0 && rounds < 100; ++rounds) {
+      held.run_all();
+      co_await sleep_for(milliseconds(1));
+    }
+  }
+};
+
+TEST_CASE("of one network so many wait for a password, and others have room beside them") {
+  Crowd crowd({.max_failures = 100, .max_waiting = 50, .max_waiting_per_network = 3});
+  for (int i = 0; i < 5; ++i) crowd.begin("192.0.2.99");
+  CHECK(crowd.told == std::vector<std::string>(2, "unavailable"));
+  crowd.begin("2001:db8::1");
+  crowd.begin("2001:db8::2");
+  crowd.begin("2001:db8::3");
+  CHECK(crowd.told.size() == 2);
+  crowd.begin("2001:db8::4");  // the same /64
+  CHECK(crowd.told.size() == 3);
+  crowd.begin("192.0.2.98", "secret");
+  CHECK(crowd.told.size() == 3);
+  crowd.let_all_end();
+  CHECK(std::ranges::count(crowd.told, "denied") == 6);
+  CHECK(std::ranges::count(crowd.told, "bob@alpha.test PLAIN password") == 1);
+}
+
+TEST_CASE("so many wait for a password in total, and those who come then are told so") {
+  Crowd crowd({.max_failures = 100, .max_waiting = 4, .max_waiting_per_network = 3});
+  for (auto ip : {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}) crowd.begin(ip);
+  CHECK(crowd.told.empty());
+  crowd.begin("192.0.2.5");
+  CHECK(crowd.told == std::vector<std::string>(1, "unavailable"));
+  crowd.let_all_end();
+  CHECK(crowd.told.size() == 5);
 }
 
 }  // namespace
