@@ -72,7 +72,7 @@ class OfConnections(Attacked):
 
 class OfCommands(Attacked):
     config = {"smtp.max_errors": 5, "smtp.max_idle_commands": 10, "imap.max_errors": 5, "pop3.max_errors": 5, "smtp.max_recipients": 100, "smtp.max_line": '"1KB"',
-              "imap.max_line": '"8KB"', "imap.max_literal": '"1KB"', "imap.max_command": '"8KB"', "imap.max_append_messages": 3, "imap.max_append_size": '"64KB"', "smtp.max_header": '"16KB"',
+              "imap.max_line": '"8KB"', "imap.max_literal": '"1KB"', "imap.max_command": '"16KB"', "imap.max_append_messages": 3, "imap.max_append_size": '"64KB"', "smtp.max_header": '"16KB"',
               "smtp.max_received": 20}
 
     def setUp(self):
@@ -135,7 +135,7 @@ class OfCommands(Attacked):
         self.assertRegex(reader.tagged("APPEND INBOX" + one * 3)[-1], "^a OK")
         self.assertRegex(reader.tagged("APPEND INBOX" + one * 4)[-1], "^a (NO|BAD)")
         literals = "LIST \"\" (" + "{900+}\r\n" + "x" * 900 + " {900+}\r\n" + "x" * 900
-        self.assertRegex(reader.tagged(literals + (" {900+}\r\n" + "x" * 900) * 8 + ")")[-1], r"^a (BAD|NO)")
+        self.assertRegex(reader.tagged(literals + (" {900+}\r\n" + "x" * 900) * 18 + ")")[-1], r"^a (BAD|NO) \[(LIMIT|TOOBIG)\]")
 
     def test_received_fields(self):
         for count, code in ((19, "250"), (21, "554")):

@@ -1,6 +1,7 @@
 #include "auth/directory.h"
 
 #include <doctest/doctest.h>
+#include <fmt/core.h>
 
 #include "auth/throttle.h"
 #include "store/memory_transaction.h"
@@ -74,6 +75,26 @@ TEST_CASE("aliases lead to several, to others' servers, through others, and neve
   CHECK(f.ask("all@alpha.test").remote.empty());
   REQUIRE(remove_alias(f.tx, "all@alpha.test"));
   CHECK(f.ask("all@alpha.test").kind == Kind::Unknown);
+}
+
+TEST_CASE("an alias has so many targets, leads to so many addresses, and through so many others") {
+  Fixture f;
+  std::vector<std::string> targets;
+  for (int i = 0; i < 1'000; ++i) targets.push_back(fmt::format("x{}@beta.test", i));
+  REQUIRE(add_alias(f.tx, "all@alpha.test", targets));
+  CHECK(add_alias(f.tx, "all@alpha.test", {"anna@alpha.test"}).error().code == ErrorCode::TooLarge);
+  CHECK(f.ask("all@alpha.test").accounts.empty());
+  // Aliases of aliases: each asks for a thousand more.
+  for (auto& target : targets) target = "y" + target;
+  REQUIRE(add_alias(f.tx, "more@alpha.test", targets));
+  REQUIRE(add_alias(f.tx, "both@alpha.test", {"all@alpha.test", "more@alpha.test"}));
+  CHECK(f.ask("both@alpha.test").remote.size() < 1'000);
+  CHECK(f.ask("both@alpha.test").remote.size() > 990);
+  auto name = [](int i) { return fmt::format("step{}@alpha.test", i); };
+  REQUIRE(add_alias(f.tx, name(0), {"anna@alpha.test"}));
+  for (int i = 1; i < 12; ++i) REQUIRE(add_alias(f.tx, name(i), {name(i - 1)}));
+  CHECK(f.ask(name(9)).accounts.size() == 1);
+  CHECK(f.ask(name(10)).accounts.empty());
 }
 
 TEST_CASE("the catch-all gets what nobody else gets") {

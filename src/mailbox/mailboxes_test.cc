@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "mailbox/change.h"
 #include "mailbox/mailbox_fixture_test.h"
 #include "mailbox/tables.h"
 
@@ -89,6 +90,28 @@ TEST_CASE("a tree never becomes deeper than a path may be") {
   REQUIRE(account.create(deep));
   CHECK(code(account.rename("a", "b/c")) == ErrorCode::Invalid);
   CHECK(account.rename("a", "b"));
+}
+
+TEST_CASE("an account has so many mailboxes, levels above included, and room again when one goes") {
+  TestAccount account;
+  auto fill = [&](std::size_t count) {  // as if the others were there
+    account.run([&](auto& tx) -> Result<void> {
+      Change change(tx, TestAccount::kId, account.now);
+      change.row().mailboxes = static_cast<std::uint32_t>(count);
+      change.finish();
+      return {};
+    });
+  };
+  fill(kMaxMailboxes - 3);
+  CHECK(code(account.create("a/b/c/d")) == ErrorCode::TooLarge);
+  CHECK(account.id("a") == 0);  // not half of it
+  REQUIRE(account.create("a/b/c"));
+  CHECK(code(account.create("e")) == ErrorCode::TooLarge);
+  CHECK(code(account.rename("a/b/c", "a/f/c")) == ErrorCode::TooLarge);
+  CHECK(code(account.rename("INBOX", "old")) == ErrorCode::TooLarge);
+  REQUIRE(account.rename("a/b/c", "a/b/g"));
+  REQUIRE(account.remove("a/b/g"));
+  CHECK(account.create("e"));
 }
 
 TEST_CASE("renaming INBOX moves its messages and leaves it empty, with its children") {
