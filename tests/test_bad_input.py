@@ -7,6 +7,7 @@ import socket
 import unittest
 
 from harness import PASSWORD, Instance, hikyaku
+from hostile import Meanwhile
 from mail import Wire, stamp, subjects
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
@@ -130,6 +131,7 @@ class OnSmtp(unittest.TestCase):
         self.assertRegex(wire.ask("MAIL FROM:<x@beta.test> BODY=9BIT"), r"^501 5\.5\.4 ")
 
     def test_too_large_at_size_and_once_exceeded(self):
+        self.enterContext(Meanwhile(self.server))
         wire = self.wire()
         self.assertRegex(wire.ask("MAIL FROM:<x@beta.test> SIZE=1000001"), r"^552 5\.3\.4 ")
         wire = self.wire()

@@ -136,6 +136,13 @@ TEST_CASE("a password is the same however it is written; a taken-over hash is as
   CHECK(f.check("bob@alpha.test", composed) == "denied");
 }
 
+TEST_CASE("a password has so many bytes") {
+  Fixture f;
+  CredentialMaker maker{f.master, f.random, "bob@alpha.test", f.loop.now()};
+  CHECK(make_password(maker, crypto::Secret(std::string(1'024, 'x')), {}));
+  CHECK(!make_password(maker, crypto::Secret(std::string(1'025, 'x')), {}));
+}
+
 TEST_CASE("failures are slow and counted; others and other clients are not hit") {
   Fixture f;
   f.remake({.scram = true, .legacy = true}, seconds(1));
