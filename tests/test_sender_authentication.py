@@ -23,6 +23,7 @@ out.honest               A {OURS}
 1.6.0.127.in-addr.arpa.  PTR out.stranger
 out.stranger             A {STRANGER}
 1.8.0.127.in-addr.arpa.  PTR out.honest
+;!SERVFAIL 1.9.0.127.in-addr.arpa.
 
 honest                   TXT "v=spf1 ip4:{OURS} -all"
 _dmarc.honest            TXT "v=DMARC1; p=reject"
@@ -232,6 +233,16 @@ class Outcomes(Sender):
         told = self.story(subject)
         self.assertIn("refused: it failed, the domain asks for refusal, and more speaks for it", told)
         self.assertIn("strict.test says that this client may not send its mail", told)
+
+    def test_a_name_that_cannot_be_asked_for_is_no_witness(self):
+        """It may be there, and lead back: nothing is refused for good because of it."""
+        letter, subject = self.letter("carol@strict.test")
+        _, results = self.deliver(letter, subject, "x@nothing.test", "Junk", source="127.0.9.1", helo="out.stranger.test")
+        self.assertIn("iprev=temperror", results)
+        told = self.story(subject)
+        self.assertIn("nothing else speaks for that", told)
+        self.assertIn("the name of the address could not be asked for", told)
+        self.assertIn("アドレスの逆引き名を問い合わせできません", self.story(subject, "--lang", "ja"))
 
     def test_a_signature_carries_what_a_forwarder_brings(self):
         letter, subject = self.letter("carol@honest.test")

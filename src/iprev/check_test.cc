@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "dns/fake_resolver.h"
+#include "iprev/problem.h"
 #include "testing/test_loop.h"
 
 namespace hikyaku::iprev {
@@ -60,6 +61,9 @@ TEST_CASE("a name is confirmed when it leads back to the address") {
     CHECK(to_string(verdict.result) == c.result);
     CHECK(verdict.name == c.name);
     CHECK(verdict.problem.empty() == verdict.passed());
+    CHECK(problem_in(verdict.problem, Language::English) == verdict.problem);
+    if (!verdict.passed())
+      CHECK(problem_in(verdict.problem, Language::Japanese) != verdict.problem);
   }
 }
 
@@ -73,6 +77,8 @@ TEST_CASE("an address with a thousand names costs a handful of questions") {
   CHECK(verdict.result == Result::Fail);
   CHECK(bench.dns.asked().size() == 5);
   CHECK(verdict.names.size() == 4);
+  CHECK(problem_in(verdict.problem, Language::Japanese).ends_with(" host3.example.net"));
+  CHECK(problem_in(verdict.problem, Language::Japanese).find("its names") == std::string::npos);
   bench.dns.forget_asked();
   CHECK(bench.ask("192.0.2.10", {.names = 1}).result == Result::Fail);
   CHECK(bench.dns.asked().size() == 2);

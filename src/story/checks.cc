@@ -10,6 +10,7 @@
 #include "dmarc/author.h"
 #include "dmarc/disposition.h"
 #include "dmarc/failure_report.h"
+#include "iprev/problem.h"
 #include "spf/problem.h"
 
 namespace hikyaku::story {
@@ -293,7 +294,7 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
   if (check == "arc-seal") return tell_seal(finding, facts, language);
   if (check == "dkim-sign") return tell_signature(finding, facts, language);
   if (check == "dmarc") return tell_dmarc(finding, facts, language);
-  if (check == "iprev") return facts["problem"];
+  if (check == "iprev") return iprev::problem_in(facts["problem"], language);
   if (check == "blocklists") return tell_lists(finding, facts, language);
   if (check == "decision") return tell_decision(finding, facts, language);
   if (check == "notices") return say(language, kWithheld, to_upper(facts["by"]), facts["to"]);
