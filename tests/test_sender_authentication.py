@@ -38,6 +38,7 @@ strict                   TXT "v=spf1 ip4:{OURS} -all"
 _dmarc.strict            TXT "v=DMARC1; p=reject"
 quarantine               TXT "v=spf1 ip4:{OURS} ~all"
 _dmarc.quarantine        TXT "v=DMARC1; p=quarantine"
+_dmarc.testing           TXT "v=DMARC1; p=none; sp=reject; t=y"
 lenient                  TXT "v=spf1 ip4:{OURS} ?all"
 _dmarc.lenient           TXT "v=DMARC1; p=none"
 stranger                 TXT "v=spf1 ip4:{STRANGER} ip4:{NAMELESS} -all"
@@ -177,7 +178,7 @@ class Outcomes(Sender):
         letter, subject = self.letter("carol@honest.test")
         got, results = self.deliver(self.sign(letter), subject, "carol@honest.test")
         for word in ("dmarc=pass", "spf=pass", "dkim=pass", "header.d=honest.test", "iprev=pass", "policy.iprev=127.0.5.1",
-                     "smtp.mailfrom=carol@honest.test", "header.from=honest.test"):
+                     "smtp.mailfrom=carol@honest.test", "header.from=honest.test policy.dmarc=reject"):
             self.assertIn(word, results)
         names = [name for name, _ in got.items()]
         self.assertEqual(names[:4], ["Return-Path", "Delivered-To", "Authentication-Results", "Received"])
@@ -203,6 +204,12 @@ class Outcomes(Sender):
         told = self.story(subject)
         self.assertIn("put into Junk: it failed, and the domain asks for Junk", told)
         self.assertIn("mailbox Junk of anna@alpha.test", told)
+
+    def test_the_policy_that_applies_is_in_the_field(self):
+        """p=none; sp=reject; t=y: one step weaker than what the domain above says of its subdomains."""
+        letter, subject = self.letter("carol@shop.testing.test")
+        _, results = self.deliver(letter, subject, "x@stranger.test", "Junk", source=STRANGER, helo="out.stranger.test")
+        self.assertRegex(results, r"dmarc=fail [^;]*header\.from=shop\.testing\.test policy\.dmarc=quarantine;")
 
     def test_policy_none_is_delivered(self):
         letter, subject = self.letter("carol@lenient.test")

@@ -20,7 +20,12 @@ constexpr std::string_view kZone =
     "honest.test. TXT \"v=spf1 ip4:192.0.2.1 -all\"\n"
     "_dmarc.honest.test. TXT \"v=DMARC1; p=reject\"\n"
     "quarantine.test. TXT \"v=spf1 ip4:192.0.2.1 ?all\"\n"
-    "_dmarc.quarantine.test. TXT \"v=DMARC1; p=quarantine\"\n";
+    "_dmarc.quarantine.test. TXT \"v=DMARC1; p=quarantine\"\n"
+    "_dmarc.none.test. TXT \"v=DMARC1; p=none\"\n"
+    "_dmarc.testing.test. TXT \"v=DMARC1; p=reject; t=y\"\n"
+    "_dmarc.above.test. TXT \"v=DMARC1; p=none; sp=reject; np=quarantine\"\n"
+    "shop.above.test. A 192.0.2.80\n"
+    "_dmarc.broken.test. TXT \"v=DMARC1; p=quaratine; rua=mailto:a@broken.test\"\n";
 
 /// A resolver whose answers about some names never come, and that counts what waits for them.
 class SlowResolver final : public dns::Resolver {
@@ -121,6 +126,46 @@ TEST_CASE("what is found decides, and is told") {
     CHECK(findings.back().check == "decision");
     CHECK(findings.back().result == c.action);
   }
+}
+
+TEST_CASE("the field has the policy that applies to mail that fails") {
+  struct Case {
+    std::string_view author, result, policy;
+  };
+  for (auto& c : {
+           Case{"x@nothing.test", "none", ""},
+           Case{"x@none.test", "fail", "none"},
+           Case{"x@quarantine.test", "fail", "quarantine"},
+           Case{"x@honest.test", "fail", "reject"},
+           Case{"x@testing.test", "fail", "quarantine"},      // p=reject; t=y
+           Case{"x@above.test", "fail", "none"},              // p
+           Case{"x@shop.above.test", "fail", "reject"},       // sp
+           Case{"x@ghost.above.test", "fail", "quarantine"},  // np
+           Case{"x@broken.test", "fail", "none"},
+           Case{"x@honest.test, y@quarantine.test", "fail", "reject"},
+       }) {
+    CAPTURE(c.author);
+    Bench bench;
+    auto found = bench.check("x@other.test", "From: " + std::string(c.author) + "\r\n\r\n");
+    auto results = authentication_results(found, "mx.alpha.test");
+    auto* method = results.find("dmarc");
+    REQUIRE(method);
+    CHECK(method->result == c.result);
+    CHECK(method->property("policy", "dmarc") == c.policy);
+    CHECK(method->properties.size() == (c.policy.empty() ? 1 : 2));  // header.from, policy.dmarc
+  }
+}
+
+TEST_CASE("a name that cannot be asked for says nothing of the client") {
+  Bench bench;
+  bench.settings.rules.speaks_for = {dmarc::For::NoReverseName};
+  auto action = [&](std::string_view ip) {
+    return bench.check("x@other.test", "From: carol@honest.test\r\n\r\n", ip).disposition.action;
+  };
+  CHECK(action("192.0.2.1") == dmarc::Action::Junk);    // its name leads back
+  CHECK(action("192.0.2.2") == dmarc::Action::Refuse);  // it has none
+  bench.zone.set_failed("2.2.0.192.in-addr.arpa");
+  CHECK(action("192.0.2.2") == dmarc::Action::Junk);
 }
 
 TEST_CASE("whose sender is doubted, gets no bounces") {

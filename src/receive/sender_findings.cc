@@ -193,9 +193,9 @@ mime::AuthenticationMethod dmarc_method(const dmarc::Verdict& verdict) {
   if (auto from = verdict.header_from(); !from.empty())
     method.properties.push_back({"header", "from", std::string(from)});
   auto* outcome = verdict.outcome();
+  // What applies to mail that fails, after sp, np and t have had their say.
   if (outcome && outcome->discovery.state == dmarc::Discovery::State::Found)
-    method.properties.push_back({"policy", "published-domain-policy",
-                                 std::string(to_string(outcome->discovery.published))});
+    method.properties.push_back({"policy", "dmarc", std::string(to_string(outcome->policy()))});
   return method;
 }
 
