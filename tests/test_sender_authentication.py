@@ -468,12 +468,14 @@ class Rules(Sender):
     def test_an_exception_lifts_the_policy(self):
         letter, subject = self.letter("carol@strict.test")
         self.deliver(letter, subject, "carol@failing.test", source=STRANGER)
-        self.assertIn("the policy is lifted: a local exception", self.story(subject))
+        self.assertIn("the policy is lifted: a local exception (strict.test)", self.story(subject))
+        self.assertIn("ローカルの例外設定がある (strict.test)", self.story(subject, "--lang", "ja"))
 
     def test_a_known_list_speaks_against_refusing(self):
         letter, subject = self.letter("carol@honest.test", more="List-Id: <chat.list.test>\r\n")
         self.deliver(letter, subject, "bounces@list.test", "Junk", source=STRANGER, helo="honest.test")
-        self.assertIn("known mailing list", self.story(subject))
+        self.assertIn("it came through a known mailing list (list.test)", self.story(subject))
+        self.assertIn("既知のメーリングリストを経由している (list.test)", self.story(subject, "--lang", "ja"))
         letter, subject = self.letter("carol@honest.test", more="List-Id: <chat.list.test>\r\n")
         code, reply = self.send(letter, "bounces@list.test", source=NAMELESS, helo="honest.test")
         self.assertEqual(code, 550, "anybody can write a List-Id")
@@ -481,6 +483,8 @@ class Rules(Sender):
     def test_a_known_forwarder_speaks_against_refusing(self):
         letter, subject = self.letter("carol@honest.test")
         self.deliver(letter, subject, "carol@honest.test", "Junk", source="127.0.9.7")
+        self.assertIn("it came through a known forwarder (127.0.9.0/24)", self.story(subject))
+        self.assertIn("既知の転送元を経由している (127.0.9.0/24)", self.story(subject, "--lang", "ja"))
 
     def test_a_trusted_reject_is_enough(self):
         letter, subject = self.letter("carol@broken.test")

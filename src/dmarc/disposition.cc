@@ -10,6 +10,9 @@
 namespace hikyaku::dmarc {
 namespace {
 
+/// Of a name or an entry, in words for people.
+constexpr std::size_t kShown = 120;
+
 constexpr std::array<std::string_view, 5> kFor{"spf-fail-mail-from", "spf-fail-helo",
                                                "no-reverse-name", "blocklisted", "trust-reject"};
 constexpr std::array<std::string_view, 4> kAgainst{"trusted-arc", "known-list", "known-forwarder",
@@ -83,7 +86,7 @@ class Decision {
   void collect_against() {
     auto add = [&](Against reason, const std::string& what) {
       if (!what.empty() && contains(rules_.speaks_against, reason))
-        result_.speaks_against.push_back(reason);
+        result_.speaks_against.push_back({reason, what});
     };
     add(Against::TrustedArc, now_.trusted_arc);
     add(Against::KnownList, now_.known_list);
@@ -131,7 +134,7 @@ class Decision {
 
   bool is_exempt() const {
     return std::ranges::any_of(result_.speaks_against,
-                               [&](auto reason) { return contains(rules_.exempts, reason); });
+                               [&](auto& one) { return contains(rules_.exempts, one.reason); });
   }
 
   void failed() {
@@ -162,13 +165,14 @@ class Decision {
   }
 
   Override override_against() const {
-    switch (result_.speaks_against.front()) {
+    auto& [reason, what] = result_.speaks_against.front();
+    switch (reason) {
       case Against::TrustedArc:
-        return {OverrideType::TrustedForwarder, "arc=pass as sealed by " + now_.trusted_arc};
+        return {OverrideType::TrustedForwarder, "arc=pass as sealed by " + what};
       case Against::KnownList:
-        return {OverrideType::MailingList, now_.known_list};
+        return {OverrideType::MailingList, what};
       case Against::KnownForwarder:
-        return {OverrideType::TrustedForwarder, now_.known_forwarder};
+        return {OverrideType::TrustedForwarder, what};
       case Against::LocalException:
         break;
     }
@@ -182,7 +186,7 @@ class Decision {
   Disposition result_;
 };
 
-const Phrase& phrase(For reason) {
+std::string words(For reason, Language language) {
   static constexpr Phrase kPhrases[] = {
       {"SPF says fail for MAIL FROM", "MAIL FROM の SPF が fail"},
       {"SPF says fail for HELO", "HELO の SPF が fail"},
@@ -190,25 +194,27 @@ const Phrase& phrase(For reason) {
       {"the client is on blocklists", "接続元がブロックリストにある"},
       {"the domain's p=reject is trusted here", "このドメインの p=reject は信頼されている"},
   };
-  return kPhrases[static_cast<std::size_t>(reason)];
+  return std::string(kPhrases[static_cast<std::size_t>(reason)].in(language));
 }
 
-const Phrase& phrase(Against reason) {
+std::string words(const Objection& objection, Language language) {
   static constexpr Phrase kPhrases[] = {
       {"a trusted ARC chain says that it passed before", "信頼する ARC の封印が以前の pass を示す"},
       {"it came through a known mailing list", "既知のメーリングリストを経由している"},
       {"it came through a known forwarder", "既知の転送元を経由している"},
       {"a local exception", "ローカルの例外設定がある"},
   };
-  return kPhrases[static_cast<std::size_t>(reason)];
+  std::string text(kPhrases[static_cast<std::size_t>(objection.reason)].in(language));
+  if (!objection.what.empty()) text += " (" + printable(objection.what, kShown) + ")";
+  return text;
 }
 
 template <class Reason>
 std::string list(const std::vector<Reason>& reasons, Language language) {
   std::string out;
-  for (auto reason : reasons) {
+  for (auto& reason : reasons) {
     if (!out.empty()) out += language == Language::Japanese ? "、" : ", ";
-    out += phrase(reason).in(language);
+    out += words(reason, language);
   }
   return out;
 }

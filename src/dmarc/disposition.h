@@ -42,6 +42,14 @@ std::optional<For> parse_for(std::string_view text);
 std::string_view to_string(Against reason);
 std::optional<Against> parse_against(std::string_view text);
 
+/// What speaks against refusing, and by what name it is known here: the sealer, or the entry of the
+/// settings that applies.
+struct Objection {
+  Against reason = Against::TrustedArc;
+  std::string what;  ///< may be empty: it was not kept
+  bool operator==(const Objection&) const = default;
+};
+
 /// The rules of the house, all of them data.
 struct Rules {
   std::vector<For> speaks_for{For::SpfFailMailFrom, For::SpfFailHelo, For::NoReverseName,
@@ -70,9 +78,9 @@ struct Circumstances {
   /// unless the domain of MAIL FROM disowns it.
   bool claims_nobody = false;
   std::string trusted_arc;      ///< the sealer; empty: none
-  std::string known_list;       ///< List-Id or name; empty: none
-  std::string known_forwarder;  ///< empty: none
-  std::string local_exception;  ///< which; empty: none
+  std::string known_list;       ///< the entry that says so; empty: none
+  std::string known_forwarder;  ///< likewise
+  std::string local_exception;  ///< likewise
 };
 
 /// Why a message is treated otherwise than its domain asks (RFC 9990 §3.1.1.8, PolicyOverrideType).
@@ -113,13 +121,13 @@ struct Disposition {
   };
   Action action = Action::Deliver;
   Why why = Why::NoPolicy;
-  std::vector<For> speaks_for;          ///< what was found and counts
-  std::vector<Against> speaks_against;  ///< likewise
+  std::vector<For> speaks_for;            ///< what was found and counts
+  std::vector<Objection> speaks_against;  ///< likewise
   Applied applied = Applied::None;
   std::optional<Override>
       overridden;  ///< for the report; set when the treatment is not the published
 
-  /// In one sentence.
+  /// In one sentence, for those who run the server: it names entries of the settings.
   std::string describe(Language language) const;
 };
 

@@ -83,6 +83,30 @@ TEST_CASE("failed mail") {
   }
 }
 
+TEST_CASE("what speaks against it is named, here but not in reports") {
+  struct Row {
+    std::string_view known, english, japanese, reported;
+  };
+  for (auto& [known, english, japanese, reported] : std::initializer_list<Row>{
+           {"spf arc", "that it passed before (list.test)", "以前の pass を示す (list.test)",
+            "arc=pass as sealed by list.test"},
+           {"spf list", "mailing list (talk.list.test)", "経由している (talk.list.test)",
+            "talk.list.test"},
+           {"spf forwarder", "forwarder (alumni.test)", "経由している (alumni.test)",
+            "alumni.test"},
+           {"spf exception", "exception (the boss)", "例外設定がある (the boss)",
+            "local exception"},
+           {"list forwarder", "list (talk.list.test), it came through a known forwarder (alumni",
+            "(talk.list.test)、", "talk.list.test"},
+       }) {
+    CAPTURE(known);
+    auto disposition = decide(failed("reject"), circumstances(known), {});
+    CHECK(disposition.describe(Language::English).find(english) != std::string::npos);
+    CHECK(disposition.describe(Language::Japanese).find(japanese) != std::string::npos);
+    CHECK(disposition.overridden.value().comment == reported);
+  }
+}
+
 TEST_CASE("the rules are data") {
   Rules rules;
   rules.speaks_for = {For::TrustReject};

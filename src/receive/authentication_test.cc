@@ -220,6 +220,12 @@ TEST_CASE("the settings speak against refusing") {
   CHECK(action() == dmarc::Action::Refuse);
   bench.settings.forwarders = {"192.0.2.0/24"};
   CHECK(action() == dmarc::Action::Junk);
+  auto kept = story_findings(
+      bench.check("carol@honest.test", "From: carol@honest.test\r\n\r\n", "192.0.2.2"));
+  CHECK(kept.back().reason ==
+        "why=speaks-against; for=spf-fail-mail-from,spf-fail-helo,no-reverse-name; "
+        "against=known-forwarder; "
+        "known-forwarder=192.0.2.0/24");
   bench.settings.forwarders = {"192.0.3.0/24", "2001:db8::/32", "192.0.2.3"};
   CHECK(action() == dmarc::Action::Refuse);
   bench.settings.exceptions = {"honest.test"};

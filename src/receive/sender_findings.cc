@@ -146,9 +146,12 @@ story::Finding blocklist_finding(const dnsbl::Verdict& verdict) {
 
 story::Finding decision_finding(const dmarc::Disposition& disposition) {
   Facts facts;
-  facts.add("why", to_string(disposition.why))
-      .list("for", disposition.speaks_for)
-      .list("against", disposition.speaks_against);
+  facts.add("why", to_string(disposition.why)).list("for", disposition.speaks_for);
+  std::vector<dmarc::Against> against;
+  for (auto& objection : disposition.speaks_against) against.push_back(objection.reason);
+  facts.list("against", against);
+  for (auto& objection : disposition.speaks_against)
+    facts.add(to_string(objection.reason), objection.what);
   return {"decision", std::string(dmarc::to_string(disposition.action)), facts.take()};
 }
 

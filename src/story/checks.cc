@@ -245,7 +245,8 @@ std::string tell_decision(const Finding& finding, const Facts& facts, Language l
   if (!why) return finding.reason;
   disposition.why = *why;
   disposition.speaks_for = read_reasons(facts, "for", dmarc::parse_for);
-  disposition.speaks_against = read_reasons(facts, "against", dmarc::parse_against);
+  for (auto reason : read_reasons(facts, "against", dmarc::parse_against))
+    disposition.speaks_against.push_back({reason, facts.find(to_string(reason))});
   auto& phrase = finding.result == "deliver" ? kDeliver
                  : finding.result == "junk"  ? kJunk
                  : finding.result == "defer" ? kDefer

@@ -80,6 +80,13 @@ TEST_CASE("the checks of a sender are told in words") {
       {{"decision", "refuse", "why=refused; for=spf-fail-helo,blocklisted"},
        "refused: it failed, the domain asks for refusal, and more speaks for it: SPF says fail for "
        "HELO, the client is on blocklists"},
+      {{"decision", "junk",
+        "why=speaks-against; against=known-list,known-forwarder; known-list=l.test; "
+        "known-forwarder=192.0.2.0/24"},
+       "but something speaks against it: it came through a known mailing list (l.test), it came "
+       "through a known forwarder (192.0.2.0/24)\n"},
+      {{"decision", "junk", "why=speaks-against; against=known-list"},  // as it was kept before
+       "but something speaks against it: it came through a known mailing list\n"},
       {{"decision", "junk", "why=no-such-reason"}, "decision: junk: why=no-such-reason"},
       {{"spf", "fail", "domain=\x1b[31m"}, "?"},  // whatever is stored, a terminal is safe
       {{"spf", "pass", "in words already"}, "spf: pass: in words already"},
