@@ -12,6 +12,12 @@ ZONE = """$ORIGIN bank.test.
 @            TXT "v=spf1 ip4:192.0.2.0/24 -all"
 _dmarc       TXT "v=DMARC1; p=reject; np=quarantine"
 mail         A 192.0.2.1
+9.2.0.192.in-addr.arpa.    PTR mail.bank.test.
+mail         A 192.0.2.9
+9.113.0.203.in-addr.arpa.  PTR out.evil.test.
+out.evil.test. A 203.0.113.9
+11.113.0.203.in-addr.arpa. PTR out.evil.test.
+;!SERVFAIL 12.113.0.203.in-addr.arpa.
 evil.test.   TXT "v=spf1 ip4:203.0.113.0/24 -all"
 _dmarc.evil.test. TXT "v=DMARC1; p=none"
 _dmarc.talk.test. TXT "v=DMARC1; p=none"
@@ -30,7 +36,7 @@ class Dmarc(unittest.TestCase):
         self.letter = pathlib.Path(self.folder.name) / "letter.eml"
 
     def ask(self, author, ip, sender, *more, helo="mail.bank.test", **others):
-        header = author if author.startswith("From") else f"From: {author}\n"
+        header = author if author.endswith("\n") else f"From: {author}\n"
         self.letter.write_text(f"{header}To: x@y.test\nSubject: hello\n\nhello\n")
         return hikyaku("dmarc", "--message", self.letter, "--ip", ip, "--mail-from", sender, "--helo", helo,
                        "--zone", self.zone, *more, **others)
@@ -60,6 +66,51 @@ class Dmarc(unittest.TestCase):
                 self.assertEqual(done.stdout.split()[0], result)
                 told = json.loads(self.ask(author, ip, sender, "--json").stdout)
                 self.assertEqual([told["result"], told["decision"]["action"]], [result, decision])
+
+    def test_the_name_of_the_address_is_a_witness(self):
+        """Nobody but the policy and the name of the address speaks for refusing."""
+        for ip, result, action, english, japanese in [
+                ("203.0.113.9", "pass", "junk", "Reverse name: pass: the address has the name out.evil.test", "逆引き名: pass: アドレスの名前は out.evil.test"),
+                ("203.0.113.10", "permerror", "refuse", "Reverse name: permerror: the address has no name", "逆引き名: permerror: アドレスに逆引き名がありません"),
+                ("203.0.113.11", "fail", "refuse", "Reverse name: fail: its names do not lead back to it: out.evil.test",
+                 "逆引き名: fail: 逆引き名が元のアドレスに戻りません: out.evil.test"),
+                # What cannot be asked is no witness.
+                ("203.0.113.12", "temperror", "junk", "Reverse name: temperror: the name of the address could not be asked for",
+                 "逆引き名: temperror: アドレスの逆引き名を問い合わせできません")]:
+            with self.subTest(ip=ip):
+                told = json.loads(self.ask("a@bank.test", ip, "a@evil.test", "--json").stdout)
+                self.assertEqual([told["result"], told["iprev"]["result"], told["decision"]["action"]], ["fail", result, action])
+                self.assertEqual(told["iprev"]["name"], "out.evil.test" if result == "pass" else "")
+                self.assertEqual("no-reverse-name" in told["decision"]["speaks_for"], action == "refuse")
+                words = " ".join(self.ask("a@bank.test", ip, "a@evil.test").stdout.split())
+                self.assertIn(english, words)
+                self.assertIn(f"PTR {'.'.join(reversed(ip.split('.')))}.in-addr.arpa", words)
+                self.assertEqual("refuse it (550)" in words and "no name of the client's address leads back to it" in words, action == "refuse")
+                self.assertIn(japanese.replace(" ", ""), "".join(self.ask("a@bank.test", ip, "a@evil.test", "--lang", "ja").stdout.split()))
+
+    def test_mail_that_names_nobody_is_delivered(self):
+        """As typed by hand; unless it shows somebody by another field, or its MAIL FROM is disowned."""
+        theirs = "203.0.113.9"
+        for header, sender, action in [
+                ("X-Nothing: 1\n", "a@evil.test", "deliver"),
+                ("From a@bank.test Mon Nov 23 10:00:00 2026\nX-Nothing: 1\n", "a@evil.test", "deliver"),  # the line of an mbox is no field
+                ("Sender: a@bank.test\n", "a@evil.test", "junk"),
+                ("Resent-From: a@bank.test\n", "a@evil.test", "junk"),
+                ("X-Nothing: 1\n", "a@bank.test", "junk")]:
+            with self.subTest(header=header, sender=sender):
+                told = json.loads(self.ask(header, theirs, sender, "--json").stdout)
+                self.assertEqual([told["result"], told["decision"]["action"]], ["permerror", action])
+
+    def test_a_large_message_in_an_mbox_is_read_as_one(self):
+        """Its body goes to a worker in one piece."""
+        self.letter.write_text("From a@bank.test Mon Nov 23 10:00:00 2026\nFrom: a@bank.test\nDKIM-Signature: v=1; a=rsa-sha256; d=bank.test; s=s; h=from; "
+                               "bh=" + "A" * 43 + "=; b=AAAA\n\n" + "How are you?\n" * 20_000)
+        told = json.loads(hikyaku("dmarc", self.letter, "--ip", "192.0.2.9", "--mail-from", "a@bank.test", "--helo", "h.test", "--zone", self.zone,
+                                  "--json").stdout)
+        self.assertEqual([told["result"], len(told["dkim"])], ["pass", 1])
+
+    def test_what_is_not_looked_at_is_said(self):
+        self.assertIn("settings of each server: they are not looked at", " ".join(hikyaku("dmarc", "--help").stdout.split()))
 
     def test_a_bounce_is_checked_by_its_helo_name(self):
         self.assertEqual(self.ask("a@bank.test", "192.0.2.9", "<>", helo="bank.test").stdout.split()[0], "pass")

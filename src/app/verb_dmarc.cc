@@ -5,14 +5,15 @@
 #include "app/one_shot_resolver.h"
 #include "app/verbs.h"
 #include "arc/problem.h"
-#include "arc/verifier.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "dkim/explain.h"
-#include "dkim/verifier.h"
 #include "dmarc/disposition.h"
 #include "dmarc/explain.h"
-#include "spf/check.h"
+#include "iprev/problem.h"
+#include "mime/header.h"
+#include "net/worker_pool.h"
+#include "receive/authentication.h"
 #include "spf/explain.h"
 
 namespace hikyaku::app {
@@ -29,12 +30,19 @@ constexpr Phrase kIgnored{"DKIM: {} more signatures were not looked at",
 constexpr Phrase kSpf{"SPF: {}: {}", "SPF: {}: {}"};
 constexpr Phrase kSpfHelo{"SPF (HELO): {}: {}", "SPF (HELO): {}: {}"};
 constexpr Phrase kArc{"ARC: {}{}", "ARC: {}{}"};
+constexpr Phrase kNamed{"Reverse name: pass: the address has the name {}",
+                        "逆引き名: pass: アドレスの名前は {} です"};
+constexpr Phrase kNameless{"Reverse name: {}: {}", "逆引き名: {}: {}"};
 constexpr Phrase kDecision{"A receiver with the usual settings would {}: {}.",
                            "標準設定の受信側の判断: {}: {}。"};
 constexpr Phrase kDeliver{"deliver it", "配送する"};
 constexpr Phrase kJunk{"put it into Junk", "迷惑メールに入れる"};
 constexpr Phrase kDefer{"ask to send it again later (4xx)", "後で再送を求める (4xx)"};
 constexpr Phrase kRefuse{"refuse it (550)", "拒否する (550)"};
+
+/// No client waits for a reply, and each question ends by itself: long enough to find out that no
+/// server answers at all, which is told instead of a result then.
+constexpr std::chrono::minutes kDeadline(2);
 
 const Phrase& phrase_of(dmarc::Action action) {
   switch (action) {
@@ -56,19 +64,6 @@ std::string bare_path(std::string path) {
   return path;
 }
 
-/// Everything that a receiver finds out.
-struct Findings {
-  spf::Verdict mail_from;
-  spf::Verdict helo;
-  std::vector<dkim::Verdict> signatures;
-  std::size_t ignored_signatures = 0;
-  arc::Verdict arc;
-  dmarc::Verdict verdict;
-  dmarc::LegacyOpinion legacy;
-  bool has_legacy = false;
-  dmarc::Disposition disposition;
-};
-
 struct Received {
   OneShotMessage message;
   IpAddress ip;
@@ -76,52 +71,26 @@ struct Received {
   std::string helo;
 };
 
-Task<Findings> examine(dns::Resolver& resolver, const Clock& clock, Received received) {
-  Findings found;
-  spf::Query query;
-  query.ip = received.ip;
-  query.helo = received.helo;
-  query.mail_from = received.mail_from;
-  query.identity = spf::Identity::MailFrom;
-  found.mail_from = co_await spf::check(resolver, clock, query);
-  query.identity = spf::Identity::Helo;
-  found.helo = co_await spf::check(resolver, clock, std::move(query));
-
-  auto& message = received.message;
-  dkim::VerifyOptions dkim_options;
-  dkim_options.now = clock.now();
-  dkim::Verifier signatures(std::string(message.header()), dkim_options);
-  signatures.body(message.body());
-  found.ignored_signatures = signatures.ignored();
-  found.signatures = co_await signatures.finish(resolver);
-  arc::VerifyOptions arc_options;
-  arc_options.now = clock.now();
-  arc::Verifier chain(std::string(message.header()), arc_options);
-  chain.body(message.body());
-  found.arc = co_await chain.finish(resolver);
-
-  dmarc::Evidence evidence{&found.mail_from, &found.signatures};
-  found.verdict =
-      co_await dmarc::evaluate(resolver, dmarc::find_author(message.header()), evidence);
-  if (found.verdict.author.is_plain()) {
-    dmarc::PublicSuffixes suffixes;
-    found.legacy = co_await dmarc::legacy_opinion(resolver, suffixes,
-                                                  found.verdict.author.domains.front(), evidence);
-    found.has_legacy = true;
-  }
-  dmarc::Circumstances circumstances;
-  circumstances.spf_mail_from = found.mail_from.result;
-  circumstances.spf_helo = found.helo.result;
-  found.disposition = dmarc::decide(found.verdict, circumstances, {});
-  co_return found;
+/// The checks of the server itself, one after another as a message comes in.
+Task<receive::SenderFindings> examine(const receive::AuthenticationSettings& settings,
+                                      receive::AuthenticationServices services, Received received) {
+  auto client = std::make_shared<receive::Client>(settings, services, received.ip);
+  client->begins_mail(std::move(received.helo), std::move(received.mail_from));
+  receive::Authentication checks(settings, services, client);
+  // What an mbox has put in front is not part of the message; the server takes it away, too.
+  auto header = received.message.header();
+  header.remove_prefix(mime::mbox_lines_length(header));
+  checks.header(header.empty() ? "\r\n" : header, true);
+  co_await checks.body(received.message.body());
+  co_return co_await checks.finish();
 }
 
-std::string json_of(const Findings& found) {
+std::string json_of(const receive::SenderFindings& found) {
   JsonWriter json;
-  json.begin_object().member("result", dmarc::to_string(found.verdict.result));
-  json.key("dmarc").raw(dmarc::describe_json(found.verdict));
-  json.key("spf").raw(spf::describe_json(found.mail_from));
-  json.key("spf_helo").raw(spf::describe_json(found.helo));
+  json.begin_object().member("result", dmarc::to_string(found.dmarc.result));
+  json.key("dmarc").raw(dmarc::describe_json(found.dmarc));
+  json.key("spf").raw(spf::describe_json(found.spf_mail_from));
+  json.key("spf_helo").raw(spf::describe_json(found.spf_helo));
   json.key("dkim").begin_array();
   for (auto& signature : found.signatures) dkim::describe_json(json, signature);
   json.end_array();
@@ -129,6 +98,12 @@ std::string json_of(const Findings& found) {
       .begin_object()
       .member("result", dkim::to_string(found.arc.result))
       .member("problem", found.arc.problem)
+      .end_object();
+  json.key("iprev")
+      .begin_object()
+      .member("result", iprev::to_string(found.reverse_name.result))
+      .member("name", found.reverse_name.name)
+      .member("problem", found.reverse_name.problem)
       .end_object();
   json.key("decision")
       .begin_object()
@@ -143,51 +118,59 @@ std::string json_of(const Findings& found) {
     json.null();
   json.end_object();
   json.key("rfc7489");
-  if (found.has_legacy && found.legacy.differs_from(found.verdict))
+  if (auto& old = found.old_rules)
     json.begin_object()
-        .member("result", dmarc::to_string(found.legacy.result))
-        .member("policy", dmarc::to_string(found.legacy.policy))
-        .member("organizational_domain", found.legacy.organizational_domain)
-        .member("percent", found.legacy.percent)
+        .member("result", dmarc::to_string(old->result))
+        .member("policy", dmarc::to_string(old->policy))
+        .member("organizational_domain", old->organizational_domain)
+        .member("percent", old->percent)
         .end_object();
   else
     json.null();
   return json.end_object().take();
 }
 
-void tell_signatures(const Findings& found, Terminal& terminal) {
+void tell_signatures(const receive::SenderFindings& found, Terminal& terminal) {
   if (found.signatures.empty()) terminal.say(kNoSignature);
   for (auto& signature : found.signatures)
     terminal.lines("DKIM: " + dkim::summary(signature, terminal.language()) + '\n');
   if (found.ignored_signatures > 0) terminal.say(kIgnored, found.ignored_signatures);
 }
 
-void tell(const Findings& found, const IpAddress& ip, const OneShotResolver& resolver, bool explain,
+void tell_reverse_name(const iprev::Verdict& verdict, Terminal& terminal) {
+  if (verdict.passed())
+    terminal.say(kNamed, verdict.name);
+  else
+    terminal.say(kNameless, iprev::to_string(verdict.result),
+                 printable(iprev::problem_in(verdict.problem, terminal.language())));
+}
+
+void tell(const receive::SenderFindings& found, const OneShotResolver& resolver, bool explain,
           Terminal& terminal) {
   auto language = terminal.language();
-  auto& verdict = found.verdict;
+  auto& verdict = found.dmarc;
   // The first word is for programs.
   terminal.out(std::string(dmarc::to_string(verdict.result)) + '\n');
   terminal.paragraph(dmarc::summary(verdict, language));
-  terminal.say(kSpf, to_string(found.mail_from.result),
-               spf::summary(found.mail_from, ip, language));
-  terminal.say(kSpfHelo, to_string(found.helo.result), spf::summary(found.helo, ip, language));
+  terminal.say(kSpf, to_string(found.spf_mail_from.result),
+               spf::summary(found.spf_mail_from, found.client, language));
+  terminal.say(kSpfHelo, to_string(found.spf_helo.result),
+               spf::summary(found.spf_helo, found.client, language));
   tell_signatures(found, terminal);
   if (found.arc.result != dkim::Result::None)
     terminal.say(kArc, dkim::to_string(found.arc.result),
                  found.arc.problem.empty()
                      ? ""
                      : ": " + printable(arc::problem_in(found.arc.problem, language)));
+  tell_reverse_name(found.reverse_name, terminal);
   terminal.say(kDecision, phrase_of(found.disposition.action).in(language),
                found.disposition.describe(language));
-  if (found.has_legacy)
-    if (auto difference = dmarc::describe_difference(found.legacy, verdict, language);
-        !difference.empty())
-      terminal.paragraph(difference);
+  if (found.old_rules)
+    terminal.paragraph(dmarc::describe_difference(*found.old_rules, verdict, language));
   terminal.lines('\n' + dmarc::details(verdict, language));
   if (explain)
-    terminal.lines('\n' + spf::details(found.mail_from, language) + '\n' +
-                   spf::details(found.helo, language));
+    terminal.lines('\n' + spf::details(found.spf_mail_from, language) + '\n' +
+                   spf::details(found.spf_helo, language));
   tell_questions(resolver, terminal);
 }
 
@@ -218,14 +201,17 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (!resolver) return report(resolver.error(), terminal);
 
   Received received{*std::move(message), *address, bare_path(*mail_from), *helo};
+  receive::AuthenticationSettings settings;
+  settings.deadline = kDeadline;
   SystemClock clock;
-  auto found =
-      (*resolver)->run([&] { return examine((*resolver)->get(), clock, std::move(received)); });
+  net::ThreadPool workers(1);
+  auto found = (*resolver)->run(
+      [&] { return examine(settings, {(*resolver)->get(), clock, workers}, std::move(received)); });
   if (auto unreachable = (*resolver)->complain_if_unreachable(terminal)) return *unreachable;
   if (invocation.json())
     terminal.out(json_of(found) + '\n');
   else
-    tell(found, *address, **resolver, invocation.has("--explain"), terminal);
+    tell(found, **resolver, invocation.has("--explain"), terminal);
   return Exit::Ok;
 }
 
@@ -239,12 +225,14 @@ Verb verb_dmarc() {
                   "受信側がメッセージをどう判断するか (SPF、DKIM、ARC、DMARC) とその理由を示す"},
       .details =
           {"The first line is DMARC's result: pass, fail, none, temperror or permerror. Then "
-           "follow what that means, what SPF and each signature say, what a receiver with the "
-           "usual settings would do (as far as the message alone tells), and every question "
-           "that was asked of the DNS.",
+           "follow what that means, what SPF and each signature say, whether a name of the "
+           "address leads back to it, what a receiver with the usual settings would do, and every "
+           "question that was asked of the DNS. Blocklists, and whom a receiver trusts (sealers, "
+           "lists, forwarders, exceptions), are settings of each server: they are not looked at.",
            "1 行目は DMARC の結果です: pass、fail、none、temperror、permerror。その後に、"
-           "その意味、SPF と各署名の結果、標準設定の受信側の判断 (メッセージだけから分かる範囲)、"
-           "DNS への各問い合わせを示します。"},
+           "その意味、SPF と各署名の結果、逆引き名がアドレスに戻るか、標準設定の受信側の判断、"
+           "DNS への各問い合わせを示します。ブロックリストや、受信側が信頼する相手 (封印者、"
+           "メーリングリスト、転送元、例外) はサーバーごとの設定なので、調べません。"},
       .arguments = {{"FILE",
                      {"the message, as with --message", "メッセージ。--message と同じ"},
                      ArgumentSpec::Count::Optional}},
