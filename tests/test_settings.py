@@ -1,6 +1,9 @@
 """Options that are set otherwise than they are by default, seen from outside: what else would use them below the wiring does not tell
 whether the option reaches it."""
 import contextlib
+import json
+import pathlib
+import re
 import smtplib
 import socket
 import socketserver
@@ -12,7 +15,7 @@ import unittest
 from harness import Instance, eventually, free_port_base
 from mail import message, submit
 import test_sender_authentication as authentication
-from test_sender_authentication import STRANGER
+from test_sender_authentication import ELSEWHERE, NAMELESS, STRANGER, Elsewhere
 
 ANNA = "anna@alpha.test"
 
@@ -56,6 +59,102 @@ out.stranger2            A 127.0.6.2
                 self.assertEqual(code, 250, reply)
                 got = self.find(subject, "INBOX" if others == 1 else "Junk")
                 self.assertIn(results_in, got["Authentication-Results"])
+
+
+class Unchecked(authentication.Sender):
+    """auth.check"""
+
+    @classmethod
+    def options(cls):
+        return {"auth.check": "false"}
+
+    def test_whatever_comes_is_delivered_and_nothing_is_said_of_it(self):
+        """A client without a name, SPF fail, p=reject."""
+        letter, subject = self.letter("carol@strict.test")
+        code, reply = self.send(letter, "carol@strict.test", source=NAMELESS, helo="strict.test")
+        self.assertEqual(code, 250, reply)
+        self.assertIsNone(self.find(subject)["Authentication-Results"])
+        told = self.story(subject)
+        for check in ("spf", "dkim", "dmarc", "iprev", "decision"):
+            self.assertNotIn(f"{check}:", told)
+
+
+class Reports(authentication.Sender):
+    """dmarc.report_from and dmarc.report_address, here one whole address for all domains."""
+    MORE_ZONE = """\
+told                     MX 10 mx.elsewhere
+_dmarc.told              TXT "v=DMARC1; p=none; rua=mailto:reports@told.test"
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.elsewhere = Elsewhere((ELSEWHERE, cls.server.base + 25))
+        cls.addClassCleanup(cls.elsewhere.server_close)
+        cls.addClassCleanup(cls.elsewhere.shutdown)
+        cls.server.run("domain", "add", "gamma.test")
+
+    @classmethod
+    def options(cls):
+        return {"dmarc.report_from": '"authentication@gamma.test"', "dmarc.report_address": '"about-us@alpha.test"'}
+
+    def test_our_reports_come_from_the_address_that_is_set(self):
+        letter, subject = self.letter("carol@told.test")
+        self.deliver(letter, subject, "carol@told.test")
+        sent = json.loads(self.server.run("reports", "dmarc", "--send-now", "--json").stdout)
+        self.assertEqual([(one["domain"], one["to"]) for one in sent], [("told.test", "reports@told.test")])
+        mail = eventually(lambda: next((m for m in self.elsewhere.mails if "Report Domain: told.test" in m), None))
+        self.assertRegex(mail, r"(?m)^From: [^\r]*authentication@gamma\.test")
+        self.assertNotIn("about-us@", mail.split("\r\n\r\n")[0])
+        self.assertTrue(any(said.startswith("MAIL FROM:<authentication@gamma.test>") for said in self.elsewhere.said), self.elsewhere.said)
+
+    def test_others_are_asked_to_report_to_the_address_that_is_set(self):
+        """The records of every domain name it, and it takes mail without an account; what is the default does not."""
+        for domain in ("alpha.test", "gamma.test"):
+            records = self.server.run("domain", "records", domain).stdout
+            self.assertRegex(records, rf'_dmarc\.{domain}\. +IN TXT +"[^"]*rua=mailto:about-us@alpha\.test"')
+        with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=60) as smtp:
+            smtp.ehlo("out.stranger.test")
+            smtp.mail("x@stranger.test")
+            codes = [smtp.rcpt(f"{name}@{domain}")[0] for name in ("about-us", "dmarc-reports") for domain in ("alpha.test", "gamma.test")]
+        self.assertEqual(codes, [250, 550, 550, 550])
+
+
+class Signatures(unittest.TestCase):
+    """dkim.oversign, dkim.expiry, dkim.sign: what leaves, with keys that are active."""
+
+    def signatures(self, options):
+        """The tags of each signature of a message that leaves a server with these options."""
+        zone = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "zone"
+        zone.write_text(f"$ORIGIN test.\n$TTL 2\nelsewhere MX 10 mx.elsewhere\nmx.elsewhere A {ELSEWHERE}\n")
+        server = Instance(ANNA, base=free_port_base(ELSEWHERE), zone=zone, config=options)
+        elsewhere = Elsewhere((ELSEWHERE, server.base + 25))
+        self.addCleanup(elsewhere.server_close)
+        self.addCleanup(elsewhere.shutdown)
+        server.quickstart()
+        self.addCleanup(server.__exit__)
+        with zone.open("a") as more:
+            more.writelines(line + "\n" for line in server.run("domain", "records", "alpha.test").stdout.splitlines() if "_domainkey" in line)
+        server.start()
+        keys = eventually(lambda: (lambda all: all if all and {key["state"] for key in all} == {"active"} else None)(
+            json.loads(server.run("domain", "dkim", "alpha.test", "--json").stdout)))
+        self.assertEqual(len(keys), 2)
+        submit(server, message(ANNA, "bob@elsewhere.test", "Hello"))
+        mail = eventually(lambda: next((m for m in elsewhere.mails if "Subject: Hello" in m), None))
+        header = re.sub(r"\r\n[ \t]+", " ", mail.split("\r\n\r\n")[0])
+        fields = [line.split(":", 1)[1] for line in header.split("\r\n") if line.lower().startswith("dkim-signature:")]
+        return [dict(tag.strip().split("=", 1) for tag in field.split(";") if "=" in tag) for field in fields]
+
+    def test_what_is_signed_once_more_and_for_how_long(self):
+        found = self.signatures({"dkim.oversign": '["Subject"]', "dkim.expiry": '"30d"'})
+        self.assertEqual(sorted(tags["a"] for tags in found), ["ed25519-sha256", "rsa-sha256"])
+        for tags in found:
+            names = "".join(tags["h"].split()).lower().split(":")
+            self.assertEqual([names.count("subject"), names.count("from"), names.count("to")], [2, 1, 1])
+            self.assertEqual(int(tags["x"]) - int(tags["t"]), 30 * 86400)
+
+    def test_nothing_is_signed_when_another_server_does(self):
+        self.assertEqual(self.signatures({"dkim.sign": "false"}), [])
 
 
 class Deadline(unittest.TestCase):
