@@ -12,6 +12,7 @@
 #include "net/worker_pool.h"
 #include "store/posix_file_system.h"
 #include "store/restore.h"
+#include "store/segment.h"
 #include "testing/temporary_directory.h"
 
 namespace hikyaku::app {
