@@ -192,9 +192,9 @@ Result<RestoreOutcome> renew_apart(const fs::path& data, std::uint32_t least,
 /// must not give the same numbers again; and a restore that was cut off leaves the store that was
 /// in use beside the place where it was.
 Result<std::uint32_t> next_epoch(const BackupInfo& backup, const fs::path& data) {
-  std::vector<store::SeenEpoch> all{{.epoch = backup.epoch, .file = backup.path.string()},
-                                    {.epoch = noted_restore(backup),
-                                     .file = restore_note(backup).string()}};
+  std::vector<store::SeenEpoch> all{
+      {.epoch = backup.epoch, .file = backup.path.string()},
+      {.epoch = noted_restore(backup), .file = restore_note(backup).string()}};
   auto places = formers_beside(data);
   places.insert(places.end(), {data, restored_beside(data)});
   for (auto& place : places) all.push_back(store::epoch_of(place.string()));
@@ -205,10 +205,11 @@ Result<std::uint32_t> next_epoch(const BackupInfo& backup, const fs::path& data)
   std::uint64_t leap = 0;
   for (auto& seen : all) {
     if (seen.epoch > least + kMostRaised)
-      return fail(ErrorCode::Corrupt,
-                  "{} says epoch {}, and the backup's store has {}: nobody restores so often. It is "
-                  "damaged or forged: move it away, with all of the store if it is of one",
-                  seen.file, seen.epoch, least);
+      return fail(
+          ErrorCode::Corrupt,
+          "{} says epoch {}, and the backup's store has {}: nobody restores so often. It is "
+          "damaged or forged: move it away, with all of the store if it is of one",
+          seen.file, seen.epoch, least);
     highest = std::max<std::uint64_t>(highest, seen.epoch);
     if (!seen.certain) leap = kEpochLeap;
   }

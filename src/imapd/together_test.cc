@@ -60,7 +60,7 @@ class InterruptedViews final : public mailbox::Views {
   std::unique_ptr<mailbox::Views> below_;
 };
 
-TEST_CASE("what is committed while SELECT reads the mailbox is told by the next command") {
+TEST_CASE("what is committed while SELECT reads the mailbox is told") {
   Server server;
   auto* views = new InterruptedViews(std::move(server.views));
   server.views.reset(views);
@@ -84,11 +84,8 @@ TEST_CASE("what is committed while SELECT reads the mailbox is told by the next 
     while (!told) co_await yield_now();
   };
   views->between = flag;
-  CHECK(client("SELECT INBOX").ends_with("OK [READ-WRITE] Opened\n"));
-  // Not NOOP, which looks in any case.
-  CHECK(client("FETCH 1 UID") ==
-        "* 1 FETCH (UID 1)\n* 2 FETCH (UID 2 FLAGS (\\Flagged))\nOK Fetched\n");
-  CHECK(client("FETCH 1 UID") == "* 1 FETCH (UID 1)\nOK Fetched\n");
+  CHECK(client("SELECT INBOX")
+            .ends_with("* 2 FETCH (UID 2 FLAGS (\\Flagged))\nOK [READ-WRITE] Opened\n"));
 }
 
 TEST_CASE("no EXPUNGE during commands by number; expunged messages keep theirs until then") {
