@@ -42,6 +42,10 @@ class DomainCheck(unittest.TestCase):
         self.assertEqual(code, 1 if bad else 0)
         for one in bad:
             self.assertTrue(one["remedy"], one)
+        in_japanese, told = self.check(change, "ja")
+        self.assertEqual(in_japanese, code)
+        kinds = [[(f["level"], f["name"], f["type"], bool(f["remedy"])) for f in one["findings"]] for one in (found, told)]
+        self.assertEqual(*kinds)
         return " ".join(f"{f['name']} {f['type']}: {f['what']}" for f in bad)
 
     def test_the_records_that_are_printed_are_right(self):

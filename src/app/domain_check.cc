@@ -99,7 +99,7 @@ constexpr Phrase kNoPtr{"name the servers by mx, a: or ip4: in place of {}",
                         "{} の代わりに mx、a:、ip4: でサーバーを書いてください"};
 constexpr Phrase kSpfWrong{"\"{}\": {}", "\"{}\": {}"};
 constexpr Phrase kSpfRefuses{"\"{}\" says {} for this server ({})",
-                             "\"{}\" ではこのサーバー ({2}) が {1} になります"};
+                             "\"{0}\" ではこのサーバー ({2}) が {1} になります"};
 constexpr Phrase kSpfOpen{"\"{}\" lets everybody send as the domain",
                           "\"{}\" では誰でもこのドメインで送信できます"};
 constexpr Phrase kEndWithAll{"end it with -all", "最後を -all にしてください"};
