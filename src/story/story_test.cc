@@ -178,6 +178,70 @@ TEST_CASE("a message is found by number, addresses and Message-ID, and told in w
   CHECK(to_json(*story).starts_with("{\"id\":\""));
 }
 
+TEST_CASE("the envelope's sender is told as sender only when a login or SPF proves it") {
+  struct Case {
+    std::string header_from, mail_from, login;
+    std::vector<Finding> findings;
+    std::string english, japanese;
+  };
+  for (auto& c : {
+           Case{"boss@a.test",
+                "bob@a.test",
+                "",
+                {{"spf", "pass", "domain=a.test; by=mx"}},
+                "shown as from boss@a.test, really sent by bob@a.test\n",
+                "表示上の差出人は boss@a.test、実際の送信者は bob@a.test\n"},
+           Case{"boss@a.test",
+                "bob@a.test",
+                "bob@a.test (PLAIN)",
+                {},
+                "shown as from boss@a.test, really sent by bob@a.test\n",
+                "表示上の差出人は boss@a.test、実際の送信者は bob@a.test\n"},
+           Case{"boss@a.test",
+                "boss@a.test",
+                "",
+                {{"spf", "fail", "domain=a.test; by=-all"}},
+                "shown as from boss@a.test; its envelope names boss@a.test as sender\n",
+                "表示上の差出人は boss@a.test、エンベロープの差出人は boss@a.test\n"},
+           // The name in HELO says nothing of the sender.
+           Case{"boss@a.test",
+                "boss@a.test",
+                "",
+                {{"spf-helo", "pass", "domain=b.test; by=a"}},
+                "shown as from boss@a.test; its envelope names boss@a.test as sender\n",
+                "表示上の差出人は boss@a.test、エンベロープの差出人は boss@a.test\n"},
+           Case{"boss@a.test",
+                "",
+                "",
+                {{"spf", "pass", "domain=a.test; by=a"}},
+                "shown as from boss@a.test; its envelope names nobody (<>",
+                "エンベロープの差出人は なし(<>"},
+           Case{"",
+                "anna@a.test",
+                "",
+                {},
+                "    its envelope names anna@a.test as sender\n",
+                "    エンベロープの差出人は anna@a.test\n"},
+           Case{"",
+                "anna@a.test",
+                "anna@a.test (PLAIN)",
+                {},
+                "    sent by anna@a.test\n",
+                "    送信者は anna@a.test\n"},
+       }) {
+    Story story;
+    story.arrival = an_arrival();
+    story.arrival->header_from = c.header_from;
+    story.arrival->mail_from = c.mail_from;
+    story.arrival->login = c.login;
+    story.arrival->findings = c.findings;
+    auto english = tell(story, Language::English);
+    auto japanese = tell(story, Language::Japanese);
+    CHECK_MESSAGE(english.contains(c.english), english);
+    CHECK_MESSAGE(japanese.contains(c.japanese), japanese);
+  }
+}
+
 TEST_CASE("whoever gets a message through an alias finds it") {
   store::MemoryTransaction tx;
   auto id = make_message_id(kNow, 1);

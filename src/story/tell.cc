@@ -1,4 +1,6 @@
 // The story in words and as JSON.
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "story/checks.h"
@@ -21,11 +23,16 @@ constexpr Phrase kEncrypted{"    the connection was encrypted: {}\n",
 constexpr Phrase kInClear{"    the connection was in clear: anybody on the way could read it\n",
                           "    接続は平文でした: 途中の誰でも読めました\n"};
 constexpr Phrase kLoggedIn{"    logged in as {}\n", "    {} としてログインしました\n"};
+/// With proof: a login, or SPF pass.
 constexpr Phrase kSentBy{"    shown as from {}, really sent by {}\n",
                          "    表示上の差出人は {}、実際の送信者は {}\n"};
+constexpr Phrase kClaimed{"    shown as from {}; its envelope names {} as sender\n",
+                          "    表示上の差出人は {}、エンベロープの差出人は {}\n"};
 constexpr Phrase kNullSender{"nobody (<>: a notice that must not be answered)",
                              "なし(<>: 返信してはならない通知)"};
 constexpr Phrase kSender{"    sent by {}\n", "    送信者は {}\n"};
+constexpr Phrase kClaimedSender{"    its envelope names {} as sender\n",
+                                "    エンベロープの差出人は {}\n"};
 constexpr Phrase kAbout{"    {}, {}, {} bytes\n", "    {}、{}、{} バイト\n"};
 constexpr Phrase kMessageId{"Message-ID {}", "Message-ID {}"};
 constexpr Phrase kNoMessageId{"no Message-ID", "Message-ID なし"};
@@ -129,6 +136,16 @@ std::string tell_note(std::string_view note, Language language) {
   return printable(note);
 }
 
+/// Whether the envelope's sender is known to be the one who sent it. Anybody can write any name
+/// there.
+bool is_sender_proven(const Arrival& arrival) {
+  if (arrival.mail_from.empty()) return false;
+  if (!arrival.login.empty()) return true;
+  return std::ranges::any_of(arrival.findings, [](auto& finding) {
+    return finding.check == "spf" && finding.result == "pass";
+  });
+}
+
 std::string tell_arrival(const Story& story, Language language) {
   auto& arrival = *story.arrival;
   auto when = format_rfc3339(time_of(story.id));
@@ -142,9 +159,10 @@ std::string tell_arrival(const Story& story, Language language) {
   auto sender = arrival.mail_from.empty() ? std::string(kNullSender.in(language))
                                           : printable(arrival.mail_from);
   // What was refused before its data came has an envelope only.
+  auto proven = is_sender_proven(arrival);
   text += arrival.header_from.empty()
-              ? say(language, kSender, sender)
-              : say(language, kSentBy, printable(arrival.header_from), sender);
+              ? say(language, proven ? kSender : kClaimedSender, sender)
+              : say(language, proven ? kSentBy : kClaimed, printable(arrival.header_from), sender);
   if (arrival.size != 0)
     text +=
         say(language, kAbout,
