@@ -240,7 +240,8 @@ class Keys(unittest.TestCase):
     def test_a_key_whose_record_is_not_there_says_so(self):
         """The first pair signs before its record is seen; nobody should have to guess."""
         words = lambda *more: " ".join(self.dkim(*more).stdout.split())
-        self.assertIn("but what it signs cannot be checked: its record has not been seen in the DNS yet", words())
+        self.assertIn("whether others can check it is not known: its record has not been seen in the DNS yet", words())
+        self.assertTrue(all(len(line) <= 80 for line in self.dkim().stdout.splitlines()), self.dkim().stdout)
         self.server.start()
         eventually(lambda: "cannot be checked: its record is not in the DNS yet (next look at " in words())
         self.assertIn("使用中", words("--lang", "ja"))
@@ -260,6 +261,11 @@ class Keys(unittest.TestCase):
         self.zone.write_text(ZONE + "".join(f";!SERVFAIL {s}._domainkey.alpha.test. TXT\n" for s in [*waiting, "more"]))
         self.server.start()
         eventually(lambda: "the DNS could not be asked for its record (" in words())
+        self.assertRegex(words(), rf"{waiting[0]} \S+ waiting ")  # it is not in the DNS, so it is not "published"
+        done = self.dkim("remove", "nosuch", "--lang", "ja", check=False)
+        self.assertIn("alpha.test に鍵 nosuch はありません", "".join(done.stderr.splitlines()))
+        done = self.dkim("add", "other", "--key", self.zone, "--lang", "ja", check=False)
+        self.assertIn("PEM 形式の秘密鍵が見つかりません", "".join(done.stderr.splitlines()))
 
     def test_the_last_key_is_not_retired_without_a_word(self):
         rsa, ed = sorted(self.keys(), reverse=True)

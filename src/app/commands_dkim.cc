@@ -7,6 +7,7 @@
 #include "app/key_watch.h"
 #include "auth/directory.h"
 #include "auth/signing_keys.h"
+#include "base/text.h"
 
 namespace hikyaku::app {
 namespace {
@@ -16,6 +17,14 @@ using Answer = Result<object>;
 
 constexpr Phrase kNotOurs{"{0} is not a domain of this server: hikyaku domain add {0}",
                           "{0} はこのサーバーのドメインではありません: hikyaku domain add {0}"};
+
+constexpr Phrase kNoKey{"{0} has no key {1}: hikyaku domain dkim {0}",
+                        "{0} に鍵 {1} はありません: hikyaku domain dkim {0}"};
+constexpr Phrase kTooEarly{
+    "{} has not been in the DNS for long enough: what it signed could not be checked (--now makes "
+    "it sign all the same)",
+    "{} が DNS に公開されてから十分な時間が経っていないため、署名しても検証できません(それでも署名"
+    "させるには --now)"};
 
 object describe(const auth::SigningKey& key) {
   object shown{{"domain", key.domain},
@@ -110,12 +119,15 @@ Task<Answer> change(Core& core, ControlCall& call, Function function) {
   CO_TRY(auto domain, call.needed_text("domain"));
   CO_TRY(auto selector, call.needed_text("selector"));
   std::optional<auth::SigningKey> after;
-  CO_TRY_DO(co_await core.store().transact({store::kInstance},
-                                           [&](store::Transaction& tx) -> Result<void> {
-                                             TRY_DO(function(tx, domain, selector));
-                                             after = auth::find_signing_key(tx, domain, selector);
-                                             return {};
-                                           }));
+  CO_TRY_DO(co_await core.store().transact(
+      {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+        if (!auth::find_signing_key(tx, domain, selector))
+          return fail(ErrorCode::NotFound, "{}",
+                      say(call.request().language, kNoKey, domain, printable(selector, 80)));
+        TRY_DO(function(tx, domain, selector));
+        after = auth::find_signing_key(tx, domain, selector);
+        return {};
+      }));
   co_return describe(*after);
 }
 
@@ -129,10 +141,8 @@ Task<Answer> activate(Core& core, ControlCall& call) {
         auto key = auth::find_signing_key(tx, domain, selector);
         if (key && key->state == auth::SigningState::Published && !force &&
             (key->seen == Time{} || now < key->signs_from))
-          return fail(ErrorCode::Conflict,
-                      "{} has not been in the DNS for long enough: what it signed could not be "
-                      "checked (--now makes it sign all the same)",
-                      key->record_name());
+          return fail(ErrorCode::Conflict, "{}",
+                      say(call.request().language, kTooEarly, key->record_name()));
         return auth::activate_signing_key(tx, domain, selector, now, record_kept(core.config()));
       });
 }

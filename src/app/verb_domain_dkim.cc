@@ -10,7 +10,9 @@
 #include "app/verbs.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "dkim/problem.h"
 #include "dkim/signer.h"
+#include "dns/problem.h"
 #include "smtp/path.h"
 
 namespace hikyaku::app {
@@ -47,6 +49,7 @@ constexpr Phrase kDidYouMean{" Did you mean '{}'?", "'{}' のことですか?"};
 constexpr Phrase kNeedsSelector{
     "which key? Name its selector: hikyaku domain dkim {} {} SELECTOR",
     "どの鍵ですか? セレクターを指定してください: hikyaku domain dkim {} {} セレクター"};
+constexpr Phrase kUnusable{"{} cannot be used: {}", "{} は使えません: {}"};
 constexpr Phrase kTooMany{"'{}' is one word too many.", "'{}' は余分です。"};
 
 constexpr Phrase kNotSeen{"its record has not been seen in the DNS yet",
@@ -57,6 +60,8 @@ constexpr Phrase kNotAsked{"the DNS could not be asked for its record ({}; next 
                            "DNS でレコードを確認できません({}。次の確認は {})"};
 constexpr Phrase kSinceBut{"signs since {}, but what it signs cannot be checked: {}",
                            "{} から署名中。ただし検証できません: {}"};
+constexpr Phrase kSinceUnsure{"signs since {}; whether others can check it is not known: {}",
+                              "{} から署名中。検証できる状態かは不明です: {}"};
 constexpr Phrase kAllUnsigned{
     "No key of {0} signs: its mail leaves unsigned. A new pair: hikyaku domain dkim {0} rotate; to "
     "let "
@@ -82,7 +87,7 @@ struct StateWord {
   std::string_view state;
   Phrase word;
 };
-constexpr StateWord kStates[] = {{"published", {"published", "公開待ち"}},
+constexpr StateWord kStates[] = {{"published", {"waiting", "公開待ち"}},
                                  {"active", {"active", "使用中"}},
                                  {"retired", {"retired", "引退"}},
                                  {"gone", {"gone", "消去済み"}}};
@@ -114,8 +119,9 @@ std::string unseen(const boost::json::object& key, Language language) {
   auto next = second_of(text_in(key, "next_look"));
   if (next.empty()) return std::string(kNotSeen.in(language));
   auto problem = text_in(key, "problem");
-  return problem.empty() ? say(language, kNotThere, next)
-                         : say(language, kNotAsked, printable(problem, 200), next);
+  return problem.empty()
+             ? say(language, kNotThere, next)
+             : say(language, kNotAsked, printable(dns::problem_in(problem, language), 200), next);
 }
 
 /// What is to be known of a key beside its state.
@@ -127,8 +133,10 @@ std::string remark(const boost::json::object& key, Language language) {
   }
   if (state == "active") {
     auto since = minute_of(text_in(key, "activated"));
-    return text_in(key, "seen").empty() ? say(language, kSinceBut, since, unseen(key, language))
-                                        : say(language, kSince, since);
+    if (!text_in(key, "seen").empty()) return say(language, kSince, since);
+    // Only a look that found nothing tells that nobody sees it.
+    auto absent = !text_in(key, "looked").empty() && text_in(key, "problem").empty();
+    return say(language, absent ? kSinceBut : kSinceUnsure, since, unseen(key, language));
   }
   if (state == "gone") return std::string(kGone.in(language));
   auto until = text_in(key, "record_until");
@@ -141,22 +149,27 @@ Exit list(const Asked& asked) {
   auto& terminal = asked.terminal;
   Commands commands(asked.invocation, terminal);
   ItemList rows(asked.invocation, terminal,
-                {{"SELECTOR", "セレクター"}, {"KEY", "鍵"}, {"STATE", "状態"}, {"", ""}},
+                {{"SELECTOR", "セレクター"}, {"KEY", "鍵"}, {"STATE", "状態"}},
                 [&](auto& key) -> std::vector<std::string> {
                   return {text_in(key, "selector"), text_in(key, "algorithm"),
-                          state_in(key, terminal.language()), remark(key, terminal.language())};
+                          state_in(key, terminal.language())};
                 });
+  // Sentences, which a column has no room for.
+  std::vector<std::string> remarks;
   std::size_t keys = 0, active = 0;
-  auto answer =
-      commands.run("dkim.list", {{"domain", json_text(asked.domain)}}, {.item = [&](auto& item) {
-                     ++keys;
-                     active += text_in(item, "state") == "active";
-                     rows.add(item);
-                   }});
+  auto answer = commands.run(
+      "dkim.list", {{"domain", json_text(asked.domain)}}, {.item = [&](auto& item) {
+        ++keys;
+        active += text_in(item, "state") == "active";
+        rows.add(item);
+        remarks.push_back(text_in(item, "selector") + ": " + remark(item, terminal.language()));
+      }});
   if (!answer) return commands.report(answer.error());
   auto en = say(Language::English, kNone, asked.domain);
   auto ja = say(Language::Japanese, kNone, asked.domain);
   rows.finish({en, ja});
+  if (!asked.invocation.json())
+    for (auto& line : remarks) terminal.paragraph(line);
   if (keys > 0 && active == 0 && !asked.invocation.json()) terminal.say(kAllUnsigned, asked.domain);
   return Exit::Ok;
 }
@@ -170,7 +183,12 @@ Result<std::vector<WantedDkimKey>> wanted_key(const Asked& asked) {
     TRY(auto bytes, read_file(*file));
     auto pem = crypto::Secret::take(std::move(bytes));
     auto key = crypto::PrivateKey::from_pem(pem.reveal());
-    if (!key) return wrap(key.error(), "{} cannot be used", *file);
+    if (!key) {
+      auto language = asked.terminal.language();
+      return fail(
+          key.error().code, "{}",
+          say(language, kUnusable, *file, dkim::problem_in(key.error().describe(), language)));
+    }
     TRY_DO(dkim::check_signing_key({asked.domain, "s", *key}));
     wanted.key = std::move(*key);
   }
@@ -312,8 +330,8 @@ Verb verb_domain_dkim() {
                   "ドメインのメールに署名する鍵を一覧表示、作成、交代する"},
       .details =
           {"Without ACTION, or with list, the keys and how far they are. rotate makes a new pair "
-           "(RSA and Ed25519); add [SELECTOR] one key, or takes one from a file. A new key is "
-           "published: it signs once the running server has seen its record in the DNS for as long "
+           "(RSA and Ed25519); add [SELECTOR] one key, or takes one from a file. A new key "
+           "waits: it signs once the running server has seen its record in the DNS for as long "
            "as the record's TTL, and the old one of its kind is retired in that moment. activate "
            "SELECTOR lets a key sign again, retire SELECTOR ends it. A retired key's record stays "
            "in the DNS until mail signed by it cannot be on its way any more; then remove SELECTOR "
