@@ -109,6 +109,9 @@ class DomainCheck(unittest.TestCase):
                 ("spf1 mx", '"v=spf1 mx"', 'replace it with: alpha.test. IN TXT "v=spf1 mx -all"'),
                 ("spf1 mx", '"v=spf1 -all mx ip4:198.51.100.7"', 'replace it with: alpha.test. IN TXT "v=spf1 mx ip4:198.51.100.7 -all"'),
                 ("spf1 mx", '"v=spf1 ptr mx -all"', "in place of ptr"),
+                ("spf1 mx", '"v=spf1 mx ip4:198.51.100.7 +all"', 'replace it with: alpha.test. IN TXT "v=spf1 mx ip4:198.51.100.7 -all"'),
+                ("spf1 mx", '"“v=spf1 mx -all”"', 'replace it with: alpha.test. IN TXT "v=spf1 mx -all"'),
+                ("spf1 mx", '"v=spf1 mx -all redirect=_spf.partner.test"', "take out redirect=_spf.partner.test, or the all"),
                 ("spf1 mx", '"v=spf1 ip4:198.51.100.7 -all"', 'replace it with: alpha.test. IN TXT "v=spf1 ip4:198.51.100.7 a:mail.alpha.test -all"'),
                 ("DMARC1", '"v=DMARC1; p=reject; adkim=s, aspf=s; rua=mailto:x@alpha.test"',
                  'replace it with: _dmarc.alpha.test. IN TXT "v=DMARC1; p=reject; adkim=s; aspf=s; rua=mailto:x@alpha.test"'),
@@ -147,6 +150,15 @@ class DomainCheck(unittest.TestCase):
             self.assertIn("no DNS server answers", done.stderr)
             self.assertIn("dns.resolver in hikyaku.toml", " ".join(done.stderr.split()))
         self.server.configure({"dns.resolver": "[]"})
+
+    def test_of_two_records_neither_is_called_good(self):
+        for old, second in (("spf1 mx", 'alpha.test. IN TXT "v=spf1 a -all"'), ("DMARC1", '_dmarc.alpha.test. IN TXT "v=DMARC1; p=reject"')):
+            _, found = self.check(lambda lines: [*lines, second])
+            name = second.split(". IN")[0]
+            about = [f for f in found["findings"] if (f["name"], f["type"]) == (name, "TXT")]
+            self.assertEqual([f["level"] for f in about], ["problem"], about)
+            self.assertIn(second.split("TXT ")[1], about[0]["what"])
+            self.assertIn(old, about[0]["what"])
 
     def test_missing_records(self):
         self.file.write_text("example.test. A 192.0.2.1\n")
@@ -189,6 +201,7 @@ class DomainCheck(unittest.TestCase):
                 ("DMARC1", dmarc + '"v=DMARC1; p=none; rua=mailto:x@example.net"', "reports may not go to x@example.net"),
                 ("DMARC1", dmarc + '"v=DMARC1; p=none"\n_dmarc.alpha.test. IN TXT "v=DMARC1; p=reject"', "2 DMARC records"),
                 ("DMARC1", None, "no DMARC record"),
+                ("DMARC1", 'alpha.test. IN TXT "v=DMARC1; p=reject"', 'stands at alpha.test itself, where nobody looks for it: "v=DMARC1; p=reject"'),
                 (rsa, None, "no record"),
                 (rsa, f'{rsa} IN TXT "{OTHER_KEY}"', "another key"),
                 (rsa, f'{rsa} IN TXT "v=DKIM1; k=rsa; p="', "revoked"),

@@ -7,8 +7,10 @@
 #include "app/run_command.h"
 #include "base/text.h"
 #include "dkim/key_record.h"
+#include "dmarc/problem.h"
 #include "dmarc/record.h"
 #include "dmarc/report_address.h"
+#include "dns/problem.h"
 #include "spf/check.h"
 #include "spf/mend.h"
 #include "spf/problem.h"
@@ -66,8 +68,8 @@ constexpr Phrase kSpfMistyped{
     "around it",
     "\"{}\" は SPF レコードのつもりでしょうが、(引用符なしで) \"v=spf1 \" "
     "で始まらないので無効です"};
-constexpr Phrase kTwoSpf{"there are {} SPF records: then none of them counts (RFC 7208 §4.5)",
-                         "SPF レコードが {} 個あります。どれも無効になります(RFC 7208 §4.5)"};
+constexpr Phrase kTwoSpf{"there are {} SPF records: then none of them counts (RFC 7208 §4.5): {}",
+                         "SPF レコードが {} 個あり、どれも無効になります(RFC 7208 §4.5): {}"};
 constexpr Phrase kKeepOne{"put all of it into one record, and take the others out",
                           "一つにまとめ、ほかは削除してください"};
 constexpr Phrase kCorrect{"correct that, and leave the rest of the record as it is",
@@ -91,6 +93,9 @@ constexpr Phrase kSpfNoAll{
     "となり、誰でもこのドメインを名乗れます"};
 constexpr Phrase kSpfAfterAll{"\"{}\": nothing behind {} counts",
                               "\"{}\": {} より後の項目は無効です"};
+constexpr Phrase kSpfRedirect{"\"{}\": {} is not looked at, since there is an all",
+                              "\"{}\": all があるため {} は無視されます"};
+constexpr Phrase kNoRedirect{"take out {}, or the all", "{} か all のどちらかを外してください"};
 constexpr Phrase kSpfPtr{
     "\"{}\" uses ptr, which must not be used (RFC 7208 §5.5): it is slow, and some skip it",
     "\"{}\" は ptr を使っています。遅く、無視する相手もあるため、使うべきではありません(RFC 7208 "
@@ -147,8 +152,13 @@ constexpr Phrase kTakeOut{"take the record out", "レコードを削除してく
 constexpr Phrase kNoDmarc{
     "there is no DMARC record: many treat the mail of such domains as suspect",
     "DMARC レコードがありません。不審なメールとして扱われることがあります"};
-constexpr Phrase kTwoDmarc{"there are {} DMARC records: then none of them counts",
-                           "DMARC レコードが {} 個あります。どれも無効になります"};
+constexpr Phrase kTwoDmarc{"there are {} DMARC records: then none of them counts: {}",
+                           "DMARC レコードが {} 個あり、どれも無効になります: {}"};
+constexpr Phrase kDmarcElsewhere{
+    "the DMARC record stands at {} itself, where nobody looks for it: \"{}\"",
+    "DMARC レコードが {} 自体にあり、そこでは読まれません: \"{}\""};
+constexpr Phrase kMoveDmarc{"take it out there, and publish: {}",
+                            "そこから削除し、次を公開してください: {}"};
 constexpr Phrase kDmarcRemark{"“{}”: {}", "「{}」: {}"};
 constexpr Phrase kDmarcGood{"“{}” has no mistakes", "「{}」に誤りはありません"};
 constexpr Phrase kDmarcRejects{
@@ -201,11 +211,17 @@ class DomainCheck {
   std::string record(std::string_view value) const {
     return fmt::format("{}. IN {} {}", name_, type_, value);
   }
+  /// Each in quotes.
+  static std::string quoted(const std::vector<std::string>& records) {
+    std::string all;
+    for (auto& one : records) all += (all.empty() ? "\"" : ", \"") + printable(one, 200) + '"';
+    return printable(all, 2000);
+  }
   /// True when the answer could not be had; said then.
   template <class Record>
   bool failed(const dns::Answer<Record>& answer) {
     if (!answer.failed()) return false;
-    add(Level::Problem, text(kFailed, answer.problem), text(kTryLater));
+    add(Level::Problem, text(kFailed, dns::problem_in(answer.problem, language_)), text(kTryLater));
     return true;
   }
 
@@ -322,7 +338,7 @@ class DomainCheck {
       co_return;
     }
     if (records.size() > 1)
-      co_return add(Level::Problem, text(kTwoSpf, records.size()), text(kKeepOne));
+      co_return add(Level::Problem, text(kTwoSpf, records.size(), quoted(records)), text(kKeepOne));
     auto& published = records.front();
     auto shown = printable(published, 300);
     auto parsed = spf::parse_record(published);
@@ -340,6 +356,12 @@ class DomainCheck {
     return good ? text(kReplace, record(quote_txt(*good))) : text(by_hand);
   }
 
+  /// How to end that everybody may send.
+  std::string closed(const std::string& published) const {
+    auto good = spf::with_all_denied(published);
+    return good == published ? text(kEndWithAll) : text(kReplace, record(quote_txt(good)));
+  }
+
   /// What cannot be meant, though it can be read. False: no use in going on.
   bool spf_form(const std::string& published, const spf::Record& parsed) {
     auto shown = printable(published, 300);
@@ -353,6 +375,10 @@ class DomainCheck {
     if (all == terms.end() && parsed.redirect.empty())
       add(Level::Problem, text(kSpfNoAll, shown),
           text(kReplace, record(quote_txt(published + " -all"))));
+    if (all != terms.end() && !parsed.redirect.empty()) {
+      auto redirect = printable(parsed.redirect_text, 80);
+      add(Level::Note, text(kSpfRedirect, shown, redirect), text(kNoRedirect, redirect));
+    }
     auto ptr = std::ranges::find(terms, spf::Mechanism::Ptr, &spf::Directive::mechanism);
     if (ptr != terms.end())
       add(Level::Note, text(kSpfPtr, shown), text(kNoPtr, printable(ptr->text, 80)));
@@ -393,7 +419,7 @@ class DomainCheck {
                     text(kSpfWrong, shown, spf::problem_in(stranger.detail, language_)),
                     text(kTryLater));
     if (stranger.result == spf::Result::Pass)
-      co_return add(Level::Problem, text(kSpfOpen, shown), text(kEndWithAll));
+      co_return add(Level::Problem, text(kSpfOpen, shown), closed(published));
     if (wanted_.addresses.empty()) co_return add(Level::Good, text(kSpfUnknown, shown));
     for (auto& address : wanted_.addresses) {
       auto verdict = co_await judge(domain, address);
@@ -470,8 +496,9 @@ class DomainCheck {
       meant.push_back(one);
     }
     auto good = record(quote_txt(dmarc_record(wanted_.domain, wanted_.report_address)));
-    if (meant.empty()) co_return add(Level::Problem, text(kNoDmarc), text(kPublish, good));
-    if (real > 1) add(Level::Problem, text(kTwoDmarc, real), text(kKeepOne));
+    if (meant.empty()) co_return co_await no_dmarc(good);
+    if (real > 1)
+      co_return add(Level::Problem, text(kTwoDmarc, real, quoted(meant)), text(kKeepOne));
     for (auto& one : meant) {
       auto before = findings_.size();
       for (auto& remark : dmarc::examine_record(one))
@@ -486,6 +513,16 @@ class DomainCheck {
     }
   }
 
+  /// It may stand where it does no good.
+  Task<void> no_dmarc(std::string good) {
+    auto at_domain = co_await dns_.txt(wanted_.domain);
+    auto stray = std::ranges::find_if(at_domain.records, dmarc::is_record);
+    if (stray == at_domain.records.end())
+      co_return add(Level::Problem, text(kNoDmarc), text(kPublish, good));
+    add(Level::Problem, text(kDmarcElsewhere, wanted_.domain, printable(*stray, 200)),
+        text(kMoveDmarc, record(quote_txt(*stray))));
+  }
+
   Task<void> report_addresses(std::string text_of_record) {
     auto parsed = dmarc::parse_record(std::move(text_of_record));
     if (!parsed) co_return;
@@ -496,10 +533,13 @@ class DomainCheck {
         auto allowed = co_await dmarc::authorize(dns_, wanted_.domain, uri, kind);
         using State = dmarc::Authorization::State;
         if (allowed.state == State::Refused)
-          add(Level::Problem, text(kRuaRefused, uri.mailbox, allowed.problem),
+          add(Level::Problem,
+              text(kRuaRefused, uri.mailbox, dmarc::problem_in(allowed.problem, language_)),
               text(kAuthorize, allowed.name));
         if (allowed.state == State::Unknown)
-          add(Level::Problem, text(kRuaRefused, uri.mailbox, allowed.problem), text(kTryLater));
+          add(Level::Problem,
+              text(kRuaRefused, uri.mailbox, dmarc::problem_in(allowed.problem, language_)),
+              text(kTryLater));
       }
     }
   }

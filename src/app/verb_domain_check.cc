@@ -141,17 +141,20 @@ Verb verb_domain_check() {
       .group = Group::Accounts,
       .summary = {"looks whether a domain's DNS records are as they must be",
                   "ドメインの DNS レコードが正しいか調べる"},
-      .details = {"MX, the server's addresses and their names, SPF, DKIM, DMARC, as the DNS has "
-                  "them now: what is missing, mistyped, or does not fit this server and its keys, "
-                  "each with its remedy. The TTL says for how long others may still see what there "
-                  "is. The exit code is 0 only when there is no problem, 75 when no DNS server "
-                  "answers. `hikyaku domain records DOMAIN > FILE` makes a zone for --zone.",
-                  "MX、サーバーのアドレスと逆引き、SPF、DKIM、DMARC "
-                  "を、いま DNS にある通りに調べ、欠けているもの、書き誤り、"
-                  "このサーバーや鍵と合わないものを、直し方とともに示します。TTL "
-                  "は、変更後も古い内容が見えうる時間です。問題がなければ終了コードは 0、DNS "
-                  "サーバーが応答しなければ 75 です。--zone のファイルは `hikyaku domain records "
-                  "DOMAIN > FILE` で作れます。"},
+      .details =
+          {"MX, the server's addresses and their names, SPF, DKIM, DMARC, as the DNS has "
+           "them now: what is missing, mistyped, or does not fit this server and its keys, "
+           "each with its remedy. The TTL says for how long others may still see what there "
+           "is. The exit code is 0 only when there is no problem, 75 when no DNS server "
+           "answers. The SRV records, by which mail clients find the server, are not looked at. "
+           "`hikyaku domain records DOMAIN > FILE` makes a zone for --zone.",
+           "MX、サーバーのアドレスと逆引き、SPF、DKIM、DMARC "
+           "を、いま DNS にある通りに調べ、欠けているもの、書き誤り、"
+           "このサーバーや鍵と合わないものを、直し方とともに示します。TTL "
+           "は、変更後も古い内容が見えうる時間です。問題がなければ終了コードは 0、DNS "
+           "サーバーが応答しなければ 75 です。メールソフトがサーバーを見つけるための SRV "
+           "レコードは調べません。--zone のファイルは `hikyaku domain records "
+           "DOMAIN > FILE` で作れます。"},
       .arguments = {{"DOMAIN", {"such as example.org", "例: example.org"}}},
       .examples = {{"hikyaku domain check example.org",
                     {"as the world sees it", "外から見える通りに"}},

@@ -29,9 +29,15 @@ std::string_view skip(std::string_view text, auto is_skipped) {
 
 /// Quotes that a panel's form has taken for part of the text.
 std::string_view without_quotes(std::string_view text) {
+  static constexpr std::array<std::string_view, 6> kQuotes{"\"", "'", "“", "”", "‘", "’"};
   text = trim(text);
-  while (!text.empty() && (text.front() == '"' || text.front() == '\'')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == '"' || text.back() == '\'')) text.remove_suffix(1);
+  auto quote = kQuotes.begin();
+  auto stands = [&](auto where) {
+    quote = std::ranges::find_if(kQuotes, where);
+    return quote != kQuotes.end();
+  };
+  while (stands([&](auto one) { return text.starts_with(one); })) text.remove_prefix(quote->size());
+  while (stands([&](auto one) { return text.ends_with(one); })) text.remove_suffix(quote->size());
   return trim(text);
 }
 
@@ -131,6 +137,13 @@ std::string with_term(std::string_view record, std::string_view term) {
     mended += ' ' + std::string(one);
   }
   if (!put) mended += ' ' + std::string(term) + " -all";
+  return mended;
+}
+
+std::string with_all_denied(std::string_view record) {
+  std::string mended(kVersion);
+  for (auto one : terms_of(record.substr(kVersion.size())))
+    mended += ' ' + (iequals(one, "all") || iequals(one, "+all") ? "-all" : std::string(one));
   return mended;
 }
 

@@ -47,6 +47,10 @@ TEST_CASE("what was meant is mended, and nothing else changes") {
   }
   CHECK_FALSE(is_meant_as_record("v=DKIM1; p=x"));
   CHECK_FALSE(is_meant_as_record("video spf"));
+  CHECK(is_meant_as_record("“v=spf1 mx -all”"));
+  CHECK(mend_record("“v=spf1 mx -all”") == "v=spf1 mx -all");
+  CHECK(mend_record("‘v=spf1 mx -all’") == "v=spf1 mx -all");
+  CHECK_FALSE(is_meant_as_record("“”\"'"));
   CHECK_FALSE(is_meant_as_record("spf2.0/pra mx -all"));
 }
 
@@ -58,6 +62,9 @@ TEST_CASE("a term more, and all at its place") {
   CHECK(with_term("v=spf1", "a:c.example") == "v=spf1 a:c.example -all");
   CHECK(with_all_last("v=spf1 -all mx ip4:192.0.2.1") == "v=spf1 mx ip4:192.0.2.1 -all");
   CHECK(with_all_last("v=spf1 ?all mx -all") == "v=spf1 mx ?all");
+  CHECK(with_all_denied("v=spf1 mx +ALL") == "v=spf1 mx -all");
+  CHECK(with_all_denied("v=spf1 a:all.example all") == "v=spf1 a:all.example -all");
+  CHECK(with_all_denied("v=spf1 mx ~all") == "v=spf1 mx ~all");
   CHECK(with_all_last("v=spf1 mx") == "v=spf1 mx");
   CHECK(parse_record(with_all_last("v=spf1 ~ALL mx")));
 }
