@@ -101,6 +101,12 @@ void Stage::dns(std::string_view question, std::string_view answer) {
     terminal_.out(event("dns", scene_, {{"question", question}, {"answer", answer}}));
     return;
   }
+  static constexpr Phrase kNothing[] = {
+      {"no such name", "その名前は存在しません"},
+      {"no such record", "その種類のレコードはありません"},
+  };
+  for (auto& phrase : kNothing)
+    if (answer == phrase.en) answer = phrase.in(terminal_.language());
   terminal_.out("   DNS " + std::string(question) + "?  " + std::string(answer) + "\n");
 }
 

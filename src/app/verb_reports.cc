@@ -7,6 +7,7 @@
 #include "app/text_width.h"
 #include "app/verbs.h"
 #include "base/text.h"
+#include "dmarc/problem.h"
 
 namespace hikyaku::app {
 namespace {
@@ -174,10 +175,12 @@ class Chart {
   void draw_unread() {
     auto language = terminal_.language();
     if (unread_ > 0)
-      terminal_.say(kUnread, counted(language, kMails, unread_),
-                    text_in(newest_unread_, "time").substr(0, 10),
-                    printable(text_in(newest_unread_, "mail_from"), 100),
-                    printable(text_in(newest_unread_, "problem"), 200));
+      terminal_.say(
+          kUnread, counted(language, kMails, unread_),
+          text_in(newest_unread_, "time").substr(0, 10),
+          printable(text_in(newest_unread_, "mail_from"), 100),
+          printable(dmarc::problem_in(text_in(newest_unread_, "problem"), terminal_.language()),
+                    200));
     if (bounces_ == 0) return;
     auto domain = printable(text_in(newest_bounce_, "domain"), 255);
     auto record = domain.empty() ? say(language, kSomeRecord) : say(language, kARecord, domain);
@@ -313,6 +316,21 @@ boost::json::object arguments(const Invocation& invocation) {
           {"most", invocation.number("--most", 20)}};
 }
 
+struct StateWord {
+  std::string_view state;
+  Phrase word;
+};
+constexpr StateWord kStates[] = {{"waiting", {"waiting", "待機中"}},
+                                 {"sent", {"sent", "送信済み"}},
+                                 {"unwanted", {"unwanted", "送信不要"}},
+                                 {"failed", {"failed", "失敗"}}};
+
+std::string state_in(const boost::json::object& item, Language language) {
+  auto state = text_in(item, "state");
+  auto known = std::ranges::find(kStates, std::string_view(state), &StateWord::state);
+  return known == std::end(kStates) ? state : std::string(known->word.in(language));
+}
+
 Exit send_now(const Invocation& invocation, Terminal& terminal) {
   Commands commands(invocation, terminal);
   ItemList rows(invocation, terminal,
@@ -322,13 +340,13 @@ Exit send_now(const Invocation& invocation, Terminal& terminal) {
                  {"STATE", "状態"},
                  {"TO", "宛先"},
                  {"WHY", "理由"}},
-                [](auto& item) -> std::vector<std::string> {
+                [&](auto& item) -> std::vector<std::string> {
                   return {text_in(item, "domain"),
                           text_in(item, "day"),
                           std::to_string(number_in(item, "messages")),
-                          text_in(item, "state"),
+                          state_in(item, terminal.language()),
                           text_in(item, "to"),
-                          text_in(item, "problem")};
+                          dmarc::problem_in(text_in(item, "problem"), terminal.language())};
                 });
   auto answer = commands.run("reports.send", arguments(invocation),
                              {.item = [&](auto& item) { rows.add(item); }});

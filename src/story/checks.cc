@@ -1,11 +1,13 @@
 #include "story/checks.h"
 
 #include <array>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "arc/problem.h"
 #include "base/text.h"
+#include "base/translate.h"
 #include "dkim/problem.h"
 #include "dmarc/author.h"
 #include "dmarc/disposition.h"

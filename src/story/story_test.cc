@@ -242,6 +242,40 @@ TEST_CASE("the envelope's sender is told as sender only when a login or SPF prov
   }
 }
 
+TEST_CASE("what is recorded in English is told in Japanese") {
+  for (auto& [recorded, words] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"read: a report about alpha.test (messages: 468, passed: 428)",
+            "alpha.test についての報告 (468 通、うち合格 428 通)"},
+           {"ignored: a report about foreign.org (not our domain)",
+            "foreign.org についての報告(このサーバーのドメインではありません)"},
+           {"could not be read: there is no report in the mail",
+            "読めませんでした: メールに報告がありません"},
+           {"could not be read: the document declares entities or elements", "エンティティ"},
+           {"there is no domain nowhere.test", "nowhere.test というドメインはありません"},
+       }) {
+    Story story;
+    Story::Event note{.at = kNow, .attempt = {}, .note = Note{recorded}};
+    Story::Event attempt{.at = kNow, .attempt = Attempt{}, .note = {}};
+    attempt.attempt->reply = recorded;
+    story.events = {note, attempt};
+    auto text = tell(story, Language::Japanese);
+    CHECK_MESSAGE(text.contains(words), text);
+    CHECK_MESSAGE(text.find(words) != text.rfind(words), text);
+    CHECK(tell(story, Language::English).contains(recorded));
+    story.events.front().note->text = "読めませんでした";  // no phrase: as it is
+    CHECK(tell(story, Language::Japanese).contains("読めませんでした"));
+  }
+  Story story;
+  story.arrival = an_arrival();
+  story.arrival->findings = {{"iprev", "permerror", "problem=the address has no name"},
+                             {"dsn", "sent to", "bob@beta.test"}};
+  story.recipients = {{"dmarc@alpha.test", Kind::Delivered, "to the reports about our domains"}};
+  auto text = tell(story, Language::Japanese);
+  for (std::string words : {"iprev: permerror: アドレスに名前がありません",
+                            "dsn: 送信: bob@beta.test", "自ドメインについての報告として"})
+    CHECK_MESSAGE(text.contains(words), text);
+}
+
 TEST_CASE("whoever gets a message through an alias finds it") {
   store::MemoryTransaction tx;
   auto id = make_message_id(kNow, 1);

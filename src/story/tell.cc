@@ -1,8 +1,13 @@
 // The story in words and as JSON.
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/translate.h"
+#include "dmarc/problem.h"
+#include "dns/problem.h"
 #include "story/checks.h"
 #include "story/story.h"
 
@@ -58,6 +63,7 @@ constexpr Phrase kWasHeld{": held", ": 保留しました"};
 constexpr Phrase kWasDropped{": dropped", ": 破棄しました"};
 constexpr Phrase kWhy{"    because {}\n", "    理由: {}\n"};
 constexpr Phrase kMailbox{"mailbox {} of {}, UID {}", "{1} のメールボックス {0}、UID {2}"};
+constexpr Phrase kToReports{"to the reports about our domains", "自ドメインについての報告として"};
 constexpr Phrase kReply{"    they said: {}\n", "    相手の言葉: {}\n"};
 constexpr Phrase kNext{"    next attempt {}\n", "    次の送信は {}\n"};
 
@@ -85,24 +91,11 @@ const Phrase* result_phrase(std::string_view result) {
   return nullptr;
 }
 
-std::string tell_findings(const std::vector<Finding>& findings, Language language) {
-  std::string text;
-  for (auto& finding : findings) {
-    if (auto check = tell_check(finding, language)) {
-      text += *check;
-      continue;
-    }
-    text += finding.reason.empty()
-                ? say(language, kFindingBare, finding.check, finding.result)
-                : say(language, kFinding, finding.check, finding.result, printable(finding.reason));
-  }
-  return text;
-}
-
 /// An outcome's detail in the reader's language: where it lies, or where it goes; what stands in
 /// front of that (the alias that led there) stays as it was recorded.
 std::string tell_detail(std::string_view detail, Language language) {
   if (language == Language::English) return printable(detail);
+  if (detail == kToReports.en) return std::string(kToReports.ja);
   auto place = detail.find("mailbox ");
   auto uid = detail.rfind(", UID ");
   auto of = uid == std::string_view::npos ? uid : detail.rfind(" of ", uid);
@@ -118,22 +111,53 @@ std::string tell_detail(std::string_view detail, Language language) {
              printable(detail.substr(owner, uid - owner)), printable(detail.substr(uid + 6)));
 }
 
-/// How notes begin that are made here and there; what follows stays as it was recorded.
-constexpr Phrase kNotes[] = {
+/// What is recorded in English here and there along a message's way.
+constexpr Phrase kRecorded[] = {
+    // Notes.
     {"ignored: the same report came before", "無視: 同じ報告が前に届いています"},
-    {"ignored: a report about ", "無視: このサーバーのものではないドメインの報告: "},
-    {"read: a failure report about ", "読みました。失敗報告、ドメイン: "},
-    {"read: a report about ", "読みました。報告、ドメイン: "},
-    {"could not be read: ", "読めませんでした: "},
-    {"a report of ours did not reach ", "こちらからの報告が届きませんでした: "},
-    {"held: ", "保留しました: "},
+    {"ignored: a report about {} (not our domain)",
+     "無視: {} についての報告(このサーバーのドメインではありません)"},
+    {"read: a failure report about {}", "読みました: {} についての失敗報告"},
+    {"read: a report about {} (messages: {}, passed: {})",
+     "読みました: {} についての報告 ({} 通、うち合格 {} 通)"},
+    {"could not be read: {}", "読めませんでした: {}"},
+    {"a report of ours did not reach {}", "こちらからの報告が届きませんでした: {}"},
+    {"held: {}", "保留しました: {}"},
+    // Findings.
+    {"sent to", "送信"},
+    {"not sent", "送らない"},
+    {"asked for", "要望"},
+    {"the message has a null sender", "差出人が空 (<>) です"},
+    {"the sender wants none (NOTIFY)", "差出人が不要としています (NOTIFY)"},
+    {"no such name", "その名前は存在しません"},
+    {"{} takes no mail (RFC 7505)", "{} はメールを受け取りません (RFC 7505)"},
+    {"{} has no MX: its own address is used", "{} に MX がないため、そのアドレスに直接送ります"},
+    // Why it came to nothing before anybody was called.
+    {"the DNS could not tell the MX of {}: {}", "{} の MX を DNS で確認できません: {}"},
+    {"there is no domain {}", "{} というドメインはありません"},
+    {"the domain {} takes no mail", "ドメイン {} はメールを受け取りません"},
 };
 
-std::string tell_note(std::string_view note, Language language) {
-  if (language == Language::English) return printable(note);
-  for (auto& [en, ja] : kNotes)
-    if (note.starts_with(en)) return std::string(ja) + printable(note.substr(en.size()));
-  return printable(note);
+/// In the reader's language, what is known of it.
+std::string tell_recorded(std::string_view text, Language language) {
+  static const std::array<std::span<const Phrase>, 3> kTables{
+      std::span<const Phrase>(kRecorded), dmarc::problem_phrases(), dns::problem_phrases()};
+  return printable(translate(text, kTables, language));
+}
+
+std::string tell_findings(const std::vector<Finding>& findings, Language language) {
+  std::string text;
+  for (auto& finding : findings) {
+    if (auto check = tell_check(finding, language)) {
+      text += *check;
+      continue;
+    }
+    auto result = tell_recorded(finding.result, language);
+    text += finding.reason.empty() ? say(language, kFindingBare, finding.check, result)
+                                   : say(language, kFinding, finding.check, result,
+                                         tell_recorded(finding.reason, language));
+  }
+  return text;
 }
 
 /// Whether the envelope's sender is known to be the one who sent it. Anybody can write any name
@@ -196,7 +220,8 @@ std::string tell_attempt(const Story::Event& event, Language language) {
   // Without a status code it was not the other side that spoke.
   auto spoken = !attempt.reply.empty() && is_ascii_digit(attempt.reply.front());
   if (!attempt.reply.empty())
-    text += say(language, spoken ? kReply : kWhy, printable(attempt.reply));
+    text += say(language, spoken ? kReply : kWhy,
+                spoken ? printable(attempt.reply) : tell_recorded(attempt.reply, language));
   text += tell_findings(attempt.findings, language);
   if (!attempt.next.empty()) text += say(language, kNext, attempt.next);
   return text;
@@ -222,7 +247,7 @@ std::string tell(const Story& story, Language language) {
   for (auto& event : story.events) {
     if (event.attempt) text += tell_attempt(event, language);
     if (event.note)
-      text += format_rfc3339(event.at) + "  " + tell_note(event.note->text, language) + "\n";
+      text += format_rfc3339(event.at) + "  " + tell_recorded(event.note->text, language) + "\n";
   }
   return text;
 }
