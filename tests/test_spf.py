@@ -175,6 +175,9 @@ class Spf(unittest.TestCase):
         words = self.ask("203.0.113.1", "a@example.org", "--explain").stdout
         for expected in ("include:_spf.example.net", "no match", "TXT  _spf.example.net: v=spf1", "A    out.example.net: 198.51.100.7 (TTL 300 s)"):
             self.assertIn(expected, words)
+        self.assertIn("Records read (MAIL FROM):", words)
+        helo = hikyaku("spf", "--ip", "192.0.2.9", "--helo", "soft.example.org", "--zone", self.zone, "--explain").stdout
+        self.assertIn("Records read (HELO):", helo)
         verdict = json.loads(self.ask("203.0.113.1", "a@example.org", "--json").stdout)
         self.assertEqual(verdict["mechanism"], "-all")
         self.assertEqual([(s["depth"], s["term"], s["effect"]) for s in verdict["steps"]][:3],

@@ -125,7 +125,10 @@ std::string summary(const Verdict& verdict, const IpAddress& ip, Language langua
 
 std::string details(const Verdict& verdict, Language language) {
   std::string text;
-  auto heading = [&](const Phrase& phrase) { text += fmt::format("{}:\n", phrase.in(language)); };
+  auto whose = verdict.identity == Identity::Helo ? "HELO" : "MAIL FROM";
+  auto heading = [&](const Phrase& phrase) {
+    text += fmt::format("{} ({}):\n", phrase.in(language), whose);
+  };
   if (!verdict.explanation.empty())
     text += say(language, kExplains, verdict.domain, verdict.explanation) + "\n";
   if (!verdict.policies.empty()) heading(kRecords);
