@@ -110,6 +110,16 @@ class Sealing(unittest.TestCase):
         for what in (b"How are", b"Subject: Letter"):
             self.assertEqual(self.verify(mail.replace(what, what[:-1] + b"X"))[0], "fail")
 
+    def test_a_mistyped_server_name_seals_nothing_and_says_so(self):
+        path = self.folder / "results.eml"
+        path.write_bytes(self.letter("Authentication-Results: mx.alpha.test; spf=pass smtp.mailfrom=alpha.test\r\n").encode())
+        seal = lambda server: hikyaku("arc", "seal", path, "--domain", "alpha.test", "--selector", "sel", "--key", self.key,
+                                      "--authserv-id", server, "--zone", self.zone)
+        self.assertEqual(seal("mx.alpha.test").stderr, "")
+        mistyped = seal("mx.aplha.test")
+        self.assertIn("no Authentication-Results field of the message is of mx.aplha.test", " ".join(mistyped.stderr.split()))
+        self.assertIn("ARC-Seal:", mistyped.stdout)
+
     def test_it_is_believed_where_the_sealer_is_trusted(self):
         """Not signed: at gamma nothing but the seal says that alpha.test sent it."""
         mail = self.forward(self.letter())

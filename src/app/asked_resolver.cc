@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMostQuestions = 500;
 constexpr std::size_t kMostRecords = 20;
 constexpr std::size_t kShown = 300;
+/// The record of an RSA key of 4096 bits has some 750 bytes, and is there to be copied.
+constexpr std::size_t kShownRecord = 1500;
 
 constexpr Phrase kAsked{"Asked of the DNS", "DNS への問い合わせ"};
 constexpr Phrase kTtl{"TTL {} s", "TTL {} 秒"};
@@ -39,7 +41,7 @@ std::string outcome_of(const AskedQuestion& question, Language language) {
     case dns::Status::Ok:
       for (auto& record : question.records) {
         if (!text.empty()) text += " | ";
-        text += printable(record, kShown);
+        text += printable(record, kShownRecord);
       }
       break;
     case dns::Status::NoName:

@@ -16,6 +16,11 @@ namespace {
 constexpr Phrase kNoChain{"There is no chain.", "チェーンはありません。"};
 constexpr Phrase kNotSealed{"not sealed: the chain has ended, so that no set may be added",
                             "封印しません: チェーンは終わっており、追加できません"};
+constexpr Phrase kNoResults{
+    "no Authentication-Results field of the message is of {}: what is sealed says nothing of SPF, "
+    "DKIM and DMARC",
+    "このメッセージには {} の Authentication-Results がないため、SPF、DKIM、DMARC "
+    "の結果は封印に含まれません"};
 
 arc::Verdict verify_chain(OneShotResolver& resolver, const OneShotMessage& message, Time now) {
   arc::Verifier verifier(std::string(message.header()), {.now = now});
@@ -64,9 +69,14 @@ Exit seal(const Invocation& invocation, Terminal& terminal) {
   arc::Sealer sealer(
       {.key = std::move(keys->front()), .now = *now, .fields = header_names(invocation)});
   sealer.body(message->body());
-  auto added = sealer.finish(message->header(), chain, arc::collect_results(fields, *server));
+  auto results = arc::collect_results(fields, *server);
+  auto has_results = !results.methods.empty();
+  auto added = sealer.finish(message->header(), chain, std::move(results));
   if (!added) return report(added.error(), terminal);
-  if (added->empty()) terminal.complain(kNotSealed);
+  if (added->empty())
+    terminal.complain(kNotSealed);
+  else if (!has_results)
+    terminal.complain(kNoResults, printable(*server, 100));
   if (invocation.json())
     terminal.out(JsonWriter()
                      .begin_object()
