@@ -26,6 +26,13 @@ Task<Answer> check_credentials(Core& core, ControlCall& call) {
       needs.legacy |= credential.wanted.legacy;
       needs.scram |= credential.wanted.scram;
       ++checked;
+      if (!auth::belongs_to(core.master(), account.address, credential)) {
+        co_await call.item({{"address", json_text(account.address)},
+                            {"credential", json_text(credential.name)},
+                            {"app_password", credential.is_app_password},
+                            {"other_key", true}});
+        continue;
+      }
       sealed += ready.legacy;
       if (ready.covers(needs)) continue;
       co_await call.item({{"address", json_text(account.address)},

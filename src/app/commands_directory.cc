@@ -238,12 +238,14 @@ Task<Answer> account_show(Core& core, ControlCall& call) {
     shown["mailboxes"] = std::move(mailboxes);
     boost::json::array credentials;
     for (auto& credential : auth::list_credentials(reader, account->id)) {
-      auto ready = credential.ready();
+      auto ours = auth::belongs_to(core.master(), account->address, credential);
+      auto ready = ours ? credential.ready() : auth::CredentialUses{};
       credentials.push_back(
           {{"name", json_text(credential.name)},
            {"app_password", credential.is_app_password},
            {"scram", ready.scram},
            {"legacy", ready.legacy},
+           {"other_key", !ours},
            {"created", format_rfc3339(credential.created)},
            {"last_used",
             credential.last_used == Time{} ? "" : format_rfc3339(credential.last_used)}});

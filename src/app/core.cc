@@ -23,8 +23,7 @@ constexpr std::uint64_t kLeastMemory = 64ull << 20;
 
 std::string key_mark(std::string_view secret_key) {
   auto key = crypto::MasterKey::parse(secret_key);
-  if (!key) return "";
-  return to_hex(key->derive("backup mark").reveal()).substr(0, 16);
+  return key ? auth::mark_of(*key) : "";
 }
 
 std::string machine_name() {

@@ -44,6 +44,12 @@ constexpr Phrase kBothWays{"--enable and --disable exclude each other.",
 constexpr Phrase kNoQuota{"none", "なし"};
 constexpr Phrase kOff{"disabled", "停止中"};
 constexpr Phrase kNever{"never", "なし"};
+constexpr Phrase kOtherKey{
+    "\"{}\" was made with another secret.key: only PLAIN works until then (hikyaku check: remedy).",
+    "「{}」は別の secret.key で作られていて、PLAIN でしか使えません(対処法: hikyaku check)。"};
+constexpr Phrase kOtherKeyApp{
+    "\"{}\" was made with another secret.key and does not work (hikyaku check: remedy).",
+    "「{}」は別の secret.key で作られていて、使えません(対処法: hikyaku check)。"};
 constexpr Phrase kYes{"yes", "可"};
 constexpr Phrase kNo{"no", "不可"};
 
@@ -189,6 +195,10 @@ void show_account(const object& shown, Terminal& terminal) {
   }
   terminal.out("\n");
   terminal.table(credentials);
+  for (auto& value : shown.at("credentials").as_array())
+    if (flag_in(value.as_object(), "other_key"))
+      terminal.say(flag_in(value.as_object(), "app_password") ? kOtherKeyApp : kOtherKey,
+                   text_in(value.as_object(), "name"));
 }
 
 Exit show(const Invocation& invocation, Terminal& terminal) {

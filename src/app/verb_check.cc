@@ -49,6 +49,18 @@ constexpr Phrase kNotReady{
     "with PLAIN once",
     "{} ({}) は、パスワードを変更するか PLAIN で一度使うまで、{} "
     "ではログインできません"};
+constexpr Phrase kOtherKey{
+    "the password of {0} was made with another secret.key: it works with PLAIN alone, not with "
+    "SCRAM, CRAM-MD5 or APOP, until it is used with PLAIN once, or changed: hikyaku account "
+    "password {0}",
+    "{0} のパスワードは別の secret.key で作られています。PLAIN で一度使うか、変更する"
+    "(hikyaku account password {0})まで、SCRAM、CRAM-MD5、APOP ではログインできません"};
+constexpr Phrase kOtherKeyApp{
+    "the app password \"{1}\" of {0} was made with another secret.key and does not work any more. "
+    "Make another: hikyaku app-password remove {0} \"{1}\", "
+    "then hikyaku app-password add {0} \"{1}\"",
+    "{0} のアプリパスワード「{1}」は別の secret.key で作られていて、もう使えません。作り直すには: "
+    "hikyaku app-password remove {0} \"{1}\" の後、hikyaku app-password add {0} \"{1}\""};
 constexpr Phrase kAllReady{"every password works with every mechanism that is switched on",
                            "すべてのパスワードが、有効なすべての方式で使えます"};
 constexpr Phrase kAliasNobody{
@@ -260,6 +272,14 @@ class Check {
     bool all_ready = true;
     auto show = [&](const boost::json::object& item) {
       all_ready = false;
+      auto name = text_in(item, "credential");
+      if (flag_in(item, "other_key")) {
+        if (flag_in(item, "app_password"))
+          add(Level::Problem, "accounts", kOtherKeyApp, text_in(item, "address"), name);
+        else
+          add(Level::Problem, "accounts", kOtherKey, text_in(item, "address"));
+        return;
+      }
       std::string mechanisms = flag_in(item, "scram") ? "SCRAM" : "";
       if (flag_in(item, "legacy"))
         mechanisms += (mechanisms.empty() ? "" : ", ") + std::string("CRAM-MD5, APOP");

@@ -30,8 +30,13 @@ constexpr std::chrono::hours kLastUsedStep{1};
 struct Known {
   std::string address;  ///< as it was looked up
   std::optional<Account> account;
-  std::vector<Credential> credentials;
+  std::vector<Credential> credentials;  ///< what this secret.key can use of them
+  bool has_foreign = false;             ///< something there was made with another secret.key
 };
+
+constexpr std::string_view kForeign =
+    "the password that is kept for this cannot be opened with this secret.key (hikyaku check: "
+    "remedy)";
 
 using Answer = std::variant<Login, LoginFailure>;
 
@@ -74,7 +79,9 @@ class AuthenticatorService final : public Authenticator {
     if (match && known.account)
       co_return co_await accept(context, known, passwords.names[*match], "APOP");
     co_return co_await reject(context, known, "APOP",
-                              "wrong digest, or no such user, or not ready for APOP");
+                              known.has_foreign && passwords.secrets.empty()
+                                  ? std::string(kForeign)
+                                  : "wrong digest, or no such user, or not ready for APOP");
   }
 
   std::unique_ptr<SaslExchange> begin(LoginContext context, std::string_view mechanism,
@@ -126,12 +133,20 @@ class AuthenticatorService final : public Authenticator {
       place.reset();
       network.reset();
       co_return co_await reject(
-          context, known, mechanism, own ? "wrong password" : "no such user",
+          context, known, mechanism, why_not(known, own),
           crypto::keyed_hash(services_.master, kTriedPurpose, password.reveal()));
     }
     auto stored = co_await bring_up_to_date(known, *own, password);
     remembered_.remember(known.account->id, stored, password, services_.clock.now());
     co_return co_await accept(context, known, std::string(kPassword), mechanism);
+  }
+
+  static std::string why_not(const Known& known, const Credential* own) {
+    if (!own) return "no such user";
+    if (known.has_foreign)
+      return "wrong password, or an app password made with another secret.key (hikyaku check: "
+             "remedy)";
+    return "wrong password";
   }
 
   Task<Known> look_up(std::string user) {
@@ -144,7 +159,19 @@ class AuthenticatorService final : public Authenticator {
       known.address = normalize_address(full).value_or(to_lower(full.substr(0, kMaxUnknownName)));
       known.account = find_account(reader, known.address);
       if (known.account) known.credentials = list_credentials(reader, known.account->id);
+      leave_out_foreign(known);
       return known;
+    });
+  }
+
+  /// What was made with another secret.key (the store came out of a backup) is as if it were not
+  /// there: a chosen password still works with PLAIN, and makes the rest anew.
+  void leave_out_foreign(Known& known) const {
+    std::erase_if(known.credentials, [&](Credential& credential) {
+      if (belongs_to(services_.master, known.address, credential)) return false;
+      known.has_foreign = true;
+      if (!credential.is_app_password) forget_keyed(credential);
+      return credential.is_app_password;
     });
   }
 
@@ -214,10 +241,7 @@ class AuthenticatorService final : public Authenticator {
     for (auto& credential : known.credentials) {
       if (credential.sealed.empty()) continue;
       auto secret = reveal(services_.master, known.address, credential);
-      if (!secret) {
-        log_.error("login.sealed", {{"user", known.address}, {"err", secret.error().describe()}});
-        continue;
-      }
+      if (!secret) continue;  // look_up() left it out
       result.secrets.push_back(std::move(*secret));
       result.names.push_back(credential.name);
     }
@@ -371,8 +395,12 @@ class Exchange final : public SaslExchange {
 
   Task<Outcome> failed(sasl::Failure failure) {
     if (failure.reason == sasl::FailureReason::Malformed) co_return LoginFailure::Malformed;
+    // There was nothing to compare with: the password may be right.
+    auto foreign =
+        failure.reason == sasl::FailureReason::Rejected && known_.has_foreign && names_.empty();
     co_return as_outcome(
-        co_await service_.reject(context_, known_, std::string(mechanism_.name), failure.text));
+        co_await service_.reject(context_, known_, std::string(mechanism_.name),
+                                 foreign ? std::string(kForeign) : std::move(failure.text)));
   }
 
   /// Gives the server what is stored for the name; true if this client may not try it now.

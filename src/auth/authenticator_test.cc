@@ -160,6 +160,53 @@ TEST_CASE("failures are slow and counted; others and other clients are not hit")
   CHECK(f.check("anna@alpha.test", "secret") == "anna@alpha.test PLAIN password");
 }
 
+/// Keeps the reasons of refused logins.
+class Reasons final : public LogSink {
+ public:
+  void write(LogLevel, std::string_view line) override {
+    if (line.contains("event=login.fail")) last = line;
+  }
+  std::string last;
+};
+
+TEST_CASE(
+    "with another secret.key: PLAIN mends a chosen password, the log says why all else fails") {
+  Fixture f;
+  auto app =
+      make_app_password({f.master, f.random, "bob@alpha.test", f.loop.now()}, "phone", f.uses)
+          .value();
+  f.change([&](store::Transaction& tx) -> Result<void> {
+    put_credential(tx, f.bob.id, app.stored);
+    return {};
+  });
+  f.master = crypto::MasterKey::generate(f.random);
+  Reasons reasons;
+  AuthenticatorSettings login;
+  login.host_name = "mx.alpha.test";
+  login.uses = f.uses;
+  login.failure_delay = milliseconds(0);
+  f.authenticator = make_authenticator(login, {f.store, f.pool, f.loop, f.random, f.master},
+                                       Log(reasons, LogLevel::Info));
+  auto belongs = [&](const Account& account, std::string_view name) {
+    return belongs_to(f.master, account.address,
+                      *find_credential(f.store.keys(), account.id, name));
+  };
+  CHECK_FALSE(belongs(f.anna, kPassword));
+  CHECK_FALSE(belongs(f.bob, "phone"));
+
+  CHECK(f.apop("anna@alpha.test", "secret") == "denied");
+  CHECK_MESSAGE(reasons.last.contains("cannot be opened with this secret.key"), reasons.last);
+  CHECK(f.check("bob@alpha.test", std::string(app.password.reveal())) == "denied");
+  CHECK_MESSAGE(reasons.last.contains("made with another secret.key"), reasons.last);
+
+  CHECK(f.check("anna@alpha.test", "secret") == "anna@alpha.test PLAIN password");
+  CHECK(belongs(f.anna, kPassword));
+  CHECK(find_credential(f.store.keys(), f.anna.id, kPassword)->ready().scram);
+  CHECK(f.apop("anna@alpha.test", "secret") == "anna@alpha.test APOP password");
+  CHECK(f.apop("anna@alpha.test", "wrong") == "denied");
+  CHECK_FALSE(reasons.last.contains("secret.key"));
+}
+
 TEST_CASE("a store that cannot write does not keep people out") {
   Fixture f;
   f.store.fail_with(ErrorCode::NoSpace);

@@ -59,6 +59,7 @@ std::string encode(const Credential& credential) {
   out.text(credential.sealed);
   out.varint(millis(credential.created));
   out.varint(millis(credential.last_used));
+  out.text(credential.key);
   return out.take();
 }
 
@@ -75,6 +76,7 @@ Credential decode(std::string_view name, std::string_view value) {
   credential.sealed = in.text();
   credential.created = time_from(in.varint());
   credential.last_used = time_from(in.varint());
+  credential.key = in.text();
   return credential;
 }
 
@@ -88,6 +90,8 @@ Result<void> complete(const CredentialMaker& maker, Credential& credential,
                       const crypto::Secret& password, CredentialUses uses) {
   credential.wanted = {.scram = credential.wanted.scram || uses.scram,
                        .legacy = credential.wanted.legacy || uses.legacy};
+  if (!belongs_to(maker.master, maker.address, credential)) forget_keyed(credential);
+  credential.key = mark_of(maker.master);
   if (uses.scram && !credential.scram_sha256) {
     auto keys = [&](crypto::Hash hash) {
       return sasl::derive_scram_keys(hash, password, salt_of(maker.master, hash, maker.address),
@@ -174,6 +178,25 @@ std::vector<Credential> list_credentials(store::Reader& reader, AccountId accoun
     return true;
   });
   return credentials;
+}
+
+std::string mark_of(const crypto::MasterKey& master) {
+  // Backups have it, too: it cannot be made in another way any more.
+  return to_hex(master.derive("backup mark").reveal()).substr(0, 16);
+}
+
+bool belongs_to(const crypto::MasterKey& master, std::string_view address,
+                const Credential& credential) {
+  auto keyed = credential.is_app_password || credential.scram_sha256 || !credential.sealed.empty();
+  if (keyed && !credential.key.empty() && credential.key != mark_of(master)) return false;
+  return credential.sealed.empty() || reveal(master, address, credential).has_value();
+}
+
+void forget_keyed(Credential& credential) {
+  credential.scram_sha1.reset();
+  credential.scram_sha256.reset();
+  credential.sealed.clear();
+  credential.key.clear();
 }
 
 Result<crypto::Secret> reveal(const crypto::MasterKey& master, std::string_view address,

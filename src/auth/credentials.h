@@ -35,6 +35,8 @@ struct Credential {
   std::string hash;       ///< Argon2id text, or a taken-over hash; of app passwords a keyed hash
   std::optional<sasl::ScramKeys> scram_sha1, scram_sha256;
   std::string sealed;  ///< the password itself, sealed; empty if it is not kept
+  /// mark_of() the secret.key it was made with; empty: earlier versions did not say.
+  std::string key;
   Time created{};
   Time last_used{};
 
@@ -82,6 +84,16 @@ Result<void> remove_credential(store::Transaction& tx, AccountId account, std::s
 std::optional<Credential> find_credential(store::Reader& reader, AccountId account,
                                           std::string_view name);
 std::vector<Credential> list_credentials(store::Reader& reader, AccountId account);
+
+/// Says which secret.key this is without telling anything about it: 16 hexadecimal digits.
+std::string mark_of(const crypto::MasterKey& master);
+/// Whether what is kept belongs to this secret.key. With another one an app password is worthless,
+/// and of a chosen password only the hash is left, for PLAIN. Of what earlier versions made only
+/// sealed passwords tell.
+bool belongs_to(const crypto::MasterKey& master, std::string_view address,
+                const Credential& credential);
+/// Takes out of a chosen password what another secret.key made; complete() makes it anew.
+void forget_keyed(Credential& credential);
 
 /// The password of a sealed credential. Corrupt: sealed under another secret.key, or for another
 /// account.
