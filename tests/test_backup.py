@@ -1,4 +1,5 @@
 """Backups while the server works, everything and single accounts out of them, and what clients with old numbers see then."""
+import contextlib
 import imaplib
 import json
 import os
@@ -13,7 +14,7 @@ import threading
 import time
 import unittest
 
-from harness import Instance, hikyaku
+from harness import PASSWORD, Instance, eventually, hikyaku
 from mail import fill, imap, message, raw_messages, subjects, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
@@ -364,6 +365,82 @@ class Backup(unittest.TestCase):
                 checked = json.loads(server.run("backup", "--check", path, "--json").stdout)
                 self.assertTrue(checked["good"], checked)
                 self.assertEqual(checked["bodies"], bodies)
+
+
+class AnotherSecretKey(unittest.TestCase):
+    """The copy of secret.key is lost: what is lost with it has a name, and so has the way on."""
+
+    def setUp(self):
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-key-"))
+        self.addCleanup(shutil.rmtree, self.place, True)
+        self.to = self.place / "backups"
+        self.config = {"submission.mechanisms": '["PLAIN", "SCRAM-SHA-256", "CRAM-MD5"]'}
+        with Instance(ANNA, config=self.config) as server:
+            self.base = server.base
+            server.run("app-password", "add", ANNA, "phone")
+            submit(server, message(ANNA, ANNA, "Kept"))
+            server.run("backup", self.to, "--with-config")
+        self.dir = self.place / "deep" / "mail"
+
+    def restore(self, *options, check=True):
+        return hikyaku("restore", self.to, *options, directory=self.dir, check=check)
+
+    @contextlib.contextmanager
+    def serving(self):
+        server = Instance(ANNA, base=self.base)
+        shutil.rmtree(server.dir)
+        server.dir = self.dir
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+    def test_the_way_on_without_it(self):
+        refused = self.restore(check=False)
+        self.assertEqual(refused.returncode, 66)
+        for word in ("secret.key", "--force", "mail is not"):
+            self.assertIn(word, refused.stderr)
+        self.assertFalse(self.dir.parent.exists(), "a refused restore leaves nothing behind")
+
+        done = " ".join(self.restore("--force").stdout.split())
+        self.assertIn("hikyaku check --dir", done)
+        self.assertEqual((self.dir / "secret.key").stat().st_mode & 0o777, 0o600)
+        checked = hikyaku("check", "--no-dns", "--json", directory=self.dir, check=False)
+        told = [one["text"] for one in json.loads(checked.stdout) if one["area"] == "accounts"]
+        self.assertTrue(any(ANNA in one and f"hikyaku account password {ANNA}" in one for one in told), told)
+        self.assertTrue(any("phone" in one and "hikyaku app-password add" in one for one in told), told)
+        self.assertFalse(any("every password works" in one for one in told), told)
+        shown = json.loads(hikyaku("account", "show", ANNA, "--json", directory=self.dir).stdout)
+        self.assertEqual([(one["scram"], one["legacy"], one["other_key"]) for one in shown["credentials"]],
+                         [(False, False, True)] * 2)
+        self.assertIn("another secret.key", hikyaku("account", "show", ANNA, directory=self.dir).stdout)
+
+        with self.serving() as server:
+            def cram():
+                with smtplib.SMTP(server.host, server.port("submission"), timeout=20) as smtp:
+                    smtp.ehlo()
+                    smtp.user, smtp.password = ANNA, PASSWORD
+                    return smtp.auth("CRAM-MD5", smtp.auth_cram_md5)[0]
+
+            with self.assertRaises(smtplib.SMTPAuthenticationError):
+                cram()
+            eventually(lambda: "cannot be opened with this secret.key" in "".join(server.log))
+            # With PLAIN once, and all is as it was; the mail has never been away.
+            self.assertEqual(subjects(server, ANNA), ["Kept"])
+            submit(server, message(ANNA, ANNA, "Again"))
+            self.assertEqual(cram(), 235)
+            checked = json.loads(server.run("check", "--no-dns", "--json", check=False).stdout)
+            told = [one["text"] for one in checked if one["area"] == "accounts"]
+            self.assertFalse(any(f"account password {ANNA}" in one for one in told), told)
+            self.assertTrue(any("phone" in one for one in told), told)
+
+    def test_a_failure_leaves_nothing(self):
+        for file in self.to.glob("*/store/journal/*"):
+            file.write_bytes(b"")
+        refused = self.restore("--force", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertFalse(self.dir.parent.exists(), list(self.dir.glob("*")))
 
 
 class AsRoot(unittest.TestCase):

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <utility>
 
+#include "app/next_steps.h"
 #include "base/phrase.h"
 #include "store/open.h"
 #include "store/posix_file_system.h"
@@ -88,9 +89,7 @@ std::optional<std::string> describe_missing_store(const Instance& placed, Langua
   std::error_code error;
   if (fs::is_symlink(data, error) && look_at(data) == There::No)
     return say(language, kDangling, data.string(), fs::read_symlink(data, error).string());
-  auto dir = placed.config == Instance::of_system().config
-                 ? std::string()
-                 : " --dir " + placed.config.parent_path().string();
+  auto dir = dir_words(placed);
   auto place_is_free = look_at(data) == There::No;
   auto restored = look_at(restored_beside(data)) == There::Yes;
   auto formers = formers_beside(data);

@@ -7,6 +7,7 @@
 #include "app/core.h"
 #include "app/log_sink.h"
 #include "app/missing_store.h"
+#include "app/next_steps.h"
 #include "app/progress.h"
 #include "app/system_user.h"
 #include "config/load.h"
@@ -36,8 +37,7 @@ constexpr Phrase kNeedsServer{
     "これは動いているサーバーが行いますが、サーバーは動いていません。起動するには: {}"};
 
 std::string command_to_serve(const Instance& instance) {
-  if (instance.config == Instance::of_system().config) return "hikyaku serve";
-  return "hikyaku serve --dir " + instance.config.parent_path().string();
+  return "hikyaku serve" + dir_words(instance);
 }
 }  // namespace
 

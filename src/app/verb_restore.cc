@@ -1,15 +1,23 @@
 // hikyaku restore: everything, or the mail of an account, out of a backup.
+#include <expected>
+#include <unistd.h>
+
 #include "app/backup_files.h"
 #include "app/backup_mail.h"
 #include "app/backup_sums.h"
 #include "app/cli.h"
 #include "app/core.h"
 #include "app/import_data.h"
+#include "app/next_steps.h"
 #include "app/progress.h"
 #include "app/restore_instance.h"
 #include "app/run_command.h"
+#include "app/system_user.h"
 #include "app/verbs.h"
 #include "base/text.h"
+#include "crypto/master_key.h"
+#include "crypto/random.h"
+#include "crypto/secret.h"
 
 namespace hikyaku::app {
 namespace {
@@ -18,12 +26,21 @@ constexpr Phrase kLabel{"restore (KB)", "復元 (KB)"};
 constexpr Phrase kMailDone{"{} messages of {} are back in {}, {} were there already.",
                            "{1} のメッセージ {0} 通を {2} に戻しました。すでにあったもの {3} 通。"};
 constexpr Phrase kMailRefused{"{} messages were not taken:", "{} 通は戻せませんでした:"};
-constexpr Phrase kDone{"{} is as it was on {}. Start the server: hikyaku serve.",
-                       "{} を {} の状態に戻しました。サーバーを起動してください: hikyaku serve。"};
+constexpr Phrase kDone{"{} is as it was on {}. Start the server: hikyaku serve{}",
+                       "{} を {} の状態に戻しました。サーバーを起動してください: hikyaku serve{}"};
+constexpr Phrase kPasswordsLost{
+    "The secret.key is another one than when the backup was made: chosen passwords work with PLAIN "
+    "(once, and then with all else again), app passwords have to be made anew. Who is affected: "
+    "hikyaku check{}",
+    "secret.key がバックアップ時と異なります。通常のパスワードは PLAIN で使え"
+    "(一度使えばほかの方式でも使えます)、アプリパスワードは作り直す必要があります。"
+    "対象の確認: hikyaku check{}"};
+constexpr Phrase kKeyMade{"A new secret key is in {}: keep a copy of it apart.",
+                          "新しい秘密鍵は {} にあります。複製を別に保管してください。"};
 constexpr Phrase kHeld{
     "{} messages are held in the queue, for they may have been sent since then: hikyaku queue "
-    "list, then hikyaku queue release or drop.",
-    "キューの {} 通は、その後に送信済みかもしれないため保留中です: hikyaku queue list の後、"
+    "list{}, then hikyaku queue release or drop.",
+    "キューの {} 通は、その後に送信済みかもしれないため保留中です: hikyaku queue list{} の後、"
     "hikyaku queue release または drop。"};
 constexpr Phrase kFormer{"What was there is now in {}: remove it when all is well.",
                          "元のデータは {} にあります。問題がなければ消してください。"};
@@ -39,12 +56,18 @@ constexpr Phrase kRunning{
     "(アカウントだけの復元なら --account で可能)。"};
 constexpr Phrase kNoConfig{
     "{} is not there, and the backup was made without --with-config: put it (with tls/, dkim/ and "
-    "secret.key) there first, or make a new one: hikyaku quickstart",
+    "secret.key) there first, or make a new one: hikyaku quickstart ADDRESS{}",
     "{} がなく、バックアップも --with-config なしで作られています。先に(tls/、dkim/、secret.key "
-    "とともに)置くか、新しく作ってください: hikyaku quickstart"};
+    "とともに)置くか、新しく作ってください: hikyaku quickstart ADDRESS{}"};
 constexpr Phrase kNoKey{
-    "{} is not there. It is never in a backup: put the copy there that you keep apart.",
-    "{} がありません。これは決してバックアップに含まれません。別に保管した複製を置いてください。"};
+    "{} is not there. It is never in a backup: put the copy there that you keep apart. If there is "
+    "none, --force makes a new one: mail is not affected, and chosen passwords go on with PLAIN, "
+    "but app passwords are lost, and what is kept for SCRAM and CRAM-MD5 until a password is used "
+    "with PLAIN or changed.",
+    "{} がありません。これは決してバックアップに含まれません。別に保管した複製を置いてください。"
+    "複製がなければ、--force で新しく作ります。メールは失われず、通常のパスワードも PLAIN で"
+    "使えますが、アプリパスワードは使えなくなり、SCRAM と CRAM-MD5 は、PLAIN で一度使うか"
+    "変更するまで使えません。"};
 constexpr Phrase kOtherKey{
     "{} is another one than when the backup was made: passwords kept for SCRAM, CRAM-MD5 and app "
     "passwords would be lost. Put the right one there, or use --force.",
@@ -56,9 +79,10 @@ constexpr Phrase kDamaged{"{} is not what it was when it was made:",
 constexpr Phrase kNothingLost{"Nothing is lost by that.", "それで失われたものはありません。"};
 constexpr Phrase kLost{"{} things are lost:", "失われたもの {} 件:"};
 constexpr Phrase kNotRestored{
-    "Nothing was changed. Try another backup (hikyaku backup --list), or take this one as it is: "
+    "Nothing was changed. Try another backup (hikyaku backup --list {}), or take this one as it "
+    "is: "
     "--with-losses.",
-    "何も変更していません。別のバックアップを使うか(hikyaku backup --list)、"
+    "何も変更していません。別のバックアップを使うか(hikyaku backup --list {})、"
     "損失を承知で復元するには --with-losses を付けてください。"};
 constexpr Phrase kBadConfig{
     "{} is damaged: {}. Put the files there that you keep, or take them as they are: "
@@ -116,21 +140,76 @@ Exit restore_mail(const Invocation& invocation, Terminal& terminal, const Backup
   return refused == 0 && lost.empty() ? Exit::Ok : Exit::Failed;
 }
 
-/// What stands against it, said; nullopt: nothing.
-std::optional<Exit> hindered(const Invocation& invocation, Terminal& terminal,
-                             const BackupInfo& backup, const Instance& instance) {
+/// Which secret.key the passwords of the backup meet.
+enum class KeyThere { Right, Other, None };
+
+/// What stands against it, said.
+std::expected<KeyThere, Exit> look_at_key(const Invocation& invocation, Terminal& terminal,
+                                          const BackupInfo& backup, const Instance& instance) {
   auto force = invocation.has("--force");
   auto key = read_file(instance.secret_key, 4096);
+  if (!key && key.error().code != ErrorCode::NotFound)
+    return std::unexpected(report(key.error(), terminal));
+  if (!key && force) return KeyThere::None;
   if (!key) {
-    if (key.error().code != ErrorCode::NotFound) return report(key.error(), terminal);
     terminal.complain(kNoKey, instance.secret_key.string());
-    return Exit::NoInput;
+    return std::unexpected(Exit::NoInput);
   }
-  if (!backup.key.empty() && key_mark(*key) != backup.key && !force) {
-    terminal.complain(kOtherKey, instance.secret_key.string());
-    return Exit::Config;
+  auto mark = key_mark(*key);
+  crypto::wipe(*key);
+  if (backup.key.empty() || mark == backup.key) return KeyThere::Right;
+  if (force) return KeyThere::Other;
+  terminal.complain(kOtherKey, instance.secret_key.string());
+  return std::unexpected(Exit::Config);
+}
+
+/// What comes beside the store (configuration, keys, directories) goes again unless all succeeds.
+class MadeBeside {
+ public:
+  explicit MadeBeside(const Instance& instance) {
+    for (auto& path : {instance.config, instance.tls, instance.dkim, instance.secret_key})
+      note(path);
+    note_directories(instance.config.parent_path());
   }
-  return std::nullopt;
+  MadeBeside(const MadeBeside&) = delete;
+  MadeBeside& operator=(const MadeBeside&) = delete;
+  ~MadeBeside() {
+    std::error_code ignored;
+    if (kept_) return;
+    for (auto& path : missing_) std::filesystem::remove_all(path, ignored);
+    for (auto& path : missing_directories_) ::rmdir(path.c_str());  // if nothing is in it
+  }
+
+  /// The directory, and those above it, that are not there yet.
+  void note_directories(std::filesystem::path path) {
+    std::error_code error;
+    std::vector<std::filesystem::path> found;
+    for (; !path.empty() && path != path.root_path() && !std::filesystem::exists(path, error);
+         path = path.parent_path())
+      found.push_back(path);
+    missing_directories_.insert(missing_directories_.begin(), found.begin(), found.end());
+  }
+  void keep() { kept_ = true; }
+
+ private:
+  void note(const std::filesystem::path& path) {
+    std::error_code error;
+    // One that cannot be looked at is not ours to remove.
+    if (std::filesystem::symlink_status(path, error).type() ==
+        std::filesystem::file_type::not_found)
+      missing_.push_back(path);
+  }
+
+  std::vector<std::filesystem::path> missing_;
+  std::vector<std::filesystem::path> missing_directories_;  ///< the deepest first
+  bool kept_ = false;
+};
+
+Result<void> make_key(const Instance& instance, const std::optional<SystemUser>& owner) {
+  crypto::SystemRandom random;
+  TRY_DO(write_new_file(instance.secret_key, crypto::MasterKey::generate(random).text().reveal(),
+                        0600));
+  return let_read(instance.secret_key, owner, 0640);
 }
 
 /// The configuration of the backup, where the instance has none; nullopt: it is there.
@@ -139,7 +218,7 @@ std::optional<Exit> bring_config(const Invocation& invocation, Terminal& termina
   std::error_code error;
   if (std::filesystem::exists(instance.config, error)) return std::nullopt;
   if (!backup.with_config) {
-    terminal.complain(kNoConfig, instance.config.string());
+    terminal.complain(kNoConfig, instance.config.string(), dir_words(instance));
     return Exit::NoInput;
   }
   auto files = check_files(backup, "config", [](std::uint64_t) {});
@@ -183,7 +262,7 @@ Result<RestoreOutcome> do_restore(const Invocation& invocation, Terminal& termin
 }
 
 void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instance& instance,
-          Terminal& terminal) {
+          KeyThere key, Terminal& terminal) {
   auto list = [&](const std::vector<std::string>& all) {
     for (auto& one : all) terminal.paragraph(printable(one), 2);
   };
@@ -197,21 +276,26 @@ void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instanc
     list(outcome.lost);
     if (outcome.lost.size() < outcome.lost_count) terminal.paragraph("…", 2);
   }
-  if (!outcome.in_place) return terminal.say(kNotRestored);
-  terminal.say(kDone, instance.data.string(), backup.made.substr(0, 19));
-  if (outcome.held != 0) terminal.say(kHeld, grouped(outcome.held));
+  if (!outcome.in_place) return terminal.say(kNotRestored, backup.path.parent_path().string());
+  terminal.say(kDone, instance.data.string(), backup.made.substr(0, 19), dir_words(instance));
+  if (key == KeyThere::None) terminal.say(kKeyMade, instance.secret_key.string());
+  if (key != KeyThere::Right) terminal.say(kPasswordsLost, dir_words(instance));
+  if (outcome.held != 0) terminal.say(kHeld, grouped(outcome.held), dir_words(instance));
   if (!outcome.former.empty()) terminal.say(kFormer, outcome.former.string());
 }
 
 Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupInfo& backup) {
   auto instance = Instance::from(invocation.value("--dir"));
+  auto key = look_at_key(invocation, terminal, backup, instance);
+  if (!key) return key.error();
+  MadeBeside beside(instance);
   if (auto hindrance = bring_config(invocation, terminal, backup, instance)) return *hindrance;
   auto config = load_instance_config(instance, terminal);
   if (!config) return config.error();
   instance = instance.with(*config);
-  if (auto hindrance = hindered(invocation, terminal, backup, instance)) return *hindrance;
   if (auto hindrance = cannot_replace(terminal, instance)) return *hindrance;
   instance.data = resolve_place(instance.data);
+  beside.note_directories(instance.data.parent_path());
   // From here to the end no server can begin to write what would be set aside.
   auto held = HeldData::take(instance, *config);
   if (!held) {
@@ -223,19 +307,24 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
     terminal.complain(kOccupied, instance.data.string());
     return Exit::CannotCreate;
   }
+  if (*key == KeyThere::None)
+    if (auto made = make_key(instance, (*held)->owner()); !made)
+      return report(made.error(), terminal);
   auto outcome = do_restore(invocation, terminal, backup, instance, *config, **held);
   if (!outcome) return report(outcome.error(), terminal);
+  if (outcome->in_place) beside.keep();
   if (invocation.json())
     print_json(terminal, boost::json::object{{"made", backup.made},
                                              {"restored", outcome->in_place},
                                              {"epoch", outcome->epoch},
                                              {"held", outcome->held},
+                                             {"other_key", *key != KeyThere::Right},
                                              {"former", json_text(outcome->former.string())},
                                              {"damage", json_texts(outcome->damage)},
                                              {"lost", json_texts(outcome->lost)},
                                              {"lost_count", outcome->lost_count}});
   else
-    tell(*outcome, backup, instance, terminal);
+    tell(*outcome, backup, instance, *key, terminal);
   return outcome->lost_count == 0 ? Exit::Ok : Exit::Failed;
 }
 
@@ -300,8 +389,10 @@ Verb verb_restore() {
             .help = {"restore a damaged backup without what is lost of it",
                      "壊れたバックアップを、失われた分を除いて復元する"}},
            {.name = "--force",
-            .help = {"set aside the store that is there; go on with another secret.key",
-                     "今ある保管庫を脇へ移す。異なる secret.key でも続ける"}}},
+            .help = {"set aside the store that is there; go on with another secret.key, or a new "
+                     "one if there is none",
+                     "今ある保管庫を脇へ移す。異なる secret.key "
+                     "でも続け、なければ新しく作る"}}},
       .examples = {{"hikyaku restore /backup/mail --dir /srv/mail",
                     {"the newest, into an instance that has no store",
                      "最新のものを、保管庫のないインスタンスへ"}},
