@@ -120,6 +120,12 @@ class Undelete(unittest.TestCase):
                 done = server.run(*wrong, check=False)
                 self.assertNotEqual(done.returncode, 0, wrong)
                 self.assertTrue(done.stderr.startswith("hikyaku: "), done.stderr)
+            refused = server.run("undelete", BOB, "--mailbox", "Nope", check=False)
+            self.assertEqual(refused.returncode, 67, refused.stdout)
+            self.assertIn("no mailbox Nope", refused.stderr)
+            # Also where there is one account only, it has a name.
+            server.run("account", "remove", BOB, "--yes")
+            self.assertNotEqual(server.run("undelete", check=False).returncode, 0)
 
 
 @unittest.skipUnless(CLOCK.exists(), f"{CLOCK} is not built")

@@ -94,6 +94,21 @@ class Damage(unittest.TestCase):
         repaired = self.survive(lost=[3])
         self.assertEqual(len(repaired["mail"]["lost"]), 1)
         self.assertIn("INBOX, UID 4", repaired["mail"]["lost"][0])
+        self.assertIn("Subject: m3", repaired["mail"]["lost"][0])
+
+    def test_what_is_lost_is_told_once_in_words_that_people_know(self):
+        path, at = self.body_of(3)
+        flip(path, at + 400)
+        done = self.server.run("verify", check=False)
+        self.assertIn(f"verify --repair --dir {self.server.dir}", " ".join(done.stdout.split()))
+        done = self.server.run("verify", "--repair", check=False)
+        text = " ".join(done.stdout.split())
+        self.assertEqual(text.count("Subject: m3"), 1, text)
+        self.assertEqual(text.count("UID 4"), 1, text)
+        self.assertNotIn("NIL", text)
+        self.assertNotIn("hikyaku verify --repair", text)
+        self.assertNotIn("0 rows written", text)
+        self.assertIn("hikyaku restore BACKUP --account", text)
 
     def test_a_bit_of_a_large_body(self):
         path, at = self.body_of(LARGE)

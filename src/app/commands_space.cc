@@ -4,13 +4,13 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "app/header_value.h"
 #include "auth/directory.h"
 #include "base/async.h"
 #include "base/base64.h"
 #include "base/text.h"
 #include "mailbox/bulk.h"
 #include "mailbox/messages.h"
-#include "mime/encoded_word.h"
 
 namespace hikyaku::app {
 namespace {
@@ -22,22 +22,6 @@ using Answer = Result<object>;
 constexpr std::size_t kPiece = 100;
 /// Where messages go whose mailbox is no longer there.
 constexpr std::string_view kOrphans = "Undeleted";
-
-/// The value of the first field of this name among raw header fields, decoded; "" if there is none.
-std::string header_value(std::string_view fields, std::string_view name) {
-  while (!fields.empty()) {
-    auto end = fields.find('\n');
-    while (end != fields.npos && end + 1 < fields.size() &&
-           (fields[end + 1] == ' ' || fields[end + 1] == '\t'))
-      end = fields.find('\n', end + 1);
-    auto field = fields.substr(0, end);
-    if (istarts_with(field, name) && field.substr(name.size()).starts_with(':'))
-      return std::string(trim(mime::decode_words(field.substr(name.size() + 1))));
-    if (end == fields.npos) break;
-    fields.remove_prefix(end + 1);
-  }
-  return {};
-}
 
 /// Which messages a call is about.
 struct Selection {
@@ -120,14 +104,16 @@ Task<Answer> undelete_list(Core& core, ControlCall& call) {
         ++count;
         bytes += message.record.size;
         auto& fields = message.record.digest.header_fields;
-        co_await call.item({{"account", json_text(account.address)},
-                            {"mailbox", json_text(message.path)},
-                            {"uid", message.uid},
-                            {"deleted", format_rfc3339(message.expunged)},
-                            {"received", format_rfc3339(message.record.received)},
-                            {"size", message.record.size},
-                            {"from", json_text(header_value(fields, "From"))},
-                            {"subject", json_text(header_value(fields, "Subject"))}});
+        co_await call.item(
+            {{"account", json_text(account.address)},
+             {"mailbox", json_text(message.path)},
+             {"uid", message.uid},
+             {"deleted", format_rfc3339(message.expunged)},
+             {"until", format_rfc3339(message.expunged + core.config().store.retention)},
+             {"received", format_rfc3339(message.record.received)},
+             {"size", message.record.size},
+             {"from", json_text(header_value(fields, "From"))},
+             {"subject", json_text(header_value(fields, "Subject"))}});
       }
     }
   }
@@ -187,7 +173,8 @@ Task<Result<void>> restore_piece(Core& core, store::AccountId account, const Pie
 Task<Answer> undelete_restore(Core& core, ControlCall& call) {
   CO_TRY(auto selection, Selection::of(call));
   CO_TRY(auto accounts, co_await accounts_of(core, call));
-  if (accounts.size() != 1)
+  CO_TRY(auto named, call.text("address"));
+  if (named.empty())
     co_return fail(ErrorCode::Invalid, "whose messages? Name an account: hikyaku account list");
   auto account = accounts.front().id;
   Restored total;
@@ -196,6 +183,16 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
     from = piece.next;
     if (!piece.messages.empty()) CO_TRY_DO(co_await restore_piece(core, account, piece, total));
     co_await call.progress({total.count, 0, {}});
+  }
+  if (total.count + total.refused == 0 && !selection.mailbox.empty()) {
+    auto there = co_await core.store().read([&](store::Reader& reader) {
+      return mailbox::find_mailbox(reader, account, selection.mailbox).has_value();
+    });
+    if (!there)
+      co_return fail(ErrorCode::NotFound,
+                     "{} has no mailbox {}, and nothing that was deleted there: hikyaku undelete "
+                     "--list {}",
+                     accounts.front().address, selection.mailbox, accounts.front().address);
   }
   co_return object{{"address", json_text(accounts.front().address)},
                    {"restored", total.count},

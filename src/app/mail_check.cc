@@ -1,8 +1,11 @@
 #include "app/mail_check.h"
 
 #include <fmt/format.h>
+#include <set>
 
+#include "app/header_value.h"
 #include "auth/directory.h"
+#include "base/text.h"
 #include "mailbox/check.h"
 #include "net/cores.h"
 
@@ -11,6 +14,8 @@ namespace {
 
 /// One repair may show what the next has to do.
 constexpr int kMostRounds = 4;
+/// Of a header field, characters.
+constexpr std::size_t kMostShown = 100;
 
 class MailChecker {
  public:
@@ -50,22 +55,43 @@ class MailChecker {
       CO_TRY(auto found, co_await look(id));
       report_.messages += round == 0 ? found.messages : 0;
       report_.digests += round == 0 ? found.digests : 0;
+      std::set<std::string> lost;
+      for (auto* list : {&found.lost, &found.unreadable}) {
+        for (const auto& message : *list) {
+          lose(name, message);
+          lost.insert(
+              subject_of(fmt::format("message {} of mailbox {}:", message.uid, message.mailbox)));
+        }
+      }
+      // What is lost is told once, in words by which people know it.
       for (const auto& text : found.problems)
-        report_.problems.push_back(fmt::format("{}: {}", name, text));
-      for (const auto& message : found.lost) lose(name, message);
-      for (const auto& message : found.unreadable) lose(name, message);
+        if (!lost.contains(subject_of(text)))
+          report_.problems.push_back(fmt::format("{}: {}", name, text));
       if (found.problems.empty() || !repair_ || round == kMostRounds) co_return Result<void>{};
       CO_TRY_DO(co_await mailbox::repair_account(store_, clock_, id, found));
-      report_.repairs.push_back(fmt::format("{}: {} rows written, {} messages taken out", name,
-                                            found.rows.size() + found.owners.size(),
-                                            found.lost.size() + found.unreadable.size()));
+      if (auto rows = found.rows.size() + found.owners.size(); rows != 0)
+        report_.repairs.push_back(fmt::format("{}: {} rows written", name, rows));
+      if (auto gone = found.lost.size() + found.unreadable.size(); gone != 0)
+        report_.repairs.push_back(
+            fmt::format("{}: what is lost is out of its mailboxes: messages: {}", name, gone));
     }
   }
 
   void lose(const std::string& name, const mailbox::LostMessage& message) {
-    report_.lost.push_back(fmt::format("{}, {}, UID {}, {}, {} bytes: {} {}", name, message.path,
-                                       message.uid, format_rfc3339(message.received), message.size,
-                                       message.reason, message.envelope));
+    std::string known = format_rfc3339(message.received).substr(0, 16) + " UTC";
+    known[10] = ' ';
+    for (auto field : {"From", "Subject"})
+      if (auto value = header_value(message.fields, field); !value.empty())
+        known += fmt::format(", {}: {}", field, printable(value, kMostShown));
+    report_.lost.push_back(fmt::format("{}, {}, UID {}, {} ({} bytes: {})", name, message.path,
+                                       message.uid, known, message.size, message.reason));
+  }
+
+  /// "message 16 of mailbox 1", of a sentence that begins so.
+  static std::string subject_of(std::string_view text) {
+    auto mailbox = text.find(" of mailbox ");
+    if (!text.starts_with("message ") || mailbox == text.npos) return "";
+    return std::string(text.substr(0, text.find_first_of(": ,", mailbox + 12)));
   }
 
   store::Store& store_;

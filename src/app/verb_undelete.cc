@@ -1,4 +1,6 @@
 // hikyaku undelete: what was deleted a short time ago comes back.
+#include <algorithm>
+
 #include "app/cli.h"
 #include "app/progress.h"
 #include "app/run_command.h"
@@ -46,15 +48,21 @@ Exit list(Commands& commands, const Invocation& invocation, Terminal& terminal,
           boost::json::object args) {
   ItemList items(
       invocation, terminal,
-      {{"deleted", "削除日時"},
+      {{"deleted (UTC)", "削除日時 (UTC)"},
+       {"until (UTC)", "期限 (UTC)"},
        {"account", "アカウント"},
        {"mailbox", "メールボックス"},
        {"from", "差出人"},
        {"subject", "件名"}},
       [](const boost::json::object& item) {
         auto text = [&](std::string_view name) { return printable(text_in(item, name), 60); };
-        return std::vector<std::string>{text_in(item, "deleted").substr(0, 16), text("account"),
-                                        text("mailbox"), text("from"), text("subject")};
+        auto minute = [&](std::string_view name) {
+          auto time = text_in(item, name).substr(0, 16);
+          std::ranges::replace(time, 'T', ' ');
+          return time;
+        };
+        return std::vector<std::string>{minute("deleted"), minute("until"), text("account"),
+                                        text("mailbox"),   text("from"),    text("subject")};
       });
   auto answer = commands.run("undelete.list", std::move(args),
                              {.item = [&](auto& item) { items.add(item); }});
@@ -120,7 +128,8 @@ Verb verb_undelete() {
            "Messages go back into the mailbox that they were in, whatever it is called now, or "
            "into one called Undeleted if "
            "that is gone, with their flags and dates, under new UIDs. --list shows what there is, "
-           "of one account or of all. --purge gives up what could have been brought back, of all "
+           "of one account or of all, and until when it can come back. --purge gives up what could "
+           "have been brought back, of all "
            "accounts, so that its space returns at once: the way out of a full disk.",
            "完全削除(移動を除く)されたメッセージは store.retention の間(標準では 7 "
            "日)残ります。フラグと日付はそのままに、新しい UID で元のメールボックスに戻り、"

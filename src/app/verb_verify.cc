@@ -6,6 +6,7 @@
 #include "app/core.h"
 #include "app/mail_check.h"
 #include "app/missing_store.h"
+#include "app/next_steps.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/system_user.h"
@@ -30,10 +31,15 @@ constexpr Phrase kMailProblems{"{} problems in the mail:", "メールに問題�
 constexpr Phrase kLostMail{"{} messages are lost:", "失われたメールが {} 通あります:"};
 constexpr Phrase kRepaired{"Repaired:", "修復しました:"};
 constexpr Phrase kHowToRepair{
-    "Copy the data directory first, then: hikyaku verify --repair keeps everything that can be "
+    "Copy the data directory first, then: hikyaku verify --repair{} keeps everything that can be "
     "read.",
-    "まずデータのディレクトリを丸ごと複製してから hikyaku verify --repair "
+    "まずデータのディレクトリを丸ごと複製してから hikyaku verify --repair{} "
     "を実行すると、読めるものはすべて残ります。"};
+constexpr Phrase kBringBack{
+    "What is lost may be in a backup: start the server, then hikyaku restore BACKUP --account "
+    "ADDRESS{} brings back what an account lacks.",
+    "失われたものはバックアップにあるかもしれません。サーバーを起動してから hikyaku restore "
+    "BACKUP --account ADDRESS{} を実行すると、アカウントに足りないものが戻ります。"};
 constexpr Phrase kInUse{"{}. Stop the server first: verify reads a store that nobody has open.",
                         "{}。先にサーバーを止めてください。verify "
                         "は誰も開いていない保管庫を調べます。"};
@@ -47,7 +53,7 @@ boost::json::value mail_json(const std::optional<MailReport>& mail) {
 }
 
 bool good(const store::VerifyReport& report, const std::optional<MailReport>& mail) {
-  return report.good() && mail && mail->problems.empty();
+  return report.good() && mail && mail->problems.empty() && mail->lost.empty();
 }
 
 void tell_json(const store::VerifyReport& report, const std::optional<MailReport>& mail,
@@ -81,16 +87,14 @@ void list(const Phrase& title, const std::vector<std::string>& texts, Terminal& 
 
 void tell_mail(const std::optional<MailReport>& mail, Terminal& terminal) {
   if (!mail) return terminal.say(kMailNotChecked);
-  if (mail->problems.empty())
+  if (mail->problems.empty() && mail->lost.empty())
     return terminal.say(kGoodMail, grouped(mail->accounts), grouped(mail->messages));
   list(kMailProblems, mail->problems, terminal);
   list(kLostMail, mail->lost, terminal);
-  if (mail->repairs.empty()) return terminal.say(kHowToRepair);
-  terminal.say(kRepaired);
-  for (auto& repair : mail->repairs) terminal.paragraph(printable(repair), 2);
 }
 
-void tell(const store::VerifyReport& report, Terminal& terminal) {
+/// `named`: what is lost of it is told with the mail.
+void tell(const store::VerifyReport& report, bool named, Terminal& terminal) {
   if (report.good()) {
     terminal.say(kGood, grouped(report.bodies), short_size(report.body_bytes),
                  grouped(report.rows));
@@ -98,19 +102,26 @@ void tell(const store::VerifyReport& report, Terminal& terminal) {
   }
   terminal.say(kProblems, grouped(report.problem_count));
   for (auto& problem : report.problems) terminal.paragraph(printable(problem), 2);
-  if (!report.lost.empty()) {
+  if (!report.lost.empty() && !named) {
     terminal.say(kLost, grouped(report.lost.size()));
     for (auto& body : report.lost)
       terminal.paragraph(fmt::format("{} ({}, {}) {}", body.id, short_size(body.size),
                                      format_rfc3339(body.staged), printable(body.salvage)),
                          2);
   }
-  if (report.repairs.empty()) {
-    terminal.say(kHowToRepair);
-    return;
-  }
-  terminal.say(kRepaired);
-  for (auto& repair : report.repairs) terminal.paragraph(printable(repair), 2);
+}
+
+/// What was done, or is to be done.
+void tell_remedy(const store::VerifyReport& report, const std::optional<MailReport>& mail,
+                 bool repair, const Instance& instance, Terminal& terminal) {
+  if (good(report, mail)) return;
+  if (!repair) return terminal.say(kHowToRepair, dir_words(instance));
+  auto repairs = report.repairs;
+  if (mail) repairs.insert(repairs.end(), mail->repairs.begin(), mail->repairs.end());
+  if (!repairs.empty()) terminal.say(kRepaired);
+  for (auto& one : repairs) terminal.paragraph(printable(one), 2);
+  if (!report.lost.empty() || report.lost_groups != 0 || (mail && !mail->lost.empty()))
+    terminal.say(kBringBack, dir_words(instance));
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
@@ -153,8 +164,9 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (invocation.json()) {
     tell_json(*report, mail, terminal);
   } else {
-    tell(*report, terminal);
+    tell(*report, mail && mail->lost.size() >= report->lost.size(), terminal);
     tell_mail(mail, terminal);
+    tell_remedy(*report, mail, how.repair, instance, terminal);
   }
   auto whole = report->lost.empty() && report->lost_groups == 0 && mail && mail->lost.empty();
   return good(*report, mail) || (how.repair && whole) ? Exit::Ok : Exit::Failed;

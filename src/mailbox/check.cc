@@ -184,13 +184,13 @@ class Checker {
     records_.insert({mailbox, message.uid});
     auto body = reader_.blob_size(record.blob);
     if (!body) {
-      lose(mailbox, message, record.digest.envelope, "its body is lost");
+      lose(mailbox, message, record.digest.header_fields, "its body is lost");
       return false;
     }
     if (record.email != message.email || record.thread != message.thread ||
         record.size != message.size || record.received != message.received ||
         record.size != record.prefix.size() + *body) {
-      lose(mailbox, message, record.digest.envelope, "its row and its summary differ");
+      lose(mailbox, message, record.digest.header_fields, "its row and its summary differ");
       return false;
     }
     auto& email = emails_[message.email];
@@ -220,11 +220,11 @@ class Checker {
               message.uid, mailbox, message.changed);
   }
 
-  void lose(MailboxId mailbox, const MessageSummary& message, std::string envelope,
+  void lose(MailboxId mailbox, const MessageSummary& message, std::string fields,
             std::string reason) {
     problem("message {} of mailbox {}: {}", message.uid, mailbox, reason);
     report_.lost.push_back({path_of(reader_, account_, mailbox), mailbox, message.uid, message.size,
-                            message.received, std::move(envelope), std::move(reason)});
+                            message.received, std::move(fields), std::move(reason)});
     // Its number stays used.
     auto& counters = counted_[mailbox];
     if (!append_into(mailbox, message.uid))
@@ -473,7 +473,7 @@ Task<void> check_messages(store::Store& store, AccountId account, AccountReport&
       report.problems.push_back(fmt::format("message {} of mailbox {} cannot be read: {}", uid,
                                             mailbox, body.error().describe()));
       report.unreadable.push_back({path, mailbox, uid, record.size, record.received,
-                                   record.digest.envelope, body.error().describe()});
+                                   record.digest.header_fields, body.error().describe()});
       continue;
     }
     ++report.digests;

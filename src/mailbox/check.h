@@ -20,7 +20,7 @@ struct LostMessage {
   Uid uid = 0;
   std::uint64_t size = 0;
   Time received{};
-  std::string envelope;  ///< IMAP ENVELOPE, as far as it is known
+  std::string fields;  ///< raw header fields, as far as they are known (Digest::header_fields)
   std::string reason;
 };
 
