@@ -251,6 +251,15 @@ class WhileItRuns(unittest.TestCase):
         (self.server.dir / "hikyaku.toml").write_text(text.replace("1234567", '"much"'))
         self.hang_up("config.reload")
         self.assertEqual(self.size(), 1_234_567)  # a mistake changes nothing
+        more = "".join(f"wrong_{i} = {i}\n" for i in range(9))
+        (self.server.dir / "hikyaku.toml").write_text(text.replace("1234567", '"much"') + more)
+        begun = len(self.server.log)
+        self.hang_up("config.reload")
+        told = lambda: [line for line in self.server.log[begun:] if "event=config.reload" in line]
+        eventually(lambda: any("hikyaku config check --dir" in line for line in told()))
+        for mistake in ("max_message_size", *(f"wrong_{i}" for i in range(9))):
+            self.assertEqual(sum(mistake in line for line in told()), 1, told())
+        self.assertFalse([line for line in told() if "\\n" in line or "…" in line])
         self.assertTrue(any("max_message_size" in line and "config.reload" in line for line in self.server.log))
         (self.server.dir / "hikyaku.toml").write_text(text)
         self.hang_up("server.reload")

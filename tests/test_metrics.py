@@ -107,6 +107,10 @@ class Refused(Metrics):
                 self.assertRegex(connect("smtp"), rb"^421 ")
             refused = lambda protocol: self.value("hikyaku_connections_refused_total", protocol=protocol)
             eventually(lambda: [refused("imap"), refused("smtp"), refused("pop3")] == [1, 2, 0])
+            # Whoever complains can be told why, and a flood fills no disk: one line a minute and address.
+            told = [line for line in self.server.log if "event=connection.refuse" in line]
+            self.assertEqual(len(told), 1, told)
+            self.assertIn(f"ip={self.server.host} limit=limits.connections_per_address", told[0])
             self.assertEqual(self.value("hikyaku_connections_open", protocol="imap"), 3)
         eventually(lambda: self.value("hikyaku_connections_open", protocol="imap") == 0)
         self.assertEqual(self.value("hikyaku_connections_total", protocol="imap"), 3)

@@ -1,6 +1,7 @@
 #include "app/admission.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "pop3/replies.h"
 #include "smtp/replies.h"
@@ -17,17 +18,19 @@ void Admission::set_limits(std::uint32_t total, std::uint32_t per_address) {
   most_per_address_ = per_address;
 }
 
-bool Admission::enter(const IpAddress& peer, std::uint32_t most_here) {
+std::expected<void, std::string_view> Admission::enter(const IpAddress& peer,
+                                                       std::uint32_t most_here) {
   std::lock_guard lock(mutex_);
-  if (total_ >= most_) return false;
+  if (total_ >= most_) return std::unexpected("limits.connections");
   auto here = by_address_.try_emplace(network_of(peer)).first;
   if (here->second >= std::min(most_per_address_, most_here)) {
     if (here->second == 0) by_address_.erase(here);
-    return false;
+    return std::unexpected(most_here < most_per_address_ ? "limits.memory"
+                                                         : "limits.connections_per_address");
   }
   ++here->second;
   ++total_;
-  return true;
+  return {};
 }
 
 void Admission::leave(const IpAddress& peer) {
@@ -36,6 +39,20 @@ void Admission::leave(const IpAddress& peer) {
   if (found == by_address_.end()) return;
   --total_;
   if (--found->second == 0) by_address_.erase(found);
+}
+
+std::optional<std::uint64_t> RefusalLog::note(const IpAddress& peer, Time now) {
+  std::lock_guard lock(mutex_);
+  // A clock that was set back begins another minute, too.
+  if (now < begun_ || now - begun_ >= std::chrono::minutes(1)) {
+    begun_ = now;
+    told_.clear();
+  }
+  if (told_.size() >= kMostLines || !told_.insert(network_of(peer)).second) {
+    ++untold_;
+    return std::nullopt;
+  }
+  return std::exchange(untold_, 0);
 }
 
 std::string farewell(Service service, NotNow why, const std::string& host_name) {

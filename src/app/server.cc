@@ -2,8 +2,10 @@
 
 #include <atomic>
 #include <csignal>
+#include <expected>
 #include <fmt/core.h>
 #include <future>
+#include <ranges>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include "app/listeners.h"
 #include "app/maintenance.h"
 #include "app/measured_resolver.h"
+#include "app/next_steps.h"
 #include "app/report_reader.h"
 #include "app/report_sender.h"
 #include "app/revocation.h"
@@ -298,7 +301,14 @@ class RunningServer final : public Server {
     // What is left then is for those who have little of it.
     constexpr std::uint32_t kFew = 8;
     sessions_.make_room();
-    if (!memory.full() && admission_.enter(peer.address, crowded ? kFew : UINT32_MAX)) return {};
+    std::expected<void, std::string_view> entered = std::unexpected("limits.memory");
+    if (!memory.full()) entered = admission_.enter(peer.address, crowded ? kFew : UINT32_MAX);
+    if (entered) return {};
+    if (auto untold = refusals_.note(peer.address, core_->clock().now()))
+      log_.warn("connection.refuse", {{"proto", to_string(service)},
+                                      {"ip", peer.address.to_string()},
+                                      {"limit", entered.error()},
+                                      {"untold", *untold}});
     auto why = crowded ? NotNow::TooBusy : NotNow::TooManyConnections;
     metrics_.of(service).refused.add();
     return {.admitted = false, .farewell = farewell(service, why, core_->host_name())};
@@ -426,12 +436,23 @@ class RunningServer final : public Server {
     }
   }
 
+  /// Each in a line of its own.
+  void log_mistakes(const config::Problems& problems) {
+    constexpr std::size_t kMostTold = 50;
+    for (auto& problem : problems.list | std::views::take(kMostTold))
+      log_.error("config.reload", {{"err", problem.describe(problems.file)}});
+    log_.error("config.reload",
+               {{"count", problems.list.size()},
+                {"what", "nothing was changed; mend it, then reload again"},
+                {"remedy", "hikyaku config check" + dir_words(core_->instance())}});
+  }
+
   /// Certificates and options anew; a mistake leaves everything as it was.
   void reload() {
     notify_systemd("RELOADING=1");
     auto loaded = config::load_file(core_->instance().config);
     if (!loaded) {
-      log_.error("config.reload", {{"err", loaded.error().describe()}});
+      log_mistakes(loaded.error());
     } else {
       for (auto& change : config::diff(running_config(), *loaded)) {
         auto restart = change.option->applies == config::Applies::OnRestart;
@@ -526,6 +547,7 @@ class RunningServer final : public Server {
   std::unique_ptr<KeyWatch> key_watch_;
   pop3d::MaildropLocks maildrop_locks_;
   Admission admission_;
+  RefusalLog refusals_;
   auth::Places<std::uint32_t> local_connections_;  ///< by user id
   std::atomic<std::uint32_t> most_local_connections_{0};
   ControlTable commands_;
