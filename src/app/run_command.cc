@@ -23,9 +23,6 @@ constexpr Phrase kNoSystemInstance{
     "there is no instance in {}. Make one: hikyaku quickstart ADDRESS (or name another with --dir)",
     "{} にインスタンスがありません。作るには: hikyaku quickstart ADDRESS(別の場所なら --dir "
     "で指定)"};
-constexpr Phrase kNotYours{
-    "{}. The instance belongs to another user: run this as that user or as root.",
-    "{}。このインスタンスは別のユーザーのものです。そのユーザーか root で実行してください。"};
 constexpr Phrase kStoreTaken{
     "another process has the store open but does not answer on {}: a server that is just starting "
     "or ending, or another offline command. Try again in a moment.",
@@ -156,14 +153,10 @@ Exit Commands::report(const Error& error, Exit missing) {
         terminal_,
         boost::json::object{
             {"error", {{"code", to_string(error.code)}, {"text", json_text(error.describe())}}}});
-  auto text = error.describe();
-  if (error.code == ErrorCode::Denied) {
-    terminal_.complain(kNotYours, text);
-  } else if (error.code == ErrorCode::Conflict && !asked_ && !offline_) {
+  if (error.code == ErrorCode::Conflict && !asked_ && !offline_)
     terminal_.complain(kStoreTaken, instance_.control_socket.string());
-  } else {
-    terminal_.complain_text(text);
-  }
+  else
+    report_access(error, terminal_);
   return error.code == ErrorCode::NotFound ? missing : exit_for(error.code);
 }
 

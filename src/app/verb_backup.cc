@@ -5,6 +5,7 @@
 #include "app/core.h"
 #include "app/frozen_store.h"
 #include "app/missing_store.h"
+#include "app/next_steps.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/verbs.h"
@@ -164,7 +165,7 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
   auto frozen = FrozenStore::open(instance, *config);
   if (!frozen) {
     if (auto missing = report_missing_store(instance, terminal)) return *missing;
-    return report(frozen.error(), terminal);
+    return report_access(frozen.error(), terminal);
   }
   std::optional<Progress> progress;
   BackupPlan plan{.repository = std::filesystem::absolute(invocation.argument(0)),

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/cli.h"
+#include "app/next_steps.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/server_metrics.h"
@@ -37,8 +38,8 @@ std::expected<object, Exit> ask(const Invocation& invocation, Terminal& terminal
     print_json(
         terminal,
         object{{"error", {{"code", to_string(error.code)}, {"text", json_text(error.text)}}}});
-  terminal.complain_text(error.describe());
-  return std::unexpected(error.code == ErrorCode::NotFound ? Exit::Failed : exit_for(error.code));
+  auto exit = report_access(error, terminal);
+  return std::unexpected(error.code == ErrorCode::NotFound ? Exit::Failed : exit);
 }
 
 // --- who, kick, metrics ---
