@@ -271,7 +271,7 @@ TEST_CASE("what is recorded in English is told in Japanese") {
                              {"dsn", "sent to", "bob@beta.test"}};
   story.recipients = {{"dmarc@alpha.test", Kind::Delivered, "to the reports about our domains"}};
   auto text = tell(story, Language::Japanese);
-  for (std::string words : {"iprev: permerror: アドレスに名前がありません",
+  for (std::string words : {"iprev: permerror: アドレスに逆引き名がありません",
                             "dsn: 送信: bob@beta.test", "自ドメインについての報告として"})
     CHECK_MESSAGE(text.contains(words), text);
 }
