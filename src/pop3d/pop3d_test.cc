@@ -260,13 +260,13 @@ TEST_CASE("messages that wait for a client who does not read count as the sessio
   for (bool bounded : {false, true}) {
     Transcript script;
     script.settings = {"pop3s"};
+    SessionMemory all;
+    Activity activity;
+    activity.memory_of_all = &all;
     Fixture f(script);
     std::string message = "Subject: large\r\n\r\n";
     for (int line = 0; line < 400; ++line) message += std::string(70, 'x') + "\r\n";
     for (int i = 0; i < 5; ++i) f.deliver(message);
-    SessionMemory all;
-    Activity activity;
-    activity.memory_of_all = &all;
     f.activity = &activity;
     auto client = f.connect(SIZE_MAX, 1000);
     f.loop.run([](FakeStream& on, Activity& seen, SessionMemory& memory, bool few) -> Task<void> {
