@@ -43,6 +43,11 @@ def gone(pid):
     return not pathlib.Path(f"/proc/{pid}").exists() or status(pid)["State"].startswith("Z")
 
 
+def worked(pid):
+    """Clock ticks of processor time."""
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[11])
+
+
 def files(pid):
     """What its open files are; None without the right to look."""
     try:
@@ -65,7 +70,7 @@ def catch_worker(spawner, timeout=30):
             try:
                 os.kill(pid, signal.SIGSTOP)
                 # Not on its way in, before it has read anything.
-                if SANITIZED or status(pid)["Seccomp_filters"].strip() == "2":
+                if worked(pid) >= 5 if SANITIZED else status(pid)["Seccomp_filters"].strip() == "2":
                     return pid
                 os.kill(pid, signal.SIGCONT)
             except (ProcessLookupError, FileNotFoundError):
