@@ -23,7 +23,7 @@ from load import World, seed_of_environment
 
 CUTS = int(os.environ.get("HIKYAKU_POWER_CUTS", "3"))
 PROGRAM = pathlib.Path(HIKYAKU).parent / "power_disk"
-MAKERS = {"ext4": (["mkfs.ext4", "-q", "-F"], 640), "xfs": (["mkfs.xfs", "-q", "-f"], 640), "btrfs": (["mkfs.btrfs", "-q", "-f"], 640)}
+MAKERS = {"ext4": (["mkfs.ext4", "-q", "-F"], 640), "xfs": (["mkfs.xfs", "-q", "-f"], 640), "btrfs": (["mkfs.btrfs", "-q", "-f"], 1280)}
 
 
 def run(*command, check=True):
