@@ -1,8 +1,5 @@
 #include "dmarc/problem.h"
 
-#include <array>
-
-#include "base/translate.h"
 #include "dns/problem.h"
 
 namespace hikyaku::dmarc {
@@ -41,9 +38,7 @@ std::span<const Phrase> problem_phrases() {
 }
 
 std::string problem_in(std::string_view problem, Language language) {
-  static const std::array<std::span<const Phrase>, 2> kTables{std::span<const Phrase>(kProblems),
-                                                              dns::problem_phrases()};
-  return translate(problem, kTables, language);
+  return dns::problem_in(problem, language, kProblems);
 }
 
 }  // namespace hikyaku::dmarc

@@ -59,9 +59,10 @@ std::span<const Phrase> problem_phrases() {
   return kProblems;
 }
 
-std::string problem_in(std::string_view problem, Language language) {
-  static constexpr std::array<std::span<const Phrase>, 1> kTables{kProblems};
-  return translate(problem, kTables, language);
+std::string problem_in(std::string_view problem, Language language,
+                       std::span<const Phrase> others) {
+  const std::array<std::span<const Phrase>, 2> tables{others, kProblems};
+  return translate(problem, tables, language);
 }
 
 }  // namespace hikyaku::dns

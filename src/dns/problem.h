@@ -15,7 +15,8 @@ namespace hikyaku::dns {
 /// source that fails writes, word for word.
 std::span<const Phrase> problem_phrases();
 
-/// Such a text in `language`.
-std::string problem_in(std::string_view problem, Language language);
+/// Such a text, or one that is made of phrases of `others`, in `language`.
+std::string problem_in(std::string_view problem, Language language,
+                       std::span<const Phrase> others = {});
 
 }  // namespace hikyaku::dns

@@ -1,8 +1,5 @@
 #include "spf/problem.h"
 
-#include <array>
-
-#include "base/translate.h"
 #include "dns/problem.h"
 
 namespace hikyaku::spf {
@@ -77,9 +74,7 @@ std::span<const Phrase> problem_phrases() {
 }
 
 std::string problem_in(std::string_view problem, Language language) {
-  static const std::array<std::span<const Phrase>, 2> kTables{std::span<const Phrase>(kProblems),
-                                                              dns::problem_phrases()};
-  return translate(problem, kTables, language);
+  return dns::problem_in(problem, language, kProblems);
 }
 
 }  // namespace hikyaku::spf
