@@ -136,6 +136,10 @@ Task<void> ReportReader::read(reports::Taken taken, [[maybe_unused]] Semaphore::
                                   {"rows", kept->report.rows},
                                   {"count", kept->report.messages}});
       break;
+    case What::Unproved:
+      log.warn("report.unproved",
+               {{"domain", kept->domain}, {"why", reports::reason(kept->report.sender)}});
+      break;
     case What::Failure:
       log.info("report.failure", {{"domain", kept->domain}});
       break;

@@ -176,11 +176,22 @@ Result<void> Accepting::put(store::Transaction& tx, const std::vector<story::Fin
     return fail(ErrorCode::Denied, "nobody takes the message any more");
   TRY_DO(queue_rest(tx, queued));
   if (plan_.reports)
-    reports::take_in(tx, {delivery_.id, 0, delivery_.began, delivery_.from.to_string()}, blob_);
+    reports::take_in(
+        tx, {delivery_.id, 0, delivery_.began, delivery_.from.to_string(), report_sender()}, blob_);
   std::ranges::copy(also_found, std::back_inserter(arrived.findings));
   story::record_arrival(tx, delivery_.id, arrived, outcomes);
   for (auto& evaluation : evaluated_) reports::record_evaluation(tx, evaluation);
   return {};
+}
+
+/// Who is shown to have sent it, if it is a report.
+reports::Sender Accepting::report_sender() const {
+  if (delivery_.found) return reports::sender_of(delivery_.found->dmarc);
+  auto& from = arrived_.header_from;
+  auto at = from.rfind('@');
+  auto domain = at == std::string::npos ? std::string() : to_lower(from.substr(at + 1));
+  using State = reports::Sender::State;
+  return {delivery_.is_ours() ? State::Proved : State::Unchecked, std::move(domain)};
 }
 
 /// INBOX, or Junk, which is made when it is not there.

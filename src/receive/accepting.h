@@ -13,6 +13,7 @@
 #include "receive/message_bytes.h"
 #include "receive/plan.h"
 #include "reports/evaluation.h"
+#include "reports/sender.h"
 
 namespace hikyaku::receive {
 
@@ -45,6 +46,7 @@ class Accepting {
   Task<void> sign();
   Task<void> seal();
   queue::Message queue_message() const;
+  reports::Sender report_sender() const;
   Result<mailbox::MailboxInfo> find_place(store::Transaction& tx, const Plan::Local& local) const;
   Result<std::vector<Plan::Failed>> place(store::Transaction& tx,
                                           std::vector<story::RecipientOutcome>& outcomes) const;

@@ -149,6 +149,7 @@ ReceivedReport received_report(const Taken& taken, const Digest& digest) {
       report.begin < 0 || report.begin > last ? today : static_cast<Day>(report.begin / 86'400);
   report.id = taken.id;
   report.when = taken.when;
+  report.sender = taken.sender;
   report.rows = digest.rows.size();
   report.messages = report.passed = 0;
   for (auto& row : digest.rows) {
@@ -163,6 +164,7 @@ ReceivedFailure received_failure(const Taken& taken, const Digest& digest) {
   failure.day = day_of(taken.when);
   failure.id = taken.id;
   failure.when = taken.when;
+  failure.sender = taken.sender;
   if (failure.reporter.empty()) failure.reporter = taken.mail_from;
   return failure;
 }

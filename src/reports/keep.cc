@@ -55,10 +55,31 @@ Task<Result<Kept>> keep_failure(store::Store& store, const Taken& taken,
   CO_TRY_DO(
       co_await store.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
         put_failure(tx, failure);
-        finish(tx, taken, "read: a failure report about " + printable(failure.domain, 200));
+        auto about = "a failure report about " + printable(failure.domain, 200);
+        finish(tx, taken,
+               failure.sender.counts()
+                   ? "read: " + about
+                   : "read, unproved: " + about + ": " + reason(failure.sender));
         return {};
       }));
   kept.what = Kept::What::Failure;
+  co_return kept;
+}
+
+/// It is told that it came, and what it says is not believed.
+Task<Result<Kept>> keep_unproved(store::Store& store, const Taken& taken, Kept kept) {
+  auto note = fmt::format("not counted: a report about {} (messages: {}, passed: {}): {}",
+                          printable(kept.domain, 200), kept.report.messages, kept.report.passed,
+                          reason(taken.sender));
+  CO_TRY_DO(co_await store.transact(
+      {store::kInstance},
+      [&](store::Transaction& tx) -> Result<void> {
+        put_unproved(tx, kept.report);
+        finish(tx, taken, note);
+        return {};
+      },
+      kForgets));
+  kept.what = Kept::What::Unproved;
   co_return kept;
 }
 
@@ -69,13 +90,16 @@ Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
             .domain = report.domain,
             .report = std::move(report),
             .problem = {}};
-  auto reason = co_await store.read([&](store::Reader& reader) -> std::optional<Kept::What> {
+  auto problem = co_await store.read([&](store::Reader& reader) -> std::optional<Kept::What> {
     if (!is_ours(reader, kept.domain)) return Kept::What::NotOurs;
+    if (!kept.report.sender.counts()) return Kept::What::Unproved;
     if (is_known(reader, kept.report)) return Kept::What::Known;
     return std::nullopt;
   });
-  if (reason) {
-    kept.what = *reason;
+  if (problem == Kept::What::Unproved)
+    co_return co_await keep_unproved(store, taken, std::move(kept));
+  if (problem) {
+    kept.what = *problem;
     co_return co_await ignore(store, taken, std::move(kept));
   }
   // What an attempt before this one has written, this one writes again under the same keys.

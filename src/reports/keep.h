@@ -15,6 +15,7 @@ namespace hikyaku::reports {
 struct Kept {
   enum class What {
     Report,      ///< `report` and its rows
+    Unproved,    ///< `report`, not counted: nobody was shown to have sent it
     Failure,     ///< a failure report about `domain`
     NotOurs,     ///< about `domain`, which nobody here has
     Known,       ///< the same report came before

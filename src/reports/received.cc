@@ -34,11 +34,16 @@ Key received_rows_key(const ReceivedReport& report) {
   return Key(kInstance, kTableReceivedRow).u32(report.day).u64(report.id);
 }
 
-/// Who reports is the organization and its address: report ids are unique for one reporter only.
+/// Report ids are unique for one reporter only: the one that is proved. (What came before that was
+/// kept has the names that it gave itself.)
 std::string known_key(const ReceivedReport& report) {
   Encoder name;
-  name.text(to_lower(report.organization));
-  name.text(to_lower(report.email));
+  if (report.sender.state == Sender::State::Unrecorded) {
+    name.text(to_lower(report.organization));
+    name.text(to_lower(report.email));
+  } else {
+    put_sender(name, report.sender);
+  }
   name.text(report.domain);
   name.text(report.report_id);
   // Some reporters have no ids worth the name.
@@ -76,10 +81,12 @@ std::optional<ReceivedFailure> decode_failure_row(std::string_view key, std::str
 }  // namespace
 
 bool take_in(Transaction& tx, const Taken& taken, const store::StagedBlob& body) {
+  auto proved = taken.sender.counts();
   auto day = Key(kInstance, kTableTakenDay).u32(day_of(taken.when));
+  if (!proved) day.u8(1);
   auto stored = tx.get(day);
   auto count = stored ? Decoder(*stored).varint() : 0;
-  if (count >= kMostTakenADay) return false;
+  if (count >= (proved ? kMostTakenADay : kMostUnprovedADay)) return false;
   Encoder counted;
   counted.varint(count + 1);
   tx.put(day, counted.bytes());
@@ -89,6 +96,7 @@ bool take_in(Transaction& tx, const Taken& taken, const store::StagedBlob& body)
   out.varint(tx.own(body, key));
   put_time(out, taken.when);
   out.text(utf8_prefix(taken.mail_from, kMostMailFrom));
+  put_sender(out, taken.sender);
   tx.put(key, out.bytes());
   tx.notify(kInstance, kTopicTaken);
   return true;
@@ -106,6 +114,7 @@ std::vector<Taken> list_taken(Reader& reader, std::size_t limit, story::MessageI
     taken.body = in.varint();
     taken.when = get_time(in);
     taken.mail_from = in.text();
+    taken.sender = get_sender(in);
     found.push_back(std::move(taken));
     return found.size() < limit;
   });
@@ -179,6 +188,25 @@ std::vector<ReceivedFailure> list_failures(Reader& reader, Day since, std::size_
   return found;
 }
 
+void put_unproved(Transaction& tx, const ReceivedReport& report) {
+  tx.put(Key(kInstance, kTableUnprovedReport).u32(day_of(report.when)).u64(report.id),
+         encode_received(report));
+}
+
+std::vector<ReceivedReport> list_unproved(Reader& reader, Day since, std::size_t limit) {
+  std::vector<ReceivedReport> found;
+  if (limit == 0) return found;
+  store::KeyRange range{Key(kInstance, kTableUnprovedReport).u32(since).bytes(),
+                        Key(kInstance, kTableUnprovedReport).children().end};
+  reader.scan(range, Reader::Direction::Backward,
+              [&](std::string_view key, std::string_view value) {
+                if (auto report = decode_report_row(key, value))
+                  found.push_back(std::move(*report));
+                return found.size() < limit;
+              });
+  return found;
+}
+
 void put_unread(Transaction& tx, const UnreadReport& unread) {
   tx.put(Key(kInstance, kTableUnreadReport).u32(unread.day).u64(unread.id), encode_unread(unread));
 }
@@ -207,7 +235,7 @@ std::vector<UnreadReport> list_unread(Reader& reader, Day since, std::size_t lim
 bool trim_received(Transaction& tx, Day day, std::size_t most) {
   bool done = true;
   for (auto table : {kTableReceived, kTableReceivedRow, kTableKnownReport, kTableReceivedFailure,
-                     kTableTakenDay, kTableUnreadReport})
+                     kTableTakenDay, kTableUnreadReport, kTableUnprovedReport})
     done = erase_days_before(tx, table, day, most) && done;
   return done;
 }

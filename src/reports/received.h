@@ -15,6 +15,7 @@
 #include "dmarc/aggregate_report.h"
 #include "reports/evaluation.h"
 #include "reports/read_report.h"
+#include "reports/sender.h"
 #include "store/store.h"
 #include "story/story.h"
 
@@ -29,10 +30,13 @@ struct Taken {
   store::BlobId body = 0;
   Time when{};
   std::string mail_from;
+  Sender sender = {};
 };
 /// Reports that are taken in within a day; further mail to the address is dropped, since anybody
-/// may write to it.
+/// may write to it. What nobody is shown to have sent has a limit of its own, and so keeps out
+/// nothing else.
 inline constexpr std::uint64_t kMostTakenADay = 20'000;
+inline constexpr std::uint64_t kMostUnprovedADay = 2'000;
 
 /// In the transaction that delivers the mail. False: there have been too many today.
 bool take_in(store::Transaction& tx, const Taken& taken, const store::StagedBlob& body);
@@ -51,8 +55,10 @@ struct ReceivedReport {
   std::int64_t begin = 0, end = 0;
   std::optional<dmarc::Policy> policy;
   std::uint64_t rows = 0, messages = 0, passed = 0;
+  Sender sender = {};
 };
-/// True if the same report came before (who reports, domain and report id).
+/// True if the same report came before: of the same proved sender, about the same domain, with the
+/// same id and period. What the report says of its author cannot keep another's out.
 bool is_known(store::Reader& reader, const ReceivedReport& report);
 /// A piece of its rows, from `first` on; at most 500 in one transaction.
 void put_received_rows(store::Transaction& tx, const ReceivedReport& report, std::uint32_t first,
@@ -88,10 +94,17 @@ struct ReceivedFailure {
   std::string results;   ///< the first Authentication-Results
   std::uint64_t incidents = 1;
   Time arrival{};  ///< of the message that is reported; 0: not said
+  Sender sender = {};
 };
 void put_failure(store::Transaction& tx, const ReceivedFailure& failure);
 /// The newest first, days from `since` on, at most `limit`.
 std::vector<ReceivedFailure> list_failures(store::Reader& reader, Day since, std::size_t limit);
+
+/// A report that is not counted, since nobody was shown to have sent it: its header alone, by the
+/// day on which it came.
+void put_unproved(store::Transaction& tx, const ReceivedReport& report);
+/// The newest first, days from `since` on, at most `limit`.
+std::vector<ReceivedReport> list_unproved(store::Reader& reader, Day since, std::size_t limit);
 
 /// A mail to the address in which no report could be read, or a notice that one of ours did not
 /// arrive.

@@ -37,6 +37,7 @@ std::string encode_received(const ReceivedReport& report) {
   out.varint(report.rows);
   out.varint(report.messages);
   out.varint(report.passed);
+  put_sender(out, report.sender);
   return out.take();
 }
 
@@ -55,6 +56,7 @@ std::optional<ReceivedReport> decode_received(std::string_view value) {
   report.rows = in.varint();
   report.messages = in.varint();
   report.passed = in.varint();
+  report.sender = get_sender(in);
   if (in.failed()) return std::nullopt;
   return report;
 }
@@ -70,6 +72,7 @@ std::string encode_failure(const ReceivedFailure& failure) {
     put_text(out, *text);
   out.varint(failure.incidents);
   put_time(out, failure.arrival);
+  put_sender(out, failure.sender);
   return out.take();
 }
 
@@ -85,6 +88,7 @@ std::optional<ReceivedFailure> decode_failure(std::string_view value) {
     *text = get_text(in);
   failure.incidents = in.varint();
   failure.arrival = get_time(in);
+  failure.sender = get_sender(in);
   if (in.failed()) return std::nullopt;
   return failure;
 }

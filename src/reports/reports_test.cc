@@ -27,6 +27,8 @@ namespace {
 const Time kNoon =
     std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + std::chrono::hours(12);
 
+const Sender kBig{Sender::State::Proved, "big.test"};
+
 Evaluation evaluation(std::string_view source, bool passed = true) {
   Evaluation one;
   one.when = kNoon;
@@ -161,7 +163,7 @@ TEST_CASE("mail to the address is taken in, read, kept once, and its body goes")
   store::MemoryTransaction tx;
   auto read = read_report(mail_with("text/xml", xml("1", 3), "a.xml"));
   REQUIRE(read.kind == ReadReport::Kind::Aggregate);
-  CHECK(take_in(tx, {7, 0, kNoon, "d@big.test"}, store::MemoryTransaction::stage("mail")));
+  CHECK(take_in(tx, {7, 0, kNoon, "d@big.test", kBig}, store::MemoryTransaction::stage("mail")));
   auto taken = list_taken(tx, 10);
   REQUIRE(taken.size() == 1);
   CHECK(taken[0].mail_from == "d@big.test");
@@ -178,10 +180,10 @@ TEST_CASE("mail to the address is taken in, read, kept once, and its body goes")
   CHECK(list_taken(tx, 10).empty());
   CHECK(tx.bodies().at(taken[0].body).owners.empty());
 
-  auto again = received_report({8, 0, kNoon, {}},
+  auto again = received_report({8, 0, kNoon, {}, kBig},
                                digest_of(read_report(mail_with("text/xml", xml("1", 3), "b.xml"))));
   CHECK(is_known(tx, again));
-  auto next = received_report({9, 0, kNoon, {}},
+  auto next = received_report({9, 0, kNoon, {}, kBig},
                               digest_of(read_report(mail_with("text/xml", xml("2", 3), "b.xml"))));
   CHECK_FALSE(is_known(tx, next));
 
@@ -206,7 +208,8 @@ TEST_CASE("a mail goes when what was in it is kept, and not before") {
       CAPTURE(good);
       World world;
       auto& keys = world.store.keys();
-      REQUIRE(take_in(keys, {7, 0, kNoon, "d@big.test"}, store::MemoryTransaction::stage("mail")));
+      REQUIRE(take_in(keys, {7, 0, kNoon, "d@big.test", kBig},
+                      store::MemoryTransaction::stage("mail")));
       auto taken = list_taken(keys, 10).at(0);
       auto digest = digest_of(read_report(c.mail));
       auto try_it = [&] {
@@ -245,7 +248,8 @@ TEST_CASE("of two mails with the same report, kept at the same time, one is kept
     World world;
     auto& keys = world.store.keys();
     for (story::MessageId id : {7, 8})
-      REQUIRE(take_in(keys, {id, 0, kNoon, "d@big.test"}, store::MemoryTransaction::stage("mail")));
+      REQUIRE(take_in(keys, {id, 0, kNoon, "d@big.test", kBig},
+                      store::MemoryTransaction::stage("mail")));
     auto mails = list_taken(keys, 10);
     auto digest = digest_of(read_report(mail_with("text/xml", xml("1", rows), "a.xml")));
     int steps = rows / 250;  // those before the last
@@ -265,11 +269,125 @@ TEST_CASE("of two mails with the same report, kept at the same time, one is kept
   }
 }
 
+TEST_CASE("what nobody is shown to have sent is not counted, and keeps nothing out") {
+  using State = Sender::State;
+  const Sender evil{State::Proved, "evil.test"};
+  auto ours = [](store::Reader&, std::string_view domain) { return domain == "alpha.test"; };
+  for (auto& forger : {Sender{State::Failed, "big.test"}, Sender{State::NoPolicy, "big.test"},
+                       Sender{State::CannotAsk, "big.test"}, Sender{State::NoAuthor, ""},
+                       Sender{State::Unchecked, ""}, evil}) {
+    CAPTURE(to_string(forger.state));
+    auto proved = forger == evil;
+    World world;
+    auto& keys = world.store.keys();
+    story::MessageId id = 6;
+    auto bring = [&](const Sender& sender, std::string_view mail) {
+      REQUIRE(take_in(keys, {++id, 0, kNoon, "x@evil.test", sender},
+                      store::MemoryTransaction::stage("mail")));
+      auto kept = world.loop.run(
+          keep(world.store, list_taken(keys, 1).at(0), digest_of(read_report(mail)), ours));
+      REQUIRE(kept);
+      CHECK(list_taken(keys, 1).empty());
+      return kept->what;
+    };
+    auto mail = mail_with("text/xml", xml("1", 3), "a.xml");
+    CHECK(bring(forger, mail) == (proved ? Kept::What::Report : Kept::What::Unproved));
+    CHECK(bring(kBig, mail) == Kept::What::Report);
+    CHECK(bring(kBig, mail) == Kept::What::Known);
+    CHECK(bring(forger, mail) == (proved ? Kept::What::Known : Kept::What::Unproved));
+    CHECK(bring(forger, kFailureMail) == Kept::What::Failure);
+    CHECK(list_failures(keys, 0, 10).at(0).sender == forger);
+    CHECK(list_received(keys, 0, {}, 10).reports.size() == (proved ? 2 : 1));
+    auto unproved = list_unproved(keys, day_of(kNoon), 10);
+    CHECK(unproved.size() == (proved ? 0 : 2));
+    if (proved) continue;
+    CHECK(unproved[0].id == 10);
+    CHECK(unproved[0].messages == 6);
+    CHECK(unproved[0].sender == forger);
+    auto noted = [&](story::MessageId of) {
+      return story::find_story(keys, of).value().events.at(0).note.value().text;
+    };
+    CHECK(noted(7) ==
+          "not counted: a report about alpha.test (messages: 6, passed: 6): " + reason(forger));
+    CHECK(noted(11) == "read, unproved: a failure report about alpha.test: " + reason(forger));
+    trim_received(keys, day_of(kNoon) + 1);
+    CHECK(list_unproved(keys, 0, 10).empty());
+  }
+}
+
+TEST_CASE("a flood of reports that nobody is shown to have sent keeps out no other") {
+  store::MemoryTransaction tx;
+  auto bring = [&](story::MessageId id, const Sender& sender) {
+    return take_in(tx, {id, 0, kNoon, "x@evil.test", sender},
+                   store::MemoryTransaction::stage("mail"));
+  };
+  story::MessageId id = 1;
+  for (std::uint64_t i = 0; i < kMostUnprovedADay; ++i)
+    REQUIRE(bring(id++, {Sender::State::Failed, "big.test"}));
+  CHECK_FALSE(bring(id, {Sender::State::Failed, "big.test"}));
+  CHECK(bring(id, kBig));
+}
+
+TEST_CASE("who is shown to have sent a report") {
+  using State = Sender::State;
+  using dmarc::Result;
+  struct Row {
+    Result result;
+    std::vector<std::string> passed;  // by SPF or DKIM
+    State expected;
+  };
+  for (auto& [result, passed, expected] : std::initializer_list<Row>{
+           {Result::Pass, {"mail.big.test"}, State::Proved},
+           {Result::Fail, {"evil.test"}, State::Failed},
+           {Result::TempError, {"r.big.test"}, State::CannotAsk},
+           {Result::PermError, {}, State::NoAuthor},
+           {Result::None, {}, State::NoPolicy},
+           {Result::None, {"r.big.test"}, State::Proved},
+           {Result::None, {"evil.test", "big.test"}, State::Proved},  // above it
+           {Result::None, {"evil.test"}, State::NoPolicy},
+           {Result::None, {"mail.r.big.test"}, State::NoPolicy},  // whoever may have that name
+           {Result::None, {"test"}, State::NoPolicy},
+           {Result::None, {"notr.big.test", "ig.test"}, State::NoPolicy},
+       }) {
+    dmarc::Verdict verdict;
+    verdict.result = result;
+    verdict.author.domains = {"r.big.test"};
+    auto& outcome = verdict.outcomes.emplace_back();
+    outcome.discovery.author_domain = "r.big.test";
+    for (auto& domain : passed) {
+      dmarc::Identifier identifier;
+      identifier.domain = domain;
+      outcome.identifiers.push_back(identifier);
+    }
+    CAPTURE(passed.size());
+    CHECK(sender_of(verdict) == Sender{expected, "r.big.test"});
+    if (result != Result::None) continue;
+    verdict.author.findings.push_back({dmarc::AuthorProblem::Quoting, ""});
+    CHECK_FALSE(sender_of(verdict).counts());
+  }
+}
+
+TEST_CASE("what was kept before senders were looked at counts as it did") {
+  ReceivedReport report;
+  report.organization = "big.test";
+  report.sender = kBig;
+  auto bytes = encode_received(report);
+  CHECK(decode_received(bytes)->sender == kBig);
+  Encoder sender;
+  put_sender(sender, kBig);
+  bytes.resize(bytes.size() - sender.bytes().size());
+  auto old = decode_received(bytes);
+  REQUIRE(old);
+  CHECK(old->sender.state == Sender::State::Unrecorded);
+  CHECK(old->sender.counts());
+}
+
 TEST_CASE("what is of no use goes, also on a full disk; what could not be read is noted") {
   World world;
   auto& keys = world.store.keys();
   for (story::MessageId id : {7, 8, 9})
-    REQUIRE(take_in(keys, {id, 0, kNoon, "d@big.test"}, store::MemoryTransaction::stage("mail")));
+    REQUIRE(
+        take_in(keys, {id, 0, kNoon, "d@big.test", kBig}, store::MemoryTransaction::stage("mail")));
   CHECK(list_taken(keys, 10, 7).size() == 2);
   CHECK(list_taken(keys, 10, 9).empty());
   world.store.fail_with(ErrorCode::NoSpace);
@@ -526,6 +644,9 @@ TEST_CASE("who reports is named in one way") {
   auto all = summary.take();
   CHECK(all.at(0).reporters == std::set<std::string>{"big.test", "small.test", "other.test"});
   CHECK(all[0].reports == 6);
+  report.sender = {Sender::State::Proved, "evil.test"};
+  summary.add(report);
+  CHECK(summary.take().at(0).reporters == std::set<std::string>{"evil.test"});
 }
 
 TEST_CASE("counts of strangers do not wrap") {

@@ -30,8 +30,10 @@ bool advice_has(const std::vector<Advice>& advice, Advice::Kind kind) {
   return std::ranges::find(advice, kind, &Advice::kind) != advice.end();
 }
 
-/// Who reports, as it can be shown: some write their name with a stray quote, or none at all.
+/// Who reports: the domain that is proved, since a report may call its author what it likes. Where
+/// that is not known, as it can be shown: some write their name with a stray quote, or none at all.
 std::string reporter_of(const ReceivedReport& report) {
+  if (report.sender.state == Sender::State::Proved) return report.sender.domain;
   auto name = trim(report.organization);
   while (!name.empty() && (name.front() == '"' || name.front() == '\'')) name.remove_prefix(1);
   while (!name.empty() && (name.back() == '"' || name.back() == '\'')) name.remove_suffix(1);

@@ -26,9 +26,11 @@ inline constexpr store::Table kTableReceivedRow = 0x76;
 inline constexpr store::Table kTableKnownReport = 0x77;
 // key: u32 day, u64 message                     value: ReceivedFailure
 inline constexpr store::Table kTableReceivedFailure = 0x78;
-// key: u32 day                                  value: varint reports taken in
+// key: u32 day; and u8 1: those that nobody is shown to have sent    value: varint reports taken in
 inline constexpr store::Table kTableTakenDay = 0x79;
 // key: u32 day, u64 message                     value: UnreadReport
 inline constexpr store::Table kTableUnreadReport = 0x7A;
+// key: u32 day on which it came, u64 message    value: ReceivedReport
+inline constexpr store::Table kTableUnprovedReport = 0x7B;
 
 }  // namespace hikyaku::reports
