@@ -32,7 +32,7 @@ $TTL 60
 """ + "".join(f"""\
 {name} MX 10 mx.nowhere
 _dmarc.{name} TXT "v=DMARC1; p=none; fo=1; rua=mailto:d@{name}.test{more}"
-""" for name, more in (("told", "; ruf=mailto:f@told.test"), ("growing", ""))) + "mx.nowhere A 127.0.0.250\n"
+""" for name, more in (("told", "; ruf=mailto:f@told.test"), ("growing", ""))) + 'mx.nowhere A 127.0.0.250\nbig TXT "v=spf1 ip4:127.0.0.1 -all"\n'
 FAILURE = f"""\
 From: d@big.test
 To: dmarc-reports@alpha.test

@@ -5,12 +5,13 @@ import os
 import pathlib
 import resource
 import signal
+import tempfile
 import time
 import unittest
 
 from harness import SANITIZED, Instance, eventually
 from mail import message, raw_messages, stamp
-from test_dmarc_reports import ROW, bring, mail_with, of_kind, shown, xml
+from test_dmarc_reports import PROVED, ROW, bring, mail_with, of_kind, shown, xml
 
 ANNA = "anna@alpha.test"
 GOOD = [("192.0.2.1", 5, "pass", "pass")]
@@ -84,7 +85,10 @@ class Confined(unittest.TestCase):
 
     def setUp(self):
         self.addCleanup(allow_core_dumps())
-        self.server = self.enterContext(Instance(ANNA))
+        zone = self.enterContext(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write(PROVED)
+        zone.flush()
+        self.server = self.enterContext(Instance(ANNA, zone=zone.name))
         [self.spawner] = children(self.server.process.pid)
 
     def assert_confined(self, pid):
@@ -102,7 +106,7 @@ class Confined(unittest.TestCase):
             self.assertEqual(pathlib.Path(f"/proc/{pid}/environ").read_bytes(), b"")
 
     def assert_still_reads(self, id):
-        bring(self.server, mail_with(gzip.compress(xml(id, GOOD, org=f"{id}.test"))))
+        bring(self.server, mail_with(gzip.compress(xml(id, GOOD, org=f"{id}.test")), sender=f"d@{id}.test"), sender=f"d@{id}.test")
         eventually(lambda: f"{id}.test" in (of_kind(shown(self.server), "domain") or [{"reporters": []}])[0]["reporters"])
 
     def assert_still_serves(self):

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import pathlib
+import re
 import smtplib
 import tempfile
 import time
@@ -16,6 +17,9 @@ from harness import HIKYAKU, VECTORS, Instance, eventually, free_port_base
 from mail import message, raw_messages, stamp
 
 ANNA, BOB = "anna@alpha.test", "bob@beta.test"
+
+# Whoever is called *.test may send from this machine: only mail whose sender is proved is counted.
+PROVED = '*.test. TXT "v=spf1 ip4:127.0.0.1 -all"\n'
 
 XML = """<?xml version="1.0"?><feedback><report_metadata><org_name>{org}</org_name><email>d@{org}</email>
 <report_id>{id}</report_id><date_range><begin>{begin}</begin><end>{end}</end></date_range></report_metadata>
@@ -31,9 +35,9 @@ def xml(id, rows, domain="alpha.test", org="big.test", days_ago=1):
     return XML.format(org=org, id=id, begin=begin, end=begin + 86399, domain=domain, rows=text).encode()
 
 
-def mail_with(content, kind="gzip", name="big.test!alpha.test!1!2.xml.gz"):
+def mail_with(content, kind="gzip", name="big.test!alpha.test!1!2.xml.gz", sender="d@big.test"):
     m = email.message.EmailMessage()
-    m["From"], m["To"], m["Subject"] = "d@big.test", "dmarc-reports@alpha.test", "Report Domain: alpha.test Submitter: big.test"
+    m["From"], m["To"], m["Subject"] = sender, "dmarc-reports@alpha.test", "Report Domain: alpha.test Submitter: big.test"
     m.set_content("a report\n")
     m.add_attachment(content, maintype="application", subtype=kind, filename=name)
     return m.as_bytes(policy=email.policy.SMTP)
@@ -65,7 +69,7 @@ class In(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
         zone = pathlib.Path(cls.folder) / "zone"
-        zone.write_text("10.2.0.192.in-addr.arpa. PTR mail.alpha.test.\n")
+        zone.write_text("10.2.0.192.in-addr.arpa. PTR mail.alpha.test.\n" + PROVED)
         cls.server = cls.enterClassContext(Instance(ANNA, zone=zone))
 
     def events(self, name):
@@ -77,7 +81,7 @@ class In(unittest.TestCase):
         one = mail_with(gzip.compress(xml("one", rows)))
         bring(self.server, one)
         bring(self.server, one)                                                               # the same again
-        bring(self.server, mail_with(packed("r.xml", xml("two", rows[:1], org="zip.test")), "zip", "r.zip"))
+        bring(self.server, mail_with(packed("r.xml", xml("two", rows[:1], org="zip.test")), "zip", "r.zip", "d@zip.test"), sender="d@zip.test")
         bring(self.server, mail_with(xml("three", rows[:1], domain="stranger.test"), "xml", "r.xml"))
         items = eventually(lambda: (found := shown(self.server)) and of_kind(found, "domain")
                            and of_kind(found, "domain")[0]["reports"] == 2 and found)
@@ -213,7 +217,8 @@ class In(unittest.TestCase):
         for domain in ("example.com", "example.de", "stalw.art", "borschow.com", "twlnet.com"):
             self.server.run("domain", "add", domain)
         for path in sorted(folder.glob("*/*.eml")) + sorted(folder.glob("parsedmarc/*/*.eml")):
-            bring(self.server, path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+            content = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            bring(self.server, re.sub(rb"(?im)^from:.*\r\n(?:[ \t].*\r\n)*", b"From: d@big.test\r\n", content, count=1))
         for path in sorted(folder.glob("*/*.xml")) + sorted(folder.glob("parsedmarc/aggregate/*.xml")):
             bring(self.server, mail_with(path.read_bytes(), "xml", path.name))
         bring(self.server, mail_with((folder / "parsedmarc/extract_report/nice-input.xml.zip").read_bytes(), "zip", "x.zip"))
@@ -263,6 +268,74 @@ class In(unittest.TestCase):
             self.assertEqual(smtp.rcpt("DMARC-Reports@Alpha.test")[0], 250)
             self.assertEqual(smtp.rcpt("dmarc-reports@beta.test")[0], 550)
             self.assertEqual(smtp.rcpt("dmarc-report@alpha.test")[0], 550)
+
+
+class Forged(unittest.TestCase):
+    """Who is not shown to have sent a report is not believed, and keeps out nobody who is."""
+
+    def setUp(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "zone").write_text("""
+big.test. TXT "v=spf1 ip4:127.0.6.1 -all"
+_dmarc.big.test. TXT "v=DMARC1; p=quarantine"
+plain.test. TXT "v=spf1 ip4:127.0.6.1 -all"
+evil.test. TXT "v=spf1 ip4:127.0.5.1 -all"
+""")
+        self.server = self.enterContext(Instance(ANNA, zone=folder / "zone"))
+
+    def bring(self, content, sender, source):
+        """Gives its story."""
+        with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=60, source_address=(source, 0)) as smtp:
+            smtp.ehlo("mx.some.test")
+            smtp.mail(sender)
+            smtp.rcpt("dmarc-reports@alpha.test")
+            code, reply = smtp.data(content)
+            self.assertEqual(code, 250, reply)
+        id = reply.decode().split()[-1]
+        eventually(lambda: any(f"mid={id}" in line and "event=report." in line for line in self.server.log))
+        return self.server.run("trace", id).stdout
+
+    def report(self, id, count, sender="d@big.test"):
+        return mail_with(xml(id, [("192.0.2.9", count, "pass", "pass")]), "xml", "r.xml", sender)
+
+    def test_a_forged_report_is_kept_apart(self):
+        evil, big = "127.0.5.1", "127.0.6.1"
+        told = self.bring(self.report("one", 777), "x@evil.test", evil)
+        self.assertIn("not counted: a report about alpha.test (messages: 777, passed: 777): nothing shows that it comes from big.test", told)
+        self.assertNotIn("put into Junk", told)
+        self.assertIn("decision: report: taken for the reports: ", told)
+        text = " ".join(self.server.run("reports", "dmarc", env={"LANG": "C.UTF-8"}).stdout.split())
+        self.assertIn("No reports of that time", text)
+        self.assertIn("1 report is not counted: nothing proves who sent it.", text)
+        self.assertIn('calls its sender "big.test": nothing shows that it comes from big.test (`hikyaku trace', text)
+        self.bring(self.report("two", 888, "d@plain.test"), "x@evil.test", evil)              # no policy to fail
+        japanese = "".join(self.server.run("reports", "dmarc", "--lang", "ja").stdout.split())
+        self.assertIn("報告2件を数えていません", japanese)
+        self.assertIn("plain.testにはDMARCポリシーがなく", japanese)
+        # The true ones count; what evil.test says as itself counts as its own, whatever name it gives.
+        self.assertIn("read: a report about alpha.test (messages: 3", self.bring(self.report("one", 3), "d@big.test", big))
+        self.assertIn("read: ", self.bring(self.report("two", 4, "d@plain.test"), "d@plain.test", big))
+        self.assertIn("read: ", self.bring(self.report("three", 5, "x@evil.test"), "x@evil.test", evil))
+        self.assertIn("read: ", self.bring(self.report("three", 6), "d@big.test", big))
+        self.assertIn("ignored: the same report came before", self.bring(self.report("three", 6), "d@big.test", big))
+        items = shown(self.server)
+        domain = of_kind(items, "domain")[0]
+        self.assertEqual([domain["messages"], domain["reports"], domain["reporters"]], [18, 4, ["big.test", "evil.test", "plain.test"]])
+        self.assertEqual([(i["why"], i["from"], i["messages"], i["report_id"]) for i in of_kind(items, "unproved")],
+                         [("no-policy", "plain.test", 888, "two"), ("failed", "big.test", 777, "one")])
+
+    def test_a_forged_failure_report_is_marked(self):
+        failure = ("From: d@big.test\nTo: dmarc-reports@alpha.test\nSubject: FW\nMIME-Version: 1.0\n"
+                   "Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n--b\n\nfailed\n--b\n"
+                   "Content-Type: message/feedback-report\n\nFeedback-Type: auth-failure\nUser-Agent: x/1\nVersion: 1\n"
+                   "Auth-Failure: dmarc\nReported-Domain: alpha.test\nSource-IP: 192.0.2.7\n\n--b\n"
+                   "Content-Type: text/rfc822-headers\n\nFrom: a@alpha.test\nSubject: x\n\n--b--\n").replace("\n", "\r\n").encode()
+        self.assertIn("read, unproved: a failure report about alpha.test: nothing shows that it comes from big.test",
+                      self.bring(failure, "x@evil.test", "127.0.5.1"))
+        self.assertIn("read: a failure report about alpha.test", self.bring(failure, "d@big.test", "127.0.6.1"))
+        failures = json.loads(self.server.run("reports", "failure", "--json").stdout)
+        self.assertEqual([(f["proof"], f["reporter_domain"]) for f in failures], [("proved", "big.test"), ("failed", "big.test")])
+        self.assertIn("x@evil.test (unproved)", self.server.run("reports", "failure", env={"LANG": "C.UTF-8", "COLUMNS": "200"}).stdout)
 
 
 class Out(unittest.TestCase):

@@ -218,8 +218,30 @@ object describe(const reports::UnreadReport& unread) {
   return shown;
 }
 
-/// For each domain: itself, its sources (the largest first), advice. Behind them what could not be
-/// read, when no single domain is asked for.
+object describe(const reports::ReceivedReport& unproved) {
+  return {{"kind", "unproved"},
+          {"domain", json_text(unproved.domain)},
+          {"time", format_rfc3339(unproved.when)},
+          {"message", story::to_text(unproved.id)},
+          {"from", json_text(unproved.sender.domain)},
+          {"why", to_string(unproved.sender.state)},
+          {"problem", json_text(reports::reason(unproved.sender))},
+          {"organization", json_text(unproved.organization)},
+          {"report_id", json_text(unproved.report_id)},
+          {"messages", unproved.messages},
+          {"passed", unproved.passed}};
+}
+
+/// What came and is not counted, the newest first.
+Task<void> show_unproved(Core& core, ControlCall& call, const Wanted& asked) {
+  auto unproved = co_await core.store().read(
+      [&](store::Reader& reader) { return reports::list_unproved(reader, asked.since, kUnread); });
+  for (auto& one : unproved)
+    if (asked.matches(one.domain)) co_await call.item(describe(one));
+}
+
+/// For each domain: itself, its sources (the largest first), advice. Behind them what is not
+/// counted and what could not be read, when no single domain is asked for.
 Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call) {
   CO_TRY(auto asked, wanted(core, call));
   CO_TRY(auto most, call.number("most", 20));
@@ -238,6 +260,7 @@ Task<Answer> show_reports(Core& core, dns::Resolver* resolver, ControlCall& call
     for (auto& advice : reports::advise(summary, ours))
       co_await call.item(describe(advice, summary.domain));
   }
+  co_await show_unproved(core, call, asked);
   if (asked.domain.empty()) {
     auto unread = co_await core.store().read(
         [&](store::Reader& reader) { return reports::list_unread(reader, asked.since, kUnread); });
@@ -256,18 +279,23 @@ Task<Answer> show_failures(Core& core, ControlCall& call) {
   for (auto& failure : failures) {
     if (!asked.matches(failure.domain)) continue;
     ++count;
-    co_await call.item({{"time", format_rfc3339(failure.when)},
-                        {"domain", json_text(failure.domain)},
-                        {"source", failure.source ? failure.source->to_string() : ""},
-                        {"failure", json_text(failure.auth_failure)},
-                        {"result", json_text(failure.delivery_result)},
-                        {"mail_from", json_text(failure.mail_from)},
-                        {"from", json_text(failure.header_from)},
-                        {"to", json_text(failure.rcpt_to)},
-                        {"subject", json_text(failure.subject)},
-                        {"reporter", json_text(failure.reporter)},
-                        {"authentication_results", json_text(failure.results)},
-                        {"incidents", failure.incidents}});
+    object shown{{"time", format_rfc3339(failure.when)},
+                 {"domain", json_text(failure.domain)},
+                 {"source", failure.source ? failure.source->to_string() : ""},
+                 {"failure", json_text(failure.auth_failure)},
+                 {"result", json_text(failure.delivery_result)},
+                 {"mail_from", json_text(failure.mail_from)},
+                 {"from", json_text(failure.header_from)},
+                 {"to", json_text(failure.rcpt_to)},
+                 {"subject", json_text(failure.subject)},
+                 {"reporter", json_text(failure.reporter)},
+                 {"authentication_results", json_text(failure.results)},
+                 {"incidents", failure.incidents}};
+    if (failure.sender.state != reports::Sender::State::Unrecorded) {
+      shown["reporter_domain"] = json_text(failure.sender.domain);
+      shown["proof"] = to_string(failure.sender.state);
+    }
+    co_await call.item(std::move(shown));
   }
   if (count == 0 && !asked.domain.empty())
     CO_TRY_DO(co_await check_ours(core, asked.domain, call.request().language));

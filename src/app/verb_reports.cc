@@ -8,6 +8,7 @@
 #include "app/verbs.h"
 #include "base/text.h"
 #include "dmarc/problem.h"
+#include "reports/sender.h"
 
 namespace hikyaku::app {
 namespace {
@@ -108,6 +109,14 @@ constexpr Phrase kComplete{"p=reject is published and what is yours passes: noth
 constexpr Phrase kUnread{
     "{} to the address for reports could not be read. The newest came on {} from <{}>: {}",
     "報告の宛先に届いた {}は読めませんでした。最新は {} の <{}> から: {}"};
+constexpr Counted kUnproved{"{} report is not counted", "{} reports are not counted",
+                            "報告 {} 件を数えていません"};
+constexpr Phrase kNewestUnproved{
+    "{}: nothing proves who sent it. The newest came on {}, about {}, and calls its sender \"{}\": "
+    "{} (`hikyaku trace {}`).",
+    "{}: 差出人の証明がないためです。最新は {}、{} について、送信元の名乗りは「{}」: {}(`hikyaku "
+    "trace {}`)。"};
+constexpr Phrase kReporterUnproved{"{} (unproved)", "{}(証明なし)"};
 constexpr Counted kBounces{"{} report of ours did not arrive", "{} reports of ours did not arrive",
                            "こちらからの報告 {} 件が届きませんでした"};
 constexpr Phrase kBounced{"{}. The newest on {}, at {}, whom {} names: {}",
@@ -167,6 +176,8 @@ class Chart {
       advice_.push_back(item);
     } else if (kind == "unread") {
       if (unread_++ == 0) newest_unread_ = item;
+    } else if (kind == "unproved") {
+      if (unproved_++ == 0) newest_unproved_ = item;
     } else if (kind == "bounce") {
       if (bounces_++ == 0) newest_bounce_ = item;
     }
@@ -174,6 +185,7 @@ class Chart {
 
   void draw_unread() {
     auto language = terminal_.language();
+    if (unproved_ > 0) draw_unproved();
     if (unread_ > 0)
       terminal_.say(
           kUnread, counted(language, kMails, unread_),
@@ -197,6 +209,18 @@ class Chart {
   }
 
  private:
+  void draw_unproved() {
+    auto language = terminal_.language();
+    auto& newest = newest_unproved_;
+    auto state = reports::parse_sender_state(text_in(newest, "why"))
+                     .value_or(reports::Sender::State::Unchecked);
+    terminal_.say(kNewestUnproved, counted(language, kUnproved, unproved_),
+                  text_in(newest, "time").substr(0, 10), printable(text_in(newest, "domain"), 255),
+                  printable(text_in(newest, "organization"), 100),
+                  say(language, reports::explain(state), printable(text_in(newest, "from"), 255)),
+                  text_in(newest, "message"));
+  }
+
   void draw() {
     if (!domain_) return;
     if (count_++ > 0) terminal_.out("\n");
@@ -305,8 +329,8 @@ class Chart {
   Terminal& terminal_;
   std::optional<object> domain_;
   std::vector<object> sources_, advice_;
-  object newest_unread_, newest_bounce_;
-  std::uint64_t unread_ = 0, bounces_ = 0;
+  object newest_unread_, newest_unproved_, newest_bounce_;
+  std::uint64_t unread_ = 0, unproved_ = 0, bounces_ = 0;
   std::size_t count_ = 0;
 };
 
@@ -392,6 +416,15 @@ std::string became(const object& item, Language language) {
   return known == std::end(kBecame) ? result : std::string(known->word.in(language));
 }
 
+/// The domain that is proved; else what the report says, and that nothing proves it.
+std::string reporter_in(const object& item, Language language) {
+  auto reporter = text_in(item, "reporter");
+  auto state = reports::parse_sender_state(text_in(item, "proof"));
+  if (!state) return reporter;  // it came before that was looked at
+  if (*state == reports::Sender::State::Proved) return text_in(item, "reporter_domain");
+  return say(language, kReporterUnproved, reporter);
+}
+
 Exit run_failure(const Invocation& invocation, Terminal& terminal) {
   Commands commands(invocation, terminal);
   ItemList rows(invocation, terminal,
@@ -409,7 +442,7 @@ Exit run_failure(const Invocation& invocation, Terminal& terminal) {
                           text_in(item, "failure"),
                           became(item, terminal.language()),
                           text_in(item, "subject"),
-                          text_in(item, "reporter")};
+                          reporter_in(item, terminal.language())};
                 });
   auto answer = commands.run("reports.failure", arguments(invocation),
                              {.item = [&](auto& item) { rows.add(item); }});
@@ -439,15 +472,20 @@ Verb verb_reports_dmarc() {
       .group = Group::Mail,
       .summary = {"shows who sends as your domains, passing or failing, as others report it",
                   "自分のドメインを名乗る送信元と合否を、届いた報告から示す"},
-      .details = {"Other servers report once a day to the address that the DMARC record names "
-                  "(dmarc.report_address). Sources are networks with the name of their busiest "
-                  "address; below stands what to do next. --send-now is about our own reports to "
-                  "others: the running server sends what is recorded up to now, without waiting "
-                  "for the end of the day.",
-                  "ほかのサーバーは、DMARC レコードの宛先(dmarc.report_address)へ一日に一度報告を"
-                  "送ります。送信元はネットワークごとに、いちばん多く送ったアドレスの名前で示し、"
-                  "次にすることを添えます。--send-now は他者への報告で、動いているサーバーが、"
-                  "一日の終わりを待たず、今までの記録を送ります。"},
+      .details =
+          {"Other servers report once a day to the address that the DMARC record names "
+           "(dmarc.report_address). Sources are networks with the name of their busiest "
+           "address; below stands what to do next. A report is counted when its mail is shown to "
+           "come "
+           "from the domain that it names (DMARC); what is not stands below. --send-now is about "
+           "our own reports to "
+           "others: the running server sends what is recorded up to now, without waiting "
+           "for the end of the day.",
+           "ほかのサーバーは、DMARC レコードの宛先(dmarc.report_address)へ一日に一度報告を"
+           "送ります。送信元はネットワークごとに、いちばん多く送ったアドレスの名前で示し、"
+           "次にすることを添えます。数えるのは、差出人のドメインが証明された報告だけです(DMARC)。"
+           "ほかは下に示します。--send-now は他者への報告で、動いているサーバーが、"
+           "一日の終わりを待たず、今までの記録を送ります。"},
       .options = {kDomainOption,
                   kSinceOption,
                   most_option({"so many networks of each domain (20)",
@@ -476,12 +514,15 @@ Verb verb_reports_failure() {
                   "messages. They come only when the domain's DMARC record asks for them: add "
                   "ruf=mailto: and the address that rua= has already (dmarc.report_address), and "
                   "fo=1 to hear of every check that fails, not only of messages that fail as a "
-                  "whole. Newest first. Whether this server sends such reports to others is set by "
+                  "whole. Newest first; \"unproved\" says that nothing shows who reports. Whether "
+                  "this server sends such reports to others is set by "
                   "dmarc.failure_reports.",
                   "個々のメールについての報告(RFC 9991、ARF)を送るサーバーは多くありません。"
                   "届くのは、ドメインの DMARC レコードで求めた場合だけです: ruf=mailto: に rua= "
                   "と同じ宛先(dmarc.report_address)を書き、全体としての不合格だけでなく個々の検査の"
-                  "不合格も知りたければ fo=1 を加えてください。新しい順。このサーバーから他者へ"
+                  "不合格も知りたければ fo=1 "
+                  "を加えてください。新しい順。「証明なし」は差出人が証明されていない報告です。この"
+                  "サーバーから他者へ"
                   "送るかどうかは dmarc.failure_reports で決めます。"},
       .options = {kDomainOption, kSinceOption,
                   most_option({"at most so many (20)", "最大の件数(20)"})},

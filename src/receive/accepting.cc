@@ -178,6 +178,9 @@ Result<void> Accepting::put(store::Transaction& tx, const std::vector<story::Fin
   if (plan_.reports)
     reports::take_in(
         tx, {delivery_.id, 0, delivery_.began, delivery_.from.to_string(), report_sender()}, blob_);
+  if (plan_.reports && plan_.local.empty())
+    for (auto& finding : arrived.findings)
+      if (finding.check == "decision" && delivery_.to_junk()) finding.result = "report";
   std::ranges::copy(also_found, std::back_inserter(arrived.findings));
   story::record_arrival(tx, delivery_.id, arrived, outcomes);
   for (auto& evaluation : evaluated_) reports::record_evaluation(tx, evaluation);

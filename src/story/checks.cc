@@ -100,6 +100,7 @@ constexpr Phrase kUnchecked{"the client is on this machine: no public record spe
 
 constexpr Phrase kDeliver{"delivered: {}", "配送: {}"};
 constexpr Phrase kJunk{"put into Junk: {}", "迷惑メールへ: {}"};
+constexpr Phrase kReport{"taken for the reports: {}", "報告として受け取り: {}"};
 constexpr Phrase kDefer{"to be sent again later: {}", "後で再送を求めました: {}"};
 constexpr Phrase kRefuse{"refused: {}", "拒否: {}"};
 
@@ -249,10 +250,11 @@ std::string tell_decision(const Finding& finding, const Facts& facts, Language l
   disposition.speaks_for = read_reasons(facts, "for", dmarc::parse_for);
   for (auto reason : read_reasons(facts, "against", dmarc::parse_against))
     disposition.speaks_against.push_back({reason, facts.find(to_string(reason))});
-  auto& phrase = finding.result == "deliver" ? kDeliver
-                 : finding.result == "junk"  ? kJunk
-                 : finding.result == "defer" ? kDefer
-                                             : kRefuse;
+  auto& phrase = finding.result == "deliver"  ? kDeliver
+                 : finding.result == "junk"   ? kJunk
+                 : finding.result == "report" ? kReport
+                 : finding.result == "defer"  ? kDefer
+                                              : kRefuse;
   return say(language, phrase, disposition.describe(language));
 }
 

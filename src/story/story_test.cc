@@ -87,6 +87,7 @@ TEST_CASE("the checks of a sender are told in words") {
        "through a known forwarder (192.0.2.0/24)\n"},
       {{"decision", "junk", "why=speaks-against; against=known-list"},  // as it was kept before
        "but something speaks against it: it came through a known mailing list\n"},
+      {{"decision", "report", "why=quarantined"}, "taken for the reports: "},
       {{"decision", "junk", "why=no-such-reason"}, "decision: junk: why=no-such-reason"},
       {{"spf", "fail", "domain=\x1b[31m"}, "?"},  // whatever is stored, a terminal is safe
       {{"spf", "pass", "in words already"}, "spf: pass: in words already"},
