@@ -189,6 +189,7 @@ object describe(const reports::DomainSummary& summary) {
           {"reporters", std::move(reporters)},
           {"messages", summary.messages},
           {"passed", summary.passed},
+          {"left_out", summary.left_out},
           {"first", date_of(summary.first)},
           {"last", date_of(summary.last)}};
 }

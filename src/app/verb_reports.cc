@@ -36,6 +36,9 @@ constexpr Phrase kDomain{"{}: {} to {}, {} ({} by {})", "{}: {} から {} まで
 constexpr Phrase kNobodyNamed{"nobody who gives a name", "名乗らない報告者"};
 constexpr Phrase kPassed{"{} pass DMARC ({}), {} fail; published: p={}",
                          "DMARC に合格 {} 通({})、不合格 {} 通。公開中の方針: p={}"};
+constexpr Counted kLeftOut{"{} record of these reports cannot be read and is not counted.",
+                           "{} records of these reports cannot be read and are not counted.",
+                           "これらの報告の記録 {} 件は読めないため数えていません。"};
 constexpr Phrase kLegend{"{} pass, {} fail", "{} 合格、{} 不合格"};
 constexpr Phrase kUnsigned{
     "These sources are yours and unsigned: {}. Give them a DKIM key (`hikyaku domain dkim`): when "
@@ -238,6 +241,8 @@ class Chart {
     auto policy = text_in(domain, "policy");
     terminal_.paragraph(say(language, kPassed, grouped(passed), percent(passed, messages),
                             grouped(messages - passed), policy.empty() ? "?" : policy));
+    if (auto left_out = number_in(domain, "left_out"); left_out > 0)
+      terminal_.paragraph(counted(language, kLeftOut, left_out));
     draw_sources();
     for (auto& advice : advice_) draw_advice(advice);
     domain_.reset();

@@ -91,6 +91,8 @@ struct AggregateReport {
   ReportMetadata metadata;
   PublishedPolicy policy;
   std::vector<ReportRecord> records;
+  /// Records whose source or count cannot be read; they are not among `records`.
+  std::size_t left_out = 0;
   std::vector<std::string> extensions;  ///< their names, of the report and of its records
   /// What is wrong with it and was read over, in words.
   std::vector<std::string> problems;

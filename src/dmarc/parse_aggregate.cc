@@ -119,7 +119,7 @@ class ReportParser {
     ++depth_;
     if (path_ == "record") {
       record_ = {};
-      bad_source_ = false;
+      bad_source_ = bad_count_ = false;
     } else if (path_ == "record/row/policy_evaluated/reason") {
       reason_ = {};
       has_reason_ = false;
@@ -174,8 +174,10 @@ class ReportParser {
   }
 
   hikyaku::Result<void> end_record() {
-    if (bad_source_) {
-      note("a record without a readable source_ip is left out");
+    if (bad_source_) note("a record without a readable source_ip is left out");
+    if (bad_count_) note("a record whose count is no number is left out");
+    if (bad_source_ || bad_count_) {
+      ++report_.left_out;
       return {};
     }
     if (++count_ > limits_.records)
@@ -252,7 +254,11 @@ class ReportParser {
     bad_source_ = !address;
     has_source_ = true;
   }
-  void count(std::string_view text) { record_.count = static_cast<std::uint64_t>(number(text)); }
+  void count(std::string_view text) {
+    auto value = parse_decimal(text.substr(0, text.find('.')), INT64_MAX);
+    bad_count_ = !value;
+    record_.count = value.value_or(0);
+  }
   void disposition(std::string_view text) {
     if (auto value = applied(text))
       record_.disposition = *value;
@@ -330,7 +336,7 @@ class ReportParser {
   bool seen_ = false, new_elements_ = false, old_elements_ = false;
   ReportRecord record_;
   Override reason_;
-  bool has_reason_ = false, bad_source_ = false, has_source_ = false;
+  bool has_reason_ = false, bad_source_ = false, bad_count_ = false, has_source_ = false;
   ReportedDkim dkim_;
   ReportedSpf spf_;
 };

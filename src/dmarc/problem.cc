@@ -20,6 +20,7 @@ constexpr Phrase kProblems[] = {
      "メッセージにフィードバックレポートがありません"},
     {"there is no aggregate report in the message", "メッセージに集計レポートがありません"},
     {"the attachment has more than {} bytes", "添付ファイルが {} バイトを超えています"},
+    {"none of the {} records of the report can be read", "報告の記録 {} 件がどれも読めません"},
     {"there is no report in the mail", "メールに報告がありません"},
     {"the mail is too large for a report", "メールが報告としては大きすぎます"},
     {"the mail has {} bytes: too large for a report",

@@ -26,6 +26,7 @@ ReceivedReport report_of(const dmarc::AggregateReport& read) {
   report.email = read.metadata.email;
   report.report_id = read.metadata.report_id;
   report.policy = read.policy.p;
+  report.left_out = read.left_out;
   return report;
 }
 

@@ -21,6 +21,14 @@ void finish(store::Transaction& tx, const Taken& taken, std::string_view what) {
   story::record_note(tx, taken.id, what, taken.when);
 }
 
+std::string told(const ReceivedReport& report) {
+  auto text = fmt::format("read: a report about {} (messages: {}, passed: {}",
+                          printable(report.domain, 200), report.messages, report.passed);
+  if (report.left_out > 0)
+    text += fmt::format(", records left out as unreadable: {}", report.left_out);
+  return text + ")";
+}
+
 Task<Result<Kept>> ignore(store::Store& store, const Taken& taken, Kept kept) {
   auto note =
       kept.what == Kept::What::NotOurs
@@ -115,10 +123,7 @@ Task<Result<Kept>> keep_report(store::Store& store, const Taken& taken,
           put_received_rows(tx, kept.report, static_cast<std::uint32_t>(first), piece);
           if (last) {
             put_received(tx, kept.report);
-            finish(
-                tx, taken,
-                fmt::format("read: a report about {} (messages: {}, passed: {})",
-                            printable(kept.domain, 200), kept.report.messages, kept.report.passed));
+            finish(tx, taken, told(kept.report));
           }
           return {};
         }));

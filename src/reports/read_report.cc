@@ -56,6 +56,9 @@ Result<ReadReport> read_aggregate(const mime::Message& message, const ReadLimits
                           xml, [&](dmarc::ReportRecord record) { rows.add(std::move(record)); },
                           {.bytes = limits.bytes}));
   rows.finish();
+  if (read.rows.empty() && read.aggregate.left_out > 0)
+    return fail(ErrorCode::Invalid, "none of the {} records of the report can be read",
+                read.aggregate.left_out);
   return read;
 }
 

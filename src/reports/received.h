@@ -56,6 +56,7 @@ struct ReceivedReport {
   std::optional<dmarc::Policy> policy;
   std::uint64_t rows = 0, messages = 0, passed = 0;
   Sender sender = {};
+  std::uint64_t left_out = 0;  ///< records that could not be read
 };
 /// True if the same report came before: of the same proved sender, about the same domain, with the
 /// same id and period. What the report says of its author cannot keep another's out.

@@ -38,6 +38,7 @@ std::string encode_received(const ReceivedReport& report) {
   out.varint(report.messages);
   out.varint(report.passed);
   put_sender(out, report.sender);
+  out.varint(report.left_out);
   return out.take();
 }
 
@@ -57,6 +58,7 @@ std::optional<ReceivedReport> decode_received(std::string_view value) {
   report.messages = in.varint();
   report.passed = in.varint();
   report.sender = get_sender(in);
+  report.left_out = in.at_end() ? 0 : in.varint();
   if (in.failed()) return std::nullopt;
   return report;
 }

@@ -375,7 +375,7 @@ TEST_CASE("what was kept before senders were looked at counts as it did") {
   CHECK(decode_received(bytes)->sender == kBig);
   Encoder sender;
   put_sender(sender, kBig);
-  bytes.resize(bytes.size() - sender.bytes().size());
+  bytes.resize(bytes.size() - sender.bytes().size() - 1);  // and what was left out
   auto old = decode_received(bytes);
   REQUIRE(old);
   CHECK(old->sender.state == Sender::State::Unrecorded);
@@ -488,6 +488,42 @@ TEST_CASE("rows beyond the limit are summed") {
   CHECK(read.rows.size() == 11);
   CHECK(read.rows.back().count == 180);
   CHECK(read.rows.back().dkim_aligned);
+}
+
+TEST_CASE("a record whose count is no number is left out, and told") {
+  auto with = [](std::string_view first, std::string_view second) {
+    auto text = xml("1", 2);
+    for (auto count : {first, second})
+      text.replace(text.find("<count>2<"), 9, "<count>" + std::string(count) + "<");
+    return read_report(mail_with("text/xml", text, "a.xml"));
+  };
+  for (auto bad : {"1e9", "-5", "100000000000000000000000", "18446744073709551615", "", "x"}) {
+    CAPTURE(bad);
+    auto read = with("7", bad);
+    REQUIRE(read.kind == ReadReport::Kind::Aggregate);
+    CHECK(read.rows.size() == 1);
+    auto digest = decode_digest(encode_digest(digest_of(read)));
+    REQUIRE(digest);
+    World world;
+    auto& keys = world.store.keys();
+    REQUIRE(
+        take_in(keys, {7, 0, kNoon, "d@big.test", kBig}, store::MemoryTransaction::stage("mail")));
+    REQUIRE(world.loop.run(keep(world.store, list_taken(keys, 1).at(0), std::move(*digest),
+                                [](store::Reader&, std::string_view) { return true; })));
+    CHECK(story::find_story(keys, 7).value().events.at(0).note.value().text ==
+          "read: a report about alpha.test (messages: 7, passed: 7, records left out as "
+          "unreadable: 1)");
+    auto kept = list_received(keys, 0, {}, 10).reports;
+    REQUIRE(kept.size() == 1);
+    Summary summary;
+    summary.add(kept[0]);
+    CHECK(summary.take().at(0).left_out == 1);
+
+    auto none = with(bad, bad);
+    CHECK(none.kind == ReadReport::Kind::Other);
+    CHECK(none.problem == "none of the 2 records of the report can be read");
+  }
+  CHECK(with("7", "3.0").rows.size() == 2);
 }
 
 TEST_CASE("a digest says the same behind the wall as before it") {

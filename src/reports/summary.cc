@@ -61,6 +61,7 @@ void Summary::add(const ReceivedReport& report) {
   auto& summary = counting.summary;
   if (summary.reports++ == 0) summary.first = summary.last = report.day;
   summary.domain = report.domain;
+  add_messages(summary.left_out, report.left_out);
   summary.first = std::min(summary.first, report.day);
   summary.last = std::max(summary.last, report.day);
   auto reporter = reporter_of(report);

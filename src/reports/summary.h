@@ -47,6 +47,7 @@ struct DomainSummary {
   Day first = 0, last = 0;  ///< days that the reports are about
   Day policy_since = 0;     ///< the first day of those, up to the last, that name no milder policy
   std::vector<Source> sources;  ///< the largest first
+  std::uint64_t left_out = 0;   ///< records of its reports that could not be read
   std::uint64_t uncounted = 0;  ///< messages of networks beyond the limit
 };
 

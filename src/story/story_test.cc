@@ -249,6 +249,15 @@ TEST_CASE("what is recorded in English is told in Japanese") {
             "alpha.test についての報告 (468 通、うち合格 428 通)"},
            {"ignored: a report about foreign.org (not our domain)",
             "foreign.org についての報告(このサーバーのドメインではありません)"},
+           {"not counted: a report about a.test (messages: 7, passed: 6): nothing shows that it "
+            "comes "
+            "from b.test",
+            "数えません: a.test についての報告 (7 通、うち合格 6 通): b.test "
+            "からのものであることを示すものがありません"},
+           {"read: a report about a.test (messages: 7, passed: 6, records left out as unreadable: "
+            "2)",
+            "(7 通、うち合格 6 通。読めない記録 2 件を除く)"},
+           {"read: a report about a.test (messages: 7, passed: 6)", "(7 通、うち合格 6 通)"},
            {"could not be read: there is no report in the mail",
             "読めませんでした: メールに報告がありません"},
            {"could not be read: the document declares entities or elements", "エンティティ"},

@@ -118,6 +118,8 @@ constexpr Phrase kRecorded[] = {
     {"ignored: a report about {} (not our domain)",
      "無視: {} についての報告(このサーバーのドメインではありません)"},
     {"read: a failure report about {}", "読みました: {} についての失敗報告"},
+    {"read: a report about {} (messages: {}, passed: {}, records left out as unreadable: {})",
+     "読みました: {} についての報告 ({} 通、うち合格 {} 通。読めない記録 {} 件を除く)"},
     {"read: a report about {} (messages: {}, passed: {})",
      "読みました: {} についての報告 ({} 通、うち合格 {} 通)"},
     {"not counted: a report about {} (messages: {}, passed: {}): {}",
