@@ -182,16 +182,17 @@ object describe(const reports::Advice& advice, const std::string& domain) {
 object describe(const reports::DomainSummary& summary) {
   boost::json::array reporters;
   for (auto& reporter : summary.reporters) reporters.push_back(json_text(reporter));
-  return {{"kind", "domain"},
-          {"domain", json_text(summary.domain)},
-          {"policy", summary.policy ? to_string(*summary.policy) : ""},
-          {"reports", summary.reports},
-          {"reporters", std::move(reporters)},
-          {"messages", summary.messages},
-          {"passed", summary.passed},
-          {"left_out", summary.left_out},
-          {"first", date_of(summary.first)},
-          {"last", date_of(summary.last)}};
+  object shown{{"kind", "domain"},
+               {"domain", json_text(summary.domain)},
+               {"policy", summary.policy ? to_string(*summary.policy) : ""},
+               {"reports", summary.reports},
+               {"reporters", std::move(reporters)},
+               {"messages", summary.messages},
+               {"passed", summary.passed},
+               {"first", date_of(summary.first)},
+               {"last", date_of(summary.last)}};
+  if (summary.left_out > 0) shown["left_out"] = summary.left_out;
+  return shown;
 }
 
 /// NotFound when reports about `domain` can never come: it is not ours, not below one of ours, and
