@@ -1,6 +1,6 @@
 // Sender: whether a mail with a report was shown to come from the domain that it names. Anybody may
-// write to the address for reports: RFC 9990 §5 wants their mail authenticated, and only what is,
-// is counted.
+// write to the address for reports: RFC 9990 wants their mail to pass DMARC, and only what does
+// (or is proved likewise) is counted.
 #pragma once
 
 #include <cstdint>
