@@ -403,6 +403,36 @@ class BadInput(Sender):
                 self.assertIn("an encoded word in From is, or hides, an address", self.story(subject))
                 self.assertIn("エンコードされた語", self.story(subject, "--lang", "ja"))
 
+    def test_a_line_that_ends_inside_of_quotes_hides_nobody(self):
+        """Python's usual way ends the quotes there, and takes what follows for an address."""
+        for author in ["\"boss\r\n @strict.test\" <carol@honest.test>", "\"a\r\n ,boss@strict.test,b\" <carol@honest.test>",
+                       "\"a\r\n b\" <carol@honest.test>, \"boss@strict.test\" <carol@honest.test>", "\"boss\r\n b\"@honest.test"]:
+            with self.subTest(author=author):
+                letter, subject = self.letter(author)
+                self.assert_in_junk(letter, subject, "carol@honest.test")
+                self.assertIn("quotes or backslashes in From", self.story(subject))
+                mine = author.replace("strict.test", "alpha.test").replace("carol@honest.test", "bob@alpha.test").replace("honest.test", "alpha.test")
+                with self.assertRaises(smtplib.SMTPResponseException) as refused:
+                    submit(self.server, "bob@alpha.test", ["anna@alpha.test"], self.letter(mine)[0].encode())
+                self.assertEqual(refused.exception.smtp_code, 550)
+        author = "\"Office of the Vice Chancellor for Research and\r\n International Affairs (Carol Doe, Dr.)\" <carol@honest.test>"
+        letter, subject = self.letter(author)
+        self.assertIn("dmarc=pass", self.deliver(letter, subject, "carol@honest.test")[1])
+
+    def test_the_direction_of_the_text_is_not_turned(self):
+        encoded = base64.b64encode("\u202e".encode()).decode()
+        for author in ["<\u202elorac@honest.test>", "\u202e <lorac@honest.test>", f"=?utf-8?b?{encoded}?= <lorac@honest.test>"]:
+            with self.subTest(author=author):
+                letter, subject = self.letter(author)
+                self.assert_in_junk(letter.encode(), subject, "carol@honest.test")
+                self.assertIn("turn the direction of the text", self.story(subject))
+                self.assertIn("並ぶ向き", self.story(subject, "--lang", "ja"))
+        for author in ["\u05d3\u05e0\u05d4 <carol@honest.test>", "\"\u202b\u05d3\u05e0\u05d4\u202c\" <carol@honest.test>",
+                       "\u2068\u0623\u062d\u0645\u062f\u2069 <carol@honest.test>"]:
+            with self.subTest(author=author):
+                letter, subject = self.letter(author)
+                self.assertIn("dmarc=pass", self.deliver(letter.encode(), subject, "carol@honest.test")[1])
+
     def test_names_that_are_encoded_pass(self):
         for author in ["=?utf-8?q?Doe,_Carol?= <carol@honest.test>", "=?utf-8?q?Doe=2C_Carol_=28Sales=29?= <carol@honest.test>",
                        "=?iso-2022-jp?B?GyRCOzNFRBsoQg==?= <carol@honest.test>", "=?utf-8?q?Carol_=40_Work?= <carol@honest.test>",

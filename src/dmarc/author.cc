@@ -159,6 +159,8 @@ std::string_view to_string(AuthorProblem problem) {
       return "comment";
     case AuthorProblem::Quoting:
       return "quoting";
+    case AuthorProblem::Direction:
+      return "text-direction";
     case AuthorProblem::EncodedAddress:
       return "encoded-address";
     case AuthorProblem::Syntax:
@@ -202,6 +204,8 @@ const Phrase& explain(AuthorProblem problem) {
       {"a comment in From hides or splits the address", "From のコメントがアドレスを隠しています"},
       {"quotes or backslashes in From are read differently by programs",
        "From の引用符やバックスラッシュは、プログラムによって読み方が異なります"},
+      {"characters in From that turn the direction of the text change how the address looks",
+       "From に文字の並ぶ向きを変える文字があり、アドレスが違って見えます"},
       {"an encoded word in From is, or hides, an address",
        "From のエンコードされた語がアドレスになっているか、アドレスを隠しています"},
       {"the From field is no list of addresses", "From フィールドがアドレスの形になっていません"},

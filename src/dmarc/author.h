@@ -30,6 +30,7 @@ enum class AuthorProblem : std::uint8_t {
   TextAround,  ///< words that are no name, or text after the address
   Comment,     ///< a comment inside or around the address that hides something
   Quoting,     ///< quotes or backslashes that other programs read otherwise
+  Direction,   ///< characters by which the address is drawn in another order
   EncodedAddress,  ///< an encoded word in the address, or words that are an address when decoded
   Syntax,          ///< no mailbox by the grammar
   Literal,         ///< an address literal: no domain

@@ -203,6 +203,82 @@ TEST_CASE("From fields that show somebody else to programs that decode before th
         std::vector<std::string>{"ceo@a.test", "x@a.test"});
 }
 
+TEST_CASE("a line that ends inside of quotes") {
+  // Some programs end the quotes there, and read what follows as an address.
+  for (std::string_view value : {
+           "\"ceo\r\n @bank.test\" <x@evil.test>",
+           "\"ceo\n @bank.test\" <x@evil.test>",
+           "\"a\r\n ,ceo@bank.test,b\" <x@evil.test>",
+           "\"ceo@bank.test,\r\n b\" <x@evil.test>",
+           "\"a\\\r\n @bank.test\" <x@evil.test>",
+           // Their quotes are those between ours.
+           "\"a\r\n b\" <x@evil.test>, \"ceo@bank.test\" <y@evil.test>",
+           "\"ceo@bank.test\" <y@evil.test>, \"a\r\n b\" <x@evil.test>",
+           // Decoded.
+           "\"=?utf-8?q?a=40b?=\r\n c\" <x@evil.test>",
+           // A local part.
+           "\"a\r\n b\"@evil.test",
+           "Joe <\"a\r\n b\"@evil.test>",
+       }) {
+    CAPTURE(value);
+    auto author = read_author(value);
+    REQUIRE_FALSE(author.is_plain());
+    CHECK(author.findings.front().problem == AuthorProblem::Quoting);
+  }
+  for (std::string_view value : {
+           "\"Office of the Vice Chancellor for Research and\r\n International Affairs\" "
+           "<x@a.test>",
+           "\"Doe, Jane (Research and International Affairs),\r\n Dr.\" <x@a.test>",
+           "\"=?utf-8?q?J=C3=B6rg?=\r\n =?utf-8?q?_M=C3=BCller?=\" <x@a.test>",
+           "\"boss@b.test via list\"\r\n <x@a.test>",
+       }) {
+    CAPTURE(value);
+    CHECK(read_author(value).is_plain());
+  }
+}
+
+TEST_CASE("characters that turn the direction of the text") {
+  for (std::string_view value : {
+           "<\xE2\x80\xAEtset.knab@evil.test>",
+           "x\xE2\x81\xA6y@evil.test",
+           "\"x\xE2\x80\xACy\"@evil.test",
+           // Open when the address comes, or behind it, in what is shown as its name.
+           "\xE2\x80\xAE <tset.knab@evil.test>",
+           "\"Joe \xE2\x80\xAE\" <tset.knab@evil.test>",
+           "Joe (\xE2\x80\xAB) <x@evil.test>",
+           "x@evil.test (\xE2\x81\xA7)",
+           "=?utf-8?b?4oCu?= <tset.knab@evil.test>",
+           "\"=?utf-8?b?4oCu?=\" <tset.knab@evil.test>",
+           "x@evil.test (=?utf-8?b?4oCu?=)",
+           "=?utf-16be?b?IC4=?= <tset.knab@evil.test>",
+           "=?utf-8?b?4o?= =?utf-8?b?Cu?= <tset.knab@evil.test>",
+           "\xE2\x80\xAE\xE2\x81\xA6\xE2\x80\xAC\xE2\x81\xA9 <tset.knab@evil.test>",
+           "a@evil.test (\xE2\x80\xAE), <tset.knab@evil.test>",
+       }) {
+    CAPTURE(value);
+    auto author = read_author(value);
+    REQUIRE_FALSE(author.is_plain());
+    CHECK(author.findings.front().problem == AuthorProblem::Direction);
+  }
+  for (std::string_view value : {
+           "\xD7\x93\xD7\xA0\xD7\x94 <dana@a.test>",
+           "\"\xD8\xA3\xD8\xAD\xD9\x85\xD8\xAF\" <ahmad@a.test>",
+           "=?utf-8?b?2KPYrdmF2K8=?= <ahmad@a.test>",
+           "\xE2\x80\x8F\xD7\x93\xD7\xA0\xD7\x94\xE2\x80\x8E <dana@a.test>",  // marks turn nothing
+           "\xE2\x80\xAB\xD7\x93\xD7\xA0\xD7\x94\xE2\x80\xAC <dana@a.test>",
+           "\"\xE2\x81\xA8\xD7\x93\xD7\xA0\xD7\x94\xE2\x81\xA9\" <dana@a.test>",
+           "\xE2\x81\xA8\xE2\x80\xAE"
+           "ba\xE2\x81\xA9 <x@a.test>",  // the isolate ends both
+           "=?utf-8?b?4oCr15PXoNeU4oCs?= <dana@a.test>",
+           "\xE2\x80\xAC\xE2\x81\xA9 Joe <x@a.test>",  // ends of nothing
+           "\xE2\x80\xAAJoe <x@a.test>",               // from left to right, as the address
+       }) {
+    CAPTURE(value);
+    CHECK(read_author(value).is_plain());
+  }
+  CHECK(parse_author_problem("text-direction") == AuthorProblem::Direction);
+}
+
 TEST_CASE("headers in which programs find different From fields") {
   struct Row {
     std::string_view header, expected;

@@ -54,7 +54,10 @@ void FromScanner::run() {
     return;
   }
   while (mailbox()) {
-    if (left_.empty()) return;
+    if (left_.empty()) {
+      check_direction();  // a comment behind the address is shown as its name
+      return;
+    }
     left_.remove_prefix(1);  // the comma
     if (author_.addresses.size() >= limits_.addresses ||
         author_.domains.size() >= limits_.domains) {
@@ -151,6 +154,7 @@ bool FromScanner::quoted_string(Words& words) {
   if (angle || (pairs && has_address_marks(content) && content.find('@') != content.npos))
     return fail(AuthorProblem::Quoting);
   words.text = left_.substr(0, i + 1);
+  if (!check_quotes(words.text, content)) return false;
   if (!words.name.empty()) words.name += ' ';
   words.name += content;
   left_.remove_prefix(i + 1);
@@ -159,6 +163,26 @@ bool FromScanner::quoted_string(Words& words) {
   words.quoted = true;
   if (words.text.find("=?") != words.text.npos) words.encoded += mime::decode_words(content);
   return true;
+}
+
+/// Some programs end quotes where the line ends. All that was quoted from there on is not, and the
+/// other way round: no quotes of the field may have what makes an address.
+bool FromScanner::check_quotes(std::string_view raw, std::string_view content) {
+  auto look_at = [this](std::string_view text) {
+    if (text.find_first_of("\r\n") != text.npos) quotes_break_ = true;
+    if (text.find('@') != text.npos) quotes_have_at_ = true;
+  };
+  look_at(raw);
+  if (raw.find("=?") != raw.npos) look_at(mime::decode_words(content));
+  return !(quotes_break_ && quotes_have_at_) || fail(AuthorProblem::Quoting);
+}
+
+/// Nothing that turns the text may be open where an address begins, or in the end.
+bool FromScanner::check_direction() {
+  auto until = static_cast<std::size_t>(left_.data() - whole_.data());
+  direction_.feed(whole_.substr(directed_, until - directed_));
+  directed_ = until;
+  return !direction_.turns_what_follows() || fail(AuthorProblem::Direction);
 }
 
 bool FromScanner::atoms(Words& words) {
@@ -218,11 +242,14 @@ bool FromScanner::bare_address(const Words& words) {
 }
 
 bool FromScanner::local_part() {
+  if (!check_direction()) return false;
   if (next_is('"')) {
     auto end = left_.find('"', 1);
     if (end == left_.npos) return fail(AuthorProblem::Quoting);
     auto local = left_.substr(1, end - 1);
-    if (has_address_marks(local)) return fail(AuthorProblem::Quoting);
+    if (has_address_marks(local) || local.find_first_of("\r\n") != local.npos)
+      return fail(AuthorProblem::Quoting);
+    if (has_direction_characters(local)) return fail(AuthorProblem::Direction);
     if (local.find("=?") != local.npos) return fail(AuthorProblem::EncodedAddress);
     left_.remove_prefix(end + 1);
   } else {
@@ -232,6 +259,7 @@ bool FromScanner::local_part() {
     if (i == 0) return skip(true) && fail(AuthorProblem::Syntax);
     if (local.find("=?") != local.npos) return fail(AuthorProblem::EncodedAddress);
     if (!is_utf8(local)) return fail(AuthorProblem::Syntax);
+    if (has_direction_characters(local)) return fail(AuthorProblem::Direction);
     left_.remove_prefix(i);
   }
   if (!skip(true)) return false;

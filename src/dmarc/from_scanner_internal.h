@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "dmarc/author.h"
+#include "dmarc/text_direction_internal.h"
 
 namespace hikyaku::dmarc {
 
@@ -37,6 +38,8 @@ class FromScanner {
   bool quoted_string(Words& words);
   bool atoms(Words& words);
   bool check_encoded(const std::string& decoded);
+  bool check_quotes(std::string_view raw, std::string_view content);
+  bool check_direction();
   bool angle_address(const Words& words);
   bool bare_address(const Words& words);
   bool local_part();
@@ -48,6 +51,10 @@ class FromScanner {
   std::string_view whole_;
   const AuthorLimits& limits_;
   Author& author_;
+  TextDirection direction_;
+  std::size_t directed_ = 0;     ///< how far it was fed
+  bool quotes_break_ = false;    ///< a line ends inside of quotes
+  bool quotes_have_at_ = false;  ///< there is "@" inside of quotes
 };
 
 }  // namespace hikyaku::dmarc

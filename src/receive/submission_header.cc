@@ -18,7 +18,7 @@ constexpr std::size_t kMostMembers = 1000;
 
 bool hides_authors(dmarc::AuthorProblem problem) {
   return problem == dmarc::AuthorProblem::TooMany || problem == dmarc::AuthorProblem::Control ||
-         problem == dmarc::AuthorProblem::FieldName;
+         problem == dmarc::AuthorProblem::FieldName || problem == dmarc::AuthorProblem::Direction;
 }
 
 class AuthorCollector {
