@@ -10,8 +10,8 @@ import tempfile
 import threading
 import unittest
 
-from harness import Instance, eventually, free_port_base, hikyaku
-from mail import imap, message, messages, raw_messages, submit
+from harness import PASSWORD, Instance, eventually, free_port_base, hikyaku
+from mail import imap, message, messages, raw_messages, submit, tls
 
 OURS, STRANGER, NAMELESS, ELSEWHERE = "127.0.5.1", "127.0.6.1", "127.0.7.1", "127.0.4.9"
 
@@ -403,6 +403,14 @@ class BadInput(Sender):
                 self.assertIn("an encoded word in From is, or hides, an address", self.story(subject))
                 self.assertIn("エンコードされた語", self.story(subject, "--lang", "ja"))
 
+    def submit_as_bob(self, letter):
+        with smtplib.SMTP(self.server.host, self.server.port("submission"), timeout=20) as smtp:
+            smtp.starttls(context=tls())
+            smtp.login("bob@alpha.test", PASSWORD)
+            smtp.mail("bob@alpha.test")
+            smtp.rcpt("anna@alpha.test")
+            return smtp.data(letter.encode())
+
     def test_a_line_that_ends_inside_of_quotes_hides_nobody(self):
         """Python's usual way ends the quotes there, and takes what follows for an address."""
         for author in ["\"boss\r\n @strict.test\" <carol@honest.test>", "\"a\r\n ,boss@strict.test,b\" <carol@honest.test>",
@@ -412,26 +420,25 @@ class BadInput(Sender):
                 self.assert_in_junk(letter, subject, "carol@honest.test")
                 self.assertIn("quotes or backslashes in From", self.story(subject))
                 mine = author.replace("strict.test", "alpha.test").replace("carol@honest.test", "bob@alpha.test").replace("honest.test", "alpha.test")
-                with self.assertRaises(smtplib.SMTPResponseException) as refused:
-                    submit(self.server, "bob@alpha.test", ["anna@alpha.test"], self.letter(mine)[0].encode())
-                self.assertEqual(refused.exception.smtp_code, 550)
+                self.assertEqual(self.submit_as_bob(self.letter(mine)[0])[0], 550)
         author = "\"Office of the Vice Chancellor for Research and\r\n International Affairs (Carol Doe, Dr.)\" <carol@honest.test>"
         letter, subject = self.letter(author)
         self.assertIn("dmarc=pass", self.deliver(letter, subject, "carol@honest.test")[1])
+        self.assertEqual(self.submit_as_bob(self.letter(author.replace("carol@honest", "bob@alpha"))[0])[0], 250)
 
     def test_the_direction_of_the_text_is_not_turned(self):
         encoded = base64.b64encode("\u202e".encode()).decode()
         for author in ["<\u202elorac@honest.test>", "\u202e <lorac@honest.test>", f"=?utf-8?b?{encoded}?= <lorac@honest.test>"]:
             with self.subTest(author=author):
                 letter, subject = self.letter(author)
-                self.assert_in_junk(letter.encode(), subject, "carol@honest.test")
+                self.assert_in_junk(letter, subject, "carol@honest.test")
                 self.assertIn("turn the direction of the text", self.story(subject))
                 self.assertIn("並ぶ向き", self.story(subject, "--lang", "ja"))
         for author in ["\u05d3\u05e0\u05d4 <carol@honest.test>", "\"\u202b\u05d3\u05e0\u05d4\u202c\" <carol@honest.test>",
                        "\u2068\u0623\u062d\u0645\u062f\u2069 <carol@honest.test>"]:
             with self.subTest(author=author):
                 letter, subject = self.letter(author)
-                self.assertIn("dmarc=pass", self.deliver(letter.encode(), subject, "carol@honest.test")[1])
+                self.assertIn("dmarc=pass", self.deliver(letter, subject, "carol@honest.test")[1])
 
     def test_names_that_are_encoded_pass(self):
         for author in ["=?utf-8?q?Doe,_Carol?= <carol@honest.test>", "=?utf-8?q?Doe=2C_Carol_=28Sales=29?= <carol@honest.test>",
