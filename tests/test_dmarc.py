@@ -109,6 +109,11 @@ class Dmarc(unittest.TestCase):
                                   "--json").stdout)
         self.assertEqual([told["result"], len(told["dkim"])], ["pass", 1])
 
+    def test_what_an_mbox_puts_in_front_is_not_looked_at_however_long_it_is(self):
+        for lines in (31, 32, 500):
+            with self.subTest(lines=lines):
+                self.assertEqual(self.ask("From x\n" * lines + "From: a@bank.test\n", "192.0.2.9", "a@bank.test").stdout.split()[0], "pass")
+
     def test_what_is_not_looked_at_is_said(self):
         self.assertIn("settings of each server: they are not looked at", " ".join(hikyaku("dmarc", "--help").stdout.split()))
 

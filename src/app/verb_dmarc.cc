@@ -78,10 +78,12 @@ Task<receive::SenderFindings> examine(const receive::AuthenticationSettings& set
   client->begins_mail(std::move(received.helo), std::move(received.mail_from));
   receive::Authentication checks(settings, services, client);
   // What an mbox has put in front is not part of the message; the server takes it away, too.
-  auto header = received.message.header();
-  header.remove_prefix(mime::mbox_lines_length(header));
-  checks.header(header.empty() ? "\r\n" : header, true);
-  co_await checks.body(received.message.body());
+  std::string_view bytes = received.message.bytes;
+  bytes.remove_prefix(mime::mbox_separator_length(bytes));
+  // A text that only begins like that has no header.
+  auto length = mime::mbox_lines_length(bytes) > 0 ? 0 : mime::header_length(bytes);
+  checks.header(length == 0 ? "\r\n" : bytes.substr(0, length), true);
+  co_await checks.body(bytes.substr(length));
   co_return co_await checks.finish();
 }
 

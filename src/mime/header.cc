@@ -156,6 +156,16 @@ std::size_t mbox_lines_length(std::string_view header) {
   return length;
 }
 
+std::size_t mbox_separator_length(std::string_view bytes) {
+  auto length = mbox_lines_length(bytes);
+  if (length == 0) return 0;
+  auto rest = bytes.substr(length);
+  HeaderView fields(rest.substr(0, header_length(rest)));
+  bool any = std::ranges::any_of(fields.begin(), fields.end(),
+                                 [](const Field& field) { return !field.is_junk(); });
+  return any ? length : 0;
+}
+
 std::size_t header_length(std::string_view bytes) {
   std::size_t at = 0;
   bool in_field = false;

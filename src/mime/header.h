@@ -75,6 +75,10 @@ std::size_t header_length(std::string_view bytes);
 /// is no field, and counts as the separator that it is only there: fields that are added go behind.
 std::size_t mbox_lines_length(std::string_view header);
 
+/// The same at the front of a message, for those who take it away. Where no field follows it is 0:
+/// the text only begins like that.
+std::size_t mbox_separator_length(std::string_view bytes);
+
 /// What a line is inside a header section: the rule by which header_length and message.h agree.
 enum class HeaderLine {
   End,     ///< the empty line

@@ -53,6 +53,13 @@ TEST_CASE("what an mbox puts in front goes up to the first line that is somethin
   CHECK(mbox_lines_length("A: 1\r\nFrom x\r\n\r\n") == 0);
   CHECK(mbox_lines_length("From x") == 6);
   CHECK(mbox_lines_length("\r\nFrom x\r\n") == 0);
+  // However much it is; but with no field behind it, it is text.
+  std::string many;
+  for (int i = 0; i < 500; ++i) many += "From x\r\n";
+  CHECK(mbox_separator_length(many + "A: 1\r\n\r\n") == 4000);
+  CHECK(mbox_separator_length(many + "\r\nA: 1\r\n\r\n") == 0);
+  CHECK(mbox_separator_length("From here on\r\nall is text\r\n") == 0);
+  CHECK(mbox_separator_length("A: 1\r\n\r\nFrom x\r\n") == 0);
 }
 
 TEST_CASE("where the header ends") {

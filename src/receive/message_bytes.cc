@@ -23,12 +23,6 @@ std::size_t header_end(std::string_view bytes, std::size_t from) {
   return at == std::string_view::npos ? at : at + 4;
 }
 
-bool has_fields(std::string_view header) {
-  mime::HeaderView fields(header.substr(0, mime::header_length(header)));
-  return std::ranges::any_of(fields.begin(), fields.end(),
-                             [](const mime::Field& field) { return !field.is_junk(); });
-}
-
 }  // namespace
 
 MessageBytes::MessageBytes(const Surroundings& surroundings, const Delivery& delivery,
@@ -90,9 +84,8 @@ Task<void> MessageBytes::end_header() {
   header_ended_ = true;
   // What an mbox put in front: behind our own fields it would be junk, at which some programs end
   // the header. Where no field follows it is text that only begins like that.
-  auto mbox = mime::mbox_lines_length(header_);
-  auto begins_with_text = mbox > 0 && !has_fields(std::string_view(header_).substr(mbox));
-  if (!begins_with_text) header_.erase(0, mbox);
+  header_.erase(0, mime::mbox_separator_length(header_));
+  auto begins_with_text = mime::mbox_lines_length(header_) > 0;
   // A text without a header: what is put in front of it must not become one with its first lines.
   auto headless = begins_with_text || (!header_.empty() && mime::header_length(header_) == 0);
   if (headless) header_.insert(0, "\r\n");
