@@ -474,6 +474,20 @@ class BadInput(Sender):
         self.assertIn("dmarc=pass", results)
         self.assertIn("143 more signatures were not looked at", self.story(subject))
 
+    def test_foreign_signatures_do_not_hide_the_author_s(self):
+        letter, _ = self.letter("carol@honest.test")
+        signed = self.sign(letter)
+        signature = signed[:signed.index("From:")]
+        fake = "".join(signature.replace("d=honest.test", "d=other.test").replace("s=sel", f"s=gone{i}") for i in range(8))
+        for number, (on_top, word) in enumerate([(fake, "dmarc=pass"), (signature.replace("s=sel", "s=gone") * 8, "dmarc=fail")]):
+            letter, subject = self.letter("carol@honest.test")
+            signed = self.sign(letter)
+            got, results = self.deliver(on_top + signed, subject, "x@failing.test", "Junk" if number else "INBOX", source=STRANGER)
+            self.assertIn(word, results)
+            self.assertIn("1 more signature", self.story(subject))
+        self.assertIn("one that was not looked at may be the author's", self.story(subject))
+        self.assertIn("署名が多すぎ", self.story(subject, "--lang", "ja"))
+
     def test_records_that_lead_in_circles_end(self):
         letter, subject = self.letter("carol@loop.test")
         _, results = self.deliver(letter, subject, "carol@loop.test")

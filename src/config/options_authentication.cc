@@ -74,7 +74,8 @@ constexpr Option kOptions[] = {
         .name = "dkim.max_signatures",
         .fallback = "8",
         .why = "lists and forwarders make three or four; each costs a question to the DNS",
-        .doc = "How many signatures of one message are looked at, from the top.",
+        .doc = "How many signatures of one message are looked at: those that can speak for its "
+               "author, then from the top.",
         .least = 1,
         .most = 50,
         .applies = Applies::OnRestart,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 #include <optional>
 
 #include "base/base64.h"
@@ -68,18 +69,63 @@ std::string changed_fields(const Signature& signature, const HeaderFields& field
   return names;
 }
 
+/// How many labels two names have in common from the end, and one more if they are the same.
+std::size_t nearness(std::string_view a, std::string_view b) {
+  auto last_label = [](std::string_view name) { return name.substr(name.rfind('.') + 1); };
+  std::size_t common = 0;
+  while (!a.empty() && !b.empty()) {
+    auto label = last_label(a);
+    if (!iequals(label, last_label(b))) return common;
+    ++common;
+    a.remove_suffix(std::min(a.size(), label.size() + 1));
+    b.remove_suffix(std::min(b.size(), label.size() + 1));
+  }
+  return a.empty() && b.empty() ? common + 1 : common;
+}
+
 }  // namespace
 
 struct Verifier::State {
   State(std::string header_bytes, VerifyOptions with)
-      : header(std::move(header_bytes)), fields(header), options(with) {
-    for (auto& field : fields.all()) {
-      if (!field.is("DKIM-Signature")) continue;
-      if (candidates.size() == options.signatures)
-        ++ignored;
-      else
-        add(field);
-    }
+      : header(std::move(header_bytes)), fields(header), options(std::move(with)) {
+    std::vector<const mime::Field*> signatures;
+    for (auto& field : fields.all())
+      if (field.is("DKIM-Signature")) signatures.push_back(&field);
+    if (signatures.size() > options.signatures) choose(signatures);
+    for (auto* field : signatures) add(*field);
+  }
+
+  /// Leaves those that are looked at, in their order: what others put on top must not hide the
+  /// author's own.
+  void choose(std::vector<const mime::Field*>& signatures) {
+    struct Choice {
+      const mime::Field* field;
+      std::size_t nearness;
+    };
+    std::vector<Choice> choices;
+    choices.reserve(signatures.size());
+    for (auto* field : signatures) choices.push_back({field, nearness_of(*field)});
+    std::ranges::stable_sort(choices, std::ranges::greater{}, &Choice::nearness);
+    auto left_out = choices.begin() + static_cast<std::ptrdiff_t>(options.signatures);
+    ignored = signatures.size() - options.signatures;
+    // Without a label in common a signature speaks for nobody else.
+    ignored_of_authors = static_cast<std::size_t>(std::ranges::count_if(
+        left_out, choices.end(), [](auto& choice) { return choice.nearness > 0; }));
+    choices.erase(left_out, choices.end());
+    std::ranges::sort(choices, {}, [](auto& choice) { return choice.field->raw.data(); });
+    signatures.clear();
+    for (auto& choice : choices) signatures.push_back(choice.field);
+  }
+
+  std::size_t nearness_of(const mime::Field& field) const {
+    if (options.authors.empty()) return 0;
+    auto signature = parse_signature(field.value, SignatureField::Dkim, options.limits);
+    // What cannot be used will not pass.
+    if (!signature) return 0;
+    std::size_t nearest = 0;
+    for (auto& author : options.authors)
+      nearest = std::max(nearest, nearness(signature->domain, author));
+    return nearest;
   }
 
   void add(const mime::Field& field) {
@@ -180,12 +226,13 @@ struct Verifier::State {
   VerifyOptions options;
   std::vector<Candidate> candidates;
   std::size_t ignored = 0;
+  std::size_t ignored_of_authors = 0;
   bool body_seen = false;
   BodyHash body_hash;
 };
 
 Verifier::Verifier(std::string header, VerifyOptions options)
-    : state_(std::make_unique<State>(std::move(header), options)) {}
+    : state_(std::make_unique<State>(std::move(header), std::move(options))) {}
 Verifier::Verifier(Verifier&&) noexcept = default;
 Verifier& Verifier::operator=(Verifier&&) noexcept = default;
 Verifier::~Verifier() = default;
@@ -196,6 +243,10 @@ bool Verifier::has_signatures() const {
 
 std::size_t Verifier::ignored() const {
   return state_->ignored;
+}
+
+std::size_t Verifier::ignored_of_authors() const {
+  return state_->ignored_of_authors;
 }
 
 void Verifier::body(std::string_view bytes) {

@@ -20,9 +20,11 @@ class KeyCache;
 struct VerifyOptions {
   /// The time that x= is compared with.
   Time now{};
-  /// How many signatures are looked at, from the top. Mailing lists and forwarders make three or
-  /// four; each costs a lookup and 20 µs.
+  /// How many signatures are looked at. Mailing lists and forwarders make three or four; each costs
+  /// a lookup and 20 µs. Of more, those go first that can speak for one of `authors`; else the top.
   std::size_t signatures = 8;
+  /// The domains that a reader is shown (A-labels in lower case).
+  std::vector<std::string> authors = {};
   /// After so many lookups that failed no further one is made, so that a signature on dead name
   /// servers does not hold the message up eight times.
   std::size_t failed_lookups = 2;
@@ -48,12 +50,14 @@ class Verifier {
   bool has_signatures() const;
   /// Signatures beyond VerifyOptions::signatures, which get no verdict.
   std::size_t ignored() const;
+  /// Those among them that may be by one of VerifyOptions::authors, or by who signs for it.
+  std::size_t ignored_of_authors() const;
 
   /// The next bytes of the body.
   void body(std::string_view bytes);
 
-  /// The verdicts, one for each signature from the top. Once, after the last byte. Asks for at most
-  /// one TXT record for each. The resolver and this must outlive the task.
+  /// The verdicts, one for each signature looked at, from the top. Once, after the last byte. Asks
+  /// for at most one TXT record for each. The resolver and this must outlive the task.
   Task<std::vector<Verdict>> finish(dns::Resolver& resolver);
 
  private:

@@ -477,6 +477,42 @@ TEST_CASE("a thousand signatures cost eight") {
   CHECK(own.dns.asked().size() == 8);
 }
 
+TEST_CASE("the author's signature is looked at, whatever stands on top of it") {
+  World own;
+  auto message = own.sign_with_ed();
+  auto field = message.substr(0, message.find("From:"));
+  auto by = [&](std::string_view domain, int count) {
+    auto other = field;
+    auto at = other.find("d=") + 2;
+    other.replace(at, other.find(';', at) - at, domain);
+    std::string all;
+    for (int i = 0; i < count; ++i) all += other;
+    return all;
+  };
+  auto at = field.find("d=") + 2;
+  auto domain = field.substr(at, field.find(';', at) - at);
+  testing::TestLoop loop;
+  auto verify = [&](std::string header, std::vector<std::string> authors) {
+    header += message;
+    auto split = mime::header_length(header);
+    Verifier verifier(header.substr(0, split), {.now = kNow, .authors = std::move(authors)});
+    verifier.body(std::string_view(header).substr(split));
+    auto verdicts = loop.run(verifier.finish(own.dns));
+    CHECK(verdicts.size() == 8);
+    return fmt::format("{} {} {}", to_string(verdicts.back().result), verifier.ignored(),
+                       verifier.ignored_of_authors());
+  };
+  auto foreign = by("other.invalid", 8);
+  CHECK(verify(foreign, {domain}) == "pass 1 0");
+  CHECK(verify(foreign, {"shop." + domain}) == "pass 1 0");
+  CHECK(verify(by("news." + domain, 8), {domain}) == "pass 1 1");
+  CHECK(verify(by("x." + domain.substr(domain.find('.') + 1), 20), {"shop." + domain}) ==
+        "pass 13 13");
+  CHECK(verify(foreign, {"else.invalid"}).ends_with(" 1 0"));
+  CHECK(verify(by(domain, 8), {domain}).ends_with(" 1 1"));
+  CHECK(verify(foreign, {}).ends_with(" 1 0"));
+}
+
 TEST_CASE("decoded keys are kept as long as the DNS allows") {
   World own;
   own.dns.add("$TTL 300\n" +

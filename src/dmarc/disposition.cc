@@ -18,10 +18,10 @@ constexpr std::array<std::string_view, 5> kFor{"spf-fail-mail-from", "spf-fail-h
 constexpr std::array<std::string_view, 4> kAgainst{"trusted-arc", "known-list", "known-forwarder",
                                                    "local-exception"};
 
-constexpr std::array<std::string_view, 13> kWhyNames{
-    "no-policy",   "spf-fail",       "spf-refused",      "passed",         "policy-none",
-    "quarantined", "refused",        "nothing-for",      "speaks-against", "exempt",
-    "cannot-ask",  "may-pass-later", "unreadable-author"};
+constexpr std::array<std::string_view, 14> kWhyNames{
+    "no-policy",   "spf-fail",       "spf-refused",       "passed",         "policy-none",
+    "quarantined", "refused",        "nothing-for",       "speaks-against", "exempt",
+    "cannot-ask",  "may-pass-later", "unreadable-author", "unchecked"};
 
 template <class Enum, std::size_t N>
 std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std::string_view text) {
@@ -159,6 +159,9 @@ class Decision {
       set(Action::Junk, Why::NothingFor, Applied::Quarantine);
       result_.overridden = {OverrideType::LocalPolicy,
                             "nothing but the policy spoke for refusing (RFC 9989 section 7.4)"};
+    } else if (now_.unchecked_signatures > 0) {
+      set(Action::Junk, Why::Unchecked, Applied::Quarantine);
+      result_.overridden = {OverrideType::LocalPolicy, "not all signatures were looked at"};
     } else {
       set(Action::Refuse, Why::Refused, Applied::Reject);
     }
@@ -312,6 +315,10 @@ std::string Disposition::describe(Language language) const {
        "今は不合格だが、終えられなかった検査がある"},
       {"the From field is missing or can be read in several ways",
        "From フィールドがないか、複数の読み方ができる"},
+      {"it failed and the domain asks for refusal, but there are too many signatures: one that was "
+       "not looked at may be the author's",
+       "不合格で、ドメインは拒否を求めているが、署名が多すぎて、調べていないものに"
+       "差出人の署名があるかもしれない"},
   };
   auto& sentence = kWhy[static_cast<std::size_t>(why)];
   if (why == Why::Refused) return say(language, sentence, list(speaks_for, language));

@@ -2,6 +2,7 @@
 // 9989 §7, §8). Pure: everything that may weigh is an argument.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -77,6 +78,9 @@ struct Circumstances {
   /// There is no domain whose policy could be asked for (RFC 9989 §4.4), so such mail is delivered,
   /// unless the domain of MAIL FROM disowns it.
   bool claims_nobody = false;
+  /// That may be the author's, and were not looked at since there were too many: one of them may be
+  /// good. Nothing is refused for good then.
+  std::size_t unchecked_signatures = 0;
   std::string trusted_arc;      ///< the sealer; empty: none
   std::string known_list;       ///< the entry that says so; empty: none
   std::string known_forwarder;  ///< likewise
@@ -118,6 +122,7 @@ struct Disposition {
     CannotAsk,         ///< DNS could not be asked
     MayPassLater,      ///< failed for now; a check could not be finished
     UnreadableAuthor,  ///< what a reader is shown cannot be said
+    Unchecked,         ///< failed, the domain asks for refusal, but not everything was looked at
   };
   Action action = Action::Deliver;
   Why why = Why::NoPolicy;

@@ -38,6 +38,7 @@ Circumstances circumstances(std::string_view words) {
     if (word == "arc") now.trusted_arc = "list.test";
     if (word == "list") now.known_list = "talk.list.test";
     if (word == "forwarder") now.known_forwarder = "alumni.test";
+    if (word == "unchecked") now.unchecked_signatures = 1;
     if (word == "exception") now.local_exception = "the boss";
   }
   return now;
@@ -71,6 +72,9 @@ TEST_CASE("failed mail") {
            {"reject", "spf list", "junk quarantine mailing_list"},
            {"reject", "spf forwarder", "junk quarantine trusted_forwarder"},
            {"reject", "spf exception", "deliver none local_policy"},
+           {"reject", "spf noname unchecked", "junk quarantine local_policy"},
+           {"reject", "spf list unchecked", "junk quarantine mailing_list"},
+           {"none", "spf unchecked", "deliver none"},
            {"reject t", "spf", "junk quarantine policy_test_mode"},
            {"quarantine t", "spf", "deliver none policy_test_mode"},
        }) {

@@ -247,12 +247,13 @@ void Authentication::header(std::string_view header, bool complete) {
   dkim::VerifyOptions options;
   options.now = state.services.clock.now();
   options.signatures = complete ? state.settings.signatures : 0;
+  options.authors = state.author.domains;
   options.keys = state.services.keys;
   arc::VerifyOptions chain{options.now,
                            header.size() > kShortHeader ? nullptr : state.services.keys};
   state.held = complete ? 2 * header.size() : header.size();
   state.verifiers = std::make_shared<State::Verifiers>(
-      dkim::Verifier(std::string(header), options),
+      dkim::Verifier(std::string(header), std::move(options)),
       arc::Verifier(complete ? std::string(header) : std::string("\r\n"), chain));
 }
 
@@ -288,6 +289,7 @@ Task<SenderFindings> Authentication::finish() {
   found.old_rules = co_await by_old_rules(dns, found);
   found.circumstances = circumstances_of(found, state.from_list, state.settings);
   found.circumstances.claims_nobody = state.claims_nobody;
+  found.circumstances.unchecked_signatures = state.verifiers->signatures.ignored_of_authors();
   found.disposition = dmarc::decide(found.dmarc, found.circumstances, state.settings.rules);
   co_return found;
 }
