@@ -114,6 +114,30 @@ class Dmarc(unittest.TestCase):
             with self.subTest(lines=lines):
                 self.assertEqual(self.ask("From x\n" * lines + "From: a@bank.test\n", "192.0.2.9", "a@bank.test").stdout.split()[0], "pass")
 
+    def test_what_the_server_takes_from_nobody_is_refused_here_too(self):
+        """Each of these passes DMARC; the server does not ask before it refuses them."""
+        plain = b"From: a@bank.test\r\nTo: x@y.test\r\nSubject: hello\r\n\r\nhello\r\n"
+        for message, reply, english, japanese in [
+                (plain.replace(b"hello\r\n", b"hel\0lo\r\n"), "550 5.6.0", "it has a NUL", "NUL が含まれています"),
+                (plain.replace(b"\r\n\r\nhello", b"\r\n\r\nhello\nthere"), "550 5.6.0", "it has a bare CR or LF", "単独の CR または LF"),
+                (b"Received: x\r\n" * 101 + plain, "554 5.4.6", "it goes round in a loop", "ループ"),
+                (b" X: y\r\n" + plain, "550 5.6.0", "its header begins with a blank", "ヘッダーが空白で始まっています"),
+                (b"X: " + b"y" * 300_000 + b"\r\n" + plain, "552 5.3.4", "its header is too long", "ヘッダーが長すぎます")]:
+            with self.subTest(reply=english):
+                self.letter.write_bytes(message)
+                words = ("dmarc", self.letter, "--ip", "192.0.2.9", "--mail-from", "a@bank.test", "--helo", "mail.bank.test", "--zone", self.zone)
+                told = json.loads(hikyaku(*words, "--json").stdout)["decision"]
+                self.assertEqual(told["action"], "refuse")
+                self.assertTrue(told["refused_unasked"].startswith(reply), told)
+                said = " ".join(hikyaku(*words).stdout.split())
+                self.assertIn(f"would refuse it whoever sent it ({reply})", said)
+                self.assertIn(english, said)
+                self.assertNotIn("would deliver it", said)
+                self.assertIn(japanese.replace(" ", ""), "".join(hikyaku(*words, "--lang", "ja").stdout.split()))
+        self.letter.write_bytes(b"Received: x\r\n" * 100 + plain)
+        told = json.loads(hikyaku(*words, "--json").stdout)["decision"]
+        self.assertEqual([told["action"], told["refused_unasked"]], ["deliver", None])
+
     def test_what_is_not_looked_at_is_said(self):
         self.assertIn("settings of each server: they are not looked at", " ".join(hikyaku("dmarc", "--help").stdout.split()))
 

@@ -13,6 +13,8 @@ namespace hikyaku::app {
 namespace {
 
 constexpr Phrase kUnsigned{"The message is not signed.", "このメッセージには署名がありません。"};
+constexpr Phrase kIgnoredOne{"One further signature was not looked at.",
+                             "ほかに 1 個の署名がありますが、調べていません。"};
 constexpr Phrase kIgnored{"{} further signatures were not looked at.",
                           "ほかに {} 個の署名がありますが、調べていません。"};
 
@@ -44,7 +46,8 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
   terminal.out(std::string(dkim::to_string(dkim::best(verdicts))) + '\n');
   for (auto& verdict : verdicts) terminal.lines(dkim::summary(verdict, terminal.language()) + '\n');
   if (verdicts.empty()) terminal.say(kUnsigned);
-  if (verifier.ignored() > 0) terminal.say(kIgnored, verifier.ignored());
+  if (verifier.ignored() > 0)
+    terminal.say(verifier.ignored() == 1 ? kIgnoredOne : kIgnored, verifier.ignored());
   tell_questions(**resolver, terminal);
   return Exit::Ok;
 }

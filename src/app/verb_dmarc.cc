@@ -7,13 +7,14 @@
 #include "arc/problem.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "config/load.h"
 #include "dkim/explain.h"
 #include "dmarc/disposition.h"
 #include "dmarc/explain.h"
 #include "iprev/problem.h"
-#include "mime/header.h"
 #include "net/worker_pool.h"
 #include "receive/authentication.h"
+#include "receive/refused_forms.h"
 #include "spf/explain.h"
 
 namespace hikyaku::app {
@@ -27,12 +28,30 @@ constexpr Phrase kNoSignature{"DKIM: none: the message is not signed",
                               "DKIM: none: 署名がありません"};
 constexpr Phrase kIgnored{"DKIM: {} more signatures were not looked at",
                           "DKIM: ほかの {} 個の署名は調べていません"};
+constexpr Phrase kIgnoredOne{"DKIM: one more signature was not looked at",
+                             "DKIM: ほかの 1 個の署名は調べていません"};
 constexpr Phrase kSpf{"SPF: {}: {}", "SPF: {}: {}"};
 constexpr Phrase kSpfHelo{"SPF (HELO): {}: {}", "SPF (HELO): {}: {}"};
 constexpr Phrase kArc{"ARC: {}{}", "ARC: {}{}"};
 constexpr Phrase kNamed{"Reverse name: pass: the address has the name {}",
                         "逆引き名: pass: アドレスの名前は {} です"};
 constexpr Phrase kNameless{"Reverse name: {}: {}", "逆引き名: {}: {}"};
+constexpr Phrase kRefusedForm{
+    "A receiver with the usual settings would refuse it whoever sent it ({} {}), before any of "
+    "what follows counts: {}.",
+    "標準設定の受信側は、誰が送ったかにかかわらず拒否します ({} {})。以下の結果は使われません: "
+    "{}。"};
+constexpr Phrase kHasNul{"it has a NUL; binary parts must be encoded in base64",
+                         "NUL が含まれています。バイナリは base64 で符号化してください"};
+constexpr Phrase kHasBareEnd{"it has a bare CR or LF; its lines must end in CR LF",
+                             "単独の CR または LF があります。行末は CR LF でなければなりません"};
+constexpr Phrase kBeginsFolded{
+    "its header begins with a blank: its first line would become part of the field above",
+    "ヘッダーが空白で始まっています。先頭の行が上のフィールドの続きになってしまいます"};
+constexpr Phrase kLoops{"it has too many Received fields: it goes round in a loop",
+                        "Received フィールドが多すぎます。配送がループしています"};
+constexpr Phrase kTooLarge{"it is too large", "大きすぎます"};
+constexpr Phrase kHeaderTooLong{"its header is too long", "ヘッダーが長すぎます"};
 constexpr Phrase kDecision{"A receiver with the usual settings would {}: {}.",
                            "標準設定の受信側の判断: {}: {}。"};
 constexpr Phrase kDeliver{"deliver it", "配送する"};
@@ -58,6 +77,24 @@ const Phrase& phrase_of(dmarc::Action action) {
   return kRefuse;
 }
 
+const Phrase& phrase_of(receive::FormProblem problem) {
+  switch (problem) {
+    case receive::FormProblem::Nul:
+      return kHasNul;
+    case receive::FormProblem::BareLineEnd:
+      return kHasBareEnd;
+    case receive::FormProblem::TooLarge:
+      return kTooLarge;
+    case receive::FormProblem::HeaderTooLong:
+      return kHeaderTooLong;
+    case receive::FormProblem::HeaderFolded:
+      return kBeginsFolded;
+    case receive::FormProblem::Loop:
+      break;
+  }
+  return kLoops;
+}
+
 /// Without its angle brackets.
 std::string bare_path(std::string path) {
   if (path.starts_with('<') && path.ends_with('>')) return path.substr(1, path.size() - 2);
@@ -77,17 +114,25 @@ Task<receive::SenderFindings> examine(const receive::AuthenticationSettings& set
   auto client = std::make_shared<receive::Client>(settings, services, received.ip);
   client->begins_mail(std::move(received.helo), std::move(received.mail_from));
   receive::Authentication checks(settings, services, client);
-  // What an mbox has put in front is not part of the message; the server takes it away, too.
   std::string_view bytes = received.message.bytes;
-  bytes.remove_prefix(mime::mbox_separator_length(bytes));
-  // A text that only begins like that has no header.
-  auto length = mime::mbox_lines_length(bytes) > 0 ? 0 : mime::header_length(bytes);
-  checks.header(length == 0 ? "\r\n" : bytes.substr(0, length), true);
-  co_await checks.body(bytes.substr(length));
+  auto end = std::min(receive::header_end(bytes, 0), bytes.size());
+  auto header = receive::take_header(std::string(bytes.substr(0, end)));
+  checks.header(header.examined(), true);
+  co_await checks.body(bytes.substr(end));
   co_return co_await checks.finish();
 }
 
-std::string json_of(const receive::SenderFindings& found) {
+/// What the server says to it without asking anybody.
+using RefusedForm = std::optional<receive::RefusedForm>;
+
+RefusedForm refused_form(const OneShotMessage& message) {
+  auto usual = config::defaults();
+  return receive::refusal_of_form(
+      message.bytes,
+      {usual.smtp.max_header.count, usual.smtp.max_received, usual.smtp.max_message_size.count});
+}
+
+std::string json_of(const receive::SenderFindings& found, const RefusedForm& refused) {
   JsonWriter json;
   json.begin_object().member("result", dmarc::to_string(found.dmarc.result));
   json.key("dmarc").raw(dmarc::describe_json(found.dmarc));
@@ -109,8 +154,15 @@ std::string json_of(const receive::SenderFindings& found) {
       .end_object();
   json.key("decision")
       .begin_object()
-      .member("action", dmarc::to_string(found.disposition.action))
-      .member("why", found.disposition.describe(Language::English));
+      .member("action",
+              dmarc::to_string(refused ? dmarc::Action::Refuse : found.disposition.action))
+      .member("why", refused ? std::string(phrase_of(refused->problem).in(Language::English))
+                             : found.disposition.describe(Language::English));
+  json.key("refused_unasked");
+  if (refused)
+    json.value(refused->reply.to_string());
+  else
+    json.null();
   json.key("speaks_for").begin_array();
   for (auto reason : found.disposition.speaks_for) json.value(dmarc::to_string(reason));
   json.end_array().key("override");
@@ -136,7 +188,8 @@ void tell_signatures(const receive::SenderFindings& found, Terminal& terminal) {
   if (found.signatures.empty()) terminal.say(kNoSignature);
   for (auto& signature : found.signatures)
     terminal.lines("DKIM: " + dkim::summary(signature, terminal.language()) + '\n');
-  if (found.ignored_signatures > 0) terminal.say(kIgnored, found.ignored_signatures);
+  if (found.ignored_signatures > 0)
+    terminal.say(found.ignored_signatures == 1 ? kIgnoredOne : kIgnored, found.ignored_signatures);
 }
 
 void tell_reverse_name(const iprev::Verdict& verdict, Terminal& terminal) {
@@ -147,12 +200,16 @@ void tell_reverse_name(const iprev::Verdict& verdict, Terminal& terminal) {
                  printable(iprev::problem_in(verdict.problem, terminal.language())));
 }
 
-void tell(const receive::SenderFindings& found, const OneShotResolver& resolver, bool explain,
-          Terminal& terminal) {
+void tell(const receive::SenderFindings& found, const RefusedForm& refused,
+          const OneShotResolver& resolver, bool explain, Terminal& terminal) {
   auto language = terminal.language();
   auto& verdict = found.dmarc;
   // The first word is for programs.
   terminal.out(std::string(dmarc::to_string(verdict.result)) + '\n');
+  if (refused)
+    terminal.say(kRefusedForm, refused->reply.code,
+                 refused->reply.status.value_or(smtp::EnhancedStatus{}).to_string(),
+                 phrase_of(refused->problem).in(language));
   terminal.paragraph(dmarc::summary(verdict, language));
   terminal.say(kSpf, to_string(found.spf_mail_from.result),
                spf::summary(found.spf_mail_from, found.client, language));
@@ -165,8 +222,9 @@ void tell(const receive::SenderFindings& found, const OneShotResolver& resolver,
                      ? ""
                      : ": " + printable(arc::problem_in(found.arc.problem, language)));
   tell_reverse_name(found.reverse_name, terminal);
-  terminal.say(kDecision, phrase_of(found.disposition.action).in(language),
-               found.disposition.describe(language));
+  if (!refused)
+    terminal.say(kDecision, phrase_of(found.disposition.action).in(language),
+                 found.disposition.describe(language));
   if (found.old_rules)
     terminal.paragraph(dmarc::describe_difference(*found.old_rules, verdict, language));
   terminal.lines('\n' + dmarc::details(verdict, language));
@@ -202,6 +260,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto resolver = OneShotResolver::create(invocation);
   if (!resolver) return report(resolver.error(), terminal);
 
+  auto refused = refused_form(*message);
   Received received{*std::move(message), *address, bare_path(*mail_from), *helo};
   receive::AuthenticationSettings settings;
   settings.deadline = kDeadline;
@@ -211,9 +270,9 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
       [&] { return examine(settings, {(*resolver)->get(), clock, workers}, std::move(received)); });
   if (auto unreachable = (*resolver)->complain_if_unreachable(terminal)) return *unreachable;
   if (invocation.json())
-    terminal.out(json_of(found) + '\n');
+    terminal.out(json_of(found, refused) + '\n');
   else
-    tell(found, **resolver, invocation.has("--explain"), terminal);
+    tell(found, refused, **resolver, invocation.has("--explain"), terminal);
   return Exit::Ok;
 }
 

@@ -8,9 +8,9 @@
 #include "mime/header.h"
 #include "receive/arrival.h"
 #include "receive/refusals.h"
+#include "receive/refused_forms.h"
 #include "receive/submission_header.h"
 #include "smtp/replies.h"
-#include "smtp/trace.h"
 
 namespace hikyaku::receive {
 namespace {
@@ -75,14 +75,10 @@ Task<smtp::Reply> IncomingMessage::decide() {
 }
 
 std::optional<smtp::Reply> IncomingMessage::check_header() const {
-  // What stands behind the limit was not looked at: who it says it is from, nor what it claims that
-  // we have found out (RFC 8601 §5).
-  if (bytes_.header_too_long()) {
-    return smtp::Reply{552, smtp::EnhancedStatus{5, 3, 4},
-                       fmt::format("The header is longer than {} bytes", settings_.max_header)};
-  }
-  if (bytes_.header_folded()) return replies::header_begins_folded();
-  if (smtp::count_received(bytes_.header()) > settings_.max_received) return replies::mail_loop();
+  auto refused =
+      refusal_of_header({bytes_.header(), bytes_.header_too_long(), bytes_.header_folded()},
+                        {settings_.max_header, settings_.max_received});
+  if (refused) return std::move(refused)->reply;
   return std::nullopt;
 }
 

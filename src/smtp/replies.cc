@@ -280,12 +280,19 @@ Reply would_be_left_out(std::string_view address) {
   return make(452, {4, 2, 0}, "<{}> cannot have the message now; try again later, for all of them",
               printable(address, 320));
 }
-Reply bare_cr_or_lf_in_data() {
+Reply content_refused(DataProblem problem, std::uint64_t limit) {
+  switch (problem) {
+    case DataProblem::Nul:
+      return make(550, {5, 6, 0}, "The message has a NUL; encode binary parts in base64");
+    case DataProblem::TooLarge:
+      return too_large(limit);
+    case DataProblem::None:
+    case DataProblem::BareCr:
+    case DataProblem::BareLf:
+      break;
+  }
   return make(550, {5, 6, 0},
               "The message has a bare CR or LF; its lines must end in CR LF (RFC 5321 2.3.8)");
-}
-Reply nul_in_data() {
-  return make(550, {5, 6, 0}, "The message has a NUL; encode binary parts in base64");
 }
 Reply header_begins_folded() {
   return make(

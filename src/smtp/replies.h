@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "smtp/data.h"
 #include "smtp/reply.h"
 
 namespace hikyaku::smtp::replies {
@@ -104,8 +105,8 @@ Reply mailbox_full(std::string_view address);
 /// 452 at the end of the data: others could have the message, this recipient could not any more,
 /// and nobody could be told.
 Reply would_be_left_out(std::string_view address);
-Reply bare_cr_or_lf_in_data();
-Reply nul_in_data();
+/// To content with this problem; `limit`: of its size.
+Reply content_refused(DataProblem problem, std::uint64_t limit);
 /// The first line of the header is a continuation of nothing (RFC 5322 2.2.3).
 Reply header_begins_folded();
 Reply mail_loop();

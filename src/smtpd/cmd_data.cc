@@ -47,18 +47,7 @@ void Session::forget_message() {
 }
 
 Task<smtp::Reply> Session::refuse_content(smtp::DataProblem problem) {
-  smtp::Reply reply;
-  switch (problem) {
-    case smtp::DataProblem::Nul:
-      reply = replies::nul_in_data();
-      break;
-    case smtp::DataProblem::TooLarge:
-      reply = replies::too_large(state_.settings().max_size);
-      break;
-    default:
-      reply = replies::bare_cr_or_lf_in_data();
-      break;
-  }
+  auto reply = replies::content_refused(problem, state_.settings().max_size);
   auto& transaction = *state_.transaction();
   std::vector<receive::Refused> refused;
   for (auto& recipient : transaction.recipients)
