@@ -71,14 +71,11 @@ void add_hash(std::vector<std::uint64_t>& hashes, std::uint64_t hash) {
   if (std::find(hashes.begin(), hashes.end(), hash) == hashes.end()) hashes.push_back(hash);
 }
 
-/// Message-IDs of a field; a hostile one has many, of which the last count most.
+/// Message-IDs of a field; of the many that a hostile one has the first (the thread's root) and the
+/// last ones.
 std::vector<std::uint64_t> hashes_of(std::string_view value) {
-  constexpr std::size_t kLookedAt = 1'000;
   std::vector<std::uint64_t> hashes;
-  auto ids = mime::message_ids(value, kLookedAt);
-  // The first (the thread's root) and the last ones.
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    if (i == 0 || i + kMaxReferences > ids.size()) add_hash(hashes, message_id_hash(ids[i]));
+  for (auto& id : mime::message_ids(value, kMaxReferences)) add_hash(hashes, message_id_hash(id));
   return hashes;
 }
 

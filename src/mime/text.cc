@@ -230,8 +230,11 @@ std::string base_subject(std::string_view subject_value, bool* is_reply) {
 }
 
 std::vector<std::string> message_ids(std::string_view value, std::size_t limit) {
+  // A long thread: its first message and the newest ones are what decides. `next` is where the
+  // oldest of those stands.
   std::vector<std::string> ids;
-  while (true) {
+  std::size_t next = 1;
+  while (limit > 0) {
     auto open = value.find('<');
     if (open == value.npos) break;
     value.remove_prefix(open + 1);
@@ -242,11 +245,17 @@ std::vector<std::string> message_ids(std::string_view value, std::size_t limit) 
     for (char c : value.substr(0, close))
       if (static_cast<unsigned char>(c) > 32 && c != 127) id += c;
     value.remove_prefix(close + 1);
-    if (id.empty() || id.size() > 998 || limit == 0) continue;
-    // A long thread: its first message and the newest ones are what decides.
-    if (ids.size() >= limit) ids.erase(ids.begin() + (limit > 1 ? 1 : 0));
-    ids.push_back(std::move(id));
+    if (id.empty() || id.size() > 998) continue;
+    if (ids.size() < limit) {
+      ids.push_back(std::move(id));
+    } else if (limit == 1) {
+      ids[0] = std::move(id);
+    } else {
+      ids[next] = std::move(id);
+      next = next + 1 == limit ? 1 : next + 1;
+    }
   }
+  if (ids.size() > 1) std::ranges::rotate(ids.begin() + 1, ids.begin() + next, ids.end());
   return ids;
 }
 

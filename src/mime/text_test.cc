@@ -151,7 +151,12 @@ TEST_CASE("Message-IDs") {
   auto ids = message_ids(many, 10);
   CHECK(ids.size() == 10);
   CHECK(ids.front() == "0@x");
+  CHECK(ids[1] == "991@x");
+  CHECK(ids[8] == "998@x");
   CHECK(ids.back() == "999@x");
+  CHECK(message_ids(many, 1) == std::vector<std::string>{"999@x"});
+  CHECK(message_ids(many, 2) == std::vector<std::string>{"0@x", "999@x"});
+  CHECK(message_ids(many, 0).empty());
 }
 
 }  // namespace
