@@ -315,6 +315,11 @@ class BadInput(Sender):
             + "Authentication-Results:" + 1361 * "\r\n " + f"{name}; dmarc=pass header.from=bank.test\r\n"
             f"Authentication-Results: \x0b{name}.; dmarc=pass header.from=bank.test\r\n"
             f"Authentication-Results: ; {name}; dmarc=pass header.from=bank.test\r\n"
+            # Shown as our name by programs that decode, or compare by how it looks.
+            f"Authentication-Results: =?utf-8?b?{base64.b64encode(name.encode()).decode()}?=; dmarc=pass header.from=bank.test\r\n"
+            f"Authentication-Results: i=1; {name}; dmarc=pass header.from=bank.test\r\n"
+            f"Authentication-Results: {chr(ord(name[0]) - 0x21 + 0xff01)}{name[1:]}; dmarc=pass header.from=bank.test\r\n"
+            f"Authentication-Results: {name[0]}\u00ad{name[1:]}; dmarc=pass header.from=bank.test\r\n"
             "Authentication-Results: mx.elsewhere.test; spf=pass smtp.mailfrom=a@b.test\r\n"))
         # Its name and its colon on two lines: no field for us, one for others.
         letter = letter.replace("\r\nTo:", f"\r\nAuthentication-Results\r\n : {name}; dmarc=pass header.from=folded.test\r\n"
@@ -325,7 +330,25 @@ class BadInput(Sender):
         self.assertEqual(len(fields), 2, fields)
         self.assertTrue(fields[0].startswith(name) and "dmarc=fail" in fields[0])
         self.assertTrue(fields[1].startswith("mx.elsewhere.test"))
-        self.assertIn("7 fields that claim to be from " + name, self.story(subject))
+        self.assertIn("11 fields that claim to be from " + name, self.story(subject))
+
+    def test_a_forged_return_path_is_removed(self):
+        """There is one, ours (RFC 5321 4.4): programs that take the last one would show the other. Signatures are
+        checked on what came."""
+        letter, subject = self.letter("carol@honest.test", more="Return-Path: <ceo@bank.test>\r\nreturn-path :\r\n <ceo@bank.test>\r\n")
+        letter = letter.replace("\r\nTo:", "\r\nReturn-Path\r\n : <ceo@bank.test>\r\nTo:", 1)
+        path = self.folder / "letter.eml"
+        path.write_bytes(letter.encode())
+        letter = hikyaku("dkim", "sign", path, "--domain", "honest.test", "--selector", "sel", "--key", self.key,
+                         "--headers", "from:subject:return-path").stdout.replace("\r\n", "\n").replace("\n", "\r\n")
+        got, results = self.deliver(letter, subject, "x@stranger.test", source=STRANGER)
+        self.assertEqual(got.get_all("Return-Path"), ["<x@stranger.test>"])
+        self.assertIn("dkim=pass", results)
+        raw = next(m for m in raw_messages(self.server) if f"Subject: {subject}\r\n".encode() in m)
+        self.assertNotIn(b"bank.test", raw)
+        self.assertTrue(raw.startswith(b"Return-Path: <x@stranger.test>\r\n"))
+        self.assertIn("a Return-Path field that came with it was removed", self.story(subject))
+        self.assertIn("Return-Path を取り除きました".replace(" ", ""), self.story(subject, "--lang", "ja").replace(" ", ""))
 
     def host_name(self):
         letter, subject = self.letter("carol@nothing.test")
@@ -414,7 +437,8 @@ class BadInput(Sender):
     def test_a_line_that_ends_inside_of_quotes_hides_nobody(self):
         """Python's usual way ends the quotes there, and takes what follows for an address."""
         for author in ["\"boss\r\n @strict.test\" <carol@honest.test>", "\"a\r\n ,boss@strict.test,b\" <carol@honest.test>",
-                       "\"a\r\n b\" <carol@honest.test>, \"boss@strict.test\" <carol@honest.test>", "\"boss\r\n b\"@honest.test"]:
+                       "\"a\r\n b\" <carol@honest.test>, \"boss@strict.test\" <carol@honest.test>", "\"boss\r\n b\"@honest.test",
+                       "\"=?utf-8?q?a=0D=0A?=\" \"boss@strict.test\" <carol@honest.test>"]:
             with self.subTest(author=author):
                 letter, subject = self.letter(author)
                 self.assert_in_junk(letter, subject, "carol@honest.test")

@@ -5,8 +5,10 @@
 #include <optional>
 
 #include "base/text.h"
+#include "mime/encoded_word.h"
 #include "mime/header.h"
 #include "mime/parameter.h"
+#include "mime/text.h"
 
 namespace hikyaku::mime {
 namespace {
@@ -340,8 +342,17 @@ namespace {
 enum class Blanks { Kept, Dropped };
 enum class Comments { Kept, Dropped };
 
-/// The text before the first semicolon that has any before it, without quotes, controls and what is
-/// to be dropped.
+/// "i=1", as ARC-Authentication-Results begin (RFC 8617 §4.1.1).
+bool is_instance(std::string_view part) {
+  part = trim(part);
+  if (part.empty() || ascii_lower(part.front()) != 'i') return false;
+  part = trim(part.substr(1));
+  if (!part.starts_with('=')) return false;
+  return std::ranges::all_of(trim(part.substr(1)), is_ascii_digit);
+}
+
+/// The text before the first semicolon that has any before it, and no instance alone, without
+/// quotes, controls and what is to be dropped.
 std::string lenient_head(std::string_view value, Comments comments, Blanks blanks) {
   std::string head;
   bool any = false;
@@ -357,7 +368,9 @@ std::string lenient_head(std::string_view value, Comments comments, Blanks blank
       }
     }
     if (c == ';') {
-      if (any) break;
+      if (any && !is_instance(head)) break;
+      head.clear();
+      any = false;
       continue;
     }
     bool blank = static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
@@ -383,45 +396,38 @@ bool names_host(std::string_view text, std::string_view name) {
   return false;
 }
 
-}  // namespace
-
-bool claims_authserv_id(std::string_view value, std::string_view authserv_id) {
+bool is_claimed_as_it_stands(std::string_view value, std::string_view authserv_id) {
   for (auto comments : {Comments::Kept, Comments::Dropped})
     for (auto blanks : {Blanks::Kept, Blanks::Dropped})
       if (names_host(lenient_head(value, comments, blanks), authserv_id)) return true;
   return false;
 }
 
-bool is_claimed_results(const Field& field, std::string_view authserv_id) {
-  constexpr std::string_view kName = "Authentication-Results";
-  if (field.is(kName)) return claims_authserv_id(field.value, authserv_id);
-  if (!field.is_junk()) return false;
-  // "Authentication-Results" CR LF " : value": folded before its colon, without one, or something
-  // stands around the name that does not show.
-  std::string name;
-  std::size_t at = 0;
-  for (; at < std::min<std::size_t>(field.raw.size(), 200) && name.size() < kName.size(); ++at)
-    if (field.raw[at] > ' ' && field.raw[at] <= '~') name += field.raw[at];
-  if (!iequals(name, kName)) return false;
-  auto value = field.raw.substr(at);
-  while (!value.empty() &&
-         (value.front() == ':' || static_cast<unsigned char>(value.front()) <= ' '))
-    value.remove_prefix(1);
-  return claims_authserv_id(value, authserv_id);
+/// What is shown of the value where encoded words are decoded: words within words too, as often as
+/// some program may do so; in one form of Unicode, without characters that do not show.
+std::string as_shown(std::string_view value) {
+  constexpr int kRounds = 3;
+  auto shown = decode_words(value);
+  for (int i = 1; i < kRounds && shown.find("=?") != shown.npos; ++i) shown = decode_words(shown);
+  shown = fold(shown);
+  // Full stops of other scripts, which name resolution takes for dots (UTS #46).
+  constexpr std::string_view kStop = "\u3002";
+  for (auto at = shown.find(kStop); at != shown.npos; at = shown.find(kStop, at))
+    shown.replace(at, kStop.size(), ".");
+  return shown;
 }
 
-std::string without_claimed_results(std::string_view header, std::string_view authserv_id) {
-  std::string result;
-  result.reserve(header.size());
-  std::size_t copied = 0;
-  for (auto& field : HeaderView(header)) {
-    if (!is_claimed_results(field, authserv_id)) continue;
-    auto at = static_cast<std::size_t>(field.raw.data() - header.data());
-    result += header.substr(copied, at - copied);
-    copied = at + field.raw.size();
-  }
-  result += header.substr(copied);
-  return result;
+}  // namespace
+
+bool claims_authserv_id(std::string_view value, std::string_view authserv_id) {
+  if (is_claimed_as_it_stands(value, authserv_id)) return true;
+  bool differs = value.find("=?") != value.npos || !is_ascii(value);
+  return differs && is_claimed_as_it_stands(as_shown(value), authserv_id);
+}
+
+bool is_claimed_results(const Field& field, std::string_view authserv_id) {
+  auto value = lenient_value(field, "Authentication-Results");
+  return value && claims_authserv_id(*value, authserv_id);
 }
 
 }  // namespace hikyaku::mime

@@ -62,16 +62,13 @@ Result<AuthenticationResults> parse_authentication_results(std::string_view valu
 std::string write_authentication_results(const AuthenticationResults& results);
 
 /// True if a field with this value claims to be from `authserv_id` (any case), also to a reader who
-/// takes blanks, controls, comments, quotes and semicolons lightly: any mention in the first part
-/// that is not empty.
+/// takes blanks, controls, comments, quotes and semicolons lightly, or decodes encoded words and
+/// Unicode's other forms of the name first: any mention in the first part that is neither empty nor
+/// an instance ("i=1").
 bool claims_authserv_id(std::string_view value, std::string_view authserv_id);
 
 /// True if a lenient reader may take this, a field or a line that is none for us, for an
 /// Authentication-Results field of `authserv_id`.
 bool is_claimed_results(const Field& field, std::string_view authserv_id);
-
-/// The header without the Authentication-Results fields that claim to be ours: before a message is
-/// let in, they can only be forged (RFC 8601 §5). The others and all else stay as they are.
-std::string without_claimed_results(std::string_view header, std::string_view authserv_id);
 
 }  // namespace hikyaku::mime

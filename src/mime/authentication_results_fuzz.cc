@@ -9,7 +9,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hikyaku::mime;
   std::string_view text(reinterpret_cast<const char*>(data), size);
-  (void)without_claimed_results(text, "mail.example.org");
+  for (auto& field : hikyaku::mime::HeaderView(text))
+    (void)hikyaku::mime::is_claimed_results(field, "mail.example.org");
   auto first = parse_authentication_results(text);
   if (!first) return 0;
   if (first->authserv_id.empty()) return 0;

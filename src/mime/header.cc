@@ -205,4 +205,19 @@ std::string select_fields(std::string_view header, const std::vector<std::string
   return result;
 }
 
+std::optional<std::string_view> lenient_value(const Field& field, std::string_view name) {
+  if (field.is(name)) return field.value;
+  if (!field.is_junk()) return std::nullopt;
+  std::string begin;
+  std::size_t at = 0;
+  for (; at < std::min<std::size_t>(field.raw.size(), 200) && begin.size() < name.size(); ++at)
+    if (field.raw[at] > ' ' && field.raw[at] <= '~') begin += field.raw[at];
+  if (!iequals(begin, name)) return std::nullopt;
+  auto value = field.raw.substr(at);
+  while (!value.empty() &&
+         (value.front() == ':' || static_cast<unsigned char>(value.front()) <= ' '))
+    value.remove_prefix(1);
+  return value;
+}
+
 }  // namespace hikyaku::mime

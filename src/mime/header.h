@@ -65,6 +65,27 @@ class HeaderView {
   std::string_view bytes_;
 };
 
+/// The value that a lenient reader may see if it takes this, a field of that name or a line that is
+/// none for us (folded before its colon, without one, odd bytes around the name), for a field of
+/// that name; nullopt: nobody does.
+std::optional<std::string_view> lenient_value(const Field& field, std::string_view name);
+
+/// The header without the fields and lines for which `is_one` is true; all else stays as it is.
+template <class IsOne>
+std::string without_fields(std::string_view header, const IsOne& is_one) {
+  std::string result;
+  result.reserve(header.size());
+  std::size_t copied = 0;
+  for (auto& field : HeaderView(header)) {
+    if (!is_one(field)) continue;
+    auto at = static_cast<std::size_t>(field.raw.data() - header.data());
+    result += header.substr(copied, at - copied);
+    copied = at + field.raw.size();
+  }
+  result += header.substr(copied);
+  return result;
+}
+
 /// The length of the header section at the front of `bytes`, with the empty line that ends it (LF
 /// or CRLF). A line that is no field and no continuation ends it too, and belongs to the body,
 /// unless a field follows within three lines, or a common one within thirty (then it is junk inside

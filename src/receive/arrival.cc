@@ -66,6 +66,8 @@ story::Arrival arrival_of(const Delivery& delivery, const MessageBytes& bytes,
     findings.push_back(
         {"authentication-results", "removed",
          fmt::format("fields={}; claimed={}", bytes.removed_results(), settings.host_name)});
+  if (bytes.removed_paths() > 0)
+    findings.push_back({"return-path", "removed", fmt::format("fields={}", bytes.removed_paths())});
   if (delivery.unchecked) findings.push_back({"sender", "unchecked", "client=loopback"});
   if (delivery.found)
     for (auto& finding : story_findings(*delivery.found)) findings.push_back(std::move(finding));

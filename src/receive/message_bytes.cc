@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "mime/authentication_results.h"
 #include "mime/header.h"
+#include "receive/refused_forms.h"
 #include "receive/submission_header.h"
 
 namespace hikyaku::receive {
@@ -15,13 +16,6 @@ namespace {
 /// where they are staged, which is memory too while there is some.
 constexpr std::size_t kSmall = 64 * 1024;
 constexpr std::size_t kReadPiece = 1 << 20;
-
-/// Where the empty line ends the header, at or after `from`; npos while it has not come.
-std::size_t header_end(std::string_view bytes, std::size_t from) {
-  if (bytes.starts_with("\r\n")) return 2;
-  auto at = bytes.find("\r\n\r\n", from < 3 ? 0 : from - 3);
-  return at == std::string_view::npos ? at : at + 4;
-}
 
 }  // namespace
 
@@ -82,17 +76,11 @@ Task<Result<store::StagedBlob>> MessageBytes::stage() {
 
 Task<void> MessageBytes::end_header() {
   header_ended_ = true;
-  // What an mbox put in front: behind our own fields it would be junk, at which some programs end
-  // the header. Where no field follows it is text that only begins like that.
-  header_.erase(0, mime::mbox_separator_length(header_));
-  auto begins_with_text = mime::mbox_lines_length(header_) > 0;
-  // A text without a header: what is put in front of it must not become one with its first lines.
-  auto headless = begins_with_text || (!header_.empty() && mime::header_length(header_) == 0);
-  if (headless) header_.insert(0, "\r\n");
-  header_folded_ = !header_.empty() && is_ascii_space(header_.front());
-  if (authentication_)
-    authentication_->header(headless ? "\r\n" : std::string_view(header_), !header_too_long_);
-  remove_claimed_results();
+  auto taken = take_header(std::move(header_));
+  if (authentication_) authentication_->header(taken.examined(), !header_too_long_);
+  header_folded_ = taken.folded;
+  header_ = std::move(taken.bytes);
+  remove_forged_fields();
   auto& delivery = delivery_;
   if (delivery.submitted() && !header_too_long_) {
     header_ =
@@ -107,18 +95,22 @@ Task<void> MessageBytes::end_header() {
   co_await keep(header_);
 }
 
-/// Only we say what we found out: a field that claims to be ours can only be forged (RFC 8601 §5).
-/// The signatures are checked on what was there before.
-void MessageBytes::remove_claimed_results() {
+/// Only we say what we found out, and whom the envelope names: a field that claims to be ours can
+/// only be forged (RFC 8601 §5), and our Return-Path shall be the only one (RFC 5321 §4.4). The
+/// signatures are checked on what was there before.
+void MessageBytes::remove_forged_fields() {
   if (delivery_.is_ours()) return;
   auto& host_name = surroundings_.settings.host_name;
-  auto claims = [&](const mime::Field& field) {
-    return mime::is_claimed_results(field, host_name);
+  auto is_forged = [&](const mime::Field& field) {
+    if (mime::is_claimed_results(field, host_name)) {
+      ++removed_results_;
+      return true;
+    }
+    bool is_path = mime::lenient_value(field, "Return-Path").has_value();
+    if (is_path) ++removed_paths_;
+    return is_path;
   };
-  mime::HeaderView fields(header_);
-  removed_results_ =
-      static_cast<std::size_t>(std::ranges::count_if(fields.begin(), fields.end(), claims));
-  if (removed_results_ > 0) header_ = mime::without_claimed_results(header_, host_name);
+  header_ = mime::without_fields(header_, is_forged);
 }
 
 /// Whom a message without From is from: the envelope knows (a user's sender was checked at MAIL).

@@ -39,6 +39,8 @@ class MessageBytes {
   bool header_folded() const { return header_folded_; }
   /// Authentication-Results fields that claimed to be ours (RFC 8601 §5).
   std::size_t removed_results() const { return removed_results_; }
+  /// Return-Path fields that came with it.
+  std::size_t removed_paths() const { return removed_paths_; }
   std::uint64_t size() const;
 
   /// The whole message while it is small: no need to read it back; nullptr: it is not.
@@ -55,7 +57,7 @@ class MessageBytes {
   Task<void> end_header();
   Task<void> pass_on(std::string_view body);
   Task<void> keep(std::string_view bytes);
-  void remove_claimed_results();
+  void remove_forged_fields();
   std::string default_author() const;
 
   const Surroundings& surroundings_;
@@ -68,6 +70,7 @@ class MessageBytes {
   bool header_too_long_ = false;
   bool header_folded_ = false;
   std::size_t removed_results_ = 0;
+  std::size_t removed_paths_ = 0;
   std::string small_;  ///< all bytes stored so far, while they are few
   bool is_small_ = true;
   std::optional<Error> error_;  ///< what went wrong while bytes came
