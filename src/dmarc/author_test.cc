@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 
+#include "base/base64.h"
 #include "base/text.h"
 
 namespace hikyaku::dmarc {
@@ -198,6 +199,20 @@ TEST_CASE("From fields that show somebody else to programs that decode before th
   };
   CHECK(words(100).is_plain());
   CHECK(words(101).findings.back().problem == AuthorProblem::TooMany);
+  // Words within words are followed two rounds; nobody can say what is shown of deeper ones.
+  auto nested = [](int depth) {
+    std::string word = "a";
+    for (int i = 0; i < depth; ++i) word = "=?utf-8?b?" + base64_encode(word) + "?=";
+    return read_author(word + " <x@a.test>");
+  };
+  CHECK(nested(1).is_plain());
+  CHECK(nested(2).is_plain());
+  CHECK_FALSE(nested(3).is_plain());
+  CHECK_FALSE(nested(4).is_plain());
+  // Quotes that a line end closes, once they are decoded.
+  CHECK_FALSE(read_author("\"=?utf-8?q?a=0D=0A?=\" \"b@c.test\" <x@a.test>").is_plain());
+  CHECK_FALSE(read_author("\"=?utf-8?b?YQ0K?= b=40c.test\" \"@\" <x@a.test>").is_plain());
+  CHECK(read_author("\"=?utf-8?q?a=0D=0A?=\" \"b\" <x@a.test>").is_plain());
   // Within the domain that is verified anybody may be shown; whoever must know who, is told.
   CHECK(read_author("=?utf-8?q?ceo=40A.test=2C?= <x@a.test>").decoded_addresses ==
         std::vector<std::string>{"ceo@a.test", "x@a.test"});

@@ -19,6 +19,7 @@ constexpr std::size_t kMostAddresses = 100;  // distinct ones that are kept
 constexpr std::size_t kMostWords = 100;      // encoded ones; each costs a converter or two
 constexpr std::size_t kMostBetween = 200;    // bytes of blanks and comments inside of an address
 /// What is decoded may hold encoded words again: some programs decode on arrival, and on display.
+/// Where there are still some after that, nobody can say what is shown.
 constexpr int kRounds = 2;
 
 /// "=?charset?encoding?text?=" as the most lenient programs take it: any charset, any text up to
@@ -114,7 +115,6 @@ Taken take_words(std::string_view text) {
   }
   taken.around += text.substr(plain);
   taken.decoded += text.substr(plain);
-  controls_to_spaces(taken.decoded);
   return taken;
 }
 
@@ -204,6 +204,7 @@ DecodedFrom read_decoded(std::string_view value) {
   auto text = mime::unfold(value);
   for (int round = 0; round < kRounds && text.find("=?") != text.npos; ++round) {
     auto singly = take_words(text);
+    controls_to_spaces(singly.decoded);
     if (!singly.clear) found.unclear = true;
     if (singly.too_many) {
       found.too_many = true;
@@ -216,6 +217,7 @@ DecodedFrom read_decoded(std::string_view value) {
     if (count_marks(joined) > before) add_addresses(joined, Domains::Remote, found);
     text = std::move(joined);
   }
+  if (next_word(text, 0)) found.too_many = true;
   return found;
 }
 
@@ -225,6 +227,7 @@ DecodedFrom read_anything(std::string_view value) {
   add_addresses(text, Domains::Any, found);
   for (int round = 0; round < kRounds && text.find("=?") != text.npos; ++round) {
     auto singly = take_words(text);
+    controls_to_spaces(singly.decoded);
     add_addresses(singly.decoded, Domains::Any, found);
     if (!singly.clear) found.unclear = true;
     if (singly.too_many) {
@@ -234,7 +237,15 @@ DecodedFrom read_anything(std::string_view value) {
     text = mime::decode_words(text);
     add_addresses(text, Domains::Any, found);
   }
+  if (next_word(text, 0)) found.too_many = true;
   return found;
+}
+
+std::string decode_with_controls(std::string_view value) {
+  std::string text(value);
+  for (int round = 0; round < kRounds && text.find("=?") != text.npos; ++round)
+    text = take_words(text).decoded;
+  return text;
 }
 
 }  // namespace hikyaku::dmarc

@@ -18,7 +18,7 @@ struct DecodedFrom {
   std::vector<Address> addresses;
   /// Nobody here can say what others read: a charset that hides ASCII and is not known.
   bool unclear = false;
-  /// There is more than is looked at: "@", addresses, encoded words.
+  /// There is more than is looked at: "@", addresses, encoded words, words within words.
   bool too_many = false;
 };
 
@@ -27,5 +27,8 @@ DecodedFrom read_decoded(std::string_view value);
 /// Everything that may be an address in a value that programs read differently: whatever stands
 /// around an "@", before and after decoding, dot or not.
 DecodedFrom read_anything(std::string_view value);
+
+/// What stands between quotes with its encoded words decoded, controls and line ends too.
+std::string decode_with_controls(std::string_view value);
 
 }  // namespace hikyaku::dmarc

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dmarc/decoded_from_internal.h"
 #include "dmarc/from_scanner_internal.h"
 #include "dns/name.h"
 #include "mime/address.h"
@@ -173,7 +174,7 @@ bool FromScanner::check_quotes(std::string_view raw, std::string_view content) {
     if (text.find('@') != text.npos) quotes_have_at_ = true;
   };
   look_at(raw);
-  if (raw.find("=?") != raw.npos) look_at(mime::decode_words(content));
+  if (raw.find("=?") != raw.npos) look_at(decode_with_controls(content));
   return !(quotes_break_ && quotes_have_at_) || fail(AuthorProblem::Quoting);
 }
 
