@@ -34,6 +34,9 @@ std::string text_of(const dns::Tlsa& tlsa) {
   return fmt::format("{} {} {} ({} bytes)", tlsa.usage, tlsa.selector, tlsa.matching_type,
                      tlsa.data.size());
 }
+std::string text_of(const dns::Srv& srv) {
+  return fmt::format("{} {} {} {}.", srv.priority, srv.weight, srv.port, srv.target);
+}
 
 std::string outcome_of(const AskedQuestion& question, Language language) {
   std::string text;
@@ -111,6 +114,9 @@ Task<dns::Answer<std::string>> AskedResolver::ptr(IpAddress address) {
 }
 Task<dns::Answer<dns::Tlsa>> AskedResolver::tlsa(std::string name) {
   return ask(dns::Type::TLSA, name, below_.tlsa(name));
+}
+Task<dns::Answer<dns::Srv>> AskedResolver::srv(std::string name) {
+  return ask(dns::Type::SRV, name, below_.srv(name));
 }
 Task<dns::Answer<std::string>> AskedResolver::cname(std::string name) {
   return ask(dns::Type::CNAME, name, below_.cname(name));

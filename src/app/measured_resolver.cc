@@ -59,6 +59,9 @@ Task<dns::Answer<std::string>> MeasuredResolver::ptr(IpAddress address) {
 Task<dns::Answer<dns::Tlsa>> MeasuredResolver::tlsa(std::string name) {
   return measure(below_.tlsa(std::move(name)));
 }
+Task<dns::Answer<dns::Srv>> MeasuredResolver::srv(std::string name) {
+  return measure(below_.srv(std::move(name)));
+}
 Task<dns::Answer<std::string>> MeasuredResolver::cname(std::string name) {
   return measure(below_.cname(std::move(name)));
 }

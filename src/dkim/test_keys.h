@@ -49,6 +49,7 @@ class AnyTxtResolver final : public dns::Resolver {
   Task<dns::Answer<IpAddress>> aaaa(std::string) override { co_return {}; }
   Task<dns::Answer<std::string>> ptr(IpAddress) override { co_return {}; }
   Task<dns::Answer<dns::Tlsa>> tlsa(std::string) override { co_return {}; }
+  Task<dns::Answer<dns::Srv>> srv(std::string) override { co_return {}; }
   Task<dns::Answer<std::string>> cname(std::string) override { co_return {}; }
 
   std::size_t asked = 0;

@@ -35,6 +35,7 @@ class AnyResolver final : public dns::Resolver {
   Task<dns::Answer<dns::Mx>> mx(std::string) override { co_return {}; }
   Task<dns::Answer<std::string>> ptr(IpAddress) override { co_return {}; }
   Task<dns::Answer<dns::Tlsa>> tlsa(std::string) override { co_return {}; }
+  Task<dns::Answer<dns::Srv>> srv(std::string) override { co_return {}; }
   Task<dns::Answer<std::string>> cname(std::string) override { co_return {}; }
 
   std::size_t asked = 0;

@@ -82,6 +82,9 @@ Task<Answer<std::string>> FakeResolver::ptr(IpAddress address) {
 Task<Answer<Tlsa>> FakeResolver::tlsa(std::string name) {
   co_return answer(name, Type::TLSA, decode_tlsa);
 }
+Task<Answer<Srv>> FakeResolver::srv(std::string name) {
+  co_return answer(name, Type::SRV, decode_srv);
+}
 Task<Answer<std::string>> FakeResolver::cname(std::string name) {
   co_return answer(name, Type::CNAME, decode_name);
 }

@@ -40,6 +40,7 @@ class FakeResolver final : public Resolver {
   Task<Answer<std::string>> txt(std::string name) override;
   Task<Answer<std::string>> ptr(IpAddress address) override;
   Task<Answer<Tlsa>> tlsa(std::string name) override;
+  Task<Answer<Srv>> srv(std::string name) override;
   Task<Answer<std::string>> cname(std::string name) override;
 
  private:

@@ -22,6 +22,11 @@ constexpr TypeName kTypes[] = {
     {Type::ANY, "ANY"},   {Type::CAA, "CAA"},
 };
 
+std::uint16_t u16_at(std::string_view data, std::size_t at) {
+  return static_cast<std::uint16_t>(static_cast<unsigned char>(data[at]) << 8 |
+                                    static_cast<unsigned char>(data[at + 1]));
+}
+
 }  // namespace
 
 std::string to_string(Type type) {
@@ -55,11 +60,16 @@ std::optional<IpAddress> decode_aaaa(std::string_view data) {
 
 std::optional<Mx> decode_mx(std::string_view data) {
   if (data.size() < 3) return std::nullopt;
-  auto preference = static_cast<std::uint16_t>(static_cast<unsigned char>(data[0]) << 8 |
-                                               static_cast<unsigned char>(data[1]));
   auto exchange = decode_name(data.substr(2));
   if (!exchange) return std::nullopt;
-  return Mx{preference, std::move(*exchange)};
+  return Mx{u16_at(data, 0), std::move(*exchange)};
+}
+
+std::optional<Srv> decode_srv(std::string_view data) {
+  if (data.size() < 7) return std::nullopt;
+  auto target = decode_name(data.substr(6));
+  if (!target) return std::nullopt;
+  return Srv{u16_at(data, 0), u16_at(data, 2), u16_at(data, 4), std::move(*target)};
 }
 
 std::optional<Tlsa> decode_tlsa(std::string_view data) {

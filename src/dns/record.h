@@ -50,6 +50,7 @@ std::optional<IpAddress> decode_a(std::string_view data);
 std::optional<IpAddress> decode_aaaa(std::string_view data);
 std::optional<Mx> decode_mx(std::string_view data);
 std::optional<Tlsa> decode_tlsa(std::string_view data);
+std::optional<Srv> decode_srv(std::string_view data);
 /// All strings of a TXT record joined.
 std::optional<std::string> decode_txt(std::string_view data);
 /// CNAME, PTR, NS.

@@ -30,6 +30,15 @@ struct Mx {
   auto operator<=>(const Mx&) const = default;
 };
 
+/// Where a service is (RFC 2782).
+struct Srv {
+  std::uint16_t priority = 0;
+  std::uint16_t weight = 0;
+  std::uint16_t port = 0;
+  std::string target;  ///< lower case, no final dot; "" says that there is no such service
+  auto operator<=>(const Srv&) const = default;
+};
+
 struct Tlsa {
   std::uint8_t usage = 0;
   std::uint8_t selector = 0;
@@ -68,6 +77,7 @@ class Resolver {
   /// Host names, lower case, no final dot.
   virtual Task<Answer<std::string>> ptr(IpAddress address) = 0;
   virtual Task<Answer<Tlsa>> tlsa(std::string name) = 0;
+  virtual Task<Answer<Srv>> srv(std::string name) = 0;
   /// The target of the name's own CNAME record, not followed.
   virtual Task<Answer<std::string>> cname(std::string name) = 0;
 };

@@ -66,6 +66,11 @@ Task<Answer<Tlsa>> ZoneResolver::tlsa(std::string name) {
                       [](Resolver& other, std::string at) { return other.tlsa(std::move(at)); });
 }
 
+Task<Answer<Srv>> ZoneResolver::srv(std::string name) {
+  return answer<Srv>(std::move(name), Type::SRV, decode_srv,
+                     [](Resolver& other, std::string at) { return other.srv(std::move(at)); });
+}
+
 Task<Answer<std::string>> ZoneResolver::cname(std::string name) {
   return answer<std::string>(
       std::move(name), Type::CNAME, decode_name,

@@ -55,6 +55,8 @@ dangling CNAME  missing
 _25._tcp.mx1 TLSA 3 1 1 (
         0123456789abcdef0123456789abcdef
         0123456789ABCDEF0123456789ABCDEF )
+_imaps._tcp SRV 0 1 993 mx1
+_pop3s._tcp SRV 0 0 0 .
 *.wild  A       192.0.2.77
 a.wild  TXT     here
 deep.er.down A  192.0.2.9
@@ -228,6 +230,9 @@ TEST_CASE("ZoneResolver: alone, laid over another, replaced") {
   CHECK(loop.run(alone.cname("www.example.org")).records ==
         std::vector<std::string>{"mx1.example.org"});
   CHECK(loop.run(alone.tlsa("_25._tcp.mx1.example.org")).records[0].data.size() == 32);
+  CHECK(loop.run(alone.srv("_imaps._tcp.example.org")).records ==
+        std::vector<Srv>{{0, 1, 993, "mx1.example.org"}});
+  CHECK(loop.run(alone.srv("_pop3s._tcp.example.org")).records == std::vector<Srv>{{0, 0, 0, ""}});
   CHECK(loop.run(alone.mx("null.example.org")).records == std::vector<Mx>{{0, ""}});
   CHECK(loop.run(alone.a("elsewhere.test")).absent());
   CHECK(loop.run(alone.mx("slow.example.org")).problem ==

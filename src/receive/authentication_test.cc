@@ -50,6 +50,7 @@ class SlowResolver final : public dns::Resolver {
   Task<dns::Answer<dns::Tlsa>> tlsa(std::string name) override {
     return below_.tlsa(std::move(name));
   }
+  Task<dns::Answer<dns::Srv>> srv(std::string name) override { return below_.srv(std::move(name)); }
   Task<dns::Answer<std::string>> cname(std::string name) override {
     return below_.cname(std::move(name));
   }

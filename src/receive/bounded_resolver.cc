@@ -44,6 +44,9 @@ Task<dns::Answer<std::string>> BoundedResolver::ptr(IpAddress address) {
 Task<dns::Answer<dns::Tlsa>> BoundedResolver::tlsa(std::string name) {
   return ask(resolver_.tlsa(std::move(name)));
 }
+Task<dns::Answer<dns::Srv>> BoundedResolver::srv(std::string name) {
+  return ask(resolver_.srv(std::move(name)));
+}
 Task<dns::Answer<std::string>> BoundedResolver::cname(std::string name) {
   return ask(resolver_.cname(std::move(name)));
 }

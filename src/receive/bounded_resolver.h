@@ -24,6 +24,7 @@ class BoundedResolver final : public dns::Resolver {
   Task<dns::Answer<std::string>> txt(std::string name) override;
   Task<dns::Answer<std::string>> ptr(IpAddress address) override;
   Task<dns::Answer<dns::Tlsa>> tlsa(std::string name) override;
+  Task<dns::Answer<dns::Srv>> srv(std::string name) override;
   Task<dns::Answer<std::string>> cname(std::string name) override;
 
  private:

@@ -33,6 +33,7 @@ class AnyResolver final : public dns::Resolver {
     return answer<std::string>(address.to_string(), [](std::string_view l) { return to_lower(l); });
   }
   Task<dns::Answer<dns::Tlsa>> tlsa(std::string) override { co_return {}; }
+  Task<dns::Answer<dns::Srv>> srv(std::string) override { co_return {}; }
   Task<dns::Answer<std::string>> cname(std::string) override { co_return {}; }
 
   std::size_t asked = 0;

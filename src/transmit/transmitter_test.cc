@@ -42,6 +42,7 @@ struct SilentResolver final : dns::Resolver {
   Task<dns::Answer<std::string>> txt(std::string) override { return later<std::string>(); }
   Task<dns::Answer<std::string>> ptr(IpAddress) override { return later<std::string>(); }
   Task<dns::Answer<dns::Tlsa>> tlsa(std::string) override { return later<dns::Tlsa>(); }
+  Task<dns::Answer<dns::Srv>> srv(std::string) override { return later<dns::Srv>(); }
   Task<dns::Answer<std::string>> cname(std::string) override { return later<std::string>(); }
 };
 

@@ -320,6 +320,9 @@ Task<dns::Answer<std::string>> Resolver::ptr(IpAddress address) {
 Task<dns::Answer<dns::Tlsa>> Resolver::tlsa(std::string name) {
   co_return to_answer(co_await context_->ask(std::move(name), dns::Type::TLSA), dns::decode_tlsa);
 }
+Task<dns::Answer<dns::Srv>> Resolver::srv(std::string name) {
+  co_return to_answer(co_await context_->ask(std::move(name), dns::Type::SRV), dns::decode_srv);
+}
 Task<dns::Answer<std::string>> Resolver::cname(std::string name) {
   co_return to_answer(co_await context_->ask(std::move(name), dns::Type::CNAME), dns::decode_name);
 }
