@@ -53,7 +53,8 @@ class DomainCheck(unittest.TestCase):
         self.assertEqual(code, 0, found)
         self.assertTrue(found["ok"])
         self.assertEqual({f["ttl"] for f in found["findings"] if f["type"] not in ("DKIM", "PTR")}, {300})
-        self.assertIn("not checked: loopback", next(f["what"] for f in found["findings"] if f["type"] == "PTR"))
+        reverse = next(f for f in found["findings"] if f["type"] == "PTR")
+        self.assertEqual([reverse["level"], "loopback" in reverse["what"]], ["unchecked", True])
         text = self.server.run("domain", "records", "alpha.test").stdout
         self.assertIn("v=DKIM1; k=rsa;", text)
         self.assertIn("rua=mailto:dmarc-reports@alpha.test", text)
@@ -135,6 +136,36 @@ class DomainCheck(unittest.TestCase):
         for name in (spf, host):
             self.assertIn("mends itself with the address above", moved[name])
             self.assertIn("ip4:127.0.1.1 -all", moved[name])
+
+    def test_the_records_for_mail_clients(self):
+        """What `domain records` prints is looked at: missing is advice, elsewhere is a problem."""
+        imaps = "_imaps._tcp.alpha.test. IN SRV "
+        good = next(f"{r['name']} IN SRV {r['value']}" for r in self.records if r["name"].startswith("_imaps"))
+        port = int(good.split()[5])
+        for new, level, what in (
+                (good, "good", "mail programs find IMAP over TLS at mail.alpha.test"),
+                (None, "note", "there is no SRV record for IMAP over TLS"),
+                (imaps + "0 0 0 .", "note", "says that the domain has no IMAP over TLS"),
+                (imaps + f"0 1 {port} imap.elsewhere.test.", "problem", "sent to imap.elsewhere.test for IMAP over TLS, which is not this server"),
+                (imaps + f"0 1 {port + 1} mail.alpha.test.", "problem", f"sent to port {port + 1} for IMAP over TLS, which this server has on port {port}"),
+                (imaps + f"0 1 {port} imap.alpha.test.\nimap.alpha.test. IN A 127.0.1.1", "good", "at imap.alpha.test"),
+                (imaps + f"0 1 {port} mail.alpha.test.\n{imaps}9 1 {port} imap.elsewhere.test.", "note", "imap.elsewhere.test")):
+            with self.subTest(new=new):
+                change = lambda lines: [line for line in (new if line.startswith("_imaps.") else line for line in lines) if line]
+                code, found = self.check(change)
+                about = [f for f in found["findings"] if f["name"] == "_imaps._tcp.alpha.test"]
+                self.assertIn(level, [f["level"] for f in about])
+                self.assertEqual(code, 1 if level == "problem" else 0)
+                self.assertIn(what, " ".join(f["what"] for f in about))
+                if level != "good":
+                    self.assertIn(good, next(f["remedy"] for f in about if f["level"] == level))
+                _, told = self.check(change, "ja")
+                self.assertEqual([f["level"] for f in told["findings"]], [f["level"] for f in found["findings"]])
+        code, found = self.check(lambda lines: [*lines, f"_pop3s._tcp.alpha.test. IN SRV 0 1 995 pop.elsewhere.test."])
+        self.assertEqual([f["type"] for f in found["findings"] if f["level"] == "problem"], ["SRV"])
+        self.file.write_text("\n".join(line for line in self.zone().read_text().splitlines() if "SRV" not in line) + "\n")
+        done = self.server.run("domain", "check", "alpha.test", "--zone", self.file)
+        self.assertIn("look at the notes above (2)", done.stdout)
 
     def test_notes_are_not_all_is_well(self):
         self.zone(lambda lines: [line.replace("v=spf1 mx", "v=spf1 ptr mx") for line in lines])

@@ -122,15 +122,28 @@ std::vector<DnsRecord> records_for(const std::string& domain, const MailHost& ho
   for (auto& key : keys) records.push_back(dkim_record(key.name, key.record));
   records.push_back(
       {"_dmarc." + name, "TXT", quote_txt(dmarc_record(domain, host.report_address)), kDmarc});
-  struct Service {
-    const char* label;
-    int port;
-  };
-  for (auto& [label, port] : {Service{"_submissions", 465}, Service{"_imaps", 993}}) {
-    records.push_back({fmt::format("{}._tcp.{}", label, name), "SRV",
-                       fmt::format("0 1 {} {}", port + host.port_base, server), kClients, false});
-  }
+  for (auto& service : client_services())
+    if (service.is_published)
+      records.push_back({fmt::format("{}._tcp.{}", service.label, name), "SRV",
+                         srv_record(service, host.host_name, host.port_base), kClients, false});
   return records;
+}
+
+std::span<const ClientService> client_services() {
+  static constexpr ClientService kServices[] = {
+      {"_submissions", "submission over TLS", 465, true},
+      {"_imaps", "IMAP over TLS", 993, true},
+      {"_pop3s", "POP3 over TLS", 995, false},
+      {"_submission", "submission", 587, false},
+      {"_imap", "IMAP", 143, false},
+      {"_pop3", "POP3", 110, false},
+  };
+  return kServices;
+}
+
+std::string srv_record(const ClientService& service, const std::string& host_name,
+                       std::uint16_t port_base) {
+  return fmt::format("0 1 {} {}.", service.port + port_base, host_name);
 }
 
 std::string to_zone_text(const std::vector<DnsRecord>& records, Language language) {

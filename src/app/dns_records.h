@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,18 @@ struct PublishedKey {
   std::string record;  ///< "v=DKIM1; …"
 };
 DnsRecord dkim_record(const std::string& name, const std::string& record);
+
+/// A service that mail clients look for by an SRV record (RFC 6186 §3, RFC 8314 §5.1).
+struct ClientService {
+  const char* label;   ///< "_imaps"
+  const char* name;    ///< for people, in every language
+  std::uint16_t port;  ///< without port_base
+  bool is_published;   ///< one of records_for(); the others are good where they are right
+};
+std::span<const ClientService> client_services();
+/// The value of its record.
+std::string srv_record(const ClientService& service, const std::string& host_name,
+                       std::uint16_t port_base);
 
 /// All records of a domain: MX, the host's addresses, SPF, DKIM, DMARC, and those by which mail
 /// clients find the ports (RFC 6186, RFC 8314 §5.1).

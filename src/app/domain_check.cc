@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <fmt/core.h>
 
+#include "app/client_records_check.h"
 #include "app/dns_records.h"
+#include "app/domain_check_internal.h"
 #include "app/run_command.h"
 #include "base/text.h"
 #include "dkim/key_record.h"
+#include "dkim/problem.h"
 #include "dmarc/problem.h"
 #include "dmarc/record.h"
 #include "dmarc/report_address.h"
@@ -20,13 +23,6 @@ namespace hikyaku::app {
 namespace {
 
 using Level = DomainFinding::Level;
-
-constexpr Phrase kFailed{"could not be looked up: {}", "調べられません: {}"};
-constexpr Phrase kTryLater{
-    "try again later; if it lasts, look at the domain's name servers",
-    "後でもう一度お試しください。続くようならネームサーバーを確認してください"};
-constexpr Phrase kPublish{"publish: {}", "公開してください: {}"};
-constexpr Phrase kReplace{"replace it with: {}", "次のように書き換えてください: {}"};
 
 constexpr Phrase kNoMx{"there is no MX record: mail for the domain does not come here",
                        "MX レコードがありません。ドメイン宛てのメールが届きません"};
@@ -58,8 +54,8 @@ constexpr Phrase kSetReverse{
     "have its PTR record set to {} (by whoever gave you the address): many refuse mail without it",
     "PTR レコードを {} "
     "にしてもらってください(アドレスの提供元)。ないと多くのサーバーに拒否されます"};
-constexpr Phrase kReverseUnchecked{"{}: not checked: loopback, which nobody looks up",
-                                   "{}: 確認していません(ループバックの逆引きは見られません)"};
+constexpr Phrase kReverseUnchecked{"{} is on loopback, which nobody looks up",
+                                   "{} はループバックなので、逆引きは見られません"};
 constexpr Phrase kReverseGood{"{} leads back to {}", "{} の逆引きは {} です"};
 
 constexpr Phrase kNoSpf{"there is no SPF record", "SPF レコードがありません"};
@@ -159,8 +155,8 @@ constexpr Phrase kDmarcElsewhere{
     "DMARC レコードが {} 自体にあり、そこでは読まれません: \"{}\""};
 constexpr Phrase kMoveDmarc{"take it out there, and publish: {}",
                             "そこから削除し、次を公開してください: {}"};
-constexpr Phrase kDmarcRemark{"“{}”: {}", "「{}」: {}"};
-constexpr Phrase kDmarcGood{"“{}” has no mistakes", "「{}」に誤りはありません"};
+constexpr Phrase kDmarcRemark{"\"{}\": {}", "\"{}\": {}"};
+constexpr Phrase kDmarcGood{"\"{}\" has no mistakes", "\"{}\" に誤りはありません"};
 constexpr Phrase kDmarcRejects{
     "p=reject: what people of the domain write to mailing lists may be refused to the members, "
     "since lists change what they pass on (RFC 9989 §7.4)",
@@ -284,7 +280,7 @@ class DomainCheck {
         co_await reverse(address);
       } else {
         about(address.to_string(), "PTR", std::chrono::seconds(0));
-        add(Level::Good, text(kReverseUnchecked, address.to_string()));
+        add(Level::Unchecked, text(kReverseUnchecked, address.to_string()));
       }
     }
   }
@@ -472,7 +468,9 @@ class DomainCheck {
     auto theirs = dkim::parse_key_record(published);
     auto ours = dkim::parse_key_record(text_in(key, "record"));
     if (!theirs)
-      return add(Level::Problem, text(kKeyWrong, theirs.error().describe()), text(kReplace, good));
+      return add(Level::Problem,
+                 text(kKeyWrong, dkim::problem_in(theirs.error().describe(), language_)),
+                 text(kReplace, good));
     if (theirs->revoked) return add(Level::Problem, text(kKeyRevoked), text(kReplace, good));
     if (!theirs->key || !ours || !ours->key || !(*theirs->key == *ours->key))
       return add(Level::Problem, text(kKeyOther), text(kReplace, good));
@@ -558,8 +556,11 @@ class DomainCheck {
 
 Task<std::vector<DomainFinding>> check_domain(dns::Resolver& resolver, const Clock& clock,
                                               DomainToCheck wanted, Language language) {
-  DomainCheck check(resolver, clock, std::move(wanted), language);
-  co_return co_await check.run();
+  DomainCheck check(resolver, clock, wanted, language);
+  auto findings = co_await check.run();
+  auto clients = co_await check_client_records(resolver, std::move(wanted), language);
+  std::ranges::move(clients, std::back_inserter(findings));
+  co_return findings;
 }
 
 }  // namespace hikyaku::app

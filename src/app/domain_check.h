@@ -16,7 +16,7 @@ namespace hikyaku::app {
 
 /// One thing that was looked at.
 struct DomainFinding {
-  enum class Level { Good, Note, Problem };
+  enum class Level { Good, Note, Problem, Unchecked };
   Level level = Level::Good;
   std::string name;             ///< whose record, without final dot
   std::string type;             ///< "MX"
@@ -30,6 +30,7 @@ struct DomainToCheck {
   std::string domain;
   std::string host_name;
   std::vector<IpAddress> addresses;       ///< of this server; empty: not known
+  std::uint16_t port_base = 0;            ///< of its ports
   bool has_reverse = true;                ///< false: on loopback nobody looks at the way back
   std::string report_address;             ///< local part or address; empty: none
   std::vector<boost::json::object> keys;  ///< items of dkim.list

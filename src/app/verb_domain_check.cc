@@ -19,8 +19,9 @@ namespace {
 
 using Level = DomainFinding::Level;
 
-constexpr Phrase kLevels[] = {{"good", "良好"}, {"note", "注意"}, {"problem", "問題"}};
-constexpr Tone kTones[] = {Tone::Good, Tone::Warning, Tone::Bad};
+constexpr Phrase kLevels[] = {
+    {"good", "良好"}, {"note", "注意"}, {"problem", "問題"}, {"unchecked", "未確認"}};
+constexpr Tone kTones[] = {Tone::Good, Tone::Warning, Tone::Bad, Tone::Plain};
 constexpr Phrase kTtl{"TTL {} s", "TTL {} 秒"};
 constexpr Phrase kAllGood{"All is well with {}.", "{} はすべて正常です。"};
 constexpr Phrase kProblems{"Problems with {}: {}.", "{} の問題: {} 件。"};
@@ -93,6 +94,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   DomainToCheck wanted{.domain = *domain,
                        .host_name = config->server.host_name,
                        .addresses = published_addresses(*config),
+                       .port_base = config->listen.port_base,
                        .has_reverse = !config->server.local,
                        .report_address = config->dmarc.report_address,
                        .keys = {}};
@@ -142,18 +144,19 @@ Verb verb_domain_check() {
       .summary = {"looks whether a domain's DNS records are as they must be",
                   "ドメインの DNS レコードが正しいか調べる"},
       .details =
-          {"MX, the server's addresses and their names, SPF, DKIM, DMARC, as the DNS has "
-           "them now: what is missing, mistyped, or does not fit this server and its keys, "
+          {"MX, the server's addresses and their names, SPF, DKIM, DMARC, and the SRV records by "
+           "which mail clients find the server, as the DNS has them now: what is missing, "
+           "mistyped, or does not fit this server and its keys, "
            "each with its remedy. The TTL says for how long others may still see what there "
            "is. The exit code is 0 only when there is no problem, 75 when no DNS server "
-           "answers. The SRV records, by which mail clients find the server, are not looked at. "
+           "answers. "
            "`hikyaku domain records DOMAIN > FILE` makes a zone for --zone.",
-           "MX、サーバーのアドレスと逆引き、SPF、DKIM、DMARC "
-           "を、いま DNS にある通りに調べ、欠けているもの、書き誤り、"
+           "MX、サーバーのアドレスと逆引き、SPF、DKIM、DMARC、"
+           "メールソフトがサーバーを見つけるための SRV レコードを、いま DNS "
+           "にある通りに調べ、欠けているもの、書き誤り、"
            "このサーバーや鍵と合わないものを、直し方とともに示します。TTL "
            "は、変更後も古い内容が見えうる時間です。問題がなければ終了コードは 0、DNS "
-           "サーバーが応答しなければ 75 です。メールソフトがサーバーを見つけるための SRV "
-           "レコードは調べません。--zone のファイルは `hikyaku domain records "
+           "サーバーが応答しなければ 75 です。--zone のファイルは `hikyaku domain records "
            "DOMAIN > FILE` で作れます。"},
       .arguments = {{"DOMAIN", {"such as example.org", "例: example.org"}}},
       .examples = {{"hikyaku domain check example.org",
