@@ -69,7 +69,7 @@ class In(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
         zone = pathlib.Path(cls.folder) / "zone"
-        zone.write_text("10.2.0.192.in-addr.arpa. PTR mail.alpha.test.\n" + PROVED)
+        zone.write_text("10.2.0.192.in-addr.arpa. PTR mail.alpha.test.\n_dmarc.junk.sly. TXT \"v=DMARC1; p=quarantine\"\n" + PROVED)
         cls.server = cls.enterClassContext(Instance(ANNA, zone=zone))
 
     def events(self, name):
@@ -199,6 +199,20 @@ class In(unittest.TestCase):
         told = lambda: self.server.run("trace", "dmarc-reports@alpha.test", "--most", "1000", check=False).stdout
         eventually(lambda: "ignored: a report about stranger.test (not our domain)" in told())
         eventually(lambda: "could not be read: " in told())
+
+    def test_what_is_only_sent_on_is_put_into_no_junk(self):
+        """Its sender is not proved, and the domain asks for Junk: there is no mailbox here whose Junk it could be put into."""
+        mark = stamp()
+        self.server.run("alias", "add", "onwards@alpha.test", "x@foreign.test")
+        try:
+            bring(self.server, message("d@junk.sly", "onwards@alpha.test", mark).as_bytes(policy=email.policy.SMTP),
+                  to="onwards@alpha.test", sender="d@junk.sly")
+            told = self.server.run("trace", "onwards@alpha.test").stdout
+            self.assertIn("decision: sent-on: sent on with what was found", told)
+            self.assertNotIn("put into Junk", told)
+            self.assertIn("検査結果を付けて転送", self.server.run("trace", "onwards@alpha.test", "--lang", "ja").stdout)
+        finally:
+            self.server.run("alias", "remove", "onwards@alpha.test")
 
     def test_an_account_of_that_name_gets_the_mail_too(self):
         mark = stamp()

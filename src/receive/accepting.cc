@@ -178,9 +178,10 @@ Result<void> Accepting::put(store::Transaction& tx, const std::vector<story::Fin
   if (plan_.reports)
     reports::take_in(
         tx, {delivery_.id, 0, delivery_.began, delivery_.from.to_string(), report_sender()}, blob_);
-  if (plan_.reports && plan_.local.empty())
+  // No mailbox here, so no Junk either.
+  if (plan_.local.empty() && delivery_.to_junk())
     for (auto& finding : arrived.findings)
-      if (finding.check == "decision" && delivery_.to_junk()) finding.result = "report";
+      if (finding.check == "decision") finding.result = plan_.reports ? "report" : "sent-on";
   std::ranges::copy(also_found, std::back_inserter(arrived.findings));
   story::record_arrival(tx, delivery_.id, arrived, outcomes);
   for (auto& evaluation : evaluated_) reports::record_evaluation(tx, evaluation);

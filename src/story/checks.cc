@@ -40,6 +40,8 @@ constexpr Phrase kDkimOther{"a signature of {0} (selector {1}, {2}): {3}",
                             "{0} の署名 (セレクター {1}、{2}): {3}"};
 constexpr Phrase kDkimIgnored{"{0} more signatures were not looked at",
                               "ほかの {0} 個の署名は調べていません"};
+constexpr Phrase kDkimIgnoredOne{"one more signature was not looked at",
+                                 "ほかの 1 個の署名は調べていません"};
 
 constexpr Phrase kSigned{"signed as {0} (selector {1})", "{0} として署名しました (セレクター {1})"};
 constexpr Phrase kUnsigned{"it leaves without a signature of {0}: {1}",
@@ -79,6 +81,14 @@ constexpr Phrase kRemoved{
     "{0} fields that claim to be from {1} were removed: only this server says what it found",
     "{1} を名乗るフィールドを {0} 個取り除きました: 検査結果を書くのはこのサーバーだけです"};
 
+constexpr Phrase kRemovedOne{
+    "one field that claims to be from {1} was removed: only this server says what it found",
+    "{1} を名乗るフィールドを 1 個取り除きました: 検査結果を書くのはこのサーバーだけです"};
+constexpr Phrase kPathsRemoved{
+    "a Return-Path field that came with it was removed: only what the envelope said stands there",
+    "メッセージに付いていた Return-Path "
+    "を取り除きました。エンベロープの送信者だけを記します"};
+
 constexpr Phrase kWithheld{"nothing is sent back to {1}: {0} says that it is probably forged",
                            "{1} には何も返送しません: {0} によれば詐称のおそれがあります"};
 constexpr Phrase kReportSent{"{0} asks to be told of such mail: {1} gets a report",
@@ -100,6 +110,8 @@ constexpr Phrase kUnchecked{"the client is on this machine: no public record spe
 
 constexpr Phrase kDeliver{"delivered: {}", "配送: {}"};
 constexpr Phrase kJunk{"put into Junk: {}", "迷惑メールへ: {}"};
+constexpr Phrase kSentOn{"sent on with what was found, since no mailbox here gets it: {}",
+                         "検査結果を付けて転送 (ここのメールボックスには入りません): {}"};
 constexpr Phrase kReport{"taken for the reports: {}", "報告として受け取り: {}"};
 constexpr Phrase kDefer{"to be sent again later: {}", "後で再送を求めました: {}"};
 constexpr Phrase kRefuse{"refused: {}", "拒否: {}"};
@@ -165,7 +177,10 @@ std::string tell_spf(const Finding& finding, const Facts& facts, Language langua
 
 std::string tell_dkim(const Finding& finding, const Facts& facts, Language language) {
   if (finding.result == "none") return say(language, kDkimNone);
-  if (finding.result == "ignored") return say(language, kDkimIgnored, facts["signatures"]);
+  if (finding.result == "ignored") {
+    auto count = facts["signatures"];
+    return say(language, count == "1" ? kDkimIgnoredOne : kDkimIgnored, count);
+  }
   auto& phrase = finding.result == "pass" ? kDkimPass : kDkimOther;
   return say(language, phrase, facts["domain"], facts["selector"], facts["algorithm"],
              dkim::problem_in(facts["problem"], language));
@@ -250,11 +265,12 @@ std::string tell_decision(const Finding& finding, const Facts& facts, Language l
   disposition.speaks_for = read_reasons(facts, "for", dmarc::parse_for);
   for (auto reason : read_reasons(facts, "against", dmarc::parse_against))
     disposition.speaks_against.push_back({reason, facts.find(to_string(reason))});
-  auto& phrase = finding.result == "deliver"  ? kDeliver
-                 : finding.result == "junk"   ? kJunk
-                 : finding.result == "report" ? kReport
-                 : finding.result == "defer"  ? kDefer
-                                              : kRefuse;
+  auto& phrase = finding.result == "deliver"   ? kDeliver
+                 : finding.result == "junk"    ? kJunk
+                 : finding.result == "report"  ? kReport
+                 : finding.result == "sent-on" ? kSentOn
+                 : finding.result == "defer"   ? kDefer
+                                               : kRefuse;
   return say(language, phrase, disposition.describe(language));
 }
 
@@ -306,7 +322,9 @@ std::string words(const Finding& finding, const Facts& facts, Language language)
   if (check == "failure-report") return tell_report(finding, facts, language);
   if (check == "sender") return say(language, kUnchecked);
   if (check == "authentication-results")
-    return say(language, kRemoved, facts["fields"], facts["claimed"]);
+    return say(language, facts["fields"] == "1" ? kRemovedOne : kRemoved, facts["fields"],
+               facts["claimed"]);
+  if (check == "return-path") return say(language, kPathsRemoved);
   return {};
 }
 

@@ -435,5 +435,36 @@ TEST_CASE("why a signature did not pass is told in both languages") {
   CHECK_FALSE(japanese.contains("there is"));
 }
 
+TEST_CASE("nothing is told that did not happen") {
+  Story story;
+  story.arrival = an_arrival();
+  story.arrival->tls.clear();
+  for (auto& [peer, clear] : {std::pair{"192.0.2.1:4025", true},
+                              {"127.0.0.1:4025", false},
+                              {"[::1]:4025", false},
+                              {"", false}}) {
+    story.arrival->peer = peer;
+    CHECK(tell(story, Language::English).contains("in clear") == clear);
+    CHECK(tell(story, Language::Japanese).contains("平文") == clear);
+  }
+  Story::Event event{.at = kNow, .attempt = Attempt{}, .note = {}};
+  event.attempt->result = "bounced";
+  story.events = {event};
+  CHECK(tell(story, Language::English).contains("nobody was called"));
+  story.events.front().attempt->host = "mx.beta.test";
+  CHECK(tell(story, Language::English).contains("refused for good"));
+  CHECK_FALSE(tell(story, Language::English).contains("nobody was called"));
+  story.arrival->findings = {{"dkim", "ignored", "signatures=1"},
+                             {"return-path", "removed", "fields=2"},
+                             {"authentication-results", "removed", "fields=1; claimed=mx.a.test"},
+                             {"decision", "sent-on", "why=quarantined"}};
+  auto text = tell(story, Language::English);
+  for (std::string_view words :
+       {"one more signature was not looked at", "a Return-Path field that came with it was removed",
+        "one field that claims to be from mx.a.test was removed",
+        "decision: sent-on: sent on with"})
+    CHECK_MESSAGE(text.contains(words), text);
+}
+
 }  // namespace
 }  // namespace hikyaku::story

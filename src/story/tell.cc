@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 
+#include "base/ip.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "base/translate.h"
@@ -56,6 +57,8 @@ constexpr Phrase kOverTls{", {}", "、{}"};
 constexpr Phrase kWasDelivered{": delivered", ": 相手が受け取りました"};
 constexpr Phrase kWasDeferred{": not yet", ": まだ届いていません"};
 constexpr Phrase kWasBounced{": refused for good", ": 恒久的に拒否されました"};
+constexpr Phrase kWasUncalled{": it cannot be sent, and nobody was called",
+                              ": 送れません (どのサーバーにも接続していません)"};
 constexpr Phrase kWasExpired{": given up", ": 期限切れです"};
 constexpr Phrase kConfirmed{"{}  the sender was told of the success for {}\n",
                             "{}  {} への配送の成功を送信者に知らせました\n"};
@@ -182,6 +185,12 @@ bool is_sender_proven(const Arrival& arrival) {
   });
 }
 
+/// There is no way on which somebody could have read it.
+bool is_on_this_machine(const std::string& peer) {
+  auto endpoint = Endpoint::parse(peer);
+  return endpoint && endpoint->address.is_loopback();
+}
+
 std::string tell_arrival(const Story& story, Language language) {
   auto& arrival = *story.arrival;
   auto when = format_rfc3339(time_of(story.id));
@@ -189,8 +198,10 @@ std::string tell_arrival(const Story& story, Language language) {
                                    : say(language, kCame, when, arrival.protocol, arrival.peer);
   if (!arrival.helo.empty()) text += say(language, kHelo, printable(arrival.helo));
   if (!arrival.peer_name.empty()) text += say(language, kNamed, printable(arrival.peer_name));
-  if (!arrival.peer.empty())
-    text += arrival.tls.empty() ? say(language, kInClear) : say(language, kEncrypted, arrival.tls);
+  if (!arrival.tls.empty())
+    text += say(language, kEncrypted, arrival.tls);
+  else if (!arrival.peer.empty() && !is_on_this_machine(arrival.peer))
+    text += say(language, kInClear);
   if (!arrival.login.empty()) text += say(language, kLoggedIn, printable(arrival.login));
   auto sender = arrival.mail_from.empty() ? std::string(kNullSender.in(language))
                                           : printable(arrival.mail_from);
@@ -226,7 +237,9 @@ std::string tell_attempt(const Story::Event& event, Language language) {
   if (!attempt.host.empty())
     text += say(language, kAtHost, printable(attempt.host), attempt.endpoint);
   if (!attempt.tls.empty()) text += say(language, kOverTls, attempt.tls);
-  auto result = result_phrase(attempt.result);
+  auto result = attempt.result == "bounced" && attempt.host.empty() && attempt.endpoint.empty()
+                    ? &kWasUncalled
+                    : result_phrase(attempt.result);
   text += result ? std::string(result->in(language)) : ": " + attempt.result;
   text += '\n';
   // Without a status code it was not the other side that spoke.
