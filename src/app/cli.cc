@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "app/command_line.h"
+#include "app/error_phrases.h"
 #include "app/help.h"
 
 namespace hikyaku::app {
@@ -86,7 +87,7 @@ Exit exit_for(ErrorCode code) {
 }
 
 Exit report(const Error& error, Terminal& terminal) {
-  terminal.complain_text(error.describe());
+  terminal.complain_text(error_in(error, terminal.language()));
   return exit_for(error.code);
 }
 

@@ -1,6 +1,7 @@
 #include "app/next_steps.h"
 
 #include "app/cli.h"
+#include "app/error_phrases.h"
 
 namespace hikyaku::app {
 namespace {
@@ -18,7 +19,7 @@ std::string dir_words(const Instance& instance) {
 
 Exit report_access(const Error& error, Terminal& terminal) {
   if (error.code != ErrorCode::Denied) return report(error, terminal);
-  terminal.complain(kNotYours, error.describe());
+  terminal.complain(kNotYours, error_in(error, terminal.language()));
   return exit_for(error.code);
 }
 

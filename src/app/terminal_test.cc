@@ -30,6 +30,14 @@ TEST_CASE("wrapping") {
   CHECK(wrapped("text\n  keep   this\n\nend", 2, 80) == "  text\n    keep   this\n\n  end\n");
   CHECK(wrapped("日本 is Japan", 0, 7) == "日本 is\nJapan\n");
   CHECK(wrapped("", 2, 80) == "\n");
+  // Narrow marks behind and before wide characters.
+  CHECK(wrapped("(日本)、日", 0, 6) == "(日\n本)、\n日\n");
+  CHECK(wrapped("日本: 日", 0, 4) == "日\n本:\n日\n");
+  CHECK(wrapped("日本(日)", 0, 5) == "日本\n(日)\n");
+  // Commands stay whole.
+  CHECK(wrapped("一つ `a b c` です", 0, 10) == "一つ\n`a b c` で\nす\n");
+  CHECK(wrapped("say `a b c`, then", 0, 10) == "say\n`a b c`,\nthen\n");
+  CHECK(wrapped("`a b", 0, 3) == "`a\nb\n");  // no end
 }
 
 namespace {

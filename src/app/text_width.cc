@@ -48,13 +48,23 @@ Character next_character(std::string_view text) {
 
 // Kinsoku: what may not begin, and what may not end a line.
 bool never_begins_line(std::string_view character) {
-  constexpr std::string_view kClosing[] = {"、", "。", "」", "』", "）", "，", "．", "・",
-                                           "！", "？", "ー", "ゃ", "ゅ", "ょ", "っ", "ッ",
-                                           "ャ", "ュ", "ョ", "】", "：", "；", "…"};
+  constexpr std::string_view kClosing[] = {
+      "、", "。", "」", "』", "）", "，", "．", "・", "！", "？", "ー", "ぁ", "ぃ", "ぅ", "ぇ",
+      "ぉ", "ゃ", "ゅ", "ょ", "っ", "ァ", "ィ", "ゥ", "ェ", "ォ", "ッ", "ャ", "ュ", "ョ", "々",
+      "】", "：", "；", "…",  "”",  ")",  "]",  "}",  ":",  ";",  ",",  ".",  "!",  "?",  "%"};
   return std::ranges::find(kClosing, character) != std::end(kClosing);
 }
 bool never_ends_line(std::string_view character) {
-  return character == "「" || character == "『" || character == "（" || character == "【";
+  constexpr std::string_view kOpening[] = {"「", "『", "（", "【", "“", "(", "[", "{"};
+  return std::ranges::find(kOpening, character) != std::end(kOpening);
+}
+
+/// The length of a command between backquotes at the front, 0 if there is none that fits a line.
+std::size_t command_length(std::string_view text) {
+  constexpr std::size_t kMost = 72;
+  if (!text.starts_with('`')) return 0;
+  auto end = text.substr(0, kMost).find('`', 1);
+  return end == text.npos ? 0 : end + 1;
 }
 
 /// The smallest pieces between which a line may be broken; a space before one is said apart.
@@ -72,6 +82,17 @@ std::vector<Piece> pieces_of(std::string_view text) {
     text.remove_prefix(bytes.size());
     if (bytes == " ") {
       space = true;
+      continue;
+    }
+    // Whoever copies a command must not have to join it.
+    if (auto command = command_length(std::string_view(bytes.data(), bytes.size() + text.size()))) {
+      auto whole = std::string_view(bytes.data(), command);
+      if (pieces.empty() || space || (last_wide && !glue))
+        pieces.push_back({{}, 0, space && !pieces.empty()});
+      pieces.back().text += whole;
+      pieces.back().width += columns(whole);
+      text.remove_prefix(command - bytes.size());
+      space = glue = last_wide = false;
       continue;
     }
     auto wide = width == 2;

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "app/cli.h"
+#include "app/error_phrases.h"
 #include "app/lab.h"
 #include "app/verbs.h"
 #include "base/json.h"
@@ -181,7 +182,7 @@ bool spoil(const Scene& scene, Play& play) {
   auto& terminal = play.stage.terminal();
   if (!play.stage.is_json()) terminal.say(kSpoilt, scene.spoilt_by.in(terminal.language()));
   auto spoilt = scene.spoil(play.world);
-  if (!spoilt) terminal.complain(kCannotSpoil, spoilt.error().describe());
+  if (!spoilt) terminal.complain(kCannotSpoil, error_in(spoilt.error(), terminal.language()));
   return spoilt.has_value();
 }
 
@@ -290,7 +291,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto dir = invocation.value("--dir");
   auto directory = LabDirectory::make(dir);
   if (!directory) {
-    terminal.complain(kCannotMake, dir.value_or("/tmp"), directory.error().describe());
+    terminal.complain(kCannotMake, dir.value_or("/tmp"),
+                      error_in(directory.error(), terminal.language()));
     return Exit::CannotCreate;
   }
   if (dir && !std::filesystem::is_empty(directory->path())) {

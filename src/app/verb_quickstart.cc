@@ -5,6 +5,7 @@
 #include "app/cli.h"
 #include "app/core.h"
 #include "app/dns_records.h"
+#include "app/error_phrases.h"
 #include "app/new_instance.h"
 #include "app/password_input.h"
 #include "app/run_command.h"
@@ -100,7 +101,7 @@ std::expected<NewInstance, Exit> wanted_by(const Invocation& invocation, Termina
   if (auto zone = invocation.value("--zone")) {
     wanted.zone_file = std::filesystem::absolute(*zone).lexically_normal().string();
     if (auto parsed = dns::Zone::read(wanted.zone_file); !parsed) {
-      terminal.complain(kBadZone, parsed.error().describe());
+      terminal.complain(kBadZone, error_in(parsed.error(), terminal.language()));
       return std::unexpected(exit_for(parsed.error().code));
     }
   }

@@ -7,6 +7,7 @@
 #include "app/backup_sums.h"
 #include "app/cli.h"
 #include "app/core.h"
+#include "app/error_phrases.h"
 #include "app/import_data.h"
 #include "app/next_steps.h"
 #include "app/progress.h"
@@ -110,7 +111,7 @@ Exit restore_mail(const Invocation& invocation, Terminal& terminal, const Backup
   // Before the store is opened: as root we become the server's user then, who may not read this.
   auto source = open_backup_mail(backup, address, invocation.value("--mailbox").value_or(""));
   if (!source) {
-    terminal.complain_text(source.error().describe());
+    terminal.complain_text(error_in(source.error(), terminal.language()));
     return source.error().code == ErrorCode::NotFound ? Exit::NoAccount
                                                       : exit_for(source.error().code);
   }
@@ -300,7 +301,7 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
   auto held = HeldData::take(instance, *config);
   if (!held) {
     if (held.error().code != ErrorCode::Conflict) return report(held.error(), terminal);
-    terminal.complain(kRunning, held.error().describe());
+    terminal.complain(kRunning, error_in(held.error(), terminal.language()));
     return Exit::TryLater;
   }
   if ((*held)->has_store() && !invocation.has("--force")) {

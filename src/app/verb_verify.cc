@@ -4,6 +4,7 @@
 
 #include "app/cli.h"
 #include "app/core.h"
+#include "app/error_phrases.h"
 #include "app/mail_check.h"
 #include "app/missing_store.h"
 #include "app/next_steps.h"
@@ -150,7 +151,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   progress.reset();
   if (!report) {
     if (report.error().code != ErrorCode::Conflict) return app::report(report.error(), terminal);
-    terminal.complain(kInUse, report.error().describe());
+    terminal.complain(kInUse, error_in(report.error(), terminal.language()));
     return Exit::TryLater;
   }
   // What cannot be replayed whole is to be repaired before anybody looks at what it says.

@@ -1,0 +1,120 @@
+#include "app/error_phrases.h"
+
+#include <array>
+#include <span>
+
+#include "base/translate.h"
+#include "dkim/problem.h"
+#include "dmarc/problem.h"
+#include "dns/problem.h"
+
+namespace hikyaku::app {
+namespace {
+
+constexpr Phrase kErrors[] = {
+    // Accounts, aliases, domains, keys.
+    {"there is no account {}: hikyaku account list",
+     "アカウント {} はありません: hikyaku account list"},
+    {"there is no account {}", "アカウント {} はありません"},
+    {"there is no alias {}", "別名 {} はありません"},
+    {"there is no mailbox {}", "メールボックス {} はありません"},
+    {"there is no user {}", "ユーザー {} はいません"},
+    {"there is no domain {} here: hikyaku domain add {}",
+     "ドメイン {} はここにはありません: hikyaku domain add {}"},
+    {"there is no domain {} here", "ドメイン {} はここにはありません"},
+    {"{} is not a domain of this server: hikyaku domain add {}",
+     "{} はこのサーバーのドメインではありません: hikyaku domain add {}"},
+    {"the domain {} is here already", "ドメイン {} はすでにあります"},
+    {"{} is still in use (by {}): remove its accounts and aliases first",
+     "{} は使用中です ({})。先にそのアカウントと別名を削除してください"},
+    {"{} is an account already", "{} はすでにアカウントです"},
+    {"{} is an alias already", "{} はすでに別名です"},
+    {"{} is an account", "{} はアカウントです"},
+    {"{} is an address, not a domain", "{} はアドレスで、ドメインではありません"},
+    {"an account cannot have an address literal as its domain",
+     "アカウントのドメインに IP アドレスは使えません"},
+    {"{} cannot be an alias of itself", "{} を自分自身の別名にはできません"},
+    {"an alias needs at least one address that gets its mail",
+     "別名には届け先のアドレスが少なくとも一つ必要です"},
+    {"an alias can have {} targets at most", "別名の届け先は {} 件までです"},
+    {"the alias {} does not lead to {}", "別名 {} の届け先に {} はありません"},
+    {"{} has no key {}: hikyaku domain dkim {}", "{} に鍵 {} はありません: hikyaku domain dkim {}"},
+    {"\"{}\" is no selector: letters, digits, hyphens and dots",
+     "\"{}\" はセレクターではありません。英数字、ハイフン、ドットだけが使えます"},
+    {"{} has a key {} already", "{} に鍵 {} はすでにあります"},
+    {"{} has {} keys already", "{} にはすでに {} 個の鍵があります"},
+    {"there is an app password \"{}\" already", "アプリパスワード \"{}\" はすでにあります"},
+    {"that is the account's own password: change it with account password",
+     "それはアカウント自身のパスワードです。account password で変更してください"},
+    // Sessions, messages, queue.
+    {"nobody is connected as {}: hikyaku who", "{} として接続している人はいません: hikyaku who"},
+    {"{} is neither the number of a session, nor an account, nor an IP address",
+     "{} はセッション番号、アカウント、IP アドレスのどれでもありません"},
+    {"whose messages? Name an account: hikyaku account list",
+     "誰のメッセージですか? アカウントを指定してください: hikyaku account list"},
+    {"{} has no mailbox {}, and nothing that was deleted there: hikyaku undelete --list {}",
+     "{} にメールボックス {} はなく、そこで削除されたものもありません: hikyaku undelete --list {}"},
+    {"{} is no time", "{} は時刻ではありません"},
+    {"{} is neither a date nor a duration such as 30d",
+     "{} は日付でも、30d のような期間でもありません"},
+    {"{} is neither an id of the queue, nor an address, nor \"all\"",
+     "{} はキューの ID、アドレス、\"all\" のどれでもありません"},
+    {"{} is no id of the queue", "{} はキューの ID ではありません"},
+    {"{} is not in the queue (any more): hikyaku trace {} tells what became of it",
+     "{} はキューに(もう)ありません。経過は hikyaku trace {} で見られます"},
+    {"nothing in the queue matches {}", "{} に当たるものはキューにありません"},
+    {"not held", "保留されていません"},
+    {"it is being sent", "送信中です"},
+    {"the message has no recipients", "宛先がありません"},
+    {"a message has at most {} recipients", "宛先は {} 件までです"},
+    {"{} is no address to send from: {}", "{} は差出人アドレスではありません: {}"},
+    {"no such mailbox", "そのメールボックスはありません"},
+    // Backups and the store.
+    {"the backup has no account {}", "バックアップにアカウント {} はありません"},
+    {"{} has no mailbox {} in the backup", "バックアップの {} にメールボックス {} はありません"},
+    {"there is no backup in {}", "{} にバックアップはありません"},
+    {"{} is held by process {}", "{} はプロセス {} が使用中です"},
+    // Files.
+    {"cannot read {}: {}", "{} を読めません: {}"},
+    {"cannot open {}: {}", "{} を開けません: {}"},
+    {"cannot list {}: {}", "{} の一覧を取れません: {}"},
+    {"cannot make {}: {}", "{} を作れません: {}"},
+    {"cannot write {}: {}", "{} に書き込めません: {}"},
+    {"cannot erase {}: {}", "{} を消せません: {}"},
+    {"cannot read the zone file {}: {}", "ゾーンファイル {} を読めません: {}"},
+    {"{} has more than {} bytes", "{} は {} バイトを超えています"},
+    {"{} cannot be used: {}", "{} は使えません: {}"},
+    {"No such file or directory", "ファイルやディレクトリがありません"},
+    {"Permission denied", "権限がありません"},
+    {"Is a directory", "ディレクトリです"},
+    {"Not a directory", "ディレクトリではありません"},
+    {"File exists", "すでにあります"},
+    {"No space left on device", "ディスクに空きがありません"},
+    {"Read-only file system", "読み取り専用のファイルシステムです"},
+    {"{}: No such file or directory", "{}: ファイルやディレクトリがありません"},
+    {"{}: Permission denied", "{}: 権限がありません"},
+    // Options of one-shot commands.
+    {"--zone and --dns exclude each other: give one of them",
+     "--zone と --dns は同時に使えません。どちらか一つにしてください"},
+    {"--dns {}: a port is a number from 1 to 65535",
+     "--dns {}: ポートは 1 から 65535 までの数です"},
+    {"--dns {}: give the server's address, such as 192.0.2.53 or [2001:db8::53]:5353; a name would "
+     "have to be looked up first",
+     "--dns {}: サーバーの名前ではなくアドレスを指定してください (例: 192.0.2.53、"
+     "[2001:db8::53]:5353)"},
+    {"--time {}: give seconds since 1970, or a time such as 2026-11-21T12:00:00Z",
+     "--time {}: 1970 年からの秒数か、2026-11-21T12:00:00Z のような時刻を指定してください"},
+    {"give --domain, and a --selector for each --key",
+     "--domain と、--key ごとに --selector を指定してください"},
+};
+
+}  // namespace
+
+std::string error_in(const Error& error, Language language) {
+  static const std::array<std::span<const Phrase>, 4> kTables{
+      std::span<const Phrase>(kErrors), dkim::problem_phrases(), dmarc::problem_phrases(),
+      dns::problem_phrases()};
+  return translate(error.describe(), kTables, language);
+}
+
+}  // namespace hikyaku::app

@@ -1,0 +1,33 @@
+#include "app/error_phrases.h"
+
+#include <doctest/doctest.h>
+
+namespace hikyaku::app {
+namespace {
+
+TEST_CASE("errors of the server are told in the reader's language") {
+  struct Row {
+    std::string_view english;
+    std::string_view japanese;
+  };
+  for (auto& row : std::initializer_list<Row>{
+           {"there is no account a@b.test: hikyaku account list",
+            "アカウント a@b.test はありません: hikyaku account list"},
+           {"a@b.test has no mailbox Nope, and nothing that was deleted there: hikyaku undelete "
+            "--list a@b.test",
+            "a@b.test にメールボックス Nope はなく、そこで削除されたものもありません: hikyaku "
+            "undelete --list a@b.test"},
+           {"/d/LOCK is held by process 17", "/d/LOCK はプロセス 17 が使用中です"},
+           {"cannot read /x: Permission denied", "/x を読めません: 権限がありません"},
+           {"/x/control.sock: Permission denied", "/x/control.sock: 権限がありません"},
+           {"what nobody has translated", "what nobody has translated"},
+       }) {
+    CAPTURE(row.english);
+    Error error{ErrorCode::NotFound, std::string(row.english), nullptr};
+    CHECK(error_in(error, Language::Japanese) == row.japanese);
+    CHECK(error_in(error, Language::English) == row.english);
+  }
+}
+
+}  // namespace
+}  // namespace hikyaku::app
