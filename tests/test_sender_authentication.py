@@ -336,7 +336,6 @@ class BadInput(Sender):
         """There is one, ours (RFC 5321 4.4): programs that take the last one would show the other. Signatures are
         checked on what came."""
         letter, subject = self.letter("carol@honest.test", more="Return-Path: <ceo@bank.test>\r\nreturn-path :\r\n <ceo@bank.test>\r\n")
-        letter = letter.replace("\r\nTo:", "\r\nReturn-Path\r\n : <ceo@bank.test>\r\nTo:", 1)
         path = self.folder / "letter.eml"
         path.write_bytes(letter.encode())
         letter = hikyaku("dkim", "sign", path, "--domain", "honest.test", "--selector", "sel", "--key", self.key,
@@ -349,6 +348,12 @@ class BadInput(Sender):
         self.assertTrue(raw.startswith(b"Return-Path: <x@stranger.test>\r\n"))
         self.assertIn("a Return-Path field that came with it was removed", self.story(subject))
         self.assertIn("Return-Path を取り除きました".replace(" ", ""), self.story(subject, "--lang", "ja").replace(" ", ""))
+        # Its name and its colon on two lines: no field for us, one for others.
+        letter, subject = self.letter("carol@lenient.test")
+        letter = letter.replace("\r\nTo:", "\r\nReturn-Path\r\n : <ceo@bank.test>\r\nTo:", 1)
+        self.deliver(letter, subject, "x@stranger.test", source=STRANGER)
+        raw = next(m for m in raw_messages(self.server) if f"Subject: {subject}\r\n".encode() in m)
+        self.assertNotIn(b"bank.test", raw)
 
     def host_name(self):
         letter, subject = self.letter("carol@nothing.test")
@@ -508,7 +513,7 @@ class BadInput(Sender):
             signed = self.sign(letter)
             got, results = self.deliver(on_top + signed, subject, "x@failing.test", "Junk" if number else "INBOX", source=STRANGER)
             self.assertIn(word, results)
-            self.assertIn("1 more signature", self.story(subject))
+            self.assertIn("one more signature was not looked at", self.story(subject))
         self.assertIn("one that was not looked at may be the author's", self.story(subject))
         self.assertIn("署名が多すぎ", self.story(subject, "--lang", "ja"))
 

@@ -21,7 +21,7 @@ TEST_CASE("what is refused whoever sent it") {
            {from + "\r\nbo\ndy\r\n", "550 5.6.0 The message has a bare CR or LF"},
            {from + "\r\nbo\rdy\r\n", "550 5.6.0 The message has a bare CR or LF"},
            {from + "\r\nbody\r", "550 5.6.0 The message has a bare CR or LF"},
-           {" " + from + "\r\nbody\r\n", "550 5.6.0 The header begins with a blank"},
+           {" X: y\r\n" + from + "\r\nbody\r\n", "550 5.6.0 The header begins with a blank"},
            {"From x Mon\r\n " + from + "\r\nbody\r\n", ""},  // folded behind what an mbox put there
            {received + received + from + "\r\n", ""},
            {received + received + received + from + "\r\n", "554 5.4.6 "},
