@@ -233,6 +233,7 @@ class DomainCheck(unittest.TestCase):
                 ("DMARC1", dmarc + '"v=DMARC1; p=none"\n_dmarc.alpha.test. IN TXT "v=DMARC1; p=reject"', "2 DMARC records"),
                 ("DMARC1", None, "no DMARC record"),
                 ("DMARC1", 'alpha.test. IN TXT "v=DMARC1; p=reject"', 'stands at alpha.test itself, where nobody looks for it: "v=DMARC1; p=reject"'),
+                ("DMARC1", 'alpha.test. IN TXT "“v=DMARC1; p=reject”"', "stands at alpha.test itself, where nobody looks for it"),
                 (rsa, None, "no record"),
                 (rsa, f'{rsa} IN TXT "{OTHER_KEY}"', "another key"),
                 (rsa, f'{rsa} IN TXT "v=DKIM1; k=rsa; p="', "revoked"),

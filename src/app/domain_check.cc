@@ -514,11 +514,14 @@ class DomainCheck {
   /// It may stand where it does no good.
   Task<void> no_dmarc(std::string good) {
     auto at_domain = co_await dns_.txt(wanted_.domain);
-    auto stray = std::ranges::find_if(at_domain.records, dmarc::is_record);
+    auto is_stray = [](const std::string& one) {
+      return dmarc::is_meant_as_record(one) && ifind(one, "dmarc") != one.npos;
+    };
+    auto stray = std::ranges::find_if(at_domain.records, is_stray);
     if (stray == at_domain.records.end())
       co_return add(Level::Problem, text(kNoDmarc), text(kPublish, good));
     add(Level::Problem, text(kDmarcElsewhere, wanted_.domain, printable(*stray, 200)),
-        text(kMoveDmarc, record(quote_txt(*stray))));
+        text(kMoveDmarc, record(quote_txt(dmarc::mend_record(*stray).value_or(*stray)))));
   }
 
   Task<void> report_addresses(std::string text_of_record) {
