@@ -53,6 +53,9 @@ class Core final : public Executor {
   asio::io_context io_{1};  // one thread runs it
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   std::atomic<std::size_t> connections_{0};
+  /// Threads inside post(). What they post may be the last thing anybody waits for: it runs,
+  /// whoever waited destroys this loop, and they have not come out yet.
+  std::atomic<std::size_t> posting_{0};
   std::thread thread_;
 };
 

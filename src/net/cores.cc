@@ -46,6 +46,8 @@ Core::Core() = default;
 Core::~Core() {
   stop();
   join();
+  // A few instructions of another thread, which nothing holds up.
+  while (posting_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
 }
 
 Core* Core::current() {
@@ -53,7 +55,10 @@ Core* Core::current() {
 }
 
 void Core::post(Callback work) {
+  if (current_core == this) return asio::post(io_, std::move(work));
+  posting_.fetch_add(1, std::memory_order_relaxed);
   asio::post(io_, std::move(work));
+  posting_.fetch_sub(1, std::memory_order_release);
 }
 
 std::unique_ptr<Executor::Timer> Core::after(std::chrono::nanoseconds delay, Callback work) {
@@ -77,7 +82,7 @@ void Core::run() {
 }
 
 void Core::stop() {
-  asio::post(io_, [this] {
+  post([this] {
     work_.reset();
     io_.stop();
   });

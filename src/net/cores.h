@@ -28,7 +28,8 @@ class Cores {
   explicit Cores(std::size_t count);
   Cores(const Cores&) = delete;
   Cores& operator=(const Cores&) = delete;
-  /// Stops and joins. Streams and listeners must be gone by then.
+  /// Stops and joins, and waits for threads that are still inside post(): what a worker posts last
+  /// may run, and its loop be destroyed, before it comes out. Streams and listeners must be gone.
   ~Cores();
 
   /// The number of CPUs this process may use.
