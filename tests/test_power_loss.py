@@ -10,6 +10,7 @@ on it, and the mailboxes held against the ledger; `hikyaku verify` has the last 
 HIKYAKU_POWER_CUTS: how often for each file system (default 3); HIKYAKU_SEED.
 """
 import contextlib
+import imaplib
 import os
 import pathlib
 import shutil
@@ -130,17 +131,26 @@ class PowerLoss(unittest.TestCase):
             return wrong
 
     def look(self, world, ledger, later):
-        """Starts the server on what a cut has left."""
+        """Starts the server on what a cut has left. That it does not start, ends or cannot read the mail is loss like any other."""
+        server = world.server
+        wrong = []
         try:
-            world.server.start(60)
-        except AssertionError as error:
-            return [str(error)]
-        try:
-            wrong = self.lost(world, ledger, later)
+            server.start(60)
+            wrong += self.lost(world, ledger, later)
+            server.stop()
+        except (AssertionError, OSError, imaplib.IMAP4.error, subprocess.SubprocessError) as error:
+            wrong.append(f"{type(error).__name__}: {error}")
         finally:
-            world.server.stop()
-        verified = world.server.run("verify", check=False)
+            self.end(server)
+        verified = server.run("verify", check=False)
         return wrong if verified.returncode == 0 else [*wrong, verified.stdout + verified.stderr]
+
+    def end(self, server):
+        """Nothing of it holds the file system, whatever became of it."""
+        if server.process:
+            server.process.kill()
+            server.process.wait()
+            server.process = None
 
     def under_way(self, clients):
         """Taken after the cut: what may have been done between the ledger and the cut."""
