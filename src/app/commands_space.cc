@@ -4,13 +4,14 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
-#include "app/header_value.h"
 #include "auth/directory.h"
 #include "base/async.h"
 #include "base/base64.h"
 #include "base/text.h"
 #include "mailbox/bulk.h"
 #include "mailbox/messages.h"
+#include "mime/encoded_word.h"
+#include "mime/header.h"
 
 namespace hikyaku::app {
 namespace {
@@ -103,7 +104,7 @@ Task<Answer> undelete_list(Core& core, ControlCall& call) {
       for (auto& message : piece.messages) {
         ++count;
         bytes += message.record.size;
-        auto& fields = message.record.digest.header_fields;
+        mime::HeaderView header(message.record.digest.header_fields);
         co_await call.item(
             {{"account", json_text(account.address)},
              {"mailbox", json_text(message.path)},
@@ -112,8 +113,8 @@ Task<Answer> undelete_list(Core& core, ControlCall& call) {
              {"until", format_rfc3339(message.expunged + core.config().store.retention)},
              {"received", format_rfc3339(message.record.received)},
              {"size", message.record.size},
-             {"from", json_text(header_value(fields, "From"))},
-             {"subject", json_text(header_value(fields, "Subject"))}});
+             {"from", json_text(mime::decode_words(header.value("From")))},
+             {"subject", json_text(mime::decode_words(header.value("Subject")))}});
       }
     }
   }

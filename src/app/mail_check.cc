@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 #include <set>
 
-#include "app/header_value.h"
 #include "auth/directory.h"
 #include "base/text.h"
 #include "mailbox/check.h"
+#include "mime/encoded_word.h"
+#include "mime/header.h"
 #include "net/cores.h"
 
 namespace hikyaku::app {
@@ -80,8 +81,9 @@ class MailChecker {
   void lose(const std::string& name, const mailbox::LostMessage& message) {
     std::string known = format_rfc3339(message.received).substr(0, 16) + " UTC";
     known[10] = ' ';
+    mime::HeaderView header(message.fields);
     for (auto field : {"From", "Subject"})
-      if (auto value = header_value(message.fields, field); !value.empty())
+      if (auto value = mime::decode_words(header.value(field)); !value.empty())
         known += fmt::format(", {}: {}", field, printable(value, kMostShown));
     report_.lost.push_back(fmt::format("{}, {}, UID {}, {} ({} bytes: {})", name, message.path,
                                        message.uid, known, message.size, message.reason));
