@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -62,6 +63,9 @@ Result<ConfinedProcess> ConfinedProcess::start(const std::string& user, Confine 
 Result<ConfinedProcess> ConfinedProcess::fork_with(ConfinedJobs jobs,
                                                    const ConfinedLimits& limits) {
   TRY(auto pair, control_pair());
+  // Under ThreadSanitizer _exit() writes what is still in a stream's buffer: if that goes to a
+  // file, the limit of written files (0 bytes) ends the child for it.
+  std::fflush(nullptr);
   auto pid = ::fork();
   if (pid < 0) return std::unexpected(errno_error("cannot start the confined process", errno));
   if (pid == 0) run_spawner(pair.second.get(), jobs, limits, Confine::Required);
