@@ -293,4 +293,18 @@ TEST_CASE("languages") {
 }
 
 }  // namespace
+TEST_CASE("phrases: words that depend on a number have two forms") {
+  constexpr Phrase kBack{"{} [message|messages] of {} [is|are] back, {} [was|were] there",
+                         "{1} の {0} 通、すでに {2} 通"};
+  CHECK(say(Language::English, kBack, "1", "a@b", 0) == "1 message of a@b is back, 0 were there");
+  CHECK(say(Language::English, kBack, "1,234", "a@b", 1) ==
+        "1,234 messages of a@b are back, 1 was there");
+  CHECK(say(Language::Japanese, kBack, 1, "a@b", 2) == "a@b の 1 通、すでに 2 通");
+  // What strangers write is no form, nor is a bracket without a bar.
+  CHECK(say(Language::English, kBack, std::string("[a|b]"), "1 x", std::uint64_t{2}) ==
+        "[a|b] messages of 1 x are back, 2 were there");
+  constexpr Phrase kOther{"[y/N] {1} [x|xs] {0} [y|ys] | [ {{}}", ""};
+  CHECK(say(Language::English, kOther, 1, 2) == "[y/N] 2 xs 1 y | [ {}");
+}
+
 }  // namespace hikyaku

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <fmt/core.h>
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace hikyaku {
 
@@ -27,10 +29,29 @@ struct Phrase {
   }
 };
 
-/// The phrase with its {} filled in. Arguments may be reordered in a language with {0}, {1}.
+/// Whether an argument is a number that words may follow: 1, "1", 1234, "1,234".
+enum class Count { NoNumber, One, Many };
+Count count_of(std::string_view text);
+template <class Arg>
+Count count_of_argument(const Arg& arg) {
+  if constexpr (std::is_convertible_v<const Arg&, std::string_view>)
+    return count_of(std::string_view(arg));
+  else if constexpr (std::is_integral_v<Arg> && !std::is_same_v<Arg, bool>)
+    return arg == Arg(1) ? Count::One : Count::Many;
+  else
+    return Count::NoNumber;
+}
+/// `pattern` with one form of each "[one|many]": the first where the nearest number before it is 1.
+/// (A bracket without a bar is left alone.)
+std::string choose_forms(std::string_view pattern, std::initializer_list<Count> counts);
+
+/// The phrase with its {} filled in. Arguments may be reordered in a language with {0}, {1}. Words
+/// that depend on a number are written in both forms: "{} [message is|messages are] lost".
 template <class... Args>
 std::string say(Language language, const Phrase& phrase, const Args&... args) {
-  return fmt::format(fmt::runtime(phrase.in(language)), args...);
+  auto pattern = phrase.in(language);
+  if (!pattern.contains('|')) return fmt::format(fmt::runtime(pattern), args...);
+  return fmt::format(fmt::runtime(choose_forms(pattern, {count_of_argument(args)...})), args...);
 }
 
 }  // namespace hikyaku
