@@ -244,6 +244,9 @@ TEST_CASE("config verbs") {
             "\",\"problems\":[{\"line\":2,\"what\":\"unknown option "
             "smtp.max_eror\",\"remedy\":\"Did you mean smtp.max_errors?\"}]}\n");
 
+  CHECK(run("config check --lang ja " + file).err ==
+        file + ":2: オプション smtp.max_eror はありません。smtp.max_errors のことですか?\n");
+
   std::ofstream(file) << run("config sample").out;
   auto good = run("config check " + file);
   CHECK(good.exit == Exit::Ok);
@@ -253,7 +256,24 @@ TEST_CASE("config verbs") {
   CHECK(run("config check --dir /nonexistent/instance")
             .err.starts_with("/nonexistent/instance/hikyaku.toml: cannot read it"));
 
-  CHECK(run("config explain pop3.lock").out.starts_with("pop3.lock\n"));
+  CHECK(run("config explain pop3.lock").out == R"(pop3.lock
+  While one client has a maildrop open, a second one gets -ERR [IN-USE]. false: both may work; each keeps its numbering, and QUIT deletes by id.
+
+  what        true or false
+  default     true
+  why         RFC 1939 §4 asks for an exclusive lock
+  applies     on reload
+  since       0.1
+)");
+  CHECK(run("config explain pop3.lock --lang ja").out == R"(pop3.lock
+  一つのクライアントがメールドロップを開いている間、ほかには -ERR [IN-USE] と答えます。false: どちらも使えます。番号はそれぞれのもので、QUIT はメッセージの識別子で削除します。
+
+  書けるもの  true か false
+  既定値      true
+  理由        RFC 1939 §4 は排他ロックを求める
+  反映        再読み込み (reload) で
+  版          0.1
+)");
   CHECK(run("config explain retention").out.starts_with("store.retention\n"));
   CHECK(run("config explain pop3").out.contains("pop3.timeout\n"));
   CHECK(run("config explain").out.contains("[queue]\n  retry = "));

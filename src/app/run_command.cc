@@ -101,7 +101,7 @@ std::expected<config::Config, Exit> load_instance_config(const Instance& instanc
   if (!instance_is_there(instance, terminal)) return std::unexpected(Exit::NoInput);
   auto config = config::load_file(instance.config);
   if (!config) {
-    terminal.err(config.error().describe());
+    terminal.err(config.error().describe(terminal.language()));
     return std::unexpected(Exit::Config);
   }
   return std::move(*config);

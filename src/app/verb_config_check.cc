@@ -4,16 +4,19 @@
 #include "app/json.h"
 #include "app/verbs.h"
 #include "config/load.h"
+#include "config/problem.h"
 
 namespace hikyaku::app {
 namespace {
 
 constexpr Phrase kFine{"{}: no mistakes.", "{}: 誤りはありません。"};
 
-std::string as_json(const config::Problems& problems) {
+std::string as_json(const config::Problems& problems, Language language) {
   boost::json::array list;
   for (auto& problem : problems.list)
-    list.push_back({{"line", problem.line}, {"what", problem.what}, {"remedy", problem.remedy}});
+    list.push_back({{"line", problem.line},
+                    {"what", config::problem_in(problem.what, language)},
+                    {"remedy", config::problem_in(problem.remedy, language)}});
   return boost::json::serialize(
       boost::json::object{{"file", problems.file}, {"problems", std::move(list)}});
 }
@@ -23,11 +26,13 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
                                              : std::filesystem::path(invocation.argument(0));
   auto config = config::load_file(file);
   if (invocation.json()) {
-    terminal.out(as_json(config ? config::Problems{file.string(), {}} : config.error()) + '\n');
+    terminal.out(as_json(config ? config::Problems{file.string(), {}} : config.error(),
+                         terminal.language()) +
+                 '\n');
   } else if (config) {
     terminal.say(kFine, file.string());
   } else {
-    terminal.err(config.error().describe());
+    terminal.err(config.error().describe(terminal.language()));
   }
   return config ? Exit::Ok : Exit::Config;
 }

@@ -5,7 +5,8 @@
 #include "app/verbs.h"
 #include "base/suggest.h"
 #include "base/text.h"
-#include "config/render.h"
+#include "config/options.h"
+#include "config/problem.h"
 
 namespace hikyaku::app {
 namespace {
@@ -16,14 +17,24 @@ constexpr Phrase kDidYouMean{" Did you mean '{}'?", "'{}' のことですか?"};
 constexpr Phrase kListAll{" `hikyaku config explain` lists all options.",
                           "すべてのオプションは `hikyaku config explain` で見られます。"};
 
-boost::json::object as_json(const config::Option& option) {
+constexpr Phrase kWhat{"what", "書けるもの"};
+constexpr Phrase kDefault{"default", "既定値"};
+constexpr Phrase kLocal{"local", "試用"};
+constexpr Phrase kWithLocal{"{} (with server.local)", "{} (server.local のとき)"};
+constexpr Phrase kWhy{"why", "理由"};
+constexpr Phrase kApplies{"applies", "反映"};
+constexpr Phrase kOnReload{"on reload", "再読み込み (reload) で"};
+constexpr Phrase kOnRestart{"after a restart", "再起動の後"};
+constexpr Phrase kSince{"since", "版"};
+
+boost::json::object as_json(const config::Option& option, Language language) {
   return {
       {"name", option.name},
-      {"what", config::describe_kind(option)},
+      {"what", config::problem_in(config::describe_kind(option), language)},
       {"default", option.fallback},
       {"local_default", option.local_fallback.empty() ? option.fallback : option.local_fallback},
-      {"why", option.why},
-      {"doc", option.doc},
+      {"why", config::why_of(option, language)},
+      {"doc", config::doc_of(option, language)},
       {"reload", option.applies == config::Applies::OnReload},
       {"since", option.since}};
 }
@@ -38,6 +49,27 @@ std::vector<const config::Option*> chosen(std::string_view name) {
   for (auto& option : config::options())
     if (option.key() == name) found.push_back(&option);
   return found.size() == 1 ? found : std::vector<const config::Option*>();
+}
+
+/// One option in full.
+std::string explain(const config::Option& option, Language language, std::size_t width) {
+  constexpr std::size_t kIndent = 2, kColumn = 14;
+  auto out = fmt::format("{}\n", option.name);
+  out += wrapped(config::doc_of(option, language), kIndent, width) + '\n';
+  auto field = [&](const Phrase& label, std::string_view text) {
+    auto lines = wrapped(text, kColumn, width);
+    out += std::string(kIndent, ' ') + padded(label.in(language), kColumn - kIndent) +
+           lines.substr(kColumn);
+  };
+  field(kWhat, config::problem_in(config::describe_kind(option), language));
+  field(kDefault, option.fallback);
+  if (!option.local_fallback.empty())
+    field(kLocal, say(language, kWithLocal, option.local_fallback));
+  field(kWhy, config::why_of(option, language));
+  auto reload = option.applies == config::Applies::OnReload;
+  field(kApplies, (reload ? kOnReload : kOnRestart).in(language));
+  field(kSince, option.since);
+  return out;
 }
 
 void list(const std::vector<const config::Option*>& found, Terminal& terminal) {
@@ -71,7 +103,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (found.empty()) return unknown(name, terminal);
   if (invocation.json()) {
     boost::json::array all;
-    for (auto option : found) all.push_back(as_json(*option));
+    for (auto option : found) all.push_back(as_json(*option, terminal.language()));
     terminal.out(boost::json::serialize(all) + '\n');
     return Exit::Ok;
   }
@@ -81,7 +113,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   }
   for (auto option : found) {
     if (option != found.front()) terminal.out("\n");
-    terminal.out(config::explain(*option, terminal.width()));
+    terminal.out(explain(*option, terminal.language(), terminal.width()));
   }
   return Exit::Ok;
 }

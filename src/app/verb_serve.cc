@@ -47,7 +47,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   }
   auto config = config::load_file(instance.config);
   if (!config) {
-    terminal.err(config.error().describe());
+    terminal.err(config.error().describe(terminal.language()));
     return Exit::Config;
   }
   instance = instance.with(*config);

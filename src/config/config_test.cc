@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "config/diff.h"
 #include "config/load.h"
+#include "config/problem.h"
 #include "config/render.h"
 
 using namespace hikyaku;
@@ -24,9 +25,20 @@ Config good(std::string_view text) {
   return std::move(*config);
 }
 
+/// Whether a reader of Japanese gets something to read.
+bool is_japanese(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0xE3; });
+}
+
 std::string bad(std::string_view text) {
   auto config = load_text(text, "h.toml");
-  return config ? "no problem" : config.error().describe();
+  if (config) return "no problem";
+  for (auto& problem : config.error().list) {
+    CHECK_MESSAGE(is_japanese(problem_in(problem.what, Language::Japanese)), problem.what);
+    if (!problem.remedy.empty())
+      CHECK_MESSAGE(is_japanese(problem_in(problem.remedy, Language::Japanese)), problem.remedy);
+  }
+  return config.error().describe();
 }
 
 }  // namespace
@@ -466,15 +478,33 @@ TEST_CASE("docs/configuration.md is what the table says (./run docs writes it)")
   CHECK_MESSAGE(text.str() == markdown(), "docs/configuration.md is stale: ./run docs");
 }
 
-TEST_CASE("explain") {
-  CHECK(explain(*find_option("pop3.lock"), 80) == R"(pop3.lock
-  While one client has a maildrop open, a second one gets -ERR [IN-USE]. false:
-  both may work; each keeps its numbering, and QUIT deletes by id.
+TEST_CASE("every option and section is told in Japanese, too") {
+  for (auto& option : options()) {
+    CAPTURE(option.name);
+    CHECK(doc_of(option, Language::English) == option.doc);
+    CHECK(is_japanese(doc_of(option, Language::Japanese)));
+    CHECK(doc_of(option, Language::Japanese).ends_with("。"));
+    CHECK(why_of(option, Language::English) == option.why);
+    auto why = why_of(option, Language::Japanese);
+    CHECK((is_japanese(why) || why.starts_with("RFC")));
+    CHECK_FALSE(why.ends_with("。"));
+    auto kind = problem_in(describe_kind(option), Language::Japanese);
+    CHECK((is_japanese(kind) || option.kind == Kind::Boolean));
+  }
+  for (auto& section : sections()) {
+    CAPTURE(section.name);
+    CHECK(is_japanese(doc_of(section, Language::Japanese)));
+  }
+}
 
-  what      true or false
-  default   true
-  why       RFC 1939 §4 asks for an exclusive lock
-  applies   on reload
-  since     0.1
-)");
+TEST_CASE("a mistake in Japanese") {
+  auto told = [](std::string_view text) {
+    return load_text(text, "h.toml").error().describe(Language::Japanese);
+  };
+  CHECK(told("[smtp]\nmax_errors = \"x or y\"") ==
+        "h.toml:2: smtp.max_errors には 3 から 10000 までの整数を書きます(\"x or y\" ではなく)。"
+        "既定値は max_errors = 20 です。\n");
+  CHECK(told("[log]\nlevel = \"wran\"") ==
+        "h.toml:2: log.level には \"error\", \"warn\", \"info\", \"debug\" または \"trace\""
+        "を書きます(\"wran\" ではなく)。\"warn\" のことですか?\n");
 }

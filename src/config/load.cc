@@ -136,9 +136,9 @@ class Loader {
 
 }  // namespace
 
-std::string Problems::describe() const {
+std::string Problems::describe(Language language) const {
   std::string all;
-  for (auto& problem : list) all += problem.describe(file) + '\n';
+  for (auto& problem : list) all += problem.describe(file, language) + '\n';
   return all;
 }
 

@@ -18,7 +18,7 @@ struct Problems {
   std::vector<Problem> list;
 
   /// One line for each: "FILE:LINE: WHAT. REMEDY".
-  std::string describe() const;
+  std::string describe(Language language = Language::English) const;
 };
 
 /// Larger files are refused; ours has 20 KB with all comments.

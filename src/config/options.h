@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/phrase.h"
 #include "config/config.h"
 
 namespace hikyaku::config {
@@ -52,8 +53,8 @@ struct Option {
   std::string_view name;                 ///< "smtp.max_recipients": section and key
   std::string_view fallback;             ///< the default as TOML
   std::string_view local_fallback = {};  ///< the default with server.local; empty: the same
-  std::string_view why;                  ///< why this default
-  std::string_view doc;                  ///< one paragraph
+  std::string_view why;                  ///< why this default; in Japanese: why_of()
+  std::string_view doc;                  ///< one paragraph; in Japanese: doc_of()
   /// Range of an Integer, a Size (bytes) or a Duration (milliseconds; each one of Durations).
   std::int64_t least = 0;
   std::int64_t most = 0;
@@ -86,7 +87,13 @@ std::span<const Option> options();
 /// The option of this full name, or null.
 const Option* find_option(std::string_view name);
 
-/// "an integer from 1 to 10", "a duration from 1s to 1d", …: what may be written.
+/// The texts of options and sections for people; the Japanese ones are in options_japanese.cc.
+std::string_view doc_of(const Option& option, Language language);
+std::string_view why_of(const Option& option, Language language);
+std::string_view doc_of(const Section& section, Language language);
+
+/// "an integer from 1 to 10", "a duration from 1s to 1d", …: what may be written. In other
+/// languages: problem_in().
 std::string describe_kind(const Option& option);
 /// A value as TOML: `"5m"`, `[25, "192.0.2.1:2525"]`.
 std::string to_toml(const Option& option, const Value& value);

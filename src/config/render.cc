@@ -106,22 +106,4 @@ std::string markdown() {
   return out;
 }
 
-std::string explain(const Option& option, std::size_t width) {
-  auto field = [&](std::string_view label, std::string_view text) {
-    auto lines = wrap_lines(text, "            ", width);
-    lines.replace(2, label.size(), label);
-    return lines;
-  };
-  auto out = fmt::format("{}\n", option.name);
-  out += wrap_lines(option.doc, "  ", width) + '\n';
-  out += field("what", describe_kind(option));
-  out += field("default", std::string(option.fallback));
-  if (!option.local_fallback.empty())
-    out += field("local", fmt::format("{} (with server.local)", option.local_fallback));
-  out += field("why", option.why);
-  out += field("applies", applies_text(option));
-  out += field("since", option.since);
-  return out;
-}
-
 }  // namespace hikyaku::config

@@ -1,5 +1,4 @@
-// What people read about the options: the sample file, docs/configuration.md, and the answers of
-// `hikyaku config explain`.
+// What people read about the options: the sample file and docs/configuration.md.
 #pragma once
 
 #include <string>
@@ -28,8 +27,5 @@ std::string sample(const std::vector<Setting>& settings, Detail detail);
 
 /// docs/configuration.md.
 std::string markdown();
-
-/// One option in full, wrapped to `width` columns.
-std::string explain(const Option& option, std::size_t width);
 
 }  // namespace hikyaku::config

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "config/problem.h"
 
 namespace hikyaku::config {
 namespace {
@@ -79,10 +80,11 @@ Node convert(const toml::node& from, int depth) {
 
 }  // namespace
 
-std::string Problem::describe(std::string_view file) const {
-  auto where = line == 0 ? std::string(file) : fmt::format("{}:{}", file, line);
-  if (remedy.empty()) return fmt::format("{}: {}.", where, what);
-  return fmt::format("{}: {}. {}", where, what, remedy);
+std::string Problem::describe(std::string_view file, Language language) const {
+  auto text = line == 0 ? std::string(file) : fmt::format("{}:{}", file, line);
+  text += ": " + problem_in(what, language) + (language == Language::Japanese ? "。" : ".");
+  if (remedy.empty()) return text;
+  return text + (language == Language::Japanese ? "" : " ") + problem_in(remedy, language);
 }
 
 std::expected<Node, Problem> parse_tree(std::string_view text) {

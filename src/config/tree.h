@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/phrase.h"
 #include "base/result.h"
 
 namespace hikyaku::config {
@@ -38,7 +39,7 @@ struct Problem {
   std::string remedy;  ///< what would be right: whole sentences; may be empty
 
   /// "FILE:LINE: WHAT. REMEDY"
-  std::string describe(std::string_view file) const;
+  std::string describe(std::string_view file, Language language = Language::English) const;
 };
 
 /// The tree of a TOML 1.0 text; the TOML library stops at the first syntax error, so there is at
