@@ -85,12 +85,13 @@ OneShotResolver::~OneShotResolver() {
   cores_.join();
 }
 
-Result<std::unique_ptr<OneShotResolver>> OneShotResolver::create(const Invocation& invocation) {
+Result<std::unique_ptr<OneShotResolver>> OneShotResolver::create(const Invocation& invocation,
+                                                                 Terminal& terminal) {
   auto zone = invocation.value("--zone");
   auto server = invocation.value("--dns");
   if (zone && server)
     return fail(ErrorCode::Invalid, "--zone and --dns exclude each other: give one of them");
-  std::unique_ptr<OneShotResolver> made(new OneShotResolver);
+  std::unique_ptr<OneShotResolver> made(new OneShotResolver(terminal));
   if (zone) {
     auto parsed = dns::Zone::read(*zone);
     if (!parsed)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/asked_resolver.h"
+#include "app/progress.h"
 #include "app/verb.h"
 #include "base/result.h"
 #include "dns/resolver.h"
@@ -24,8 +25,10 @@ class OneShotResolver {
   /// As --zone or --dns say (then without DNSSEC: what it says is believed); without them the
   /// authoritative servers are asked. Invalid for a zone
   /// file that cannot be read, an address that is none, and both at once; Unavailable when there is
-  /// no resolver to be had. exit_for() has the contract's exit code for either.
-  static Result<std::unique_ptr<OneShotResolver>> create(const Invocation& invocation);
+  /// no resolver to be had. exit_for() has the contract's exit code for either. `terminal` must
+  /// outlive it.
+  static Result<std::unique_ptr<OneShotResolver>> create(const Invocation& invocation,
+                                                         Terminal& terminal);
   ~OneShotResolver();
 
   dns::Resolver& get() const { return *asked_; }
@@ -35,15 +38,17 @@ class OneShotResolver {
   /// When nobody answered anything: says so with the remedy, and gives the exit code. What came of
   /// the questions is then no result.
   std::optional<Exit> complain_if_unreachable(Terminal& terminal) const;
-  /// Runs the task that `function` makes, to its end.
+  /// Runs the task that `function` makes, to its end; the terminal shows that it takes long.
   template <class Function>
   auto run(Function function) {
+    Waiting waiting(terminal_, kAskingDns);
     return cores_.run(0, std::move(function));
   }
 
  private:
-  OneShotResolver() = default;
+  explicit OneShotResolver(Terminal& terminal) : terminal_(terminal) {}
 
+  Terminal& terminal_;
   net::Cores cores_{1};
   std::unique_ptr<dns::Resolver> resolver_;
   std::unique_ptr<AskedResolver> asked_;

@@ -53,6 +53,27 @@ void PartProgress::set(std::string_view doing, double part) {
   line_->set(static_cast<std::uint64_t>(part * kAll));
 }
 
+Waiting::Waiting(Terminal& terminal, const Phrase& label) {
+  if (!terminal.shows_progress()) return;
+  thread_ = std::thread([this, &terminal, text = label.in(terminal.language())] {
+    std::unique_lock lock(mutex_);
+    std::chrono::seconds passed{0};
+    while (!ended_.wait_for(lock, std::chrono::seconds(1), [this] { return ending_; }))
+      terminal.err(fmt::format("{}{}: {}", kClearLine, text, format_duration(++passed)));
+    if (passed.count() > 0) terminal.err(kClearLine);
+  });
+}
+
+Waiting::~Waiting() {
+  if (!thread_.joinable()) return;
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  ended_.notify_one();
+  thread_.join();
+}
+
 std::string Progress::line(std::uint64_t done, Clock::time_point now) const {
   auto language = terminal_.language();
   auto spent = std::chrono::duration<double>(now - begun_).count();

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "app/terminal.h"
 
@@ -54,6 +57,26 @@ class PartProgress {
   std::string doing_;
   std::optional<Progress> line_;
 };
+
+/// "asking the DNS: 7s", after the first second, while this thread waits for others and a person
+/// looks on; nothing otherwise. Until it is destroyed nobody else writes to the terminal.
+class Waiting {
+ public:
+  /// `terminal` must outlive it.
+  Waiting(Terminal& terminal, const Phrase& label);
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+/// What is shown while names are looked up.
+inline constexpr Phrase kAskingDns{"asking the DNS", "DNS に問い合わせ中"};
 
 /// 1234567 as "1,234,567".
 std::string grouped(std::uint64_t number);

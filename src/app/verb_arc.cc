@@ -33,7 +33,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
   if (!now) return report(now.error(), terminal);
   auto message = read_message(invocation.argument(0));
   if (!message) return report(message.error(), terminal);
-  auto resolver = OneShotResolver::create(invocation);
+  auto resolver = OneShotResolver::create(invocation, terminal);
   if (!resolver) return report(resolver.error(), terminal);
 
   auto verdict = verify_chain(**resolver, *message, *now);
@@ -60,7 +60,7 @@ Exit seal(const Invocation& invocation, Terminal& terminal) {
   if (!keys) return report(keys.error(), terminal);
   auto message = read_message(invocation.argument(0));
   if (!message) return report(message.error(), terminal);
-  auto resolver = OneShotResolver::create(invocation);
+  auto resolver = OneShotResolver::create(invocation, terminal);
   if (!resolver) return report(resolver.error(), terminal);
 
   auto chain = verify_chain(**resolver, *message, *now);

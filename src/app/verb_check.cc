@@ -5,6 +5,7 @@
 #include "app/configured_resolver.h"
 #include "app/core.h"
 #include "app/dkim_keys.h"
+#include "app/progress.h"
 #include "app/run_command.h"
 #include "app/text_width.h"
 #include "app/verbs.h"
@@ -42,8 +43,9 @@ constexpr Phrase kAuthOn25{"smtp.mechanisms is not empty: port 25 invites guessi
                            "でのパスワード推測を招きます"};
 constexpr Phrase kLegacyOn{"{} is switched on: passwords are kept in a form that can be read back",
                            "{} が有効です。パスワードが読み戻せる形で保存されます"};
-constexpr Phrase kReadable{"{} of {} passwords are kept in a form that can be read back",
-                           "{1} 個中 {0} 個のパスワードが、読み戻せる形で保存されています"};
+constexpr Phrase kReadable{
+    "{} of {} [password is|passwords are] kept in a form that can be read back",
+    "{1} 個中 {0} 個のパスワードが、読み戻せる形で保存されています"};
 constexpr Phrase kNotReady{
     "{} ({}) cannot log in with {} until its password is changed or used "
     "with PLAIN once",
@@ -371,11 +373,13 @@ class Check {
     cores.start();
     auto& dns = (*resolver)->get();
     auto* outside = (*resolver)->outside();
+    std::optional<Waiting> waiting(std::in_place, terminal_, kAskingDns);
     if (!outside || cores.run(0, [&] { return dns_server(*outside); })) {
       for (auto& domain : domains) cores.run(0, [&] { return domain_names(dns, domain); });
       // On loopback nobody looks at the way back.
       if (!config_.server.local) cores.run(0, [&] { return host_names(dns); });
     }
+    waiting.reset();
     cores.stop();
     cores.join();
   }
@@ -390,9 +394,11 @@ class Check {
       case unbound::SelfTest::Result::Off:
         co_return true;
       case unbound::SelfTest::Result::Breaks:
+        dns_fails_ = true;
         add(Level::Problem, "dns", kDnssecBroken, test.problem);
         break;
       case unbound::SelfTest::Result::NoAnswer:
+        dns_fails_ = true;
         add(Level::Problem, "dns", kDnsSilent, test.problem);
         break;
     }
@@ -400,10 +406,15 @@ class Check {
     co_return !config_.dns.zone_file.empty();
   }
 
+  /// Where the DNS as a whole is of no use, that has been said, and is the only problem.
+  void lookup_failed(std::string_view type, std::string_view name, const std::string& problem) {
+    if (!dns_fails_) add(Level::Problem, "dns", kDnsFailed, type, name, problem);
+  }
+
   Task<void> domain_names(dns::Resolver& dns, const std::string& domain) {
     auto mx = co_await dns.mx(domain);
     if (mx.failed()) {
-      add(Level::Problem, "dns", kDnsFailed, "MX", domain, mx.problem);
+      lookup_failed("MX", domain, mx.problem);
       co_return;  // the others would fail alike
     }
     std::string exchanges;
@@ -429,7 +440,7 @@ class Check {
                     const Phrase& missing, const Phrase& good, std::string remedy) {
     auto answer = co_await dns.txt(name);
     if (answer.failed()) {
-      add(Level::Problem, "dns", kDnsFailed, "TXT", name, answer.problem);
+      lookup_failed("TXT", name, answer.problem);
       co_return;
     }
     for (auto& record : answer.records) {
@@ -444,8 +455,7 @@ class Check {
     auto v4 = co_await dns.a(host_name_);
     auto v6 = co_await dns.aaaa(host_name_);
     if (v4.failed() || v6.failed()) {
-      add(Level::Problem, "dns", kDnsFailed, "A, AAAA", host_name_,
-          v4.failed() ? v4.problem : v6.problem);
+      lookup_failed("A, AAAA", host_name_, v4.failed() ? v4.problem : v6.problem);
       co_return;
     }
     auto addresses = v4.records;
@@ -456,7 +466,7 @@ class Check {
       bool ours = false;
       for (auto& name : back.records) ours |= iequals(name, host_name_);
       if (back.failed())
-        add(Level::Problem, "dns", kDnsFailed, "PTR", address.to_string(), back.problem);
+        lookup_failed("PTR", address.to_string(), back.problem);
       else if (ours)
         add(Level::Good, "dns", kReverseGood, host_name_, address.to_string());
       else
@@ -470,6 +480,7 @@ class Check {
   const config::Config& config_;
   std::string host_name_;
   std::vector<Finding> findings_;
+  bool dns_fails_ = false;
 };
 
 std::size_t count(const std::vector<Finding>& findings, Level level) {

@@ -32,7 +32,7 @@ Exit verify(const Invocation& invocation, Terminal& terminal) {
   if (!now) return report(now.error(), terminal);
   auto message = read_message(invocation.argument(0));
   if (!message) return report(message.error(), terminal);
-  auto resolver = OneShotResolver::create(invocation);
+  auto resolver = OneShotResolver::create(invocation, terminal);
   if (!resolver) return report(resolver.error(), terminal);
 
   dkim::Verifier verifier(std::string(message->header()), {.now = *now});

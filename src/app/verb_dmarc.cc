@@ -257,7 +257,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   }
   auto message = read_message(*file);
   if (!message) return report(message.error(), terminal);
-  auto resolver = OneShotResolver::create(invocation);
+  auto resolver = OneShotResolver::create(invocation, terminal);
   if (!resolver) return report(resolver.error(), terminal);
 
   auto refused = refused_form(*message);

@@ -9,6 +9,7 @@
 #include "app/dns_records.h"
 #include "app/domain_check.h"
 #include "app/one_shot_resolver.h"
+#include "app/progress.h"
 #include "app/run_command.h"
 #include "app/verbs.h"
 #include "net/cores.h"
@@ -40,7 +41,8 @@ using Found = std::optional<std::vector<DomainFinding>>;
 
 /// `named`: what --zone or --dns name, if they are there.
 Result<Found> ask(OneShotResolver* named, const config::Config& config, const DomainToCheck& wanted,
-                  Language language) {
+                  Terminal& terminal) {
+  auto language = terminal.language();
   SystemClock clock;
   if (named) {
     auto findings = named->run([&] { return check_domain(named->get(), clock, wanted, language); });
@@ -51,7 +53,10 @@ Result<Found> ask(OneShotResolver* named, const config::Config& config, const Do
   TRY(auto resolver, ConfiguredResolver::create(cores, config));
   cores.start();
   AskedResolver asked(resolver->get(), dns_probe(resolver->get(), config.dns.resolver));
-  auto findings = cores.run(0, [&] { return check_domain(asked, clock, wanted, language); });
+  auto findings = [&] {
+    Waiting waiting(terminal, kAskingDns);
+    return cores.run(0, [&] { return check_domain(asked, clock, wanted, language); });
+  }();
   cores.stop();
   cores.join();
   if (asked.is_unreachable()) return std::nullopt;
@@ -102,14 +107,14 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   // Root's zone file is read before the store is opened, which is done as the server's user.
   std::unique_ptr<OneShotResolver> named;
   if (invocation.has("--zone") || invocation.has("--dns")) {
-    auto made = OneShotResolver::create(invocation);
+    auto made = OneShotResolver::create(invocation, terminal);
     if (!made) return commands.report(made.error());
     named = std::move(*made);
   }
   auto keys = commands.run("dkim.list", {{"domain", json_text(*domain)}},
                            {.item = [&](auto& key) { wanted.keys.push_back(key); }});
   if (!keys) return commands.report(keys.error());
-  auto asked = ask(named.get(), *config, wanted, terminal.language());
+  auto asked = ask(named.get(), *config, wanted, terminal);
   if (!asked) return commands.report(asked.error());
   if (!*asked) {
     terminal.complain(kNoDns, *domain);

@@ -33,7 +33,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     terminal.complain(kNoAddress, *ip);
     return Exit::Data;
   }
-  auto resolver = OneShotResolver::create(invocation);
+  auto resolver = OneShotResolver::create(invocation, terminal);
   if (!resolver) return report(resolver.error(), terminal);
 
   spf::Query query;

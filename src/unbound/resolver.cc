@@ -238,7 +238,9 @@ Task<Reply> Resolver::Context::ask(std::string name, dns::Type type) {
     co_return reply;
   }
   Completion<Reply> answered;
-  auto query = std::make_shared<Query>(*normal, answered.giver());
+  // The root's own name is empty.
+  auto shown = normal->empty() ? "." : *normal;
+  auto query = std::make_shared<Query>(shown, answered.giver());
   query->context = this;
   {
     std::lock_guard lock(mutex_);
@@ -254,7 +256,7 @@ Task<Reply> Resolver::Context::ask(std::string name, dns::Type type) {
                               query.get(), on_answer, nullptr);
   if (code != 0) {
     take(query.get());
-    co_return failed_reply(fmt::format("DNS lookup of {}: {}", *normal, ub_strerror(code)));
+    co_return failed_reply(fmt::format("DNS lookup of {}: {}", shown, ub_strerror(code)));
   }
   auto timer = Executor::current()->after(settings_.timeout, [this, query] {
     if (query->given) return;  // perhaps because this Context is gone
