@@ -109,40 +109,75 @@ double number(const object& numbers, std::string_view name) {
   return found && found->is_number() ? found->to_number<double>() : 0;
 }
 
-constexpr Phrase kHeading{"hikyaku top   {}   up {}   q: quit\n",
-                          "hikyaku top   {}   稼働 {}   q: 終了\n"};
-constexpr Phrase kConnections{"connections  {} open ({})   {}/s new, {}/s refused\n",
-                              "接続         {} 件 ({})   新規 {}/秒、拒否 {}/秒\n"};
-constexpr Phrase kCommands{"commands     {}/s ({})\n", "コマンド     {}/秒 ({})\n"};
+constexpr Phrase kHeading{"hikyaku top   {}   up {}   q: quit",
+                          "hikyaku top   {}   稼働 {}   q: 終了"};
+
+// A line's first word and its parts, set apart by |: where they do not fit beside each other, a
+// part goes below.
+constexpr Phrase kConnections{"connections|{} open{}|{}/s new, {}/s refused",
+                              "接続|{} 件{}|新規 {}/秒、拒否 {}/秒"};
+constexpr Phrase kCommands{"commands|{}/s{}", "コマンド|{}/秒{}"};
 constexpr Phrase kMessages{
-    "messages     in {}/s, refused {}/s   out {}/s, deferred {}/s, failed {}/s   accept p99 {}\n",
-    "メッセージ   受信 {}/秒、拒否 {}/秒   送信 {}/秒、延期 {}/秒、失敗 {}/秒   受付 p99 {}\n"};
-constexpr Phrase kLogins{"logins       {}/s, failed {}/s, throttled {}/s\n",
-                         "ログイン     {}/秒、失敗 {}/秒、抑制 {}/秒\n"};
-constexpr Phrase kQueue{"queue        {} waiting, {} held, oldest {}\n",
-                        "キュー       待機 {}、保留 {}、最古 {}\n"};
+    "messages|in {}/s, refused {}/s|out {}/s, deferred {}/s, failed {}/s|accept p99 {}",
+    "メッセージ|受信 {}/秒、拒否 {}/秒|送信 {}/秒、延期 {}/秒、失敗 {}/秒|受付 p99 {}"};
+constexpr Phrase kLogins{"logins|{}/s, failed {}/s, throttled {}/s",
+                         "ログイン|{}/秒、失敗 {}/秒、抑制 {}/秒"};
+constexpr Phrase kQueue{"queue|{} waiting, {} held, oldest {}", "キュー|待機 {}、保留 {}、最古 {}"};
 constexpr Phrase kStore{
-    "store        {} tx/s in {} syncs/s, sync p50 {} p99 {}   journal {}, {}/s   waiting {}\n",
-    "保管庫       {} tx/秒、同期 {} 回/秒、p50 {} p99 {}   ジャーナル {}、{}/秒   待ち {}\n"};
-constexpr Phrase kMemory{"memory       {} of {} planned   workers {}/{} busy, {} queued\n",
-                         "メモリ       {} / 予定 {}   ワーカー {}/{} 稼働、待ち {}\n"};
-constexpr Phrase kTrouble{"log          {} errors, {} warnings since the start\n",
-                          "ログ         起動以来 エラー {}、警告 {}\n"};
+    "store|{} tx/s in {} syncs/s, sync p50 {} p99 {}|journal {}, {}/s|waiting {}",
+    "保管庫|{} tx/秒、同期 {} 回/秒、p50 {} p99 {}|ジャーナル {}、{}/秒|待ち {}"};
+constexpr Phrase kMemory{"memory|{} of {} planned|workers {}/{} busy, {} queued",
+                         "メモリ|{} / 予定 {}|ワーカー {}/{} 稼働、待ち {}"};
+constexpr Phrase kTrouble{"log|errors {}, warnings {} since the start",
+                          "ログ|起動以来 エラー {}、警告 {}"};
 constexpr Phrase kAccounts{"busiest accounts", "活発なアカウント"};
 constexpr Phrase kAddresses{"busiest addresses", "活発なアドレス"};
-constexpr Phrase kBusyRow{"{} sessions, {} commands/s, {}/s",
-                          "{} セッション、{} コマンド/秒、{}/秒"};
+constexpr Counted kSessions{"{} session", "{} sessions", "{} セッション"};
+constexpr Phrase kBusyRow{"{}, {} commands/s, {}/s", "{}、{} コマンド/秒、{}/秒"};
 
-/// "imap 3, smtp 1": those that are not 0, largest first.
-std::string by_protocol(const object& values) {
+std::string shown_count(double count) {
+  return grouped(static_cast<std::uint64_t>(count));
+}
+
+/// " (imap 3, smtp 1)": those that are not 0, largest first; "" when all are.
+std::string by_protocol(const object& values, std::string (*shown)(double)) {
   std::vector<std::pair<double, std::string>> rows;
   for (auto& member : values)
     if (auto value = number(values, member.key()); value > 0)
       rows.emplace_back(value, member.key());
   std::ranges::sort(rows, std::greater());
   std::vector<std::string> words;
-  for (auto& [value, name] : rows) words.push_back(fmt::format("{} {}", name, short_rate(value)));
-  return words.empty() ? "-" : join(words, ", ");
+  for (auto& [value, name] : rows) words.push_back(fmt::format("{} {}", name, shown(value)));
+  return words.empty() ? "" : " (" + join(words, ", ") + ")";
+}
+
+/// The parts of `line` in as few lines as `width` allows, below each other.
+std::string laid_out(std::string_view line, std::size_t width) {
+  constexpr std::size_t kIndent = 13;
+  constexpr std::string_view kBetween = "   ";
+  auto bar = line.find('|');
+  auto row = padded(line.substr(0, bar), kIndent);
+  auto used = kIndent;
+  std::string out;
+  for (auto part : split(line.substr(bar + 1), '|')) {
+    auto first = used == kIndent;
+    if (!first && used + kBetween.size() + columns(part) > width) {
+      out += row + '\n';
+      row = std::string(kIndent, ' ');
+      used = kIndent;
+      first = true;
+    }
+    if (!first) row += kBetween;
+    used = columns(row);
+    if (used + columns(part) <= width || width < 2 * kIndent) {
+      row += part;
+    } else {
+      auto lines = wrapped(part, kIndent, width);
+      row += std::string_view(lines).substr(kIndent, lines.size() - kIndent - 1);
+    }
+    used = columns(std::string_view(row).substr(row.rfind('\n') + 1));
+  }
+  return out + row + '\n';
 }
 
 std::string shown_bytes(double bytes) {
@@ -150,16 +185,26 @@ std::string shown_bytes(double bytes) {
 }
 
 void append_busiest(std::string& out, const TopView& view, std::string_view kind,
-                    const Phrase& heading, const Terminal& terminal, std::size_t most) {
+                    const Phrase& heading, const Terminal& terminal, TopSize size) {
   auto rows = busiest(view, kind);
-  if (rows.empty() || most < 2) return;
+  if (rows.empty() || size.lines < 2) return;
   auto language = terminal.language();
   out += '\n' + terminal.toned(Tone::Strong, heading.in(language)) + '\n';
-  for (std::size_t i = 0; i < std::min(rows.size(), most); ++i) {
+  for (std::size_t i = 0; i < std::min(rows.size(), size.lines); ++i) {
     auto& row = rows[i];
-    auto what =
-        say(language, kBusyRow, row.sessions, short_rate(row.commands), shown_bytes(row.bytes));
-    out += fmt::format("  {:<40} {}\n", printable(row.name, 100), what);
+    auto what = say(language, kBusyRow, counted(language, kSessions, row.sessions),
+                    short_rate(row.commands), shown_bytes(row.bytes));
+    // A long name gives way to the numbers.
+    constexpr std::size_t kName = 40, kLeastName = 12;
+    auto beside = columns(what) + 3;
+    auto room = size.columns > beside ? size.columns - beside : 0;
+    room = std::clamp(room, kLeastName, kName);
+    auto name = printable(row.name, 100);
+    if (columns(name) > room) {
+      while (columns(name) + 1 > room) name = utf8_prefix(name, name.size() - 1);
+      name += "…";
+    }
+    out += "  " + padded(name, room) + ' ' + what + '\n';
   }
 }
 
@@ -248,34 +293,36 @@ std::string top_frame(const TopView& view, const Terminal& terminal, TopSize siz
   };
 
   auto out = say(language, kHeading, text_in(all, "time"), duration(number_in(all, "uptime")));
-  out += '\n';
-  out += say(language, kConnections, grouped(sum_of(group("open"))), by_protocol(group("open")),
-             short_rate(number(all, "connections_per_second")),
-             short_rate(number(all, "refused_per_second")));
-  out += say(language, kCommands, short_rate(commands), by_protocol(group("commands_per_second")));
+  out += "\n\n";
+  auto line = [&](const Phrase& phrase, const auto&... values) {
+    out += laid_out(fmt::format(fmt::runtime(phrase.in(language)), values...), size.columns);
+  };
+  line(kConnections, grouped(sum_of(group("open"))), by_protocol(group("open"), shown_count),
+       short_rate(number(all, "connections_per_second")),
+       short_rate(number(all, "refused_per_second")));
+  line(kCommands, short_rate(commands), by_protocol(group("commands_per_second"), short_rate));
   auto refused = in("messages_per_second", "4yz") + in("messages_per_second", "5yz");
-  out +=
-      say(language, kMessages, short_rate(in("messages_per_second", "2yz")), short_rate(refused),
-          short_rate(in("deliveries_per_second", "delivered")),
-          short_rate(in("deliveries_per_second", "deferred")),
-          short_rate(in("deliveries_per_second", "failed")), short_time(number(all, "accept_p99")));
-  out += say(language, kLogins, short_rate(in("logins_per_second", "ok")),
-             short_rate(in("logins_per_second", "failed")),
-             short_rate(in("logins_per_second", "throttled")));
-  out += say(language, kQueue, count("queue", "waiting"), count("queue", "held"),
-             duration(number_in(group("queue"), "oldest")));
-  out += say(language, kStore, short_rate(in("store", "transactions_per_second")),
-             short_rate(in("store", "batches_per_second")), short_time(in("store", "sync_p50")),
-             short_time(in("store", "sync_p99")), shown_bytes(in("store", "journal")),
-             shown_bytes(in("store", "written_per_second")), count("store", "waiting"));
-  out += say(language, kMemory, shown_bytes(in("memory", "resident")),
-             shown_bytes(in("memory", "plan")), count("workers", "busy"),
-             count("workers", "threads"), count("workers", "queued"));
-  out += say(language, kTrouble, count("log", "error"), count("log", "warn"));
-  constexpr std::size_t kFixed = 14;
-  auto most = size.lines > kFixed ? (size.lines - kFixed) / 2 : 0;
-  append_busiest(out, view, "accounts", kAccounts, terminal, most);
-  append_busiest(out, view, "addresses", kAddresses, terminal, most);
+  line(kMessages, short_rate(in("messages_per_second", "2yz")), short_rate(refused),
+       short_rate(in("deliveries_per_second", "delivered")),
+       short_rate(in("deliveries_per_second", "deferred")),
+       short_rate(in("deliveries_per_second", "failed")), short_time(number(all, "accept_p99")));
+  line(kLogins, short_rate(in("logins_per_second", "ok")),
+       short_rate(in("logins_per_second", "failed")),
+       short_rate(in("logins_per_second", "throttled")));
+  line(kQueue, count("queue", "waiting"), count("queue", "held"),
+       duration(number_in(group("queue"), "oldest")));
+  line(kStore, short_rate(in("store", "transactions_per_second")),
+       short_rate(in("store", "batches_per_second")), short_time(in("store", "sync_p50")),
+       short_time(in("store", "sync_p99")), shown_bytes(in("store", "journal")),
+       shown_bytes(in("store", "written_per_second")), count("store", "waiting"));
+  line(kMemory, shown_bytes(in("memory", "resident")), shown_bytes(in("memory", "plan")),
+       count("workers", "busy"), count("workers", "threads"), count("workers", "queued"));
+  line(kTrouble, count("log", "error"), count("log", "warn"));
+  // Both lists have an empty line and a heading.
+  auto used = static_cast<std::size_t>(std::ranges::count(out, '\n')) + 4;
+  TopSize left{size.columns, size.lines > used ? (size.lines - used) / 2 : 0};
+  append_busiest(out, view, "accounts", kAccounts, terminal, left);
+  append_busiest(out, view, "addresses", kAddresses, terminal, left);
   return cut(out, size);
 }
 

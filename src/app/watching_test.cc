@@ -7,6 +7,7 @@
 
 #include "app/health.h"
 #include "app/log_journal.h"
+#include "app/text_width.h"
 #include "app/top_frame.h"
 #include "base/text.h"
 
@@ -107,8 +108,45 @@ TEST_CASE("top: the frame fits, and shows nothing that moves a cursor") {
     CHECK_FALSE(frame.contains('\x1b'));
   }
   auto frame = top_frame({stats(1), stats(3), 2}, terminal, {200, 60});
+  CHECK(frame.contains("connections  3 open (imap 3)   20/s new"));
   CHECK(frame.contains("1,000/s (imap 1,000)"));
   CHECK(frame.find("busy") < frame.find("calm"));
+}
+
+TEST_CASE("top: 80 columns are enough for all there is to say") {
+  auto busy = [](std::uint64_t factor) {
+    auto all = stats(factor);
+    for (auto protocol : {"imap", "imaps", "pop3", "pop3s", "smtp", "submission", "submissions"}) {
+      all["open"].as_object()[protocol] = 12'345;
+      all["commands"].as_object()[protocol] = 123'456 * factor;
+    }
+    all["messages"] = {{"2yz", 2468 * factor}, {"4yz", 2468 * factor}};
+    all["deliveries"] = {
+        {"delivered", 2468 * factor}, {"deferred", 2468 * factor}, {"failed", 2468 * factor}};
+    all["accept"] = {{"bounds", {0.1, 0.2}}, {"counts", {1, 9, 0}}, {"count", 10}};
+    auto& store = all["store"].as_object();
+    store["journal"] = 999ull << 30;
+    store["written"] = (999ull << 20) * factor;
+    store["waiting"] = 1234;
+    all["accounts"].as_array()[0].as_object()["name"] = std::string(90, 'a') + "@example.org";
+    return all;
+  };
+  for (auto language : {Language::English, Language::Japanese}) {
+    Terminal terminal([](auto) { return true; }, [](auto) { return true; }, {.language = language});
+    auto frame = top_frame({busy(1), busy(3), 2}, terminal, {80, 40});
+    // As wide as it likes: nothing is cut there, and nothing is missing in the narrow one.
+    auto words = [](std::string_view text) {
+      std::string all;
+      for (char c : text)
+        if (c != ' ' && c != '\n') all += c;
+      return all.substr(0, all.find("aaaa"));
+    };
+    CHECK(words(frame) == words(top_frame({busy(1), busy(3), 2}, terminal, {400, 40})));
+    for (auto line : split(frame, '\n')) CHECK(columns(line) <= 80);
+    CHECK(frame.contains("999 GB"));
+    CHECK(frame.contains("1,234"));
+    CHECK(frame.contains("aaa… "));
+  }
 }
 
 TEST_CASE("journal: a line as a datagram") {
