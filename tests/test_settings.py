@@ -13,6 +13,7 @@ import time
 import unittest
 
 from harness import Instance, eventually, free_port_base
+from hostile import Meanwhile
 from mail import message, submit
 import test_sender_authentication as authentication
 from test_sender_authentication import ELSEWHERE, NAMELESS, STRANGER, Elsewhere
@@ -50,6 +51,7 @@ out.stranger2            A 127.0.6.2
 
     def test_no_more_signatures_are_looked_at(self):
         """dkim.max_signatures is 2; those of the author's domain come first."""
+        self.enterContext(Meanwhile(self.server))
         for domain, others, mailbox, result in (("honest.test", 1, "INBOX", "pass"), ("honest.test", 2, "Junk", "fail"), ("list.test", 2, "INBOX", "pass")):
             with self.subTest(domain=domain, others=others):
                 letter, subject = self.letter("carol@honest.test")
@@ -231,6 +233,7 @@ class Connections(unittest.TestCase):
         self.addCleanup(go_on.set)
         options = {"transmit.connections_per_destination": 2, "transmit.connections": 3}
         server = self.enterContext(Instance(ANNA, base=base, zone=zone.name, config=options))
+        self.enterContext(Meanwhile(server))
         for n in range(5):
             for i in range(2):
                 submit(server, message(ANNA, f"x{n}@d{i}.test", "Hello"), rcpt=[f"x{n}@d{i}.test"])
@@ -249,6 +252,7 @@ class QueueBytes(unittest.TestCase):
         zone.write("$ORIGIN test.\n$TTL 60\nbeta MX 10 mx.beta\nmx.beta A 127.0.0.250\n")
         zone.flush()
         server = self.enterContext(Instance(ANNA, zone=zone.name, config={"queue.max_bytes": '"1MB"', "queue.retry": '["1h"]'}))
+        self.enterContext(Meanwhile(server))
 
         def send(to):
             """The code of the first reply that is no, or 250."""
