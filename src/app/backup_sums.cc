@@ -23,7 +23,8 @@ constexpr Phrase kChanged{"{} is not what it was when the backup was made",
 constexpr Phrase kUnreadable{"{} cannot be read", "{} を読めません"};
 constexpr Phrase kUnknown{"{} was not there when the backup was made",
                           "{} はバックアップ時にはありませんでした"};
-constexpr Phrase kTooFew{"{} of {} files are missing", "{1} ファイルのうち {0} がありません"};
+constexpr Phrase kTooFew{"{} of {} [file is|files are] missing",
+                         "{1} ファイルのうち {0} がありません"};
 constexpr Phrase kTooShort{"{} of {} bytes are missing", "{1} バイトのうち {0} がありません"};
 constexpr Phrase kSumsLost{
     "SUMS is missing or not what it was: whether the other files are cannot be told by it",

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "app/shown_time.h"
 #include "base/text.h"
 #include "queue/queue.h"
 #include "smtp/parameters.h"
@@ -141,8 +142,8 @@ std::string state_line(const queue::Entry& entry, Language language) {
   }
   if (entry.attempting) return say(language, kSending, entry.number, to);
   if (entry.destination == queue::kNotice) return say(language, kNotice, entry.number, to);
-  auto line =
-      say(language, kWaits, entry.number, to, format_rfc3339(entry.next_attempt), entry.attempts);
+  auto line = say(language, kWaits, entry.number, to,
+                  minute_in_utc(format_rfc3339(entry.next_attempt)), entry.attempts);
   if (!entry.last_reply.empty())
     line += fmt::format("     {}: {}\n", printable(entry.last_host, 200),
                         printable(entry.last_reply, 500));
@@ -169,7 +170,7 @@ Task<Answer> queue_show(Core& core, ControlCall& call) {
                   "{0} is not in the queue (any more): hikyaku trace {0} tells what became of it",
                   story::to_text(*id));
     auto shown = say(language, kShown, story::to_text(*id), printable(message->mail_from, 300),
-                     message->size, format_rfc3339(message->arrived));
+                     message->size, minute_in_utc(format_rfc3339(message->arrived)));
     auto asked = notice_parameters(*message);
     if (!asked.empty()) shown += say(language, kAsked, printable(asked, 300));
     boost::json::array entries;

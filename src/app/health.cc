@@ -42,7 +42,9 @@ HealthCheck check_queue(const HealthFacts& facts) {
             fmt::format("mail is due since {} and was not tried",
                         format_duration(std::chrono::floor<seconds>(facts.watch.overdue)))};
   if (facts.watch.held > 0)
-    return {"queue", State::Warning, fmt::format("{} recipients are held", facts.watch.held)};
+    return {"queue", State::Warning,
+            fmt::format("{} {} held", facts.watch.held,
+                        facts.watch.held == 1 ? "recipient is" : "recipients are")};
   return {"queue", State::Ok, ""};
 }
 

@@ -14,14 +14,14 @@ using client::ImapClient;
 
 constexpr Phrase kOldStep{"Hanako's old account at alpha.test: folders, flags and dates of years",
                           "花子の alpha.test の古いアカウント: 何年分ものフォルダー、フラグ、日付"};
-constexpr Phrase kFilled{"the old account has {} messages in {} folders",
+constexpr Phrase kFilled{"the old account has {} [message|messages] in {} [folder|folders]",
                          "古いアカウントには {} 通、フォルダー {} 個"};
 constexpr Phrase kMoveStep{
     "everything is read from alpha and appended at beta, as `hikyaku migrate` does it",
     "すべてを alpha から読み、beta に追加する(`hikyaku migrate` と同じ)"};
-constexpr Phrase kMoved{"folder {}: {} messages, the same at both ends (SHA-256 {}…)",
+constexpr Phrase kMoved{"folder {}: {} [message|messages], the same at both ends (SHA-256 {}…)",
                         "フォルダー {}: {} 通、両端で同じ (SHA-256 {}…)"};
-constexpr Phrase kAllMoved{"{} messages were moved", "{} 通を移した"};
+constexpr Phrase kAllMoved{"{} [message was|messages were] moved", "{} 通を移した"};
 constexpr Phrase kAgainStep{"the same once more", "もう一度同じことをする"};
 constexpr Phrase kNothingNew{"nothing was moved twice", "二度移されたものはない"};
 constexpr Phrase kCompareStep{"the new account, read back", "新しいアカウントを読み返す"};

@@ -22,7 +22,7 @@ constexpr Phrase kUsually{
     "the same at once.",
     "ふだんは一日が終わったあと、誰にも分からない時刻に自分で送ります。コマンドは同じことを"
     "すぐに行います。"};
-constexpr Phrase kSent{"a report about {} messages is on its way to {}",
+constexpr Phrase kSent{"a report about {} [message|messages] is on its way to {}",
                        "{} 通についての報告が {} へ向かっている"};
 constexpr Phrase kMailedStep{"the report as mail: it arrives at alpha like any other message",
                              "メールとしての報告: ほかのメッセージと同じように alpha に届く"};

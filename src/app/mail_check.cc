@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "app/shown_time.h"
 #include "auth/directory.h"
 #include "base/text.h"
 #include "mailbox/check.h"
@@ -79,8 +80,7 @@ class MailChecker {
   }
 
   void lose(const std::string& name, const mailbox::LostMessage& message) {
-    std::string known = format_rfc3339(message.received).substr(0, 16) + " UTC";
-    known[10] = ' ';
+    auto known = minute_in_utc(format_rfc3339(message.received));
     mime::HeaderView header(message.fields);
     for (auto field : {"From", "Subject"})
       if (auto value = mime::decode_words(header.value(field)); !value.empty())

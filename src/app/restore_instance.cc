@@ -30,7 +30,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Phrase kLostGroups{"{} groups of changes", "変更のグループ {} 件"};
+constexpr Phrase kLostGroups{"{} [group|groups] of changes", "変更のグループ {} 件"};
 constexpr Phrase kLostBody{"a body of {} bytes: {}", "本文 {} バイト: {}"};
 constexpr Phrase kLostSums{"the list of checksums: whether files are the backup's cannot be told",
                            "チェックサムの一覧: ファイルがバックアップのものか確かめられません"};

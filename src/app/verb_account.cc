@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "app/cli.h"
+#include "app/next_steps.h"
 #include "app/password_input.h"
 #include "app/progress.h"
 #include "app/run_command.h"
@@ -32,7 +33,7 @@ constexpr Phrase kReallyRemove{"Remove {} with all of its mail? It cannot be und
                                "{} とそのメールをすべて削除しますか? 元には戻せません。[y/N] "};
 constexpr Phrase kSayYes{"nothing was removed: where nobody can be asked, --yes must be given.",
                          "何も削除していません。端末がないところでは --yes を付けてください。"};
-constexpr Phrase kSummary{"{} messages, {}; quota: {}", "{} 通、{}。上限: {}"};
+constexpr Phrase kSummary{"{} [message|messages], {}; quota: {}", "{} 通、{}。上限: {}"};
 constexpr Phrase kNotRemoved{"nothing was removed.", "何も削除していません。"};
 constexpr Phrase kNone{"There are no accounts. Make one: hikyaku account add NAME@DOMAIN",
                        "アカウントはありません。作るには: hikyaku account add 名前@ドメイン"};
@@ -45,11 +46,12 @@ constexpr Phrase kNoQuota{"none", "なし"};
 constexpr Phrase kOff{"disabled", "停止中"};
 constexpr Phrase kNever{"never", "なし"};
 constexpr Phrase kOtherKey{
-    "\"{}\" was made with another secret.key: only PLAIN works until then (hikyaku check: remedy).",
-    "「{}」は別の secret.key で作られていて、PLAIN でしか使えません(対処法: hikyaku check)。"};
+    "\"{}\" was made with another secret.key: only PLAIN works, until it is used so once or "
+    "changed (hikyaku check{}: remedy).",
+    "「{}」は別の secret.key で作られていて、PLAIN でしか使えません(対処法: hikyaku check{})。"};
 constexpr Phrase kOtherKeyApp{
-    "\"{}\" was made with another secret.key and does not work (hikyaku check: remedy).",
-    "「{}」は別の secret.key で作られていて、使えません(対処法: hikyaku check)。"};
+    "\"{}\" was made with another secret.key and does not work (hikyaku check{}: remedy).",
+    "「{}」は別の secret.key で作られていて、使えません(対処法: hikyaku check{})。"};
 constexpr Phrase kYes{"yes", "可"};
 constexpr Phrase kNo{"no", "不可"};
 
@@ -156,7 +158,7 @@ Exit list(const Invocation& invocation, Terminal& terminal) {
   return Exit::Ok;
 }
 
-void show_account(const object& shown, Terminal& terminal) {
+void show_account(const object& shown, const Instance& instance, Terminal& terminal) {
   auto language = terminal.language();
   auto yes_no = [&](bool yes) { return std::string((yes ? kYes : kNo).in(language)); };
   terminal.out(terminal.toned(Tone::Strong, printable(text_in(shown, "address"))));
@@ -198,7 +200,7 @@ void show_account(const object& shown, Terminal& terminal) {
   for (auto& value : shown.at("credentials").as_array())
     if (flag_in(value.as_object(), "other_key"))
       terminal.say(flag_in(value.as_object(), "app_password") ? kOtherKeyApp : kOtherKey,
-                   text_in(value.as_object(), "name"));
+                   text_in(value.as_object(), "name"), dir_words(instance));
 }
 
 Exit show(const Invocation& invocation, Terminal& terminal) {
@@ -208,7 +210,7 @@ Exit show(const Invocation& invocation, Terminal& terminal) {
   if (invocation.json())
     print_json(terminal, *shown);
   else
-    show_account(*shown, terminal);
+    show_account(*shown, commands.instance(), terminal);
   return Exit::Ok;
 }
 

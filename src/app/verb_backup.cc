@@ -8,6 +8,7 @@
 #include "app/next_steps.h"
 #include "app/progress.h"
 #include "app/run_command.h"
+#include "app/shown_time.h"
 #include "app/verbs.h"
 #include "base/text.h"
 #include "net/worker_pool.h"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr Phrase kLabel{"backup (KB)", "バックアップ (KB)"};
 constexpr Phrase kChecking{"check", "検査"};
-constexpr Phrase kDone{"{}: {} in {} files, {} of them new here.",
+constexpr Phrase kDone{"{}: {} in {} [file|files], {} of them new here.",
                        "{}: {}、{} ファイル、うち新しいもの {}。"};
 constexpr Phrase kKeyApart{
     "{} is not in it: keep a copy of that file elsewhere, apart from the backups. Without it "
@@ -30,9 +31,9 @@ constexpr Phrase kConfigToo{
     "hikyaku.toml, tls/ and dkim/ are not in it either: keep them, or use --with-config.",
     "hikyaku.toml、tls/、dkim/ も含まれていません。別に保管するか --with-config "
     "を付けてください。"};
-constexpr Phrase kWhole{"{} is whole: {} messages' bodies ({}).",
+constexpr Phrase kWhole{"{} is whole: {} [body|bodies] of messages ({}).",
                         "{} は完全です: 本文 {} 通 ({})。"};
-constexpr Phrase kBroken{"{} has {} problems:", "{} に問題が {} 件あります:"};
+constexpr Phrase kBroken{"{} has {} [problem|problems]:", "{} に問題が {} 件あります:"};
 
 constexpr Phrase kLabelCheck{"check (KB)", "検査 (KB)"};
 constexpr Phrase kMakeAnother{
@@ -62,13 +63,14 @@ Exit list(const Invocation& invocation, Terminal& terminal) {
   auto all = list_backups(invocation.argument(0));
   if (!all) return report(all.error(), terminal);
   complain_of(all->unreadable, terminal);
-  ItemList items(invocation, terminal,
-                 {{"made", "作成"}, {"size", "大きさ"}, {"new", "新規分"}, {"path", "場所"}},
-                 [](const boost::json::object& item) {
-                   return std::vector<std::string>{
-                       text_in(item, "made").substr(0, 19), short_size(number_in(item, "bytes")),
-                       short_size(number_in(item, "copied")), text_in(item, "path")};
-                 });
+  ItemList items(
+      invocation, terminal,
+      {{"made (UTC)", "作成 (UTC)"}, {"size", "大きさ"}, {"new", "新規分"}, {"path", "場所"}},
+      [](const boost::json::object& item) {
+        return std::vector<std::string>{
+            minute_of(text_in(item, "made")), short_size(number_in(item, "bytes")),
+            short_size(number_in(item, "copied")), text_in(item, "path")};
+      });
   for (auto& one : all->backups) {
     auto item = describe(one);
     item["path"] = json_text(one.path.string());

@@ -7,6 +7,7 @@
 #include "app/dkim_keys.h"
 #include "app/dns_records.h"
 #include "app/run_command.h"
+#include "app/shown_time.h"
 #include "app/verbs.h"
 #include "base/suggest.h"
 #include "base/text.h"
@@ -105,11 +106,6 @@ struct Asked {
   std::string selector;
 };
 
-std::string minute_of(const std::string& rfc3339) {
-  if (rfc3339.size() < 16) return rfc3339;
-  return rfc3339.substr(0, 10) + ' ' + rfc3339.substr(11, 5) + " UTC";
-}
-
 std::string second_of(const std::string& rfc3339) {
   return rfc3339.size() < 19 ? rfc3339 : rfc3339.substr(11, 8) + " UTC";
 }
@@ -129,10 +125,10 @@ std::string remark(const boost::json::object& key, Language language) {
   auto state = text_in(key, "state");
   if (state == "published") {
     auto from = text_in(key, "signs_from");
-    return from.empty() ? unseen(key, language) : say(language, kSignsFrom, minute_of(from));
+    return from.empty() ? unseen(key, language) : say(language, kSignsFrom, minute_in_utc(from));
   }
   if (state == "active") {
-    auto since = minute_of(text_in(key, "activated"));
+    auto since = minute_in_utc(text_in(key, "activated"));
     if (!text_in(key, "seen").empty()) return say(language, kSince, since);
     // Only a look that found nothing tells that nobody sees it.
     auto absent = !text_in(key, "looked").empty() && text_in(key, "problem").empty();
@@ -141,7 +137,7 @@ std::string remark(const boost::json::object& key, Language language) {
   if (state == "gone") return std::string(kGone.in(language));
   auto until = text_in(key, "record_until");
   if (until > format_rfc3339(SystemClock().now()))
-    return say(language, kRecordUntil, minute_of(until));
+    return say(language, kRecordUntil, minute_in_utc(until));
   return std::string(kMayGo.in(language));
 }
 
@@ -250,7 +246,7 @@ Exit make(const Asked& asked, std::vector<WantedDkimKey> wanted) {
 }
 
 void tell_retired(const Asked& asked, const boost::json::object& key) {
-  asked.terminal.say(kRetired, asked.selector, minute_of(text_in(key, "record_until")),
+  asked.terminal.say(kRetired, asked.selector, minute_in_utc(text_in(key, "record_until")),
                      asked.domain, asked.selector);
   if (!flag_in(key, "signs")) asked.terminal.say(kAllUnsigned, asked.domain);
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr Phrase kWhose{"--account ADDRESS is missing: whose mail?",
                         "--account アドレス がありません。誰のメールですか?"};
-constexpr Phrase kDone{"{} messages ({}) of {} are in {}.",
+constexpr Phrase kDone{"{} [message|messages] ({}) of {} [is|are] in {}.",
                        "{2} の {0} 通({1})を {3} に書き出しました。"};
 constexpr Phrase kLabel{"export", "書き出し"};
 

@@ -14,9 +14,10 @@ namespace {
 
 constexpr Phrase kWhose{"--account ADDRESS is missing: whose mail?",
                         "--account アドレス がありません。誰のメールですか?"};
-constexpr Phrase kDone{"{} messages imported into {}, {} were there already.",
+constexpr Phrase kDone{"{} [message|messages] imported into {}, {} [was|were] there already.",
                        "{1} に {0} 通を取り込みました。すでにあったもの {2} 通。"};
-constexpr Phrase kRefused{"{} messages were not taken:", "{} 通は取り込めませんでした:"};
+constexpr Phrase kRefused{"{} [message was|messages were] not taken:",
+                          "{} 通は取り込めませんでした:"};
 constexpr Phrase kLabel{"import (KB)", "取り込み (KB)"};
 
 Result<std::unique_ptr<MailSource>> open_source(const Invocation& invocation) {

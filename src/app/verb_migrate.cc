@@ -25,15 +25,17 @@ constexpr Phrase kTrouble{"{} (trying again)", "{}(再試行します)"};
 constexpr Phrase kStopped{
     "Stopped. What has been moved is safe; the same command goes on from here.",
     "中断しました。移したメールは安全です。同じコマンドで続きから再開できます。"};
-constexpr Phrase kProven{"{} messages in {} folders ({}): everything is there, byte for byte.",
-                         "{} 通、{} フォルダー({}): すべて1バイトも違わず移行されています。"};
+constexpr Phrase kProven{
+    "{} [message|messages] in {} [folder|folders] ({}): everything is there, byte for byte.",
+    "{} 通、{} フォルダー({}): すべて1バイトも違わず移行されています。"};
 constexpr Phrase kNotProven{
-    "{} of {} messages are there. Look at the lines above; the same command tries the rest again.",
+    "{} of {} [message is|messages are] there. Look at the lines above; the same command tries the "
+    "rest again.",
     "{} / {} 通が移行済みです。上の行を確認してください。同じコマンドで残りを再試行します。"};
 constexpr Phrase kWouldMove{
-    "{} of {} messages ({}) would be moved, in {} folders. Nothing was done.",
+    "{} of {} [message|messages] ({}) would be moved, in {} [folder|folders]. Nothing was done.",
     "{} / {} 通({})、{} フォルダーを移行します。まだ何もしていません。"};
-constexpr Phrase kMissing{"{} were deleted at the target since", "{} 通は移行先で削除済み"};
+constexpr Phrase kMissing{"{} [was|were] deleted at the target since", "{} 通は移行先で削除済み"};
 constexpr Phrase kFolder{"Folder", "フォルダー"};
 constexpr Phrase kBecomes{"becomes", "移行先"};
 constexpr Phrase kMessages{"messages", "メール"};

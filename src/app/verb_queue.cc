@@ -3,6 +3,7 @@
 
 #include "app/progress.h"
 #include "app/run_command.h"
+#include "app/shown_time.h"
 #include "app/verbs.h"
 
 namespace hikyaku::app {
@@ -10,10 +11,11 @@ namespace {
 
 constexpr Phrase kEmpty{"The queue is empty.", "キューは空です。"};
 constexpr Phrase kDone[] = {
-    {"{} recipients are tried again at once.", "{} 件の宛先をすぐに再送します。"},
-    {"{} recipients wait until they are released.", "{} 件の宛先を解放されるまで保留します。"},
-    {"{} recipients are released.", "{} 件の宛先を解放しました。"},
-    {"{} recipients are dropped; their senders are not told.",
+    {"{} [recipient is|recipients are] tried again at once.", "{} 件の宛先をすぐに再送します。"},
+    {"{} [recipient waits until it is|recipients wait until they are] released.",
+     "{} 件の宛先を解放されるまで保留します。"},
+    {"{} [recipient is|recipients are] released.", "{} 件の宛先を解放しました。"},
+    {"{} [recipient is|recipients are] dropped; [the sender is|their senders are] not told.",
      "{} 件の宛先を破棄しました。差出人には通知しません。"},
 };
 constexpr Phrase kBusy{
@@ -35,12 +37,6 @@ std::string shown_sender(const boost::json::object& item, Language language) {
   return sender.empty() ? std::string(kUnknownSender.in(language)) : sender;
 }
 
-/// "2026-11-21 22:44" of an RFC 3339 time.
-std::string short_time(std::string_view time) {
-  if (time.size() < 16) return std::string(time);
-  return fmt::format("{} {}", time.substr(0, 10), time.substr(11, 5));
-}
-
 Exit list_as(const Invocation& invocation, Terminal& terminal, const std::string& select) {
   Commands commands(invocation, terminal);
   auto language = terminal.language();
@@ -52,18 +48,18 @@ Exit list_as(const Invocation& invocation, Terminal& terminal, const std::string
                  {"TO", "宛先"},
                  {"STATE", "状態"},
                  {"TRIES", "試行"},
-                 {"NEXT", "次回"},
+                 {"NEXT (UTC)", "次回 (UTC)"},
                  {"LAST ANSWER", "前回の応答"}},
                 [language](auto& item) -> std::vector<std::string> {
                   auto next = text_in(item, "next");
                   return {text_in(item, "id"),
-                          short_time(text_in(item, "arrived")),
+                          minute_of(text_in(item, "arrived")),
                           short_size(number_in(item, "size")),
                           shown_sender(item, language),
                           text_in(item, "recipient"),
                           std::string(state_text(text_in(item, "state")).in(language)),
                           std::to_string(number_in(item, "attempts")),
-                          next.size() < 16 ? "" : next.substr(11, 5),
+                          minute_of(next),
                           text_in(item, "reply")};
                 });
   auto answer = commands.run("queue.list", {{"select", json_text(select)}},

@@ -4,6 +4,7 @@
 
 #include "app/progress.h"
 #include "app/run_command.h"
+#include "app/shown_time.h"
 #include "app/text_width.h"
 #include "app/verbs.h"
 #include "base/text.h"
@@ -441,7 +442,7 @@ Exit run_failure(const Invocation& invocation, Terminal& terminal) {
                  {"SUBJECT", "件名"},
                  {"REPORTED BY", "報告者"}},
                 [&](auto& item) -> std::vector<std::string> {
-                  return {text_in(item, "time").substr(0, 16),
+                  return {minute_of(text_in(item, "time")),
                           text_in(item, "from"),
                           text_in(item, "source"),
                           text_in(item, "failure"),

@@ -13,6 +13,7 @@
 #include "app/progress.h"
 #include "app/restore_instance.h"
 #include "app/run_command.h"
+#include "app/shown_time.h"
 #include "app/system_user.h"
 #include "app/verbs.h"
 #include "base/text.h"
@@ -24,9 +25,11 @@ namespace hikyaku::app {
 namespace {
 
 constexpr Phrase kLabel{"restore (KB)", "復元 (KB)"};
-constexpr Phrase kMailDone{"{} messages of {} are back in {}, {} were there already.",
-                           "{1} のメッセージ {0} 通を {2} に戻しました。すでにあったもの {3} 通。"};
-constexpr Phrase kMailRefused{"{} messages were not taken:", "{} 通は戻せませんでした:"};
+constexpr Phrase kMailDone{
+    "{} [message|messages] of {} [is|are] back in {}, {} [was|were] there already.",
+    "{1} のメッセージ {0} 通を {2} に戻しました。すでにあったもの {3} 通。"};
+constexpr Phrase kMailRefused{"{} [message was|messages were] not taken:",
+                              "{} 通は戻せませんでした:"};
 constexpr Phrase kDone{"{} is as it was on {}. Start the server: hikyaku serve{}",
                        "{} を {} の状態に戻しました。サーバーを起動してください: hikyaku serve{}"};
 constexpr Phrase kPasswordsLost{
@@ -39,7 +42,8 @@ constexpr Phrase kPasswordsLost{
 constexpr Phrase kKeyMade{"A new secret key is in {}: keep a copy of it apart.",
                           "新しい秘密鍵は {} にあります。複製を別に保管してください。"};
 constexpr Phrase kHeld{
-    "{} messages are held in the queue, for they may have been sent since then: hikyaku queue "
+    "{} [message is|messages are] held in the queue, for [it|they] may have been sent since then: "
+    "hikyaku queue "
     "list{}, then hikyaku queue release or drop.",
     "キューの {} 通は、その後に送信済みかもしれないため保留中です: hikyaku queue list{} の後、"
     "hikyaku queue release または drop。"};
@@ -78,7 +82,7 @@ constexpr Phrase kVerifying{"verify", "検査"};
 constexpr Phrase kDamaged{"{} is not what it was when it was made:",
                           "{} は作成時のままではありません:"};
 constexpr Phrase kNothingLost{"Nothing is lost by that.", "それで失われたものはありません。"};
-constexpr Phrase kLost{"{} things are lost:", "失われたもの {} 件:"};
+constexpr Phrase kLost{"{} [thing is|things are] lost:", "失われたもの {} 件:"};
 constexpr Phrase kNotRestored{
     "Nothing was changed. Try another backup (hikyaku backup --list {}), or take this one as it "
     "is: "
@@ -100,7 +104,8 @@ constexpr Phrase kDangling{"{} leads to {}, which is not there: is the disk moun
 constexpr Phrase kNoPath{"PATH is empty: name a backup",
                          "PATH が空です。バックアップを指定してください"};
 constexpr Phrase kMailLost{
-    "{} messages cannot be read in the backup, and were left out: another backup may have them.",
+    "{} [message|messages] cannot be read in the backup, and [was|were] left out: another backup "
+    "may have [it|them].",
     "{} 通はバックアップから読めず、除きました。別のバックアップにはあるかもしれません。"};
 constexpr Phrase kNeedsAccount{"--mailbox and --into go with --account",
                                "--mailbox と --into は --account とともに使います"};
@@ -278,7 +283,7 @@ void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instanc
     if (outcome.lost.size() < outcome.lost_count) terminal.paragraph("…", 2);
   }
   if (!outcome.in_place) return terminal.say(kNotRestored, backup.path.parent_path().string());
-  terminal.say(kDone, instance.data.string(), backup.made.substr(0, 19), dir_words(instance));
+  terminal.say(kDone, instance.data.string(), minute_in_utc(backup.made), dir_words(instance));
   if (key == KeyThere::None) terminal.say(kKeyMade, instance.secret_key.string());
   if (key != KeyThere::Right) terminal.say(kPasswordsLost, dir_words(instance));
   if (outcome.held != 0) terminal.say(kHeld, grouped(outcome.held), dir_words(instance));

@@ -1,9 +1,9 @@
 // hikyaku undelete: what was deleted a short time ago comes back.
-#include <algorithm>
 
 #include "app/cli.h"
 #include "app/progress.h"
 #include "app/run_command.h"
+#include "app/shown_time.h"
 #include "app/verbs.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -17,14 +17,17 @@ constexpr Phrase kNoTime{
     "のような経過時間でもありません"};
 constexpr Phrase kLabel{"undelete", "取り戻し"};
 constexpr Phrase kPurging{"purge (KB)", "完全削除 (KB)"};
-constexpr Phrase kRestored{"{} messages of {} are back.", "{1} のメッセージ {0} 通を戻しました。"};
-constexpr Phrase kOrphans{"{} of them are in the mailbox Undeleted: theirs is no longer there.",
-                          "そのうち {} 通は、元のメールボックスがないため Undeleted にあります。"};
+constexpr Phrase kRestored{"{} [message|messages] of {} [is|are] back.",
+                           "{1} のメッセージ {0} 通を戻しました。"};
+constexpr Phrase kOrphans{
+    "{} of them [is|are] in the mailbox Undeleted: [its own|theirs] is no longer there.",
+    "そのうち {} 通は、元のメールボックスがないため Undeleted にあります。"};
 constexpr Phrase kRefused{"{} could not be brought back: {}", "{} 通は戻せませんでした: {}"};
 constexpr Phrase kNothing{"Nothing was deleted that could be brought back.",
                           "取り戻せる削除済みメッセージはありません。"};
-constexpr Phrase kPurged{"{} deleted messages are gone for good; {} returned to the disk.",
-                         "削除済みメッセージ {} 通を完全に消しました。ディスクに {} 戻りました。"};
+constexpr Phrase kPurged{
+    "{} deleted [message is|messages are] gone for good; {} returned to the disk.",
+    "削除済みメッセージ {} 通を完全に消しました。ディスクに {} 戻りました。"};
 constexpr Phrase kNotWithAccount{
     "--purge is for all accounts, and without --mailbox and --since (--before TIME limits it)",
     "--purge は全アカウントが対象で、--mailbox や --since とは併用できません(--before "
@@ -56,11 +59,7 @@ Exit list(Commands& commands, const Invocation& invocation, Terminal& terminal,
        {"subject", "件名"}},
       [](const boost::json::object& item) {
         auto text = [&](std::string_view name) { return printable(text_in(item, name), 60); };
-        auto minute = [&](std::string_view name) {
-          auto time = text_in(item, name).substr(0, 16);
-          std::ranges::replace(time, 'T', ' ');
-          return time;
-        };
+        auto minute = [&](std::string_view name) { return minute_of(text_in(item, name)); };
         return std::vector<std::string>{minute("deleted"), minute("until"), text("account"),
                                         text("mailbox"),   text("from"),    text("subject")};
       });

@@ -10,6 +10,7 @@
 #include "app/next_steps.h"
 #include "app/progress.h"
 #include "app/run_command.h"
+#include "app/shown_time.h"
 #include "app/system_user.h"
 #include "app/verbs.h"
 #include "base/text.h"
@@ -19,17 +20,20 @@ namespace hikyaku::app {
 namespace {
 
 constexpr Phrase kChecking{"verify", "検査"};
-constexpr Phrase kGood{"Everything is as it was written: {} messages' bodies ({}), {} rows.",
-                       "すべて書き込んだとおりです。本文 {} 通({})、{} 行。"};
-constexpr Phrase kProblems{"{} problems:", "問題が {} 件あります:"};
-constexpr Phrase kLost{"{} bodies cannot be read any more:", "読めなくなった本文が {} 通あります:"};
+constexpr Phrase kGood{
+    "Everything is as it was written: {} [body|bodies] of messages ({}), {} [row|rows].",
+    "すべて書き込んだとおりです。本文 {} 通({})、{} 行。"};
+constexpr Phrase kProblems{"{} [problem|problems]:", "問題が {} 件あります:"};
+constexpr Phrase kLost{"{} [body|bodies] cannot be read any more:",
+                       "読めなくなった本文が {} 通あります:"};
 constexpr Phrase kGoodMail{
-    "The mail of {} accounts is whole: {} messages, counted and parsed again.",
+    "The mail of {} [account|accounts] is whole: {} [message|messages], counted and parsed again.",
     "{} アカウントのメールは完全です。{} 通を数え直し、解析し直しました。"};
 constexpr Phrase kMailNotChecked{"The mail itself was not checked: repair the store first.",
                                  "メール自体は検査していません。先に保管庫を修復してください。"};
-constexpr Phrase kMailProblems{"{} problems in the mail:", "メールに問題が {} 件あります:"};
-constexpr Phrase kLostMail{"{} messages are lost:", "失われたメールが {} 通あります:"};
+constexpr Phrase kMailProblems{"{} [problem|problems] in the mail:",
+                               "メールに問題が {} 件あります:"};
+constexpr Phrase kLostMail{"{} [message is|messages are] lost:", "失われたメールが {} 通あります:"};
 constexpr Phrase kRepaired{"Repaired:", "修復しました:"};
 constexpr Phrase kHowToRepair{
     "Copy the data directory first, then: hikyaku verify --repair{} keeps everything that can be "
@@ -106,9 +110,10 @@ void tell(const store::VerifyReport& report, bool named, Terminal& terminal) {
   if (!report.lost.empty() && !named) {
     terminal.say(kLost, grouped(report.lost.size()));
     for (auto& body : report.lost)
-      terminal.paragraph(fmt::format("{} ({}, {}) {}", body.id, short_size(body.size),
-                                     format_rfc3339(body.staged), printable(body.salvage)),
-                         2);
+      terminal.paragraph(
+          fmt::format("{} ({}, {}) {}", body.id, short_size(body.size),
+                      minute_in_utc(format_rfc3339(body.staged)), printable(body.salvage)),
+          2);
   }
 }
 

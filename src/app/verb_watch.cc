@@ -20,7 +20,8 @@ namespace {
 using boost::json::object;
 
 constexpr Phrase kNobody{"Nobody is connected.", "接続はありません。"};
-constexpr Phrase kKicked{"{} sessions are ended.", "{} 件のセッションを終了しました。"};
+constexpr Phrase kKicked{"{} [session is|sessions are] ended.",
+                         "{} 件のセッションを終了しました。"};
 constexpr Phrase kInClear{"no", "なし"};
 
 /// Asks the running server; without one the answer is shown already.
