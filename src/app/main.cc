@@ -17,7 +17,8 @@ namespace {
 /// shown as it was called.
 std::string program_name(std::string called) {
   if (!called.contains('/')) return "hikyaku";
-  std::string_view path = std::getenv("PATH") ? std::getenv("PATH") : "";
+  const char* search = std::getenv("PATH");
+  std::string_view path = search ? search : "";
   for (auto directory : hikyaku::split(path, ':')) {
     std::error_code none;
     if (std::filesystem::equivalent(std::filesystem::path(directory) / "hikyaku", "/proc/self/exe",
