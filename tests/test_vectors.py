@@ -80,12 +80,18 @@ class SmtpSender(Connection):
         return self.reply()
 
 
-@unittest.skipUnless(VECTORS.is_dir(), f"the test material is not at {VECTORS}; HIKYAKU_VECTORS may say where")
 def has_header(message):
     """Whether a field stands in the first lines; else it is all body."""
     return bool(re.search(rb"\A(?:[^\r\n]+\r\n){0,20}?[\x21-\x39\x3b-\x7e]+[ \t]*:|\A\r\n", message))
 
 
+def delivered(sent):
+    """A message is delivered without the Return-Path fields that it came with (RFC 5321 §4.4)."""
+    header, empty, body = sent.partition(b"\r\n\r\n")
+    return re.sub(rb"(?mi)^return-path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", b"", header + b"\r\n")[:-2] + empty + body if empty else sent
+
+
+@unittest.skipUnless(VECTORS.is_dir(), f"the test material is not at {VECTORS}; HIKYAKU_VECTORS may say where")
 class Vectors(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -158,7 +164,7 @@ class Vectors(unittest.TestCase):
         for raw in got:
             number = self.number_of(raw)
             seen.add(number)
-            sent = self.sent[number]
+            sent = delivered(self.sent[number])
             front = raw[:len(raw) - len(sent)]
             if not raw.endswith(sent):
                 wrong.append(f"{self.names[number]}: differs")
