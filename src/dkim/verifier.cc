@@ -69,6 +69,11 @@ std::string changed_fields(const Signature& signature, const HeaderFields& field
   return names;
 }
 
+/// What has no more in common than a top-level domain speaks for nobody else (RFC 9989 §5.3).
+constexpr std::size_t kMayBeAligned = 2;
+/// Signatures of one author that honest mail has at most.
+constexpr std::ptrdiff_t kMostOfAnAuthor = 8;
+
 /// How many labels two names have in common from the end, and one more if they are the same.
 std::size_t nearness(std::string_view a, std::string_view b) {
   auto last_label = [](std::string_view name) { return name.substr(name.rfind('.') + 1); };
@@ -108,9 +113,10 @@ struct Verifier::State {
     std::ranges::stable_sort(choices, std::ranges::greater{}, &Choice::nearness);
     auto left_out = choices.begin() + static_cast<std::ptrdiff_t>(options.signatures);
     ignored = signatures.size() - options.signatures;
-    // Without a label in common a signature speaks for nobody else.
-    ignored_of_authors = static_cast<std::size_t>(std::ranges::count_if(
-        left_out, choices.end(), [](auto& choice) { return choice.nearness > 0; }));
+    auto may_be = [](const Choice& choice) { return choice.nearness >= kMayBeAligned; };
+    // Who signs that often himself, and badly, has no good one below.
+    if (std::count_if(choices.begin(), left_out, may_be) < kMostOfAnAuthor)
+      ignored_of_authors = static_cast<std::size_t>(std::count_if(left_out, choices.end(), may_be));
     choices.erase(left_out, choices.end());
     std::ranges::sort(choices, {}, [](auto& choice) { return choice.field->raw.data(); });
     signatures.clear();

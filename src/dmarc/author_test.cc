@@ -211,7 +211,7 @@ TEST_CASE("From fields that show somebody else to programs that decode before th
   CHECK_FALSE(nested(4).is_plain());
   // Quotes that a line end closes, once they are decoded.
   CHECK_FALSE(read_author("\"=?utf-8?q?a=0D=0A?=\" \"b@c.test\" <x@a.test>").is_plain());
-  CHECK_FALSE(read_author("\"=?utf-8?b?YQ0K?= b=40c.test\" \"@\" <x@a.test>").is_plain());
+  CHECK_FALSE(read_author("\"=?utf-8?b?YQ0K?= b\" \"@\" \"c.test\" <x@a.test>").is_plain());
   CHECK(read_author("\"=?utf-8?q?a=0D=0A?=\" \"b\" <x@a.test>").is_plain());
   // Within the domain that is verified anybody may be shown; whoever must know who, is told.
   CHECK(read_author("=?utf-8?q?ceo=40A.test=2C?= <x@a.test>").decoded_addresses ==
@@ -230,7 +230,13 @@ TEST_CASE("a line that ends inside of quotes") {
            "\"a\r\n b\" <x@evil.test>, \"ceo@bank.test\" <y@evil.test>",
            "\"ceo@bank.test\" <y@evil.test>, \"a\r\n b\" <x@evil.test>",
            // Decoded.
-           "\"=?utf-8?q?a=40b?=\r\n c\" <x@evil.test>",
+           "\"=?utf-8?q?a=40b.test?=\r\n c\" <x@evil.test>",
+           "\"a=?utf-8?b?DQo=?=b =?utf-8?q?=40?=bank.test\" <x@evil.test>",
+           // What stands before it is taken for the address, then.
+           "\"ceo@bank.test\r\n b\" <x@evil.test>",
+           "\"ceo @ bank.test;\r\n b\" <x@evil.test>",
+           "\"ceo@bank.test\" \"\r\n \" <x@evil.test>",
+           "\"a\r\n @bank\" \".test\" <x@evil.test>",
            // A local part.
            "\"a\r\n b\"@evil.test",
            "Joe <\"a\r\n b\"@evil.test>",
@@ -246,6 +252,11 @@ TEST_CASE("a line that ends inside of quotes") {
            "\"Doe, Jane (Research and International Affairs),\r\n Dr.\" <x@a.test>",
            "\"=?utf-8?q?J=C3=B6rg?=\r\n =?utf-8?q?_M=C3=BCller?=\" <x@a.test>",
            "\"boss@b.test via list\"\r\n <x@a.test>",
+           // As usual libraries fold them.
+           "\"boss@b.test via The Long Name of a Mailing List for All\r\n Members\" <x@a.test>",
+           "\"'boss@b.test' via Sales Department\r\n Group\" <x@a.test>",
+           "\"Jane Doe @ Example Company International Holdings,\r\n Incorporated\" <x@a.test>",
+           "\"Incorporated,\r\n Jane Doe @ Example Company\" <x@a.test>",
        }) {
     CAPTURE(value);
     CHECK(read_author(value).is_plain());
@@ -267,6 +278,8 @@ TEST_CASE("characters that turn the direction of the text") {
            "x@evil.test (=?utf-8?b?4oCu?=)",
            "=?utf-16be?b?IC4=?= <tset.knab@evil.test>",
            "=?utf-8?b?4o?= =?utf-8?b?Cu?= <tset.knab@evil.test>",
+           "=?utf-8?b?PT91dGYtOD9iPzRvQ3U/PQ==?= <tset.knab@evil.test>",  // encoded twice
+           "=?utf-8?q?=E2=80?= =?UTF8?q?=AE?= <tset.knab@evil.test>",
            "\xE2\x80\xAE\xE2\x81\xA6\xE2\x80\xAC\xE2\x81\xA9 <tset.knab@evil.test>",
            "a@evil.test (\xE2\x80\xAE), <tset.knab@evil.test>",
        }) {

@@ -18,10 +18,6 @@ constexpr std::size_t kMostSigns = 200;      // "@" that are looked at
 constexpr std::size_t kMostAddresses = 100;  // distinct ones that are kept
 constexpr std::size_t kMostWords = 100;      // encoded ones; each costs a converter or two
 constexpr std::size_t kMostBetween = 200;    // bytes of blanks and comments inside of an address
-/// What is decoded may hold encoded words again: some programs decode on arrival, and on display.
-/// Where there are still some after that, nobody can say what is shown.
-constexpr int kRounds = 2;
-
 /// "=?charset?encoding?text?=" as the most lenient programs take it: any charset, any text up to
 /// the first "?=", a further "=?" too, wherever it stands.
 struct Word {
@@ -219,6 +215,10 @@ DecodedFrom read_decoded(std::string_view value) {
   }
   if (next_word(text, 0)) found.too_many = true;
   return found;
+}
+
+bool has_remote_domain(std::string_view text, std::size_t at) {
+  return is_remote(domain_behind(text, at + 1));
 }
 
 DecodedFrom read_anything(std::string_view value) {

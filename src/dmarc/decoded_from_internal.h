@@ -8,6 +8,10 @@
 
 namespace hikyaku::dmarc {
 
+/// What is decoded may hold encoded words again: some programs decode on arrival, and on display.
+/// Where there are still some after that, nobody can say what is shown.
+inline constexpr int kRounds = 2;
+
 struct DecodedFrom {
   struct Address {
     std::string local;   ///< as it stands there, without quotes; may be empty
@@ -27,6 +31,10 @@ DecodedFrom read_decoded(std::string_view value);
 /// Everything that may be an address in a value that programs read differently: whatever stands
 /// around an "@", before and after decoding, dot or not.
 DecodedFrom read_anything(std::string_view value);
+
+/// Whether the "@" at `at` may make an address: behind it stands a name of two labels and more,
+/// blanks, comments and quotes left out.
+bool has_remote_domain(std::string_view text, std::size_t at);
 
 /// What stands between quotes with its encoded words decoded, controls and line ends too.
 std::string decode_with_controls(std::string_view value);

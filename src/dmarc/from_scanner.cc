@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "dmarc/decoded_from_internal.h"
@@ -11,6 +12,8 @@ namespace hikyaku::dmarc {
 namespace {
 
 constexpr std::size_t kShown = 200;
+constexpr std::size_t kMostSigns = 100;      // "@" that are looked at in quotes that a line ends
+constexpr std::size_t kBehindQuotes = 1000;  // bytes that may go on with a domain begun in them
 
 bool is_fold(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -29,6 +32,17 @@ bool has_address_marks(std::string_view text) {
 
 bool is_domain_character(char c) {
   return is_ascii_alnum(c) || c == '-' || c == '.' || c == '_' || (c & 0x80) != 0;
+}
+
+/// "… @example.org": whoever looks behind the last "@" finds a domain.
+bool ends_in_domain(std::string_view text) {
+  auto at = text.rfind('@');
+  if (at == text.npos) return false;
+  while (!text.empty() &&
+         (is_fold(text.back()) || std::string_view(",;:.!?").contains(text.back())))
+    text.remove_suffix(1);
+  auto domain = trim(text.substr(std::min(at + 1, text.size())));
+  return std::ranges::all_of(domain, is_domain_character) && has_remote_domain(text, at);
 }
 
 /// "somebody@example.org" and nothing else.
@@ -167,15 +181,32 @@ bool FromScanner::quoted_string(Words& words) {
 }
 
 /// Some programs end quotes where the line ends. All that was quoted from there on is not, and the
-/// other way round: no quotes of the field may have what makes an address.
+/// other way round; what was quoted before may be taken for the address. `raw`: the quotes;
+/// `content`: what they mean.
 bool FromScanner::check_quotes(std::string_view raw, std::string_view content) {
-  auto look_at = [this](std::string_view text) {
-    if (text.find_first_of("\r\n") != text.npos) quotes_break_ = true;
-    if (text.find('@') != text.npos) quotes_have_at_ = true;
-  };
-  look_at(raw);
-  if (raw.find("=?") != raw.npos) look_at(decode_with_controls(content));
-  return !(quotes_break_ && quotes_have_at_) || fail(AuthorProblem::Quoting);
+  auto broken = quotes_break_;
+  if (shows_address(left_.substr(1), raw.size() - 2)) return fail(AuthorProblem::Quoting);
+  if (raw.find("=?") == raw.npos) return true;
+  broken = std::exchange(quotes_break_, broken);
+  auto decoded = decode_with_controls(content);
+  auto quoted = decoded.size();
+  decoded += left_.substr(raw.size() - 1, kBehindQuotes);
+  if (shows_address(decoded, quoted)) return fail(AuthorProblem::Quoting);
+  quotes_break_ = quotes_break_ || broken;
+  return true;
+}
+
+/// Whether the first `quoted` bytes of `text`, which stand in quotes, or quotes before them, may be
+/// read as an address since a line ends in quotes.
+bool FromScanner::shows_address(std::string_view text, std::size_t quoted) {
+  auto inside = text.substr(0, quoted);
+  auto from = quotes_break_ ? 0 : inside.find_first_of("\r\n");
+  if (ends_in_domain(inside.substr(0, from))) quotes_have_address_ = true;
+  if (from == inside.npos) return quotes_break_ && quotes_have_address_;
+  quotes_break_ = true;
+  for (auto at = text.find('@', from); at < quoted; at = text.find('@', at + 1))
+    if (++signs_ > kMostSigns || has_remote_domain(text, at)) return true;
+  return quotes_have_address_;
 }
 
 /// Nothing that turns the text may be open where an address begins, or in the end.

@@ -39,6 +39,7 @@ class FromScanner {
   bool atoms(Words& words);
   bool check_encoded(const std::string& decoded);
   bool check_quotes(std::string_view raw, std::string_view content);
+  bool shows_address(std::string_view text, std::size_t quoted);
   bool check_direction();
   bool angle_address(const Words& words);
   bool bare_address(const Words& words);
@@ -52,9 +53,10 @@ class FromScanner {
   const AuthorLimits& limits_;
   Author& author_;
   TextDirection direction_;
-  std::size_t directed_ = 0;     ///< how far it was fed
-  bool quotes_break_ = false;    ///< a line ends inside of quotes
-  bool quotes_have_at_ = false;  ///< there is "@" inside of quotes
+  std::size_t directed_ = 0;          ///< how far it was fed
+  bool quotes_break_ = false;         ///< a line has ended inside of quotes
+  bool quotes_have_address_ = false;  ///< that are not ended so
+  std::size_t signs_ = 0;             ///< "@" behind that, inside of quotes
 };
 
 }  // namespace hikyaku::dmarc

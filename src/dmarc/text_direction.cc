@@ -1,3 +1,4 @@
+#include "dmarc/decoded_from_internal.h"
 #include "dmarc/text_direction_internal.h"
 #include "mime/encoded_word.h"
 
@@ -32,7 +33,7 @@ bool has_direction_characters(std::string_view text) {
 
 void TextDirection::feed(std::string_view piece) {
   std::string decoded;
-  if (piece.find("=?") != piece.npos) {
+  for (int round = 0; round < kRounds && piece.find("=?") != piece.npos; ++round) {
     decoded = mime::decode_words(piece);
     piece = decoded;
   }

@@ -62,6 +62,18 @@ void decode_q(std::string_view text, std::string& out) {
   out.pop_back();
 }
 
+/// "utf8" is "UTF-8" for everybody.
+bool is_same_charset(std::string_view a, std::string_view b) {
+  if (iequals(a, b)) return true;
+  auto bare = [](std::string_view label) {
+    std::string result;
+    for (char c : label)
+      if (is_ascii_alnum(c)) result += ascii_lower(c);
+    return result;
+  };
+  return bare(a) == bare(b);
+}
+
 /// The bytes of adjacent words of one charset.
 class Run {
  public:
@@ -260,7 +272,7 @@ std::string decode_words(std::string_view value, std::string_view fallback_chars
       end_run();
       append_plain(between, fallback_charset, out);
     }
-    if (!iequals(run_charset, word->charset)) {
+    if (!is_same_charset(run_charset, word->charset)) {
       end_run();
       run_charset = word->charset;
     }

@@ -175,9 +175,7 @@ Result<void> Accepting::put(store::Transaction& tx, const std::vector<story::Fin
   if (!give_back(std::move(failed), queued, outcomes))
     return fail(ErrorCode::Denied, "nobody takes the message any more");
   TRY_DO(queue_rest(tx, queued));
-  if (plan_.reports)
-    reports::take_in(
-        tx, {delivery_.id, 0, delivery_.began, delivery_.from.to_string(), report_sender()}, blob_);
+  TRY_DO(take_report(tx, queued, outcomes));
   // No mailbox here, so no Junk either.
   if (plan_.local.empty() && delivery_.to_junk())
     for (auto& finding : arrived.findings)
@@ -185,6 +183,24 @@ Result<void> Accepting::put(store::Transaction& tx, const std::vector<story::Fin
   std::ranges::copy(also_found, std::back_inserter(arrived.findings));
   story::record_arrival(tx, delivery_.id, arrived, outcomes);
   for (auto& evaluation : evaluated_) reports::record_evaluation(tx, evaluation);
+  return {};
+}
+
+/// Where others take the message too, a report too many is lost for us, and the story says so.
+Result<void> Accepting::take_report(store::Transaction& tx, const std::vector<queue::Entry>& queued,
+                                    std::vector<story::RecipientOutcome>& outcomes) {
+  if (!plan_.reports) return {};
+  reports::Taken taken{delivery_.id, 0, delivery_.began, delivery_.from.to_string(),
+                       report_sender()};
+  if (reports::take_in(tx, taken, blob_)) return {};
+  auto reply = replies::too_many_reports();
+  if (plan_.local.empty() && queued.empty()) {
+    refusal_ = std::move(reply);
+    return fail(ErrorCode::Denied, "too many reports have come today");
+  }
+  for (auto& outcome : outcomes)
+    if (outcome.detail == kToReports)
+      outcome = {outcome.address, story::RecipientOutcome::Kind::Refused, reply.to_string()};
   return {};
 }
 

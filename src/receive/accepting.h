@@ -46,6 +46,8 @@ class Accepting {
   Task<void> sign();
   Task<void> seal();
   queue::Message queue_message() const;
+  Result<void> take_report(store::Transaction& tx, const std::vector<queue::Entry>& queued,
+                           std::vector<story::RecipientOutcome>& outcomes);
   reports::Sender report_sender() const;
   Result<mailbox::MailboxInfo> find_place(store::Transaction& tx, const Plan::Local& local) const;
   Result<std::vector<Plan::Failed>> place(store::Transaction& tx,

@@ -52,7 +52,7 @@ class Planner {
     auto resolution = auth::resolve(reader_, address, rules_.delimiters);
     if (is_report_address(reader_, address, rules_.report_address)) {
       plan_.reports = true;
-      plan_.outcomes.push_back({address, Kind::Delivered, "to the reports about our domains"});
+      plan_.outcomes.push_back({address, Kind::Delivered, std::string(kToReports)});
       // An account or alias of that name gets it, too; a catch-all is for what nobody knows.
       if (resolution.kind != auth::Resolution::Kind::Local ||
           resolution.via.starts_with("catch-all"))

@@ -47,6 +47,9 @@ struct Plan {
       outcomes;  ///< one for each recipient and one more for each further target
 };
 
+/// What the story says of a mail that was taken in as a report.
+inline constexpr std::string_view kToReports = "to the reports about our domains";
+
 /// Whether `address` is the one that the DMARC records of our domains name for reports: `setting`
 /// is a local part at each of them, or one address. It needs no account.
 bool is_report_address(store::Reader& reader, std::string_view address, std::string_view setting);

@@ -9,6 +9,7 @@
 #include "queue/injector.h"
 #include "receive/receiver.h"
 #include "receive/submission_header.h"
+#include "reports/received.h"
 #include "story/story.h"
 #include "testing/world.h"
 
@@ -150,6 +151,24 @@ TEST_CASE("a full queue puts off what would be queued, and nothing else") {
   CHECK(f.send(f.user(), Fixture::envelope("anna@alpha.test", {"z@beta.test"}),
                std::string(kFromAnna) + std::string(100'000, 'x'))
             .code == 452);
+}
+
+TEST_CASE("a report too many is to come again; what others get is theirs") {
+  Fixture f;
+  auto report = Fixture::envelope("x@beta.test", {"dmarc-reports@alpha.test"});
+  CHECK(f.send(f.server(), report, kMessage).positive());
+  auto sender = reports::list_taken(f.store.keys(), 1).at(0).sender;
+  for (std::uint64_t i = 1; i < reports::kMostUnprovedADay; ++i)
+    REQUIRE(reports::take_in(f.store.keys(), {1000 + i, 0, f.loop.now(), "", sender},
+                             store::MemoryTransaction::stage("mail")));
+  CHECK(f.send(f.server(), report, kMessage).to_string().starts_with("452 4.3.2"));
+  auto both = Fixture::envelope("x@beta.test", {"dmarc-reports@alpha.test", "bob@alpha.test"});
+  CHECK(f.send(f.server(), both, kMessage).positive());
+  CHECK(f.inbox(f.bob.id).size() == 1);
+  auto story = story::find_story(f.store.keys(), f.last);
+  REQUIRE(story);
+  CHECK(story->recipients.at(0).kind == story::RecipientOutcome::Kind::Refused);
+  CHECK(story->recipients.at(0).detail.starts_with("452 4.3.2"));
 }
 
 TEST_CASE("a message has our fields in front, and its digest speaks of all of it") {

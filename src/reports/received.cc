@@ -56,6 +56,29 @@ std::string known_key(const ReceivedReport& report) {
       .bytes();
 }
 
+/// What stands behind the day in kTableTakenDay; nothing: all that are proved.
+constexpr std::uint8_t kUnproved = 1;
+constexpr std::uint8_t kOfADomain = 2;  // in front of its name
+
+/// False: it is `most` already.
+bool count_one(Transaction& tx, const Key& key, std::uint64_t most) {
+  auto stored = tx.get(key);
+  auto count = stored ? Decoder(*stored).varint() : 0;
+  if (count >= most) return false;
+  Encoder counted;
+  counted.varint(count + 1);
+  tx.put(key, counted.bytes());
+  return true;
+}
+
+/// Whoever has a domain has all the names below it.
+std::string_view last_labels(std::string_view domain) {
+  auto dot = domain.rfind('.');
+  if (dot == domain.npos || dot == 0) return domain;
+  dot = domain.rfind('.', dot - 1);
+  return dot == domain.npos ? domain : domain.substr(dot + 1);
+}
+
 std::optional<ReceivedReport> decode_report_row(std::string_view key, std::string_view value) {
   auto fields = store::key_fields(key);
   auto day = fields.u32_be();
@@ -81,15 +104,14 @@ std::optional<ReceivedFailure> decode_failure_row(std::string_view key, std::str
 }  // namespace
 
 bool take_in(Transaction& tx, const Taken& taken, const store::StagedBlob& body) {
-  auto proved = taken.sender.counts();
   auto day = Key(kInstance, kTableTakenDay).u32(day_of(taken.when));
-  if (!proved) day.u8(1);
-  auto stored = tx.get(day);
-  auto count = stored ? Decoder(*stored).varint() : 0;
-  if (count >= (proved ? kMostTakenADay : kMostUnprovedADay)) return false;
-  Encoder counted;
-  counted.varint(count + 1);
-  tx.put(day, counted.bytes());
+  if (!taken.sender.counts()) {
+    if (!count_one(tx, Key(day).u8(kUnproved), kMostUnprovedADay)) return false;
+  } else if (!count_one(tx, Key(day).u8(kOfADomain).raw(last_labels(taken.sender.domain)),
+                        kMostOfADomainADay) ||
+             !count_one(tx, day, kMostTakenADay)) {
+    return false;
+  }
 
   auto key = taken_key(taken.id);
   Encoder out;

@@ -32,10 +32,12 @@ struct Taken {
   std::string mail_from;
   Sender sender = {};
 };
-/// Reports that are taken in within a day; further mail to the address is dropped, since anybody
-/// may write to it. What nobody is shown to have sent has a limit of its own, and so keeps out
-/// nothing else.
+/// Reports that are taken in within a day, since anybody may write to the address. Each sender's
+/// domain (its last two labels) has a limit of its own, and so keeps out nobody else, and so has
+/// what nobody is shown to have sent. An honest reporter sends one or two a day about each of our
+/// domains.
 inline constexpr std::uint64_t kMostTakenADay = 20'000;
+inline constexpr std::uint64_t kMostOfADomainADay = 2'000;
 inline constexpr std::uint64_t kMostUnprovedADay = 2'000;
 
 /// In the transaction that delivers the mail. False: there have been too many today.

@@ -315,7 +315,7 @@ TEST_CASE("what nobody is shown to have sent is not counted, and keeps nothing o
   }
 }
 
-TEST_CASE("a flood of reports that nobody is shown to have sent keeps out no other") {
+TEST_CASE("a flood of reports keeps out no other sender's") {
   store::MemoryTransaction tx;
   auto bring = [&](story::MessageId id, const Sender& sender) {
     return take_in(tx, {id, 0, kNoon, "x@evil.test", sender},
@@ -325,6 +325,9 @@ TEST_CASE("a flood of reports that nobody is shown to have sent keeps out no oth
   for (std::uint64_t i = 0; i < kMostUnprovedADay; ++i)
     REQUIRE(bring(id++, {Sender::State::Failed, "big.test"}));
   CHECK_FALSE(bring(id, {Sender::State::Failed, "big.test"}));
+  for (std::uint64_t i = 0; i < kMostOfADomainADay; ++i)
+    REQUIRE(bring(id++, {Sender::State::Proved, fmt::format("{}.evil.test", i)}));
+  CHECK_FALSE(bring(id, {Sender::State::Proved, "evil.test"}));
   CHECK(bring(id, kBig));
 }
 

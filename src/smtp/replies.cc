@@ -273,6 +273,9 @@ Reply no_space() {
 Reply queue_full() {
   return make(452, {4, 3, 1}, "Too much mail for other servers waits here; try again later");
 }
+Reply too_many_reports() {
+  return make(452, {4, 3, 2}, "Too many reports have come today; try again tomorrow");
+}
 Reply mailbox_full(std::string_view address) {
   return make(452, {4, 2, 2}, "The mailbox <{}> is full; try again later", printable(address, 320));
 }

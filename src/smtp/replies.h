@@ -101,6 +101,8 @@ Reply too_many_recipients(std::size_t limit);
 Reply too_large(std::uint64_t limit);  ///< 552 5.3.4
 Reply no_space();
 Reply queue_full();
+/// Of those about our domains, in one day.
+Reply too_many_reports();
 Reply mailbox_full(std::string_view address);
 /// 452 at the end of the data: others could have the message, this recipient could not any more,
 /// and nobody could be told.
