@@ -508,14 +508,16 @@ class BadInput(Sender):
         signed = self.sign(letter)
         signature = signed[:signed.index("From:")]
         fake = "".join(signature.replace("d=honest.test", "d=other.test").replace("s=sel", f"s=gone{i}") for i in range(8))
-        for number, (on_top, word) in enumerate([(fake, "dmarc=pass"), (signature.replace("s=sel", "s=gone") * 8, "dmarc=fail")]):
+        letter, subject = self.letter("carol@honest.test")
+        signed = self.sign(letter)
+        _, results = self.deliver(fake + signed, subject, "x@failing.test", "INBOX", source=STRANGER)
+        self.assertIn("dmarc=pass", results)
+        self.assertIn("one more signature was not looked at", self.story(subject))
+        # Nor do those of anybody, or many of the author's own, keep a forgery from being refused.
+        for on_top in (fake * 2, signature.replace("s=sel", "s=gone") * 9):
             letter, subject = self.letter("carol@honest.test")
-            signed = self.sign(letter)
-            got, results = self.deliver(on_top + signed, subject, "x@failing.test", "Junk" if number else "INBOX", source=STRANGER)
-            self.assertIn(word, results)
-            self.assertIn("one more signature was not looked at", self.story(subject))
-        self.assertIn("one that was not looked at may be the author's", self.story(subject))
-        self.assertIn("署名が多すぎ", self.story(subject, "--lang", "ja"))
+            code, reply = self.send(on_top + letter, "x@failing.test", source=STRANGER)
+            self.assertEqual(code, 550, reply)
 
     def test_records_that_lead_in_circles_end(self):
         letter, subject = self.letter("carol@loop.test")
