@@ -69,7 +69,7 @@ std::string changed_fields(const Signature& signature, const HeaderFields& field
   return names;
 }
 
-/// What has no more in common than a top-level domain speaks for nobody else (RFC 9989 §5.3).
+/// Where domains have no more in common than a top-level domain, neither speaks for the other.
 constexpr std::size_t kMayBeAligned = 2;
 /// Signatures of one author that honest mail has at most.
 constexpr std::ptrdiff_t kMostOfAnAuthor = 8;

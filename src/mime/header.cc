@@ -210,7 +210,7 @@ std::optional<std::string_view> lenient_value(const Field& field, std::string_vi
   if (!field.is_junk()) return std::nullopt;
   std::string begin;
   std::size_t at = 0;
-  for (; at < std::min<std::size_t>(field.raw.size(), 200) && begin.size() < name.size(); ++at)
+  for (; at < field.raw.size() && begin.size() < name.size(); ++at)
     if (field.raw[at] > ' ' && field.raw[at] <= '~') begin += field.raw[at];
   if (!iequals(begin, name)) return std::nullopt;
   auto value = field.raw.substr(at);

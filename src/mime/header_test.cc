@@ -62,6 +62,23 @@ TEST_CASE("what an mbox puts in front goes up to the first line that is somethin
   CHECK(mbox_separator_length("A: 1\r\n\r\nFrom x\r\n") == 0);
 }
 
+TEST_CASE("what a lenient reader may take for a field") {
+  auto value_in = [](std::string_view header) {
+    for (auto& field : HeaderView(header))
+      if (auto value = lenient_value(field, "Return-Path")) return std::string(*value);
+    return std::string("none");
+  };
+  std::string folds;
+  for (int i = 0; i < 500; ++i) folds += "\r\n ";
+  CHECK(value_in("Return-Path: <x@a.test>\r\n\r\n") == " <x@a.test>");
+  for (std::string name : {"Return-Path" + folds + ":", "Return" + folds + "-Path:"}) {
+    CAPTURE(name);
+    CHECK(value_in(name + " <x@a.test>\r\n\r\n").starts_with("<x@a.test>"));
+  }
+  CHECK(value_in("Return-Pat: <x@a.test>\r\n\r\n") == "none");
+  CHECK(value_in("Subject: Return-Path: x\r\n\r\n") == "none");
+}
+
 TEST_CASE("where the header ends") {
   struct Row {
     std::string_view header, body;

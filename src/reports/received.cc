@@ -79,26 +79,44 @@ std::string_view last_labels(std::string_view domain) {
   return dot == domain.npos ? domain : domain.substr(dot + 1);
 }
 
-std::optional<ReceivedReport> decode_report_row(std::string_view key, std::string_view value) {
+/// The row of a table whose keys are a day and the mail's id.
+template <class Row>
+std::optional<Row> with_key(std::string_view key, std::optional<Row> row) {
   auto fields = store::key_fields(key);
   auto day = fields.u32_be();
   auto id = fields.u64_be();
-  auto report = decode_received(value);
-  if (!report || fields.failed()) return std::nullopt;
-  report->day = day;
-  report->id = id;
-  return report;
+  if (!row || fields.failed()) return std::nullopt;
+  row->day = day;
+  row->id = id;
+  return row;
+}
+
+std::optional<ReceivedReport> decode_report_row(std::string_view key, std::string_view value) {
+  return with_key(key, decode_received(value));
 }
 
 std::optional<ReceivedFailure> decode_failure_row(std::string_view key, std::string_view value) {
-  auto fields = store::key_fields(key);
-  auto day = fields.u32_be();
-  auto id = fields.u64_be();
-  auto failure = decode_failure(value);
-  if (!failure || fields.failed()) return std::nullopt;
-  failure->day = day;
-  failure->id = id;
-  return failure;
+  return with_key(key, decode_failure(value));
+}
+
+std::optional<UnreadReport> decode_unread_row(std::string_view key, std::string_view value) {
+  return with_key(key, decode_unread(value));
+}
+
+/// The newest first, of days from `since` on.
+template <class Row>
+std::vector<Row> list_newest(Reader& reader, store::Table table, Day since, std::size_t limit,
+                             std::optional<Row> (*decode)(std::string_view, std::string_view)) {
+  std::vector<Row> found;
+  if (limit == 0) return found;
+  store::KeyRange range{Key(kInstance, table).u32(since).bytes(),
+                        Key(kInstance, table).children().end};
+  reader.scan(range, Reader::Direction::Backward,
+              [&](std::string_view key, std::string_view value) {
+                if (auto row = decode(key, value)) found.push_back(std::move(*row));
+                return found.size() < limit;
+              });
+  return found;
 }
 
 }  // namespace
@@ -197,17 +215,7 @@ void put_failure(Transaction& tx, const ReceivedFailure& failure) {
 }
 
 std::vector<ReceivedFailure> list_failures(Reader& reader, Day since, std::size_t limit) {
-  std::vector<ReceivedFailure> found;
-  if (limit == 0) return found;
-  store::KeyRange range{Key(kInstance, kTableReceivedFailure).u32(since).bytes(),
-                        Key(kInstance, kTableReceivedFailure).children().end};
-  reader.scan(range, Reader::Direction::Backward,
-              [&](std::string_view key, std::string_view value) {
-                if (auto failure = decode_failure_row(key, value))
-                  found.push_back(std::move(*failure));
-                return found.size() < limit;
-              });
-  return found;
+  return list_newest(reader, kTableReceivedFailure, since, limit, decode_failure_row);
 }
 
 void put_unproved(Transaction& tx, const ReceivedReport& report) {
@@ -216,17 +224,7 @@ void put_unproved(Transaction& tx, const ReceivedReport& report) {
 }
 
 std::vector<ReceivedReport> list_unproved(Reader& reader, Day since, std::size_t limit) {
-  std::vector<ReceivedReport> found;
-  if (limit == 0) return found;
-  store::KeyRange range{Key(kInstance, kTableUnprovedReport).u32(since).bytes(),
-                        Key(kInstance, kTableUnprovedReport).children().end};
-  reader.scan(range, Reader::Direction::Backward,
-              [&](std::string_view key, std::string_view value) {
-                if (auto report = decode_report_row(key, value))
-                  found.push_back(std::move(*report));
-                return found.size() < limit;
-              });
-  return found;
+  return list_newest(reader, kTableUnprovedReport, since, limit, decode_report_row);
 }
 
 void put_unread(Transaction& tx, const UnreadReport& unread) {
@@ -234,24 +232,7 @@ void put_unread(Transaction& tx, const UnreadReport& unread) {
 }
 
 std::vector<UnreadReport> list_unread(Reader& reader, Day since, std::size_t limit) {
-  std::vector<UnreadReport> found;
-  if (limit == 0) return found;
-  store::KeyRange range{Key(kInstance, kTableUnreadReport).u32(since).bytes(),
-                        Key(kInstance, kTableUnreadReport).children().end};
-  reader.scan(range, Reader::Direction::Backward,
-              [&](std::string_view key, std::string_view value) {
-                auto fields = store::key_fields(key);
-                auto day = fields.u32_be();
-                auto id = fields.u64_be();
-                auto unread = decode_unread(value);
-                if (unread && !fields.failed()) {
-                  unread->day = day;
-                  unread->id = id;
-                  found.push_back(std::move(*unread));
-                }
-                return found.size() < limit;
-              });
-  return found;
+  return list_newest(reader, kTableUnreadReport, since, limit, decode_unread_row);
 }
 
 bool trim_received(Transaction& tx, Day day, std::size_t most) {
