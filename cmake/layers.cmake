@@ -53,12 +53,13 @@ foreach(line IN LISTS layer_lines)
     list(FILTER testing_sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
     add_library(hikyaku_testing STATIC ${testing_sources})
     target_link_libraries(hikyaku_testing PUBLIC hikyaku_base)
+    # One source alone knows where the checkout is: all others are the same for the compiler cache wherever it is.
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/testing/source_tree.cc PROPERTIES
+      COMPILE_DEFINITIONS HIKYAKU_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   endif()
   if(test_sources)
     add_executable(test_${dir} ${test_sources} ${CMAKE_SOURCE_DIR}/src/testing/unit_main.cc)
     target_link_libraries(test_${dir} PRIVATE hikyaku_${dir} hikyaku_testing ${EXTERNAL_TEST_${dir}})
-    target_compile_definitions(test_${dir} PRIVATE
-      HIKYAKU_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HIKYAKU_TESTDATA="${CMAKE_SOURCE_DIR}/src/${dir}/testdata")
     target_compile_options(test_${dir} PRIVATE ${TEST_OPTIONS})
     precompile(test_${dir} tests)
     list(APPEND test_programs test_${dir})

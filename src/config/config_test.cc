@@ -12,6 +12,7 @@
 #include "config/load.h"
 #include "config/problem.h"
 #include "config/render.h"
+#include "testing/source_tree.h"
 
 using namespace hikyaku;
 using namespace hikyaku::config;
@@ -472,7 +473,7 @@ TEST_CASE("the sample is read back, as it is and with everything switched on") {
 }
 
 TEST_CASE("docs/configuration.md is what the table says (./run docs writes it)") {
-  std::ifstream in(HIKYAKU_SOURCE_DIR "/docs/configuration.md");
+  std::ifstream in(testing::source_tree() / "docs/configuration.md");
   std::stringstream text;
   text << in.rdbuf();
   CHECK_MESSAGE(text.str() == markdown(), "docs/configuration.md is stale: ./run docs");

@@ -1,11 +1,11 @@
 #include "dns/name.h"
 
-#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
 
 #include "base/text.h"
+#include "testing/vectors.h"
 
 namespace hikyaku::dns {
 namespace {
@@ -128,11 +128,6 @@ TEST_CASE("international names, and what is wrong with others") {
   }
 }
 
-std::filesystem::path vectors() {
-  if (auto* given = std::getenv("HIKYAKU_VECTORS")) return given;
-  return std::filesystem::path(HIKYAKU_SOURCE_DIR) / "../shared/vectors";
-}
-
 /// Turns \uXXXX and \x{XXXX} into UTF-8; nullopt for surrogates.
 std::optional<std::string> decode_escapes(std::string_view text) {
   std::string bytes;
@@ -182,11 +177,10 @@ bool changed_after_unicode_15(std::string_view name) {
 }
 
 TEST_CASE("Unicode's test cases for names") {
-  std::ifstream file(vectors() / "idna/IdnaTestV2-Unicode16.txt");
-  if (!file) {
-    MESSAGE("skipped: no idna/IdnaTestV2-Unicode16.txt in the test vectors");
-    return;
-  }
+  auto vectors = testing::vectors::folder_or_skip("Unicode's test cases for names");
+  if (vectors.empty()) return;
+  std::ifstream file(vectors / "idna/IdnaTestV2-Unicode16.txt");
+  REQUIRE(file);
   int compared = 0;
   std::string line;
   while (std::getline(file, line)) {

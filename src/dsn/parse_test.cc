@@ -1,6 +1,5 @@
 #include "dsn/parse.h"
 
-#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
@@ -8,20 +7,10 @@
 #include <sstream>
 
 #include "dsn/report.h"
+#include "testing/vectors.h"
 
 namespace hikyaku::dsn {
 namespace {
-
-std::filesystem::path vectors() {
-  const char* configured = std::getenv("HIKYAKU_VECTORS");
-  return configured ? configured : HIKYAKU_SOURCE_DIR "/../shared/vectors";
-}
-
-std::string read(const std::filesystem::path& file) {
-  std::ostringstream stream;
-  stream << std::ifstream(file, std::ios::binary).rdbuf();
-  return stream.str();
-}
 
 TEST_CASE("our own reports can be read") {
   constexpr std::string_view kOriginal = "Subject: x\r\nMessage-ID: <1@a.test>\r\n\r\n";
@@ -69,11 +58,9 @@ TEST_CASE("no report") {
 }
 
 TEST_CASE("reports from the wild") {
-  auto folder = vectors() / "bounces";
-  if (!std::filesystem::exists(folder)) {
-    std::cout << "skipped: no test material at " << folder << "\n";
-    return;
-  }
+  auto vectors = testing::vectors::folder_or_skip("reports from the wild");
+  if (vectors.empty()) return;
+  auto folder = vectors / "bounces";
   int reports = 0;
   int whole = 0;
   int standard = 0;
@@ -81,7 +68,7 @@ TEST_CASE("reports from the wild") {
     if (entry.path().extension() != ".eml") continue;
     auto name = entry.path().filename().string();
     CAPTURE(name);
-    auto bytes = read(entry.path());
+    auto bytes = testing::vectors::read(entry.path());
     auto message = mime::parse_message(bytes);
     auto report = find_report(message);
     if (report) {
@@ -103,7 +90,7 @@ TEST_CASE("reports from the wild") {
   std::cout << "bounces: " << reports << " reports, " << whole << " of them whole\n";
   CHECK(standard >= 16);
   for (const auto& entry : std::filesystem::directory_iterator(folder / "not-a-bounce")) {
-    auto bytes = read(entry.path());
+    auto bytes = testing::vectors::read(entry.path());
     CAPTURE(entry.path().string());
     CHECK(!find_report(mime::parse_message(bytes)));
   }

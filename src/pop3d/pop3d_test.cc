@@ -6,6 +6,7 @@
 #include "pop3d/server.h"
 #include "sasl/apop.h"
 #include "sasl/client.h"
+#include "testing/source_tree.h"
 #include "testing/world.h"
 
 namespace hikyaku::pop3d {
@@ -88,7 +89,7 @@ struct Fixture : World {
 };
 
 TEST_CASE("dialogues") {
-  auto scripts = net::testing::read_transcripts(HIKYAKU_TESTDATA);
+  auto scripts = net::testing::read_transcripts(testing::source_tree() / "src/pop3d/testdata");
   REQUIRE(scripts.size() > 10);
   for (auto& script : scripts) {
     CAPTURE(script.name);
@@ -110,7 +111,7 @@ TEST_CASE("dialogues") {
 }
 
 TEST_CASE("wherever the connection breaks, messages go at QUIT and together") {
-  auto scripts = net::testing::read_transcripts(HIKYAKU_TESTDATA);
+  auto scripts = net::testing::read_transcripts(testing::source_tree() / "src/pop3d/testdata");
   auto script = std::ranges::find(scripts, "deletes_at_quit", &Transcript::name);
   REQUIRE(script != scripts.end());
   for (int n = 1;; ++n) {

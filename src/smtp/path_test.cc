@@ -1,13 +1,12 @@
 #include "smtp/path.h"
 
-#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <sstream>
 
 #include "base/text.h"
+#include "testing/vectors.h"
 
 namespace hikyaku::smtp {
 namespace {
@@ -163,13 +162,9 @@ std::string text_of(std::string_view xml, std::string_view tag) {
 }
 
 TEST_CASE("the isemail tables") {
-  const char* configured = std::getenv("HIKYAKU_VECTORS");
-  std::filesystem::path vectors = configured ? configured : HIKYAKU_SOURCE_DIR "/../shared/vectors";
+  auto vectors = testing::vectors::folder_or_skip("the isemail tables");
+  if (vectors.empty()) return;
   auto folder = vectors / "address" / "isemail";
-  if (!std::filesystem::exists(folder)) {
-    std::cout << "skipped: no test material at " << folder << "\n";
-    return;
-  }
   // Differences from the table, each with its reason:
   // "::" for one group is allowed by RFC 4291 §2.2 and written by some; the table itself says both.
   const std::string_view kOneGroup = "test@[IPv6:1111:2222:3333:4444:5555:6666::8888]";

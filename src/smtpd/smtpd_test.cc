@@ -5,6 +5,7 @@
 #include "net/transcript.h"
 #include "sasl/client.h"
 #include "smtpd/server.h"
+#include "testing/source_tree.h"
 #include "testing/world.h"
 
 namespace hikyaku::smtpd {
@@ -123,7 +124,7 @@ Outcome run(const Transcript& script, std::size_t read_limit, std::size_t window
 }
 
 TEST_CASE("dialogues") {
-  auto scripts = net::testing::read_transcripts(HIKYAKU_TESTDATA);
+  auto scripts = net::testing::read_transcripts(testing::source_tree() / "src/smtpd/testdata");
   REQUIRE(scripts.size() > 20);
   for (auto& script : scripts) {
     CAPTURE(script.name);
@@ -226,7 +227,7 @@ TEST_CASE("a client that fails too often is put off, the right password notwiths
 }
 
 TEST_CASE("every operation of the connection may fail") {
-  auto scripts = net::testing::read_transcripts(HIKYAKU_TESTDATA);
+  auto scripts = net::testing::read_transcripts(testing::source_tree() / "src/smtpd/testdata");
   for (auto& script : scripts) {
     if (!script.has("fail_everywhere")) continue;
     for (int n = 1;; ++n) {
