@@ -130,7 +130,7 @@ class FieldReader {
 };
 
 bool is_type(const mime::Part& part, std::string_view type, std::string_view subtype) {
-  return iequals(part.content_type.type, type) && iequals(part.content_type.subtype, subtype);
+  return iequals(part.media_type.type, type) && iequals(part.media_type.subtype, subtype);
 }
 
 /// The header of the message that came back: of a message/rfc822, or a text/rfc822-headers.

@@ -43,7 +43,7 @@ std::size_t find_line(std::string_view body, std::string_view name) {
 DeliveryStatus status_without_part(const mime::Message& message) {
   const auto& root = message.root();
   // Not shown_type: without any delimiter, such a message is shown as the text it is.
-  const auto& type = root.content_type;
+  const auto& type = root.media_type;
   bool report = iequals(type.type, "multipart") && iequals(type.subtype, "report");
   if (!report) return {};
   auto body = message.body(root).substr(0, kMaxStatusPart);

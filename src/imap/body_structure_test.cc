@@ -126,5 +126,23 @@ TEST_CASE("what is stored with every message stays small, whatever its fields") 
   CHECK(body_structure(message, BodyForm::BodyStructure).size() < 20'000);
 }
 
+TEST_CASE("the structure of a message of many parts is bounded, and whole") {
+  std::string from, parameters;
+  for (int i = 0; i < 5'000; ++i) from += "a,";
+  for (int i = 0; i < 200; ++i) parameters += ";p" + std::to_string(i) + "=1";
+  auto of = [](const std::string& part, int count) {
+    std::string bytes = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+    for (int i = 0; i < count; ++i) bytes += "--b\n" + part;
+    auto message = mime::parse_message(bytes);
+    for (auto form : {BodyForm::Body, BodyForm::BodyStructure}) {
+      auto structure = body_structure(message, form);
+      CHECK(structure.size() < 4'000'000);
+      CHECK(ResponseReader(structure).whole());
+    }
+  };
+  of("Content-Type: message/rfc822\n\nFrom: " + from + "\n\n", 500);
+  of("Content-Type: a/b" + parameters + "\nContent-Disposition: x" + parameters + "\n\n", 3'000);
+}
+
 }  // namespace
 }  // namespace hikyaku::imap

@@ -174,12 +174,14 @@ Digest join(std::string_view prefix, const ParsedView& body, std::size_t max_byt
 BodyDigest::BodyDigest(std::string_view body) {
   auto parsed = parse(body);
   header_ = parsed.header;
+  storable_ = parsed.body_structure.size() + parsed.parts.size() <= kMaxDigestBytes;
+  if (!storable_) return;
   body_structure_ = std::move(parsed.body_structure);
   parts_ = std::move(parsed.parts);
 }
 
-Digest BodyDigest::with_prefix(std::string_view prefix, std::size_t max_bytes) const {
-  return join(prefix, {header_, body_structure_, parts_}, max_bytes);
+Digest BodyDigest::with_prefix(std::string_view prefix) const {
+  return join(prefix, {header_, body_structure_, parts_}, storable_ ? kMaxDigestBytes : 0);
 }
 
 Digest make_digest(std::string_view prefix, std::string_view body, std::size_t max_bytes) {

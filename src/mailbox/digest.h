@@ -20,15 +20,18 @@ namespace hikyaku::mailbox {
 /// parts) they are left out: rows are copied with every COPY.
 inline constexpr std::size_t kMaxDigestBytes = 64 * 1024;
 
-/// The parsed body, for one prefix after the other. It keeps a copy of the header; of the body
-/// nothing is needed any more.
+/// The parsed body, for one prefix after the other. It keeps a copy of the header, and texts that
+/// can be stored; of the body nothing is needed any more.
 class BodyDigest {
  public:
   explicit BodyDigest(std::string_view body);
-  Digest with_prefix(std::string_view prefix, std::size_t max_bytes = kMaxDigestBytes) const;
+  Digest with_prefix(std::string_view prefix) const;
+  /// Bytes of memory that a digest with a prefix takes, about.
+  std::size_t memory() const { return header_.size() + body_structure_.size() + parts_.size(); }
 
  private:
   std::string header_;
+  bool storable_ = true;  ///< false: the texts would take more than kMaxDigestBytes, and are empty
   std::string body_structure_;
   std::string parts_;
 };

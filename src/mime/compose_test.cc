@@ -58,7 +58,7 @@ TEST_CASE("a whole report reads back as it was meant") {
         "\u914D\u9001\u3067\u304D\u307E\u305B\u3093\u3067\u3057\u305F: hello");
   REQUIRE(message.parts.size() == 5);
   for (auto& part : message.parts) CHECK(part.defects == 0);
-  CHECK(message.root().content_type.get("report-type") == "delivery-status");
+  CHECK(message.root().parameter("report-type") == "delivery-status");
   CHECK(body_text(message, message.parts[1]) == "\u914D\u9001\u3067\u304D\u307E\u305B\u3093\r\n");
   CHECK(message.body(message.parts[2]) ==
         "Reporting-MTA: dns; mx.example.org\r\n\r\nAction: failed\r\n");
@@ -71,7 +71,7 @@ TEST_CASE("texts get the encoding that suits them") {
     auto bytes = compose_message("", part);
     auto message = parse_message(bytes);
     return std::string(to_string(message.root().encoding)) + ' ' +
-           std::string(message.root().content_type.get("charset"));
+           std::string(message.root().parameter("charset"));
   };
   CHECK(encoding(compose_text("hello\n")) == "7bit us-ascii");
   CHECK(encoding(compose_text(std::string(2000, 'x'))) == "quoted-printable us-ascii");

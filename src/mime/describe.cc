@@ -89,10 +89,9 @@ std::string defect_list(const Part& part) {
 
 void tree_line(const Message& message, std::uint32_t index, std::string& out) {
   auto& part = message.parts[index];
-  out +=
-      fmt::format("{:{}}{} {}/{}", "", part.depth * 2, shown_number(message, index),
-                  printable(part.content_type.type, 60), printable(part.content_type.subtype, 60));
-  if (auto charset = part.content_type.get("charset"); !charset.empty())
+  out += fmt::format("{:{}}{} {}/{}", "", part.depth * 2, shown_number(message, index),
+                     printable(part.media_type.type, 60), printable(part.media_type.subtype, 60));
+  if (auto charset = part.parameter("charset"); !charset.empty())
     out += fmt::format(" {}", printable(charset, 40));
   out += fmt::format(" {} {} bytes, {} lines", to_string(part.encoding), part.body.size,
                      part.body_lines);
@@ -138,11 +137,10 @@ void write_part(JsonWriter& json, const Message& message, std::uint32_t index,
   auto& part = message.parts[index];
   json.begin('{');
   json.member("number", message.number(index));
-  json.member("type", part.content_type.type + '/' + part.content_type.subtype);
+  json.member("type", part.media_type.type + '/' + part.media_type.subtype);
   json.key("parameters");
   json.begin('{');
-  for (auto& parameter : part.content_type.parameters)
-    json.member(parameter.name, parameter.text());
+  for (auto& parameter : part.parameters()) json.member(parameter.name, parameter.text());
   json.end('}');
   json.member("disposition", disposition_kind(part));
   json.member("file_name", file_name(part));

@@ -70,7 +70,9 @@ struct Part {
   std::uint64_t header_lines = 0;
   std::uint64_t body_lines = 0;  ///< a last line without line end counts
 
-  ContentType content_type;  ///< the default where there is no field (also in multipart/digest)
+  /// The default where there is no field (also in multipart/digest). Without the parameters: a
+  /// message may hold millions of them, and each takes many times its bytes.
+  MediaType media_type;
   bool has_content_type = false;
   std::string_view content_type_field;
   std::string_view transfer_encoding;
@@ -82,7 +84,11 @@ struct Part {
   std::string_view md5;
 
   bool has(Defect defect) const { return (defects & static_cast<std::uint16_t>(defect)) != 0; }
-  /// What the part is to be shown as: content_type's type and subtype, but for a composite that was
+  /// Of content_type_field, parsed anew each time.
+  std::vector<Parameter> parameters() const;
+  /// One of them: its `value`, empty when there is none.
+  std::string parameter(std::string_view name) const;
+  /// What the part is to be shown as: media_type's type and subtype, but for a composite that was
   /// taken as a leaf. A multipart without parts is the text that stands in it; an encoded or too
   /// deep one is application/octet-stream.
   std::string_view shown_type() const;

@@ -157,7 +157,7 @@ TEST_CASE("fields of a part") {
       "Content-Description: d\r\n e\r\nContent-Transfer-Encoding: 8bit\r\nContent-Language: ja\r\n"
       "Content-Location: http://x/\r\nContent-MD5: Q2hlY2s=\r\nContent-ID: <second>\r\n\r\n");
   auto& part = message.root();
-  CHECK(part.content_type.get("charset") == "x");
+  CHECK(part.parameter("charset") == "x");
   CHECK(unfold(part.id) == "<a@b>");
   CHECK(unfold(part.disposition) == "inline");
   CHECK(unfold(part.description) == "d e");
@@ -308,6 +308,19 @@ TEST_CASE("broken digests are refused") {
     CHECK_FALSE(Digest::decode(std::string_view(good).substr(0, i)).has_value());
   CHECK_FALSE(Digest::decode("\x02").has_value());
   CHECK_FALSE(Digest::decode("\x01\xFF\xFF\xFF\xFF\x0F").has_value());
+}
+
+TEST_CASE("many parts take a table of their number, and parameters none") {
+  std::string parameters;
+  for (int i = 0; i < 200; ++i) parameters += ";p" + std::to_string(i) + "=1";
+  for (auto& part : {std::string("--b\n\n"), "--b\nContent-Type: a/b" + parameters + "\n\n"}) {
+    std::string bytes = "Content-Type: multipart/mixed; boundary=b\n\n";
+    for (int i = 0; i < 5'000; ++i) bytes += part;
+    auto message = parse_message(bytes);
+    CHECK(message.parts.size() == 5'001);
+    CHECK(message.parts.capacity() < 5'200);
+  }
+  static_assert(sizeof(Part) <= 300);
 }
 
 }  // namespace

@@ -258,9 +258,11 @@ ParameterizedValue parse_parameterized(std::string_view field_value, ParameterLi
   return result;
 }
 
-ContentType parse_content_type(std::string_view field_value, ParameterLimits limits) {
-  auto text = field_value.substr(0, limits.bytes);
-  ContentType result;
+namespace {
+
+/// Takes type and subtype off the front of a Content-Type.
+MediaType take_media_type(std::string_view& text) {
+  MediaType result;
   skip_cfws(text);
   auto type = take_token(text);
   skip_cfws(text);
@@ -276,6 +278,20 @@ ContentType parse_content_type(std::string_view field_value, ParameterLimits lim
     result.type = to_lower(type);
     result.subtype = to_lower(subtype);
   }
+  return result;
+}
+
+}  // namespace
+
+MediaType parse_media_type(std::string_view field_value, ParameterLimits limits) {
+  auto text = field_value.substr(0, limits.bytes);
+  return take_media_type(text);
+}
+
+ContentType parse_content_type(std::string_view field_value, ParameterLimits limits) {
+  auto text = field_value.substr(0, limits.bytes);
+  auto [type, subtype, malformed] = take_media_type(text);
+  ContentType result{std::move(type), std::move(subtype), {}, malformed};
   // "multipart/mixed=; boundary=x", "text/plain/x": what is left of the value is skipped.
   result.parameters = parse_parameters(text, limits);
   return result;

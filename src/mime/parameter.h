@@ -52,6 +52,15 @@ struct ContentType {
   std::string_view get(std::string_view name) const;
 };
 
+/// What stands before the parameters of a Content-Type, for where thousands of them are kept.
+struct MediaType {
+  std::string type = "text";      ///< small letters
+  std::string subtype = "plain";  ///< small letters
+  bool malformed = false;         ///< as in ContentType
+};
+/// Never fails; a broken one gives text/plain and `malformed`.
+MediaType parse_media_type(std::string_view field_value, ParameterLimits limits = {});
+
 /// Content-Type. Never fails; a broken one gives text/plain and `malformed`.
 ContentType parse_content_type(std::string_view field_value, ParameterLimits limits = {});
 

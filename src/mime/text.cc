@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unicode/unorm2.h>
+#include <unicode/utf8.h>
 
 #include "base/text.h"
 #include "mime/charset.h"
@@ -126,8 +127,8 @@ std::string decoded_body(const Message& message, const Part& part, std::size_t l
 
 std::string body_text(const Message& message, const Part& part, std::size_t limit) {
   auto bytes = decoded_body(message, part, limit);
-  std::string charset(part.content_type.get("charset"));
-  if (charset.empty() && part.content_type.subtype == "html") charset = html_charset(bytes);
+  auto charset = part.parameter("charset");
+  if (charset.empty() && part.media_type.subtype == "html") charset = html_charset(bytes);
   return to_utf8(bytes, charset);
 }
 
@@ -136,7 +137,8 @@ std::string file_name(const Part& part) {
     auto disposition = parse_parameterized(part.disposition);
     if (auto* name = disposition.find("filename")) return name->text();
   }
-  if (auto* name = part.content_type.find("name")) return name->text();
+  for (auto& parameter : part.parameters())
+    if (parameter.name == "name") return parameter.text();
   return "";
 }
 
@@ -169,8 +171,42 @@ std::string fold(std::string_view utf8) {
   return result;
 }
 
+namespace {
+
+/// Text is folded in pieces of about this size: while it is done it takes ten times as much.
+constexpr std::size_t kFoldAtOnce = 64 * 1024;
+
+/// Where a piece of text may end so that it folds as it would within the whole: at about `at`,
+/// before a character that does not combine with what stands before it.
+std::size_t end_of_piece(std::string_view utf8, std::size_t at) {
+  UErrorCode status = U_ZERO_ERROR;
+  auto* folding = unorm2_getNFKCCasefoldInstance(&status);
+  for (; at < utf8.size(); ++at) {
+    auto byte = static_cast<unsigned char>(utf8[at]);
+    if (byte < 0x80) return at;
+    if (byte < 0xC0) continue;  // within a character
+    UChar32 character;
+    std::size_t next = at;
+    U8_NEXT(utf8.data(), next, utf8.size(), character);
+    if (character >= 0 && unorm2_hasBoundaryBefore(folding, character)) return at;
+  }
+  return utf8.size();
+}
+
+}  // namespace
+
 bool contains_folded(std::string_view text, std::string_view folded_needle) {
-  return folded_needle.empty() || fold(text).find(folded_needle) != std::string::npos;
+  if (folded_needle.empty()) return true;
+  std::string folded;
+  while (!text.empty()) {
+    auto end = end_of_piece(text, kFoldAtOnce);
+    // What begins in one piece may end in the next.
+    folded.erase(0, folded.size() - std::min(folded.size(), folded_needle.size() - 1));
+    folded += fold(text.substr(0, end));
+    if (folded.contains(folded_needle)) return true;
+    text.remove_prefix(end);
+  }
+  return false;
 }
 
 std::string field_text(const Field& field) {
@@ -187,7 +223,7 @@ bool search_message(const Message& message, std::string_view folded_needle, bool
           return true;
     }
     if (part.kind != PartKind::Leaf) continue;
-    if (part.content_type.type != "text" && part.content_type.type != "message") continue;
+    if (part.media_type.type != "text" && part.media_type.type != "message") continue;
     if (limit == 0) return false;
     auto text = part.is_text() ? body_text(message, part, limit)
                                : to_utf8(decoded_body(message, part, limit), "");

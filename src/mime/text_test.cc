@@ -63,6 +63,21 @@ TEST_CASE("search sees neither case nor width") {
   }
 }
 
+TEST_CASE("words in long texts are found wherever they stand") {
+  // Long texts are folded in pieces, whose ends must not be seen.
+  std::string combined = "\u30AB\u3099";  // two characters that are one
+  for (std::size_t before = 64 * 1024 - 12; before < 64 * 1024 + 3; ++before) {
+    CAPTURE(before);
+    for (std::string fill : {"x", "\u6F22"}) {
+      std::string text;
+      while (text.size() + fill.size() <= before) text += fill;
+      CHECK(contains_folded(text + "Needle" + text, fold("needle")));
+      CHECK(contains_folded(text + combined + "\u00C9" + text, fold("\u30AC\u00E9")));
+      CHECK_FALSE(contains_folded(text + "Needle" + text, fold("needless")));
+    }
+  }
+}
+
 TEST_CASE("a message is searched in its text parts and its headers") {
   std::string bytes =
       "Subject: =?utf-8?B?5Lya6K2w?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"

@@ -289,7 +289,7 @@ class OffsetComparer {
     CHECK(part.body.offset + base_ == number(theirs, "headersEndOffset"));
     CHECK(part.body.end() + base_ == number(theirs, "endOffset"));
     CHECK(part.body.size == number(theirs, "octets"));
-    CHECK(part.content_type.type + '/' + part.content_type.subtype ==
+    CHECK(part.media_type.type + '/' + part.media_type.subtype ==
           to_lower(text_or(theirs.at("mimeType"))));
     CHECK(part.body_lines == number(theirs, "lines"));
     auto child = part.first_child;

@@ -25,6 +25,8 @@ namespace replies = smtp::replies;
 /// messages count as kMost for each recipient, since only their headers are gone through again.
 constexpr std::size_t kInline = 32 * 1024;
 constexpr std::size_t kMost = 64 * 1024;
+/// Digests of one message that need no turn.
+constexpr std::size_t kAside = 1024 * 1024;
 /// Where mail goes that fails DMARC, in an account that has no mailbox with the role.
 constexpr std::string_view kJunkName = "Junk";
 
@@ -88,20 +90,29 @@ Task<Result<void>> Accepting::prepare() {
   co_return Result<void>{};
 }
 
+/// Here, or on a worker what goes through more than `bytes`.
+template <class Work>
+Task<void> Accepting::work_out(std::uint64_t bytes, Work work) {
+  if (bytes > kInline)
+    co_await run_on(services_.workers, work);
+  else
+    work();
+}
+
 /// What the mailboxes get, on a worker when it takes long.
 Task<Result<void>> Accepting::work_out_messages() {
   messages_.clear();
+  room_.reset();
   if (plan_.local.empty()) co_return Result<void>{};
   auto* small = bytes_.small();
   if (!digest_ && !small) CO_TRY_DO(co_await digest_large());
-  auto work_out = [&] {
-    if (!digest_) digest_.emplace(*small);
+  if (!digest_) co_await work_out(blob_.size(), [&] { digest_.emplace(*small); });
+  // Digests for hundreds of recipients are what a large message is.
+  auto memory = plan_.local.size() * std::min(digest_->memory(), mailbox::kMaxDigestBytes);
+  if (memory > kAside) room_.emplace(co_await services_.large_messages.acquire(memory));
+  co_await work_out(plan_.local.size() * std::min<std::uint64_t>(blob_.size(), kMost), [&] {
     for (auto& local : plan_.local) messages_.push_back(message_for(local));
-  };
-  if (plan_.local.size() * std::min<std::uint64_t>(blob_.size(), kMost) > kInline)
-    co_await run_on(services_.workers, work_out);
-  else
-    work_out();
+  });
   co_return Result<void>{};
 }
 

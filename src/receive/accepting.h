@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/semaphore.h"
 #include "mailbox/digest.h"
 #include "mailbox/mailboxes.h"
 #include "queue/queue.h"
@@ -41,6 +42,8 @@ class Accepting {
   PlanRules plan_rules() const;
   void withhold_notices();
   Task<Result<void>> work_out_messages();
+  template <class Work>
+  Task<void> work_out(std::uint64_t bytes, Work work);
   Task<Result<void>> digest_large();
   mailbox::NewMessage message_for(const Plan::Local& local) const;
   Task<void> sign();
@@ -75,6 +78,7 @@ class Accepting {
   // From prepare() on; what depends on the plan is made anew.
   Plan plan_;
   std::optional<mailbox::BodyDigest> digest_;  ///< once somebody here gets the message
+  std::optional<Semaphore::Permit> room_;      ///< for messages_, when they are large
   std::vector<mailbox::NewMessage> messages_;  ///< for each of plan_.local
   std::optional<std::string> signatures_;      ///< once it leaves
   std::optional<std::string> seal_;            ///< our ARC set, likewise

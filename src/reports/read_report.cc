@@ -88,8 +88,9 @@ std::optional<ReadReport> read_bounce(const mime::Message& message) {
 
 /// Whether the mail as a whole calls itself a notice: what came back may hold our own report.
 bool is_notice(const mime::Message& message) {
-  auto& type = message.root().content_type;
-  return type.subtype == "report" && iequals(type.get("report-type"), "delivery-status");
+  auto& root = message.root();
+  return root.media_type.subtype == "report" &&
+         iequals(root.parameter("report-type"), "delivery-status");
 }
 
 }  // namespace
