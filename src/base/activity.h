@@ -57,6 +57,8 @@ struct Activity {
     end = End::TooMuch;
     return false;
   }
+  /// How much more it may hold: what it works with is to be bounded by that.
+  std::uint64_t room() const { return memory_of_all ? memory_of_all->room(memory) : UINT64_MAX; }
   /// The session's connection has carried so many bytes.
   void end_with(std::uint64_t in, std::uint64_t out) {
     bytes_in = in;

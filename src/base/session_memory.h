@@ -40,13 +40,24 @@ class SessionMemory {
   /// whoever comes. `now` is counted all the same, until the session says that it holds less.
   bool change(std::uint64_t before, std::uint64_t now) {
     auto held = held_ += now - before;
-    if (now <= kAlways) return true;
-    if (now > per_session_) return false;
-    auto part = total_ / std::max<std::uint64_t>(sessions_, 1);
-    return held <= total_ / 8 * 7 || now <= std::max(part, kAlways);
+    return now <= most(held);
+  }
+  /// How much more than `now` a session may hold at this moment: the measure for the pieces that it
+  /// works in.
+  std::uint64_t room(std::uint64_t now) const {
+    auto limit = most(held_);
+    return limit > now ? limit - now : 0;
   }
 
  private:
+  /// What one may hold while all hold `held`.
+  std::uint64_t most(std::uint64_t held) const {
+    std::uint64_t limit = per_session_;
+    if (held > total_ / 8 * 7)
+      limit = std::min<std::uint64_t>(limit, total_ / std::max<std::uint64_t>(sessions_, 1));
+    return std::max(limit, kAlways);
+  }
+
   std::atomic<std::uint64_t> total_{UINT64_MAX};
   std::atomic<std::uint64_t> per_session_{UINT64_MAX};
   std::atomic<std::uint64_t> held_{0};

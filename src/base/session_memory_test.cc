@@ -28,6 +28,25 @@ TEST_CASE("a session that holds more than one may is to end, and its memory is g
   CHECK(all.held() == 10 * kKB);
 }
 
+TEST_CASE("what a session may yet hold is less when all hold much") {
+  SessionMemory all;
+  all.set_limits({.total = 1'000 * kKB, .per_session = 500 * kKB});
+  Activity one, other;
+  for (auto* activity : {&one, &other}) {
+    activity->memory_of_all = &all;
+    all.begin_session();
+  }
+  CHECK(one.hold(100 * kKB));
+  CHECK(one.room() == 400 * kKB);
+  CHECK(one.hold(500 * kKB));
+  CHECK(one.room() == 0);
+  CHECK(other.hold(450 * kKB));  // beyond seven eighths together: to each its half
+  CHECK(other.room() == 50 * kKB);
+  CHECK(one.hold(60 * kKB));
+  CHECK(one.room() == 440 * kKB);
+  CHECK(Activity().room() == UINT64_MAX);
+}
+
 TEST_CASE("when all hold too much, those end that hold more than their part") {
   SessionMemory all;
   all.set_limits({.total = 1'000 * kKB, .per_session = 1'000 * kKB});

@@ -28,7 +28,8 @@ Task<Result<std::string>> read_staged(store::Store& store, store::StagedBlob blo
 struct Session::Appending {
   mailbox::MailboxInfo target;
   std::vector<mailbox::NewMessage> messages;
-  std::uint64_t bytes = 0;  ///< of all messages so far, the one that comes included
+  std::uint64_t bytes = 0;   ///< of all messages so far, the one that comes included
+  std::uint64_t memory = 0;  ///< of `messages`: their structures wait for the last one
 };
 
 Task<imap::Reply> Session::handle(imap::AppendCommand command) {
@@ -37,7 +38,7 @@ Task<imap::Reply> Session::handle(imap::AppendCommand command) {
     parser_.refuse();
     co_return target.error();
   }
-  Appending appending{.target = std::move(*target), .messages = {}, .bytes = 0};
+  Appending appending{.target = std::move(*target), .messages = {}};
   auto event = co_await next_event();
   for (; event == Event::Message; event = co_await next_event()) {
     if (auto refusal = co_await receive_message(appending)) co_return std::move(*refusal);
@@ -74,7 +75,8 @@ Task<std::optional<imap::Reply>> Session::receive_message(Appending& appending) 
   stream_.set_total_timeout(settings_.command_timeout +
                             std::chrono::seconds(announced.size / net::Stream::kLeastRate));
 
-  auto is_small = announced.size <= kSmallMessage;
+  auto is_small = announced.size <= at_once(kSmallMessage);
+  work_with(appending.memory + (is_small ? announced.size : 0));
   std::string small;
   auto writer = services_.store.stage(
       ("appended by " + login_->address + " to " + appending.target.path).substr(0, 150));
@@ -106,6 +108,9 @@ Task<std::optional<imap::Reply>> Session::receive_message(Appending& appending) 
   message.system_flags = announced.flags.system & imap::kSettableFlags;
   message.keywords = std::move(announced.flags.keywords);
   message.digest = std::move(*digest);
+  appending.memory += message.memory();
+  small = {};
+  work_with(appending.memory);
   co_return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <set>
+#include <span>
 
 #include "base/async.h"
 #include "base/semaphore.h"
@@ -21,6 +22,10 @@ using Kind = imap::SearchKey::Kind;
 
 /// Bytes of small messages that one turn on a worker looks through.
 constexpr std::size_t kBytesPerTurn = 1024 * 1024;
+
+/// A message, its text without the transfer encoding, and that in UTF-8 (three bytes for one at
+/// worst).
+constexpr std::uint64_t kSearchedTakes = 5;
 
 template <class Predicate>
 bool any_key(const imap::SearchKey& key, const Predicate& predicate) {
@@ -72,6 +77,8 @@ struct Session::Searching {
   bool kept_fields = true;  ///< the records' header fields are enough for header keys
   Time now{};
   std::vector<std::uint32_t> found;  ///< sequence numbers, at the end ascending
+
+  std::size_t memory() const { return found.capacity() * sizeof(std::uint32_t); }
 };
 
 Task<imap::Reply> Session::handle(imap::SearchCommand command) {
@@ -134,13 +141,16 @@ Task<Result<void>> Session::search(Searching& searching) {
   else if (size > 0)
     ranges.push_back({1, size});
 
-  std::vector<std::uint32_t> undecided;
+  SequenceRanges undecided;
   std::size_t rows = 0;
   RowWalk walk(messages);
   auto& keywords = messages.view().keywords();
   for (auto& range : ranges) {
     for (auto sequence = range.first; sequence <= std::min(range.last, size); ++sequence) {
-      if (++rows % kRowsPerTurn == 0) co_await yield_now();
+      if (++rows % kRowsPerTurn == 0) {
+        co_await yield_now();
+        co_await go_on();
+      }
       auto& row = walk.at(sequence);
       // Nothing but its UID is known of a message that went while this session was idle.
       if (row.email == 0) continue;
@@ -149,53 +159,64 @@ Task<Result<void>> Session::search(Searching& searching) {
         SearchedRow message(sequence, row, selected_->recent.contains(row.uid), keywords);
         decided = imap::evaluate(key, message, searching.now, imap::SearchCost::Row);
       }
-      if (!decided)
-        undecided.push_back(sequence);
-      else if (*decided)
-        searching.found.push_back(sequence);
+      if (decided && *decided) searching.found.push_back(sequence);
+      if (decided) continue;
+      if (undecided.empty() || undecided.back().last + 1 != sequence)
+        undecided.push_back({sequence, sequence});
+      else
+        undecided.back().last = sequence;
     }
   }
-  std::span<const std::uint32_t> left = undecided;
-  while (!left.empty()) {
-    auto piece = left.first(std::min(left.size(), kRecordsPerRead));
-    left = left.subspan(piece.size());
-    CO_TRY_DO(co_await search_records(searching, {piece.begin(), piece.end()}));
+  SequencePieces pieces(undecided);
+  for (auto numbers = pieces.next(kRecordsPerRead); !numbers.empty();
+       numbers = pieces.next(kRecordsPerRead)) {
+    std::span<const std::uint32_t> left = numbers;
+    while (!left.empty()) {
+      CO_TRY(auto done, co_await search_records(searching, left));
+      left = left.subspan(done);
+    }
   }
   std::ranges::sort(searching.found);
   co_return Result<void>{};
 }
 
-Task<Result<void>> Session::search_records(Searching& searching,
-                                           std::vector<std::uint32_t> sequences) {
+Task<Result<std::size_t>> Session::search_records(Searching& searching,
+                                                  std::span<const std::uint32_t> sequences) {
+  co_await go_on();
   auto& messages = selected_->messages;
   auto& keywords = messages.view().keywords();
   std::vector<mailbox::Uid> uids;
   for (auto sequence : sequences) uids.push_back(messages.at(sequence).uid);
-  auto records = co_await services_.store.read(
-      [&, id = account(), mailbox = selected_->mailbox](store::Reader& reader) {
-        return mailbox::get_messages_or_ghosts(reader, id, mailbox, uids);
+  auto records =
+      co_await services_.store.read([&, id = account(), mailbox = selected_->mailbox,
+                                     most = at_once(kRecordBytesPerRead)](store::Reader& reader) {
+        return mailbox::get_messages_or_ghosts(reader, id, mailbox, uids, most);
       });
   std::deque<SearchedMessage> open;
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
     if (!records[i]) continue;
     auto& row = messages.at(sequences[i]);
     open.emplace_back(sequences[i], row, selected_->recent.contains(row.uid), keywords,
                       std::move(*records[i]));
   }
-  co_return co_await search_messages(searching, open);
+  CO_TRY_DO(co_await search_messages(searching, open));
+  co_return records.size();
 }
 
 namespace {
 
 using Verdicts = std::vector<std::optional<bool>>;
 
-/// Evaluates on a worker.
+/// Evaluates on a worker. What a message is parsed to may take a hundred times its bytes: it goes
+/// with each message, so that there is never more of it than there are workers.
 Task<Verdicts> decide(WorkerPool& workers, const imap::SearchKey& key, Time now,
                       std::span<SearchedMessage* const> messages, imap::SearchCost available) {
   co_return co_await run_on(workers, [&key, now, messages, available] {
     Verdicts verdicts;
-    for (auto* message : messages)
+    for (auto* message : messages) {
       verdicts.push_back(imap::evaluate(key, *message, now, available));
+      message->forget();
+    }
     return verdicts;
   });
 }
@@ -211,13 +232,16 @@ Task<Result<void>> Session::search_messages(Searching& searching,
                          : imap::SearchCost::Record;
   std::vector<SearchedMessage*> undecided;
   std::vector<SearchedMessage*> whole;
+  auto records = searching.memory();
   for (auto& message : open) {
+    records += message.record().memory();
     auto& digest = message.record().digest;
     if (digest.complete && digest.header_set == mailbox::kHeaderSet)
       whole.push_back(&message);
     else
       undecided.push_back(&message);
   }
+  work_with(records);
   auto verdicts = co_await decide(services_.workers, key, searching.now, whole, from_record);
   for (std::size_t i = 0; i < whole.size(); ++i) {
     if (!verdicts[i])
@@ -227,24 +251,30 @@ Task<Result<void>> Session::search_messages(Searching& searching,
   }
 
   std::vector<SearchedMessage*> turn;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;  // of the messages of this turn; a large one's are in its permit
+  auto most = at_once(kBytesPerTurn);
   for (std::size_t i = 0; i < undecided.size(); ++i) {
+    co_await go_on();
     auto& message = *undecided[i];
     std::optional<Semaphore::Permit> permit;
-    if (message.size() > kSmallMessage)
+    if (message.size() > std::min(kSmallMessage, most)) {
       permit.emplace(co_await services_.large_messages.acquire(
+          (searching.cost < imap::SearchCost::Body ? 1 : kSearchedTakes) *
           std::min(message.size(), settings_.search_bytes)));
+      co_await go_on();
+    } else {
+      bytes += message.size();
+      work_with(records + bytes);
+    }
     CO_TRY_DO(co_await read_for_search(searching, message));
     turn.push_back(&message);
-    bytes += message.size();
-    if (!permit && bytes < kBytesPerTurn && i + 1 < undecided.size()) continue;
+    if (!permit && bytes < most && i + 1 < undecided.size()) continue;
     verdicts = co_await decide(services_.workers, key, searching.now, turn, imap::SearchCost::Body);
-    for (std::size_t n = 0; n < turn.size(); ++n) {
+    for (std::size_t n = 0; n < turn.size(); ++n)
       if (*verdicts[n]) searching.found.push_back(turn[n]->number());
-      turn[n]->forget();
-    }
     turn.clear();
     bytes = 0;
+    work_with(records);
   }
   co_return Result<void>{};
 }

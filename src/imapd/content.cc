@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/async.h"
-#include "base/semaphore.h"
 #include "imapd/limits.h"
 #include "mailbox/digest.h"
 
@@ -84,7 +83,6 @@ Task<Result<std::string>> SectionReader::next() {
 
 Task<Result<void>> complete_digest(Services services, Content& content,
                                    mailbox::MessageRecord& record) {
-  auto permit = co_await services.large_messages.acquire(record.size);
   CO_TRY(auto body, co_await content.whole_body(UINT64_MAX));
   record.digest = co_await run_on(
       services.workers, [&] { return mailbox::make_digest(record.prefix, body, SIZE_MAX); });

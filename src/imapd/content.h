@@ -57,7 +57,8 @@ class SectionReader {
   std::string prepared_;    ///< the beginning of the first piece of the body
 };
 
-/// The digest of a message whose row does not hold all of it, worked out again from its bytes.
+/// The digest of a message whose row does not hold all of it, worked out again from its bytes: the
+/// caller holds a permit for them (Services::large_messages).
 Task<Result<void>> complete_digest(Services services, Content& content,
                                    mailbox::MessageRecord& record);
 

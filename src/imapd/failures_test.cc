@@ -81,9 +81,18 @@ TEST_CASE("bodies that wait for a client who does not read count as the session'
     client("NOOP");
     CHECK(activity.memory < before + 20'000);
   }
-  SUBCASE("and no more") {
+  SUBCASE("fewer at once where it may have little") {
     all.set_limits({.per_session = 100'000});
     client.send("f FETCH 1:* BODY.PEEK[]\r\n");
+    CHECK(client.answer("f").ends_with("OK Fetched\n"));
+  }
+  SUBCASE("and one that is too large by itself ends it") {
+    client.stream().set_window(SIZE_MAX);
+    append(client, "Subject: one\r\n\r\n" + repeat("x", 200'000) + "\r\n");
+    client("NOOP");
+    all.set_limits({.per_session = 100'000});
+    client.stream().set_window(1000);
+    client.send("f FETCH 21 BODY.PEEK[]\r\n");
     CHECK(client.end().contains("* BYE [LIMIT]"));
   }
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/async.h"
+#include "base/semaphore.h"
 #include "imapd/content.h"
 #include "imapd/fetching.h"
 #include "imapd/limits.h"
@@ -81,15 +82,15 @@ struct Bodies {
   }
 };
 
-/// The bodies of `records` from `begin` on, as many as may be in memory at once, and at least one.
+/// The bodies of `records` from `begin` on, as many as have `most` bytes, and at least one.
 Task<Bodies> open_bodies(store::Store& store,
                          std::span<const std::optional<mailbox::MessageRecord>> records,
-                         std::size_t begin) {
+                         std::size_t begin, std::uint64_t most) {
   Bodies bodies{.begin = begin, .end = begin, .blobs = {}};
   std::vector<store::BlobId> ids;
   while (bodies.end < records.size() && records[bodies.end]) {
     auto bytes = bodies.bytes + std::min(records[bodies.end]->size, kBodiesAtOnce);
-    if (!ids.empty() && bytes > kBodiesAtOnce) break;
+    if (!ids.empty() && bytes > most) break;
     bodies.bytes = bytes;
     ids.push_back(records[bodies.end++]->blob);
   }
@@ -119,32 +120,43 @@ Task<void> Session::fetch_contents(Fetching& fetching) {
 }
 
 Task<void> Session::fetch_content_of(Fetching& fetching, std::vector<std::uint32_t> sequences) {
+  std::span<const std::uint32_t> left = sequences;
+  while (!left.empty()) left = left.subspan(co_await fetch_first_of(fetching, left));
+}
+
+Task<std::size_t> Session::fetch_first_of(Fetching& fetching,
+                                          std::span<const std::uint32_t> sequences) {
+  co_await go_on();
   std::vector<mailbox::Uid> uids;
   for (auto sequence : sequences) uids.push_back(selected_->messages.at(sequence).uid);
-  auto records = co_await services_.store.read(
-      [&, id = account(), mailbox = selected_->mailbox](store::Reader& reader) {
-        return mailbox::get_messages_or_ghosts(reader, id, mailbox, uids);
+  auto records =
+      co_await services_.store.read([&, id = account(), mailbox = selected_->mailbox,
+                                     most = at_once(kRecordBytesPerRead)](store::Reader& reader) {
+        return mailbox::get_messages_or_ghosts(reader, id, mailbox, uids, most);
       });
+  std::uint64_t held = 0;
+  for (auto& record : records)
+    if (record) held += record->memory();
   Bodies bodies;
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
     if (!records[i]) {
       fetching.missing = true;
       continue;
     }
     if (fetching.needs_bodies && i >= bodies.end) {
       bodies = Bodies{};
-      bodies = co_await open_bodies(services_.store, records, i);
+      bodies = co_await open_bodies(services_.store, records, i, at_once(kBodiesAtOnce));
     }
     auto blob = bodies.take(i);
-    if (fetching.needs_bodies) {
-      // With the piece that is on its way: the client may let us wait.
-      bodies_ = bodies.bytes + std::min(records[i]->size, kReadPiece);
-      count_memory();
-    }
+    // With the piece that is on its way: the client may let us wait.
+    work_with(held +
+              (fetching.needs_bodies ? bodies.bytes + std::min(records[i]->size, kReadPiece) : 0));
+    held -= records[i]->memory();
     co_await fetch_message(fetching, sequences[i], std::move(*records[i]), std::move(blob));
     if (output_.full()) co_await output_.flush();
   }
-  bodies_ = 0;
+  work_with(0);
+  co_return records.size();
 }
 
 Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t>& sequences) {
@@ -178,10 +190,14 @@ Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
                                   Result<std::unique_ptr<store::Blob>> blob) {
   Content content(services_.store, record, std::move(blob));
   if (!record.digest.complete) {
+    auto permit = co_await services_.large_messages.acquire(record.size);
+    co_await go_on();
     if (auto done = co_await complete_digest(services_, content, record); !done) {
       fetching.failed = imap::reply_for(done.error());
       co_return;
     }
+    work_with(work_ + record.digest.memory());
+    co_await go_on();
   }
   auto row = row_of(sequence, record);
   imap::FetchItems items{fetching.items.attributes, {}};
@@ -198,6 +214,7 @@ Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
     auto& item = fetching.items.bodies[i];
     auto is_binary = item.form == Form::Binary || item.form == Form::BinarySize;
     Piece piece{item, fetching.labels[i], response, content};
+    count_memory();
     auto sent = is_binary ? co_await send_binary(piece, sections.find(item))
                           : co_await send_section(piece, sections.find(item));
     if (sent) continue;

@@ -50,8 +50,12 @@ template <class Append>
 class RecordRenderer {
  public:
   RecordRenderer(store::Reader& reader, mailbox::AccountId account, mailbox::MailboxId mailbox,
-                 Append append)
-      : reader_(reader), account_(account), mailbox_(mailbox), append_(std::move(append)) {}
+                 Append append, std::size_t most_text)
+      : reader_(reader),
+        account_(account),
+        mailbox_(mailbox),
+        append_(std::move(append)),
+        most_text_(most_text) {}
 
   struct Wanted {
     std::uint32_t sequence = 0;
@@ -104,13 +108,14 @@ class RecordRenderer {
       return;
     }
     ++result_.done;
-    stopped_ = result_.text.size() >= kTextPerRead;
+    stopped_ = result_.text.size() >= most_text_;
   }
 
   store::Reader& reader_;
   mailbox::AccountId account_;
   mailbox::MailboxId mailbox_;
   Append append_;
+  std::size_t most_text_;
   Rendered result_;
   bool stopped_ = false;
 };
@@ -158,12 +163,16 @@ Task<void> Session::fetch_records(Fetching& fetching) {
     }
     std::span<const typename Renderer::Wanted> left = wanted;
     while (!left.empty()) {
-      auto rendered = co_await services_.store.read(
-          [&, id = account(), mailbox = selected_->mailbox](store::Reader& reader) {
-            return Renderer(reader, id, mailbox, append).run(left);
+      auto rendered =
+          co_await services_.store.read([&, id = account(), mailbox = selected_->mailbox,
+                                         most = at_once(kTextPerRead)](store::Reader& reader) {
+            return Renderer(reader, id, mailbox, append, most).run(left);
           });
       fetching.missing |= rendered.missing;
+      work_with(rendered.text.capacity());
       co_await output_.write(rendered.text);
+      rendered.text = {};
+      work_with(0);
       co_await yield_now();
       left = left.subspan(rendered.done);
       if (rendered.incomplete) {

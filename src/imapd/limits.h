@@ -10,6 +10,10 @@ namespace hikyaku::imapd {
 inline constexpr std::size_t kRowsPerTurn = 1'000;
 /// Messages whose records one read takes.
 inline constexpr std::size_t kRecordsPerRead = 256;
+/// Their memory: a read ends early then.
+inline constexpr std::uint64_t kRecordBytesPerRead = 1024 * 1024;
+/// The least that a piece of work takes at once, however little a session may hold.
+inline constexpr std::uint64_t kLeastPiece = 16 * 1024;
 /// Answers that one read may make, in bytes: it ends early then.
 inline constexpr std::size_t kTextPerRead = 256 * 1024;
 /// Messages that one piece of a FETCH of contents looks up, and sets \Seen on.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "imapd/extensions.h"
+#include "imapd/limits.h"
 #include "net/linger.h"
 
 namespace hikyaku::imapd {
@@ -91,6 +92,8 @@ Task<void> Session::execute(imap::Command command) {
   auto expunges = imap::holds_back_expunges(command) ? Expunges::HoldBack : Expunges::Tell;
   auto task = std::visit([this](auto& kind) { return handle(std::move(kind)); }, command.arguments);
   auto reply = co_await std::move(task);
+  work_ = 0;
+  probed_ = false;
   co_await refresh_if_changed(expunges);
   co_await answer(tag_, std::move(reply));
 }
@@ -149,11 +152,40 @@ void Session::set_within_command(bool within) {
 
 void Session::count_memory() {
   if (!services_.activity) return;
-  auto held = stream_.memory() + input_.memory() + output_.memory() + parser_.memory() + bodies_;
+  auto held = stream_.memory() + input_.memory() + output_.memory() + parser_.memory() + work_;
   if (selected_)
     held += selected_->messages.memory() +
             8 * (selected_->recent.ranges().size() + selected_->saved.ranges().size());
   if (!services_.activity->hold(held)) stream_.shut_down();
+}
+
+void Session::work_with(std::uint64_t bytes) {
+  work_ = bytes;
+  count_memory();
+}
+
+std::uint64_t Session::at_once(std::uint64_t most) const {
+  if (!services_.activity) return most;
+  return std::clamp(services_.activity->room() / 4, std::min(kLeastPiece, most), most);
+}
+
+Task<void> Session::go_on() {
+  auto ended = services_.activity && services_.activity->end != Activity::End::Not;
+  if (ended || stream_.out_of_grace())
+    throw net::Disconnected(net::Disconnected::Why::Shutdown, "the session is ended");
+  switch (stream_.peer_side()) {
+    case net::PeerSide::Open:
+      break;
+    case net::PeerSide::Ended:
+      // A client that has said all may wait for its answers yet; one that is gone answers a word
+      // from us with a reset.
+      if (std::exchange(probed_, true)) break;
+      write(imap::ok("Still at work"));
+      co_await output_.flush();
+      break;
+    case net::PeerSide::Gone:
+      throw net::Disconnected(net::Disconnected::Why::Closed, "the client is gone");
+  }
 }
 
 Task<void> Session::wait_for_client() {

@@ -93,6 +93,12 @@ class Session {
   Task<void> wait_for_client();
   /// Tells what the session holds; ends it when that is too much.
   void count_memory();
+  /// The same, with what the command under way has in memory from now on.
+  void work_with(std::uint64_t bytes);
+  /// How much a command takes into memory at once: `most`, or a part of what there is room for.
+  std::uint64_t at_once(std::uint64_t most) const;
+  /// Between two pieces of long work: throws Disconnected when nobody waits for it any more.
+  Task<void> go_on();
   Task<void> execute(imap::Command command);
   Task<void> answer(std::string_view tag, imap::Reply reply);
   Task<bool> start_tls();
@@ -142,6 +148,8 @@ class Session {
   Task<void> fetch_records(Fetching& fetching);
   Task<void> fetch_contents(Fetching& fetching);
   Task<void> fetch_content_of(Fetching& fetching, std::vector<std::uint32_t> sequences);
+  /// How many of them: as many as may be in memory at once.
+  Task<std::size_t> fetch_first_of(Fetching& fetching, std::span<const std::uint32_t> sequences);
   Task<void> fetch_message(Fetching& fetching, std::uint32_t sequence,
                            mailbox::MessageRecord record,
                            Result<std::unique_ptr<store::Blob>> blob);
@@ -176,7 +184,9 @@ class Session {
   // cmd_search.cc
   struct Searching;
   Task<Result<void>> search(Searching& searching);
-  Task<Result<void>> search_records(Searching& searching, std::vector<std::uint32_t> sequences);
+  /// Of the first ones; how many.
+  Task<Result<std::size_t>> search_records(Searching& searching,
+                                           std::span<const std::uint32_t> sequences);
   Task<Result<void>> search_messages(Searching& searching, std::deque<SearchedMessage>& open);
   Task<Result<void>> read_for_search(const Searching& searching, SearchedMessage& message);
   void tell_found(const Searching& searching, bool uid);
@@ -214,7 +224,8 @@ class Session {
   std::optional<Selected> selected_;
   std::string tag_;              ///< of the command that runs
   std::size_t used_ = 0;         ///< bytes of input_ that the parser has used; data() may lie there
-  std::uint64_t bodies_ = 0;     ///< bytes of messages that FETCH has in memory, about
+  std::uint64_t work_ = 0;       ///< bytes that the command under way has in memory, about
+  bool probed_ = false;          ///< its client has ended its side, and was sent a word
   bool within_command_ = false;  ///< the rest of a command is awaited
   bool idling_ = false;
   bool park_due_ = false;

@@ -89,10 +89,20 @@ std::optional<MessageRecord> get_message_or_ghost(store::Reader& reader, Account
 std::vector<std::optional<MessageRecord>> get_messages_or_ghosts(store::Reader& reader,
                                                                  AccountId account,
                                                                  MailboxId mailbox,
-                                                                 std::span<const Uid> uids) {
+                                                                 std::span<const Uid> uids,
+                                                                 std::size_t most_bytes) {
   std::vector<std::optional<MessageRecord>> found(uids.size());
   auto next = uid_next(reader, account, mailbox);
   std::size_t at = 0;
+  std::size_t bytes = 0;
+  std::size_t done = uids.size();
+  // False: it was the last that there is room for.
+  auto has_room_after = [&](std::size_t index) {
+    if (found[index]) bytes += found[index]->memory();
+    if (bytes < most_bytes) return true;
+    done = index + 1;
+    return false;
+  };
   auto get_run = [&](std::span<const Uid> run) {
     auto end = message_key(account, mailbox, run.back());
     std::size_t wanted = 0;
@@ -102,20 +112,23 @@ std::vector<std::optional<MessageRecord>> get_messages_or_ghosts(store::Reader& 
                   while (wanted < run.size() && run[wanted] < uid) ++wanted;
                   if (wanted == run.size() || run[wanted] != uid) return wanted < run.size();
                   if (!decode(value, found[at + wanted].emplace())) throw CorruptRow(key);
-                  return ++wanted < run.size();
+                  return has_room_after(at + wanted) && ++wanted < run.size();
                 });
   };
-  while (at < uids.size() && uids[at] < next) {
+  while (at < done && uids[at] < next) {
     auto run = uids.subspan(at, run_length(uids.subspan(at)));
     while (run.back() >= next) run = run.first(run.size() - 1);
     // A few alone are found faster than a walk begins.
     if (run.size() >= 4)
       get_run(run);
     else
-      for (std::size_t i = 0; i < run.size(); ++i)
+      for (std::size_t i = 0; i < run.size() && at + i < done; ++i) {
         found[at + i] = load<MessageRecord>(reader, message_key(account, mailbox, run[i]));
+        if (!has_room_after(at + i)) break;
+      }
     at += run.size();
   }
+  found.resize(done);
   return found;
 }
 

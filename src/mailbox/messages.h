@@ -33,6 +33,12 @@ struct Digest {
   /// the digest again from the message.
   bool complete = true;
   bool operator==(const Digest&) const = default;
+
+  /// Bytes of memory beside the value itself.
+  std::size_t memory() const {
+    return envelope.capacity() + body_structure.capacity() + header_fields.capacity() +
+           parts.capacity() + reference_hashes.capacity() * sizeof(std::uint64_t);
+  }
 };
 
 /// What is stored once per message and mailbox.
@@ -45,6 +51,8 @@ struct MessageRecord {
   Time received{};         ///< INTERNALDATE
   Time saved{};            ///< SAVEDATE: when it came into this mailbox
   Digest digest;
+
+  std::size_t memory() const { return sizeof *this + prefix.capacity() + digest.memory(); }
 };
 
 /// One message to be put into a mailbox.
@@ -55,6 +63,12 @@ struct NewMessage {
   Flags system_flags = 0;
   std::vector<std::string> keywords;
   Digest digest;
+
+  std::size_t memory() const {
+    auto bytes = sizeof *this + prefix.capacity() + digest.memory();
+    for (auto& keyword : keywords) bytes += sizeof keyword + keyword.capacity();
+    return bytes;
+  }
 };
 
 /// Where a message went.
@@ -78,11 +92,13 @@ std::optional<MessageRecord> get_message(store::Reader& reader, AccountId accoun
 /// has not been told yet (RFC 9051 §7.5.1).
 std::optional<MessageRecord> get_message_or_ghost(store::Reader& reader, AccountId account,
                                                   MailboxId mailbox, Uid uid);
-/// Many of them at once, as get_message_or_ghost() finds them; `uids` ascend.
+/// Many of them at once, as get_message_or_ghost() finds them; `uids` ascend. Fewer than `uids`, of
+/// the first ones, when they take `most_bytes` of memory; at least one.
 std::vector<std::optional<MessageRecord>> get_messages_or_ghosts(store::Reader& reader,
                                                                  AccountId account,
                                                                  MailboxId mailbox,
-                                                                 std::span<const Uid> uids);
+                                                                 std::span<const Uid> uids,
+                                                                 std::size_t most_bytes = SIZE_MAX);
 /// Records from `first` to `last` in UID order until `visit` returns false. At most about 1,000 per
 /// read.
 void scan_messages(store::Reader& reader, AccountId account, MailboxId mailbox, Uid first, Uid last,

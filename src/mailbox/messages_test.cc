@@ -319,6 +319,25 @@ TEST_CASE("many messages at once are those that are found one by one") {
   }
 }
 
+TEST_CASE("of many records as many are read as there is memory for") {
+  TestAccount account;
+  for (int i = 0; i < 20; ++i) account.put("INBOX");
+  auto inbox = account.id("INBOX");
+  std::vector<Uid> all, odd;
+  for (Uid uid = 1; uid <= 20; ++uid) all.push_back(uid);
+  for (Uid uid = 1; uid <= 20; uid += 2) odd.push_back(uid);
+  for (auto& uids : {all, odd}) {
+    auto whole = get_messages_or_ghosts(account.memory, kId, inbox, uids);
+    REQUIRE(whole.size() == uids.size());
+    auto one = whole[0]->memory();
+    CHECK(get_messages_or_ghosts(account.memory, kId, inbox, uids, 1).size() == 1);
+    auto some = get_messages_or_ghosts(account.memory, kId, inbox, uids, 4 * one);
+    REQUIRE(some.size() > 1);
+    CHECK(some.size() < 10);
+    for (std::size_t i = 0; i < some.size(); ++i) CHECK(some[i]->email == whole[i]->email);
+  }
+}
+
 TEST_CASE("what was expunged is forgotten in the end") {
   TestAccount account;
   for (int i = 0; i < 5; ++i) account.put("INBOX");

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -184,6 +185,36 @@ TEST_CASE("shut_down ends reading at once, and leaves time to say goodbye") {
     co_await stream.write("bye");
     stream.finish();
   });
+}
+
+namespace {
+
+Task<PeerSide> side_becomes(Stream& stream, PeerSide wanted) {
+  for (int i = 0; i < 200 && stream.peer_side() != wanted; ++i) co_await sleep_for(10ms);
+  co_return stream.peer_side();
+}
+
+}  // namespace
+
+TEST_CASE("who does not read is told all the same that the peer has gone") {
+  std::promise<PeerSide> ended, after_a_word;
+  std::atomic<bool> open = false;
+  Served served(1, [&](std::unique_ptr<Stream> stream) -> Task<void> {
+    open = stream->peer_side() == PeerSide::Open;
+    ended.set_value(co_await side_becomes(*stream, PeerSide::Ended));
+    co_await stream->write("are you there?");
+    after_a_word.set_value(co_await side_becomes(*stream, PeerSide::Gone));
+    CHECK_FALSE(stream->out_of_grace());
+    stream->shut_down(0ms);
+    CHECK(stream->out_of_grace());
+  });
+  served.client([](Stream& stream) -> Task<void> {
+    co_await sleep_for(50ms);
+    stream.close();
+  });
+  CHECK(open);
+  CHECK(ended.get_future().get() == PeerSide::Ended);
+  CHECK(after_a_word.get_future().get() == PeerSide::Gone);
 }
 
 TEST_CASE("shut_down cuts a writer off after the grace time") {

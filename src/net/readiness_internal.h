@@ -28,6 +28,7 @@ class Readiness : public std::enable_shared_from_this<Readiness> {
   int fd() const { return fd_; }
   bool closed() const { return closed_; }
   bool shutting_down() const { return shutting_down_; }
+  bool out_of_grace() const { return write_until_ && Clock::now() >= *write_until_; }
   Core& core() const { return core_; }
 
   /// Closes the descriptor; who waits gets Closed.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/async.h"
@@ -266,6 +267,14 @@ Task<Result<TlsInfo>> Socket::shake_hands(SslPtr ssl) {
 
 ChannelBindings Socket::channel_bindings() const {
   return tls_info_ ? net::channel_bindings(ssl_.get()) : ChannelBindings{};
+}
+
+PeerSide Socket::peer_side() const {
+  if (readiness_->closed()) return PeerSide::Gone;
+  pollfd asked{readiness_->fd(), POLLRDHUP, 0};
+  if (::poll(&asked, 1, 0) <= 0) return PeerSide::Open;
+  if (asked.revents & (POLLERR | POLLHUP | POLLNVAL)) return PeerSide::Gone;
+  return asked.revents & POLLRDHUP ? PeerSide::Ended : PeerSide::Open;
 }
 
 void Socket::finish() {

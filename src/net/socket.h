@@ -31,6 +31,8 @@ class Socket final : public Stream {
   void close() override;
   void wake() override { readiness_->wake(); }
   void shut_down(std::chrono::milliseconds grace) override { readiness_->shut_down(grace); }
+  PeerSide peer_side() const override;
+  bool out_of_grace() const override { return readiness_->out_of_grace(); }
   void set_timeout(std::chrono::milliseconds per_wait) override {
     readiness_->set_timeout(per_wait);
   }

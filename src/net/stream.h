@@ -60,6 +60,13 @@ struct ChannelBindings {
   std::string tls_server_end_point;  ///< hash of the server's certificate
 };
 
+/// Whether the other side is still there, as far as the kernel knows without being asked to wait.
+enum class PeerSide {
+  Open,
+  Ended,  ///< nothing more comes from it; it may still read
+  Gone,   ///< it reads no more, either
+};
+
 /// What ended a wait.
 enum class Wake {
   Readable,  ///< there are bytes to read (or the end of the peer's)
@@ -116,6 +123,12 @@ class Stream {
   /// The whole of what is done from now on may take this long (per transaction, per session); zero:
   /// no such limit.
   virtual void set_total_timeout(std::chrono::milliseconds total) = 0;
+
+  /// For work that takes long: nothing is read meanwhile, and so nobody is told that the peer has
+  /// gone. A peer that has closed its socket is Ended until it is sent something.
+  virtual PeerSide peer_side() const { return PeerSide::Open; }
+  /// shut_down() was called, and its grace is over: what is not done by now is not waited for.
+  virtual bool out_of_grace() const { return false; }
 
   /// The handshake as server (after STARTTLS was answered, or at once on implicit-TLS ports). Bytes
   /// that were read in clear before must have been dropped by the caller. Invalid when the

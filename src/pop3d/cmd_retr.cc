@@ -82,6 +82,8 @@ Task<Session::Retrieved> Session::retrieve(std::uint32_t number) {
     std::vector<store::BlobId> ids;
     for (std::size_t i = 0; i < records.size(); ++i) {
       ahead_[i].record = std::move(records[i]);
+      // It can be large, and POP3 tells nothing of it.
+      if (ahead_[i].record) ahead_[i].record->digest = {};
       if (ahead_[i].record) ids.push_back(ahead_[i].record->blob);
     }
     auto blobs = co_await services_.store.open_blobs(std::move(ids));
