@@ -114,8 +114,8 @@ class OfMemoryOfOne(Attacked):
         """What POP3 must remember of a maildrop counts too; there IMAP is the way."""
         message = b"Subject: x\r\n\r\nx\r\n"
         reader = self.reader(mailbox=None, timeout=60)
-        for _ in range(7):
-            reader.send(b"a APPEND INBOX" + (b" {%d+}\r\n" % len(message) + message) * 1000 + b"\r\n")
+        for _ in range(70):
+            reader.send(b"a APPEND INBOX" + (b" {%d+}\r\n" % len(message) + message) * 100 + b"\r\n")
             self.assertTrue(reader.until("a ")[-1].startswith("a OK"))
         with Meanwhile(self.server):
             pop = self.peer("pop3")
@@ -261,6 +261,19 @@ class OfLocalConnections(Attacked):
             self.assertEqual([s.recv(100) for s in closed], [b""] * 3)
             next(s for s in sockets if s not in closed).close()
             eventually(lambda: self.server.run("who", check=False).returncode == 0)
+
+    def test_those_who_say_nothing_give_way(self):
+        """However many connect and say nothing, the newest is served: `hikyaku who` can be asked meanwhile; and they are ended in the end."""
+        with contextlib.ExitStack() as stack, Meanwhile(self.server):
+            silent = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(300)]
+            for s in silent:
+                s.connect(str(self.server.dir / "control.sock"))
+            for verb in (("who",), ("who", "--json"), ("kick", "999999")):
+                self.assertNotIn(self.server.run(*verb, check=False, timeout=20).returncode, (69, 75))
+            self.assertEqual(self.server.run("who", timeout=20).returncode, 0)
+            left = [s for s in silent if s not in select.select(silent, [], [], 0)[0]]
+            self.assertLessEqual(len(left), 5)
+            eventually(lambda: len(select.select(left, [], [], 0)[0]) == len(left), timeout=50)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ namespace {
 using Object = boost::json::object;
 
 constexpr auto kIdle = std::chrono::minutes(10);
+/// Whoever connects says at once what it wants: who does not, takes the place of somebody who has
+/// something to say.
+constexpr auto kFirstRequest = std::chrono::seconds(30);
 /// A command (an import, a verification) may work for hours before it says anything.
 constexpr auto kForAnswer = std::chrono::hours(24 * 7);
 constexpr auto kConnect = std::chrono::seconds(5);
@@ -155,10 +158,12 @@ struct RequestsEnded {
 Task<RequestsEnded> serve_lines(net::Stream& stream, const ControlTable& table,
                                 ControlCaller caller, std::string_view handover) {
   stream.set_timeout(kIdle);
+  stream.set_total_timeout(kFirstRequest);
   ControlReader reader(stream);
   while (true) {
     crypto::wipe_stack();  // the last request may have brought a password
     auto line = co_await reader.line();
+    stream.set_total_timeout(std::chrono::milliseconds(0));
     if (line && !*line) co_return RequestsEnded{};
     auto decoded = line ? decode_control_line(**line) : std::unexpected(std::move(line).error());
     if (decoded && !std::holds_alternative<ControlRequest>(*decoded))

@@ -34,6 +34,7 @@
 #include "app/watch.h"
 #include "auth/authenticator.h"
 #include "auth/places.h"
+#include "base/async.h"
 #include "base/semaphore.h"
 #include "base/text.h"
 #include "config/diff.h"
@@ -378,22 +379,59 @@ class RunningServer final : public Server {
                           std::move(login));
   }
 
-  /// A place for a program of this machine; empty when its user has too many.
-  std::shared_ptr<void> local_place(const net::Stream& stream) {
-    auto process = stream.peer_process();
-    return local_connections_.take(process ? process->uid : UINT32_MAX, most_local_connections_);
+  /// A program of this machine on its way in.
+  struct LocalPlace {
+    std::uint32_t uid = UINT32_MAX;
+    bool one_too_many = false;  ///< another one is to go
+    std::shared_ptr<void> place;
+  };
+
+  /// nullopt: its user has too many.
+  std::optional<LocalPlace> local_place(const net::Stream& stream) {
+    // So many may be on their way in while others are on their way out.
+    constexpr std::uint32_t kMore = 64;
+    LocalPlace local;
+    auto most = most_local_connections_.load();
+    if (auto process = stream.peer_process()) local.uid = process->uid;
+    local.place = local_connections_.take(local.uid, most);
+    local.one_too_many = !local.place;
+    if (!local.place) local.place = local_connections_.take(local.uid, most + kMore);
+    return local.place ? std::optional(local) : std::nullopt;
+  }
+
+  /// Programs that connect and say nothing keep nobody out: the oldest of the same user gives way.
+  /// False: all are at work.
+  Task<bool> end_silent_program(std::uint32_t uid) {
+    auto is_silent = [uid](const SessionFacts& facts) {
+      return facts.uid == uid && facts.bytes_in == 0 &&
+             (facts.activity.protocol == "control" || facts.activity.protocol == "local");
+    };
+    while (true) {
+      auto all = co_await sessions_.list();
+      auto oldest = std::ranges::find_if(all, [&](auto& facts) {
+        return is_silent(facts) && facts.activity.end == Activity::End::Not;
+      });
+      if (oldest == all.end()) co_return false;
+      // Between the two looks it may have spoken, or others have ended it.
+      auto ended = co_await sessions_.end(
+          [id = oldest->id, is_silent](const SessionFacts& facts) {
+            return facts.id == id && is_silent(facts);
+          },
+          Activity::End::Crowded);
+      if (ended > 0) co_return true;
+    }
   }
 
   void begin_control(std::unique_ptr<net::Stream> stream) {
-    auto place = local_place(*stream);
-    if (!place) return;
-    sessions_.spawn("control", std::move(stream), [this, place](auto connection, Activity&) {
-      return serve_commands(std::move(connection), place);
+    auto local = local_place(*stream);
+    if (!local) return;
+    sessions_.spawn("control", std::move(stream), [this, local](auto connection, Activity&) {
+      return serve_commands(std::move(connection), *local);
     });
   }
 
-  Task<void> serve_commands(std::unique_ptr<net::Stream> stream,
-                            [[maybe_unused]] std::shared_ptr<void> place) {
+  Task<void> serve_commands(std::unique_ptr<net::Stream> stream, LocalPlace local) {
+    if (local.one_too_many && !co_await end_silent_program(local.uid)) co_return;
     try {
       auto next = co_await serve_control(*stream, commands_, ::getuid());
       if (next) co_await next(std::move(stream));
@@ -403,16 +441,17 @@ class RunningServer final : public Server {
   }
 
   void begin_submit(std::unique_ptr<net::Stream> stream) {
-    auto place = local_place(*stream);
-    if (!place) return;
-    sessions_.spawn("local", std::move(stream), [this, place](auto connection, Activity& activity) {
-      return serve_programs(std::move(connection), activity, place);
+    auto local = local_place(*stream);
+    if (!local) return;
+    sessions_.spawn("local", std::move(stream), [this, local](auto connection, Activity& activity) {
+      return serve_programs(std::move(connection), activity, *local);
     });
   }
 
   /// Programs of this machine: mail.submit, or SMTP by hand of sendmail -bs.
   Task<void> serve_programs(std::unique_ptr<net::Stream> stream, Activity& activity,
-                            [[maybe_unused]] std::shared_ptr<void> place) {
+                            LocalPlace local) {
+    if (local.one_too_many && !co_await end_silent_program(local.uid)) co_return;
     auto settings = settings_.load();
     auto log = log_.with({{"cid", activity.id}});
     smtpd::Services services{*receiver_, *authenticator_, nullptr, &metrics_.local, &activity};

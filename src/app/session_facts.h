@@ -15,7 +15,8 @@ struct SessionFacts {
   std::uint64_t id = 0;
   Activity activity;
   Endpoint peer;
-  std::string tls;  ///< "TLSv1.3"; empty: in clear
+  std::uint32_t uid = UINT32_MAX;  ///< of a program of this machine
+  std::string tls;                 ///< "TLSv1.3"; empty: in clear
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   seconds age{};   ///< since it connected

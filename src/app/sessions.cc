@@ -43,6 +43,7 @@ SessionFacts Sessions::facts_of(std::uint64_t id, const Entry& entry, Moment now
   facts.id = id;
   facts.activity = *entry.activity;
   facts.peer = entry.stream->peer();
+  if (auto process = entry.stream->peer_process()) facts.uid = process->uid;
   if (auto tls = entry.stream->tls()) facts.tls = tls->version;
   facts.bytes_in = entry.stream->bytes_in();
   facts.bytes_out = entry.stream->bytes_out();
