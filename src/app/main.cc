@@ -1,4 +1,5 @@
 // The program: one verb of the table in verbs.cc.
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -36,6 +37,8 @@ int main(int count, char** arguments) {
     confined_main(arguments[1], arguments[2]);
   // Before anything uses OpenSSL: idle TLS connections cost half as much.
   hikyaku::net::separate_tls_buffers();
+  // What a limit of file sizes (ulimit -f) refuses is an error of write(), like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   std::vector<std::string> words(arguments + (count > 0 ? 1 : 0), arguments + count);
   if (count > 0) words = words_for_name(arguments[0], std::move(words));
   auto verbs = all_verbs();

@@ -153,6 +153,9 @@ TEST_CASE("errors carry their code and their causes") {
   CHECK(wrapped.error().describe() == "cannot quarter 6: 3 is odd");
   CHECK(wrapped.error().code == ErrorCode::Invalid);
   CHECK(errno_error("open x", ENOENT).code == ErrorCode::NotFound);
+  // A full quota and a limit of file sizes are what a full disk is: mail waits, the server goes on.
+  for (int number : {ENOSPC, EDQUOT, EFBIG})
+    CHECK(errno_error("write x", number).code == ErrorCode::NoSpace);
 }
 
 TEST_CASE("base64 is strict") {

@@ -72,6 +72,7 @@ Error errno_error(std::string_view what, int error_number) {
       break;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:  // of RLIMIT_FSIZE: as little is to be had by writing on as on a full disk
       code = ErrorCode::NoSpace;
       break;
     case EACCES:
