@@ -7,8 +7,9 @@ import struct
 import time
 import unittest
 
-from harness import eventually
+from harness import Instance, eventually
 from hostile import ANNA, Attacked, Meanwhile, Peer, memory, sanitized
+from test_small_memory import Group
 
 HEAD = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 
@@ -197,6 +198,38 @@ class OfClientsThatHaveGone(Attacked):
                 time.sleep(0.02)
                 reader.socket.close()
             eventually(lambda: not self.searching(), timeout=20)
+
+
+class OfManyAtOnce(unittest.TestCase):
+    """All of it by thirty sessions at once, in a control group of 256 MB."""
+
+    def test_hostile_messages(self):
+        group = Group(256 << 20)
+        self.addCleanup(group.close)
+        nested = HEAD + (b"--b\nContent-Type: message/rfc822\n\nFrom: " + b"a," * 5000 + b"\n\n") * 1000
+        many = HEAD + (b"--b\nContent-Type: a/b" + parameters() + b"\n\n") * 10_000
+        text = b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\n" + (b"\xe9" * 70 + b"\r\n") * 130_000
+        with Instance(ANNA, config={"limits.connections_per_account": 100}) as server:
+            server.stop()
+            server.wrapper = group.command()
+            server.start()
+            with contextlib.ExitStack() as stack:
+                def reader(n):
+                    peer = stack.enter_context(Peer(server, "imap", f"127.0.3.{n + 1}", timeout=300))
+                    self.assertIn("a OK", peer.login(ANNA))
+                    return peer
+                first = reader(0)
+                for message in (nested, many, text):
+                    first.send(b"a APPEND INBOX {%d+}\r\n%s\r\n" % (len(message), message))
+                    self.assertIn("a OK", first.until("a ")[-1])
+                readers = [reader(n) for n in range(1, 31)]
+                for peer in readers:
+                    peer.tagged("SELECT INBOX")
+                for n, peer in enumerate(readers):
+                    peer.send(("a FETCH 1 BODYSTRUCTURE\r\n", "a FETCH 2 BODYSTRUCTURE\r\n", 'a SEARCH 3 TEXT "zzzz"\r\n', 'a SEARCH 1:3 BODY "zzzz"\r\n')[n % 4])
+                for n, peer in enumerate(readers):
+                    self.assertIn("a OK", peer.until("a ")[-1])
+            self.assertEqual(group.killed(), 0)
 
 
 if __name__ == "__main__":
