@@ -247,7 +247,10 @@ Task<Answer> space_use(Core& core, ControlCall&) {
                    {"free", error ? 0 : space.available},
                    {"reserve", core.config().store.reserve.count},
                    {"returned", done.bytes_returned},
-                   {"moved", done.bytes_moved}};
+                   {"moved", done.bytes_moved},
+                   {"lost_segments", done.lost_segments},
+                   {"lost_segment", json_text(done.lost_segment)},
+                   {"unreadable", done.unreadable_bodies}};
 }
 
 /// The store held still as long as the connection lives.

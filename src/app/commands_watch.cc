@@ -165,6 +165,8 @@ Task<Answer> stats(Watched watched, ControlCall&) {
                            {"waiting", total("hikyaku_store_waiting_transactions")},
                            {"staged", total("hikyaku_store_staged_bytes")},
                            {"stall", total("hikyaku_store_index_stall")},
+                           {"lost_segments", total("hikyaku_store_lost_segments")},
+                           {"unreadable", total("hikyaku_store_unreadable_bodies_total")},
                            {"sync", to_json(registry.distribution("hikyaku_store_sync_seconds"))}};
   result["workers"] = object{{"threads", total("hikyaku_workers")},
                              {"busy", total("hikyaku_workers_busy")},

@@ -15,11 +15,27 @@ constexpr std::chrono::minutes kStuck{15};
 /// ACME renews a month before the end; whoever renews by hand has a week left.
 constexpr std::chrono::days kCertificateWarning{7};
 
+/// What cannot be read of the mail that is there; empty if nothing is known to be damaged.
+std::string damage_of(const store::Statistics& store) {
+  std::string what;
+  if (store.lost_segments != 0) what = store.lost_segment;
+  if (store.lost_segments > 1) what += fmt::format(", and {} more", store.lost_segments - 1);
+  if (store.unreadable_bodies != 0)
+    what += fmt::format("{}{} {} cannot be read", what.empty() ? "" : "; ", store.unreadable_bodies,
+                        store.unreadable_bodies == 1 ? "message" : "messages");
+  if (!what.empty())
+    what +=
+        "; stop the server and run `hikyaku verify`, then restore from a backup, or `hikyaku "
+        "verify --repair`";
+  return what;
+}
+
 HealthCheck check_store(const HealthFacts& facts) {
   if (!facts.store.read_only.empty())
     return {"store", State::Failing, "read-only: " + facts.store.read_only};
   if (facts.store.index_stall >= 2)
     return {"store", State::Failing, "the index does not take writes at the moment"};
+  if (auto text = damage_of(facts.store); !text.empty()) return {"store", State::Warning, text};
   if (facts.store.index_stall == 1)
     return {"store", State::Warning, "the index takes writes slowly"};
   return {"store", State::Ok, ""};

@@ -125,6 +125,12 @@ void ServerMetrics::add_store() {
         now.staged_bytes);
   gauge("hikyaku_store_tail_bytes", "What a restart after a crash would have to replay.",
         now.tail_bytes);
+  gauge("hikyaku_store_lost_segments",
+        "Journal segments with mail that were missing or too short at the start.",
+        now.lost_segments);
+  counter("hikyaku_store_unreadable_bodies_total",
+          "Messages' bodies that were asked for and could not be read, each once.",
+          now.unreadable_bodies);
   registry.gauge_from("hikyaku_store_index_stall",
                       "Whether the index takes writes: 0 yes, 1 slowly, 2 not now.",
                       [&now] { return static_cast<double>(now.index_stall); });

@@ -126,6 +126,9 @@ constexpr Phrase kQueue{"queue|{} waiting, {} held, oldest {}", "キュー|待�
 constexpr Phrase kStore{
     "store|{} tx/s in {} syncs/s, sync p50 {} p99 {}|journal {}, {}/s|waiting {}",
     "保管庫|{} tx/秒、同期 {} 回/秒、p50 {} p99 {}|ジャーナル {}、{}/秒|待ち {}"};
+constexpr Phrase kDamaged{
+    "damaged|journal segments lost: {}|messages that cannot be read: {}|hikyaku verify",
+    "破損|失われたジャーナルのセグメント {}|読めないメッセージ {}|hikyaku verify"};
 constexpr Phrase kMemory{"memory|{} of {} planned|workers {}/{} busy, {} queued",
                          "メモリ|{} / 予定 {}|ワーカー {}/{} 稼働、待ち {}"};
 constexpr Phrase kTrouble{"log|errors {}, warnings {} since the start",
@@ -271,7 +274,9 @@ object top_numbers(const TopView& view) {
                             {"journal", number_in(part(now, "store"), "journal")},
                             {"waiting", number_in(part(now, "store"), "waiting")},
                             {"staged", number_in(part(now, "store"), "staged")},
-                            {"stall", number_in(part(now, "store"), "stall")}};
+                            {"stall", number_in(part(now, "store"), "stall")},
+                            {"lost_segments", number_in(part(now, "store"), "lost_segments")},
+                            {"unreadable", number_in(part(now, "store"), "unreadable")}};
   return numbers;
 }
 
@@ -315,6 +320,8 @@ std::string top_frame(const TopView& view, const Terminal& terminal, TopSize siz
        short_rate(in("store", "batches_per_second")), short_time(in("store", "sync_p50")),
        short_time(in("store", "sync_p99")), shown_bytes(in("store", "journal")),
        shown_bytes(in("store", "written_per_second")), count("store", "waiting"));
+  if (number_in(group("store"), "lost_segments") + number_in(group("store"), "unreadable") != 0)
+    line(kDamaged, count("store", "lost_segments"), count("store", "unreadable"));
   line(kMemory, shown_bytes(in("memory", "resident")), shown_bytes(in("memory", "plan")),
        count("workers", "busy"), count("workers", "threads"), count("workers", "queued"));
   line(kTrouble, count("log", "error"), count("log", "warn"));

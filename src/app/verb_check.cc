@@ -159,6 +159,17 @@ constexpr Phrase kNoSpace{
 constexpr Phrase kLittleSpace{
     "only {} of the disk are free; below store.reserve ({}) mail is refused",
     "ディスクの空きは {} です。store.reserve ({}) を下回るとメールを受け付けません"};
+constexpr Phrase kLostSegment{
+    "{} ({} lost in all): mail that stood there cannot be read. Stop the server, then: hikyaku "
+    "verify. Restore from a backup, or go on without it: hikyaku verify --repair",
+    "{} (失われたセグメントは計 {} 個)。そこにあったメールは読めません。サーバーを止めて hikyaku "
+    "verify で調べ、バックアップから復元するか、hikyaku verify --repair "
+    "で失われた分を諦めて続けてください"};
+constexpr Phrase kUnreadable{
+    "{} [message|messages] could not be read since the server was started (store.body_unreadable "
+    "in its log). Stop the server, then: hikyaku verify",
+    "起動以来、{} 通のメッセージが読めませんでした(ログの "
+    "store.body_unreadable)。サーバーを止めて hikyaku verify で調べてください"};
 constexpr Phrase kSummary{"Problems: {}, notes: {}.", "問題 {} 件、注意 {} 件。"};
 
 std::string day_of(Time time) {
@@ -357,6 +368,10 @@ class Check {
       add(Level::Problem, "space", kNoSpace, short_size(free), short_size(bytes("reserve")));
     else if (free < 2 * bytes("reserve"))
       add(Level::Note, "space", kLittleSpace, short_size(free), short_size(bytes("reserve")));
+    if (auto lost = bytes("lost_segments"))
+      add(Level::Problem, "store", kLostSegment, text_in(*answer, "lost_segment"), grouped(lost));
+    if (auto unreadable = bytes("unreadable"))
+      add(Level::Problem, "store", kUnreadable, grouped(unreadable));
     return answer;
   }
 

@@ -42,6 +42,11 @@ TEST_CASE("health: each thing that can be wrong") {
     return judged(facts);
   };
   CHECK(with([](auto& f) { f.store.read_only = "segment 3"; }) == "503 store");
+  CHECK(with([](auto& f) {
+          f.store.lost_segments = 1;
+          f.store.lost_segment = "journal segment 3 is missing";
+        }) == "200 store");
+  CHECK(with([](auto& f) { f.store.unreadable_bodies = 2; }) == "200 store");
   CHECK(with([](auto& f) { f.store.index_stall = 1; }) == "200 store");
   CHECK(with([](auto& f) { f.store.index_stall = 2; }) == "503 store");
   CHECK(with([](auto& f) { f.confined = false; }) == "200 confined");

@@ -2,6 +2,7 @@
 // view, then records, headers and bodies of those that are undecided, in pieces.
 #include <algorithm>
 #include <deque>
+#include <fmt/format.h>
 #include <set>
 #include <span>
 
@@ -77,6 +78,7 @@ struct Session::Searching {
   bool kept_fields = true;  ///< the records' header fields are enough for header keys
   Time now{};
   std::vector<std::uint32_t> found;  ///< sequence numbers, at the end ascending
+  std::size_t unread = 0;            ///< messages that are damaged: not among them
 
   std::size_t memory() const { return found.capacity() * sizeof(std::uint32_t); }
 };
@@ -126,6 +128,9 @@ Task<imap::Reply> Session::handle(imap::SearchCommand command) {
     co_return imap::reply_for(done.error());
   }
   tell_found(searching, command.uid);
+  if (searching.unread != 0)
+    co_return imap::ok(fmt::format("Searched, but {} {} cannot be read", searching.unread,
+                                   searching.unread == 1 ? "message" : "messages"));
   co_return imap::ok("Searched");
 }
 
@@ -266,8 +271,13 @@ Task<Result<void>> Session::search_messages(Searching& searching,
       bytes += message.size();
       work_with(records + bytes);
     }
-    CO_TRY_DO(co_await read_for_search(searching, message));
-    turn.push_back(&message);
+    auto read = co_await read_for_search(searching, message);
+    if (read)
+      turn.push_back(&message);
+    else if (read.error().code == ErrorCode::Corrupt || read.error().code == ErrorCode::Io)
+      ++searching.unread;  // one that is damaged keeps nobody from finding the others
+    else
+      co_return std::unexpected(std::move(read).error());
     if (!permit && bytes < most && i + 1 < undecided.size()) continue;
     verdicts = co_await decide(services_.workers, key, searching.now, turn, imap::SearchCost::Body);
     for (std::size_t n = 0; n < turn.size(); ++n)

@@ -1,6 +1,7 @@
 #include "imapd/content.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/async.h"
 #include "imapd/limits.h"
@@ -8,10 +9,20 @@
 
 namespace hikyaku::imapd {
 
-Task<Result<std::string>> Content::read_body(std::uint64_t offset, std::uint64_t length) {
+Task<Result<store::Blob*>> Content::body() {
   if (blob_ && !*blob_) blob_ = co_await store_.open_blob(record_.blob);
   if (!blob_) co_return std::unexpected(blob_.error());
-  auto bytes = co_await (*blob_)->read(offset, length);
+  co_return blob_->get();
+}
+
+Task<Result<void>> Content::check_body(std::uint64_t offset, std::uint64_t length) {
+  CO_TRY(auto blob, co_await body());
+  co_return co_await blob->check(offset, length);
+}
+
+Task<Result<std::string>> Content::read_body(std::uint64_t offset, std::uint64_t length) {
+  CO_TRY(auto blob, co_await body());
+  auto bytes = co_await blob->read(offset, length);
   if (bytes && bytes->size() != length)
     co_return fail(ErrorCode::Corrupt, "body {} is shorter than its message", record_.blob);
   co_return bytes;
@@ -44,11 +55,15 @@ Task<Result<std::string>> Content::whole_body(std::uint64_t limit, std::string_v
 }
 
 Task<Result<void>> SectionReader::prepare() {
+  bool first = true;
   for (auto& piece : bytes_.pieces) {
     if (piece.from != mailbox::Piece::From::Body) continue;
-    CO_TRY(prepared_, co_await content_.read_body(
-                          piece.offset, std::min<std::uint64_t>(piece.length, kReadPiece)));
-    break;
+    auto read = first ? std::min<std::uint64_t>(piece.length, kReadPiece) : 0;
+    if (std::exchange(first, false)) {
+      CO_TRY(prepared_, co_await content_.read_body(piece.offset, read));
+    }
+    if (read < piece.length)
+      CO_TRY_DO(co_await content_.check_body(piece.offset + read, piece.length - read));
   }
   co_return Result<void>{};
 }

@@ -24,6 +24,8 @@ class Content {
   const mailbox::MessageRecord& record() const { return record_; }
   /// Body bytes, at most kReadPiece at once. NotFound, Corrupt, Io.
   Task<Result<std::string>> read_body(std::uint64_t offset, std::uint64_t length);
+  /// Whether these body bytes can be read. NotFound, Corrupt, Io.
+  Task<Result<void>> check_body(std::uint64_t offset, std::uint64_t length);
   /// The bytes of a section as one string: for what is known to be small enough.
   Task<Result<std::string>> read_all(const mailbox::SectionBytes& bytes);
   /// The body as one string, at most `limit` bytes of it; with `before` in front, which must
@@ -31,6 +33,8 @@ class Content {
   Task<Result<std::string>> whole_body(std::uint64_t limit, std::string_view before = {});
 
  private:
+  Task<Result<store::Blob*>> body();
+
   store::Store& store_;
   const mailbox::MessageRecord& record_;
   Result<std::unique_ptr<store::Blob>> blob_;  ///< null: not opened yet
@@ -43,8 +47,8 @@ class SectionReader {
   SectionReader(Content& content, const mailbox::SectionBytes& bytes)
       : content_(content), bytes_(bytes) {}
 
-  /// Reads the first bytes of the body that will be needed, so that what cannot be read is found
-  /// out before anything is promised to the client.
+  /// Reads the first bytes of the body that will be needed, and looks at the others, so that what
+  /// cannot be read is found out before anything is promised to the client.
   Task<Result<void>> prepare();
   bool done() const { return piece_ == bytes_.pieces.size(); }
   Task<Result<std::string>> next();

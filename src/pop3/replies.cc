@@ -52,6 +52,8 @@ void append_challenge(std::string& out, std::string_view base64) {
 }
 
 Reply reply_for(const Error& error) {
+  // What is damaged stays so until somebody mends it (RFC 3206 §4).
+  if (error.code == ErrorCode::Corrupt) return err(error.text, kCodeSysPerm);
   return err(error.text, error.temporary() ? kCodeSysTemp : std::string_view());
 }
 

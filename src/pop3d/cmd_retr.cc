@@ -122,13 +122,16 @@ Session::Answer Session::send_message(std::uint32_t number, std::uint64_t body_l
   pop3::DotStuffer stuffer(body_lines);
   stuffer.add(record->prefix, wire);
   stuffer.add(*first, wire);
+  // In the middle of a message there is no way to say that something is wrong but to hang up.
+  if (first->size() < (*blob)->size() && !stuffer.done())
+    if (auto good = co_await (*blob)->check(first->size(), (*blob)->size()); !good)
+      co_return pop3::reply_for(good.error());
   for (auto offset = static_cast<std::uint64_t>(first->size());
        offset < (*blob)->size() && !stuffer.done();) {
     co_await output_.write(wire);
     wire.clear();
     auto piece = co_await (*blob)->read(offset, kPiece);
-    // In the middle of a message there is no way to say that something is wrong but to hang up.
-    if (!piece || piece->empty()) {
+    if (!piece || piece->empty()) {  // damaged this moment
       log_.error("pop3.read",
                  {{"err", piece ? "the body is too short" : piece.error().describe()}});
       throw net::Disconnected(net::Disconnected::Why::Closed, "a message could not be read");

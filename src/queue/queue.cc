@@ -280,6 +280,16 @@ Result<void> finish(Transaction& tx, MessageId id, std::uint32_t number) {
   bool others = false;
   tx.scan(Key(kInstance, kTableEntry).u64(id).children(), [&](std::string_view, std::string_view) {
     others = true;
+Result<void> hold_attempted(Transaction& tx, MessageId id, std::uint32_t number,
+                            std::string_view reason) {
+  return change(tx, id, number, [&](Entry& e) {
+    end_attempt(e);
+    e.state = State::Held;
+    e.hold_reason = reason;
+    e.hold_untold = true;
+  });
+}
+
     return false;
   });
   if (!others) {

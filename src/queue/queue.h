@@ -75,6 +75,9 @@ struct Entry {
   std::string hold_reason;
   std::string delivered_to;  ///< the alias for which it is sent on: its copy says so (RFC 9228)
 };
+/// The hold_reason of an entry whose message is damaged.
+inline constexpr std::string_view kUnreadable =
+    "the message is damaged and cannot be read: hikyaku verify";
 /// The destination of an entry that nobody is to get: at the first attempt the sender is told
 /// `notice`.
 inline constexpr std::string_view kNotice = "";
@@ -150,6 +153,10 @@ Result<void> finish(store::Transaction& tx, MessageId id, std::uint32_t number);
 
 /// At start: entries whose attempt a crash cut off. Those interrupted for the third time are held.
 /// Gives those held now, and those held earlier whose owner has not been told.
+/// An attempt has found that its message cannot be sent as it is: it ends, and the entry is held.
+/// Its owner has not been told (mark_hold_told).
+Result<void> hold_attempted(store::Transaction& tx, MessageId id, std::uint32_t number,
+                            std::string_view reason);
 std::vector<Entry> recover_interrupted(store::Transaction& tx, Time now);
 /// Message and number of an entry; which of its attempts is made now.
 using EntryId = std::pair<MessageId, std::uint32_t>;

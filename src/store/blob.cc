@@ -49,8 +49,12 @@ Task<Result<std::string>> read_segment(std::shared_ptr<Segment> segment, WorkerP
 
 class StoredBlob final : public Blob {
  public:
-  StoredBlob(Extent extent, WorkerPool& workers, BodyHeader header)
-      : extent_(std::move(extent)), workers_(workers), header_(std::move(header)) {
+  StoredBlob(BlobId id, Extent extent, const BodySource& source, BodyHeader header)
+      : id_(id),
+        extent_(std::move(extent)),
+        workers_(source.workers),
+        unreadable_(source.unreadable),
+        header_(std::move(header)) {
     starts_.reserve(header_.frames.size());
     std::uint64_t at = 0;
     for (const auto& frame : header_.frames) {
@@ -68,13 +72,11 @@ class StoredBlob final : public Blob {
     if (offset >= size() || length == 0) co_return result;
     auto end = std::min(size(), offset + length);
     result.reserve(static_cast<std::size_t>(end - offset));
-    auto after = std::ranges::upper_bound(starts_, offset);
-    for (auto index = static_cast<std::size_t>(after - starts_.begin()) - 1; offset < end;
-         ++index) {
+    for (auto index = frame_at(offset); offset < end; ++index) {
       if (index != kept_index_) {
         kept_index_ = SIZE_MAX;
-        CO_TRY(auto found, keep_from_memory(header_.frames[index]));
-        if (!found) CO_TRY_DO(co_await keep_from_file(header_.frames[index]));
+        auto kept = co_await keep(header_.frames[index]);
+        if (!kept) co_return broken(std::move(kept).error());
         kept_index_ = index;
       }
       auto from = static_cast<std::size_t>(offset - starts_[index]);
@@ -86,7 +88,45 @@ class StoredBlob final : public Blob {
     co_return result;
   }
 
+  Task<Result<void>> check(std::uint64_t offset, std::uint64_t length) override {
+    if (offset >= size() || length == 0) co_return Result<void>{};
+    auto end = offset + std::min(length, size() - offset);
+    for (auto index = frame_at(offset); index < starts_.size() && starts_[index] < end; ++index) {
+      // By its stored bytes alone: nothing is unpacked for this.
+      auto frame = header_.frames[index];
+      if (index == kept_index_) continue;
+      std::string read;
+      auto stored = extent_.find(frame.offset, frame.stored);
+      if (!stored) {
+        auto got = co_await read_segment(extent_.segment, workers_, frame.offset, frame.stored);
+        if (!got) co_return broken(std::move(got).error());
+        read = std::move(*got);
+        stored = read;
+      }
+      if (auto good = check_frame(frame, *stored); !good) co_return broken(std::move(good).error());
+    }
+    co_return Result<void>{};
+  }
+
  private:
+  std::size_t frame_at(std::uint64_t offset) const {
+    auto after = std::ranges::upper_bound(starts_, offset);
+    return static_cast<std::size_t>(after - starts_.begin()) - 1;
+  }
+
+  std::unexpected<Error> broken(Error error) const {
+    auto told = wrap(std::move(error), "body {} in journal segment {} cannot be read", id_,
+                     extent_.segment->number());
+    unreadable_->found(id_, told.error());
+    return told;
+  }
+
+  Task<Result<void>> keep(Frame frame) {
+    CO_TRY(auto found, keep_from_memory(frame));
+    if (found) co_return Result<void>{};
+    co_return co_await keep_from_file(frame);
+  }
+
   /// False: it is not in memory.
   Result<bool> keep_from_memory(const Frame& frame) {
     auto stored = extent_.find(frame.offset, frame.stored);
@@ -109,8 +149,10 @@ class StoredBlob final : public Blob {
     co_return Result<void>{};
   }
 
+  BlobId id_;
   Extent extent_;  ///< where the header was, perhaps with frames
   WorkerPool& workers_;
+  std::shared_ptr<UnreadableBodies> unreadable_;
   BodyHeader header_;
   std::vector<std::uint64_t> starts_;
   /// The frame that was read last, checked: readers come in order, in pieces smaller than a frame.
@@ -141,6 +183,7 @@ class StagedReader final : public Blob {
     }
     co_return result;
   }
+  Task<Result<void>> check(std::uint64_t, std::uint64_t) override { co_return Result<void>{}; }
 
  private:
   std::uint64_t size_;
@@ -169,28 +212,30 @@ std::uint64_t first_read(const BodyPlace& place) {
   return place.contiguous && place.stored <= kReadWhole ? place.stored : place.header_length;
 }
 
-Task<Result<Extent>> read_extent(Segments& segments, WorkerPool& workers, SegmentNumber number,
+Task<Result<Extent>> read_extent(const BodySource& source, SegmentNumber number,
                                  std::uint64_t begin, std::uint64_t length) {
+  auto& segments = source.segments;
   Extent extent;
   extent.begin = begin;
   extent.segment = segments.opened(number);
   if (!extent.segment) {
     CO_TRY(extent.segment,
-           co_await run_on(workers, [&segments, number] { return segments.open(number); }));
+           co_await run_on(source.workers, [&segments, number] { return segments.open(number); }));
   }
-  CO_TRY(auto bytes,
-         co_await read_segment(extent.segment, workers, begin, static_cast<std::size_t>(length)));
+  CO_TRY(auto bytes, co_await read_segment(extent.segment, source.workers, begin,
+                                           static_cast<std::size_t>(length)));
   extent.bytes = std::make_shared<const std::string>(std::move(bytes));
   co_return extent;
 }
 
-Result<std::unique_ptr<Blob>> body_in(Extent extent, WorkerPool& workers, const BodyPlace& place) {
+Result<std::unique_ptr<Blob>> body_in(Extent extent, const BodySource& source, BlobId id,
+                                      const BodyPlace& place) {
   auto bytes = extent.find(place.header_offset, place.header_length);
   if (!bytes) return fail(ErrorCode::Corrupt, "a body is shorter than the index says");
   TRY(auto header, decode_body_header(*bytes, *extent.segment, place.header_offset));
   if (header.size != place.size || header.encoded_size() != place.header_length)
     return fail(ErrorCode::Corrupt, "a body is not what the index says");
-  return std::make_unique<StoredBlob>(std::move(extent), workers, std::move(header));
+  return std::make_unique<StoredBlob>(id, std::move(extent), source, std::move(header));
 }
 
 /// Bodies that are read at once.
@@ -199,10 +244,10 @@ struct Neighbours {
   std::uint64_t length = 0;  ///< from the first one's begin
 };
 
-Neighbours neighbours(std::span<const BodyPlace> places) {
-  const auto& first = places.front();
+Neighbours neighbours(std::span<const PlacedBody> bodies) {
+  const auto& first = bodies.front().place;
   Neighbours run{1, first_read(first)};
-  for (const auto& place : places.subspan(1)) {
+  for (const auto& [id, place] : bodies.subspan(1)) {
     if (place.segment != first.segment || place.header_offset < first.header_offset) break;
     auto distance = place.header_offset - first.header_offset;
     if (distance > std::min(kReadWhole, run.length + kSmallGap)) break;
@@ -216,33 +261,31 @@ Neighbours neighbours(std::span<const BodyPlace> places) {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Blob>>> open_body(Segments& segments, WorkerPool& workers,
-                                              BodyPlace place) {
-  CO_TRY(auto extent, co_await read_extent(segments, workers, place.segment, place.header_offset,
-                                           first_read(place)));
-  co_return body_in(std::move(extent), workers, place);
+Task<Result<std::unique_ptr<Blob>>> open_body(BodySource source, BlobId body, BodyPlace place) {
+  CO_TRY(auto extent,
+         co_await read_extent(source, place.segment, place.header_offset, first_read(place)));
+  co_return body_in(std::move(extent), source, body, place);
 }
 
-Task<std::vector<Result<std::unique_ptr<Blob>>>> open_bodies(Segments& segments,
-                                                             WorkerPool& workers,
-                                                             std::vector<BodyPlace> places) {
-  std::vector<Result<std::unique_ptr<Blob>>> bodies;
-  bodies.reserve(places.size());
-  while (bodies.size() < places.size()) {
-    auto left = std::span(places).subspan(bodies.size());
+Task<std::vector<Result<std::unique_ptr<Blob>>>> open_bodies(BodySource source,
+                                                             std::vector<PlacedBody> bodies) {
+  std::vector<Result<std::unique_ptr<Blob>>> opened;
+  opened.reserve(bodies.size());
+  while (opened.size() < bodies.size()) {
+    auto left = std::span(bodies).subspan(opened.size());
     auto run = neighbours(left);
-    auto extent = co_await read_extent(segments, workers, left.front().segment,
-                                       left.front().header_offset, run.length);
-    for (const auto& place : left.first(run.count)) {
+    const auto& first = left.front().place;
+    auto extent = co_await read_extent(source, first.segment, first.header_offset, run.length);
+    for (const auto& [id, place] : left.first(run.count)) {
       if (extent)
-        bodies.push_back(body_in(*extent, workers, place));
+        opened.push_back(body_in(*extent, source, id, place));
       else if (run.count > 1)  // one that cannot be read says nothing about its neighbours
-        bodies.push_back(co_await open_body(segments, workers, place));
+        opened.push_back(co_await open_body(source, id, place));
       else
-        bodies.push_back(std::unexpected(extent.error()));
+        opened.push_back(std::unexpected(extent.error()));
     }
   }
-  co_return bodies;
+  co_return opened;
 }
 
 }  // namespace hikyaku::store

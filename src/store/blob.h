@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/executor.h"
+#include "store/damage.h"
 #include "store/record.h"
 #include "store/rows.h"
 #include "store/segments.h"
@@ -13,15 +14,25 @@
 
 namespace hikyaku::store {
 
-/// Opens the body at `place`. Bytes that are in memory are read at once, others on a worker.
-/// Corrupt, Io.
-Task<Result<std::unique_ptr<Blob>>> open_body(Segments& segments, WorkerPool& workers,
-                                              BodyPlace place);
+/// What reading bodies needs; who has one open may outlive the first two.
+struct BodySource {
+  Segments& segments;
+  WorkerPool& workers;
+  std::shared_ptr<UnreadableBodies> unreadable;  ///< told of what breaks while it is read
+};
 
+/// Opens the body at `place`, which is `body`'s. Bytes that are in memory are read at once, others
+/// on a worker. Corrupt, Io.
+Task<Result<std::unique_ptr<Blob>>> open_body(BodySource source, BlobId body, BodyPlace place);
+
+/// A body's number and where it is.
+struct PlacedBody {
+  BlobId id = 0;
+  BodyPlace place;
+};
 /// The same for many, in their order: neighbours in a segment are read at once.
-Task<std::vector<Result<std::unique_ptr<Blob>>>> open_bodies(Segments& segments,
-                                                             WorkerPool& workers,
-                                                             std::vector<BodyPlace> places);
+Task<std::vector<Result<std::unique_ptr<Blob>>>> open_bodies(BodySource source,
+                                                             std::vector<PlacedBody> bodies);
 
 /// A body whose bytes are still in memory.
 std::unique_ptr<Blob> open_in_memory(const StagedBody& state, std::shared_ptr<StagedFrames> frames);

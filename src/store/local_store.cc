@@ -90,6 +90,7 @@ void CountedWorkers::wait_until_idle() {
 LocalStore::LocalStore(Options options)
     : options_(std::move(options)),
       files_(options_.files ? *options_.files : system_files()),
+      unreadable_(std::make_shared<UnreadableBodies>(options_.log)),
       workers_(options_.workers),
       space_(files_, options_.directory, options_.reserve),
       memory_(std::make_shared<StagedMemory>(options_.staged_memory)) {
@@ -149,7 +150,17 @@ Result<void> LocalStore::start() {
     options_.log.error("store.read_only", {{"reason", read_only_}});
     fixed_view_ = index_->view();
   }
+  look_for_lost_segments();
   return {};
+}
+
+void LocalStore::look_for_lost_segments() {
+  constexpr std::size_t kMostLines = 100;
+  lost_segments_ = find_lost_segments(*segments_, *newest());
+  for (std::size_t i = 0; i < lost_segments_.size() && i < kMostLines; ++i)
+    options_.log.error("store.segment_lost", {{"segment", lost_segments_[i].number},
+                                              {"size", lost_segments_[i].live_bytes},
+                                              {"err", lost_segments_[i].what}});
 }
 
 Result<std::unique_ptr<Index>> LocalStore::open_index_once() {
@@ -426,7 +437,7 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_blob(BlobId blob) {
       co_await read([key = place_key(blob).bytes()](Reader& reader) { return reader.get(key); });
   if (!row) co_return fail(ErrorCode::NotFound, "there is no body {}", blob);
   CO_TRY(auto place, decode_body_place(*row));
-  auto opened = co_await open_body(*segments_, workers_, place);
+  auto opened = co_await open_body(bodies(), blob, place);
   if (!opened && opened.error().code == ErrorCode::NotFound) {
     // It may have moved, or gone, since its place was read.
     auto again =
@@ -434,10 +445,12 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_blob(BlobId blob) {
     if (!again) co_return fail(ErrorCode::NotFound, "there is no body {}", blob);
     if (*again != *row) co_return co_await open_blob(blob);
   }
-  if (!opened && opened.error().code == ErrorCode::NotFound)
-    co_return wrap(Error{ErrorCode::Corrupt, opened.error().describe(), nullptr}, "body {}", blob);
-  if (!opened) co_return wrap(std::move(opened).error(), "body {}", blob);
-  co_return opened;
+  if (opened) co_return opened;
+  if (opened.error().code == ErrorCode::NotFound)
+    opened = fail(ErrorCode::Corrupt, "{}", opened.error().describe());
+  auto error = wrap(std::move(opened).error(), "body {} cannot be read", blob);
+  unreadable_->found(blob, error.error());
+  co_return error;
 }
 
 namespace {
@@ -479,17 +492,17 @@ Task<OpenedBlobs> LocalStore::open_blobs(std::vector<BlobId> blobs) {
     co_return opened;
   }
   auto rows = co_await read([&](Reader& reader) { return find_places(reader, blobs); });
-  std::vector<BodyPlace> places;
+  std::vector<PlacedBody> places;
   std::vector<std::size_t> whose;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i]) continue;
     if (auto place = decode_body_place(*rows[i])) {
-      places.push_back(*place);
+      places.push_back({blobs[i], *place});
       whose.push_back(i);
     }
   }
-  auto bodies = co_await open_bodies(*segments_, workers_, std::move(places));
-  for (std::size_t i = 0; i < bodies.size(); ++i) opened[whose[i]] = std::move(bodies[i]);
+  auto found = co_await open_bodies(bodies(), std::move(places));
+  for (std::size_t i = 0; i < found.size(); ++i) opened[whose[i]] = std::move(found[i]);
   // What is not simply there is looked for alone: it may have moved meanwhile.
   for (std::size_t i = 0; i < opened.size(); ++i)
     if (!opened[i] || !*opened[i]) opened[i] = co_await open_blob(blobs[i]);
@@ -500,7 +513,7 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_staged(StagedBlob blob) {
   auto body = staged_body(blob);
   if (!body) co_return fail(ErrorCode::NotFound, "nothing is staged");
   if (auto frames = body->frames()) co_return open_in_memory(*body, std::move(frames));
-  auto opened = co_await open_body(*segments_, workers_, *body->place());
+  auto opened = co_await open_body(bodies(), body->id, *body->place());
   // Owned, and moved since.
   if (!opened && opened.error().code == ErrorCode::NotFound && body->id != 0)
     co_return co_await open_blob(body->id);
@@ -532,6 +545,9 @@ Statistics LocalStore::statistics() const {
   Statistics statistics;
   statistics.read_only = read_only_;
   statistics.replayed_groups = replayed_groups_;
+  statistics.lost_segments = lost_segments_.size();
+  if (!lost_segments_.empty()) statistics.lost_segment = lost_segments_.front().what;
+  statistics.unreadable_bodies = unreadable_->count();
   statistics.staged_bytes = memory_->used();
   if (index_) statistics.index_stall = index_->stall_state();
   {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "store/blob.h"
 #include "store/committer.h"
 #include "store/open.h"
 #include "store/reclaim.h"
@@ -65,12 +66,16 @@ class LocalStore final : public Store {
   Result<std::shared_ptr<const Frozen>> freeze_now();
   std::shared_ptr<const IndexView> newest() const;
   bool closed() const;
+  void look_for_lost_segments();
+  BodySource bodies() { return {*segments_, workers_, unreadable_}; }
 
   Options options_;
   FileSystem& files_;
   std::unique_ptr<FileLock> lock_;
   std::string read_only_;
   std::uint64_t replayed_groups_ = 0;
+  std::vector<LostSegment> lost_segments_;  ///< as they were found at the start
+  std::shared_ptr<UnreadableBodies> unreadable_;
   std::shared_ptr<Subscriptions> subscriptions_ = std::make_shared<Subscriptions>();
   CountedWorkers workers_;
   FreeSpace space_;

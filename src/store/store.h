@@ -144,6 +144,10 @@ class Blob {
   virtual const std::string& sha256() const = 0;
   /// The bytes [offset, offset + length), fewer at the end. Corrupt, Io. At most 1 MB at once.
   virtual Task<Result<std::string>> read(std::uint64_t offset, std::uint64_t length) = 0;
+  /// Whether these bytes can be read, for who has to know before the first of them is promised to
+  /// anybody. They are read once more afterwards: cheap, because they are in memory then. Corrupt,
+  /// Io.
+  virtual Task<Result<void>> check(std::uint64_t offset, std::uint64_t length) = 0;
 };
 
 /// Many, in the order in which they were asked for.
@@ -184,6 +188,10 @@ struct Statistics {
   std::uint64_t segments_removed = 0;
   std::uint64_t bytes_returned = 0;
   std::string read_only;  ///< why nothing can be written; empty otherwise
+  /// Journal segments with bodies that somebody owns that were missing or too short at the start.
+  std::uint64_t lost_segments = 0;
+  std::string lost_segment;             ///< the first of them: what is wrong with it
+  std::uint64_t unreadable_bodies = 0;  ///< that somebody asked for; each counted once
 };
 
 /// How reclaiming goes about it.

@@ -277,3 +277,46 @@ TEST_CASE("verify --repair: the number of a lost segment is not given out again"
     CHECK_FALSE(std::filesystem::exists(journal / highest));
   }
 }
+
+TEST_CASE("a start tells which segments are lost") {
+  Yard yard;
+  auto lost = [&] {
+    yard.store.reset();
+    yard.open();
+    return yard.store->statistics();
+  };
+  CHECK(lost().lost_segments == 0);
+  auto [name, at] = yard.find("salvage 5");
+  auto path = yard.directory.path / "journal" / name;
+  REQUIRE(path.extension() == ".bulk");
+  SUBCASE("missing") {
+    std::filesystem::remove(path);
+    CHECK(lost().lost_segment.find("is missing") != std::string::npos);
+  }
+  SUBCASE("too short") {
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+    CHECK(lost().lost_segment.find("should have") != std::string::npos);
+  }
+  SUBCASE("nobody misses it") {
+    REQUIRE(yard.loop.run(yard.store->transact({1}, [&](Transaction& tx) -> Result<void> {
+      tx.disown(yard.bodies[5], Key(1, kTable).raw("owner"));
+      return {};
+    })));
+    std::filesystem::remove(path);
+    CHECK(lost().lost_segments == 0);
+  }
+}
+
+TEST_CASE("a body that cannot be read is counted once, and found by looking at it alone") {
+  Yard yard;
+  auto [name, at] = yard.find("salvage 5");
+  yard.flip(name, at - 10'000);  // near its end: the frames stand before the header
+  auto blob = yard.loop.run(yard.store->open_blob(yard.bodies[5]));
+  REQUIRE(blob);
+  CHECK(yard.loop.run((*blob)->check(0, 100'000)));
+  CHECK(yard.store->statistics().unreadable_bodies == 0);
+  for (int i = 0; i < 2; ++i)
+    CHECK(yard.loop.run((*blob)->check(0, UINT64_MAX)).error().code == ErrorCode::Corrupt);
+  CHECK(yard.loop.run((*blob)->read(299'000, 1'000)).error().code == ErrorCode::Corrupt);
+  CHECK(yard.store->statistics().unreadable_bodies == 1);
+}

@@ -27,6 +27,9 @@ constexpr Phrase kReason{
     "of it is lost.\n",
     "\n送信の途中で、メールサーバーが三度、予期せず終了しました。繰り返しを防ぐため、\n"
     "自動の再送を止めています。メッセージは保管されており、失われていません。\n"};
+constexpr Phrase kDamaged{
+    "\nThe mail server can no longer read it from its disk, so it cannot be sent as it is.\n",
+    "\nメールサーバーがディスクから読み出せなくなったため、このままでは送信できません。\n"};
 constexpr Phrase kSenderCan{
     "\nWhat you can do: tell your postmaster, with the id {0}. If it is urgent, reach\n"
     "the recipient in another way, or send the text again as a new message.\n",
@@ -44,6 +47,16 @@ constexpr Phrase kOperatorCan{
     "  hikyaku queue drop {0}      破棄する\n\n"
     "終了の経緯はサーバーのログにあります。更新で原因が直っていることもあります。\n"};
 
+constexpr Phrase kOperatorCanMend{
+    "\nThe administrator of the server decides what becomes of it:\n\n"
+    "  hikyaku verify              with the server stopped: what is damaged\n"
+    "  hikyaku queue release {0}   tries it again, once it can be read\n"
+    "  hikyaku queue drop {0}      throws it away\n",
+    "\nサーバーの管理者は次のコマンドで扱いを決められます。\n\n"
+    "  hikyaku verify              サーバーを止めて、何が破損しているかを調べる\n"
+    "  hikyaku queue release {0}   読めるようになったら、もう一度送信する\n"
+    "  hikyaku queue drop {0}      破棄する\n"};
+
 /// Recipients that the text names.
 constexpr std::size_t kNamed = 20;
 
@@ -58,10 +71,11 @@ std::string words_in(const HeldNotice& notice, Language language) {
   if (!notice.arrival.message_id.empty() || !notice.arrival.subject.empty())
     text += say(language, kAbout, printable(notice.arrival.subject, 200),
                 printable(notice.arrival.message_id, 300));
-  text += say(language, kReason);
+  bool damaged = notice.entries.front().hold_reason == queue::kUnreadable;
+  text += say(language, damaged ? kDamaged : kReason);
   auto id = story::to_text(notice.message.id);
   if (notice.to_sender) text += say(language, kSenderCan, id);
-  return text + say(language, kOperatorCan, id);
+  return text + say(language, damaged ? kOperatorCanMend : kOperatorCan, id);
 }
 
 std::string subject_of(const HeldNotice& notice) {

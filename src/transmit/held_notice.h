@@ -1,5 +1,5 @@
 // The mail about entries that are held because the server ended three times while it was sending
-// them.
+// them, or cannot read them any more.
 #pragma once
 
 #include <string>

@@ -26,6 +26,7 @@ void Metrics::add(const Outcome& outcome) const {
     case Outcome::Kind::Failed:
       return failed.add();
     case Outcome::Kind::Confirmed:  // a notice: no attempt
+    case Outcome::Kind::Held:
     case Outcome::Kind::Abandoned:
       return;
   }

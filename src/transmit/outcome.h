@@ -17,6 +17,7 @@ struct Outcome {
     Deferred,   ///< to be tried again
     Failed,     ///< for good
     Confirmed,  ///< done long since; the sender is to be told entry.notice
+    Held,       ///< it cannot be sent as it is (`words`): somebody has to look
     Abandoned,  ///< it did not come to an attempt (shutdown)
   };
   queue::Entry entry;

@@ -1,5 +1,6 @@
 #include "transmit/running_attempts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/async.h"
@@ -130,6 +131,15 @@ Task<bool> RunningAttempts::is_settled(UnsettledJobs::Job& job) {
     if (found != running_.end() && found->second == outcome.entry.attempts) running_.erase(found);
   }
   for (auto& outcome : left.outcomes)
+  std::vector<queue::Entry> held;
+  for (auto& outcome : job.outcomes) {
+    auto is_left = std::ranges::any_of(
+        left.outcomes, [&](auto& other) { return other.entry.number == outcome.entry.number; });
+    if (outcome.kind != Outcome::Kind::Held || is_left) continue;
+    held.push_back(outcome.entry);
+    held.back().hold_reason = outcome.words;
+  }
+  note_held(held);
     running_.emplace(id_of(outcome.entry), outcome.entry.attempts);
   job.outcomes = std::move(left.outcomes);
   if (job.outcomes.empty()) co_return true;

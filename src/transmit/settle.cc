@@ -82,7 +82,7 @@ void Settler::log_outcome(const Outcome& outcome, std::string_view result) const
 
 /// The outcomes of one message by what is to be done about them.
 struct Settler::Sorted {
-  std::vector<Outcome> delivered, deferred, delayed, abandoned;
+  std::vector<Outcome> delivered, deferred, delayed, held, abandoned;
   std::vector<Outcome> relayed;  ///< delivered, and the sender wants to know
   std::vector<Outcome> ended;    ///< the sender is told, as far as it wants to be
 };
@@ -145,6 +145,9 @@ Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome
         break;
       case Outcome::Kind::Abandoned:
         sorted.abandoned.push_back(outcome);
+      case Outcome::Kind::Held:
+        sorted.held.push_back(outcome);
+        break;
         break;
       case Outcome::Kind::Deferred:
         if (expires) {
@@ -206,7 +209,14 @@ Result<void> Settler::end_without_notice(store::Transaction& tx, const Sorted& s
   for (auto& outcome : sorted.relayed) TRY_DO(end_relayed(tx, outcome, now));
   for (auto& outcome : sorted.deferred) {
     // The last attempt is at its end, not some time behind.
-    TRY_DO(end_deferred(tx, outcome, std::min(next_attempt(outcome.entry, now), expiry), now));
+    auto next = next_attempt(outcome.entry, now);
+    if (expiry > now) next = std::min(next, expiry);
+    TRY_DO(end_deferred(tx, outcome, next, now));
+  }
+  for (auto& outcome : sorted.held) {
+    auto& entry = outcome.entry;
+    TRY_DO(unless_dropped(queue::hold_attempted(tx, entry.message, entry.number, outcome.words)));
+    story::record_note(tx, entry.message, "held: " + outcome.words, now);
   }
   for (auto& outcome : sorted.abandoned) {
     TRY_DO(unless_dropped(

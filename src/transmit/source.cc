@@ -16,6 +16,11 @@ Task<Result<std::string>> QueuedSource::next() {
   co_return piece;
 }
 
+Task<Result<void>> check_body(store::Store& store, const queue::Message& message) {
+  CO_TRY(auto blob, co_await store.open_blob(message.blob));
+  co_return co_await blob->check(0, blob->size());
+}
+
 Task<Result<std::string>> read_beginning(store::Store& store, const queue::Message& message,
                                          std::size_t most) {
   QueuedSource source(store, message);

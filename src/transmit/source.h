@@ -26,6 +26,10 @@ class QueuedSource final : public client::MessageSource {
   std::uint64_t offset_ = 0;
 };
 
+/// Whether all of a queued message can be read, before anything of it is sent. Corrupt, NotFound,
+/// Io.
+Task<Result<void>> check_body(store::Store& store, const queue::Message& message);
+
 /// The first `most` bytes of prefix and body.
 Task<Result<std::string>> read_beginning(store::Store& store, const queue::Message& message,
                                          std::size_t most);

@@ -340,7 +340,9 @@ class Service final : public Transmitter {
       std::vector<Outcome> outcomes;
       auto usable = false;
       try {
-        outcomes = co_await send(job, connection);
+        // Before the other server is told that something comes.
+        auto whole = co_await check_body(services_.store, job.message);
+        outcomes = whole ? co_await send(job, connection) : unreadable(job, whole.error());
         usable = connection.client->usable();
       } catch (const net::Disconnected& gone) {
         outcomes = lost(job, connection, gone);
@@ -458,6 +460,22 @@ class Service final : public Transmitter {
     outcome.words = connection.problem;
     outcome.findings = connection.findings;
     return outcome;
+
+  /// Trying again does not mend what is damaged.
+  static std::vector<Outcome> unreadable(const Job& job, const Error& error) {
+    auto damaged = error.code == ErrorCode::Corrupt || error.code == ErrorCode::NotFound;
+    std::vector<Outcome> outcomes;
+    for (auto& entry : job.entries) {
+      Outcome outcome;
+      outcome.entry = entry;
+      outcome.kind = damaged ? Outcome::Kind::Held : Outcome::Kind::Deferred;
+      outcome.status = {4, 3, 0};
+      outcome.words = damaged ? std::string(queue::kUnreadable)
+                              : "cannot read the message: " + error.describe();
+      outcomes.push_back(std::move(outcome));
+    }
+    return outcomes;
+  }
   }
 
   /// The same outcome for everything that waits for this destination: it would not fare better one

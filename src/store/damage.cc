@@ -1,0 +1,75 @@
+#include "store/damage.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "store/rows.h"
+
+namespace hikyaku::store {
+namespace {
+
+/// Where the body with the highest id that ever stood in the segment ends, if it is there and
+/// somebody owns it. As bodies come one behind the other, that is near the end of what was written.
+std::uint64_t end_of_last(const IndexView& view, SegmentNumber number, const SegmentUse& use) {
+  auto row = view.get(place_key(use.last), Reach::Disk);
+  auto place = row ? decode_body_place(*row) : fail(ErrorCode::NotFound, "");
+  if (!place || place->segment != number) return 0;
+  auto range = owners_key(use.last).children();
+  auto owners = view.cursor(range, Reach::Disk);
+  owners->seek(range.begin);
+  if (!owners->valid()) return 0;
+  return place->header_offset + (place->contiguous ? place->stored : place->header_length);
+}
+
+/// What is wrong with a segment; empty if nothing is.
+std::string fault(Segments& segments, const IndexView& view, SegmentNumber number,
+                  const SegmentUse& use) {
+  auto size = segments.size(number);
+  if (!size && size.error().code == ErrorCode::NotFound)
+    return fmt::format("journal segment {} is missing", number);
+  if (!size)
+    return fmt::format("journal segment {} cannot be read: {}", number, size.error().describe());
+  auto least = kSegmentStart + use.live;
+  try {
+    least = std::max(least, end_of_last(view, number, use));
+  } catch (const IndexError&) {
+    // Whoever needs that row is told; the store opens all the same.
+  }
+  if (*size >= least) return {};
+  return fmt::format("journal segment {} has {} bytes, and should have {} or more", number, *size,
+                     least);
+}
+
+}  // namespace
+
+std::vector<LostSegment> find_lost_segments(Segments& segments, const IndexView& view) {
+  std::vector<LostSegment> lost;
+  auto range = Key(kInstance, kSegmentTable).children();
+  auto cursor = view.cursor(range, Reach::Disk);
+  for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
+    auto number = key_fields(cursor->key()).u32_be();
+    auto use = decode_segment_use(cursor->value());
+    // Nobody misses what has no owner: after a repair, only such bodies are left there.
+    if (!use || use->live == 0) continue;
+    if (auto what = fault(segments, view, number, *use); !what.empty())
+      lost.push_back({number, use->live, std::move(what)});
+  }
+  return lost;
+}
+
+void UnreadableBodies::found(BlobId body, const Error& error) {
+  if (error.code != ErrorCode::Corrupt && error.code != ErrorCode::Io) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (bodies_.size() >= kMost || !bodies_.insert(body).second || bodies_.size() > kMostLines)
+      return;
+  }
+  log_.error("store.body_unreadable", {{"body", body}, {"err", error.describe()}});
+}
+
+std::uint64_t UnreadableBodies::count() const {
+  std::lock_guard lock(mutex_);
+  return bodies_.size();
+}
+
+}  // namespace hikyaku::store

@@ -1,0 +1,49 @@
+// What a store that is open knows of damage: segments that are not what the index says, bodies that
+// could not be read.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "store/index.h"
+#include "store/segments.h"
+#include "store/store.h"
+
+namespace hikyaku::store {
+
+/// A segment in which bodies stand that somebody owns, and which cannot have all of them.
+struct LostSegment {
+  SegmentNumber number = 0;
+  std::uint64_t live_bytes = 0;  ///< of bodies that stood in it and have owners
+  std::string what;              ///< a sentence
+};
+
+/// Holds what the index knows of segments against the files: each is there, its header can be read,
+/// and it is as long as what is in it. Opens every segment that has bodies. Blocks.
+std::vector<LostSegment> find_lost_segments(Segments& segments, const IndexView& view);
+
+/// Bodies that could not be read, told once each. From any thread.
+class UnreadableBodies {
+ public:
+  explicit UnreadableBodies(Log log) : log_(std::move(log)) {}
+
+  /// Corrupt and Io are damage; other errors are not.
+  void found(BlobId body, const Error& error);
+  std::uint64_t count() const;
+
+ private:
+  /// More are not told apart, and not counted: whoever has so many knows.
+  static constexpr std::size_t kMost = 10'000;
+  /// So many are named in the log.
+  static constexpr std::size_t kMostLines = 100;
+
+  Log log_;
+  mutable std::mutex mutex_;
+  std::set<BlobId> bodies_;
+};
+
+}  // namespace hikyaku::store

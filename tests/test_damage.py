@@ -1,0 +1,272 @@
+"""A server over a damaged store: what is lost is told at the start and as soon as somebody meets it, in the log, to Prometheus, by /health
+and by `hikyaku check`; clients get an answer about that message, and all others."""
+import base64
+import contextlib
+import json
+import mailbox
+import pathlib
+import poplib
+import random
+import shutil
+import signal
+import smtplib
+import tempfile
+import unittest
+import urllib.request
+
+from harness import Instance, eventually, free_port_base
+from mail import imap, message, messages, pop, submit
+from test_dsn import Recorder
+
+ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
+COUNT, LARGE, LATER = 8, 5, 6  # LARGE: above 256 KB, in a bulk segment; LATER: in a log segment after the first
+METRICS_PORT = 90  # + port base
+
+
+def flip(path, offset):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 0x10]))
+
+
+class Damage(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Instance(ANNA, config={"listen.metrics": f"[{METRICS_PORT}]"}))
+        cls.server.add_account(BOB)
+        rng = random.Random(7)
+        for i in range(COUNT):
+            if i == LATER:
+                cls.server.restart(signal.SIGKILL)
+            body = base64.encodebytes(rng.randbytes(900_000 if i == LARGE else 2_000)).decode().replace("\n", "\r\n")
+            with smtplib.SMTP(cls.server.host, cls.server.port("smtp"), timeout=20) as smtp:
+                smtp.sendmail(f"s{i}s@beta.test", [ANNA], f"From: m{i}@beta.test\r\nSubject: m{i}\r\n\r\nword{i}\r\n{body}\r\n")
+        cls.server.stop()
+        cls.saved = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "saved"
+        shutil.copytree(cls.server.dir, cls.saved, symlinks=True)
+        cls.data = next(p.parent for p in cls.server.dir.rglob("STORE"))
+
+    def setUp(self):
+        for entry in self.server.dir.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        shutil.copytree(self.saved, self.server.dir, symlinks=True, dirs_exist_ok=True)
+        self.addCleanup(self.server.stop)
+
+    def body_of(self, number):
+        """The file and the place of the salvage bytes that stand beside a message's body."""
+        for path in sorted((self.data / "journal").glob("*.bulk" if number == LARGE else "*.log")):
+            at = path.read_bytes().find(f"s{number}s@beta.test".encode())
+            if at >= 0:
+                return path, at
+        raise AssertionError("not found")
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.server.base + METRICS_PORT}{path}", timeout=20) as answer:
+            return answer.read().decode()
+
+    def health(self):
+        return next(check for check in json.loads(self.get("/health"))["checks"] if check["name"] == "store")
+
+    def metric(self, name):
+        return next(float(line.split()[1]) for line in self.get("/metrics").splitlines() if line.startswith(name + " "))
+
+    def logged(self, event):
+        return [line for line in self.server.log if f"event={event} " in line]
+
+    def fetch(self, client, what="(BODY.PEEK[])"):
+        """The tagged answer, and what came: {number: bytes}."""
+        status, parts = client.fetch("1:*", what)
+        if status == "NO":  # imaplib keeps what came before it
+            self.assertRegex(parts[0], rb"^\[CORRUPTION\] body \d+ .*cannot be read")
+            parts = client.response("FETCH")[1]
+        return status, {int(p[0].split()[0]): p[1] for p in parts if isinstance(p, tuple)}
+
+    def read(self, lost):
+        """Reads everything by IMAP and POP3, twice, over one connection each: all but what is lost comes."""
+        kept = {i + 1 for i in range(COUNT)} - {i + 1 for i in lost}
+        client = imap(self.server, ANNA)
+        client.select()
+        for _ in range(2):
+            status, came = self.fetch(client)
+            self.assertEqual((status, set(came)), ("NO", kept))
+        for i in kept:
+            self.assertIn(f"word{i - 1}\r\n".encode(), came[i])
+        self.assertEqual(client.noop()[0], "OK")
+        # Whoever searches for text finds it in the others.
+        status, found = client.search(None, "BODY", '"word"')
+        self.assertEqual((status, set(map(int, found[0].split()))), ("OK", kept))
+        client.logout()
+        taking = pop(self.server, ANNA)
+        for i in range(COUNT):
+            if i in lost:
+                with self.assertRaisesRegex(poplib.error_proto, r"^b'-ERR \[SYS/PERM\] .*cannot be read"):
+                    taking.retr(i + 1)
+            else:
+                self.assertIn(f"word{i}".encode(), taking.retr(i + 1)[1])
+        taking.quit()
+        self.assertEqual(len(self.logged("store.body_unreadable")), len(lost), self.server.log)
+        self.assertEqual(self.metric("hikyaku_store_unreadable_bodies_total"), len(lost))
+        health = self.health()
+        self.assertEqual(health["status"], "warning")
+        self.assertIn(f"{len(lost)} message", health["text"])
+
+    def start_over_loss(self, lost):
+        """What is told at the start about one segment, before anybody asks for a message."""
+        self.server.start()
+        said = self.logged("store.segment_lost")
+        self.assertEqual(len(said), 1, self.server.log)
+        health = self.health()
+        self.assertEqual(health["status"], "warning")
+        self.assertIn("journal segment", health["text"])
+        self.assertIn("`hikyaku verify --repair`", health["text"])
+        self.assertEqual(self.metric("hikyaku_store_lost_segments"), 1)
+        checked = self.server.run("check", "--no-dns", check=False)
+        self.assertNotEqual(checked.returncode, 0, checked.stdout)
+        self.assertIn("hikyaku verify --repair", " ".join(checked.stdout.split()))
+        self.assertEqual(json.loads(self.server.run("top", "--once", "--json").stdout)["store"]["lost_segments"], 1)
+        self.read(lost)
+        # Mail comes in all the same; and after a repair nothing is left to tell.
+        submit(self.server, message(BOB, ANNA, "after"), sender=BOB)
+        self.server.stop()
+        self.server.run("verify", "--repair", check=False)
+        self.server.start()
+        self.assertEqual(self.logged("store.segment_lost"), [])
+        self.assertEqual(self.health()["status"], "ok")
+        client = imap(self.server, ANNA)
+        client.select()
+        status, came = self.fetch(client)
+        self.assertEqual((status, len(came)), ("OK", COUNT - len(lost) + 1))
+        client.logout()
+
+    def test_a_good_store_says_nothing(self):
+        self.server.start()
+        self.assertEqual(self.health(), {"name": "store", "status": "ok"})
+        self.assertEqual(self.logged("store.segment_lost"), [])
+
+    def test_a_bulk_segment_is_missing(self):
+        self.body_of(LARGE)[0].unlink()
+        self.start_over_loss([LARGE])
+
+    def test_a_bulk_segment_is_cut_short(self):
+        path, at = self.body_of(LARGE)
+        with open(path, "r+b") as file:
+            file.truncate(at)
+        self.start_over_loss([LARGE])
+
+    def test_a_log_segment_is_missing_that_the_index_has_come_past(self):
+        first, second = self.body_of(0)[0], self.body_of(LATER)[0]
+        self.assertNotEqual(first, second)
+        first.unlink()
+        self.start_over_loss([i for i in range(LATER) if i != LARGE])
+
+    def test_a_segments_header_is_gone(self):
+        path, _ = self.body_of(LARGE)
+        flip(path, 20)
+        flip(path, 2068)
+        self.start_over_loss([LARGE])
+
+    def test_a_bit_of_a_small_body(self):
+        path, at = self.body_of(3)
+        flip(path, at + 400)
+        self.server.start()
+        self.assertEqual(self.health()["status"], "ok")
+        self.read([3])
+
+    def test_a_bit_near_the_end_of_a_large_body(self):
+        """Found before its first byte is promised, so that the connection can go on."""
+        path, at = self.body_of(LARGE)
+        flip(path, at - 10_000)  # the frames stand before the header there
+        self.server.start()
+        self.read([LARGE])
+        client = imap(self.server, ANNA)
+        client.select()
+        # What stands before the damage can be had.
+        status, parts = client.fetch(str(LARGE + 1), "(BODY.PEEK[]<0.100000>)")
+        self.assertEqual((status, len(parts[0][1])), ("OK", 100_000))
+        client.logout()
+
+    def test_an_export_goes_on_and_names_what_is_missing(self):
+        path, at = self.body_of(3)
+        flip(path, at + 400)
+        self.body_of(LARGE)[0].unlink()
+        for running in (True, False):
+            for form in ("maildir", "mbox"):
+                with self.subTest(form=form, running=running):
+                    if running and not self.server.process:
+                        self.server.start()
+                    elif not running:
+                        self.server.stop()
+                    out = self.server.dir / f"out-{form}-{running}"
+                    done = self.server.run("export", "--account", ANNA, "--format", form, out, check=False)
+                    self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                    told = " ".join(done.stderr.split())
+                    for lost in (3, LARGE):
+                        self.assertRegex(told, rf"{ANNA}, INBOX, UID {lost + 1}, 20\d\d-[^ ]*, \d+ bytes, From: m{lost}@beta.test, "
+                                               rf"Subject: m{lost}: ")
+                    note = (out / "INCOMPLETE").read_text()
+                    self.assertEqual(note.count("UID"), 2, note)
+                    self.assertIn("Subject: m3", note)
+                    box = mailbox.Maildir(out) if form == "maildir" else mailbox.mbox(out / "INBOX.mbox")
+                    self.assertEqual(sorted(m["Subject"] for m in box), [f"m{i}" for i in range(COUNT) if i not in (3, LARGE)])
+                    self.assertEqual(list((out / "tmp").iterdir()) if form == "maildir" else [], [])
+        shutil.rmtree(out)
+        done = json.loads(self.server.run("export", "--account", ANNA, out, "--json", check=False).stdout)
+        self.assertEqual((done["count"], done["unreadable"], len(done["missing"])), (COUNT - 2, 2, 2))
+
+    def test_a_good_export_has_no_such_note(self):
+        out = self.server.dir / "out"
+        self.server.run("export", "--account", ANNA, out)
+        self.assertFalse((out / "INCOMPLETE").exists())
+
+
+ZONE = """\
+$ORIGIN test.
+$TTL 60
+alpha       MX 10 mx.alpha
+mx.alpha    A 127.0.1.1
+down        A 127.0.2.4
+"""
+
+
+class Queue(unittest.TestCase):
+    def test_a_damaged_message_is_held_and_its_sender_told(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".zone") as zone, contextlib.ExitStack() as stack:
+            zone.write(ZONE)
+            zone.flush()
+            base = free_port_base("127.0.1.1")
+            server = stack.enter_context(Instance(ANNA, host="127.0.1.1", base=base, zone=zone.name))
+            queue = lambda: json.loads(server.run("queue", "list", "--json").stdout)
+            submit(server, message(ANNA, "x@down.test", "whole", "word\n" * 100_000))
+            submit(server, message(ANNA, "x@down.test", "to be damaged", "word\n" * 100_000))
+            eventually(lambda: [e["attempts"] for e in queue()] == [1, 1])
+            server.stop()
+            bulk = next((server.dir / "data" / "journal").glob("*.bulk"))
+            flip(bulk, bulk.read_bytes().find(b"Subject: to be damaged") + 400_000)
+            other = Recorder("127.0.2.4", base + 25, ["PIPELINING"])
+            stack.callback(other.server_close)
+            stack.callback(other.shutdown)
+            server.start()
+            for entry in queue():
+                server.run("queue", "retry", entry["id"])
+            # The one that is whole leaves; of the other, its server is told nothing.
+            held = eventually(lambda: [e for e in queue() if len(queue()) == 1 and e["state"] == "held"])
+            self.assertIn("damaged", held[0]["reply"])
+            self.assertEqual(len([line for line in other.said if line.startswith("MAIL")]), 1, other.said)
+            told = eventually(lambda: messages(server, ANNA))
+            self.assertEqual([m["Subject"] for m in told], ["Held: your message to x@down.test"])
+            self.assertIn("no longer read it from its disk", told[0].get_payload())
+            self.assertIn("hikyaku queue release", told[0].get_payload())
+            self.assertTrue(any("event=store.body_unreadable " in line for line in server.log))
+            # Mended (from a backup, say), it goes.
+            server.stop()
+            flip(bulk, bulk.read_bytes().find(b"Subject: to be damaged") + 400_000)
+            server.start()
+            server.run("queue", "release", held[0]["id"])
+            eventually(lambda: queue() == [])
+            self.assertEqual(len([line for line in other.said if line.startswith("MAIL")]), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
