@@ -3,7 +3,8 @@
 //
 // Import data is a sequence of messages: a line of JSON {"mailbox","flags","received"}, then chunks
 // (a line with the number of bytes, the bytes), then the line "0". Export answers with the same as
-// items: {"message":{…}}, {"bytes":"<base64>"} …, {"end":true}.
+// items: {"message":{…}}, {"bytes":"<base64>"} …, {"end":true}. {"unreadable":{…}} stands for a
+// message that is damaged, or in place of the end of one.
 #include <fmt/core.h>
 #include <map>
 
@@ -16,6 +17,8 @@
 #include "mailbox/digest.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/messages.h"
+#include "mime/encoded_word.h"
+#include "mime/header.h"
 
 namespace hikyaku::app {
 namespace {
@@ -56,10 +59,28 @@ class Export {
       if (one.selectable) CO_TRY_DO(co_await folder(one));
     }
     if (!found) co_return fail(ErrorCode::NotFound, "there is no mailbox {}", only);
-    co_return object{{"count", count_}, {"bytes", bytes_}};
+    co_return object{{"count", count_}, {"bytes", bytes_}, {"unreadable", unreadable_}};
   }
 
  private:
+  /// One message that cannot be read is no reason not to give the others away.
+  Task<void> unreadable(const mailbox::MailboxInfo& info, const KeptMessage& row,
+                        const Error& error) {
+    ++unreadable_;
+    mime::HeaderView header(row.header_fields);
+    co_await call_.item({{"unreadable",
+                          {{"mailbox", json_text(info.path)},
+                           {"uid", row.summary.uid},
+                           {"received", format_rfc3339(row.summary.received)},
+                           {"size", row.summary.size},
+                           {"from", json_text(mime::decode_words(header.value("From")))},
+                           {"subject", json_text(mime::decode_words(header.value("Subject")))},
+                           {"why", json_text(error.describe())}}}});
+  }
+  static bool is_damage(const Error& error) {
+    return error.code == ErrorCode::Corrupt || error.code == ErrorCode::Io;
+  }
+
   Task<Result<void>> folder(const mailbox::MailboxInfo& info) {
     auto names = co_await core_.store().read(
         [&](store::Reader& reader) { return mailbox::keywords(reader, account_, info.id); });
@@ -79,11 +100,16 @@ class Export {
   Task<Result<void>> message(const mailbox::MailboxInfo& info,
                              const std::vector<std::string>& names, const KeptMessage& row) {
     auto blob = co_await core_.store().open_blob(row.blob);
-    if (!blob) {
-      // Expunged a moment ago; anything else is worth stopping for.
-      if (blob.error().code == ErrorCode::NotFound) co_return Result<void>{};
-      co_return std::unexpected(
-          wrap(std::move(blob).error(), "UID {} of {}", row.summary.uid, info.path));
+    // Before anything of it is given away.
+    auto whole = blob ? co_await (*blob)->check(0, (*blob)->size())
+                      : Result<void>(std::unexpected(blob.error()));
+    if (!whole) {
+      // Expunged a moment ago; what is neither that nor damage is worth stopping for.
+      if (whole.error().code == ErrorCode::NotFound) co_return Result<void>{};
+      if (!is_damage(whole.error()))
+        co_return wrap(std::move(whole).error(), "UID {} of {}", row.summary.uid, info.path);
+      co_await unreadable(info, row, whole.error());
+      co_return Result<void>{};
     }
     boost::json::array flags;
     for (auto& name : flag_names(row.summary.flags, names)) flags.push_back(json_text(name));
@@ -94,10 +120,15 @@ class Export {
                            {"size", row.summary.size}}}});
     if (!row.prefix.empty()) co_await call_.item({{"bytes", base64_encode(row.prefix)}});
     for (std::uint64_t at = 0; at < (*blob)->size();) {
-      CO_TRY(auto piece, co_await (*blob)->read(at, kPiece));
-      if (piece.empty()) co_return fail(ErrorCode::Corrupt, "a body is shorter than it was");
-      at += piece.size();
-      co_await call_.item({{"bytes", base64_encode(piece)}});
+      auto piece = co_await (*blob)->read(at, kPiece);
+      if (piece && piece->empty()) piece = fail(ErrorCode::Corrupt, "the body is too short");
+      if (!piece && !is_damage(piece.error())) co_return std::unexpected(std::move(piece).error());
+      if (!piece) {
+        co_await unreadable(info, row, piece.error());
+        co_return Result<void>{};
+      }
+      at += piece->size();
+      co_await call_.item({{"bytes", base64_encode(*piece)}});
     }
     co_await call_.item({{"end", true}});
     ++count_;
@@ -110,6 +141,7 @@ class Export {
   store::AccountId account_;
   std::uint64_t count_ = 0;
   std::uint64_t bytes_ = 0;
+  std::uint64_t unreadable_ = 0;
 };
 
 Task<Answer> account_export(Core& core, ControlCall& call) {

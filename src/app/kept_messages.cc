@@ -25,7 +25,7 @@ std::vector<KeptMessage> kept_messages(store::Reader& reader, store::AccountId a
                                        mailbox::MailboxId mailbox, mailbox::Uid first) {
   std::vector<KeptMessage> messages;
   mailbox::scan_summaries(reader, account, mailbox, first, UINT32_MAX, [&](auto& summary) {
-    messages.push_back({summary, 0, {}});
+    messages.push_back({summary, 0, {}, {}});
     return messages.size() < kAtOnce;
   });
   for (auto& message : messages) {
@@ -33,6 +33,7 @@ std::vector<KeptMessage> kept_messages(store::Reader& reader, store::AccountId a
     if (!record) continue;
     message.blob = record->blob;
     message.prefix = std::move(record->prefix);
+    message.header_fields = std::move(record->digest.header_fields);
   }
   return messages;
 }

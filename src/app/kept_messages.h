@@ -14,6 +14,7 @@ struct KeptMessage {
   mailbox::MessageSummary summary;
   store::BlobId blob = 0;  ///< 0: it was expunged meanwhile
   std::string prefix;
+  std::string header_fields;  ///< as its digest has them: From, Subject and others
 };
 
 /// The next hundred, from UID `first` on; none: there are no more.

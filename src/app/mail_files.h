@@ -42,6 +42,8 @@ class MailSink {
   virtual Result<void> begin(const MailItem& item) = 0;
   virtual Result<void> write(std::string_view bytes) = 0;
   virtual Result<void> end() = 0;
+  /// Instead of end(): nothing is kept of the message that was begun.
+  virtual Result<void> abandon() = 0;
   /// Everything is there.
   virtual Result<void> finish() = 0;
 };

@@ -85,6 +85,30 @@ void compare(std::vector<Message> read) {
 
 }  // namespace
 
+TEST_CASE("a message that is abandoned leaves nothing behind") {
+  for (auto size : {std::size_t{10}, std::size_t{500'000}}) {
+    testing::TemporaryDirectory top;
+    auto write = [&](MailSink& sink) {
+      REQUIRE(sink.mailbox("INBOX"));
+      for (auto bytes : {"Subject: a\r\n\r\n", "", "Subject: b\r\n\r\n"}) {
+        REQUIRE(sink.begin({"INBOX", {}, kWhen}));
+        auto text = std::string_view(bytes);
+        REQUIRE(sink.write(text.empty() ? "Subject: x\r\n\r\n" + std::string(size, 'x') : text));
+        REQUIRE((text.empty() ? sink.abandon() : sink.end()));
+      }
+      REQUIRE(sink.finish());
+    };
+    write(*make_maildir(top.path / "maildir").value());
+    write(*make_mbox(top.path / "mbox").value());
+    for (auto& read : {read_all(*open_maildir(top.path / "maildir", "").value()),
+                       read_all(*open_mbox(top.path / "mbox", "").value())}) {
+      REQUIRE(read.size() == 2);
+      CHECK(read[0].bytes == "Subject: a\r\n\r\n");
+      CHECK(read[1].bytes == "Subject: b\r\n\r\n");
+    }
+  }
+}
+
 TEST_CASE("what is written as Maildir or mbox is read back") {
   for (auto piece : {std::size_t{1}, std::size_t{7}, std::size_t{100'000}}) {
     CAPTURE(piece);

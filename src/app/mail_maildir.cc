@@ -268,6 +268,12 @@ class MaildirSink final : public MailSink {
     return {};
   }
 
+  Result<void> abandon() override {
+    file_ = {};
+    if (::unlink(temporary_.c_str()) != 0) return std::unexpected(file_error("remove", temporary_));
+    return {};
+  }
+
   Result<void> finish() override { return write_keywords(); }
 
  private:

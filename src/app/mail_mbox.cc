@@ -309,10 +309,12 @@ class MboxSink final : public MailSink {
     fs::create_directories(place_.parent_path(), error);
     file_ = net::UniqueFd(::open(place_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!file_) return std::unexpected(file_error("make", place_));
+    written_ = 0;
     return {};
   }
 
   Result<void> begin(const MailItem& item) override {
+    begun_ = written_ + buffer_.size();
     buffer_ += separator_of(item.received);
     std::string status, x_status, keywords;
     for (auto& flag : item.flags) {
@@ -352,6 +354,20 @@ class MboxSink final : public MailSink {
     return buffer_.size() >= kPiece ? flush() : Result<void>();
   }
 
+  Result<void> abandon() override {
+    line_.clear();
+    if (begun_ >= written_) {
+      buffer_.resize(begun_ - written_);
+      return {};
+    }
+    buffer_.clear();
+    auto end = static_cast<off_t>(begun_);
+    if (::ftruncate(file_.get(), end) != 0 || ::lseek(file_.get(), end, SEEK_SET) != end)
+      return std::unexpected(file_error("shorten", place_));
+    written_ = begun_;
+    return {};
+  }
+
   Result<void> finish() override { return flush(); }
 
  private:
@@ -380,6 +396,7 @@ class MboxSink final : public MailSink {
       if (wrote < 0 && errno == EINTR) continue;
       if (wrote < 0) return std::unexpected(file_error("write", place_));
       left.remove_prefix(static_cast<std::size_t>(wrote));
+      written_ += static_cast<std::size_t>(wrote);
     }
     buffer_.clear();
     return {};
@@ -391,6 +408,8 @@ class MboxSink final : public MailSink {
   std::string buffer_;
   std::string line_;
   bool at_line_start_ = true;
+  std::size_t written_ = 0;  ///< bytes in the file
+  std::size_t begun_ = 0;    ///< where the present message begins in it
 };
 
 }  // namespace

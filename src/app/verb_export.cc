@@ -1,9 +1,14 @@
 // hikyaku export: an account's mail as files.
+#include <fmt/format.h>
+#include <utility>
+
+#include "app/core.h"
 #include "app/mail_files.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/verbs.h"
 #include "base/base64.h"
+#include "base/text.h"
 
 namespace hikyaku::app {
 namespace {
@@ -13,6 +18,29 @@ constexpr Phrase kWhose{"--account ADDRESS is missing: whose mail?",
 constexpr Phrase kDone{"{} [message|messages] ({}) of {} [is|are] in {}.",
                        "{2} の {0} 通({1})を {3} に書き出しました。"};
 constexpr Phrase kLabel{"export", "書き出し"};
+constexpr Phrase kUnreadable{
+    "{} [message is|messages are] damaged and [was|were] left out ({} in {} names [it|them]). "
+    "Stop the server, then: hikyaku verify",
+    "破損のため {0} 通を書き出せませんでした({2} の {1} に一覧があります)。サーバーを止めて hikyaku "
+    "verify で調べてください"};
+constexpr Phrase kStopped{"What is in {} is not all of it: the export did not come to its end.",
+                          "{} にあるのは一部だけです。書き出しは最後まで終わりませんでした。"};
+
+/// Stands in what is written until everything is there; if messages are missing, it names them.
+constexpr std::string_view kIncomplete = "INCOMPLETE";
+constexpr std::string_view kNotFinished =
+    "This export has not come to its end: only a part of the mail is here.\n";
+constexpr std::string_view kMissing =
+    "These messages are not here, because the server could not read them:\n\n";
+/// As many are named.
+constexpr std::size_t kNamed = 10'000;
+
+std::string name_of(const boost::json::object& message, std::string_view account) {
+  auto text = [&](std::string_view name) { return printable(text_in(message, name), 200); };
+  return fmt::format("{}, {}, UID {}, {}, {} bytes, From: {}, Subject: {}: {}", account,
+                     text("mailbox"), number_in(message, "uid"), text("received"),
+                     number_in(message, "size"), text("from"), text("subject"), text("why"));
+}
 
 /// Ends the call from within its handler: what cannot be written need not be read.
 struct Stopped {
@@ -26,8 +54,13 @@ void must(Result<void> result) {
 /// Writes what the command sends.
 class Writer {
  public:
-  Writer(MailSink& sink, Terminal& terminal, std::uint64_t total)
-      : sink_(sink), progress_(terminal, std::string(kLabel.in(terminal.language())), total) {}
+  Writer(MailSink& sink, Terminal& terminal, std::uint64_t total, std::string account)
+      : sink_(sink),
+        progress_(terminal, std::string(kLabel.in(terminal.language())), total),
+        account_(std::move(account)) {}
+
+  /// The messages that could not be read.
+  std::vector<std::string>& missing() { return missing_; }
 
   void take(const boost::json::object& item) {
     if (auto mailbox = item.if_contains("mailbox")) {
@@ -38,12 +71,17 @@ class Writer {
       if (auto received = parse_rfc3339(text_in(meta, "received"))) begun.received = *received;
       for (auto& flag : meta.at("flags").as_array()) begun.flags.emplace_back(flag.as_string());
       must(sink_.begin(begun));
+      in_message_ = true;
+    } else if (auto unreadable = item.if_contains("unreadable")) {
+      if (std::exchange(in_message_, false)) must(sink_.abandon());
+      if (missing_.size() < kNamed) missing_.push_back(name_of(unreadable->as_object(), account_));
     } else if (item.contains("bytes")) {
       auto bytes = base64_decode(text_in(item, "bytes"));
       if (!bytes) throw Stopped{{ErrorCode::Invalid, "the server's data is not base64", nullptr}};
       must(sink_.write(*bytes));
     } else {
       must(sink_.end());
+      in_message_ = false;
       progress_.set(++count_);
     }
   }
@@ -51,12 +89,15 @@ class Writer {
  private:
   MailSink& sink_;
   Progress progress_;
+  std::string account_;
   std::uint64_t count_ = 0;
+  bool in_message_ = false;
+  std::vector<std::string> missing_;
 };
 
 Commands::Answer transfer(Commands& commands, const Invocation& invocation, Terminal& terminal,
-                          MailSink& sink, std::uint64_t total) {
-  Writer writer(sink, terminal, total);
+                          MailSink& sink, std::uint64_t total, std::vector<std::string>& missing) {
+  Writer writer(sink, terminal, total, std::string(invocation.value("--account").value_or("")));
   try {
     auto answer = commands.run("account.export",
                                {{"address", json_text(invocation.value("--account").value_or(""))},
@@ -64,10 +105,27 @@ Commands::Answer transfer(Commands& commands, const Invocation& invocation, Term
                                {.item = [&](auto& item) { writer.take(item); }});
     if (!answer) return answer;
     TRY_DO(sink.finish());
+    missing = std::move(writer.missing());
     return answer;
   } catch (const Stopped& stopped) {
     return std::unexpected(stopped.error);
   }
+}
+
+/// Everything that could be read is there: the note about it goes, or names what is missing.
+Result<void> note_end(const std::filesystem::path& note, const std::vector<std::string>& missing) {
+  if (missing.empty()) {
+    std::error_code error;
+    std::filesystem::remove(note, error);
+    if (error) return fail(ErrorCode::Io, "cannot remove {}: {}", note.string(), error.message());
+    return {};
+  }
+  auto beside = note.string() + ".new";
+  TRY_DO(write_new_file(beside, std::string(kMissing) + join(missing, "\n") + '\n', 0600));
+  std::error_code error;
+  std::filesystem::rename(beside, note, error);
+  if (error) return fail(ErrorCode::Io, "cannot write {}: {}", note.string(), error.message());
+  return {};
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
@@ -83,14 +141,30 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto sink = invocation.value("--format") == "mbox" ? make_mbox(path) : make_maildir(path);
   if (!sink) return commands.report(sink.error());
   auto total = invocation.has("--mailbox") ? 0 : number_in(*shown, "messages");
-  auto answer = transfer(commands, invocation, terminal, **sink, total);
-  if (!answer) return commands.report(answer.error());
-  if (invocation.json())
+  auto note = path / kIncomplete;
+  if (auto noted = write_new_file(note, kNotFinished, 0600); !noted)
+    return commands.report(noted.error());
+  std::vector<std::string> missing;
+  auto answer = transfer(commands, invocation, terminal, **sink, total, missing);
+  if (answer)
+    if (auto noted = note_end(note, missing); !noted) answer = std::unexpected(noted.error());
+  if (!answer) {
+    auto code = commands.report(answer.error());
+    terminal.complain(kStopped, path.string());
+    return code;
+  }
+  auto unreadable = number_in(*answer, "unreadable");
+  if (invocation.json()) {
+    (*answer)["missing"] = json_texts(missing);
     print_json(terminal, *answer);
-  else
+  } else {
     terminal.say(kDone, grouped(number_in(*answer, "count")),
                  short_size(number_in(*answer, "bytes")), address, path.string());
-  return Exit::Ok;
+    for (auto& one : missing) terminal.complain_text(one);
+    if (unreadable != 0)
+      terminal.complain(kUnreadable, grouped(unreadable), kIncomplete, path.string());
+  }
+  return unreadable == 0 ? Exit::Ok : Exit::Failed;
 }
 
 }  // namespace
@@ -101,12 +175,18 @@ Verb verb_export() {
       .group = Group::Store,
       .summary = {"writes the mail of an account as files: Maildir or mbox",
                   "アカウントのメールをファイル(Maildir か mbox)に書き出す"},
-      .details = {"Folders, flags, keywords and dates are kept; `hikyaku import`, Dovecot and "
-                  "most mail programs read the result. The mail stays where it is. Maildir has "
-                  "room for 26 keywords a folder.",
-                  "フォルダー、フラグ、キーワード、日付も保存します。結果は `hikyaku import` や "
-                  "Dovecot、多くのメールソフトで読めます。元のメールはそのまま残ります。Maildir "
-                  "のキーワードはフォルダーごとに 26 個までです。"},
+      .details =
+          {"Folders, flags, keywords and dates are kept; `hikyaku import`, Dovecot and "
+           "most mail programs read the result. The mail stays where it is. Maildir has "
+           "room for 26 keywords a folder. Messages that are damaged are left out and named, "
+           "on the screen and in the file INCOMPLETE beside the others (which also stands "
+           "there until an export has come to its end); the exit code is 1 then.",
+           "フォルダー、フラグ、キーワード、日付も保存します。結果は `hikyaku import` や "
+           "Dovecot、多くのメールソフトで読めます。元のメールはそのまま残ります。Maildir "
+           "のキーワードはフォルダーごとに 26 個までです。破損したメッセージは除かれ、"
+           "画面と、書き出し先のファイル INCOMPLETE "
+           "に一覧を残し(このファイルは書き出しが終わるまでの間もあります)、"
+           "終了コードは 1 になります。"},
       .arguments = {{"PATH",
                      {"a directory that does not exist yet, or is empty",
                       "まだないか、空のディレクトリ"}}},
