@@ -112,6 +112,41 @@ class Undelete(unittest.TestCase):
             done = json.loads(server.run("undelete", BOB, "--json").stdout)
             self.assertEqual((done["restored"], len(raw_messages(server, BOB))), (1, 4))
 
+    def test_nothing_comes_back_twice(self):
+        """What was brought back by other means, byte for byte, is left out and counted; what only looks like it is not."""
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 4)
+            submit(server, message(ANNA, BOB, "Received"))
+            eventually(lambda: len(raw_messages(server, BOB)) == 5)
+            before = raw_messages(server, BOB)
+            client = imap(server, BOB)
+            client.create("Gone")
+            client.select()
+            client.copy("1", "Gone")
+            client.copy("1", "Gone")
+            expunge(client, "1:5")
+            # The second and the received one come back by hand, the third with another text of the same length.
+            client.append("INBOX", None, None, before[1])
+            client.append("INBOX", None, None, before[4])
+            client.append("INBOX", None, None, before[2].replace(b"text", b"tExt"))
+            client.select("Gone")
+            expunge(client, "1:2")
+            client.close()
+            client.delete("Gone")
+            client.logout()
+            self.assertIn("2 more are in their mailboxes already", " ".join(server.run("undelete", BOB, "--mailbox", "INBOX").stdout.split()))
+            self.assertEqual(sorted(raw_messages(server, BOB)), sorted([*before, before[2].replace(b"text", b"tExt")]))
+            # The copies have one place to go to, and are the same.
+            done = json.loads(server.run("undelete", BOB, "--json").stdout)
+            self.assertEqual((done["restored"], done["orphans"], done["present"], done["refused"]), (1, 1, 3, 0))
+            done = json.loads(server.run("undelete", BOB, "--json").stdout)
+            self.assertEqual((done["restored"], done["present"]), (0, 3))
+            self.assertEqual(len(raw_messages(server, BOB, "Undeleted")), 1)
+            self.assertEqual(len(raw_messages(server, BOB)), 6)
+            server.stop()
+            self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
     def test_bad_requests(self):
         with Instance(ANNA) as server:
             server.add_account(BOB)

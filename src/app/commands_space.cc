@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "app/present_messages.h"
 #include "auth/directory.h"
 #include "base/async.h"
 #include "base/base64.h"
@@ -122,14 +123,21 @@ Task<Answer> undelete_list(Core& core, ControlCall& call) {
 }
 
 /// The mailbox that a message goes back to: its own, whatever it is called now, or one of the same
-/// name, or the one for those that have none. Within a step.
-Result<mailbox::MailboxId> way_back(store::Transaction& tx, store::AccountId account,
-                                    const mailbox::ExpungedMessage& message, Time now) {
-  if (auto own = mailbox::get_mailbox(tx, account, message.mailbox); own && own->selectable)
+/// name, or the one for those that have none; nothing while that is not there.
+std::optional<mailbox::MailboxId> find_way_back(store::Reader& reader, store::AccountId account,
+                                                const mailbox::ExpungedMessage& message) {
+  if (auto own = mailbox::get_mailbox(reader, account, message.mailbox); own && own->selectable)
     return own->id;
   for (auto& name : {message.path, std::string(kOrphans)})
-    if (auto there = mailbox::find_mailbox(tx, account, name); there && there->selectable)
+    if (auto there = mailbox::find_mailbox(reader, account, name); there && there->selectable)
       return there->id;
+  return std::nullopt;
+}
+
+/// The same; what is not there is made. Within a step.
+Result<mailbox::MailboxId> way_back(store::Transaction& tx, store::AccountId account,
+                                    const mailbox::ExpungedMessage& message, Time now) {
+  if (auto found = find_way_back(tx, account, message)) return *found;
   TRY(auto made, mailbox::create_mailbox(tx, account, kOrphans, mailbox::Role::None, now));
   TRY_DO(mailbox::subscribe_mailbox(tx, account, kOrphans, true, now));
   return made.id;
@@ -138,9 +146,28 @@ Result<mailbox::MailboxId> way_back(store::Transaction& tx, store::AccountId acc
 struct Restored {
   std::uint64_t count = 0;
   std::uint64_t orphans = 0;
+  std::uint64_t present = 0;  ///< their mailboxes have them already
   std::uint64_t refused = 0;
   std::string why;
 };
+
+/// Leaves out what is in its mailbox already: nothing comes back twice.
+Task<void> leave_out_present(Core& core, store::AccountId account, PresentMessages& present,
+                             Piece& piece, Restored& total) {
+  std::vector<mailbox::ExpungedMessage> absent;
+  for (auto& message : piece.messages) {
+    auto into = co_await core.store().read(
+        [&](store::Reader& reader) { return find_way_back(reader, account, message); });
+    auto mailbox = into.value_or(PresentMessages::kToBeMade);
+    if (co_await present.has(mailbox, message.record)) {
+      ++total.present;
+      continue;
+    }
+    present.add(mailbox, message.record);
+    absent.push_back(std::move(message));
+  }
+  piece.messages = std::move(absent);
+}
 
 Task<Result<void>> restore_piece(Core& core, store::AccountId account, const Piece& piece,
                                  Restored& total) {
@@ -178,14 +205,21 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
   if (named.empty())
     co_return fail(ErrorCode::Invalid, "whose messages? Name an account: hikyaku account list");
   auto account = accounts.front().id;
+  PresentMessages present(core, account);
+  for (std::optional<Time> from = selection.since; from;) {
+    auto piece = co_await next_piece(core, account, selection, *from);
+    from = piece.next;
+    for (auto& message : piece.messages) present.expect(message.record);
+  }
   Restored total;
   for (std::optional<Time> from = selection.since; from;) {
     auto piece = co_await next_piece(core, account, selection, *from);
     from = piece.next;
+    co_await leave_out_present(core, account, present, piece, total);
     if (!piece.messages.empty()) CO_TRY_DO(co_await restore_piece(core, account, piece, total));
     co_await call.progress({total.count, 0, {}});
   }
-  if (total.count + total.refused == 0 && !selection.mailbox.empty()) {
+  if (total.count + total.refused + total.present == 0 && !selection.mailbox.empty()) {
     auto there = co_await core.store().read([&](store::Reader& reader) {
       return mailbox::find_mailbox(reader, account, selection.mailbox).has_value();
     });
@@ -198,6 +232,7 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
   co_return object{{"address", json_text(accounts.front().address)},
                    {"restored", total.count},
                    {"orphans", total.orphans},
+                   {"present", total.present},
                    {"refused", total.refused},
                    {"why", json_text(total.why)}};
 }

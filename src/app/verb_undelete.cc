@@ -22,6 +22,10 @@ constexpr Phrase kRestored{"{} [message|messages] of {} [is|are] back.",
 constexpr Phrase kOrphans{
     "{} of them [is|are] in the mailbox Undeleted: [its own|theirs] is no longer there.",
     "そのうち {} 通は、元のメールボックスがないため Undeleted にあります。"};
+constexpr Phrase kPresent{
+    "{} more [is|are] in [its mailbox|their mailboxes] already, byte for byte, and [was|were] left "
+    "out.",
+    "ほかに {} 通は、まったく同じものがすでにメールボックスにあるため戻していません。"};
 constexpr Phrase kRefused{"{} could not be brought back: {}", "{} 通は戻せませんでした: {}"};
 constexpr Phrase kNothing{"Nothing was deleted that could be brought back.",
                           "取り戻せる削除済みメッセージはありません。"};
@@ -110,6 +114,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   } else {
     terminal.say(kRestored, grouped(number_in(*answer, "restored")), text_in(*answer, "address"));
     if (auto orphans = number_in(*answer, "orphans")) terminal.say(kOrphans, grouped(orphans));
+    if (auto present = number_in(*answer, "present")) terminal.say(kPresent, grouped(present));
     if (refused != 0) terminal.say(kRefused, grouped(refused), text_in(*answer, "why"));
   }
   return refused == 0 ? Exit::Ok : Exit::Failed;
@@ -126,13 +131,17 @@ Verb verb_undelete() {
           {"What was expunged (not moved) stays for store.retention, 7 days unless told otherwise. "
            "Messages go back into the mailbox that they were in, whatever it is called now, or "
            "into one called Undeleted if "
-           "that is gone, with their flags and dates, under new UIDs. --list shows what there is, "
+           "that is gone, with their flags and dates, under new UIDs. What is in its mailbox "
+           "already, byte for byte, "
+           "is left out and counted. --list shows what there is, "
            "of one account or of all, and until when it can come back. --purge gives up what could "
            "have been brought back, of all "
            "accounts, so that its space returns at once: the way out of a full disk.",
            "完全削除(移動を除く)されたメッセージは store.retention の間(標準では 7 "
            "日)残ります。フラグと日付はそのままに、新しい UID で元のメールボックスに戻り、"
-           "それがなければ Undeleted に入ります。--list "
+           "それがなければ Undeleted "
+           "に入ります。すでに同じものがあるときは戻さず、件数を表示します。"
+           "--list "
            "は一つまたは全アカウントの一覧を表示します。--purge "
            "は全アカウントの取り戻せるものをあきらめて、すぐに空きを作ります。"
            "ディスクが一杯のときの抜け道です。"},
