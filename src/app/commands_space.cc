@@ -244,7 +244,7 @@ Task<Answer> undelete_purge(Core& core, ControlCall& call) {
   if (!before_text.empty()) {
     auto told = parse_rfc3339(before_text);
     if (!told) co_return fail(ErrorCode::Invalid, "{} is no time", before_text);
-    before = std::min(before, *told);
+    before = *told;
   }
   CO_TRY(auto used, co_await core.store().space_use());
   auto accounts =

@@ -7,6 +7,7 @@
 #include "app/instance.h"
 #include "auth/credentials.h"
 #include "base/log.h"
+#include "base/patient_clock.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "config/config.h"
@@ -59,6 +60,8 @@ class Core {
   const config::Config& config() const { return config_; }
   const MemoryPlan& memory() const { return memory_; }
   const Clock& clock() const { return clock_; }
+  /// For what is forgotten, or given up, by its age.
+  const PatientClock& patient_clock() const { return patient_clock_; }
   crypto::Random& random() { return random_; }
   const crypto::MasterKey& master() const { return *master_; }
   net::ThreadPool& workers() { return *workers_; }
@@ -80,6 +83,7 @@ class Core {
   MemoryPlan memory_;
   Log log_;
   SystemClock clock_;
+  PatientClock patient_clock_{clock_};
   crypto::SystemRandom random_;
   std::string host_name_;
   std::unique_ptr<crypto::MasterKey> master_;

@@ -83,6 +83,7 @@ bool Maintenance::short_of_space() const {
 Task<void> Maintenance::reclaim() {
   co_await reclaim_wakeup_.wait(kReclaimFirst);
   while (!stopping_) {
+    tell_leap();
     bool urgent = short_of_space();
     bool failed = !co_await reclaim_some(urgent);
     if (stopping_) co_return;
@@ -90,9 +91,20 @@ Task<void> Maintenance::reclaim() {
   }
 }
 
+void Maintenance::tell_leap() {
+  auto ahead = core_.patient_clock().ahead();
+  if (ahead > PatientClock::kSlack && !leap_told_)
+    core_.log().warn("clock.ahead",
+                     {{"err", "the clock has leapt ahead by " +
+                                  format_duration(std::chrono::floor<seconds>(ahead))}});
+  leap_told_ = ahead > PatientClock::kSlack;
+}
+
 /// All that there is to do now, with pauses so that it takes a fifth of the disk's time at most.
 Task<bool> Maintenance::reclaim_some(bool urgent) {
-  store::ReclaimRules rules{.before = core_.clock().now() - core_.config().store.retention};
+  auto& clock = core_.patient_clock();
+  store::ReclaimRules rules{.before = clock.now() - core_.config().store.retention};
+  rules.clock_is_settled = clock.is_settled();
   if (urgent) {
     rules.least_age = {};
     rules.urgent = true;
@@ -126,16 +138,17 @@ Task<bool> Maintenance::reclaim_some(bool urgent) {
 Task<void> Maintenance::trim_all() {
   auto& config = core_.config();
   mailbox::BulkContext context{core_.store(), core_.clock()};
+  mailbox::TrimRules rules{.clock_is_settled = core_.patient_clock().is_settled()};
   for (auto& account : co_await all_accounts(core_)) {
     if (stopping_) co_return;
-    auto trimmed = co_await mailbox::trim_bulk(context, account.id, {},
-                                               core_.clock().now() - config.store.retention);
+    auto trimmed = co_await mailbox::trim_bulk(
+        context, account.id, rules, core_.patient_clock().now() - config.store.retention);
     if (!trimmed)
       core_.log().warn("account.trim",
                        {{"user", account.address}, {"err", trimmed.error().describe()}});
   }
   co_await erase_removed(core_);
-  auto before = core_.clock().now() - config.store.history;
+  auto before = core_.patient_clock().now() - config.store.history;
   auto trimmed = co_await store::erase_in_pieces(
       core_.store(), store::kInstance,
       [before](store::Transaction& tx) { return story::trim(tx, before); },

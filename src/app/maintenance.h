@@ -30,11 +30,13 @@ class Maintenance {
   Task<void> reclaim();
   Task<bool> reclaim_some(bool urgent);
   bool short_of_space() const;
+  void tell_leap();
 
   Core& core_;
   Gate gate_;
   Wakeup wakeup_;
   Wakeup reclaim_wakeup_;
+  bool leap_told_ = false;
   bool stopping_ = false;
 };
 

@@ -56,7 +56,7 @@ Task<void> ReportSender::run() {
   while (!stopping_) {
     if (core_.config().dmarc.send_reports) co_await send_due();
     auto now = core_.clock().now();
-    if (now >= next_trim && !stopping_) {
+    if ((now >= next_trim || next_trim > now + std::chrono::days(1)) && !stopping_) {
       bool trimmed = co_await trim();
       next_trim = trimmed ? reports::start_of(reports::day_of(now) + 1) : now + kRetry;
     }
@@ -96,7 +96,8 @@ Task<void> ReportSender::send_due() {
     for (auto& [subject, outgoing] : found) {
       if (stopping_) co_return;
       if (now < reports::leaves_at(core_.master(), subject)) continue;
-      if (outgoing && outgoing->state == Outgoing::State::Waiting && outgoing->next_attempt > now)
+      if (outgoing && outgoing->state == Outgoing::State::Waiting && outgoing->next_attempt > now &&
+          outgoing->next_attempt <= now + kRetry)  // else the clock was set back
         continue;
       co_await send(subject);
     }

@@ -218,11 +218,11 @@ class RunningServer final : public Server {
     transmit.connections = config.transmit.connections;
     transmit.connections_per_destination = config.transmit.connections_per_destination;
     transmit.messages_per_connection = config.transmit.messages_per_connection;
-    transmitter_ =
-        transmit::make_transmitter(std::move(transmit),
-                                   {core.store(), *receiver_, *measured_resolver_, *client_tls_,
-                                    core.clock(), core.random(), metrics_.transmit},
-                                   log_);
+    transmitter_ = transmit::make_transmitter(
+        std::move(transmit),
+        {core.store(), *receiver_, *measured_resolver_, *client_tls_, core.clock(), core.random(),
+         metrics_.transmit, &core.patient_clock()},
+        log_);
     report_sender_ = std::make_unique<ReportSender>(core, *measured_resolver_, *receiver_);
     settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
     add_commands(commands_, core, &key_looks_);

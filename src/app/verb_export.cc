@@ -21,7 +21,8 @@ constexpr Phrase kLabel{"export", "書き出し"};
 constexpr Phrase kUnreadable{
     "{} [message is|messages are] damaged and [was|were] left out ({} in {} names [it|them]). "
     "Stop the server, then: hikyaku verify",
-    "破損のため {0} 通を書き出せませんでした({2} の {1} に一覧があります)。サーバーを止めて hikyaku "
+    "破損のため {0} 通を書き出せませんでした({2} の {1} に一覧があります)。サーバーを止めて "
+    "hikyaku "
     "verify で調べてください"};
 constexpr Phrase kStopped{"What is in {} is not all of it: the export did not come to its end.",
                           "{} にあるのは一部だけです。書き出しは最後まで終わりませんでした。"};

@@ -156,6 +156,11 @@ TEST_CASE("failures are counted per client and account, and forgiven by success 
   CHECK(!throttle.refuses(here, "bob", kNow));
   CHECK(!throttle.refuses(there, "anna", kNow));  // nobody is locked out by strangers
   CHECK(!throttle.refuses(here, "anna", kNow + std::chrono::minutes(15)));
+  // A clock that was set back locks nobody out for as long as it was ahead.
+  auto back = *IpAddress::parse("192.0.2.9");
+  for (int i = 0; i < 3; ++i) throttle.failed(back, "anna", kNow + std::chrono::hours(1000));
+  CHECK(throttle.refuses(back, "anna", kNow + std::chrono::hours(1000)));
+  CHECK(!throttle.refuses(back, "anna", kNow));
   for (int i = 0; i < 1000; ++i) throttle.failed(here, "x" + std::to_string(i), kNow);
   CHECK(throttle.refuses(here, "bob", kNow));
   // A device that repeats one wrong password does not lock out the others of its network.

@@ -49,7 +49,8 @@ void Throttle::succeeded(const IpAddress& client, const std::string& account) {
 std::uint32_t Throttle::count(const std::string& key, Time now) {
   auto found = entries_.find(key);
   if (found == entries_.end()) return 0;
-  if (now - found->second.since >= settings_.window) {
+  // Set back, the clock would keep people out until it gets there again.
+  if (now < found->second.since || now - found->second.since >= settings_.window) {
     forget(key);
     return 0;
   }

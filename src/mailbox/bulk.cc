@@ -270,6 +270,7 @@ Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules r
         [&, now = context.clock.now()](store::Transaction& tx) -> Result<void> {
           done = trim_changes(tx, account, now, rules);
           done = trim_expunged(tx, account, expunged_before) && done;
+          if (rules.clock_is_settled) done = date_back_expunged(tx, account, now) && done;
           return {};
         },
         kFreesSpace));

@@ -89,6 +89,25 @@ void scan_expunged(store::Reader& reader, AccountId account, Time from,
   });
 }
 
+bool date_back_expunged(store::Transaction& tx, AccountId account, Time now) {
+  // Only what is further in the future tells of a clock that was set back.
+  constexpr std::chrono::minutes kSlack{1};
+  auto range = store::Key(account, kTableExpunged).children();
+  range.begin = expunged_key(account, now + kSlack, 0, 0).bytes();
+  std::vector<std::pair<std::string, std::string>> later;
+  tx.scan(range, [&](std::string_view key, std::string_view value) {
+    later.emplace_back(key, value);
+    return later.size() < kMaxBatch;
+  });
+  for (const auto& [key, value] : later) {
+    ExpungedMessage message;
+    read_key(key, message);
+    tx.erase(key);
+    tx.put(expunged_key(account, now, message.mailbox, message.uid), value);
+  }
+  return later.size() < kMaxBatch;
+}
+
 bool trim_expunged(store::Transaction& tx, AccountId account, Time before) {
   auto range = store::Key(account, kTableExpunged).children();
   range.end = expunged_key(account, std::max(before, Time{}), 0, 0).bytes();  // none before 1970

@@ -172,6 +172,9 @@ struct TrimRules {
   std::chrono::hours age{24 * 90};
   std::uint64_t keep = 10'000;   ///< changes that stay whatever their age
   std::uint64_t most = 200'000;  ///< changes that stay at most
+  /// The clock has gone evenly for so long that it is believed: what was expunged in the future
+  /// was expunged now (date_back_expunged).
+  bool clock_is_settled = false;
 };
 /// Removes at most kMaxBatch old changes. True when there are no more to remove.
 bool trim_changes(store::Transaction& tx, AccountId account, Time now, const TrimRules& rules);
@@ -179,6 +182,9 @@ bool trim_changes(store::Transaction& tx, AccountId account, Time now, const Tri
 /// Forgets messages that were expunged before `before`, at most kMaxBatch of them. True when there
 /// are no more. Their bodies are the store's to reclaim.
 bool trim_expunged(store::Transaction& tx, AccountId account, Time before);
+/// What was expunged in the future, by a clock that was set back since, was expunged now: it would
+/// stay until the clock gets there again. False: there is more, call again.
+bool date_back_expunged(store::Transaction& tx, AccountId account, Time now);
 
 /// A message that can be brought back.
 struct ExpungedMessage {

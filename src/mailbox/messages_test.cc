@@ -350,6 +350,26 @@ TEST_CASE("what was expunged is forgotten in the end") {
   CHECK(account.check() == "");
 }
 
+TEST_CASE("what was expunged by a clock that was ahead is forgotten in the end, too") {
+  TestAccount account;
+  for (int i = 0; i < 3; ++i) account.put("INBOX");
+  account.expunge("INBOX", {1});
+  account.now += std::chrono::hours(1000);
+  account.expunge("INBOX", {2});
+  account.now -= std::chrono::hours(999);
+  CHECK(account.run([&](auto& tx) { return date_back_expunged(tx, kId, account.now); }));
+  std::vector<Time> times;
+  scan_expunged(account.memory, kId, Time{}, [&](const auto& message) {
+    times.push_back(message.expunged);
+    return true;
+  });
+  CHECK(times == std::vector{account.now - std::chrono::hours(1), account.now});
+  account.now += seconds(1);
+  CHECK(account.run([&](auto& tx) { return trim_expunged(tx, kId, account.now); }));
+  CHECK(!get_message_or_ghost(account.memory, kId, account.id("INBOX"), 2));
+  CHECK(account.check() == "");
+}
+
 TEST_CASE("scanning messages gives those that are there, few or many, until told to stop") {
   TestAccount account;
   for (int i = 0; i < 200; ++i) account.put("INBOX");

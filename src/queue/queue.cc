@@ -162,6 +162,11 @@ Due due(Reader& reader, Time now, std::size_t most) {
     found.emplace_back(id, fields.u32_be());
     return true;
   });
+  result.low_water = low_water(reader);
+  reader.scan(range, Reader::Direction::Backward, [&](std::string_view key, std::string_view) {
+    result.last = time_from(store::key_fields(key).u64_be());
+    return false;
+  });
   for (auto& [id, number] : found) {
     if (auto entry = get_entry(reader, id, number)) result.entries.push_back(std::move(*entry));
   }
@@ -180,6 +185,36 @@ void set_low_water(Transaction& tx, Time time) {
   Encoder out;
   out.u64_be(millis(time));
   tx.put(low_water_key(), out.bytes());
+}
+
+bool draw_back(Transaction& tx, Time now, Time latest, std::size_t most) {
+  // First: nothing is due before it.
+  if (low_water(tx) > now) {
+    Encoder out;
+    out.u64_be(millis(now));
+    tx.put(low_water_key(), out.bytes());
+  }
+  auto range = Key(kInstance, kTableDue).children();
+  range.begin = Key(kInstance, kTableDue).u64(millis(latest) + 1).bytes();
+  struct Row {
+    std::string key;
+    MessageId id = 0;
+    std::uint32_t number = 0;
+  };
+  std::vector<Row> found;
+  tx.scan(range, [&](std::string_view key, std::string_view) {
+    auto fields = store::key_fields(key);
+    fields.u64_be();
+    auto id = fields.u64_be();
+    found.push_back({std::string(key), id, fields.u32_be()});
+    return found.size() < most;
+  });
+  for (auto& [key, id, number] : found) {
+    // Whatever it is, it would be found again for ever.
+    tx.erase(key);
+    (void)change(tx, id, number, [&](Entry& e) { e.next_attempt = now; });
+  }
+  return found.size() < most;
 }
 
 Result<void> begin_attempt(Transaction& tx, MessageId id, std::uint32_t number, Time lease_until) {
@@ -245,6 +280,16 @@ Result<void> hold(Transaction& tx, MessageId id, std::uint32_t number, std::stri
   });
 }
 
+Result<void> hold_attempted(Transaction& tx, MessageId id, std::uint32_t number,
+                            std::string_view reason) {
+  return change(tx, id, number, [&](Entry& e) {
+    end_attempt(e);
+    e.state = State::Held;
+    e.hold_reason = reason;
+    e.hold_untold = true;
+  });
+}
+
 Result<void> release(Transaction& tx, MessageId id, std::uint32_t number, Time now) {
   return change(tx, id, number, [&](Entry& e) {
     if (e.state != State::Held) return;
@@ -280,16 +325,6 @@ Result<void> finish(Transaction& tx, MessageId id, std::uint32_t number) {
   bool others = false;
   tx.scan(Key(kInstance, kTableEntry).u64(id).children(), [&](std::string_view, std::string_view) {
     others = true;
-Result<void> hold_attempted(Transaction& tx, MessageId id, std::uint32_t number,
-                            std::string_view reason) {
-  return change(tx, id, number, [&](Entry& e) {
-    end_attempt(e);
-    e.state = State::Held;
-    e.hold_reason = reason;
-    e.hold_untold = true;
-  });
-}
-
     return false;
   });
   if (!others) {

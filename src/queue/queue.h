@@ -120,12 +120,20 @@ std::vector<Entry> list(store::Reader& reader, MessageId after, std::size_t most
 struct Due {
   std::vector<Entry> entries;
   std::optional<Time> next;
+  /// For the case that the clock was set back (draw_back): the last time in the schedule, and until
+  /// when it has been forgotten; nothing new is due before that.
+  Time last{};
+  Time low_water{};
 };
 Due due(store::Reader& reader, Time now, std::size_t most);
 
 /// Forgets the part of the schedule before `time`, but nothing that still stands in it, so that
 /// due() need not step over what was erased there. Worth a lazy transaction now and then.
 void set_low_water(store::Transaction& tx, Time time);
+
+/// After the clock was set back: what was put off to behind `latest`, by a clock that was ahead, is
+/// due at `now`. At most `most` entries; true when none are left.
+bool draw_back(store::Transaction& tx, Time now, Time latest, std::size_t most);
 
 /// Steps of an entry's life. Each also keeps the schedule right. NotFound when the entry is gone.
 Result<void> begin_attempt(store::Transaction& tx, MessageId id, std::uint32_t number,
@@ -145,6 +153,10 @@ Result<void> mark_delay_told(store::Transaction& tx, MessageId id, std::uint32_t
 /// An attempt that runs at this moment goes on, and no other begins before it has ended.
 Result<void> hold(store::Transaction& tx, MessageId id, std::uint32_t number,
                   std::string_view reason);
+/// An attempt has found that its message cannot be sent as it is: it ends, and the entry is held.
+/// Its owner has not been told (mark_hold_told).
+Result<void> hold_attempted(store::Transaction& tx, MessageId id, std::uint32_t number,
+                            std::string_view reason);
 Result<void> release(store::Transaction& tx, MessageId id, std::uint32_t number, Time now);
 /// Try at once (a held entry is released).
 Result<void> retry_now(store::Transaction& tx, MessageId id, std::uint32_t number, Time now);
@@ -153,10 +165,6 @@ Result<void> finish(store::Transaction& tx, MessageId id, std::uint32_t number);
 
 /// At start: entries whose attempt a crash cut off. Those interrupted for the third time are held.
 /// Gives those held now, and those held earlier whose owner has not been told.
-/// An attempt has found that its message cannot be sent as it is: it ends, and the entry is held.
-/// Its owner has not been told (mark_hold_told).
-Result<void> hold_attempted(store::Transaction& tx, MessageId id, std::uint32_t number,
-                            std::string_view reason);
 std::vector<Entry> recover_interrupted(store::Transaction& tx, Time now);
 /// Message and number of an entry; which of its attempts is made now.
 using EntryId = std::pair<MessageId, std::uint32_t>;

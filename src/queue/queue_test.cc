@@ -218,6 +218,44 @@ TEST_CASE("nothing becomes due where nobody looks any more") {
   CHECK(f.due_at(kNow) == 1);
 }
 
+TEST_CASE("a clock that was set back keeps nothing waiting for the time that it had") {
+  Fixture f;
+  auto ahead = kNow + std::chrono::hours(24 * 400);
+  f.add({"a@beta.test", "b@beta.test", "c@beta.test"});
+  REQUIRE(defer(f.tx, f.id, 0, ahead + kMinute, "", ""));
+  REQUIRE(defer(f.tx, f.id, 1, ahead + 2 * kMinute, "", ""));
+  REQUIRE(defer(f.tx, f.id, 2, kNow + 5 * kMinute, "", ""));
+  set_low_water(f.tx, kNow + kMinute);
+  auto seen = due(f.tx, kNow, 100);
+  CHECK(seen.entries.empty());
+  CHECK(seen.last == ahead + 2 * kMinute);
+  CHECK(seen.low_water == kNow + kMinute);
+  auto latest = kNow + std::chrono::hours(1);
+  CHECK_FALSE(draw_back(f.tx, kNow, latest, 1));
+  CHECK_FALSE(draw_back(f.tx, kNow, latest, 1));
+  CHECK(draw_back(f.tx, kNow, latest, 1));
+  CHECK(f.due_at(kNow) == 2);
+  CHECK(due(f.tx, kNow, 100).last == kNow + 5 * kMinute);  // not beyond what is usual: as it was
+  CHECK(due(f.tx, kNow, 100).low_water == kNow);
+}
+
+TEST_CASE("what an attempt finds damaged is held, and its owner is to be told") {
+  Fixture f;
+  f.add({"a@beta.test"});
+  REQUIRE(begin_attempt(f.tx, f.id, 0, kNow));
+  REQUIRE(hold_attempted(f.tx, f.id, 0, kUnreadable));
+  auto entry = get_entry(f.tx, f.id, 0);
+  REQUIRE(entry);
+  CHECK(entry->state == State::Held);
+  CHECK_FALSE(entry->attempting);
+  CHECK(f.due_at(kNow) == 0);
+  CHECK(recover_interrupted(f.tx, kNow).size() == 1);  // not told yet
+  REQUIRE(mark_hold_told(f.tx, f.id, 0));
+  CHECK(recover_interrupted(f.tx, kNow).empty());
+  REQUIRE(release(f.tx, f.id, 0, kNow));
+  CHECK(f.due_at(kNow) == 1);
+}
+
 TEST_CASE("listing goes on behind the last message") {
   Fixture f;
   f.add({"a@x.test", "b@x.test", "c@x.test"});

@@ -78,13 +78,19 @@ Task<void> KeyRing::forget_others(std::uint64_t version) {
   for (auto& name : gone) cache_.erase(name);
 }
 
+/// A clock that was set back keeps no problem for longer.
+bool KeyRing::is_kept(Time until) const {
+  auto now = clock_.now();
+  return now < until && until <= now + kProblemKept;
+}
+
 Task<KeyRing::Cached> KeyRing::get(auth::SigningKey wanted) {
   Name name{wanted.domain, wanted.selector};
   {
     std::lock_guard lock(mutex_);
     auto at = cache_.find(name);
     if (at != cache_.end() && at->second.record == wanted.record &&
-        (at->second.key || clock_.now() < at->second.until))
+        (at->second.key || is_kept(at->second.until)))
       co_return at->second;
   }
   auto record = wanted.record;

@@ -54,6 +54,7 @@ class KeyRing {
 
   Task<void> forget_others(std::uint64_t version);
   Task<Cached> get(auth::SigningKey wanted);
+  bool is_kept(Time until) const;
 
   store::Store& store_;
   WorkerPool& workers_;

@@ -11,6 +11,10 @@ void check_key(std::string_view key) {
     throw std::length_error("a key has its account, its table, and at most 4096 bytes");
 }
 
+std::uint64_t millis(Time time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+
 /// What a body's row and its place in the group's list take at most.
 constexpr std::uint64_t kBodyRow = 96;
 /// And the row of a segment's use.
@@ -172,6 +176,14 @@ bool StepTransaction::forget(BlobId blob, Time freed) {
   writes_.rows.erase(place_key(blob));
   writes_.uses.push_back({body->segment, 0, -static_cast<std::int64_t>(body->stored), 0});
   return true;
+}
+
+void StepTransaction::free_again(BlobId blob, Time freed, Time now) {
+  writes_.rows.erase(freed_key(freed, blob));
+  auto since = get(freed_at_key(blob));
+  if (!since || decode_number(*since) != millis(freed)) return;
+  writes_.rows.put(freed_at_key(blob), encode_number(millis(now)));
+  writes_.rows.put(freed_key(now, blob), "");
 }
 
 void StepTransaction::relocate(BlobId blob, const BodyPlace& from, const BodyPlace& to) {

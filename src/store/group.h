@@ -75,6 +75,9 @@ class StepTransaction final : public Transaction {
   /// For reclaiming. Forgets a body that has had no owner since `freed`; false if there is none
   /// such: it has an owner again, or is gone.
   bool forget(BlobId blob, Time freed);
+  /// For reclaiming. A body that has had no owner since `freed` has none since `now`; nothing
+  /// changes if it has an owner again, or is gone.
+  void free_again(BlobId blob, Time freed, Time now);
   /// For reclaiming. The body, if it still stands at `from`, is at `to` from now on.
   void relocate(BlobId blob, const BodyPlace& from, const BodyPlace& to);
 

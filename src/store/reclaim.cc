@@ -12,6 +12,8 @@ namespace {
 /// What one step does at most.
 constexpr std::size_t kForgetAtOnce = 500;
 constexpr std::size_t kMoveAtOnce = 256;
+/// Only what is further in the future tells of a clock that was set back.
+constexpr std::chrono::minutes kClockSlack{1};
 constexpr std::uint64_t kMoveBytes = 2 << 20;
 constexpr std::size_t kRemoveAtOnce = 100;
 /// What one plan holds at most, so that it takes little memory.
@@ -97,6 +99,10 @@ Task<Result<Reclaimed>> Reclaimer::locked_step(ReclaimRules rules) {
   if (held()) co_return Reclaimed{.busy = true};
   CO_TRY(auto forgotten, co_await forget_bodies(rules.before));
   if (forgotten.more) co_return forgotten;
+  if (rules.clock_is_settled) {
+    CO_TRY(auto dated, co_await date_back());
+    if (dated.more) co_return dated;
+  }
   // When space is needed, what can go goes before anything new is written; otherwise all at the
   // end, because bringing the index to the disk is dear.
   if (!has_plan() || rules.urgent) {
@@ -141,6 +147,35 @@ Task<Result<Reclaimed>> Reclaimer::forget_bodies(Time before) {
       kFreesSpace));
   done.more = true;  // the rows are gone now, whatever they were
   co_return done;
+}
+
+/// Bodies that lost their owners while the clock was ahead would stay until it gets there again:
+/// their time begins now.
+Task<Result<Reclaimed>> Reclaimer::date_back() {
+  auto now = context_.clock.now();
+  std::vector<std::pair<Time, BlobId>> found;
+  auto read = [from = now + kClockSlack](Reader& reader) {
+    std::vector<std::pair<Time, BlobId>> later;
+    auto range = Key(kInstance, kFreedTable).children();
+    range.begin = freed_key(from, 0).bytes();
+    reader.scan(range, [&](std::string_view key, std::string_view) {
+      auto fields = key_fields(key);
+      Time when{milliseconds(static_cast<std::int64_t>(fields.u64_be()))};
+      later.emplace_back(when, fields.u64_be());
+      return later.size() < kForgetAtOnce;
+    });
+    return later;
+  };
+  found = co_await context_.store.read(read);
+  if (found.empty()) co_return Reclaimed{};
+  CO_TRY_DO(co_await context_.store.transact(
+      {kInstance},
+      [&](Transaction& tx) -> Result<void> {
+        for (auto [when, blob] : found) own(tx).free_again(blob, when, now);
+        return {};
+      },
+      kFreesSpace));
+  co_return Reclaimed{.more = true};
 }
 
 // --- segments ------------------------------------------------------------------------------------
@@ -271,7 +306,10 @@ void Reclaimer::choose_segments(ReclaimRules rules) {
     SegmentState segment;
   };
   std::vector<Candidate> candidates;
-  auto youngest = context_.clock.now() - rules.least_age;
+  auto now = context_.clock.now();
+  auto is_young = [&](Time created) {
+    return created > now - rules.least_age && created <= now;  // not of a clock that was ahead
+  };
   for (auto& segment : sealed_segments()) {
     if (segment.use.empty() || hopeless_.contains(segment.name.number)) continue;
     auto known = context_.segments.sealed(segment.name.number);
@@ -280,7 +318,7 @@ void Reclaimer::choose_segments(ReclaimRules rules) {
       continue;
     }
     auto dead = dead_percent(segment.use, known->size);
-    if (dead < rules.dead_percent || known->created > youngest) continue;
+    if (dead < rules.dead_percent || is_young(known->created)) continue;
     candidates.push_back({dead, segment});
   }
   std::ranges::sort(candidates, std::greater(), &Candidate::dead);

@@ -73,6 +73,7 @@ class Reclaimer {
 
   Task<Result<Reclaimed>> locked_step(ReclaimRules rules);
   Task<Result<Reclaimed>> forget_bodies(Time before);
+  Task<Result<Reclaimed>> date_back();
   Task<Result<Reclaimed>> move_bodies(ReclaimRules rules);
   Task<Result<Reclaimed>> remove_segments();
   Task<Result<Reclaimed>> leave_log_segment();

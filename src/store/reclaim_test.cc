@@ -633,6 +633,45 @@ TEST_CASE("reclaim: what is given up while reclaiming goes on stays") {
   disk.verify();
 }
 
+TEST_CASE("reclaim: what lost its owner by a clock that was ahead goes in the end, too") {
+  Disk disk;
+  auto early = disk.add(1, 1000);
+  auto late = disk.add(2, 1000);
+  auto again = disk.add(3, 1000);
+  disk.drop(1, early);
+  // As a clock that is a year ahead dates it.
+  auto now = disk.loop.now();
+  auto ahead = now + std::chrono::hours(24 * 365);
+  for (auto id : {late, again}) {
+    disk.drop(id == late ? 2 : 3, id);
+    REQUIRE(disk.loop.run(disk.store->transact({kInstance}, [=](Transaction& tx) -> Result<void> {
+      auto was = decode_number(*tx.get(freed_at_key(id)));
+      tx.erase(freed_key(Time(milliseconds(static_cast<std::int64_t>(was))), id));
+      auto when = static_cast<std::uint64_t>(ahead.time_since_epoch().count());
+      tx.put(freed_at_key(id), encode_number(when));
+      tx.put(freed_key(ahead, id), "");
+      return {};
+    })));
+  }
+  REQUIRE(disk.loop.run(disk.store->transact({1}, [=](Transaction& tx) -> Result<void> {
+    tx.own(again, Disk::owner(3));
+    return {};
+  })));
+  ReclaimRules rules{.before = disk.loop.now() + std::chrono::hours(1)};
+  CHECK(disk.reclaim(rules).bodies_forgotten == 1);
+  CHECK(disk.reads(2, late, 1000));
+  // Once the clock is believed, its time begins; and no sooner.
+  rules.clock_is_settled = true;
+  rules.before = disk.loop.now() - std::chrono::hours(1);
+  CHECK(disk.reclaim(rules).bodies_forgotten == 0);
+  CHECK(disk.reads(2, late, 1000));
+  rules.before = disk.loop.now() + std::chrono::hours(1);
+  CHECK(disk.reclaim(rules).bodies_forgotten == 1);
+  CHECK_FALSE(disk.reads(2, late, 1000));
+  CHECK(disk.reads(3, again, 1000));
+  disk.verify();
+}
+
 TEST_CASE("reclaim: a body that is owned again in time stays") {
   Disk disk;
   auto id = disk.add(1, 5000);

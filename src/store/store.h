@@ -203,6 +203,9 @@ struct ReclaimRules {
   unsigned dead_percent = 50;
   /// Younger segments are left alone: what is deleted soon need not be moved before.
   std::chrono::milliseconds least_age{std::chrono::hours(24)};
+  /// The clock has gone evenly for so long that it is believed: what lost its last owner in the
+  /// future, by one that was ahead, lost it now.
+  bool clock_is_settled = false;
   /// Space is needed: also what is written on now is left, if that gives any.
   bool urgent = false;
 };

@@ -91,7 +91,8 @@ Task<void> RunningAttempts::sweep() {
 
 Task<void> RunningAttempts::tell_held() {
   auto now = clock_.now();
-  if (untold_.empty() || now < tell_held_at_) co_return;
+  auto waits = now < tell_held_at_ && tell_held_at_ <= now + kTellHeldAgain;
+  if (untold_.empty() || waits) co_return;
   tell_held_at_ = now + kTellHeldAgain;
   for (auto& entries : std::exchange(untold_, {})) {
     auto told = co_await settler_.tell_held(entries);
@@ -130,7 +131,6 @@ Task<bool> RunningAttempts::is_settled(UnsettledJobs::Job& job) {
     auto found = running_.find(id_of(outcome.entry));
     if (found != running_.end() && found->second == outcome.entry.attempts) running_.erase(found);
   }
-  for (auto& outcome : left.outcomes)
   std::vector<queue::Entry> held;
   for (auto& outcome : job.outcomes) {
     auto is_left = std::ranges::any_of(
@@ -140,6 +140,7 @@ Task<bool> RunningAttempts::is_settled(UnsettledJobs::Job& job) {
     held.back().hold_reason = outcome.words;
   }
   note_held(held);
+  for (auto& outcome : left.outcomes)
     running_.emplace(id_of(outcome.entry), outcome.entry.attempts);
   job.outcomes = std::move(left.outcomes);
   if (job.outcomes.empty()) co_return true;

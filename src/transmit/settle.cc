@@ -46,10 +46,12 @@ story::Attempt attempt_of(const Outcome& outcome, std::string result, std::strin
 }  // namespace
 
 Settler::Settler(store::Store& store, queue::Injector& injector, const Clock& clock,
-                 crypto::Random& random, Schedule schedule, std::string host_name, Log log)
+                 const Clock& ages, crypto::Random& random, Schedule schedule,
+                 std::string host_name, Log log)
     : store_(store),
       injector_(injector),
       clock_(clock),
+      ages_(ages),
       random_(random),
       schedule_(std::move(schedule)),
       host_name_(std::move(host_name)),
@@ -124,7 +126,7 @@ std::string_view result_of(const Outcome& outcome) {
 Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome> outcomes,
                               Time now) const {
   Sorted sorted;
-  auto expires = now >= message.arrived + schedule_.lifetime;
+  auto age = ages_.now() - message.arrived;
   for (auto& outcome : outcomes) {
     auto tell_delay = schedule_.delay_notice.count() > 0 && !outcome.entry.delay_told &&
                       now >= message.arrived + schedule_.delay_notice;
@@ -143,14 +145,14 @@ Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome
       case Outcome::Kind::Failed:
         sorted.ended.push_back(outcome);
         break;
-      case Outcome::Kind::Abandoned:
-        sorted.abandoned.push_back(outcome);
       case Outcome::Kind::Held:
         sorted.held.push_back(outcome);
         break;
+      case Outcome::Kind::Abandoned:
+        sorted.abandoned.push_back(outcome);
         break;
       case Outcome::Kind::Deferred:
-        if (expires) {
+        if (is_over(outcome.entry, age)) {
           // Given up is failed for good, whatever class the last answer had (RFC 3464 §2.3.4).
           outcome.status.klass = 5;
           sorted.ended.push_back(outcome);
@@ -168,6 +170,18 @@ Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome
   for (auto& outcome : sorted.ended)
     outcome.findings.push_back(about_notice(message, outcome.entry, outcome.action));
   return sorted;
+}
+
+/// Whether the time of an entry is over. What arrived in the future, by a clock that was set back
+/// since, has waited as long as its attempts tell.
+bool Settler::is_over(const queue::Entry& entry, milliseconds age) const {
+  if (age >= milliseconds(0)) return age >= schedule_.lifetime;
+  milliseconds waited{};
+  for (int i = 0; i < entry.attempts && waited < schedule_.lifetime; ++i)
+    waited +=
+        schedule_
+            .retry[std::min<std::size_t>(static_cast<std::size_t>(i), schedule_.retry.size() - 1)];
+  return waited >= schedule_.lifetime;
 }
 
 /// The steps that end an attempt: the row of its entry, and its story.

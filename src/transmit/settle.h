@@ -33,8 +33,8 @@ struct Unsettled {
 
 class Settler {
  public:
-  /// All references must outlive it.
-  Settler(store::Store& store, queue::Injector& injector, const Clock& clock,
+  /// All references must outlive it. `ages`: the clock by which messages are given up.
+  Settler(store::Store& store, queue::Injector& injector, const Clock& clock, const Clock& ages,
           crypto::Random& random, Schedule schedule, std::string host_name, Log log);
 
   /// All outcomes belong to `message`. Gives those that the store did not take: their entries stay
@@ -55,12 +55,14 @@ class Settler {
                              const queue::Injector::Also& end, const Error& why);
   Task<Result<void>> notify(const queue::Message& message, const std::vector<Outcome>& outcomes,
                             const queue::Injector::Also& also);
+  bool is_over(const queue::Entry& entry, milliseconds age) const;
   Time next_attempt(const queue::Entry& entry, Time now) const;
   void log_outcome(const Outcome& outcome, std::string_view result) const;
 
   store::Store& store_;
   queue::Injector& injector_;
   const Clock& clock_;
+  const Clock& ages_;
   crypto::Random& random_;
   Schedule schedule_;
   std::string host_name_;

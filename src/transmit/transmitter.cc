@@ -41,7 +41,8 @@ class Service final : public Transmitter {
         services_(services),
         log_(std::move(log)),
         attempts_(services.store, services.clock,
-                  Settler(services.store, services.injector, services.clock, services.random,
+                  Settler(services.store, services.injector, services.clock,
+                          services.ages ? *services.ages : services.clock, services.random,
                           settings_.schedule, settings_.connect.host_name, log_),
                   log_),
         gate_([this](std::exception_ptr error) { report(error); }) {}
@@ -103,6 +104,10 @@ class Service final : public Transmitter {
             [now, most = std::min<std::size_t>(room, 500)](store::Reader& reader) {
               return queue::due(reader, now, most);
             });
+        if (due.last > now + longest_wait() || due.low_water > now + kClockSlack) {
+          co_await draw_back(now);
+          continue;
+        }
         if (!due.entries.empty()) {
           co_await postpone(due.entries);
           co_await begin(std::move(due.entries));
@@ -137,6 +142,30 @@ class Service final : public Transmitter {
     outcome.kind = Outcome::Kind::Abandoned;
     return outcome;
   }
+
+  /// Nothing is put off for longer, as long as the clock goes on.
+  milliseconds longest_wait() const {
+    milliseconds longest = kPostponedMost;
+    for (auto wait : settings_.schedule.retry) longest = std::max(longest, wait);
+    return longest + kLookAgain;
+  }
+
+  /// The clock was set back: what was put off by the one that was ahead would wait until then.
+  Task<void> draw_back(Time now) {
+    log_.warn("queue.clock", {{"err", "the clock was set back: what was to wait for it is due"}});
+    low_water_ = {};
+    auto drawn = co_await store::erase_in_pieces(
+        services_.store, store::kInstance,
+        [now, latest = now + longest_wait()](store::Transaction& tx) {
+          return queue::draw_back(tx, now, latest, kDrawnAtOnce);
+        },
+        [this] { return stopping_; });
+    if (drawn) co_return;
+    log_.error("queue.clock", {{"err", drawn.error().describe()}});
+    co_await wakeup_.wait(seconds(5));
+  }
+  static constexpr std::size_t kDrawnAtOnce = 500;
+  static constexpr seconds kClockSlack{5};
 
   /// Erased schedule rows cost every look at the schedule: step over them for good now and then.
   Task<void> move_low_water(Time next) {
@@ -432,6 +461,22 @@ class Service final : public Transmitter {
     return outcomes;
   }
 
+  /// Trying again does not mend what is damaged.
+  static std::vector<Outcome> unreadable(const Job& job, const Error& error) {
+    auto damaged = error.code == ErrorCode::Corrupt || error.code == ErrorCode::NotFound;
+    std::vector<Outcome> outcomes;
+    for (auto& entry : job.entries) {
+      Outcome outcome;
+      outcome.entry = entry;
+      outcome.kind = damaged ? Outcome::Kind::Held : Outcome::Kind::Deferred;
+      outcome.status = {4, 3, 0};
+      outcome.words = damaged ? std::string(queue::kUnreadable)
+                              : "cannot read the message: " + error.describe();
+      outcomes.push_back(std::move(outcome));
+    }
+    return outcomes;
+  }
+
   std::vector<Outcome> lost(const Job& job, const Connection& connection,
                             const net::Disconnected& gone) const {
     auto outcomes = deferred(job, connection, {4, 4, 2},
@@ -460,22 +505,6 @@ class Service final : public Transmitter {
     outcome.words = connection.problem;
     outcome.findings = connection.findings;
     return outcome;
-
-  /// Trying again does not mend what is damaged.
-  static std::vector<Outcome> unreadable(const Job& job, const Error& error) {
-    auto damaged = error.code == ErrorCode::Corrupt || error.code == ErrorCode::NotFound;
-    std::vector<Outcome> outcomes;
-    for (auto& entry : job.entries) {
-      Outcome outcome;
-      outcome.entry = entry;
-      outcome.kind = damaged ? Outcome::Kind::Held : Outcome::Kind::Deferred;
-      outcome.status = {4, 3, 0};
-      outcome.words = damaged ? std::string(queue::kUnreadable)
-                              : "cannot read the message: " + error.describe();
-      outcomes.push_back(std::move(outcome));
-    }
-    return outcomes;
-  }
   }
 
   /// The same outcome for everything that waits for this destination: it would not fare better one

@@ -5,6 +5,7 @@
 
 #include "dsn/parse.h"
 #include "mime/text.h"
+#include "queue/rows.h"
 #include "story/story.h"
 #include "testing/mail_servers.h"
 
@@ -175,6 +176,43 @@ TEST_CASE("retries by the schedule, a delay notice, and the end after five days"
   mails = f.inbox(f.anna.id);
   REQUIRE(mails.size() == 2);
   CHECK(report_in(mails[1])[0].starts_with("failed 5.4.1 x@beta.test"));
+}
+
+TEST_CASE("mail leaves at once after the clock was set back") {
+  Fixture f;
+  auto& beta = f.servers["192.0.2.1"];
+  f.loop.run(f.store.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+    queue::set_low_water(tx, f.loop.now() + 9000h);  // by a clock that was ahead
+    return {};
+  }));
+  f.submit({"x@beta.test"});
+  CHECK(f.nothing_due());
+  f.start();
+  f.run_for(1s);
+  CHECK(beta.messages.size() == 1);
+  f.submit({"y@beta.test"});
+  f.run_for(1s);
+  CHECK(beta.messages.size() == 2);
+}
+
+TEST_CASE("what arrived by a clock that was ahead is given up after its time, too") {
+  Fixture f;
+  auto begin = f.loop.now();
+  f.submit({"x@beta.test"});
+  auto id = f.queued().at(0).message;
+  f.loop.run(f.store.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+    auto message = queue::get_message(tx, id).value();
+    message.arrived = begin + 9000h;
+    tx.put(queue::message_key(id), queue::encode(message));
+    return {};
+  }));
+  f.start();
+  f.run_until([&] { return f.queued().empty(); });
+  CHECK(f.loop.now() - begin >= 115h);
+  CHECK(f.loop.now() - begin < 125h);
+  auto mails = f.inbox(f.anna.id);
+  REQUIRE(mails.size() == 1);
+  CHECK(report_in(mails[0])[0].starts_with("failed"));
 }
 
 TEST_CASE("nobody is told about what had no sender") {
