@@ -189,6 +189,11 @@ class Instance:
         self.start()
 
 
+def turn(epoch):
+    """How often a store's epoch was raised: what is above its chance (docs/data-model.md)."""
+    return epoch >> 16 if epoch > 0xFFFF else epoch
+
+
 def eventually(probe, timeout=20, every=0.05):
     """Calls `probe` until it gives something true; gives that, or fails."""
     deadline = time.monotonic() + timeout

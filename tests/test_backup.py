@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from harness import PASSWORD, Instance, eventually, hikyaku
+from harness import PASSWORD, Instance, eventually, hikyaku, turn
 from mail import fill, imap, message, raw_messages, subjects, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
@@ -201,7 +201,7 @@ class Backup(unittest.TestCase):
             self.assertNotEqual(refused.returncode, 0)
             self.assertIn("--force", refused.stderr)
             done = json.loads(server.run("restore", self.to, "--force", "--json").stdout)
-            self.assertEqual(done["epoch"], info["epoch"] + 1)
+            self.assertEqual(turn(done["epoch"]), turn(info["epoch"]) + 1)
             self.assertTrue(pathlib.Path(done["former"]).exists())
             server.start()
 
@@ -236,7 +236,7 @@ class Backup(unittest.TestCase):
             # Once more from the same backup: again other numbers.
             server.stop()
             again = json.loads(server.run("restore", self.to, "--force", "--json").stdout)
-            self.assertEqual(again["epoch"], info["epoch"] + 2)
+            self.assertEqual(turn(again["epoch"]), turn(info["epoch"]) + 2)
             server.start()
             client = imap(server, BOB)
             client.select("Quiet")

@@ -19,8 +19,10 @@
 #include "base/codec.h"
 #include "base/text.h"
 #include "config/load.h"
+#include "crypto/random.h"
 #include "net/cores.h"
 #include "queue/queue.h"
+#include "store/epoch.h"
 #include "store/posix_file_system.h"
 #include "store/restore.h"
 #include "store/verify.h"
@@ -35,12 +37,13 @@ constexpr Phrase kLostBody{"a body of {} bytes: {}", "本文 {} バイト: {}"};
 constexpr Phrase kLostSums{"the list of checksums: whether files are the backup's cannot be told",
                            "チェックサムの一覧: ファイルがバックアップのものか確かめられません"};
 constexpr std::size_t kMostLost = 100;
-/// An epoch is raised once for each restore or repair. So many of them nobody makes in the life of
-/// a store; and of those that there are for a UIDVALIDITY (65,536) it takes little.
-constexpr std::uint64_t kEpochLeap = 100;
-/// So far above the backup's an epoch is believed. What says more is damaged, or somebody wrote it
-/// who wants numbers to come to their end: a restore may take a sixteenth of those for UIDVALIDITY.
-constexpr std::uint64_t kMostRaised = 4'096;
+/// An epoch's turn is raised once for each restore or repair. So many of them nobody makes in the
+/// life of a store; and of those that there are for a UIDVALIDITY (32,768) it takes little.
+constexpr std::uint32_t kEpochLeap = 100;
+/// So many turns above the backup's an epoch is believed. What says more is damaged, or somebody
+/// wrote it who wants numbers to come to their end: a restore may take a sixteenth of those for
+/// UIDVALIDITY.
+constexpr std::uint32_t kMostRaised = 2'048;
 constexpr std::size_t kPiece = 500;
 constexpr std::string_view kHoldReason = "restored from a backup: it may have been sent since then";
 
@@ -200,23 +203,26 @@ Result<std::uint32_t> next_epoch(const BackupInfo& backup, const fs::path& data)
   for (auto& place : places) all.push_back(store::epoch_of(place.string()));
   // What the backup says of itself must agree with what is in it.
   auto inside = store::epoch_of(backup.store().string());
-  std::uint64_t least = inside.certain ? std::min(inside.epoch, backup.epoch) : backup.epoch;
-  std::uint64_t highest = 0;
-  std::uint64_t leap = 0;
+  auto least = inside.certain ? std::min(inside.epoch, backup.epoch) : backup.epoch;
+  std::uint32_t highest = 0;
+  std::uint32_t leap = 0;
+  auto turn = [](std::uint32_t epoch) { return store::Epoch::of(epoch).turn; };
   for (auto& seen : all) {
-    if (seen.epoch > least + kMostRaised)
+    if (turn(seen.epoch) > turn(least) + kMostRaised)
       return fail(
           ErrorCode::Corrupt,
           "{} says epoch {}, and the backup's store has {}: nobody restores so often. It is "
           "damaged or forged: move it away, with all of the store if it is of one",
           seen.file, seen.epoch, least);
-    highest = std::max<std::uint64_t>(highest, seen.epoch);
+    highest = std::max(highest, seen.epoch);
     if (!seen.certain) leap = kEpochLeap;
   }
-  if (highest + leap >= UINT32_MAX)
-    return fail(ErrorCode::Corrupt, "{} says that it has been restored too often",
-                backup.path.string());
-  return static_cast<std::uint32_t>(highest + leap + 1);
+  // Chance: another place, which knows nothing of this one, may restore the same backup.
+  auto chance = static_cast<std::uint16_t>(Decoder(crypto::SystemRandom().bytes(4)).u32_be());
+  auto next = store::next_epoch(highest, chance, leap + 1);
+  if (next) return *next;
+  return fail(ErrorCode::Corrupt, "{} says that it has been restored too often",
+              backup.path.string());
 }
 
 /// Whose the store and the keys shall be; nullopt: ours.

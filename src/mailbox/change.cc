@@ -5,13 +5,17 @@
 #include <fmt/core.h>
 #include <stdexcept>
 
+#include "store/epoch.h"
+
 namespace hikyaku::mailbox {
 
 namespace {
 
-/// How far a raised epoch moves the numbers that must not be given out twice.
-constexpr std::uint64_t kEpochStride = std::uint64_t{1} << 32;
-constexpr std::uint32_t kMailboxStride = 1U << 16;
+/// So many numbers may be given out in a time that is lost, and do not come twice for that.
+constexpr std::uint64_t kLostNumbers = std::uint64_t{1} << 32;
+constexpr std::uint64_t kLostMailboxes = std::uint64_t{1} << 16;
+/// A clock that is further off counts for nothing.
+constexpr std::uint64_t kHighestTime = 0xF0000000;
 
 }  // namespace
 
@@ -25,34 +29,40 @@ Change::Change(store::Transaction& tx, AccountId account, Time now)
   row_before_ = row_;
 }
 
-std::uint64_t Change::epochs_raised() const {
-  auto epoch = tx_.epoch();
-  if (row_.epoch == epoch) return 0;
-  return epoch > row_.epoch ? epoch - row_.epoch : 1;
+std::uint64_t Change::moved(std::uint64_t lost) const {
+  return row_.epoch == tx_.epoch() ? 0 : store::epoch_distance(row_.epoch, tx_.epoch(), lost);
+}
+
+std::uint64_t Change::seconds() const {
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now_.time_since_epoch()).count();
+  auto time = static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 0));
+  return time < kHighestTime ? time : 0;
 }
 
 bool Change::is_lost(ChangeNumber number) const {
   auto within = [&](const AccountRow::Gap& gap) { return number > gap.last && number < gap.first; };
   // The gap that the next change will note is one already.
   return std::ranges::any_of(row_.gaps, within) ||
-         within({row_.change, row_.change + epochs_raised() * kEpochStride});
+         within({row_.change, row_.change + moved(kLostNumbers)});
 }
 
 void Change::enter_epoch() {
-  auto raised = epochs_raised();
-  if (raised == 0) return;
+  if (row_.epoch == tx_.epoch()) return;
+  auto distance = moved(kLostMailboxes);
+  // From the time on, if that is ahead: otherwise it would take the place of what chance gave.
+  auto uid_validity = std::max<std::uint64_t>(row_.uid_validity, seconds());
+  if (uid_validity + distance > kHighestTime) uid_validity = row_.uid_validity;
   // Numbers that come round would be given out twice, so nothing is written any more.
-  auto highest = std::max(row_.next_mailbox, row_.uid_validity);
-  if (raised > (UINT32_MAX - highest) / kMailboxStride)
+  if (distance > UINT32_MAX - std::max<std::uint64_t>(row_.next_mailbox, uid_validity))
     throw std::overflow_error(
         fmt::format("account {} is of epoch {}, and the store of {}: its numbers do not go so far",
                     account_, row_.epoch, tx_.epoch()));
-  AccountRow::Gap gap{row_.change, row_.change + raised * kEpochStride};
+  AccountRow::Gap gap{row_.change, row_.change + moved(kLostNumbers)};
   row_.change = gap.first;
   row_.gaps.push_back(gap);
-  row_.next_email += raised * kEpochStride;
-  row_.next_mailbox += static_cast<MailboxId>(raised) * kMailboxStride;
-  row_.uid_validity += static_cast<std::uint32_t>(raised) * kMailboxStride;
+  row_.next_email += moved(kLostNumbers);
+  row_.next_mailbox += static_cast<MailboxId>(distance);
+  row_.uid_validity = static_cast<std::uint32_t>(uid_validity + distance);
   row_.epoch = tx_.epoch();
 }
 
@@ -112,12 +122,8 @@ void Change::drop(MailboxId mailbox) {
 std::uint32_t Change::next_uid_validity() {
   number();
   // At least the time: an account that was removed and made again under the same address goes on
-  // above what its clients have seen (RFC 9051 §2.3.1.1). A clock that is far off counts for
-  // nothing.
-  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now_.time_since_epoch()).count();
-  auto next = std::uint64_t{row_.uid_validity} + 1;
-  if (seconds > 0 && seconds < 0xF0000000)
-    next = std::max(next, static_cast<std::uint64_t>(seconds));
+  // above what its clients have seen (RFC 9051 §2.3.1.1).
+  auto next = std::max(std::uint64_t{row_.uid_validity} + 1, seconds());
   row_.uid_validity = static_cast<std::uint32_t>(std::min<std::uint64_t>(next, UINT32_MAX));
   return row_.uid_validity;
 }

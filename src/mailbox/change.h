@@ -80,8 +80,11 @@ class Change {
   };
   Group& load_group(MailboxId mailbox, std::uint32_t number);
   void enter_epoch();
-  /// How many epochs have begun since the account's last change.
-  std::uint64_t epochs_raised() const;
+  /// How far numbers, of which `lost` may have been given out in a lost time, move in the epochs
+  /// that have begun since the account's last change.
+  std::uint64_t moved(std::uint64_t lost) const;
+  /// The time as UIDVALIDITY knows it; 0: the clock is far off.
+  std::uint64_t seconds() const;
 
   store::Transaction& tx_;
   AccountId account_;

@@ -157,7 +157,7 @@ TEST_CASE("UNCHANGEDSINCE: a number of a time that a restore took back protects 
   CHECK(account_change(account.memory, kId) == before);
   CHECK(!modified(before, 1));
   auto now = account_change(account.memory, kId);
-  CHECK(now > before + (1ULL << 32));
+  CHECK(now > before + (2ULL << 32));
   CHECK(modified(lost, 2));
   CHECK(modified(now - 2, 2));
   CHECK(modified(before, 1));

@@ -7,6 +7,7 @@
 
 #include "base/async.h"
 #include "base/gate.h"
+#include "store/epoch.h"
 #include "store/key.h"
 #include "store/memory_index.h"
 #include "store/open.h"

@@ -30,9 +30,12 @@ Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least) {
   TRY_DO(finish_reclaiming(segments, *index->view()));
   number_above_used(segments, *index->view());
   const auto& last = *chain.links.back().segment;
-  if (last.header().epoch == UINT32_MAX)
-    return fail(ErrorCode::Corrupt, "{} has the last epoch that there is", directory);
-  segments.set_epoch(std::max(last.header().epoch + 1, least));
+  segments.set_epoch(last.header().epoch);
+  if (last.header().epoch < least) {
+    segments.set_epoch(least);
+  } else {
+    TRY_DO(segments.begin_epoch());
+  }
   // From here on it is no longer the copy that it was; a crash leaves one that is not whole.
   TRY_DO(remove_clean_mark(files, directory));
   LogWriter log(segments, {options.smallest_segment, options.largest_segment});

@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "crypto/random.h"
+#include "store/epoch.h"
 
 namespace hikyaku::store {
 namespace {
@@ -188,6 +189,13 @@ std::uint32_t Segments::epoch() const {
 void Segments::set_epoch(std::uint32_t epoch) {
   std::lock_guard lock(mutex_);
   epoch_ = epoch;
+}
+
+Result<void> Segments::begin_epoch() {
+  auto next = next_epoch(epoch(), static_cast<std::uint16_t>(secret()));
+  if (!next) return fail(ErrorCode::Corrupt, "{} has the last epoch that there is", directory_);
+  set_epoch(*next);
+  return {};
 }
 
 }  // namespace hikyaku::store

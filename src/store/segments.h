@@ -66,6 +66,8 @@ class Segments {
 
   std::uint32_t epoch() const;
   void set_epoch(std::uint32_t epoch);
+  /// The next one, by chance. Corrupt: there is none any more.
+  Result<void> begin_epoch();
 
  private:
   /// What is known of a segment without opening it.

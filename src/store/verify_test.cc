@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/epoch.h"
 #include "store/key.h"
 #include "store/rocks_index.h"
 #include "store/segment.h"
@@ -159,17 +160,17 @@ TEST_CASE("verify --repair: goes over a damaged group, keeps all others, raises 
 
   auto repaired = yard.verify(true);
   CHECK(repaired.lost_groups == 1);
-  CHECK(repaired.epoch == 2);
+  CHECK(Epoch::of(repaired.epoch).turn == 2);
   CHECK_FALSE(repaired.repairs.empty());
   yard.open();
   CHECK(yard.store->statistics().read_only == "");
-  CHECK(yard.store->epoch() == 2);
+  CHECK(Epoch::of(yard.store->epoch()).turn == 2);
   for (int i = 0; i < 10; ++i) CHECK(yard.get("k" + std::to_string(i)));
   yard.put("more");
   yard.store.reset();
   yard.open();
   CHECK(yard.get("more"));
-  CHECK(yard.store->epoch() == 2);
+  CHECK(Epoch::of(yard.store->epoch()).turn == 2);
 }
 
 TEST_CASE("verify --repair: the last segment's only group is damaged") {
@@ -180,7 +181,7 @@ TEST_CASE("verify --repair: the last segment's only group is damaged") {
   yard.flip(last, kSegmentStart + 10);
   auto repaired = yard.verify(true);
   CHECK(repaired.lost_groups == 1);
-  CHECK(repaired.epoch == 2);
+  CHECK(Epoch::of(repaired.epoch).turn == 2);
   auto again = yard.verify();
   for (const auto& problem : again.problems) MESSAGE(problem);
   CHECK(again.good());
@@ -250,12 +251,12 @@ TEST_CASE("verify: a missing segment is named; repair goes on without it") {
   CHECK(yard.store->statistics().read_only.find("missing") != std::string::npos);
   CHECK_FALSE(yard.verify().good());
   auto repaired = yard.verify(true);
-  CHECK(repaired.epoch == 2);
+  CHECK(Epoch::of(repaired.epoch).turn == 2);
   yard.open();
   CHECK(yard.store->statistics().read_only == "");
   yard.put("more");
   CHECK(yard.get("more"));
-  CHECK(yard.verify(true).epoch == 2);
+  CHECK(Epoch::of(yard.verify(true).epoch).turn == 2);
 }
 
 TEST_CASE("verify --repair: the number of a lost segment is not given out again") {

@@ -2,6 +2,7 @@
 
 #include "runs.h"
 #include "store/blob.h"
+#include "store/epoch.h"
 #include "store/log.h"
 #include "store/rocks_index.h"
 #include "store/rows.h"
@@ -252,7 +253,7 @@ class FlipRun {
     bool lost_group = group && without_index && flip.piece->group > copied;
     if (lost_group) {
       if (report.lost_groups != 1) broken("{} groups are lost, and not one", report.lost_groups);
-      if (report.epoch != 2)
+      if (store::Epoch::of(report.epoch).turn != 2)
         broken("something was lost, and the epoch is {}: {}; {}", report.epoch,
                fmt::join(report.problems, "; "), fmt::join(report.repairs, "; "));
     } else if (report.lost_groups != 0 || report.epoch != 1) {
