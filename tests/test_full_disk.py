@@ -1,7 +1,11 @@
 """A disk that is as good as full: new mail is put off, reading and deleting go on, nothing is lost, and then it works again."""
+import contextlib
+import errno
 import json
 import os
+import re
 import shutil
+import signal
 import smtplib
 import subprocess
 import tempfile
@@ -118,6 +122,140 @@ class FullDisk(unittest.TestCase):
             self.assertEqual(subjects(server, BOB)[-1], "After")
             server.stop()
             self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+
+@contextlib.contextmanager
+def small_disk(server, size):
+    """The data of a server that does not run, on an ext4 of its own, which others use too."""
+    if os.geteuid() != 0 or not shutil.which("mkfs.ext4"):
+        raise unittest.SkipTest("a small disk can be mounted by root only, with mkfs.ext4")
+    data = server.dir / "data"
+    image, mount = server.dir / "disk.img", server.dir / "disk"
+    mount.mkdir()
+    with open(image, "wb") as file:
+        file.truncate(size)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    if subprocess.run(["mount", "-o", "loop", image, mount], capture_output=True).returncode != 0:
+        raise unittest.SkipTest("no file system can be mounted here")
+    try:
+        shutil.copytree(data, mount / "data", symlinks=True)
+        shutil.rmtree(data)
+        data.symlink_to(mount / "data")
+        yield mount
+    finally:
+        server.stop()
+        subprocess.run(["umount", "-l", mount], check=True)
+
+
+def fill_up(disk):
+    """Another program takes every byte that is left."""
+    taken = disk / "others"
+    with open(taken, "ab", buffering=0) as file:
+        for piece in (1 << 20, 4096, 512):
+            try:
+                while True:
+                    file.write(b"x" * piece)
+                    os.fsync(file.fileno())
+            except OSError as error:
+                assert error.errno == errno.ENOSPC, error
+    assert shutil.disk_usage(disk).free == 0, shutil.disk_usage(disk)
+    return taken
+
+
+class FilledByOthers(unittest.TestCase):
+    def deliver(self, server, count, first=0):
+        with smtplib.SMTP(server.host, server.port("smtp"), timeout=60) as smtp:
+            smtp.ehlo("mx.beta.test")
+            for i in range(first, first + count):
+                smtp.sendmail("x@beta.test", [ANNA], f"Subject: Number {i}\r\n\r\n" + ("x" * 900 + "\r\n") * 20)
+
+    def expunge_all(self, server):
+        client = imap(server, ANNA)
+        client.select()
+        self.assertEqual(client.store("1:*", "+FLAGS", r"(\Deleted)")[0], "OK")
+        self.assertEqual(client.expunge()[0], "OK")
+        client.logout()
+
+    def kept(self, server):
+        return int(re.search(r"(?m)^hikyaku_store_ballast_bytes (\d+)", server.run("metrics").stdout)[1])
+
+    def test_the_way_out(self):
+        """0 bytes are left: the server starts, mail is deleted and given up, space returns, and all is as before; twice."""
+        with Instance(ANNA, config={"store.reserve": '"16MB"', "queue.retry": '["1h"]'}) as server:
+            server.stop()
+            with small_disk(server, 192 << 20) as disk:
+                server.start()
+                ballast = disk / "data" / "BALLAST"
+                self.assertGreater(ballast.stat().st_blocks * 512, 4 << 20)
+                for round, how in enumerate((signal.SIGKILL, signal.SIGTERM)):
+                    self.deliver(server, 300, first=1000 * round)
+                    there = raw_messages(server, ANNA)
+                    self.assertEqual(len(there), 300)
+                    taken = fill_up(disk)
+                    with smtplib.SMTP(server.host, server.port("smtp"), timeout=20) as smtp:
+                        smtp.ehlo("mx.beta.test")
+                        with self.assertRaises(smtplib.SMTPException) as refused:
+                            smtp.sendmail("x@beta.test", [ANNA], "Subject: later\r\n\r\nx\r\n")
+                        self.assertIn("4.3.1", str(refused.exception))
+                    server.restart(how)
+                    self.assertTrue(any("store.ballast_given" in line for line in server.log), server.log[-20:])
+                    self.assertLess(self.kept(server), 4 << 20)
+                    self.assertIn("undelete --purge", " ".join(server.run("check", check=False).stdout.split()))
+                    self.assertEqual(raw_messages(server, ANNA), there)
+                    self.expunge_all(server)
+                    done = json.loads(server.run("undelete", "--purge", "--json", timeout=120).stdout)
+                    self.assertGreater(done["bytes"], 0)
+                    self.assertGreater(shutil.disk_usage(disk).free, 1 << 20)
+                    taken.unlink()
+                    json.loads(server.run("undelete", "--purge", "--json", timeout=120).stdout)
+                    self.assertGreater(ballast.stat().st_blocks * 512, 4 << 20)
+                    self.assertEqual(self.kept(server), ballast.stat().st_size)
+                self.deliver(server, 1, first=5000)
+                self.assertEqual(len(raw_messages(server, ANNA)), 1)
+                server.stop()
+                self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+    def test_without_anything_left_it_says_what_to_do(self):
+        """Nobody has kept space: the server does not start, says what to do, loses nothing, and starts when it has been done."""
+        with Instance(ANNA, config={"store.reserve": '"16MB"'}) as server:
+            server.stop()
+            with small_disk(server, 160 << 20) as disk:
+                server.start()
+                self.deliver(server, 50)
+                there = raw_messages(server, ANNA)
+                server.kill()
+                (disk / "data" / "BALLAST").unlink()
+                taken = fill_up(disk)
+                before = sorted(p.name for p in (disk / "data" / "index").iterdir() if p.suffix == ".sst")
+                done = server.run("serve", check=False)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("is full: make", done.stderr)
+                self.assertIn("MB of room", done.stderr)
+                after = [p.name for p in (disk / "data" / "index").iterdir()]
+                self.assertEqual([name for name in before if name not in after], [])
+                taken.unlink()
+                server.start()
+                self.assertEqual(raw_messages(server, ANNA), there)
+
+    def test_deleting_goes_on_while_others_fill_it(self):
+        """The disk fills up under a server that works: deleting goes on until all is deleted, and the index comes to the disk."""
+        with Instance(ANNA, config={"store.reserve": '"16MB"'}) as server:
+            server.stop()
+            with small_disk(server, 192 << 20) as disk:
+                server.start()
+                self.deliver(server, 400)
+                fill_up(disk)
+                client = imap(server, ANNA)
+                client.select()
+                for _ in range(20):
+                    self.assertEqual(client.store("1:20", "+FLAGS", r"(\Deleted)")[0], "OK")
+                    self.assertEqual(client.expunge()[0], "OK")
+                client.logout()
+                done = json.loads(server.run("undelete", "--purge", "--json", timeout=120).stdout)
+                self.assertGreater(done["bytes"], 0)
+                self.assertEqual(raw_messages(server, ANNA), [])
+                server.stop()
+                self.assertIn("Everything is as it was written", server.run("verify").stdout)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
 
 #include "app/commands.h"
 #include "app/present_messages.h"
+#include "app/repair_note.h"
+#include "app/run_command.h"
 #include "auth/directory.h"
 #include "base/async.h"
 #include "base/base64.h"
@@ -281,6 +283,9 @@ Task<Answer> space_use(Core& core, ControlCall&) {
                    {"retained", use.retained_bytes},
                    {"free", error ? 0 : space.available},
                    {"reserve", core.config().store.reserve.count},
+                   {"repair_notes", json_texts(repair_notes(core.instance().data))},
+                   {"ballast", done.ballast_bytes},
+                   {"ballast_wanted", done.ballast_wanted},
                    {"returned", done.bytes_returned},
                    {"moved", done.bytes_moved},
                    {"lost_segments", done.lost_segments},

@@ -125,6 +125,7 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
   options.staged_memory = core->memory_.staged;
   options.schema = kSchema;
   options.reserve = core->config_.store.reserve.count;
+  options.ballast = kBallast;
   if (which == WhichStore::New) {
     options.if_missing = store::IfMissing::Make;
     store::PosixFileSystem files;

@@ -94,6 +94,9 @@ class Core {
 
 /// The version of the rows of all tables: raised when an older program could not go on with them.
 inline constexpr std::uint64_t kSchema = 1;
+/// Space for the time when others have filled the disk: a flush of the index, at most 32 MB of
+/// operations compressed to half, and a log segment.
+inline constexpr std::uint64_t kBallast = 16ull << 20;
 
 /// Says which secret.key this is (the contents of the file) without telling anything about it; ""
 /// if it is none.

@@ -41,7 +41,19 @@ HealthCheck check_store(const HealthFacts& facts) {
   return {"store", State::Ok, ""};
 }
 
+/// What was kept for a full disk is gone, and there is no room for it again.
+bool lacks_ballast(const store::Statistics& store) {
+  return store.read_only.empty() && store.ballast_bytes < store.ballast_wanted &&
+         store.ballast_bytes == 0;
+}
+
 HealthCheck check_disk(const HealthFacts& facts) {
+  if (lacks_ballast(facts.store))
+    return {"disk", State::Failing,
+            fmt::format("{} bytes are free: the disk is full, and the space kept for that "
+                        "(data/BALLAST) is used up. No mail is accepted. Make room on the disk, or "
+                        "delete mail, then: hikyaku undelete --purge",
+                        facts.free_bytes)};
   if (facts.free_bytes < facts.reserve)
     return {"disk", State::Failing,
             fmt::format("{} bytes are free, less than store.reserve ({}): no mail is accepted",

@@ -134,6 +134,10 @@ void ServerMetrics::add_store() {
   registry.gauge_from("hikyaku_store_index_stall",
                       "Whether the index takes writes: 0 yes, 1 slowly, 2 not now.",
                       [&now] { return static_cast<double>(now.index_stall); });
+  gauge("hikyaku_store_ballast_bytes",
+        "Space kept in data/BALLAST for a full disk; 0: it was given up, and there is no room for "
+        "it yet.",
+        now.ballast_bytes);
   registry.gauge_from("hikyaku_store_read_only",
                       "1 when the journal is damaged and nothing can be written.",
                       [&now] { return now.read_only.empty() ? 0.0 : 1.0; });

@@ -6,6 +6,7 @@
 #include "app/core.h"
 #include "app/dkim_keys.h"
 #include "app/progress.h"
+#include "app/repair_note.h"
 #include "app/run_command.h"
 #include "app/text_width.h"
 #include "app/verbs.h"
@@ -170,6 +171,25 @@ constexpr Phrase kUnreadable{
     "in its log). Stop the server, then: hikyaku verify",
     "起動以来、{} 通のメッセージが読めませんでした(ログの "
     "store.body_unreadable)。サーバーを止めて hikyaku verify で調べてください"};
+constexpr Phrase kNoBallast{
+    "the disk was full, and the space kept for that ({}) is used up: when it fills up again, "
+    "nothing "
+    "can be deleted, and the server may not start. Make room, or delete mail, then: hikyaku "
+    "undelete --purge",
+    "ディスクが満杯になり、そのために取ってあった領域 ({}) "
+    "を使い切りました。再び満杯になると削除も起動もできなくなるおそれがあります。空きを作るか、"
+    "メールを削除してから hikyaku undelete --purge を実行してください"};
+constexpr Phrase kRepairLost{
+    "a repair of the store has lost mail: {} names it. When those whose mail it was have been "
+    "told, "
+    "remove that file",
+    "保管庫の修復で失われたメールがあります。{} "
+    "に記録があります。持ち主に伝え終えたら、そのファイルを消してください"};
+constexpr Phrase kRepairCutOff{
+    "a repair of the store was cut off: stop the server, then hikyaku verify --repair again; it "
+    "tells what {} has noted",
+    "保管庫の修復が中断されました。サーバーを止めてから hikyaku verify --repair "
+    "をもう一度実行してください。{} に記録されたことも示されます"};
 constexpr Phrase kSummary{"Problems: {}, notes: {}.", "問題 {} 件、注意 {} 件。"};
 
 std::string day_of(Time time) {
@@ -372,6 +392,14 @@ class Check {
       add(Level::Problem, "store", kLostSegment, text_in(*answer, "lost_segment"), grouped(lost));
     if (auto unreadable = bytes("unreadable"))
       add(Level::Problem, "store", kUnreadable, grouped(unreadable));
+    for (auto& note : answer->at("repair_notes").as_array()) {
+      std::string name(note.as_string());
+      bool cut_off = name == kRepairing;
+      add(cut_off ? Level::Problem : Level::Note, "repair", cut_off ? kRepairCutOff : kRepairLost,
+          (instance_.data / name).string());
+    }
+    if (bytes("ballast_wanted") != 0 && bytes("ballast") == 0)
+      add(Level::Problem, "space", kNoBallast, (instance_.data / "BALLAST").string());
     return answer;
   }
 

@@ -246,7 +246,7 @@ Committer::Taken Committer::take(const std::shared_ptr<Ticket>& ticket) {
         return Taken::GroupFull;
       }
       // Space is taken before anything is written or promised: a full disk ends here.
-      if (auto rolled = log_.roll(position_.lsn + 1, bytes); !rolled) {
+      if (auto rolled = roll(ticket->options, bytes); !rolled) {
         if (rolled.error().code != ErrorCode::NoSpace) fail_everything(rolled.error());
         return finish(std::move(rolled));
       }
@@ -262,6 +262,11 @@ Committer::Taken Committer::take(const std::shared_ptr<Ticket>& ticket) {
     return Taken::Done;
   }
   return finish({});
+}
+
+Result<void> Committer::roll(const TransactOptions& options, std::uint64_t bytes) {
+  auto roll = [&] { return log_.roll(position_.lsn + 1, bytes); };
+  return options.may_use_reserve ? with_ballast(context_.ballast, roll) : roll();
 }
 
 Result<void> Committer::run_step(Ticket& ticket, StepTransaction& transaction, bool& cold) {
@@ -417,6 +422,8 @@ bool Committer::apply(const Overlay& rows, JournalPosition position) {
     auto applied = context_.index.apply(rows, position);
     if (applied) return true;
     context_.log.error("store.index_failed", {{"err", applied.error().describe()}});
+    if (applied.error().code == ErrorCode::NoSpace && context_.ballast.give(applied.error()))
+      continue;
     if (tries == context_.options.apply_tries) {
       fail_everything(applied.error());
       return false;
@@ -440,7 +447,7 @@ void Committer::bound_tail() {
     auto records = counters_.tail_records;
     lock.unlock();
     context_.workers.submit([this, bytes, records] {
-      auto flushed = context_.index.flush();
+      auto flushed = with_ballast(context_.ballast, [this] { return context_.index.flush(); });
       if (!flushed)
         context_.log.error("store.index_flush_failed", {{"err", flushed.error().describe()}});
       std::lock_guard again(mutex_);

@@ -12,6 +12,7 @@
 
 #include "base/executor.h"
 #include "base/log.h"
+#include "store/ballast.h"
 #include "store/free_space.h"
 #include "store/group.h"
 #include "store/index.h"
@@ -75,6 +76,7 @@ class Committer {
     Index& index;
     Subscriptions& subscriptions;
     FreeSpace& space;
+    Ballast& ballast;
     WorkerPool& workers;
     const Clock& clock;
     Log log;
@@ -124,6 +126,7 @@ class Committer {
   bool wait_for_work();
   void gather();
   Taken take(const std::shared_ptr<Ticket>& ticket);
+  Result<void> roll(const TransactOptions& options, std::uint64_t bytes);
   Result<void> run_step(Ticket& ticket, StepTransaction& transaction, bool& cold);
   void warm(std::shared_ptr<Ticket> ticket);
   bool commit_needed();

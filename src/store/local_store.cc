@@ -24,6 +24,10 @@ FileSystem& system_files() {
   return files;
 }
 
+/// What a start on a full disk needs when there is no ballast (any more): a few files of the index
+/// and a small log segment.
+constexpr std::uint64_t kRoomToStart = 16ull << 20;
+
 [[noreturn]] void end_process(const Error& error) {
   // The kernel may have forgotten what it could not write; only a fresh look at the disk tells.
   std::fprintf(stderr, "hikyaku: the journal has failed, ending: %s\n", error.describe().c_str());
@@ -67,6 +71,14 @@ Result<void> check_schema(const GroupRecord& group, const Options& options) {
   return check_schema(row->second, options);
 }
 
+/// Whether the journal goes on where an index ends.
+bool is_within(JournalPosition position, const LogChain& chain) {
+  const auto& links = chain.links;
+  if (position.segment == 0) return links.empty() || links.front().segment->header().first_lsn == 1;
+  return std::ranges::any_of(
+      links, [&](auto& link) { return link.segment->number() == position.segment; });
+}
+
 }  // namespace
 
 void CountedWorkers::submit(Callback work) {
@@ -92,7 +104,8 @@ LocalStore::LocalStore(Options options)
       files_(options_.files ? *options_.files : system_files()),
       unreadable_(std::make_shared<UnreadableBodies>(options_.log)),
       workers_(options_.workers),
-      space_(files_, options_.directory, options_.reserve),
+      ballast_(files_, options_.directory, options_.ballast, options_.log),
+      space_(files_, options_.directory, options_.reserve, ballast_),
       memory_(std::make_shared<StagedMemory>(options_.staged_memory)) {
   if (!options_.journal_failed) options_.journal_failed = end_process;
 }
@@ -102,13 +115,31 @@ LocalStore::~LocalStore() {
 }
 
 Result<std::unique_ptr<Store>> LocalStore::open(Options options) {
-  std::unique_ptr<LocalStore> store(new LocalStore(std::move(options)));
+  while (true) {
+    std::unique_ptr<LocalStore> store(new LocalStore(options));
+    auto started = store->try_start();
+    if (started) return store;
+    if (started.error().code != ErrorCode::NoSpace) return std::unexpected(started.error());
+    // Others have filled the disk: there is a way out, or it is named.
+    if (store->lock_ && store->ballast_.give(started.error())) continue;
+    return std::unexpected(store->full_disk(started.error()));
+  }
+}
+
+/// Who reads it has to know what to do, for nothing else leads out.
+Error LocalStore::full_disk(const Error& error) const {
+  if (error.code != ErrorCode::NoSpace) return error;
+  return wrap(error, "the disk of {} is full: make {} MB of room there, and try again",
+              options_.directory, kRoomToStart >> 20)
+      .error();
+}
+
+Result<void> LocalStore::try_start() {
   try {
-    TRY_DO(store->start());
+    return start();
   } catch (const IndexError& error) {
     return fail(ErrorCode::Corrupt, "the index cannot be read: {}", error.what());
   }
-  return store;
 }
 
 Result<std::unique_ptr<Store>> open_store(Options options) {
@@ -144,11 +175,14 @@ Result<void> LocalStore::start() {
         .clock = options_.clock,
         .log = options_.log,
         .segment_size = options_.largest_segment,
-        .keep_index = [this] { return keep_index(); },
+        .keep_index = [this] { return with_ballast(ballast_, [this] { return keep_index(); }); },
     });
   if (!read_only_.empty()) {
     options_.log.error("store.read_only", {{"reason", read_only_}});
     fixed_view_ = index_->view();
+  } else {
+    if (!options_.open_index) TRY_DO(forget_damaged_indexes(files_, directory));
+    ballast_.keep();
   }
   look_for_lost_segments();
   return {};
@@ -164,43 +198,79 @@ void LocalStore::look_for_lost_segments() {
 }
 
 Result<std::unique_ptr<Index>> LocalStore::open_index_once() {
-  if (options_.open_index) return options_.open_index();
   return open_rocks_index(
       {options_.directory + "/index", options_.index_memory, options_.log, options_.files});
 }
 
-/// An index that cannot be opened is put aside and made again: a power loss may tear RocksDB's list
-/// of its files. It begins with the copy that reclaiming keeps, which has what was removed from the
-/// journal, or with nothing, if the journal holds every group since the first.
+/// An index that cannot be opened is put aside and made again: a power loss, or a full disk, may
+/// tear RocksDB's list of its files. It begins with the copy that reclaiming keeps, which has what
+/// was removed from the journal, or with nothing, if the journal holds every group since the first.
 Result<void> LocalStore::open_index() {
-  auto directory = index_directory(options_.directory);
-  auto kept = options_.open_index ? std::nullopt : kept_index(files_, options_.directory);
-  auto make_again = [&](const Error& why, bool from_kept) -> Result<void> {
+  const auto& directory = options_.directory;
+  if (options_.open_index) {
+    TRY(index_, options_.open_index());
+    return {};
+  }
+  TRY(auto chain, open_log_chain(*segments_));
+  TRY_DO(open_present_index(chain));
+  if (index_) return {};
+  bool first = true;
+  auto make_way = [&]() -> Result<void> {
+    // After the first it is a copy of ours.
+    if (!std::exchange(first, false)) return remove_files(files_, index_directory(directory));
+    return put_index_aside(files_, directory);
+  };
+  for (const auto& kept : kept_indexes(files_, directory)) {
+    TRY_DO(copy_kept_index(files_, directory, kept));
+    TRY_DO(make_way());
+    TRY_DO(put_copied_index(files_, directory));
+    auto opened = open_index_once();
+    if (opened) {
+      index_ = std::move(*opened);
+      return {};
+    }
+    if (opened.error().code != ErrorCode::Corrupt) return std::unexpected(opened.error());
+    options_.log.error("store.index_made_again", {{"err", opened.error().describe()}});
+  }
+  if (!is_within({}, chain))
+    return fail(ErrorCode::Corrupt,
+                "the index of {} cannot be read, and parts of the journal that it could be made "
+                "from are gone",
+                directory);
+  TRY_DO(make_way());
+  TRY(index_, open_index_once());
+  return {};
+}
+
+/// Opens what is there. What is damaged, and can be made again, is told, and index_ stays empty.
+Result<void> LocalStore::open_present_index(const LogChain& chain) {
+  const auto& directory = options_.directory;
+  auto kept = kept_indexes(files_, directory);
+  auto damaged = [&](const Error& why) -> Result<void> {
+    if (kept.empty() && !is_within({}, chain)) return std::unexpected(why);
     options_.log.error("store.index_made_again", {{"err", why.describe()}});
-    TRY_DO(put_index_aside(files_, options_.directory));
-    if (from_kept) TRY_DO(copy_rocks_index(files_, *kept, directory));
     return {};
   };
-  // Cut off while it was made again, or gone.
-  if (kept && !has_index(files_, directory))
-    TRY_DO(make_again(Error{ErrorCode::Corrupt, directory + " is missing", nullptr}, true));
+  if (!has_index(files_, index_directory(directory))) {
+    bool is_new = kept.empty() && !has_files(files_, index_directory(directory));
+    if (!is_new)
+      return damaged({ErrorCode::Corrupt, index_directory(directory) + "/CURRENT is missing", {}});
+  }
   auto opened = open_index_once();
-  auto is_corrupt = [&] {
-    return !opened && opened.error().code == ErrorCode::Corrupt && !options_.open_index;
-  };
-  if (is_corrupt() && kept) {
-    TRY_DO(make_again(opened.error(), true));
-    opened = open_index_once();
-  }
-  if (is_corrupt()) {
-    TRY(auto chain, open_log_chain(*segments_));
-    bool whole = chain.problems.empty() &&
-                 (chain.links.empty() || chain.links.front().segment->header().first_lsn == 1);
-    if (!whole) return std::unexpected(opened.error());
-    TRY_DO(make_again(opened.error(), false));
-    opened = open_index_once();
-  }
+  if (!opened && opened.error().code == ErrorCode::Corrupt) return damaged(opened.error());
   if (!opened) return std::unexpected(opened.error());
+  // A list that was cut short may open as an index of long ago.
+  if (auto position = (*opened)->position(); !is_within(position, chain))
+    for (const auto& one : kept) {
+      auto copy =
+          open_rocks_index_for_reading({one, options_.index_memory, options_.log, options_.files});
+      if (!copy || !is_within((*copy)->position(), chain)) continue;
+      opened->reset();
+      return damaged(
+          {ErrorCode::Corrupt,
+           fmt::format("the index ends at group {}, behind which groups are gone", position.lsn),
+           {}});
+    }
   index_ = std::move(*opened);
   return {};
 }
@@ -330,8 +400,8 @@ Result<void> LocalStore::recover() {
   }
   committer.schema = options_.schema;
   committer_ = std::make_unique<Committer>(
-      Committer::Context{*segments_, *index_, *subscriptions_, space_, workers_, options_.clock,
-                         options_.log, options_.journal_failed, committer},
+      Committer::Context{*segments_, *index_, *subscriptions_, space_, ballast_, workers_,
+                         options_.clock, options_.log, options_.journal_failed, committer},
       std::move(log), replayed.last);
   return {};
 }
@@ -398,7 +468,10 @@ Task<Result<void>> LocalStore::transact(std::vector<AccountId> accounts, Step st
   ticket->account = accounts.empty() ? kInstance : accounts.front();
   ticket->step = std::move(step);
   ticket->options = options;
-  co_return co_await CommitAwaiter(*committer_, std::move(ticket));
+  auto done = co_await CommitAwaiter(*committer_, std::move(ticket));
+  // Everybody else is told only to come again.
+  if (!done && options.may_use_reserve) co_return std::unexpected(full_disk(done.error()));
+  co_return done;
 }
 
 std::shared_ptr<const Snapshot> LocalStore::snapshot() {
@@ -522,7 +595,14 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_staged(StagedBlob blob) {
 
 Task<Result<Reclaimed>> LocalStore::reclaim(ReclaimRules rules) {
   if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
-  CO_TRY(auto done, co_await reclaimer_->step(rules));
+  auto step = co_await reclaimer_->step(rules);
+  // Nothing is lost by giving it up: what moves, or is noted, here makes room.
+  if (!step && step.error().code == ErrorCode::NoSpace &&
+      co_await run_on(workers_, [this, &step] { return ballast_.give(step.error()); }))
+    step = co_await reclaimer_->step(rules);
+  if (!step) co_return std::unexpected(full_disk(step.error()));
+  auto done = *step;
+  if (!done.more && !done.busy) co_await run_on(workers_, [this] { ballast_.keep(); });
   std::lock_guard lock(reclaimed_mutex_);
   reclaimed_.bodies_forgotten += done.bodies_forgotten;
   reclaimed_.bytes_moved += done.bytes_moved;
@@ -549,6 +629,8 @@ Statistics LocalStore::statistics() const {
   if (!lost_segments_.empty()) statistics.lost_segment = lost_segments_.front().what;
   statistics.unreadable_bodies = unreadable_->count();
   statistics.staged_bytes = memory_->used();
+  statistics.ballast_bytes = ballast_.bytes();
+  statistics.ballast_wanted = ballast_.wanted();
   if (index_) statistics.index_stall = index_->stall_state();
   {
     std::lock_guard lock(reclaimed_mutex_);

@@ -56,8 +56,11 @@ class LocalStore final : public Store {
 
  private:
   explicit LocalStore(Options options);
+  Result<void> try_start();
+  Error full_disk(const Error& error) const;
   Result<void> start();
   Result<void> open_index();
+  Result<void> open_present_index(const LogChain& chain);
   Result<std::unique_ptr<Index>> open_index_once();
   Result<void> recover();
   Result<LogWriter> begin_log(const LogChain& chain, const ReplayResult& replayed, bool clean);
@@ -78,6 +81,7 @@ class LocalStore final : public Store {
   std::shared_ptr<UnreadableBodies> unreadable_;
   std::shared_ptr<Subscriptions> subscriptions_ = std::make_shared<Subscriptions>();
   CountedWorkers workers_;
+  Ballast ballast_;
   FreeSpace space_;
   std::shared_ptr<StagedMemory> memory_;
   std::unique_ptr<Segments> segments_;

@@ -48,6 +48,9 @@ struct Options {
   /// Below so much free disk space only transactions that may use the reserve are taken. 0: no
   /// reserve.
   std::uint64_t reserve = 256ull << 20;
+  /// Kept in a file of its own, and given up where a disk that others have filled leaves no room
+  /// for opening, deleting, reclaiming or flushing the index. Less on a small disk. 0: none.
+  std::uint64_t ballast = 0;
 
   /// Log segments double from the first size to the second; bulk segments have the second.
   std::uint64_t smallest_segment = 8ull << 20;

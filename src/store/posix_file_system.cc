@@ -68,7 +68,15 @@ class PosixFile final : public File {
   }
 
   Result<void> preallocate(std::uint64_t wanted) override {
-    TRY(auto present, size());
+    struct stat status;
+    if (::fstat(descriptor_, &status) != 0) return last_error("cannot examine " + path_);
+    auto present = static_cast<std::uint64_t>(status.st_size);
+    // A copy may have the length without the space: programs leave out what is all zeros.
+    bool sparse = static_cast<std::uint64_t>(status.st_blocks) * 512 < wanted;
+    if (present >= wanted && sparse)
+      return ::fallocate(descriptor_, 0, 0, static_cast<off_t>(wanted)) == 0 || errno == EOPNOTSUPP
+                 ? Result<void>()
+                 : last_error("cannot take space for " + path_);
     if (present >= wanted) return {};
     while (::fallocate(descriptor_, 0, static_cast<off_t>(present),
                        static_cast<off_t>(wanted - present)) != 0) {
@@ -218,8 +226,12 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
                 holder.empty() ? "unknown" : holder);
   }
   auto mine = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(descriptor, 0) != 0 ||
-      ::pwrite(descriptor, mine.data(), mine.size(), 0) != static_cast<ssize_t>(mine.size()))
+  // In place, which a full disk allows; where it does not, the lock holds without a name.
+  if (::pwrite(descriptor, mine.data(), mine.size(), 0) != static_cast<ssize_t>(mine.size())) {
+    if (errno != ENOSPC && errno != EDQUOT) return last_error("cannot write " + path);
+    mine.clear();
+  }
+  if (::ftruncate(descriptor, static_cast<off_t>(mine.size())) != 0)
     return last_error("cannot write " + path);
   return lock;
 }

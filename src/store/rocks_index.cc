@@ -42,6 +42,15 @@ Error to_error(const rocksdb::Status& status, std::string_view doing) {
   return Error{code, fmt::format("{}: {}", doing, status.ToString()), nullptr};
 }
 
+/// Files that are named and not there, and lists that mean nothing, are damage: of the index alone.
+Error to_opening_error(const rocksdb::Status& status, std::string_view doing) {
+  auto error = to_error(status, doing);
+  if (status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument() ||
+      status.IsNotSupported() || status.IsIncomplete())
+    error.code = ErrorCode::Corrupt;
+  return error;
+}
+
 /// Throws what a failed read means.
 void check_read(const rocksdb::Status& status) {
   if (status.ok() || status.IsNotFound()) return;
@@ -55,9 +64,22 @@ class BackgroundErrors final : public rocksdb::EventListener {
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     log_.error("store.index_background_error", {{"err", status->ToString()}});
   }
+  /// On a full disk it would wait for four times its write buffers, and refuse to be resumed by us.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
 
  private:
   Log log_;
+};
+
+/// RocksDB's own log of what it does ends the process when it cannot be written (7.8.3 as Debian
+/// builds it: an assertion, the first time on a full disk). What matters comes as errors.
+class NoLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
 };
 
 /// On simulated files whatever a call has begun in the background ends before anything else
@@ -302,9 +324,7 @@ rocksdb::Options make_options(const RocksIndexOptions& options) {
   db.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(10'000, 5'000));
   db.listeners.push_back(std::make_shared<BackgroundErrors>(options.log));
-  db.max_log_file_size = 4 << 20;
-  db.keep_log_file_num = 3;
-  db.info_log_level = rocksdb::WARN_LEVEL;
+  db.info_log = std::make_shared<NoLogger>();
   return db;
 }
 
@@ -347,7 +367,7 @@ Result<std::unique_ptr<Index>> open_with(const RocksIndexOptions& options, Open 
     return open(db_options, options.directory, &opened);
   }();
   if (!status.ok())
-    return std::unexpected(to_error(status, "cannot open the index " + options.directory));
+    return std::unexpected(to_opening_error(status, "cannot open the index " + options.directory));
   // Views may outlive the index.
   std::shared_ptr<rocksdb::DB> db(opened, [environment](rocksdb::DB* closed) {
     if (environment) {
@@ -373,6 +393,8 @@ Result<std::unique_ptr<Index>> open_rocks_index_for_reading(const RocksIndexOpti
 }
 
 Result<void> copy_rocks_index(FileSystem& files, const std::string& from, const std::string& to) {
+  // What was cut off while it was made has nothing that is not in `from`.
+  TRY_DO(remove_files(files, to));
   TRY_DO(files.make_directory(to));
   auto copy = [&](const std::string& name) -> Result<void> {
     auto source = from + "/" + name, target = to + "/" + name;

@@ -22,8 +22,8 @@ Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options
 /// Opens an index for reading alone; nothing in its directory changes.
 Result<std::unique_ptr<Index>> open_rocks_index_for_reading(const RocksIndexOptions& options);
 
-/// Copies the files of an index that is not open, those that never change by hard links. `to` is an
-/// index once all of it is on the disk.
+/// Copies the files of an index that is not open, those that never change by hard links. `to`, in
+/// place of what may be there, is an index once all of it is on the disk.
 Result<void> copy_rocks_index(FileSystem& files, const std::string& from, const std::string& to);
 
 /// Removes the files of an index that is not open.

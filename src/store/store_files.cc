@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "crypto/random.h"
 #include "store/crc32c.h"
+#include "store/rocks_index.h"
 
 namespace hikyaku::store {
 namespace {
@@ -17,6 +18,8 @@ constexpr std::string_view kAnyStoreMagic = "HIKYAKU STORE ";
 constexpr const char* kKept = "/checkpoint";
 constexpr const char* kKeptBefore = "/checkpoint.old";
 constexpr const char* kKeptNew = "/checkpoint.new";
+constexpr const char* kDamaged = "/index.damaged";
+constexpr const char* kMade = "/index.new";
 constexpr std::string_view kStoreMagic = "HIKYAKU STORE 1\n";
 constexpr std::string_view kCleanMagic = "HIKYAKU CLEAN 1\n";
 
@@ -159,10 +162,17 @@ Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
   return position;
 }
 
-std::optional<std::string> kept_index(FileSystem& files, const std::string& directory) {
+std::vector<std::string> kept_indexes(FileSystem& files, const std::string& directory) {
+  std::vector<std::string> kept;
   for (auto name : {kKept, kKeptBefore})
-    if (has_index(files, directory + name)) return directory + name;
-  return std::nullopt;
+    if (has_index(files, directory + name)) kept.push_back(directory + name);
+  return kept;
+}
+
+std::optional<std::string> kept_index(FileSystem& files, const std::string& directory) {
+  auto kept = kept_indexes(files, directory);
+  if (kept.empty()) return std::nullopt;
+  return kept.front();
 }
 
 Result<void> remove_clean_mark(FileSystem& files, const std::string& directory) {
@@ -172,23 +182,56 @@ Result<void> remove_clean_mark(FileSystem& files, const std::string& directory) 
   return files.sync_directory(directory);
 }
 
-Result<void> put_index_aside(FileSystem& files, const std::string& directory) {
-  auto from = directory + "/index";
-  auto to = directory + "/index.damaged";
-  TRY_DO(files.make_directory(to));
-  TRY(auto old, files.list(to));
-  for (const auto& name : old) TRY_DO(files.unlink(to + "/" + name));
-  // Without CURRENT no other file is looked at.
-  if (auto moved = files.rename(from + "/CURRENT", to + "/CURRENT"); moved) {
-    TRY_DO(files.sync_directory(from));
-  } else if (moved.error().code != ErrorCode::NotFound) {
-    return moved;
+bool has_files(FileSystem& files, const std::string& directory) {
+  auto names = files.list(directory);
+  return names && std::ranges::any_of(*names, [](auto& name) { return name != "LOCK"; });
+}
+
+namespace {
+
+/// Those that were put aside, the last one first.
+Result<std::vector<std::string>> put_aside(FileSystem& files, const std::string& directory) {
+  std::vector<std::string> found;
+  for (int number = 1;; ++number) {
+    auto path = directory + kDamaged + (number == 1 ? "" : "-" + std::to_string(number));
+    auto listed = files.list(path);
+    if (!listed && listed.error().code != ErrorCode::NotFound)
+      return std::unexpected(listed.error());
+    if (!listed || listed->empty()) break;
+    found.insert(found.begin(), path);
   }
-  TRY(auto names, files.list(from));
-  for (const auto& name : names)
-    if (name != "LOCK") TRY_DO(files.rename(from + "/" + name, to + "/" + name));
-  TRY_DO(files.sync_directory(from));
-  return files.sync_directory(to);
+  return found;
+}
+
+}  // namespace
+
+Result<void> put_index_aside(FileSystem& files, const std::string& directory) {
+  auto from = index_directory(directory);
+  if (!has_files(files, from)) return remove_files(files, from);
+  TRY(auto before, put_aside(files, directory));
+  auto to = directory + kDamaged;
+  if (!before.empty()) to += "-" + std::to_string(before.size() + 1);
+  TRY_DO(files.rename(from, to));
+  return files.sync_directory(directory);
+}
+
+Result<void> forget_damaged_indexes(FileSystem& files, const std::string& directory) {
+  TRY(auto all, put_aside(files, directory));
+  if (all.size() < 2) return {};
+  // From the end, so that a crash leaves no gap; the last one gets the plain name.
+  for (std::size_t i = 1; i < all.size(); ++i) TRY_DO(remove_files(files, all[i]));
+  TRY_DO(files.rename(all.front(), directory + kDamaged));
+  return files.sync_directory(directory);
+}
+
+Result<void> copy_kept_index(FileSystem& files, const std::string& directory,
+                             const std::string& kept) {
+  return copy_rocks_index(files, kept, directory + kMade);
+}
+
+Result<void> put_copied_index(FileSystem& files, const std::string& directory) {
+  TRY_DO(files.rename(directory + kMade, index_directory(directory)));
+  return files.sync_directory(directory);
 }
 
 Result<std::string> id_of_segments(FileSystem& files, const std::string& directory) {

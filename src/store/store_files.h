@@ -46,6 +46,8 @@ inline constexpr const char* kFrozenPrefix = "frozen-";
 Result<void> remove_frozen(FileSystem& files, const std::string& directory,
                            const std::vector<std::string>& names);
 
+/// Whether there is any file of an index in a directory.
+bool has_files(FileSystem& files, const std::string& directory);
 /// Whether a directory holds an index, in whatever state.
 bool has_index(FileSystem& files, const std::string& directory);
 
@@ -53,16 +55,23 @@ bool has_index(FileSystem& files, const std::string& directory);
 /// gone. Makes a new one in place of the old one and gives its position. Blocks.
 Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
                                          const std::string& directory);
-/// Where it is; nullopt if there is none.
+/// Where it is; nullopt if there is none. All: also the one before, if a crash has left it.
+std::vector<std::string> kept_indexes(FileSystem& files, const std::string& directory);
 std::optional<std::string> kept_index(FileSystem& files, const std::string& directory);
 
 inline std::string journal_directory(const std::string& directory) {
   return directory + "/journal";
 }
 
-/// Moves the files of the index to `directory`/index.damaged, where nobody looks for them; those of
-/// an earlier time go. Cut off half-way it leaves no index that could be opened.
+/// Moves the index, whatever is in it, to `directory`/index.damaged (-2, -3 … where others are).
 Result<void> put_index_aside(FileSystem& files, const std::string& directory);
+/// Once another index has come up: of those that were put aside only the last one stays.
+Result<void> forget_damaged_indexes(FileSystem& files, const std::string& directory);
+/// Copies `kept` beside the index, and gives the copy its name when there is no other any more. A
+/// crash leaves the index that was there, or that one put aside.
+Result<void> copy_kept_index(FileSystem& files, const std::string& directory,
+                             const std::string& kept);
+Result<void> put_copied_index(FileSystem& files, const std::string& directory);
 
 /// The id that the journal's segments name. Corrupt when none can be read.
 Result<std::string> id_of_segments(FileSystem& files, const std::string& directory);

@@ -15,7 +15,9 @@ bool VerifiedIndexes::has_copy() const {
 }
 
 bool VerifiedIndexes::is_missing() const {
-  return has_copy() && !has_index(files_, index_directory(options_.directory));
+  auto directory = index_directory(options_.directory);
+  if (options_.open_index || has_index(files_, directory)) return false;
+  return has_copy() || has_files(files_, directory);
 }
 
 Result<std::unique_ptr<Index>> VerifiedIndexes::open() const {
@@ -31,12 +33,13 @@ Result<std::unique_ptr<Index>> VerifiedIndexes::make_again(bool whole_journal) c
   if (how_.remove_index) {
     TRY_DO(how_.remove_index());
   } else {
-    TRY_DO(remove_rocks_index(directory, options_.files));
-    if (copy) TRY_DO(copy_rocks_index(files_, *copy, directory));
+    if (copy) TRY_DO(copy_kept_index(files_, options_.directory, *copy));
+    TRY_DO(put_index_aside(files_, options_.directory));
+    if (copy) TRY_DO(put_copied_index(files_, options_.directory));
   }
   auto opened = open();
   if (!opened && copy && whole_journal) {
-    TRY_DO(remove_rocks_index(directory, options_.files));
+    TRY_DO(remove_files(files_, directory));
     opened = open();
   }
   return opened;
