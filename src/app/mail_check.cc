@@ -22,8 +22,9 @@ constexpr std::size_t kMostShown = 100;
 class MailChecker {
  public:
   MailChecker(store::Store& store, const Clock& clock, bool repair,
-              const std::function<void(std::string_view, double)>& tell)
-      : store_(store), clock_(clock), repair_(repair), tell_(tell) {}
+              const std::function<void(std::string_view, double)>& tell,
+              const std::function<Result<void>(const MailReport&)>& before_repair)
+      : store_(store), clock_(clock), repair_(repair), tell_(tell), before_repair_(before_repair) {}
 
   Task<Result<MailReport>> run() {
     auto accounts = co_await store_.read(mailbox::list_accounts);
@@ -70,6 +71,7 @@ class MailChecker {
         if (!lost.contains(subject_of(text)))
           report_.problems.push_back(fmt::format("{}: {}", name, text));
       if (found.problems.empty() || !repair_ || round == kMostRounds) co_return Result<void>{};
+      if (before_repair_) CO_TRY_DO(before_repair_(report_));
       CO_TRY_DO(co_await mailbox::repair_account(store_, clock_, id, found));
       if (auto rows = found.rows.size() + found.owners.size(); rows != 0)
         report_.repairs.push_back(fmt::format("{}: {} rows written", name, rows));
@@ -100,18 +102,19 @@ class MailChecker {
   const Clock& clock_;
   bool repair_;
   const std::function<void(std::string_view, double)>& tell_;
+  const std::function<Result<void>(const MailReport&)>& before_repair_;
   MailReport report_;
 };
 
 }  // namespace
 
-Result<MailReport> check_mail(
-    const store::Options& options, bool repair,
-    const std::function<void(std::string_view doing, double part)>& tell) {
+Result<MailReport> check_mail(const store::Options& options, bool repair,
+                              const std::function<void(std::string_view doing, double part)>& tell,
+                              const std::function<Result<void>(const MailReport&)>& before_repair) {
   TRY(auto store, store::open_store(options));
   net::Cores cores(1);
   cores.start();
-  MailChecker checker(*store, options.clock, repair, tell);
+  MailChecker checker(*store, options.clock, repair, tell, before_repair);
   auto report = cores.run(0, [&] { return checker.run(); });
   store->close();
   cores.stop();

@@ -22,7 +22,10 @@ struct MailReport {
 };
 
 /// Opens the store and checks every account; repairs what can be, if `repair`. Blocks.
-Result<MailReport> check_mail(const store::Options& options, bool repair,
-                              const std::function<void(std::string_view doing, double part)>& tell);
+/// `before_repair`: as store::VerifyOptions has it, with what has been found so far.
+Result<MailReport> check_mail(
+    const store::Options& options, bool repair,
+    const std::function<void(std::string_view doing, double part)>& tell,
+    const std::function<Result<void>(const MailReport&)>& before_repair = {});
 
 }  // namespace hikyaku::app

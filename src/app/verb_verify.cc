@@ -1,5 +1,7 @@
 // hikyaku verify: is everything in the store as it was written?
+#include <algorithm>
 #include <fmt/core.h>
+#include <iterator>
 #include <thread>
 
 #include "app/cli.h"
@@ -9,6 +11,7 @@
 #include "app/missing_store.h"
 #include "app/next_steps.h"
 #include "app/progress.h"
+#include "app/repair_note.h"
 #include "app/run_command.h"
 #include "app/shown_time.h"
 #include "app/system_user.h"
@@ -19,6 +22,8 @@
 namespace hikyaku::app {
 namespace {
 
+/// Begins the lines of a note that name what is lost.
+constexpr std::string_view kLostWord = "lost: ";
 constexpr Phrase kChecking{"verify", "検査"};
 constexpr Phrase kGood{
     "Everything is as it was written: {} [body|bodies] of messages ({}), {} [row|rows].",
@@ -45,6 +50,14 @@ constexpr Phrase kBringBack{
     "ADDRESS{} brings back what an account lacks.",
     "失われたものはバックアップにあるかもしれません。サーバーを起動してから hikyaku restore "
     "BACKUP --account ADDRESS{} を実行すると、アカウントに足りないものが戻ります。"};
+constexpr Phrase kEarlier{"A repair that was cut off had noted before:",
+                          "中断された修復が先に記録していたこと:"};
+constexpr Phrase kNoted{
+    "What is lost stays written in {}, so that it can be told to the people whose mail it was. "
+    "Remove that file when it has been.",
+    "失われたものは {} "
+    "に残してあります。メールの持ち主に伝えるためです。伝え終えたら、そのファイルを消してください"
+    "。"};
 constexpr Phrase kInUse{"{}. Stop the server first: verify reads a store that nobody has open.",
                         "{}。先にサーバーを止めてください。verify "
                         "は誰も開いていない保管庫を調べます。"};
@@ -61,8 +74,36 @@ bool good(const store::VerifyReport& report, const std::optional<MailReport>& ma
   return report.good() && mail && mail->problems.empty() && mail->lost.empty();
 }
 
+/// What stays known of a repair.
+struct Noted {
+  std::vector<std::string> earlier;           ///< what one that was cut off had noted
+  std::optional<std::filesystem::path> file;  ///< where it stands for good
+};
+
+bool is_lost(std::string_view line) {
+  return line.starts_with(kLostWord);
+}
+
+/// The lines of the note: the word first, so that one can look for what is lost.
+std::vector<std::string> note_lines(const store::VerifyReport& report) {
+  std::vector<std::string> lines;
+  for (auto& problem : report.problems) lines.push_back("found: " + problem);
+  if (report.lost_groups != 0)
+    lines.push_back(fmt::format("{}groups of changes: {}", kLostWord, report.lost_groups));
+  for (auto& body : report.lost)
+    lines.push_back(fmt::format("{}body {} ({} bytes, {}): {}", kLostWord, body.id, body.size,
+                                format_rfc3339(body.staged), printable(body.salvage)));
+  return lines;
+}
+std::vector<std::string> note_lines(const MailReport& mail) {
+  std::vector<std::string> lines;
+  for (auto& problem : mail.problems) lines.push_back("found: " + problem);
+  for (auto& message : mail.lost) lines.push_back(std::string(kLostWord) + message);
+  return lines;
+}
+
 void tell_json(const store::VerifyReport& report, const std::optional<MailReport>& mail,
-               Terminal& terminal) {
+               const Noted& noted, Terminal& terminal) {
   boost::json::array lost;
   for (auto& body : report.lost)
     lost.push_back({{"id", body.id},
@@ -81,7 +122,19 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
                                            {"lost_groups", report.lost_groups},
                                            {"repairs", json_texts(report.repairs)},
                                            {"epoch", report.epoch},
+                                           {"earlier", json_texts(noted.earlier)},
+                                           {"note", noted.file ? json_text(noted.file->string())
+                                                               : boost::json::value()},
                                            {"mail", mail_json(mail)}});
+}
+
+void tell_noted(const Noted& noted, const Instance& instance, Terminal& terminal) {
+  if (!noted.earlier.empty()) {
+    terminal.say(kEarlier);
+    for (auto& line : noted.earlier) terminal.paragraph(printable(line), 2);
+    if (std::ranges::any_of(noted.earlier, is_lost)) terminal.say(kBringBack, dir_words(instance));
+  }
+  if (noted.file) terminal.say(kNoted, noted.file->string());
 }
 
 void list(const Phrase& title, const std::vector<std::string>& texts, Terminal& terminal) {
@@ -130,6 +183,23 @@ void tell_remedy(const store::VerifyReport& report, const std::optional<MailRepo
     terminal.say(kBringBack, dir_words(instance));
 }
 
+/// The note as it stays.
+Result<Noted> finish_note(RepairNote& note, const store::VerifyReport& report,
+                          const std::optional<MailReport>& mail) {
+  auto lines = note_lines(report);
+  if (mail) std::ranges::move(note_lines(*mail), std::back_inserter(lines));
+  Noted noted{note.earlier(), {}};
+  bool lost = std::ranges::any_of(lines, is_lost) || std::ranges::any_of(noted.earlier, is_lost);
+  if (lost) {
+    for (auto& repair : report.repairs) lines.push_back("done: " + repair);
+    if (mail)
+      for (auto& repair : mail->repairs) lines.push_back("done: " + repair);
+    TRY_DO(note.add(lines));
+  }
+  TRY(noted.file, note.finish(lost));
+  return noted;
+}
+
 Exit run(const Invocation& invocation, Terminal& terminal) {
   auto instance = Instance::from(invocation.value("--dir"));
   auto config = load_instance_config(instance, terminal);
@@ -152,6 +222,15 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     if (!progress) progress.emplace(terminal, std::string(kChecking.in(terminal.language())));
     progress->set(doing, part);
   };
+  std::optional<RepairNote> note;
+  if (how.repair) {
+    auto opened = RepairNote::open(instance.data, clock.now());
+    if (!opened) return app::report(opened.error(), terminal);
+    note = std::move(*opened);
+    how.before_repair = [&](const store::VerifyReport& found) {
+      return note->add(note_lines(found));
+    };
+  }
   auto report = store::verify_store(options, how);
   progress.reset();
   if (!report) {
@@ -162,20 +241,30 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   // What cannot be replayed whole is to be repaired before anybody looks at what it says.
   std::optional<MailReport> mail;
   if (report->good() || how.repair) {
-    auto checked = check_mail(options, how.repair, how.progress);
+    // Of what is lost the mail has better words; both stay.
+    auto before_repair = [&](const MailReport& found) { return note->add(note_lines(found)); };
+    auto checked = check_mail(options, how.repair, how.progress, before_repair);
     progress.reset();
     if (!checked) return app::report(checked.error(), terminal);
     mail = std::move(*checked);
   }
+  Noted noted;
+  if (note) {
+    auto finished = finish_note(*note, *report, mail);
+    if (!finished) return app::report(finished.error(), terminal);
+    noted = std::move(*finished);
+  }
   if (invocation.json()) {
-    tell_json(*report, mail, terminal);
+    tell_json(*report, mail, noted, terminal);
   } else {
     tell(*report, mail && mail->lost.size() >= report->lost.size(), terminal);
     tell_mail(mail, terminal);
     tell_remedy(*report, mail, how.repair, instance, terminal);
+    tell_noted(noted, instance, terminal);
   }
-  auto whole = report->lost.empty() && report->lost_groups == 0 && mail && mail->lost.empty();
-  return good(*report, mail) || (how.repair && whole) ? Exit::Ok : Exit::Failed;
+  auto whole = std::ranges::none_of(noted.earlier, is_lost) && report->lost.empty() &&
+               report->lost_groups == 0 && mail && mail->lost.empty();
+  return (good(*report, mail) && !noted.file) || (how.repair && whole) ? Exit::Ok : Exit::Failed;
 }
 
 }  // namespace

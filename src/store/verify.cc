@@ -315,8 +315,9 @@ class Verifier {
   Result<void> begin_new_epoch(JournalPosition last, const std::vector<SkippedRange>& skipped) {
     if (chain_.links.empty())
       return fail(ErrorCode::Corrupt, "no segment of the journal can be read");
+    TRY_DO(announce());
     TRY_DO(remove_clean_mark(files_, options_.directory));
-    segments_->set_epoch(segments_->epoch() + 1);
+    TRY_DO(segments_->begin_epoch());
     Overlay rows;
     for (const auto& range : skipped) {
       rows.put(skipped_key(range), encode_number(range.end));
@@ -343,18 +344,35 @@ class Verifier {
     return append(rows);
   }
 
+  /// What is told from here on may not be found again.
+  Result<void> announce() {
+    return how_.before_repair ? how_.before_repair(findings_.report) : Result<void>();
+  }
+
   Result<void> append(const Overlay& rows) { return append(rows, index_->position()); }
+
+  /// Where the groups of the last segment end, and what a repair went over there. One without any
+  /// was made by a repair that was cut off.
+  Result<std::uint64_t> end_of(const Segment& segment) {
+    auto is_here = [&](const auto& range) { return range.segment == segment.number(); };
+    auto skipped = skipped_.lower_bound({segment.number(), 0});
+    if (std::ranges::any_of(broken_, is_here) ||
+        (skipped != skipped_.end() && skipped->first == segment.number()))
+      return segment.file().size();
+    return read_to_.first == segment.number() ? read_to_.second : kSegmentStart;
+  }
 
   /// Writes a group behind `last`, into a segment of its own, and into the index.
   Result<void> append(const Overlay& rows, JournalPosition last) {
     if (rows.empty()) return {};
+    TRY_DO(announce());
     TRY_DO(remove_clean_mark(files_, options_.directory));
     if (!log_) {
       log_.emplace(*segments_,
                    LogWriter::Sizes{options_.smallest_segment, options_.largest_segment});
       // The log goes on behind the last segment there is, wherever its last group stands.
       const auto& back = *chain_.links.back().segment;
-      TRY(auto end, back.file().size());
+      TRY(auto end, end_of(back));
       if (back.number() == last.segment) end = last.end;
       log_->continue_behind(back.number(), end);
     }

@@ -11,6 +11,8 @@
 
 namespace hikyaku::store {
 
+struct VerifyReport;
+
 struct VerifyOptions {
   /// Go over what cannot be read, and make an index again that does not agree with the journal.
   bool repair = false;
@@ -22,6 +24,9 @@ struct VerifyOptions {
   std::function<void()> remove_scratch = {};
   /// Removes the store's index, so that opening it gives an empty one; empty: RocksDB's files.
   std::function<Result<void>()> remove_index = {};
+  /// Called with what has been found so far before a repair writes what makes a loss no news any
+  /// more: what it tells must be on a disk when it returns. An error ends the repair there.
+  std::function<Result<void>(const VerifyReport& found)> before_repair = {};
 };
 
 struct VerifyReport {
