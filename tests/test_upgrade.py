@@ -5,14 +5,16 @@ import json
 import pathlib
 import re
 import tarfile
+import time
 import unittest
 
-from harness import PASSWORD, SANITIZED, Instance
+from harness import HIKYAKU, PASSWORD, SANITIZED, Instance
 from mail import Wire, imap, message, subjects, submit
 from make_old_store import ANNA, BOB, look, look_further
 from test_dmarc_reports import bring
 from test_python_clients import Scram, b64
 
+CLOCK = pathlib.Path(HIKYAKU).parent / "clock_shim.so"
 STORES = sorted((pathlib.Path(__file__).parent / "stores").glob("*.tar.xz"))
 
 
@@ -30,6 +32,9 @@ class OldInstance(Instance):
         super().__init__(ANNA)
         with tarfile.open(archive) as packed:
             packed.extractall(self.dir, filter="data") if hasattr(tarfile, "data_filter") else packed.extractall(self.dir)
+            written = max(member.mtime for member in packed.getmembers())
+        # The days since then would change what is found: reports leave, mail is given up, what was deleted goes.
+        self.env = {"LD_PRELOAD": str(CLOCK), "HIKYAKU_CLOCK_AHEAD": str(int(written + 60 - time.time()))}
 
     def quickstart(self):
         path = self.dir / "hikyaku.toml"
@@ -40,6 +45,7 @@ class OldInstance(Instance):
         path.write_text(text)
 
 
+@unittest.skipUnless(CLOCK.exists(), f"{CLOCK} is not built")
 class Upgrade(unittest.TestCase):
     def test_old_stores(self):
         self.assertTrue(STORES)
@@ -48,8 +54,6 @@ class Upgrade(unittest.TestCase):
                 expected = json.loads((server.dir / "expected.json").read_text())
                 further, passwords = expected.pop("further", None), expected.pop("passwords", {})
                 found = look(server, passwords)
-                # Deleted messages go when their time is over.
-                self.assertEqual(expected.pop("deleted"), found.pop("deleted") or ["Message 4"])
                 self.assertEqual(found, expected)
                 if further:
                     self.look_at_the_rest(server, further, passwords)
