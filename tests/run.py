@@ -12,10 +12,12 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+LONG = ("test_backup", "test_dmarc_reports", "test_kill", "test_power_loss", "test_verify")  # they begin first, so that none is left alone at the end
 
 
 class Recorder(unittest.TextTestResult):
@@ -50,6 +52,7 @@ def flatten(suite):
 
 
 def run_child(name, only):
+    began = time.monotonic()
     command = [sys.executable, __file__, "--file", name, *only]
     patience = 3_600 if os.environ.get("HIKYAKU_LONG") == "1" else 900
     try:
@@ -59,9 +62,9 @@ def run_child(name, only):
         output = (error.stdout or b"").decode(errors="replace") + f"\ntimed out after {patience} s\n"
     lines = output.rstrip().splitlines()
     try:
-        return name, "\n".join(lines[:-1]), json.loads(lines[-1])
+        return name, "\n".join(lines[:-1]), json.loads(lines[-1]), time.monotonic() - began
     except (ValueError, IndexError):
-        return name, output, {"passed": 0, "failed": 1, "skipped": 0}
+        return name, output, {"passed": 0, "failed": 1, "skipped": 0}, time.monotonic() - began
 
 
 def main():
@@ -73,17 +76,17 @@ def main():
         os.chdir(HERE)
         os.execv(sys.executable, [sys.executable, "-u", "-W", "ignore", "-m", "unittest", "-v", *arguments[1:]])
     only = [a for a in arguments if a != "-v"]
-    files = sorted(p.stem for p in HERE.glob("test_*.py"))
+    files = sorted((p.stem for p in HERE.glob("test_*.py")), key=lambda name: (name not in LONG, name))
     if only:
         files = [f for f in files if any(o.split(":")[0] in f for o in only)]
     total = {"passed": 0, "failed": 0, "skipped": 0}
     # Two at a time: most of what tests do is wait.
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(os.environ.get("HIKYAKU_TEST_JOBS", "3"))) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run_child, f, [o for o in only if ":" in o]) for f in files]):
-            name, output, counts = done.result()
+            name, output, counts, seconds = done.result()
             for key in total:
                 total[key] += counts[key]
-            print(f"{name}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped", flush=True)
+            print(f"{name}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped ({seconds:.0f} s)", flush=True)
             if counts["failed"] or verbose:
                 print(output, flush=True)
             elif counts["skipped"]:
