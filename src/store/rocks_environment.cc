@@ -3,19 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/rocks_table.h"
+
 namespace hikyaku::store {
 namespace {
 
 /// A full disk is an error like others here: RocksDB would look for space on a thread and by a
 /// clock of its own.
 rocksdb::Status to_status(const Error& error) {
+  auto text = error.describe();
   switch (error.code) {
     case ErrorCode::NotFound:
-      return rocksdb::Status::PathNotFound(error.text);
+      return rocksdb::Status::PathNotFound(text);
+    case ErrorCode::Corrupt:
+      return rocksdb::Status::Corruption(text);
     case ErrorCode::Conflict:
-      return rocksdb::Status::Busy(error.text);
+      return rocksdb::Status::Busy(text);
     default:
-      return rocksdb::Status::IOError(error.text);
+      return rocksdb::Status::IOError(text);
   }
 }
 
@@ -39,6 +44,20 @@ rocksdb::Status read_at(File& file, std::uint64_t offset, std::size_t length, ch
   if (!got) return to_status(got.error());
   *result = rocksdb::Slice(scratch, *got);
   return rocksdb::Status::OK();
+}
+
+/// See rocks_files.h.
+Result<void> check_table(File& file, const std::string& path) {
+  if (!is_table(path)) return {};
+  TRY(auto size, file.size());
+  auto read = [&](std::uint64_t offset, std::span<char> into) -> Result<void> {
+    TRY(auto bytes, read_exactly(file, offset, into.size()));
+    std::ranges::copy(bytes, into.begin());
+    return {};
+  };
+  auto checked = store::check_table(size, read);
+  if (!checked) return wrap(checked.error(), "table {}", path);
+  return {};
 }
 
 class SequentialFile final : public rocksdb::SequentialFile {
@@ -227,8 +246,10 @@ rocksdb::Status RocksEnvironment::NewRandomAccessFile(
     const std::string& path, std::unique_ptr<rocksdb::RandomAccessFile>* file,
     const rocksdb::EnvOptions&) {
   auto opened = files_.open(plain(path), OpenMode::Read);
-  if (opened) *file = std::make_unique<RandomAccessFile>(std::move(*opened));
-  return to_status(opened);
+  if (!opened) return to_status(opened);
+  if (auto checked = check_table(**opened, path); !checked) return to_status(checked);
+  *file = std::make_unique<RandomAccessFile>(std::move(*opened));
+  return rocksdb::Status::OK();
 }
 
 rocksdb::Status RocksEnvironment::NewWritableFile(const std::string& path,

@@ -16,6 +16,8 @@
 
 #include "base/codec.h"
 #include "store/rocks_environment.h"
+#include "store/rocks_files.h"
+#include "store/rocks_table.h"
 
 namespace hikyaku::store {
 namespace {
@@ -305,7 +307,8 @@ rocksdb::Options make_options(const RocksIndexOptions& options) {
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.format_version = 5;
+  table.format_version = kTableFormat;
+  table.checksum = rocksdb::kXXH3;  // check_table knows no other
 
   rocksdb::Options db;
   db.create_if_missing = true;
@@ -357,9 +360,13 @@ template <class Open>
 Result<std::unique_ptr<Index>> open_with(const RocksIndexOptions& options, Open open) {
   auto db_options = make_options(options);
   std::shared_ptr<RocksEnvironment> environment;
+  std::shared_ptr<rocksdb::Env> own;
   if (options.files) {
     environment = std::make_shared<RocksEnvironment>(*options.files);
     use(*environment, db_options);
+  } else {
+    own = checked_environment();
+    db_options.env = own.get();
   }
   rocksdb::DB* opened = nullptr;
   auto status = [&] {
@@ -369,7 +376,7 @@ Result<std::unique_ptr<Index>> open_with(const RocksIndexOptions& options, Open 
   if (!status.ok())
     return std::unexpected(to_opening_error(status, "cannot open the index " + options.directory));
   // Views may outlive the index.
-  std::shared_ptr<rocksdb::DB> db(opened, [environment](rocksdb::DB* closed) {
+  std::shared_ptr<rocksdb::DB> db(opened, [environment, own](rocksdb::DB* closed) {
     if (environment) {
       // What waits to be tried again ends without another try.
       rocksdb::CancelAllBackgroundWork(closed, false);

@@ -1,0 +1,55 @@
+#include "store/rocks_files.h"
+
+#include <algorithm>
+#include <rocksdb/file_system.h>
+
+#include "store/rocks_table.h"
+
+namespace hikyaku::store {
+namespace {
+
+class CheckedFiles final : public rocksdb::FileSystemWrapper {
+ public:
+  CheckedFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "CheckedFiles"; }
+
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& path,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* context) override {
+    auto opened = target()->NewRandomAccessFile(path, options, file, context);
+    if (!opened.ok() || !is_table(path)) return opened;
+    auto checked = check(path, **file, context);
+    if (!checked.ok()) file->reset();
+    return checked;
+  }
+
+ private:
+  rocksdb::IOStatus check(const std::string& path, const rocksdb::FSRandomAccessFile& file,
+                          rocksdb::IODebugContext* context) {
+    std::uint64_t size = 0;
+    auto status = target()->GetFileSize(path, {}, &size, context);
+    if (!status.ok()) return status;
+    auto read = [&](std::uint64_t offset, std::span<char> into) -> Result<void> {
+      rocksdb::Slice got;
+      status = file.Read(offset, into.size(), {}, &got, into.data(), context);
+      if (!status.ok()) return fail(ErrorCode::Io, "{}", status.ToString());
+      if (got.size() != into.size()) return fail(ErrorCode::Corrupt, "it is too short");
+      // It may point to where the file is mapped.
+      if (got.data() != into.data()) std::ranges::copy_n(got.data(), got.size(), into.begin());
+      return {};
+    };
+    auto checked = check_table(size, read);
+    if (!checked && status.ok())
+      status = rocksdb::IOStatus::Corruption("table " + path, checked.error().text);
+    return status;
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<rocksdb::Env> checked_environment() {
+  return rocksdb::NewCompositeEnv(std::make_shared<CheckedFiles>());
+}
+
+}  // namespace hikyaku::store
