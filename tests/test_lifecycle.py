@@ -167,6 +167,17 @@ class WhileConnecting(unittest.TestCase):
 
 
 class ThreeCrashes(unittest.TestCase):
+    def test_a_silent_dns_does_not_hold_up_the_end(self):
+        """The record of the first DKIM key is looked for from the start on, and nobody answers."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.settimeout(20)
+            with Instance("anna@alpha.test", config={"dns.resolver": f'["127.0.0.1:{silent.getsockname()[1]}"]'}) as server:
+                silent.recv(4096)
+                began = time.monotonic()
+                self.assertEqual(server.stop(), 0)
+                self.assertLess(time.monotonic() - began, 5)
+
     def test_what_is_held_after_three_crashes_is_told_to_its_sender_once(self):
         stack = self.enterContext(contextlib.ExitStack())
         zone = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".zone"))

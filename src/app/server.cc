@@ -45,6 +45,7 @@
 #include "receive/receiver.h"
 #include "receive/signing.h"
 #include "transmit/transmitter.h"
+#include "unbound/resolver.h"
 
 namespace hikyaku::app {
 namespace {
@@ -530,6 +531,8 @@ class RunningServer final : public Server {
     cores_[0].post([&] { transmitter_->stop(kGrace, [&] { sent.set_value(); }); });
     sessions_.end_all(kGrace);
     sent.get_future().wait();
+    // Who asks the DNS now does so for himself; a silent one would keep us for ten seconds.
+    if (auto* outside = resolver_->outside()) outside->give_up();
     trimmed.get_future().wait();
     watched.get_future().wait();
     revoked.get_future().wait();

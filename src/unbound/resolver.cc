@@ -52,6 +52,8 @@ struct Reply {
   std::string problem;
 };
 
+constexpr const char* kEnding = "no DNS lookups any more: the server is ending";
+
 Reply failed_reply(std::string problem) {
   Reply reply;
   reply.problem = std::move(problem);
@@ -123,6 +125,7 @@ class Resolver::Context {
 
   Result<> open();
   Task<Reply> ask(std::string name, dns::Type type);
+  void give_up();
   const Settings& settings() const { return settings_; }
   Counters counters() const;
 
@@ -151,6 +154,7 @@ class Resolver::Context {
   std::unique_ptr<net::FdWatch> watch_;
   mutable std::mutex mutex_;
   std::unordered_map<Query*, std::shared_ptr<Query>> pending_;
+  bool gave_up_ = false;
   std::uint64_t asked_ = 0;
   std::uint64_t refused_ = 0;
   std::atomic<std::uint64_t> timed_out_{0};
@@ -244,6 +248,7 @@ Task<Reply> Resolver::Context::ask(std::string name, dns::Type type) {
   query->context = this;
   {
     std::lock_guard lock(mutex_);
+    if (gave_up_) co_return failed_reply(kEnding);
     if (pending_.size() >= settings_.max_pending) {
       ++refused_;
       co_return failed_reply("too many DNS lookups are under way");
@@ -265,6 +270,16 @@ Task<Reply> Resolver::Context::ask(std::string name, dns::Type type) {
                                          format_duration(settings_.timeout))));
   });
   co_return co_await answered;
+}
+
+void Resolver::Context::give_up() {
+  std::vector<std::shared_ptr<Query>> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    gave_up_ = true;
+    for (auto& [raw, query] : pending_) waiting.push_back(query);
+  }
+  for (auto& query : waiting) query->give(failed_reply(kEnding));
 }
 
 Resolver::Counters Resolver::Context::counters() const {
@@ -341,6 +356,10 @@ Task<SelfTest> Resolver::self_test() {
   auto problem = reply.problem.empty() ? fmt::format("the keys of \"{}\" are not signed", zone)
                                        : reply.problem;
   co_return SelfTest{Outcome::Breaks, std::move(problem)};
+}
+
+void Resolver::give_up() {
+  context_->give_up();
 }
 
 Resolver::Counters Resolver::counters() const {

@@ -65,6 +65,10 @@ class Resolver final : public dns::Resolver {
   Task<dns::Answer<dns::Srv>> srv(std::string name) override;
   Task<dns::Answer<std::string>> cname(std::string name) override;
 
+  /// Whoever waits for an answer gets Failed now, and whoever asks from now on at once: the program
+  /// ends. From any thread.
+  void give_up();
+
   /// Whether DNSSEC gets through: asks for the keys of the first trust anchor.
   Task<SelfTest> self_test();
 

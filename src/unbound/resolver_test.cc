@@ -177,6 +177,24 @@ TEST_CASE("who waits when the resolver goes gets an answer") {
   CHECK(problem == "the resolver was shut down");
 }
 
+TEST_CASE(
+    "who waits for an answer when the program ends does so no longer, nor does who asks then") {
+  Asking ask;
+  std::string problem;
+  ask.cores().run(0, [&]() -> Task<void> {
+    Gate gate;
+    Completion<bool> ended;
+    gate.spawn([](Resolver& dns, std::string& into) -> Task<void> {
+      into = (co_await dns.a("slow.example.org")).problem;
+    }(ask.resolver(), problem));
+    gate.close([give = ended.giver()]() mutable { give(true); });
+    ask.resolver().give_up();
+    co_await ended;
+  });
+  CHECK(problem == "no DNS lookups any more: the server is ending");
+  CHECK(ask.a("mx1.example.org").problem == problem);
+}
+
 TEST_CASE("DNSSEC: signed answers are secure, unsigned are not, forged and stripped are bogus") {
   using Signing = DnsServer::Signing;
   using Outcome = SelfTest::Result;
