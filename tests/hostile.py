@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from harness import PASSWORD, Instance
+from harness import PASSWORD, SANITIZED, Instance
 from mail import Wire, stamp, tls
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
@@ -19,11 +19,6 @@ def memory(server, what="VmRSS"):
     """Kilobytes of memory that the server holds (VmHWM: ever held)."""
     with open(f"/proc/{server.process.pid}/status") as status:
         return int(re.search(rf"{what}:\s+(\d+)", status.read()).group(1))
-
-
-def sanitized(server):
-    with open(f"/proc/{server.process.pid}/maps") as maps:
-        return "asan" in maps.read()
 
 
 def descriptors(server):
@@ -103,10 +98,10 @@ class Meanwhile:
         if self.failure:
             raise AssertionError("an honest client was not served meanwhile") from self.failure
         assert self.server.process.poll() is None, "the server died"
-        limit = self.worst * (4 if sanitized(self.server) else 1)
+        limit = self.worst * (4 if SANITIZED else 1)
         assert max(self.delays) < limit, f"an honest client waited {max(self.delays):.1f} s"
         held = memory(self.server, "VmHWM")
-        if not sanitized(self.server):
+        if not SANITIZED:
             assert held < self.memory_limit, f"the server held {held} KB"
 
     def live(self):

@@ -2,8 +2,8 @@
 import time
 import unittest
 
-from harness import PASSWORD
-from hostile import ANNA, BOB, Attacked, Meanwhile, Peer, deliver, memory, sanitized
+from harness import PASSWORD, SANITIZED
+from hostile import ANNA, BOB, Attacked, Meanwhile, Peer, deliver, memory
 from mail import raw_messages, stamp
 
 DEPTH = 10_000
@@ -51,7 +51,7 @@ class InMessages(Attacked):
 
     def test_messages_come_in_and_are_read(self):
         """Each is accepted or refused with a reason, soon; what was accepted can be read, listed and searched, and comes back equal."""
-        worst = 4.0 * (8 if sanitized(self.server) else 1)
+        worst = 4.0 * (8 if SANITIZED else 1)
         with Meanwhile(self.server):
             accepted = {}
             for name, text in MESSAGES.items():
@@ -144,7 +144,7 @@ class InImapCommands(Attacked):
     }
 
     def test_commands(self):
-        worst = 3.0 * (8 if sanitized(self.server) else 1)
+        worst = 3.0 * (8 if SANITIZED else 1)
         with Meanwhile(self.server):
             reader = self.reader(timeout=60)
             for name, (command, expected) in self.COMMANDS.items():

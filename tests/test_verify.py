@@ -274,6 +274,41 @@ class DamagedIndex(unittest.TestCase):
             server.stop()
             self.survive(server, data)
 
+    def test_the_end_of_the_journal_is_gone(self):
+        """The index knows of mail that the journal no longer has: its older copy does not take its place, and a repair names what is lost."""
+        for clean in (True, False):
+            with self.subTest(clean=clean), Instance(ANNA) as server:
+                data = server.dir / "data"
+                fill(server, ANNA, 6)
+                server.restart(signal.SIGKILL)  # into another log segment
+                client = imap(server, ANNA)
+                client.select()
+                client.store("1:6", "+FLAGS", r"(\Deleted)")
+                client.expunge()
+                client.logout()
+                server.run("undelete", "--purge")
+                self.assertTrue((data / "checkpoint" / "CURRENT").exists())
+                fill(server, ANNA, 2)
+                server.restart(signal.SIGKILL)
+                fill(server, ANNA, 4)
+                server.restart()  # a clean end: the index is on the disk
+                there = len(messages(server, ANNA))
+                server.stop(signal.SIGTERM if clean else signal.SIGKILL)
+                max((data / "journal").glob("*.log")).unlink()
+                server.start()
+                said = any("store.read_only" in line for line in server.log)
+                server.stop()
+                self.assertTrue(said)
+                self.assertFalse((data / "index.damaged").exists())
+                done = server.run("verify", "--repair", check=False)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                note, = data.glob("REPAIRED-*.txt")
+                server.start()
+                left = len(messages(server, ANNA))
+                self.assertLess(left, there)
+                self.assertEqual(note.read_text().count("INBOX, UID "), there - left)
+                server.stop()
+
     def test_an_older_damaged_index_does_not_take_the_place_of_the_last(self):
         with Instance(ANNA) as server:
             data = server.dir / "data"

@@ -32,8 +32,9 @@ SearchedMessage::SearchedMessage(std::uint32_t number, const mailbox::MessageSum
 
 void SearchedMessage::forget() {
   message_.reset();
-  header_ = {};
-  bytes_ = {};
+  // An assignment would keep the memory: a search has many messages.
+  std::string().swap(header_);
+  std::string().swap(bytes_);
 }
 
 std::string_view SearchedMessage::header() const {

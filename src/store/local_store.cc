@@ -259,12 +259,15 @@ Result<void> LocalStore::open_present_index(const LogChain& chain) {
   auto opened = open_index_once();
   if (!opened && opened.error().code == ErrorCode::Corrupt) return damaged(opened.error());
   if (!opened) return std::unexpected(opened.error());
-  // A list that was cut short may open as an index of long ago.
+  // A list that was cut short may open as an index of long ago: a copy that has come further takes
+  // its place. One that has not would lose what only the index knows when the journal's end is
+  // gone.
   if (auto position = (*opened)->position(); !is_within(position, chain))
     for (const auto& one : kept) {
       auto copy =
           open_rocks_index_for_reading({one, options_.index_memory, options_.log, options_.files});
-      if (!copy || !is_within((*copy)->position(), chain)) continue;
+      if (!copy || (*copy)->position().lsn <= position.lsn) continue;
+      if (!is_within((*copy)->position(), chain)) continue;
       opened->reset();
       return damaged(
           {ErrorCode::Corrupt,
