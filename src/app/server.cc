@@ -36,6 +36,7 @@
 #include "auth/places.h"
 #include "base/async.h"
 #include "base/semaphore.h"
+#include "base/shared_value.h"
 #include "base/text.h"
 #include "config/diff.h"
 #include "config/load.h"
@@ -593,7 +594,7 @@ class RunningServer final : public Server {
   auth::Places<std::uint32_t> local_connections_;  ///< by user id
   std::atomic<std::uint32_t> most_local_connections_{0};
   ControlTable commands_;
-  std::atomic<std::shared_ptr<const ServiceSettings>> settings_;
+  SharedValue<ServiceSettings> settings_;
   std::unique_ptr<config::Config> reloaded_;
   std::promise<void> ended_;
   bool ending_ = false;
