@@ -120,6 +120,7 @@ TEST_CASE("From fields that programs read differently") {
            {"joe@a..test", "!bad-domain: "},
            {"joe@-a.test", "!bad-domain: "},
            {"joe@a.test.", "!bad-domain: a.test"},
+           {"Jo\xE9 <joe@\u00FC.test>", "!bad-domain: xn--tda.test"},  // no UTF-8 as a whole
            {"joe @a.test", "!text-around-address: a.test"},
            {"joe@ a.test", "!syntax: a.test"},
            {"<joe@a.test", "!syntax: a.test"},

@@ -312,6 +312,9 @@ bool FromScanner::domain(std::string_view whole_from) {
   if (name.ends_with('.')) return fail(AuthorProblem::Domain);
   auto ascii = dns::to_ascii(name);
   if (!ascii) return fail(AuthorProblem::Domain);
+  // Where the field is no UTF-8 as a whole, others take it for an old charset, and read another
+  // name.
+  if (!is_ascii(name) && !is_utf8(whole_)) return fail(AuthorProblem::Domain);
   auto length = static_cast<std::size_t>(left_.data() - whole_from.data());
   author_.addresses.push_back(printable(whole_from.substr(0, length), kShown));
   if (std::ranges::find(author_.domains, *ascii) == author_.domains.end())
