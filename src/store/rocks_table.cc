@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <string>
+#include <xxhash.h>
 
 #include "base/codec.h"
-#include "store/xxh3.h"
 
 namespace hikyaku::store {
 namespace {
@@ -16,6 +16,8 @@ constexpr std::uint8_t kXxh3 = 4;
 constexpr std::uint64_t kMagic = 0x88e241b785f4cff7;
 /// Behind each block: how it is compressed (1 byte), its checksum (4).
 constexpr std::size_t kTrailerSize = 5;
+/// A block ends with the count of its restart points.
+constexpr std::size_t kSmallestBlock = 4;
 constexpr std::string_view kProperties = "rocksdb.properties";
 
 struct BlockPlace {
@@ -72,13 +74,13 @@ class TableEnd {
   }
 
   Result<std::string> read_block(BlockPlace place, std::string_view name) const {
-    if (!is_inside(place) || place.size < kShortestXxh3)
+    if (!is_inside(place) || place.size < kSmallestBlock)
       return fail(ErrorCode::Corrupt, "the place of its {} block is damaged", name);
     TRY(auto bytes, read(place.offset, place.size + kTrailerSize));
     auto trailer = bytes.substr(place.size);
     bytes.resize(place.size);
     // What is not hashed of it, the kind of compression, is put over the hash.
-    auto sum = static_cast<std::uint32_t>(xxh3(bytes)) ^
+    auto sum = static_cast<std::uint32_t>(XXH3_64bits(bytes.data(), bytes.size())) ^
                static_cast<std::uint8_t>(trailer[0]) * 0x6b9083d9U;
     if (sum != little_endian(std::string_view(trailer).substr(1)))
       return fail(ErrorCode::Corrupt, "its {} block is damaged", name);

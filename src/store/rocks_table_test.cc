@@ -11,7 +11,6 @@
 #include "store/key.h"
 #include "store/rocks_index.h"
 #include "store/simulated_file_system.h"
-#include "store/xxh3.h"
 #include "testing/temporary_directory.h"
 
 using namespace hikyaku;
@@ -92,33 +91,6 @@ struct SimulatedIndex {
 };
 
 }  // namespace
-
-TEST_CASE("xxh3: known values of all its forms") {
-  std::string bytes;
-  for (int i = 0; i < 5000; ++i) bytes += static_cast<char>(i * 7 + 3);
-  // Computed by libxxhash 0.8.1.
-  const std::pair<std::size_t, std::uint64_t> cases[] = {
-      {17, 0x714A04408E79B80F},    // the shortest
-      {32, 0x19FF4EE1D6BA1A55},    //
-      {33, 0x3E44983AD21679C8},    // two rounds
-      {128, 0x67425A03650261BF},   //
-      {129, 0xC664BF3311C6ABC4},   // the middle form
-      {144, 0x606A17FA700BB932},   //
-      {240, 0x64556DC6B462A6CF},   //
-      {241, 0x8BEADD3A8874FE17},   // stripes
-      {256, 0x3C38817F6D79C0DA},   // whole ones
-      {1024, 0x9B81661C641C72B1},  // a block that is the last one
-      {1025, 0x806C2072ED713576},  // and more
-      {1088, 0x2F8781E01841F0DA},  //
-      {2048, 0xABE604813BA62ED1},  //
-      {2049, 0x55AED42C9F1554B6},  //
-      {4999, 0x11FE9BEB341EA18D},  //
-  };
-  for (const auto& [length, hash] : cases) {
-    INFO(length);
-    CHECK(xxh3(std::string_view(bytes).substr(0, length)) == hash);
-  }
-}
 
 TEST_CASE("check_table: every flipped bit and every cut of the end of a table is seen") {
   SimulatedIndex index;

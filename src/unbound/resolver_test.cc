@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <functional>
 
 #include "base/async.h"
 #include "dns/zone_resolver.h"
@@ -161,8 +162,8 @@ TEST_CASE("a question ends by its time limit, and too many are refused") {
   });
 }
 
-TEST_CASE("who waits when the resolver goes gets an answer") {
-  Asking ask;
+/// What somebody is told who waits for an answer that does not come, when `happens`.
+std::string told_while_waiting(Asking& ask, const std::function<void()>& happens) {
   std::string problem;
   ask.cores().run(0, [&]() -> Task<void> {
     Gate gate;
@@ -171,26 +172,20 @@ TEST_CASE("who waits when the resolver goes gets an answer") {
       into = (co_await dns.a("slow.example.org")).problem;
     }(ask.resolver(), problem));
     gate.close([give = ended.giver()]() mutable { give(true); });
-    ask.drop_resolver();
+    happens();
     co_await ended;
   });
-  CHECK(problem == "the resolver was shut down");
+  return problem;
 }
 
-TEST_CASE(
-    "who waits for an answer when the program ends does so no longer, nor does who asks then") {
+TEST_CASE("who waits when the resolver goes gets an answer") {
   Asking ask;
-  std::string problem;
-  ask.cores().run(0, [&]() -> Task<void> {
-    Gate gate;
-    Completion<bool> ended;
-    gate.spawn([](Resolver& dns, std::string& into) -> Task<void> {
-      into = (co_await dns.a("slow.example.org")).problem;
-    }(ask.resolver(), problem));
-    gate.close([give = ended.giver()]() mutable { give(true); });
-    ask.resolver().give_up();
-    co_await ended;
-  });
+  CHECK(told_while_waiting(ask, [&] { ask.drop_resolver(); }) == "the resolver was shut down");
+}
+
+TEST_CASE("when the program ends nobody waits for an answer any more, nor who asks then") {
+  Asking ask;
+  auto problem = told_while_waiting(ask, [&] { ask.resolver().give_up(); });
   CHECK(problem == "no DNS lookups any more: the server is ending");
   CHECK(ask.a("mx1.example.org").problem == problem);
 }
