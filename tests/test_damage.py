@@ -1,66 +1,28 @@
 """A server over a damaged store: what is lost is told at the start and as soon as somebody meets it, in the log, to Prometheus, by /health
 and by `hikyaku check`; clients get an answer about that message, and all others."""
-import base64
 import contextlib
 import json
 import mailbox
-import pathlib
 import poplib
-import random
 import shutil
-import signal
-import smtplib
 import tempfile
 import unittest
 import urllib.request
 
 from harness import Instance, eventually, free_port_base
 from mail import imap, message, messages, pop, submit
+from saved_store import ANNA, SavedStore, flip
 from test_dsn import Recorder
 
-ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
+BOB = "bob@alpha.test"
 COUNT, LARGE, LATER = 8, 5, 6  # LARGE: above 256 KB, in a bulk segment; LATER: in a log segment after the first
 METRICS_PORT = 90  # + port base
 
 
-def flip(path, offset):
-    with open(path, "r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes([byte ^ 0x10]))
-
-
-class Damage(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = cls.enterClassContext(Instance(ANNA, config={"listen.metrics": f"[{METRICS_PORT}]"}))
-        cls.server.add_account(BOB)
-        rng = random.Random(7)
-        for i in range(COUNT):
-            if i == LATER:
-                cls.server.restart(signal.SIGKILL)
-            body = base64.encodebytes(rng.randbytes(900_000 if i == LARGE else 2_000)).decode().replace("\n", "\r\n")
-            with smtplib.SMTP(cls.server.host, cls.server.port("smtp"), timeout=20) as smtp:
-                smtp.sendmail(f"s{i}s@beta.test", [ANNA], f"From: m{i}@beta.test\r\nSubject: m{i}\r\n\r\nword{i}\r\n{body}\r\n")
-        cls.server.stop()
-        cls.saved = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "saved"
-        shutil.copytree(cls.server.dir, cls.saved, symlinks=True)
-        cls.data = next(p.parent for p in cls.server.dir.rglob("STORE"))
-
-    def setUp(self):
-        for entry in self.server.dir.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        shutil.copytree(self.saved, self.server.dir, symlinks=True, dirs_exist_ok=True)
-        self.addCleanup(self.server.stop)
-
-    def body_of(self, number):
-        """The file and the place of the salvage bytes that stand beside a message's body."""
-        for path in sorted((self.data / "journal").glob("*.bulk" if number == LARGE else "*.log")):
-            at = path.read_bytes().find(f"s{number}s@beta.test".encode())
-            if at >= 0:
-                return path, at
-        raise AssertionError("not found")
+class Damage(SavedStore):
+    COUNT, LARGE, LATER = COUNT, LARGE, LATER
+    CONFIG = {"listen.metrics": f"[{METRICS_PORT}]"}
+    OTHERS = [BOB]
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.server.base + METRICS_PORT}{path}", timeout=20) as answer:

@@ -10,24 +10,14 @@ import shutil
 import signal
 import smtplib
 import subprocess
-import tempfile
 import time
 import unittest
 
 from harness import HIKYAKU, Instance, turn
 from mail import fill, imap, messages
+from saved_store import ANNA, SavedStore, flip
 
-ANNA = "anna@alpha.test"
-COUNT = 24
-LARGE = 5  # above 256 KB: in a bulk segment
-
-
-def flip(path, offset, bits=0x10):
-    with open(path, "r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes([byte ^ bits]))
+COUNT, LARGE = SavedStore.COUNT, SavedStore.LARGE
 
 
 def table_ends(index):
@@ -42,41 +32,13 @@ def table_ends(index):
     return path, places
 
 
-class SavedStore(unittest.TestCase):
-    """A store with mail, which every test gets as it was."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = cls.enterClassContext(Instance("anna@alpha.test"))
-        rng = random.Random(7)
-        with smtplib.SMTP(cls.server.host, cls.server.port("smtp"), timeout=20) as smtp:
-            for i in range(COUNT):
-                body = base64.encodebytes(rng.randbytes(600_000 if i == LARGE else 2_000)).decode().replace("\n", "\r\n")
-                smtp.sendmail(f"s{i}s@beta.test", ["anna@alpha.test"], f"From: m{i}@beta.test\r\nSubject: m{i}\r\n\r\n{body}\r\n")
-        cls.server.stop()
-        cls.saved = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "saved"
-        shutil.copytree(cls.server.dir, cls.saved, symlinks=True)
-        cls.data = next(p.parent for p in cls.server.dir.rglob("STORE"))
-
-    def setUp(self):
-        for entry in self.server.dir.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        shutil.copytree(self.saved, self.server.dir, symlinks=True, dirs_exist_ok=True)
-
-    def body_of(self, number):
-        """The file and the place of the salvage bytes that stand before a message's frames."""
-        for path in sorted((self.data / "journal").glob("*.bulk" if number == LARGE else "*.log")):
-            at = path.read_bytes().find(f"s{number}s@beta.test".encode())
-            if at >= 0:
-                return path, at
-        raise AssertionError("not found")
-
+class VerifiedStore(SavedStore):
     def verify(self, *options):
         done = self.server.run("verify", "--json", *options, check=False)
         return done.returncode, json.loads(done.stdout), done.stdout
 
 
-class Damage(SavedStore):
+class Damage(VerifiedStore):
     def survive(self, lost=(), epoch=1, seen=True):
         """Looks, repairs, looks again, and reads what is left."""
         code, report, text = self.verify()
@@ -322,7 +284,7 @@ class DamagedIndex(unittest.TestCase):
                 self.assertEqual([p.name for p in data.glob("index*")].count("index.damaged-2"), 0)
 
 
-class Notes(SavedStore):
+class Notes(VerifiedStore):
     """What a repair has lost stays written down."""
 
     def note(self):

@@ -1,0 +1,62 @@
+"""A store with mail that tests damage: made once, and each test gets it as it was."""
+import base64
+import pathlib
+import random
+import shutil
+import signal
+import smtplib
+import tempfile
+import unittest
+
+from harness import Instance
+
+ANNA = "anna@alpha.test"
+
+
+def flip(path, offset, bits=0x10):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ bits]))
+
+
+class SavedStore(unittest.TestCase):
+    """Message i comes from s{i}s@beta.test, has the subject m{i} and begins with word{i}. The server is stopped."""
+
+    COUNT = 24
+    LARGE = 5  # above 256 KB: in a bulk segment
+    LATER = None  # from this one on they are in a log segment after the first
+    CONFIG = {}
+    OTHERS = ()  # accounts beside Anna's
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Instance(ANNA, config=cls.CONFIG))
+        for address in cls.OTHERS:
+            cls.server.add_account(address)
+        rng = random.Random(7)
+        for i in range(cls.COUNT):
+            if i == cls.LATER:
+                cls.server.restart(signal.SIGKILL)
+            body = base64.encodebytes(rng.randbytes(900_000 if i == cls.LARGE else 2_000)).decode().replace("\n", "\r\n")
+            with smtplib.SMTP(cls.server.host, cls.server.port("smtp"), timeout=20) as smtp:
+                smtp.sendmail(f"s{i}s@beta.test", [ANNA], f"From: m{i}@beta.test\r\nSubject: m{i}\r\n\r\nword{i}\r\n{body}\r\n")
+        cls.server.stop()
+        cls.saved = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "saved"
+        shutil.copytree(cls.server.dir, cls.saved, symlinks=True)
+        cls.data = next(p.parent for p in cls.server.dir.rglob("STORE"))
+
+    def setUp(self):
+        for entry in self.server.dir.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        shutil.copytree(self.saved, self.server.dir, symlinks=True, dirs_exist_ok=True)
+        self.addCleanup(self.server.stop)
+
+    def body_of(self, number):
+        """The file and the place of the salvage bytes: after the frames of a large message, before those of others."""
+        for path in sorted((self.data / "journal").glob("*.bulk" if number == self.LARGE else "*.log")):
+            at = path.read_bytes().find(f"s{number}s@beta.test".encode())
+            if at >= 0:
+                return path, at
+        raise AssertionError("not found")
