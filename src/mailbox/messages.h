@@ -66,7 +66,7 @@ struct NewMessage {
 
   std::size_t memory() const {
     auto bytes = sizeof *this + prefix.capacity() + digest.memory();
-    for (auto& keyword : keywords) bytes += sizeof keyword + keyword.capacity();
+    for (auto& keyword : keywords) bytes += sizeof(std::string) + keyword.capacity();
     return bytes;
   }
 };
