@@ -261,6 +261,33 @@ Neighbours neighbours(std::span<const PlacedBody> bodies) {
 
 }  // namespace
 
+std::vector<std::optional<std::string>> find_place_rows(Reader& reader,
+                                                        const std::vector<BlobId>& blobs) {
+  // Ids close together are found by a walk over their rows, of which they pass over few.
+  constexpr BlobId kLongGap = 8;
+  constexpr std::size_t kWalk = 4;
+  std::vector<std::optional<std::string>> rows(blobs.size());
+  for (std::size_t begin = 0; begin < blobs.size();) {
+    auto end = begin + 1;
+    while (end < blobs.size() && blobs[end] > blobs[end - 1] &&
+           blobs[end] - blobs[end - 1] <= kLongGap)
+      ++end;
+    if (end - begin < kWalk) {
+      for (; begin < end; ++begin) rows[begin] = reader.get(place_key(blobs[begin]));
+      continue;
+    }
+    reader.scan({place_key(blobs[begin]).bytes(), place_key(blobs[end - 1]).bytes() + '\0'},
+                [&](std::string_view key, std::string_view value) {
+                  auto id = key_fields(key).u64_be();
+                  while (begin < end && blobs[begin] < id) ++begin;
+                  if (begin < end && blobs[begin] == id) rows[begin++] = std::string(value);
+                  return begin < end;
+                });
+    begin = end;
+  }
+  return rows;
+}
+
 Task<Result<std::unique_ptr<Blob>>> open_body(BodySource source, BlobId body, BodyPlace place) {
   CO_TRY(auto extent,
          co_await read_extent(source, place.segment, place.header_offset, first_read(place)));

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/executor.h"
@@ -20,6 +22,11 @@ struct BodySource {
   WorkerPool& workers;
   std::shared_ptr<UnreadableBodies> unreadable;  ///< told of what breaks while it is read
 };
+
+/// What the rows of bodies say about their places; nothing for those that have none. With
+/// neighbours in a row it is cheaper than asking for each.
+std::vector<std::optional<std::string>> find_place_rows(Reader& reader,
+                                                        const std::vector<BlobId>& blobs);
 
 /// Opens the body at `place`, which is `body`'s. Bytes that are in memory are read at once, others
 /// on a worker. Corrupt, Io.

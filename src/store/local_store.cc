@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cassert>
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -10,10 +9,13 @@
 #include "base/async.h"
 #include "store/blob.h"
 #include "store/borrowed_job.h"
+#include "store/freeze.h"
 #include "store/index_job.h"
+#include "store/index_opening.h"
 #include "store/layered_reader.h"
 #include "store/posix_file_system.h"
 #include "store/rocks_index.h"
+#include "store/schema.h"
 #include "store/store_files.h"
 
 namespace hikyaku::store {
@@ -52,52 +54,7 @@ class NoWriter final : public BlobWriter {
   Error error_;
 };
 
-/// `row`: what schema_key() says.
-Result<void> check_schema(const std::optional<std::string>& row, const Options& options) {
-  if (!row || decode_number(*row) <= options.schema) return {};
-  return fail(ErrorCode::Unsupported,
-              "the store {} was written by a newer version of this program (schema {}, this one "
-              "knows {}); use that one, or restore a backup from before",
-              options.directory, decode_number(*row), options.schema);
-}
-Result<void> check_schema(const IndexView& view, const Options& options) {
-  return check_schema(view.get(schema_key(), Reach::Disk), options);
-}
-/// The first group that a newer version wrote says so.
-Result<void> check_schema(const GroupRecord& group, const Options& options) {
-  const auto& rows = group.writes.entries();
-  auto row = rows.find(std::string_view(schema_key()));
-  if (row == rows.end()) return {};
-  return check_schema(row->second, options);
-}
-
-/// Whether the journal goes on where an index ends.
-bool is_within(JournalPosition position, const LogChain& chain) {
-  const auto& links = chain.links;
-  if (position.segment == 0) return links.empty() || links.front().segment->header().first_lsn == 1;
-  return std::ranges::any_of(
-      links, [&](auto& link) { return link.segment->number() == position.segment; });
-}
-
 }  // namespace
-
-void CountedWorkers::submit(Callback work) {
-  {
-    std::lock_guard lock(mutex_);
-    ++running_;
-  }
-  workers_.submit([this, work = std::move(work)]() mutable {
-    work();
-    work = nullptr;  // what it owns goes before the store can
-    std::lock_guard lock(mutex_);
-    if (--running_ == 0) idle_.notify_all();
-  });
-}
-
-void CountedWorkers::wait_until_idle() {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [&] { return running_ == 0; });
-}
 
 LocalStore::LocalStore(Options options)
     : options_(std::move(options)),
@@ -158,7 +115,7 @@ Result<void> LocalStore::start() {
   TRY_DO(segments_->load(true));
   TRY(auto names, files_.list(directory));
   TRY_DO(remove_frozen(files_, directory, names));
-  TRY_DO(open_index());
+  TRY(index_, open_index(options_, files_, *segments_));
   TRY_DO(recover());
   bulk_ =
       std::make_unique<BulkStore>(*segments_, options_.largest_segment, options_.journal_failed);
@@ -197,87 +154,6 @@ void LocalStore::look_for_lost_segments() {
                                               {"err", lost_segments_[i].what}});
 }
 
-Result<std::unique_ptr<Index>> LocalStore::open_index_once() {
-  return open_rocks_index(
-      {options_.directory + "/index", options_.index_memory, options_.log, options_.files});
-}
-
-/// An index that cannot be opened is put aside and made again: a power loss, or a full disk, may
-/// tear RocksDB's list of its files. It begins with the copy that reclaiming keeps, which has what
-/// was removed from the journal, or with nothing, if the journal holds every group since the first.
-Result<void> LocalStore::open_index() {
-  const auto& directory = options_.directory;
-  if (options_.open_index) {
-    TRY(index_, options_.open_index());
-    return {};
-  }
-  TRY(auto chain, open_log_chain(*segments_));
-  TRY_DO(open_present_index(chain));
-  if (index_) return {};
-  bool first = true;
-  auto make_way = [&]() -> Result<void> {
-    // After the first it is a copy of ours.
-    if (!std::exchange(first, false)) return remove_files(files_, index_directory(directory));
-    return put_index_aside(files_, directory);
-  };
-  for (const auto& kept : kept_indexes(files_, directory)) {
-    TRY_DO(copy_kept_index(files_, directory, kept));
-    TRY_DO(make_way());
-    TRY_DO(put_copied_index(files_, directory));
-    auto opened = open_index_once();
-    if (opened) {
-      index_ = std::move(*opened);
-      return {};
-    }
-    if (opened.error().code != ErrorCode::Corrupt) return std::unexpected(opened.error());
-    options_.log.error("store.index_made_again", {{"err", opened.error().describe()}});
-  }
-  if (!is_within({}, chain))
-    return fail(ErrorCode::Corrupt,
-                "the index of {} cannot be read, and parts of the journal that it could be made "
-                "from are gone",
-                directory);
-  TRY_DO(make_way());
-  TRY(index_, open_index_once());
-  return {};
-}
-
-/// Opens what is there. What is damaged, and can be made again, is told, and index_ stays empty.
-Result<void> LocalStore::open_present_index(const LogChain& chain) {
-  const auto& directory = options_.directory;
-  auto kept = kept_indexes(files_, directory);
-  auto damaged = [&](const Error& why) -> Result<void> {
-    if (kept.empty() && !is_within({}, chain)) return std::unexpected(why);
-    options_.log.error("store.index_made_again", {{"err", why.describe()}});
-    return {};
-  };
-  if (!has_index(files_, index_directory(directory))) {
-    bool is_new = kept.empty() && !has_files(files_, index_directory(directory));
-    if (!is_new)
-      return damaged({ErrorCode::Corrupt, index_directory(directory) + "/CURRENT is missing", {}});
-  }
-  auto opened = open_index_once();
-  if (!opened && opened.error().code == ErrorCode::Corrupt) return damaged(opened.error());
-  if (!opened) return std::unexpected(opened.error());
-  // A list that was cut short may open as an index of long ago: a copy that has come further takes
-  // its place. One that has not would lose what only the index knows when the journal's end is
-  // gone.
-  if (auto position = (*opened)->position(); !is_within(position, chain))
-    for (const auto& one : kept) {
-      auto copy =
-          open_rocks_index_for_reading({one, options_.index_memory, options_.log, options_.files});
-      if (!copy || (*copy)->position().lsn <= position.lsn) continue;
-      if (!is_within((*copy)->position(), chain)) continue;
-      opened->reset();
-      return damaged(
-          {ErrorCode::Corrupt,
-           fmt::format("the index ends at group {}, behind which groups are gone", position.lsn),
-           {}});
-    }
-  index_ = std::move(*opened);
-  return {};
-}
-
 Result<void> LocalStore::start_for_reading() {
   const auto& directory = options_.directory;
   TRY(auto id, find_store_id(files_, directory));
@@ -304,49 +180,12 @@ Result<JournalPosition> LocalStore::keep_index() {
   return keep_rocks_index(*index_, files_, options_.directory);
 }
 
-Result<std::shared_ptr<const Frozen>> LocalStore::freeze_now() {
-  struct Hold {
-    std::shared_ptr<void> reclaiming;
-    FileSystem& files;
-    std::string directory;
-    ~Hold() { (void)remove_files(files, directory); }
-  };
-  auto name = fmt::format("{}{}", kFrozenPrefix, ++frozen_count_);
-  auto directory = options_.directory + "/" + name;
-  auto hold = std::make_shared<Hold>(reclaimer_->hold(), files_, directory);
-  TRY(auto position, index_->checkpoint(directory));
-  auto frozen = std::make_shared<Frozen>();
-  frozen->hold = hold;
-  TRY(frozen->store_id, find_store_id(files_, options_.directory));
-  frozen->last_group = position.lsn;
-  frozen->epoch = segments_->epoch();
-  frozen->mark_name = kCleanMark;
-  frozen->mark = encode_clean_mark(position);
-  frozen->files.push_back({std::string(kStoreName), std::string(kStoreName), 0, false});
-  TRY(auto store_file, read_file(files_, options_.directory + "/" + kStoreName, 4096));
-  frozen->files.back().length = store_file.size();
-  TRY(auto index_files, files_.list(directory));
-  for (const auto& file : index_files) {
-    TRY(auto opened, files_.open(directory + "/" + file, OpenMode::Read));
-    TRY(auto length, opened->size());
-    frozen->files.push_back({name + "/" + file, "index/" + file, length, file.ends_with(".sst")});
-  }
-  for (auto segment : segments_->names()) {
-    bool log = segment.kind == SegmentKind::Log;
-    if (log && segment.number > position.segment) continue;
-    auto file = "journal/" + segment_name(segment.number, segment.kind);
-    // First: the length of one that is written may grow until it is sealed.
-    bool sealed = log ? segment.number < position.segment : !segments_->is_written(segment.number);
-    TRY(auto length, segments_->size(segment.number));
-    if (log && segment.number == position.segment) length = position.end;
-    frozen->files.push_back({file, file, length, sealed});
-  }
-  return frozen;
-}
-
 Task<Result<std::shared_ptr<const Frozen>>> LocalStore::freeze() {
   if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
-  co_return co_await run_reading(workers_, [this] { return freeze_now(); });
+  co_return co_await run_reading(workers_, [this] {
+    return freeze_files({files_, options_.directory, *segments_, *index_, ++frozen_count_},
+                        reclaimer_->hold());
+  });
 }
 
 Result<void> LocalStore::recover() {
@@ -529,45 +368,13 @@ Task<Result<std::unique_ptr<Blob>>> LocalStore::open_blob(BlobId blob) {
   co_return error;
 }
 
-namespace {
-
-/// The places of bodies, as their rows say; nothing for those that have none.
-std::vector<std::optional<std::string>> find_places(Reader& reader,
-                                                    const std::vector<BlobId>& blobs) {
-  // Ids close together are found by a walk over their rows, of which they pass over few.
-  constexpr BlobId kLongGap = 8;
-  constexpr std::size_t kWalk = 4;
-  std::vector<std::optional<std::string>> rows(blobs.size());
-  for (std::size_t begin = 0; begin < blobs.size();) {
-    auto end = begin + 1;
-    while (end < blobs.size() && blobs[end] > blobs[end - 1] &&
-           blobs[end] - blobs[end - 1] <= kLongGap)
-      ++end;
-    if (end - begin < kWalk) {
-      for (; begin < end; ++begin) rows[begin] = reader.get(place_key(blobs[begin]));
-      continue;
-    }
-    reader.scan({place_key(blobs[begin]).bytes(), place_key(blobs[end - 1]).bytes() + '\0'},
-                [&](std::string_view key, std::string_view value) {
-                  auto id = key_fields(key).u64_be();
-                  while (begin < end && blobs[begin] < id) ++begin;
-                  if (begin < end && blobs[begin] == id) rows[begin++] = std::string(value);
-                  return begin < end;
-                });
-    begin = end;
-  }
-  return rows;
-}
-
-}  // namespace
-
 Task<OpenedBlobs> LocalStore::open_blobs(std::vector<BlobId> blobs) {
   OpenedBlobs opened(blobs.size());
   if (blobs.size() == 1) {
     opened.front() = co_await open_blob(blobs.front());
     co_return opened;
   }
-  auto rows = co_await read([&](Reader& reader) { return find_places(reader, blobs); });
+  auto rows = co_await read([&](Reader& reader) { return find_place_rows(reader, blobs); });
   std::vector<PlacedBody> places;
   std::vector<std::size_t> whose;
   for (std::size_t i = 0; i < rows.size(); ++i) {

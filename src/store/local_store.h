@@ -2,32 +2,18 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 
 #include "store/blob.h"
 #include "store/committer.h"
+#include "store/counted_workers.h"
 #include "store/open.h"
 #include "store/reclaim.h"
 #include "store/recovery.h"
 #include "store/staging.h"
 
 namespace hikyaku::store {
-
-/// Counts what runs on the workers for the store, so that closing can wait for it.
-class CountedWorkers final : public WorkerPool {
- public:
-  explicit CountedWorkers(WorkerPool& workers) : workers_(workers) {}
-  void submit(Callback work) override;
-  void wait_until_idle();
-
- private:
-  WorkerPool& workers_;
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  std::size_t running_ = 0;
-};
 
 class LocalStore final : public Store {
  public:
@@ -59,14 +45,10 @@ class LocalStore final : public Store {
   Result<void> try_start();
   Error full_disk(const Error& error) const;
   Result<void> start();
-  Result<void> open_index();
-  Result<void> open_present_index(const LogChain& chain);
-  Result<std::unique_ptr<Index>> open_index_once();
   Result<void> recover();
   Result<LogWriter> begin_log(const LogChain& chain, const ReplayResult& replayed, bool clean);
   Result<void> start_for_reading();
   Result<JournalPosition> keep_index();
-  Result<std::shared_ptr<const Frozen>> freeze_now();
   std::shared_ptr<const IndexView> newest() const;
   bool closed() const;
   void look_for_lost_segments();
