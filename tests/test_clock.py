@@ -84,10 +84,30 @@ class Clock(unittest.TestCase):
         time.sleep(2)
         self.ahead(0)
         self.assertEqual([e["recipient"] for e in self.queue()], ["late@down.test"])
-        self.assertFalse([s for s in subjects(self.server, ANNA) if s.startswith("Not delivered")])
+        self.assertEqual(subjects(self.server, ANNA), [])  # neither given up nor late
         self.assertEqual([line for line in self.server.log if "event=store.reclaimed" in line], [])
         self.assertEqual(json.loads(self.server.run("undelete", ANNA, "--json").stdout)["restored"], 1)
         self.assertIn("kept", subjects(self.server, ANNA))
+
+    def test_a_leap_of_centuries_and_back(self):
+        """The queue goes on, and what it says of the clock it says once for each time that it was set."""
+        told = lambda: len([line for line in self.server.log if "event=queue.clock " in line])
+        submit(self.server, message(ANNA, "late@down.test", "waits"))
+        put_off_to = lambda start: [e for e in self.queue() if e["attempts"] > 0 and e["next"].startswith(start)]
+        eventually(lambda: put_off_to("20"))
+        for times in (1, 2):
+            self.ahead(250 * 366 * DAY)
+            for name in ("one", "two"):
+                submit(self.server, message(ANNA, f"{name}{times}@with.test", "ahead"))
+                eventually(lambda: any(f"<{name}{times}@with.test>" in line for line in self.other.said))
+            self.assertEqual(told(), times - 1, self.server.log[-20:])
+            eventually(lambda: put_off_to("22"))
+            self.ahead(0)
+            submit(self.server, message(ANNA, f"back{times}@with.test", "back"))
+            eventually(lambda: any(f"<back{times}@with.test>" in line for line in self.other.said), timeout=90)
+            eventually(lambda: put_off_to("20"))
+            self.assertEqual(told(), times, self.server.log[-20:])
+        self.assertEqual(subjects(self.server, ANNA), [])
 
 
 if __name__ == "__main__":

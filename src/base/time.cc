@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <ctime>
 #include <fmt/core.h>
 #include <limits>
 
@@ -72,7 +73,11 @@ constexpr std::array<Unit, 6> kUnits{{{"w", 7 * 86'400'000LL},
 }  // namespace
 
 Time SystemClock::now() const {
-  return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
+  // std::chrono::system_clock counts nanoseconds, which end in 2262: a clock set beyond would be
+  // one of the 17th century.
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return Time(seconds(now.tv_sec) + milliseconds(now.tv_nsec / 1'000'000));
 }
 
 std::string format_rfc3339(Time time) {

@@ -99,6 +99,8 @@ struct SendingWorld : World {
   std::vector<Time> tried_at;
   Gate gate;
   transmit::Settings settings_of_transmitter;
+  const Clock* ages = nullptr;  ///< by which messages are given up; null: the loop's
+  Log log;
   std::unique_ptr<transmit::Transmitter> transmitter;
 
   SendingWorld() {
@@ -130,8 +132,8 @@ struct SendingWorld : World {
 
   void start() {
     transmitter = transmit::make_transmitter(
-        settings_of_transmitter, {store, *receiver, dns, net::testing::client_tls(), loop, random},
-        {});
+        settings_of_transmitter,
+        {store, *receiver, dns, net::testing::client_tls(), loop, random, {}, ages}, log);
     transmitter->start();
   }
   void stop(milliseconds grace) {

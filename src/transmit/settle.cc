@@ -123,13 +123,13 @@ std::string_view result_of(const Outcome& outcome) {
   }
 }
 
-Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome> outcomes,
-                              Time now) const {
+Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome> outcomes) const {
   Sorted sorted;
   auto age = ages_.now() - message.arrived;
   for (auto& outcome : outcomes) {
+    auto waited = waited_of(outcome.entry, age);
     auto tell_delay = schedule_.delay_notice.count() > 0 && !outcome.entry.delay_told &&
-                      now >= message.arrived + schedule_.delay_notice;
+                      waited >= schedule_.delay_notice;
     switch (outcome.kind) {
       case Outcome::Kind::Delivered:
         // A server that knows DSN tells the sender itself (RFC 3461 §5.2.2 (b)).
@@ -152,7 +152,7 @@ Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome
         sorted.abandoned.push_back(outcome);
         break;
       case Outcome::Kind::Deferred:
-        if (is_over(outcome.entry, age)) {
+        if (waited >= schedule_.lifetime) {
           // Given up is failed for good, whatever class the last answer had (RFC 3464 §2.3.4).
           outcome.status.klass = 5;
           sorted.ended.push_back(outcome);
@@ -172,16 +172,15 @@ Settler::Sorted Settler::sort(const queue::Message& message, std::vector<Outcome
   return sorted;
 }
 
-/// Whether the time of an entry is over. What arrived in the future, by a clock that was set back
-/// since, has waited as long as its attempts tell.
-bool Settler::is_over(const queue::Entry& entry, milliseconds age) const {
-  if (age >= milliseconds(0)) return age >= schedule_.lifetime;
+/// How long an entry has waited. What arrived in the future, by a clock that was set back since,
+/// has waited as long as its attempts tell.
+milliseconds Settler::waited_of(const queue::Entry& entry, milliseconds age) const {
+  if (age >= milliseconds(0)) return age;
+  auto& retry = schedule_.retry;
   milliseconds waited{};
   for (int i = 0; i < entry.attempts && waited < schedule_.lifetime; ++i)
-    waited +=
-        schedule_
-            .retry[std::min<std::size_t>(static_cast<std::size_t>(i), schedule_.retry.size() - 1)];
-  return waited >= schedule_.lifetime;
+    waited += retry[std::min<std::size_t>(static_cast<std::size_t>(i), retry.size() - 1)];
+  return waited;
 }
 
 /// The steps that end an attempt: the row of its entry, and its story.
@@ -241,7 +240,7 @@ Result<void> Settler::end_without_notice(store::Transaction& tx, const Sorted& s
 
 Task<Unsettled> Settler::settle(queue::Message message, std::vector<Outcome> outcomes) {
   auto now = clock_.now();
-  auto sorted = sort(message, outcomes, now);
+  auto sorted = sort(message, outcomes);
   auto expiry = message.arrived + schedule_.lifetime;
 
   // What ends without a notice goes first: whatever happens to the notices, nothing is sent twice.

@@ -33,7 +33,7 @@ struct Unsettled {
 
 class Settler {
  public:
-  /// All references must outlive it. `ages`: the clock by which messages are given up.
+  /// All references must outlive it. `ages`: the clock by which messages are late, and given up.
   Settler(store::Store& store, queue::Injector& injector, const Clock& clock, const Clock& ages,
           crypto::Random& random, Schedule schedule, std::string host_name, Log log);
 
@@ -46,7 +46,7 @@ class Settler {
 
  private:
   struct Sorted;
-  Sorted sort(const queue::Message& message, std::vector<Outcome> outcomes, Time now) const;
+  Sorted sort(const queue::Message& message, std::vector<Outcome> outcomes) const;
   Result<void> end_without_notice(store::Transaction& tx, const Sorted& sorted, Time expiry,
                                   Time now) const;
   Task<void> tell_delay(const queue::Message& message, const Sorted& sorted);
@@ -55,7 +55,7 @@ class Settler {
                              const queue::Injector::Also& end, const Error& why);
   Task<Result<void>> notify(const queue::Message& message, const std::vector<Outcome>& outcomes,
                             const queue::Injector::Also& also);
-  bool is_over(const queue::Entry& entry, milliseconds age) const;
+  milliseconds waited_of(const queue::Entry& entry, milliseconds age) const;
   Time next_attempt(const queue::Entry& entry, Time now) const;
   void log_outcome(const Outcome& outcome, std::string_view result) const;
 

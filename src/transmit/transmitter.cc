@@ -108,6 +108,7 @@ class Service final : public Transmitter {
           co_await draw_back(now);
           continue;
         }
+        set_back_ = false;
         if (!due.entries.empty()) {
           co_await postpone(due.entries);
           co_await begin(std::move(due.entries));
@@ -150,9 +151,14 @@ class Service final : public Transmitter {
     return longest + kLookAgain;
   }
 
-  /// The clock was set back: what was put off by the one that was ahead would wait until then.
+  /// The clock was set back: what was put off by the one that was ahead would wait until then. Told
+  /// once, however often the store has to be asked.
   Task<void> draw_back(Time now) {
-    log_.warn("queue.clock", {{"err", "the clock was set back: what was to wait for it is due"}});
+    bool first = !std::exchange(set_back_, true);
+    if (first)
+      log_.warn("queue.clock", {{"err", "the clock was set back: what was to wait for it is due"}});
+    else
+      co_await wakeup_.wait(seconds(1));
     low_water_ = {};
     auto drawn = co_await store::erase_in_pieces(
         services_.store, store::kInstance,
@@ -161,7 +167,7 @@ class Service final : public Transmitter {
         },
         [this] { return stopping_; });
     if (drawn) co_return;
-    log_.error("queue.clock", {{"err", drawn.error().describe()}});
+    if (first) log_.error("queue.clock", {{"err", drawn.error().describe()}});
     co_await wakeup_.wait(seconds(5));
   }
   static constexpr std::size_t kDrawnAtOnce = 500;
@@ -572,6 +578,7 @@ class Service final : public Transmitter {
   OpenStreams streams_;
   std::size_t workers_ = 0;
   Time low_water_{};
+  bool set_back_ = false;  ///< the clock, as the last look at the schedule saw it
   bool stopping_ = false;
 };
 

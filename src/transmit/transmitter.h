@@ -39,7 +39,7 @@ struct Services {
   const Clock& clock;
   crypto::Random& random;
   Metrics metrics = {};
-  const Clock* ages = nullptr;  ///< by which messages are given up; null: `clock`
+  const Clock* ages = nullptr;  ///< by which messages are late, and given up; null: `clock`
 };
 
 /// Lives on one event loop; construct, start and stop it there.

@@ -195,6 +195,37 @@ TEST_CASE("mail leaves at once after the clock was set back") {
   CHECK(beta.messages.size() == 2);
 }
 
+TEST_CASE("that the clock was set back is told once for each time, also while the store refuses") {
+  struct Lines final : LogSink {
+    int told = 0;
+    void write(LogLevel, std::string_view line) override {
+      told += line.starts_with("event=queue.clock");
+    }
+  } lines;
+  Fixture f;
+  auto& beta = f.servers["192.0.2.1"];
+  f.log = Log(lines, LogLevel::Warn);
+  auto ahead = [&] {
+    f.loop.run(f.store.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+      queue::set_low_water(tx, f.loop.now() + 9000h);
+      return {};
+    }));
+  };
+  ahead();
+  f.start();
+  f.run_for(2min);
+  CHECK(lines.told == 1);
+  ahead();
+  f.store.fail_with(ErrorCode::Io);
+  f.run_for(10min);
+  CHECK(lines.told == 3);  // and why it cannot be mended
+  f.store.fail_with({});
+  f.submit({"x@beta.test"});
+  f.run_for(10s);
+  CHECK(lines.told == 3);
+  CHECK(beta.messages.size() == 1);
+}
+
 TEST_CASE("what arrived by a clock that was ahead is given up after its time, too") {
   Fixture f;
   auto begin = f.loop.now();
@@ -211,8 +242,29 @@ TEST_CASE("what arrived by a clock that was ahead is given up after its time, to
   CHECK(f.loop.now() - begin >= 115h);
   CHECK(f.loop.now() - begin < 125h);
   auto mails = f.inbox(f.anna.id);
+  REQUIRE(mails.size() == 2);
+  CHECK(report_in(mails[0])[0].starts_with("delayed"));
+  CHECK(report_in(mails[1])[0].starts_with("failed"));
+}
+
+TEST_CASE("a clock that leaps ahead delays nothing; what waits that long is told of") {
+  struct Stopped final : Clock {
+    Time time{};
+    Time now() const override { return time; }
+  } ages;
+  Fixture f;
+  ages.time = f.loop.now();
+  f.ages = &ages;
+  f.submit({"x@beta.test"});
+  f.start();
+  f.run_for(48h);
+  CHECK(f.tried_at.size() > 5);
+  CHECK(f.inbox(f.anna.id).empty());
+  ages.time += 48h;
+  f.run_for(12h);
+  auto mails = f.inbox(f.anna.id);
   REQUIRE(mails.size() == 1);
-  CHECK(report_in(mails[0])[0].starts_with("failed"));
+  CHECK(report_in(mails[0])[0].starts_with("delayed"));
 }
 
 TEST_CASE("nobody is told about what had no sender") {
