@@ -150,20 +150,25 @@ class Instance:
         self.process = subprocess.Popen([*self.wrapper, str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
                                         env={**os.environ, "LANG": "C.UTF-8", **self.env})
-        ready = threading.Event()
+        said_all = threading.Event()  # that it is ready, or the end of its output
         lines = self.log = []
 
         def read(pipe):
             for line in pipe:
                 lines.append(line.rstrip("\n"))
                 if line.strip() == "ready":
-                    ready.set()
-            ready.set()
+                    said_all.set()
+            said_all.set()
 
         self._reader = threading.Thread(target=read, args=(self.process.stdout,), daemon=True)
         self._reader.start()
-        if not ready.wait(wait) or self.process.poll() is not None:
-            raise AssertionError("serve did not become ready:\n" + "\n".join(lines))
+        said_all.wait(wait)
+        # Only its word counts: its output may end well before its process.
+        if self.process.poll() is not None or "ready" not in (line.strip() for line in lines):
+            self.process.kill()
+            code = self.process.wait()
+            self.process = None
+            raise AssertionError(f"serve did not become ready ({code}):\n" + "\n".join(lines[-60:]))
 
     def stop(self, how=signal.SIGTERM, wait=30):
         """Ends the server; gives its exit code."""
