@@ -1,6 +1,7 @@
 """Starting, stopping, reloading, and being killed: nothing that was acknowledged is ever lost."""
 import collections
 import contextlib
+import fcntl
 import json
 import pathlib
 import re
@@ -323,6 +324,26 @@ class WhenItStarts(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(str(server.dir), done.stdout + done.stderr)
             submit(server, message("anna@alpha.test", "anna@alpha.test"))  # the first goes on
+
+    def test_a_verb_that_has_the_store_is_waited_for(self):
+        with Instance("anna@alpha.test") as server:
+            busy = server.run("verify", check=False)
+            self.assertIn(f"process {server.process.pid} (hikyaku serve)", " ".join(busy.stderr.split()))
+            submit(server, message("anna@alpha.test", "anna@alpha.test", "before"))
+            server.stop()
+            with open(server.dir / "data" / "LOCK", "r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                lock.truncate()
+                lock.write("4711 (hikyaku undelete)\n")
+                lock.flush()
+                release = threading.Timer(3, fcntl.flock, (lock, fcntl.LOCK_UN))
+                release.start()
+                server.start()
+                release.join()
+            said = [line for line in server.log if "event=store.locked " in line]
+            self.assertEqual(len(said), 1, server.log)
+            self.assertIn("process 4711 (hikyaku undelete)", said[0])
+            self.assertEqual([m["Subject"] for m in messages(server, "anna@alpha.test")], ["before"])
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ void Core::close_store() {
 }
 
 Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config config, Log log,
-                                         store::Metrics metrics, WhichStore which) {
+                                         Opening opening) {
   std::unique_ptr<Core> core(new Core(std::move(instance), std::move(config), std::move(log)));
   TRY(auto key, read_file(core->instance_.secret_key, 4096));
   TRY(auto master, crypto::MasterKey::parse(key));
@@ -120,13 +120,14 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
                          .workers = *core->workers_,
                          .clock = core->clock_};
   options.log = core->log_;
-  options.metrics = metrics;
+  options.metrics = opening.metrics;
+  options.lock_patience = opening.lock_patience;
   options.index_memory = core->memory_.index;
   options.staged_memory = core->memory_.staged;
   options.schema = kSchema;
   options.reserve = core->config_.store.reserve.count;
   options.ballast = kBallast;
-  if (which == WhichStore::New) {
+  if (opening.which == WhichStore::New) {
     options.if_missing = store::IfMissing::Make;
     store::PosixFileSystem files;
     TRY(bool missing, store::is_missing(files, options.directory));

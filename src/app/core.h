@@ -43,13 +43,19 @@ MemoryPlan plan_memory(const config::Config& config);
 /// has an account in the old one: whoever wants it says so.
 enum class WhichStore { Existing, New };
 
+/// How its store is opened.
+struct Opening {
+  store::Metrics metrics = {};
+  WhichStore which = WhichStore::Existing;
+  milliseconds lock_patience{0};  ///< for another process that holds it
+};
+
 class Core {
  public:
   /// Reads secret.key and opens the store. Conflict when another process (the server) holds it;
   /// NotFound when there is none, Exists when there shall be none (missing_store.h tells more).
   static Result<std::unique_ptr<Core>> open(Instance instance, config::Config config, Log log,
-                                            store::Metrics metrics = {},
-                                            WhichStore which = WhichStore::Existing);
+                                            Opening opening = {});
   ~Core();
 
   /// Closes the store, while the event loops still run: it may yet have something to tell them.

@@ -143,7 +143,7 @@ std::string domain_of(const std::string& address) {
 /// The store with the first account, and what its domain's mail is signed with.
 Result<void> make_store(const NewInstance& wanted, const Instance& placed, config::Config config,
                         const boost::json::array& keys) {
-  TRY(auto core, Core::open(placed, std::move(config), Log(), {}, WhichStore::New));
+  TRY(auto core, Core::open(placed, std::move(config), Log(), {.which = WhichStore::New}));
   ControlTable table;
   add_directory_commands(table, *core);
   add_dkim_commands(table, *core);

@@ -54,6 +54,9 @@ namespace {
 /// How long what is under way may take when the server ends.
 constexpr milliseconds kGrace = std::chrono::seconds(10);
 
+/// For a verb that has the store when the server starts; systemd gives it three times as long.
+constexpr milliseconds kLockPatience = std::chrono::seconds(30);
+
 /// Tells systemd how we are (sd_notify(3)); nothing without NOTIFY_SOCKET.
 void notify_systemd(std::string_view state) {
   auto path = std::getenv("NOTIFY_SOCKET");
@@ -109,7 +112,8 @@ class RunningServer final : public Server {
   }
 
   Result<void> prepare(Instance instance, config::Config config, WhichStore which) {
-    TRY(core_, Core::open(std::move(instance), std::move(config), log_, metrics_.store, which));
+    TRY(core_, Core::open(std::move(instance), std::move(config), log_,
+                          {metrics_.store, which, kLockPatience}));
     TRY(auto certificates, read_certificates(core_->instance(), core_->config()));
     if (!certificates.empty()) {
       net::ServerTls::Settings settings;

@@ -91,12 +91,16 @@ Verb verb_serve() {
            "error; systemd is told when it is ready (Type=notify). Where the store is missing (a "
            "disk "
            "that is not mounted, a restore that was cut off) it does not start: an empty one would "
-           "refuse the mail of everybody.",
+           "refuse the mail of everybody. While another hikyaku has the store (undelete --purge, "
+           "backup, verify), it says which one, and waits for it for 30 seconds at most; then it "
+           "ends with 75.",
            "待ち受けるアドレスを表示し、準備ができると「ready」と表示します。SIGTERM と Ctrl-C "
            "で安全に終了します。受け取ったメールは配達済みか、キューの中で安全です。SIGHUP "
            "で証明書と設定を読み直します。ログは標準エラーに出ます。準備ができると systemd "
            "に知らせます(Type=notify)。保管庫がないとき(ディスクの未マウント、中断された復元など)"
-           "は起動しません。空の保管庫では全員のメールを断ることになるからです。"},
+           "は起動しません。空の保管庫では全員のメールを断ることになるからです。ほかの hikyaku"
+           "(undelete --purge、backup、verify など)が保管庫を使用中のときは、それがどれかを示して"
+           "最長 30 秒待ち、それでも空かなければ 75 で終了します。"},
       .options = {{.name = "--new-store",
                    .help = {"begin with an empty store where there is none: no mail, no accounts",
                             "保管庫がないとき、空の(メールもアカウントもない)もので始める"}}},

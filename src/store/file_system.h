@@ -72,7 +72,7 @@ class FileSystem {
   virtual Result<void> sync_directory(const std::string& directory) = 0;
   /// Bytes that an unprivileged process can still write.
   virtual Result<std::uint64_t> free_space(const std::string& directory) = 0;
-  /// Conflict names the process that holds it.
+  /// Conflict names the process that holds it (lock_holder.h).
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };
 

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <thread>
+#include <utility>
 
 #include "base/async.h"
 #include "store/blob.h"
@@ -103,12 +105,36 @@ Result<std::unique_ptr<Store>> open_store(Options options) {
   return LocalStore::open(std::move(options));
 }
 
+/// What holds it is mostly another verb, which ends by itself.
+Result<void> LocalStore::take_lock() {
+  constexpr std::chrono::milliseconds kStep{100};
+  const auto& directory = options_.directory;
+  auto until = std::chrono::steady_clock::now() + options_.lock_patience;
+  for (bool told = false;; std::this_thread::sleep_for(kStep)) {
+    auto taken = files_.lock(lock_path(directory));
+    if (taken) {
+      lock_ = std::move(*taken);
+      // Whoever had it may have taken the store away.
+      return told && options_.if_missing == IfMissing::Refuse ? refuse_missing(files_, directory)
+                                                              : Result<void>();
+    }
+    bool wait =
+        taken.error().code == ErrorCode::Conflict && std::chrono::steady_clock::now() < until;
+    if (!wait) return std::unexpected(std::move(taken).error());
+    if (!std::exchange(told, true))
+      options_.log.warn(
+          "store.locked",
+          {{"err", fmt::format("{}: waiting for it, {} at most", taken.error().describe(),
+                               format_duration(options_.lock_patience))}});
+  }
+}
+
 Result<void> LocalStore::start() {
   if (options_.for_reading) return start_for_reading();
   const auto& directory = options_.directory;
   if (options_.if_missing == IfMissing::Refuse) TRY_DO(refuse_missing(files_, directory));
   TRY_DO(files_.make_directory(journal_directory(directory)));
-  TRY(lock_, files_.lock(lock_path(directory)));
+  TRY_DO(take_lock());
   if (!options_.open_index) TRY_DO(clear_missing(files_, directory));
   TRY(auto id, load_store_id(files_, directory));
   segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);

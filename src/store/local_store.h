@@ -45,6 +45,7 @@ class LocalStore final : public Store {
   Result<void> try_start();
   Error full_disk(const Error& error) const;
   Result<void> start();
+  Result<void> take_lock();
   Result<void> recover();
   Result<LogWriter> begin_log(const LogChain& chain, const ReplayResult& replayed, bool clean);
   Result<void> start_for_reading();

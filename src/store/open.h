@@ -66,6 +66,8 @@ struct Options {
   std::uint64_t schema = 1;
 
   IfMissing if_missing = IfMissing::Refuse;
+  /// How long another process may go on that holds it; that it is waited for is logged.
+  std::chrono::milliseconds lock_patience{0};
 
   /// Opens a store that was closed well (a backup) without changing anything in it. Transactions
   /// give Unavailable.

@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "store/lock_holder.h"
+
 namespace hikyaku::store {
 namespace {
 
@@ -216,7 +218,7 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
   int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (descriptor < 0) return last_error("cannot open " + path);
   auto lock = std::make_unique<PosixLock>(descriptor);
-  char text[32] = {};
+  char text[160] = {};
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return last_error("cannot lock " + path);
     auto got = ::pread(descriptor, text, sizeof text - 1, 0);
@@ -225,7 +227,7 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
     return fail(ErrorCode::Conflict, "{} is held by process {}", path,
                 holder.empty() ? "unknown" : holder);
   }
-  auto mine = std::to_string(::getpid()) + "\n";
+  auto mine = describe_this_process() + "\n";
   // In place, which a full disk allows; where it does not, the lock holds without a name.
   if (::pwrite(descriptor, mine.data(), mine.size(), 0) != static_cast<ssize_t>(mine.size())) {
     if (errno != ENOSPC && errno != EDQUOT) return last_error("cannot write " + path);

@@ -1,0 +1,16 @@
+// Who holds the lock of a store, for people: what its file says.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace hikyaku::store {
+
+/// "4711 (hikyaku undelete)": this process and the verb that it was started with, as far as that
+/// can be known.
+std::string describe_this_process();
+/// The same of a command line whose words end with zero bytes (proc(5)): the program's name and the
+/// words up to the first that is no verb, for the rest may be nobody's business.
+std::string describe_process(int pid, std::string_view command_line);
+
+}  // namespace hikyaku::store
