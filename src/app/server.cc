@@ -1,17 +1,13 @@
 #include "app/server.h"
 
-#include <atomic>
 #include <csignal>
 #include <expected>
 #include <fmt/core.h>
 #include <future>
 #include <ranges>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "app/admission.h"
-#include "app/authentication_settings.h"
 #include "app/commands.h"
 #include "app/configured_resolver.h"
 #include "app/confined_workers.h"
@@ -20,6 +16,8 @@
 #include "app/health.h"
 #include "app/key_watch.h"
 #include "app/listeners.h"
+#include "app/local_places.h"
+#include "app/mail_settings.h"
 #include "app/maintenance.h"
 #include "app/measured_resolver.h"
 #include "app/next_steps.h"
@@ -27,13 +25,14 @@
 #include "app/report_sender.h"
 #include "app/revocation.h"
 #include "app/sandbox.h"
+#include "app/server_certificates.h"
 #include "app/server_metrics.h"
 #include "app/sessions.h"
 #include "app/submit.h"
 #include "app/system_user.h"
+#include "app/systemd.h"
 #include "app/watch.h"
 #include "auth/authenticator.h"
-#include "auth/places.h"
 #include "base/async.h"
 #include "base/semaphore.h"
 #include "base/shared_value.h"
@@ -56,39 +55,6 @@ constexpr milliseconds kGrace = std::chrono::seconds(10);
 
 /// For a verb that has the store when the server starts; systemd gives it three times as long.
 constexpr milliseconds kLockPatience = std::chrono::seconds(30);
-
-/// Tells systemd how we are (sd_notify(3)); nothing without NOTIFY_SOCKET.
-void notify_systemd(std::string_view state) {
-  auto path = std::getenv("NOTIFY_SOCKET");
-  if (!path || !*path) return;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::string_view name(path);
-  if (name.size() >= sizeof address.sun_path) return;
-  name.copy(address.sun_path, name.size());
-  if (name.front() == '@') address.sun_path[0] = 0;
-  int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
-  auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address),
-           length);
-  ::close(fd);
-}
-
-Result<std::vector<net::CertificatePem>> read_certificates(const Instance& instance,
-                                                           const config::Config& config) {
-  std::vector<net::CertificatePem> certificates;
-  for (auto& entry : config.tls.certificates) {
-    TRY(auto certificate, net::read_certificate(entry.cert.string(), entry.key.string()));
-    certificates.push_back(std::move(certificate));
-  }
-  if (certificates.empty() && std::filesystem::exists(instance.tls / "cert.pem")) {
-    TRY(auto certificate, net::read_certificate((instance.tls / "cert.pem").string(),
-                                                (instance.tls / "key.pem").string()));
-    certificates.push_back(std::move(certificate));
-  }
-  return certificates;
-}
 
 class RunningServer final : public Server {
  public:
@@ -126,6 +92,7 @@ class RunningServer final : public Server {
     TRY(resolver_, ConfiguredResolver::create(cores_, core_->config()));
     measured_resolver_ = std::make_unique<MeasuredResolver>(resolver_->get(), metrics_.dns);
     make_services();
+    add_answers();
     set_limits();
     return {};
   }
@@ -191,46 +158,23 @@ class RunningServer final : public Server {
       key_ring_ = std::make_unique<receive::KeyRing>(core.store(), core.workers(), core.clock(),
                                                      std::move(read), log_);
     }
-    std::optional<seconds> signature_lifetime;
-    if (config.dkim.expiry != milliseconds(0))
-      signature_lifetime = std::chrono::duration_cast<seconds>(config.dkim.expiry);
     receiver_ = receive::make_receiver(
-        {.host_name = core.host_name(),
-         .recipient_delimiters = config.delivery.recipient_delimiters,
-         .report_address = config.dmarc.report_address,
-         .max_received = config.smtp.max_received,
-         .max_header = config.smtp.max_header.count,
-         .max_queued = config.queue.max_recipients,
-         .max_queued_bytes = config.queue.max_bytes.count,
-         .hide_client_address = config.submission.hide_client_address,
-         .signature_lifetime = signature_lifetime,
-         .oversigned = config.dkim.oversign,
-         .seal = config.arc.seal,
-         .authentication = authentication_settings(config, core.host_name()),
-         .failure_reports = failure_report_settings(config, core.master())},
+        receive_settings(config, core.host_name(), core.master()),
         {core.store(), core.workers(), core.clock(), core.random(), *large_messages_,
          measured_resolver_.get(), key_ring_.get(), metrics_.receive},
         log_);
-    transmit::Settings transmit;
-    transmit.connect.host_name = core.host_name();
-    transmit.connect.port = config.mx_port();
-    transmit.connect.source_addresses = config.transmit.source_addresses;
-    transmit.connect.connect_timeout = config.transmit.connect_timeout;
-    transmit.schedule = {config.queue.retry, config.queue.lifetime, config.queue.delay_notice};
-    transmit.self.host_name = core.host_name();
-    for (auto& endpoint : config.listen.endpoints(config.listen.smtp)) {
-      if (endpoint.port == config.mx_port()) transmit.self.addresses.push_back(endpoint.address);
-    }
-    transmit.connections = config.transmit.connections;
-    transmit.connections_per_destination = config.transmit.connections_per_destination;
-    transmit.messages_per_connection = config.transmit.messages_per_connection;
     transmitter_ = transmit::make_transmitter(
-        std::move(transmit),
+        transmit_settings(config, core.host_name()),
         {core.store(), *receiver_, *measured_resolver_, *client_tls_, core.clock(), core.random(),
          metrics_.transmit, &core.patient_clock()},
         log_);
     report_sender_ = std::make_unique<ReportSender>(core, *measured_resolver_, *receiver_);
     settings_.store(make_service_settings(config, core.host_name(), server_tls_ != nullptr));
+  }
+
+  /// What can be asked of it by the control socket and by HTTP.
+  void add_answers() {
+    auto& core = *core_;
     add_commands(commands_, core, &key_looks_);
     add_mail_commands(commands_, core, *receiver_);
     add_report_commands(commands_, core, measured_resolver_.get());
@@ -248,21 +192,13 @@ class RunningServer final : public Server {
   // --- what can be seen from outside ---
 
   ServerMetrics::Readings read_numbers() {
-    auto end = certificate_end();
+    auto end = certificate_end(server_tls_.get());
     return {.store = core_->store().statistics(),
             .workers = core_->workers().load(),
             .memory_plan = core_->memory().total,
             .session_memory = sessions_.memory().held(),
             .certificate_end =
                 end ? std::chrono::duration<double>(end->time_since_epoch()).count() : 0};
-  }
-
-  std::optional<Time> certificate_end() const {
-    std::optional<Time> end;
-    if (!server_tls_) return end;
-    for (auto& facts : server_tls_->certificates())
-      end = std::min(end.value_or(facts.not_after), Time(facts.not_after));
-    return end;
   }
 
   Task<http::Response> answer_metrics(const http::Request&) {
@@ -279,7 +215,7 @@ class RunningServer final : public Server {
                                             .free_bytes = error ? 0 : space.available,
                                             .reserve = core_->config().store.reserve.count,
                                             .watch = watch_->seen(),
-                                            .certificate_end = certificate_end(),
+                                            .certificate_end = certificate_end(server_tls_.get()),
                                             .confined = confined_.available(),
                                             .now = core_->clock().now()}));
   }
@@ -292,7 +228,7 @@ class RunningServer final : public Server {
                                                 ? config.limits.memory.count
                                                 : core_->memory().sessions,
                                    .per_session = config.limits.memory_per_connection.count});
-    most_local_connections_ = config.limits.local_connections;
+    local_places_.set_limit(config.limits.local_connections);
     authenticator_->set_limits({.max_failures = config.login.max_failures,
                                 .max_waiting = config.login.max_waiting,
                                 .max_waiting_per_network = config.login.max_waiting_per_network,
@@ -385,51 +321,8 @@ class RunningServer final : public Server {
                           std::move(login));
   }
 
-  /// A program of this machine on its way in.
-  struct LocalPlace {
-    std::uint32_t uid = UINT32_MAX;
-    bool one_too_many = false;  ///< another one is to go
-    std::shared_ptr<void> place;
-  };
-
-  /// nullopt: its user has too many.
-  std::optional<LocalPlace> local_place(const net::Stream& stream) {
-    // So many may be on their way in while others are on their way out.
-    constexpr std::uint32_t kMore = 64;
-    LocalPlace local;
-    auto most = most_local_connections_.load();
-    if (auto process = stream.peer_process()) local.uid = process->uid;
-    local.place = local_connections_.take(local.uid, most);
-    local.one_too_many = !local.place;
-    if (!local.place) local.place = local_connections_.take(local.uid, most + kMore);
-    return local.place ? std::optional(local) : std::nullopt;
-  }
-
-  /// Programs that connect and say nothing keep nobody out: the oldest of the same user gives way.
-  /// False: all are at work.
-  Task<bool> end_silent_program(std::uint32_t uid) {
-    auto is_silent = [uid](const SessionFacts& facts) {
-      return facts.uid == uid && facts.bytes_in == 0 &&
-             (facts.activity.protocol == "control" || facts.activity.protocol == "local");
-    };
-    while (true) {
-      auto all = co_await sessions_.list();
-      auto oldest = std::ranges::find_if(all, [&](auto& facts) {
-        return is_silent(facts) && facts.activity.end == Activity::End::Not;
-      });
-      if (oldest == all.end()) co_return false;
-      // Between the two looks it may have spoken, or others have ended it.
-      auto ended = co_await sessions_.end(
-          [id = oldest->id, is_silent](const SessionFacts& facts) {
-            return facts.id == id && is_silent(facts);
-          },
-          Activity::End::Crowded);
-      if (ended > 0) co_return true;
-    }
-  }
-
   void begin_control(std::unique_ptr<net::Stream> stream) {
-    auto local = local_place(*stream);
+    auto local = local_places_.take(*stream);
     if (!local) return;
     sessions_.spawn("control", std::move(stream), [this, local](auto connection, Activity&) {
       return serve_commands(std::move(connection), *local);
@@ -437,7 +330,7 @@ class RunningServer final : public Server {
   }
 
   Task<void> serve_commands(std::unique_ptr<net::Stream> stream, LocalPlace local) {
-    if (local.one_too_many && !co_await end_silent_program(local.uid)) co_return;
+    if (!co_await local_places_.make_room(local)) co_return;
     try {
       auto next = co_await serve_control(*stream, commands_, ::getuid());
       if (next) co_await next(std::move(stream));
@@ -447,7 +340,7 @@ class RunningServer final : public Server {
   }
 
   void begin_submit(std::unique_ptr<net::Stream> stream) {
-    auto local = local_place(*stream);
+    auto local = local_places_.take(*stream);
     if (!local) return;
     sessions_.spawn("local", std::move(stream), [this, local](auto connection, Activity& activity) {
       return serve_programs(std::move(connection), activity, *local);
@@ -457,7 +350,7 @@ class RunningServer final : public Server {
   /// Programs of this machine: mail.submit, or SMTP by hand of sendmail -bs.
   Task<void> serve_programs(std::unique_ptr<net::Stream> stream, Activity& activity,
                             LocalPlace local) {
-    if (local.one_too_many && !co_await end_silent_program(local.uid)) co_return;
+    if (!co_await local_places_.make_room(local)) co_return;
     auto settings = settings_.load();
     auto log = log_.with({{"cid", activity.id}});
     smtpd::Services services{*receiver_, *authenticator_, nullptr, &metrics_.local, &activity};
@@ -595,8 +488,7 @@ class RunningServer final : public Server {
   pop3d::MaildropLocks maildrop_locks_;
   Admission admission_;
   RefusalLog refusals_;
-  auth::Places<std::uint32_t> local_connections_;  ///< by user id
-  std::atomic<std::uint32_t> most_local_connections_{0};
+  LocalPlaces local_places_{sessions_};
   ControlTable commands_;
   SharedValue<ServiceSettings> settings_;
   std::unique_ptr<config::Config> reloaded_;

@@ -1,0 +1,45 @@
+// Programs of this machine at the control socket and at submit.sock: how many of one user there may
+// be at once (limits.local_connections), and who gives way to one more.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "app/sessions.h"
+#include "auth/places.h"
+#include "base/task.h"
+#include "net/stream.h"
+
+namespace hikyaku::app {
+
+/// A program of this machine on its way in. Its place is free again when the last copy goes.
+struct LocalPlace {
+  std::uint32_t uid = UINT32_MAX;
+  bool one_too_many = false;  ///< another one is to go: LocalPlaces::make_room()
+  std::shared_ptr<void> place;
+};
+
+/// From every event loop.
+class LocalPlaces {
+ public:
+  /// `sessions` outlives it.
+  explicit LocalPlaces(Sessions& sessions) : sessions_(sessions) {}
+  /// For each user.
+  void set_limit(std::uint32_t most) { most_ = most; }
+  /// nullopt: its user has too many.
+  std::optional<LocalPlace> take(const net::Stream& stream);
+  /// Programs that connect and say nothing keep nobody out: the oldest of the same user gives way
+  /// to one too many. False: all are at work, and that one is not to be served.
+  Task<bool> make_room(LocalPlace local);
+
+ private:
+  Task<bool> end_silent_program(std::uint32_t uid);
+
+  Sessions& sessions_;
+  auth::Places<std::uint32_t> places_;  ///< by user id
+  std::atomic<std::uint32_t> most_{0};
+};
+
+}  // namespace hikyaku::app
