@@ -1,49 +1,22 @@
 // hikyaku check: is the instance set up as it should be?
-#include <algorithm>
-#include <fmt/core.h>
-
-#include "app/configured_resolver.h"
+#include "app/certificate_check.h"
+#include "app/check_finding.h"
 #include "app/core.h"
 #include "app/dkim_keys.h"
+#include "app/names_check.h"
 #include "app/progress.h"
 #include "app/repair_note.h"
 #include "app/run_command.h"
+#include "app/settings_check.h"
 #include "app/text_width.h"
 #include "app/verbs.h"
-#include "base/text.h"
-#include "crypto/certificate.h"
 #include "crypto/secret.h"
-#include "net/cores.h"
-#include "unbound/resolver.h"
 
 namespace hikyaku::app {
 namespace {
 
-enum class Level { Good, Note, Problem };
-
-struct Finding {
-  Level level = Level::Good;
-  std::string_view area;  ///< "dns", "certificate", …
-  std::string text;
-};
-
 constexpr Phrase kLevels[] = {{"good", "良好"}, {"note", "注意"}, {"problem", "問題"}};
 
-constexpr Phrase kConfigGood{"{} has no mistakes", "{} に誤りはありません"};
-constexpr Phrase kLocal{
-    "this is an instance for trying out (server.local): loopback only, login "
-    "without TLS",
-    "試用のインスタンスです(server.local): ループバックのみ、TLS "
-    "なしのログイン可"};
-constexpr Phrase kPlaintext{
-    "login.plaintext_on_loopback is on: behind a tunnel or proxy, passwords pass in clear",
-    "login.plaintext_on_loopback "
-    "が有効です。トンネルやプロキシの背後では、パスワードが平文で流れます"};
-constexpr Phrase kAuthOn25{"smtp.mechanisms is not empty: port 25 invites guessing passwords",
-                           "smtp.mechanisms が空ではありません。ポート 25 "
-                           "でのパスワード推測を招きます"};
-constexpr Phrase kLegacyOn{"{} is switched on: passwords are kept in a form that can be read back",
-                           "{} が有効です。パスワードが読み戻せる形で保存されます"};
 constexpr Phrase kReadable{
     "{} of {} [password is|passwords are] kept in a form that can be read back",
     "{1} 個中 {0} 個のパスワードが、読み戻せる形で保存されています"};
@@ -89,63 +62,14 @@ constexpr Phrase kHarmlessCircle{
     "別名が循環しています(ほかの宛先には届きます): {0}。循環を断つには: hikyaku alias remove {1} "
     "{2}"};
 constexpr Phrase kAliasesGood{"every alias leads to somebody", "すべての別名に届け先があります"};
-constexpr Phrase kSecretOpen{"{} can be read by others: chmod o= {}",
-                             "{} がほかのユーザーに読めます: chmod o= {}"};
-constexpr Phrase kNoHostName{
-    "server.host_name is not set, and the machine's name {} is not a full "
-    "one such as mail.example.org",
-    "server.host_name が未設定で、マシンの名前 {} も "
-    "mail.example.org のような完全な名前ではありません"};
-constexpr Phrase kCertUnreadable{"{}", "{}"};
-constexpr Phrase kCertGood{"{} is for {} and valid until {}", "{} は {} 用で、{} まで有効です"};
-constexpr Phrase kCertSelf{"{} is self-signed: mail clients will warn; others deliver all the same",
-                           "{} は自己署名です。メールソフトは警告しますが、配送には支障ありません"};
-constexpr Phrase kCertEnds{"{} ends on {}: renew it", "{} は {} に期限切れです。更新してください"};
-constexpr Phrase kCertEnded{"{} has ended on {}", "{} は {} に期限切れになりました"};
-constexpr Phrase kCertEarly{"{} begins on {} only", "{} は {} からしか有効ではありません"};
-constexpr Phrase kCertName{"{} is not for {} (server.host_name), only for: {}",
-                           "{} は {} (server.host_name) 用ではなく、次の名前用です: {}"};
-constexpr Phrase kCertKey{"{} does not belong to the key {}", "{} は鍵 {} と対になっていません"};
 constexpr Phrase kNoDomains{"there are no domains: hikyaku domain add DOMAIN",
                             "ドメインがありません: hikyaku domain add ドメイン"};
-constexpr Phrase kDnsFailed{"{} of {} could not be looked up: {}",
-                            "{1} の {0} を調べられません: {2}"};
-constexpr Phrase kDnssecWorks{"the DNS answers, and with the signatures of DNSSEC",
-                              "DNS は応答し、DNSSEC の署名も届いています"};
-constexpr Phrase kDnssecBroken{
-    "the DNS answers without valid signatures (DNSSEC), so every lookup fails: {}. Set another "
-    "dns.resolver, or none",
-    "DNS の応答に有効な署名 (DNSSEC) がなく、すべての問い合わせが失敗します: {}。別の dns.resolver "
-    "を設定するか、設定を外してください"};
-constexpr Phrase kDnsSilent{
-    "the DNS does not answer: {}. Set dns.resolver, or open the way to port 53",
-    "DNS が応答しません: {}。dns.resolver を設定するか、ポート 53 への通信を許可してください"};
-constexpr Phrase kNoMx{"{} has no MX record: publish {}",
-                       "{} に MX レコードがありません。公開: {}"};
-constexpr Phrase kOtherMx{"the MX of {} is {}, not this server ({})",
-                          "{} の MX は {} で、このサーバー ({}) ではありません"};
-constexpr Phrase kMxGood{"mail for {} comes here", "{} 宛てのメールはここに届きます"};
-constexpr Phrase kNoSpf{"{} has no SPF record: publish {}",
-                        "{} に SPF レコードがありません。公開: {}"};
-constexpr Phrase kSpfGood{"{} has an SPF record: {}", "{} に SPF レコードがあります: {}"};
-constexpr Phrase kNoDmarc{"{} has no DMARC record: publish {}",
-                          "{} に DMARC レコードがありません。公開: {}"};
-constexpr Phrase kDmarcGood{"{} has a DMARC record: {}", "{} に DMARC レコードがあります: {}"};
 constexpr Phrase kUnsigned{
     "the mail of {0} leaves without a DKIM signature: hikyaku domain dkim {0} rotate",
     "{0} のメールは DKIM 署名なしで送られます: hikyaku domain dkim {0} rotate"};
 constexpr Phrase kKeyFile{"the key of {} cannot be used: {}", "{} の鍵が使えません: {}"};
 constexpr Phrase kKeysGood{"the mail of {} is signed (details: hikyaku domain check {})",
                            "{} のメールは署名されます(詳しくは: hikyaku domain check {})"};
-constexpr Phrase kNoAddress{"{} (server.host_name) has no address: publish an A record",
-                            "{} (server.host_name) "
-                            "にアドレスがありません。A レコードを公開してください"};
-constexpr Phrase kNoReverse{
-    "{} does not lead back to {}: set its PTR record, or others refuse the "
-    "mail",
-    "{} の逆引きが {} になりません。PTR "
-    "レコードを設定しないと、メールを拒否されます"};
-constexpr Phrase kReverseGood{"{} and {} lead to each other", "{} と {} は互いに引けます"};
 constexpr Phrase kSpace{
     "the journal takes {}: mail {}, deleted mail that can be brought back {} (store.retention {}); "
     "{} of the disk are free",
@@ -192,10 +116,6 @@ constexpr Phrase kRepairCutOff{
     "をもう一度実行してください。{} に記録されたことも示されます"};
 constexpr Phrase kSummary{"Problems: {}, notes: {}.", "問題 {} 件、注意 {} 件。"};
 
-std::string day_of(Time time) {
-  return format_rfc3339(time).substr(0, 10);
-}
-
 class Check {
  public:
   Check(const Invocation& invocation, Terminal& terminal, const Instance& instance,
@@ -206,8 +126,8 @@ class Check {
 
   /// False: the directory could not be asked; said already.
   std::optional<Exit> run() {
-    settings();
-    certificates();
+    check_settings(findings_, instance_, config_, host_name_);
+    check_certificates(findings_, config_, host_name_, SystemClock().now());
     Commands commands(invocation_, terminal_);
     std::vector<std::string> domains;
     auto listed =
@@ -225,80 +145,17 @@ class Check {
     auto used = space(commands);
     if (!used) return commands.report(used.error());
     if (domains.empty()) add(Level::Problem, "domains", kNoDomains);
-    if (!invocation_.has("--no-dns")) names(domains);
+    if (!invocation_.has("--no-dns"))
+      check_names(findings_, config_, host_name_, domains, terminal_);
     return std::nullopt;
   }
 
-  const std::vector<Finding>& findings() const { return findings_; }
+  const Findings& findings() const { return findings_; }
 
  private:
   template <class... Args>
   void add(Level level, std::string_view area, const Phrase& phrase, const Args&... args) {
-    findings_.push_back({level, area, say(terminal_.language(), phrase, args...)});
-  }
-
-  void settings() {
-    add(Level::Good, "settings", kConfigGood, instance_.config.string());
-    if (config_.server.local) {
-      add(Level::Note, "settings", kLocal);
-    } else {
-      if (config_.login.plaintext_on_loopback) add(Level::Note, "settings", kPlaintext);
-      for (auto name : {"CRAM-MD5", "APOP"})
-        if (config_.offers(name)) add(Level::Note, "settings", kLegacyOn, name);
-    }
-    if (!config_.smtp.mechanisms.empty()) add(Level::Note, "settings", kAuthOn25);
-    if (!host_name_.contains('.')) add(Level::Problem, "settings", kNoHostName, host_name_);
-    std::error_code error;
-    auto mode = std::filesystem::status(instance_.secret_key, error).permissions();
-    if (!error && (mode & std::filesystem::perms::others_all) != std::filesystem::perms::none)
-      add(Level::Problem, "settings", kSecretOpen, instance_.secret_key.string(),
-          instance_.secret_key.string());
-  }
-
-  void certificates() {
-    bool covered = false;
-    std::string others;
-    std::string files;
-    for (auto& entry : config_.tls.certificates) {
-      auto pem = read_file(entry.cert);
-      auto chain = pem ? crypto::parse_certificate_chain(*pem) : std::unexpected(pem.error());
-      if (!chain) {
-        add(Level::Problem, "certificate", kCertUnreadable,
-            chain.error().code == ErrorCode::Invalid
-                ? entry.cert.string() + ": " + chain.error().describe()
-                : chain.error().describe());
-        continue;
-      }
-      auto& own = chain->front();
-      certificate(entry, own);
-      covered |= own.covers(host_name_);
-      files += (files.empty() ? "" : ", ") + entry.cert.string();
-      others += (others.empty() ? "" : ", ") + join(own.dns_names, ", ");
-    }
-    if (!files.empty() && !covered)
-      add(Level::Problem, "certificate", kCertName, files, host_name_, others);
-  }
-
-  void certificate(const config::Certificate& entry, const crypto::Certificate& own) {
-    auto file = entry.cert.string();
-    auto now = SystemClock().now();
-    auto before = findings_.size();
-    if (own.not_after < now)
-      add(Level::Problem, "certificate", kCertEnded, file, day_of(own.not_after));
-    else if (own.not_after < now + std::chrono::days(14))
-      add(Level::Problem, "certificate", kCertEnds, file, day_of(own.not_after));
-    if (own.not_before > now)
-      add(Level::Problem, "certificate", kCertEarly, file, day_of(own.not_before));
-    auto key_pem = read_file(entry.key);
-    auto key = key_pem ? crypto::PrivateKey::from_pem(*key_pem) : std::unexpected(key_pem.error());
-    if (!key)
-      add(Level::Problem, "certificate", kCertUnreadable, key.error().describe());
-    else if (!own.matches(*key))
-      add(Level::Problem, "certificate", kCertKey, file, entry.key.string());
-    if (own.self_signed) add(Level::Note, "certificate", kCertSelf, file);
-    if (findings_.size() == before)
-      add(Level::Good, "certificate", kCertGood, file, join(own.dns_names, ", "),
-          day_of(own.not_after));
+    findings_.add(level, area, phrase, args...);
   }
 
   Commands::Answer credentials(Commands& commands) {
@@ -363,10 +220,7 @@ class Check {
         add(Level::Problem, "dkim", kKeyFile, text_in(key, "name"), pem.error().describe());
       }
       if (pem) crypto::wipe(*pem);
-      std::error_code error;
-      auto mode = std::filesystem::status(path, error).permissions();
-      if (!error && (mode & std::filesystem::perms::others_all) != std::filesystem::perms::none)
-        add(Level::Problem, "dkim", kSecretOpen, path.string(), path.string());
+      check_secrecy(findings_, "dkim", path);
     };
     auto answer = commands.run("dkim.list", {{"domain", json_text(domain)}}, {.item = look});
     if (!answer) return answer;
@@ -403,143 +257,24 @@ class Check {
     return answer;
   }
 
-  void names(const std::vector<std::string>& domains) {
-    auto& dns_settings = config_.dns;
-    if (config_.server.local && dns_settings.zone_file.empty() && dns_settings.resolver.empty())
-      return;  // a try-out has no names of its own
-    net::Cores cores(1);
-    auto resolver = ConfiguredResolver::create(cores, config_);
-    if (!resolver) {
-      add(Level::Problem, "dns", kCertUnreadable, resolver.error().describe());
-      return;
-    }
-    cores.start();
-    auto& dns = (*resolver)->get();
-    auto* outside = (*resolver)->outside();
-    std::optional<Waiting> waiting(std::in_place, terminal_, kAskingDns);
-    if (!outside || cores.run(0, [&] { return dns_server(*outside); })) {
-      for (auto& domain : domains) cores.run(0, [&] { return domain_names(dns, domain); });
-      // On loopback nobody looks at the way back.
-      if (!config_.server.local) cores.run(0, [&] { return host_names(dns); });
-    }
-    waiting.reset();
-    cores.stop();
-    cores.join();
-  }
-
-  /// Whether there is any use in asking it for names.
-  Task<bool> dns_server(unbound::Resolver& dns) {
-    auto test = co_await dns.self_test();
-    switch (test.result) {
-      case unbound::SelfTest::Result::Works:
-        add(Level::Good, "dns", kDnssecWorks);
-        co_return true;
-      case unbound::SelfTest::Result::Off:
-        co_return true;
-      case unbound::SelfTest::Result::Breaks:
-        dns_fails_ = true;
-        add(Level::Problem, "dns", kDnssecBroken, test.problem);
-        break;
-      case unbound::SelfTest::Result::NoAnswer:
-        dns_fails_ = true;
-        add(Level::Problem, "dns", kDnsSilent, test.problem);
-        break;
-    }
-    // What stands in the zone file can be looked at all the same.
-    co_return !config_.dns.zone_file.empty();
-  }
-
-  /// Where the DNS as a whole is of no use, that has been said, and is the only problem.
-  void lookup_failed(std::string_view type, std::string_view name, const std::string& problem) {
-    if (!dns_fails_) add(Level::Problem, "dns", kDnsFailed, type, name, problem);
-  }
-
-  Task<void> domain_names(dns::Resolver& dns, const std::string& domain) {
-    auto mx = co_await dns.mx(domain);
-    if (mx.failed()) {
-      lookup_failed("MX", domain, mx.problem);
-      co_return;  // the others would fail alike
-    }
-    std::string exchanges;
-    bool ours = false;
-    for (auto& record : mx.records) {
-      exchanges += (exchanges.empty() ? "" : ", ") + record.exchange;
-      ours |= iequals(record.exchange, host_name_);
-    }
-    if (mx.records.empty())
-      add(Level::Problem, "dns", kNoMx, domain,
-          fmt::format("{}. IN MX 10 {}.", domain, host_name_));
-    else if (!ours)
-      add(Level::Problem, "dns", kOtherMx, domain, exchanges, host_name_);
-    else
-      add(Level::Good, "dns", kMxGood, domain);
-    co_await policy(dns, domain, "v=spf1", kNoSpf, kSpfGood,
-                    fmt::format("{}. IN TXT \"v=spf1 mx -all\"", domain));
-    co_await policy(dns, "_dmarc." + domain, "v=DMARC1", kNoDmarc, kDmarcGood,
-                    fmt::format("_dmarc.{}. IN TXT \"v=DMARC1; p=none\"", domain));
-  }
-
-  Task<void> policy(dns::Resolver& dns, std::string name, std::string_view begins,
-                    const Phrase& missing, const Phrase& good, std::string remedy) {
-    auto answer = co_await dns.txt(name);
-    if (answer.failed()) {
-      lookup_failed("TXT", name, answer.problem);
-      co_return;
-    }
-    for (auto& record : answer.records) {
-      if (!istarts_with(record, begins)) continue;
-      add(Level::Good, "dns", good, name, printable(record, 200));
-      co_return;
-    }
-    add(Level::Note, "dns", missing, name, remedy);
-  }
-
-  Task<void> host_names(dns::Resolver& dns) {
-    auto v4 = co_await dns.a(host_name_);
-    auto v6 = co_await dns.aaaa(host_name_);
-    if (v4.failed() || v6.failed()) {
-      lookup_failed("A, AAAA", host_name_, v4.failed() ? v4.problem : v6.problem);
-      co_return;
-    }
-    auto addresses = v4.records;
-    addresses.insert(addresses.end(), v6.records.begin(), v6.records.end());
-    if (addresses.empty()) add(Level::Problem, "dns", kNoAddress, host_name_);
-    for (auto& address : addresses) {
-      auto back = co_await dns.ptr(address);
-      bool ours = false;
-      for (auto& name : back.records) ours |= iequals(name, host_name_);
-      if (back.failed())
-        lookup_failed("PTR", address.to_string(), back.problem);
-      else if (ours)
-        add(Level::Good, "dns", kReverseGood, host_name_, address.to_string());
-      else
-        add(Level::Problem, "dns", kNoReverse, address.to_string(), host_name_);
-    }
-  }
-
   const Invocation& invocation_;
   Terminal& terminal_;
   const Instance& instance_;
   const config::Config& config_;
   std::string host_name_;
-  std::vector<Finding> findings_;
-  bool dns_fails_ = false;
+  Findings findings_{terminal_.language()};
 };
 
-std::size_t count(const std::vector<Finding>& findings, Level level) {
-  return static_cast<std::size_t>(std::ranges::count(findings, level, &Finding::level));
-}
-
-void tell(const std::vector<Finding>& findings, Terminal& terminal) {
+void tell(const Findings& findings, Terminal& terminal) {
   constexpr Tone kTones[] = {Tone::Good, Tone::Warning, Tone::Bad};
   auto language = terminal.language();
-  for (auto& finding : findings) {
+  for (auto& finding : findings.all()) {
     auto level = static_cast<std::size_t>(finding.level);
     auto word = padded(kLevels[level].in(language), 9);
     auto text = wrapped(finding.text, 9, terminal.width());
     terminal.lines(terminal.toned(kTones[level], word) + text.substr(9));
   }
-  terminal.say(kSummary, count(findings, Level::Problem), count(findings, Level::Note));
+  terminal.say(kSummary, findings.count(Level::Problem), findings.count(Level::Note));
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
@@ -551,7 +286,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto& findings = check.findings();
   if (invocation.json()) {
     boost::json::array all;
-    for (auto& finding : findings)
+    for (auto& finding : findings.all())
       all.push_back({{"level", kLevels[static_cast<std::size_t>(finding.level)].en},
                      {"area", finding.area},
                      {"text", json_text(finding.text)}});
@@ -559,7 +294,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   } else {
     tell(findings, terminal);
   }
-  return count(findings, Level::Problem) == 0 ? Exit::Ok : Exit::Failed;
+  return findings.count(Level::Problem) == 0 ? Exit::Ok : Exit::Failed;
 }
 
 }  // namespace
