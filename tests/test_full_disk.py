@@ -238,6 +238,34 @@ class FilledByOthers(unittest.TestCase):
                 server.start()
                 self.assertEqual(raw_messages(server, ANNA), there)
 
+    def test_a_store_is_verified_and_repaired(self):
+        """0 bytes are left: verify looks at everything and mends it in the space that is kept for such a time."""
+        with Instance(ANNA, config={"store.reserve": '"16MB"'}) as server:
+            server.stop()
+            with small_disk(server, 192 << 20) as disk:
+                server.start()
+                self.deliver(server, 50)
+                there = raw_messages(server, ANNA)
+                server.kill()
+                ballast = disk / "data" / "BALLAST"
+                taken = fill_up(disk)
+                done = server.run("verify")
+                self.assertIn("Everything is as it was written", done.stdout)
+                self.assertIn(f"{server.dir}/data/BALLAST", "".join(done.stderr.split()))
+                taken.unlink()
+                server.start()
+                self.assertEqual(raw_messages(server, ANNA), there)
+                server.stop()
+                self.assertGreater(ballast.stat().st_size, 4 << 20)
+                manifest = max((disk / "data" / "index").glob("MANIFEST-*"))
+                os.truncate(manifest, manifest.stat().st_size // 2)
+                taken = fill_up(disk)
+                self.assertNotEqual(server.run("verify", check=False).returncode, 0)
+                server.run("verify", "--repair")
+                taken.unlink()
+                server.start()
+                self.assertEqual(raw_messages(server, ANNA), there)
+
     def test_deleting_goes_on_while_others_fill_it(self):
         """The disk fills up under a server that works: deleting goes on until all is deleted, and the index comes to the disk."""
         with Instance(ANNA, config={"store.reserve": '"16MB"'}) as server:

@@ -62,6 +62,11 @@ constexpr Phrase kInUse{"{}. Stop the server first: verify reads a store that no
                         "{}。先にサーバーを止めてください。verify "
                         "は誰も開いていない保管庫を調べます。"};
 
+constexpr Phrase kBallastUsed{
+    "The disk is full: the space was used that is kept for that ({}). Make room.",
+    "ディスクに空きがないため、そのときのために確保してある領域({})を使いました。空きを作って"
+    "ください。"};
+
 boost::json::value mail_json(const std::optional<MailReport>& mail) {
   if (!mail) return nullptr;
   return boost::json::object{
@@ -213,6 +218,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   store::Options options{.directory = instance.data.string(), .workers = workers, .clock = clock};
   auto memory = plan_memory(*config);
   options.schema = kSchema;
+  options.ballast = kBallast;
   options.index_memory = memory.index;
   options.staged_memory = memory.staged;
   store::VerifyOptions how;
@@ -231,8 +237,13 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
       return note->add(note_lines(found));
     };
   }
+  auto ballast = instance.data / "BALLAST";
+  std::error_code ignored;
+  bool kept = std::filesystem::exists(ballast, ignored);
   auto report = store::verify_store(options, how);
   progress.reset();
+  if (kept && !std::filesystem::exists(ballast, ignored))
+    terminal.complain(kBallastUsed, ballast.string());
   if (!report) {
     if (report.error().code != ErrorCode::Conflict) return app::report(report.error(), terminal);
     terminal.complain(kInUse, error_in(report.error(), terminal.language()));

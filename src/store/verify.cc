@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "store/ballast.h"
 #include "store/log.h"
 #include "store/posix_file_system.h"
 #include "store/reclaim.h"
@@ -55,10 +56,6 @@ class Verifier {
 
   Result<void> open() {
     const auto& directory = options_.directory;
-    TRY_DO(refuse_missing(files_, directory));
-    if (!options_.for_reading) {
-      TRY(lock_, files_.lock(lock_path(directory)));
-    }
     TRY(auto id, load_id());
     segments_ =
         std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
@@ -434,7 +431,6 @@ class Verifier {
   PosixFileSystem system_files_;
   FileSystem& files_;
   VerifiedIndexes indexes_;
-  std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Segments> segments_;
   std::unique_ptr<Index> index_;
   LogChain chain_;
@@ -447,9 +443,8 @@ class Verifier {
   std::set<SegmentNumber> reclaimed_;
 };
 
-}  // namespace
-
-Result<VerifyReport> verify_store(const Options& options, const VerifyOptions& how) {
+/// A store that nobody else has open.
+Result<VerifyReport> verify_held(const Options& options, const VerifyOptions& how) {
   std::string unreadable;
   for (int tries = 0; tries < 2; ++tries) {
     try {
@@ -459,6 +454,18 @@ Result<VerifyReport> verify_store(const Options& options, const VerifyOptions& h
     }
   }
   return fail(ErrorCode::Corrupt, "the index cannot be read: {}", unreadable);
+}
+
+}  // namespace
+
+Result<VerifyReport> verify_store(const Options& options, const VerifyOptions& how) {
+  PosixFileSystem system_files;
+  FileSystem& files = options.files ? *options.files : system_files;
+  TRY_DO(refuse_missing(files, options.directory));
+  if (options.for_reading) return verify_held(options, how);
+  TRY(auto lock, files.lock(lock_path(options.directory)));
+  Ballast ballast(files, options.directory, options.ballast, options.log);
+  return with_ballast(ballast, [&] { return verify_held(options, how); });
 }
 
 }  // namespace hikyaku::store
