@@ -336,9 +336,16 @@ class Backup(unittest.TestCase):
                 self.assertIn(word, " ".join(refused.stdout.split()))
             self.assertEqual(list(server.dir.glob("data.*")), [])
             done = server.run("restore", self.to, "--force", "--with-losses", "--json", check=False)
-            self.assertEqual((done.returncode, json.loads(done.stdout)["lost_count"]), (1, 1))
+            restored = json.loads(done.stdout)
+            self.assertEqual((done.returncode, restored["lost_count"]), (1, 1))
+            # That stays written, as after a repair.
+            note, = (server.dir / "data").glob("REPAIR*")
+            self.assertEqual((restored["note"], note.stat().st_mode & 0o777), (str(note), 0o600))
+            self.assertRegex(note.read_text(), r"(?m)^hikyaku restore --with-losses, " + re.escape(str(self.to)))
+            self.assertRegex(note.read_text(), r"(?m)^lost: .*bob@alpha.test, INBOX, UID 2")
             self.verify(server)
             server.start()
+            self.assertIn(note.name, "".join(server.run("check", check=False).stdout.split()))
             self.assertEqual(sorted(subjects(server, BOB)), ["After", "Small"])
 
     def test_reclaiming_waits_for_a_backup_and_goes_on_after_it(self):

@@ -30,8 +30,8 @@ fs::path free_name(const fs::path& data, Time now) {
 
 }  // namespace
 
-Result<RepairNote> RepairNote::open(const fs::path& data, Time now) {
-  RepairNote note(data, now);
+Result<RepairNote> RepairNote::open(const fs::path& data, Time now, std::string what) {
+  RepairNote note(data, now, std::move(what));
   store::PosixFileSystem files;
   auto text = store::read_file(files, data / kRepairing, kMostNoted);
   if (!text && text.error().code == ErrorCode::NotFound) return note;
@@ -49,8 +49,7 @@ Result<void> RepairNote::add(const std::vector<std::string>& lines) {
     if (auto shown = printable(line, kMostLine); !known.contains(shown))
       news.push_back(std::move(shown));
   if (news.empty()) return {};
-  if (lines_.empty())
-    lines_.push_back("hikyaku verify --repair, " + format_rfc3339(now_) + ", " + data_.string());
+  if (lines_.empty()) lines_.push_back(what_ + ", " + format_rfc3339(now_));
   lines_.insert(lines_.end(), news.begin(), news.end());
   store::PosixFileSystem files;
   return store::replace_file(files, data_, kRepairing, join(lines_, "\n") + "\n");

@@ -15,6 +15,7 @@
 #include "app/log_sink.h"
 #include "app/mail_check.h"
 #include "app/missing_store.h"
+#include "app/repair_note.h"
 #include "app/system_user.h"
 #include "base/codec.h"
 #include "base/text.h"
@@ -81,7 +82,22 @@ Result<std::uint64_t> settle_queue(Instance instance, const fs::path& data,
 }
 
 void add_loss(RestoreOutcome& outcome, std::string what) {
-  if (++outcome.lost_count <= kMostLost) outcome.lost.push_back(std::move(what));
+  ++outcome.lost_count;
+  outcome.lost.push_back(std::move(what));
+}
+
+/// What is lost stays known to whoever runs the restored store, as after a repair.
+Result<void> note_losses(const fs::path& data, const fs::path& backup, RestoreOutcome& outcome) {
+  if (outcome.lost.empty()) return {};
+  TRY(auto note, RepairNote::open(data, SystemClock().now(),
+                                  "hikyaku restore --with-losses, " + backup.string()));
+  std::vector<std::string> lines;
+  for (auto& problem : outcome.damage) lines.push_back("found: " + problem);
+  for (auto& lost : outcome.lost) lines.push_back(std::string(kLostWord) + lost);
+  TRY_DO(note.add(lines));
+  TRY(auto file, note.finish(true));
+  if (file) outcome.note = file->filename().string();
+  return {};
 }
 
 /// Reads what was copied whole and mends it as far as that goes: it is a copy. What is lost goes to
@@ -108,22 +124,36 @@ Result<void> verify_copy(const store::Options& options, const RestoreRules& rule
   return {};
 }
 
-/// The store in `data` verified, and raised to a new epoch; nothing of it is in use yet.
-Result<RestoreOutcome> renew(const fs::path& data, std::uint32_t least, const Instance& instance,
+/// The copy of a backup's store that is to be used.
+struct Copied {
+  fs::path data;
+  fs::path backup;
+  std::uint32_t least = 0;  ///< for its epoch
+};
+
+/// Nobody reads more of it in a terminal.
+RestoreOutcome shortened(RestoreOutcome outcome) {
+  if (outcome.lost.size() > kMostLost) outcome.lost.resize(kMostLost);
+  return outcome;
+}
+
+/// The store verified, and raised to a new epoch; nothing of it is in use yet.
+Result<RestoreOutcome> renew(const Copied& copy, const Instance& instance,
                              const config::Config& config, const RestoreRules& rules,
                              RestoreOutcome outcome) {
   {
     net::ThreadPool workers(std::max(1u, std::thread::hardware_concurrency()));
     SystemClock clock;
-    store::Options options{.directory = data.string(), .workers = workers, .clock = clock};
+    store::Options options{.directory = copy.data.string(), .workers = workers, .clock = clock};
     options.schema = kSchema;
     TRY_DO(verify_copy(options, rules, outcome));
-    if (outcome.lost_count != 0 && !rules.with_losses) return outcome;
-    TRY(outcome.epoch, store::raise_epoch(options, least));
+    if (outcome.lost_count != 0 && !rules.with_losses) return shortened(std::move(outcome));
+    TRY(outcome.epoch, store::raise_epoch(options, copy.least));
   }
-  TRY(outcome.held, settle_queue(instance, data, config));
+  TRY(outcome.held, settle_queue(instance, copy.data, config));
+  TRY_DO(note_losses(copy.data, copy.backup, outcome));
   outcome.in_place = true;
-  return outcome;
+  return shortened(std::move(outcome));
 }
 
 void put_texts(Encoder& out, const std::vector<std::string>& texts) {
@@ -147,6 +177,7 @@ std::string encode(const Result<RestoreOutcome>& outcome) {
     out.varint(outcome->lost_count);
     put_texts(out, outcome->damage);
     put_texts(out, outcome->lost);
+    out.text(outcome->note);
   } else {
     out.u8(static_cast<std::uint8_t>(outcome.error().code));
     out.text(outcome.error().describe());
@@ -167,6 +198,7 @@ Result<RestoreOutcome> decode(std::string_view bytes) {
     outcome.lost_count = in.varint();
     outcome.damage = take_texts(in);
     outcome.lost = take_texts(in);
+    outcome.note = in.text();
   } else {
     code = static_cast<ErrorCode>(in.u8());
     text = in.text();
@@ -180,12 +212,12 @@ Result<RestoreOutcome> decode(std::string_view bytes) {
 /// renew() by a process of its own, which has become the server's user for good: what it writes
 /// belongs to that user, and nothing in the backup is opened with rights that it should not have.
 /// We keep ours, to put the result in its place.
-Result<RestoreOutcome> renew_apart(const fs::path& data, std::uint32_t least,
-                                   const Instance& instance, const config::Config& config,
-                                   const RestoreRules& rules, RestoreOutcome outcome) {
+Result<RestoreOutcome> renew_apart(const Copied& copy, const Instance& instance,
+                                   const config::Config& config, const RestoreRules& rules,
+                                   RestoreOutcome outcome) {
   auto work = [&]() -> Result<RestoreOutcome> {
     TRY_DO(become_user(config.server.user));
-    return renew(data, least, instance, config, rules, std::move(outcome));
+    return renew(copy, instance, config, rules, std::move(outcome));
   };
   TRY(auto process, Forked::start([&](Forked::Parent& parent) { parent.tell(encode(work())); }));
   return decode(process->answer());
@@ -428,8 +460,8 @@ Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance
     // Also a segment that somebody has put there has been copied.
     if (files.sums_lost) add_loss(begun, std::string(kLostSums.in(rules.language)));
     note_restore(backup, least);
-    TRY(auto outcome, (held.owner() ? renew_apart : renew)(beside, least, instance, config, rules,
-                                                           std::move(begun)));
+    TRY(auto outcome, (held.owner() ? renew_apart : renew)({beside, backup.path, least}, instance,
+                                                           config, rules, std::move(begun)));
     if (!outcome.in_place) return outcome;
     held.remove_made_lock();
     TRY_DO(put_in_place(beside, data, rules, outcome));

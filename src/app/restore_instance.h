@@ -24,6 +24,7 @@ struct RestoreOutcome {
   std::vector<std::string> damage;
   std::vector<std::string> lost;
   std::uint64_t lost_count = 0;
+  std::string note;       ///< where what is lost stays written, in the data directory; empty: not
   bool in_place = false;  ///< false: something is lost, and that was not wanted
 };
 

@@ -104,10 +104,9 @@ constexpr Phrase kNoBallast{
     "を使い切りました。再び満杯になると削除も起動もできなくなるおそれがあります。空きを作るか、"
     "メールを削除してから hikyaku undelete --purge を実行してください"};
 constexpr Phrase kRepairLost{
-    "a repair of the store has lost mail: {} names it. When those whose mail it was have been "
-    "told, "
-    "remove that file",
-    "保管庫の修復で失われたメールがあります。{} "
+    "a repair (or the restore of a damaged backup) has lost mail: {} names it. When those whose "
+    "mail it was have been told, remove that file",
+    "保管庫の修復(または壊れたバックアップからの復元)で失われたメールがあります。{} "
     "に記録があります。持ち主に伝え終えたら、そのファイルを消してください"};
 constexpr Phrase kRepairCutOff{
     "a repair of the store was cut off: stop the server, then hikyaku verify --repair again; it "

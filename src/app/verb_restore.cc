@@ -11,6 +11,7 @@
 #include "app/import_data.h"
 #include "app/next_steps.h"
 #include "app/progress.h"
+#include "app/repair_note.h"
 #include "app/restore_instance.h"
 #include "app/run_command.h"
 #include "app/shown_time.h"
@@ -287,7 +288,13 @@ void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instanc
   if (key == KeyThere::None) terminal.say(kKeyMade, instance.secret_key.string());
   if (key != KeyThere::Right) terminal.say(kPasswordsLost, dir_words(instance));
   if (outcome.held != 0) terminal.say(kHeld, grouped(outcome.held), dir_words(instance));
+  if (!outcome.note.empty()) terminal.say(kNoted, (instance.data / outcome.note).string());
   if (!outcome.former.empty()) terminal.say(kFormer, outcome.former.string());
+}
+
+boost::json::value note_json(const RestoreOutcome& outcome, const Instance& instance) {
+  if (outcome.note.empty()) return nullptr;
+  return json_text((instance.data / outcome.note).string());
 }
 
 Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupInfo& backup) {
@@ -328,7 +335,8 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
                                              {"former", json_text(outcome->former.string())},
                                              {"damage", json_texts(outcome->damage)},
                                              {"lost", json_texts(outcome->lost)},
-                                             {"lost_count", outcome->lost_count}});
+                                             {"lost_count", outcome->lost_count},
+                                             {"note", note_json(*outcome, instance)}});
   else
     tell(*outcome, backup, instance, *key, terminal);
   return outcome->lost_count == 0 ? Exit::Ok : Exit::Failed;

@@ -22,8 +22,6 @@
 namespace hikyaku::app {
 namespace {
 
-/// Begins the lines of a note that name what is lost.
-constexpr std::string_view kLostWord = "lost: ";
 constexpr Phrase kChecking{"verify", "検査"};
 constexpr Phrase kGood{
     "Everything is as it was written: {} [body|bodies] of messages ({}), {} [row|rows].",
@@ -52,12 +50,6 @@ constexpr Phrase kBringBack{
     "BACKUP --account ADDRESS{} を実行すると、アカウントに足りないものが戻ります。"};
 constexpr Phrase kEarlier{"A repair that was cut off had noted before:",
                           "中断された修復が先に記録していたこと:"};
-constexpr Phrase kNoted{
-    "What is lost stays written in {}, so that it can be told to the people whose mail it was. "
-    "Remove that file when it has been.",
-    "失われたものは {} "
-    "に残してあります。メールの持ち主に伝えるためです。伝え終えたら、そのファイルを消してください"
-    "。"};
 constexpr Phrase kInUse{"{}. Stop the server first: verify reads a store that nobody has open.",
                         "{}。先にサーバーを止めてください。verify "
                         "は誰も開いていない保管庫を調べます。"};
@@ -230,7 +222,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   };
   std::optional<RepairNote> note;
   if (how.repair) {
-    auto opened = RepairNote::open(instance.data, clock.now());
+    auto opened = RepairNote::open(instance.data, clock.now(),
+                                   "hikyaku verify --repair, " + instance.data.string());
     if (!opened) return app::report(opened.error(), terminal);
     note = std::move(*opened);
     how.before_repair = [&](const store::VerifyReport& found) {
