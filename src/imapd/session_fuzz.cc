@@ -10,7 +10,8 @@ namespace {
 constexpr unsigned kInputs = 16;
 
 /// What some earlier inputs have done to the mailboxes, later ones find. Not more of them: what was
-/// found must be found again, and where each adds mail and looks at all of it, the thousandth is slow.
+/// found must be found again, and where each adds mail and looks at all of it, the thousandth is
+/// slow.
 Server& server() {
   static std::unique_ptr<Server> instance;
   static unsigned inputs = 0;
