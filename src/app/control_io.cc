@@ -156,7 +156,7 @@ struct RequestsEnded {
 };
 
 Task<RequestsEnded> serve_lines(net::Stream& stream, const ControlTable& table,
-                                ControlCaller caller, std::string_view handover) {
+                                ControlCaller caller, std::string_view handover, Turn turn) {
   stream.set_timeout(kIdle);
   stream.set_total_timeout(kFirstRequest);
   ControlReader reader(stream);
@@ -168,6 +168,9 @@ Task<RequestsEnded> serve_lines(net::Stream& stream, const ControlTable& table,
     auto decoded = line ? decode_control_line(**line) : std::unexpected(std::move(line).error());
     if (decoded && !std::holds_alternative<ControlRequest>(*decoded))
       decoded = fail(ErrorCode::Invalid, "a request was expected");
+    if (decoded && turn)
+      if (auto got = co_await std::exchange(turn, {})(); !got)
+        decoded = std::unexpected(std::move(got).error());
     if (!decoded) {
       auto text = line_text(std::move(decoded).error());
       co_await stream.write(text);
@@ -194,18 +197,18 @@ Task<RequestsEnded> serve_lines(net::Stream& stream, const ControlTable& table,
 }  // namespace
 
 Task<ControlCall::Conversation> serve_control(net::Stream& stream, const ControlTable& table,
-                                              std::uint32_t instance_user) {
+                                              std::uint32_t instance_user, Turn turn) {
   auto process = stream.peer_process();
   // Without the kernel's word for who it is, it is nobody.
   ControlCaller caller{process ? process->uid : UINT32_MAX,
                        process && (process->uid == 0 || process->uid == instance_user)};
-  auto ended = co_await serve_lines(stream, table, caller, {});
+  auto ended = co_await serve_lines(stream, table, caller, {}, std::move(turn));
   co_return std::move(ended.conversation);
 }
 
 Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, ControlCaller caller,
-                            std::string_view handover) {
-  auto ended = co_await serve_lines(stream, table, caller, handover);
+                            std::string_view handover, Turn turn) {
+  auto ended = co_await serve_lines(stream, table, caller, handover, std::move(turn));
   // A conversation that a command wants has no stream here: only the owner's socket has.
   co_return ended.conversation ? Served::Left : ended.how;
 }

@@ -27,11 +27,15 @@ class ControlReader {
   std::string partial_;
 };
 
+/// Waits until a connection may be served: asked once, when its first request is there. An error
+/// is its answer. Empty: it may at once.
+using Turn = std::function<Task<Result<void>>()>;
+
 /// Serves one connection of the control socket until the client leaves; several requests may follow
 /// each other. `instance_user` owns the instance. Throws what the stream throws.
 /// What it gives, if not empty, the connection is to be handed to.
 Task<ControlCall::Conversation> serve_control(net::Stream& stream, const ControlTable& table,
-                                              std::uint32_t instance_user);
+                                              std::uint32_t instance_user, Turn turn = {});
 
 /// How serve_requests ended.
 enum class Served {
@@ -41,7 +45,7 @@ enum class Served {
 /// The same for a caller who is known already. A request with the verb `handover` (empty: none)
 /// ends it, after an empty result: what follows on the stream is something else.
 Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, ControlCaller caller,
-                            std::string_view handover = {});
+                            std::string_view handover = {}, Turn turn = {});
 
 /// What the asking side does with what comes before the result. Called on the loop that asks.
 struct ControlHandlers {

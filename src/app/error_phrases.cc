@@ -73,6 +73,9 @@ constexpr Phrase kErrors[] = {
     {"the backup has no account {}", "バックアップにアカウント {} はありません"},
     {"{} has no mailbox {} in the backup", "バックアップの {} にメールボックス {} はありません"},
     {"there is no backup in {}", "{} にバックアップはありません"},
+    {"too many programs of this user are being served (limits.local_connections): try again later",
+     "このユーザーのプログラムの数が上限 (limits.local_connections) "
+     "に達しています。後でもう一度お試しください"},
     {"{} is held by process {}", "{} はプロセス {} が使用中です"},
     // Files.
     {"cannot read {}: {}", "{} を読めません: {}"},

@@ -332,7 +332,8 @@ class RunningServer final : public Server {
   Task<void> serve_commands(std::unique_ptr<net::Stream> stream, LocalPlace local) {
     if (!co_await local_places_.make_room(local)) co_return;
     try {
-      auto next = co_await serve_control(*stream, commands_, ::getuid());
+      auto turn = [&] { return local_places_.wait_for_turn(*stream, local); };
+      auto next = co_await serve_control(*stream, commands_, ::getuid(), turn);
       if (next) co_await next(std::move(stream));
     } catch (const net::Disconnected&) {
       // Whoever asked has gone.
@@ -358,7 +359,10 @@ class RunningServer final : public Server {
       return smtpd::serve(std::move(connection), settings->local, services, log);
     };
     try {
-      co_await serve_submit(std::move(stream), commands_, smtp);
+      auto turn = [&, &connection = *stream] {
+        return local_places_.wait_for_turn(connection, local);
+      };
+      co_await serve_submit(std::move(stream), commands_, smtp, turn);
     } catch (const net::Disconnected&) {
       // Whoever asked has gone.
     }

@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 
-#include "app/control.h"
+#include "app/control_io.h"
 #include "net/stream.h"
 
 namespace hikyaku::app {
@@ -17,6 +17,7 @@ inline constexpr std::string_view kSubmitSmtp = "mail.smtp";
 /// Serves one connection. Nobody is the owner here: only commands for anybody are run. `smtp`
 /// serves what `sendmail -bs` asks for. Throws what the stream throws.
 Task<void> serve_submit(std::unique_ptr<net::Stream> stream, const ControlTable& table,
-                        std::function<Task<void>(std::unique_ptr<net::Stream>)> smtp);
+                        std::function<Task<void>(std::unique_ptr<net::Stream>)> smtp,
+                        Turn turn = {});
 
 }  // namespace hikyaku::app

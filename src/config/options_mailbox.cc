@@ -207,8 +207,9 @@ constexpr Option kOptions[] = {
         .name = "limits.local_connections",
         .fallback = "100",
         .why = "a hundred programs that send at the same moment",
-        .doc = "Connections at the same time from the programs of one user of this machine, to "
-               "the sockets for commands and for handing in mail.",
+        .doc = "How many programs of one user of this machine are served at the same time at the "
+               "sockets for commands and for handing in mail. More wait for their turn, up to "
+               "twenty seconds; ten times as many may be connected.",
         .least = 5,
         .most = 100000,
     }),
