@@ -117,6 +117,7 @@ Result<void> verify_copy(const store::Options& options, const RestoreRules& rule
   for (auto& message : mail.lost) add_loss(outcome, std::move(message));
   if (report.lost_groups != 0)
     add_loss(outcome, say(rules.language, kLostGroups, report.lost_groups));
+  for (auto& text : report.perhaps_lost) add_loss(outcome, text);
   // Those of messages have been named with them.
   if (mail.lost.empty())
     for (auto& body : report.lost)

@@ -23,9 +23,19 @@ namespace hikyaku::app {
 namespace {
 
 constexpr Phrase kChecking{"verify", "検査"};
-constexpr Phrase kGood{
-    "Everything is as it was written: {} [body|bodies] of messages ({}), {} [row|rows].",
-    "すべて書き込んだとおりです。本文 {} 通({})、{} 行。"};
+constexpr Phrase kGood{"Everything is as it was written: {} [body|bodies] ({}), {} [row|rows].",
+                       "すべて書き込んだとおりです。本文 {} 通({})、{} 行。"};
+constexpr Phrase kWaiting{
+    "{} of the bodies [is|are] of mail that was deleted or has been sent, kept for a while so that "
+    "it can be brought back; a message and its copies share one body.",
+    "本文のうち {} 通は、削除された(または送信を終えた)メールのもので、元に戻せるようしばらく残して"
+    "あります。同じメッセージの複製は一つの本文を共有します。"};
+constexpr Phrase kShared{
+    "A message and its copies share one body; mail that waits in the queue has bodies, too.",
+    "同じメッセージの複製は一つの本文を共有します。キューで待つメールにも本文があります。"};
+constexpr Phrase kUnknownDate{"date unknown", "日時不明"};
+constexpr Phrase kUnknownOrigin{"whose it was is not known any more", "誰のものかは分かりません"};
+constexpr Phrase kPerhapsLost{"Perhaps lost:", "失われた可能性があるもの:"};
 constexpr Phrase kProblems{"{} [problem|problems]:", "問題が {} 件あります:"};
 constexpr Phrase kLost{"{} [body|bodies] cannot be read any more:",
                        "読めなくなった本文が {} 通あります:"};
@@ -71,6 +81,10 @@ bool good(const store::VerifyReport& report, const std::optional<MailReport>& ma
   return report.good() && mail && mail->problems.empty() && mail->lost.empty();
 }
 
+bool loses(const store::VerifyReport& report) {
+  return !report.lost.empty() || report.lost_groups != 0 || !report.perhaps_lost.empty();
+}
+
 /// What stays known of a repair.
 struct Noted {
   std::vector<std::string> earlier;           ///< what one that was cut off had noted
@@ -81,15 +95,28 @@ bool is_lost(std::string_view line) {
   return line.starts_with(kLostWord);
 }
 
+/// What stands beside a body that is gone with it is not known; the message's row may have more.
+std::string date_of(const store::VerifyReport::LostBody& body, Language language) {
+  if (!body.staged) return std::string(kUnknownDate.in(language));
+  return minute_in_utc(format_rfc3339(*body.staged));
+}
+std::string origin_of(const store::VerifyReport::LostBody& body, Language language) {
+  if (body.salvage.empty()) return std::string(kUnknownOrigin.in(language));
+  return printable(body.salvage);
+}
+
 /// The lines of the note: the word first, so that one can look for what is lost.
 std::vector<std::string> note_lines(const store::VerifyReport& report) {
   std::vector<std::string> lines;
   for (auto& problem : report.problems) lines.push_back("found: " + problem);
   if (report.lost_groups != 0)
     lines.push_back(fmt::format("{}groups of changes: {}", kLostWord, report.lost_groups));
+  for (auto& text : report.perhaps_lost)
+    lines.push_back(fmt::format("{}perhaps: {}", kLostWord, text));
   for (auto& body : report.lost)
     lines.push_back(fmt::format("{}body {} ({} bytes, {}): {}", kLostWord, body.id, body.size,
-                                format_rfc3339(body.staged), printable(body.salvage)));
+                                date_of(body, Language::English),
+                                origin_of(body, Language::English)));
   return lines;
 }
 std::vector<std::string> note_lines(const MailReport& mail) {
@@ -103,20 +130,23 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
                const Noted& noted, Terminal& terminal) {
   boost::json::array lost;
   for (auto& body : report.lost)
-    lost.push_back({{"id", body.id},
-                    {"size", body.size},
-                    {"staged", format_rfc3339(body.staged)},
-                    {"salvage", json_text(printable(body.salvage))}});
+    lost.push_back(
+        {{"id", body.id},
+         {"size", body.size},
+         {"staged", body.staged ? json_text(format_rfc3339(*body.staged)) : boost::json::value()},
+         {"salvage", json_text(printable(body.salvage))}});
   print_json(terminal, boost::json::object{{"good", good(report, mail)},
                                            {"segments", report.segments},
                                            {"groups", report.groups},
                                            {"bodies", report.bodies},
+                                           {"waiting", report.waiting},
                                            {"body_bytes", report.body_bytes},
                                            {"rows", report.rows},
                                            {"problems", json_texts(report.problems)},
                                            {"problem_count", report.problem_count},
                                            {"lost", std::move(lost)},
                                            {"lost_groups", report.lost_groups},
+                                           {"perhaps_lost", json_texts(report.perhaps_lost)},
                                            {"repairs", json_texts(report.repairs)},
                                            {"epoch", report.epoch},
                                            {"earlier", json_texts(noted.earlier)},
@@ -148,13 +178,19 @@ void tell_mail(const std::optional<MailReport>& mail, Terminal& terminal) {
   list(kLostMail, mail->lost, terminal);
 }
 
-/// `named`: what is lost of it is told with the mail.
-void tell(const store::VerifyReport& report, bool named, Terminal& terminal) {
+/// What `mail` names of what is lost is told with it.
+void tell(const store::VerifyReport& report, const std::optional<MailReport>& mail,
+          Terminal& terminal) {
   if (report.good()) {
     terminal.say(kGood, grouped(report.bodies), short_size(report.body_bytes),
                  grouped(report.rows));
+    if (report.waiting != 0)
+      terminal.say(kWaiting, grouped(report.waiting));
+    else if (mail && mail->messages != report.bodies)
+      terminal.say(kShared);
     return;
   }
+  bool named = mail && mail->lost.size() >= report.lost.size();
   terminal.say(kProblems, grouped(report.problem_count));
   for (auto& problem : report.problems) terminal.paragraph(printable(problem), 2);
   if (!report.lost.empty() && !named) {
@@ -162,7 +198,7 @@ void tell(const store::VerifyReport& report, bool named, Terminal& terminal) {
     for (auto& body : report.lost)
       terminal.paragraph(
           fmt::format("{} ({}, {}) {}", body.id, short_size(body.size),
-                      minute_in_utc(format_rfc3339(body.staged)), printable(body.salvage)),
+                      date_of(body, terminal.language()), origin_of(body, terminal.language())),
           2);
   }
 }
@@ -176,8 +212,8 @@ void tell_remedy(const store::VerifyReport& report, const std::optional<MailRepo
   if (mail) repairs.insert(repairs.end(), mail->repairs.begin(), mail->repairs.end());
   if (!repairs.empty()) terminal.say(kRepaired);
   for (auto& one : repairs) terminal.paragraph(printable(one), 2);
-  if (!report.lost.empty() || report.lost_groups != 0 || (mail && !mail->lost.empty()))
-    terminal.say(kBringBack, dir_words(instance));
+  list(kPerhapsLost, report.perhaps_lost, terminal);
+  if (loses(report) || (mail && !mail->lost.empty())) terminal.say(kBringBack, dir_words(instance));
 }
 
 /// The note as it stays.
@@ -261,13 +297,13 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (invocation.json()) {
     tell_json(*report, mail, noted, terminal);
   } else {
-    tell(*report, mail && mail->lost.size() >= report->lost.size(), terminal);
+    tell(*report, mail, terminal);
     tell_mail(mail, terminal);
     tell_remedy(*report, mail, how.repair, instance, terminal);
     tell_noted(noted, instance, terminal);
   }
-  auto whole = std::ranges::none_of(noted.earlier, is_lost) && report->lost.empty() &&
-               report->lost_groups == 0 && mail && mail->lost.empty();
+  auto whole =
+      std::ranges::none_of(noted.earlier, is_lost) && !loses(*report) && mail && mail->lost.empty();
   return (good(*report, mail) && !noted.file) || (how.repair && whole) ? Exit::Ok : Exit::Failed;
 }
 

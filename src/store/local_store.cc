@@ -15,6 +15,7 @@
 #include "store/index_job.h"
 #include "store/index_opening.h"
 #include "store/layered_reader.h"
+#include "store/misnamed.h"
 #include "store/posix_file_system.h"
 #include "store/rocks_index.h"
 #include "store/schema.h"
@@ -137,6 +138,7 @@ Result<void> LocalStore::start() {
   TRY_DO(take_lock());
   if (!options_.open_index) TRY_DO(clear_missing(files_, directory));
   TRY(auto id, load_store_id(files_, directory));
+  TRY_DO(name_segments(id));
   segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
   TRY_DO(segments_->load(true));
   TRY(auto names, files_.list(directory));
@@ -168,6 +170,21 @@ Result<void> LocalStore::start() {
     ballast_.keep();
   }
   look_for_lost_segments();
+  return {};
+}
+
+/// Somebody has renamed files of the journal: they get their names back before anything is missed.
+Result<void> LocalStore::name_segments(const std::string& id) {
+  auto journal = journal_directory(options_.directory);
+  TRY(auto misnamed, find_misnamed(files_, journal, id));
+  TRY_DO(put_names_back(files_, journal, misnamed));
+  for (const auto& one : misnamed) {
+    if (!one.in_doubt)
+      options_.log.warn("store.segment_named",
+                        {{"segment", one.name()}, {"err", "its file was named " + one.file}});
+    else if (one.in_the_way)
+      options_.log.error("store.segment_misnamed", {{"err", one.describe(journal)}});
+  }
   return {};
 }
 

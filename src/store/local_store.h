@@ -52,6 +52,7 @@ class LocalStore final : public Store {
   Result<JournalPosition> keep_index();
   std::shared_ptr<const IndexView> newest() const;
   bool closed() const;
+  Result<void> name_segments(const std::string& id);
   void look_for_lost_segments();
   BodySource bodies() { return {*segments_, workers_, unreadable_}; }
 

@@ -103,18 +103,35 @@ std::uint32_t Segment::checksum(std::uint64_t offset, std::string_view bytes) co
   return crc32c(crc32c(header_.seed, place.bytes()), bytes);
 }
 
-Result<std::shared_ptr<Segment>> open_segment(FileSystem& files, const std::string& directory,
-                                              SegmentName name, OpenMode mode) {
-  auto path = directory + "/" + segment_name(name.number, name.kind);
-  TRY(auto file, files.open(path, mode));
+namespace {
+
+Result<SegmentHeader> read_header(File& file, const std::string& path) {
   std::string bytes(kSegmentStart, '\0');
-  TRY(auto got, file->read(0, bytes));
+  TRY(auto got, file.read(0, bytes));
   bytes.resize(got);
   auto header = decode_segment_header(bytes);
   if (!header) return wrap(header.error(), "{}", path);
-  if (header->number != name.number || header->kind != name.kind)
-    return fail(ErrorCode::Corrupt, "{} is segment {} under a wrong name", path, header->number);
-  return std::make_shared<Segment>(std::move(file), std::move(*header));
+  return header;
+}
+
+}  // namespace
+
+Result<SegmentHeader> read_segment_header(FileSystem& files, const std::string& path) {
+  TRY(auto file, files.open(path, OpenMode::Read));
+  return read_header(*file, path);
+}
+
+Result<std::shared_ptr<Segment>> open_segment(FileSystem& files, const std::string& directory,
+                                              SegmentName name, OpenMode mode,
+                                              std::string_view file_name) {
+  auto own = segment_name(name.number, name.kind);
+  auto path = fmt::format("{}/{}", directory, file_name.empty() ? own : file_name);
+  TRY(auto file, files.open(path, mode));
+  TRY(auto header, read_header(*file, path));
+  if (header.number != name.number || header.kind != name.kind)
+    return fail(ErrorCode::Corrupt, "{} is segment {} under a wrong name (its own is {})", path,
+                header.number, segment_name(header.number, header.kind));
+  return std::make_shared<Segment>(std::move(file), std::move(header));
 }
 
 Result<std::shared_ptr<Segment>> create_segment(FileSystem& files, const std::string& directory,

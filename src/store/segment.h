@@ -73,9 +73,14 @@ class Segment {
   SegmentHeader header_;
 };
 
-/// Opens a segment and reads its header. NotFound, Corrupt, Io.
+/// Of a file, whatever its name. NotFound, Corrupt, Io.
+Result<SegmentHeader> read_segment_header(FileSystem& files, const std::string& path);
+
+/// Opens a segment and reads its header. `file`: its name, if that is not its own. NotFound,
+/// Corrupt, Io.
 Result<std::shared_ptr<Segment>> open_segment(FileSystem& files, const std::string& directory,
-                                              SegmentName name, OpenMode mode);
+                                              SegmentName name, OpenMode mode,
+                                              std::string_view file = {});
 
 /// Makes a segment of `size` bytes with this header, so that after a crash it is there with a whole
 /// header or not at all. NoSpace leaves nothing behind.

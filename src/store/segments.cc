@@ -30,6 +30,15 @@ Result<void> Segments::load(bool may_write) {
   return {};
 }
 
+void Segments::read_from(SegmentName segment, const std::string& file) {
+  std::lock_guard lock(mutex_);
+  if (auto name = parse_segment_name(file))
+    if (auto known = known_.find(name->number); known != known_.end() && known->second.file.empty())
+      known_.erase(known);
+  known_[segment.number] = {segment.kind, {}, file};
+  next_number_ = std::max(next_number_, segment.number + 1);
+}
+
 std::vector<SegmentName> Segments::names() const {
   std::lock_guard lock(mutex_);
   std::vector<SegmentName> all;
@@ -52,21 +61,23 @@ std::shared_ptr<Segment> Segments::opened(SegmentNumber number) {
 
 Result<std::shared_ptr<Segment>> Segments::open(SegmentNumber number) {
   if (auto segment = opened(number)) return segment;
-  SegmentKind kind{};
-  {
-    std::lock_guard lock(mutex_);
-    auto known = known_.find(number);
-    if (known == known_.end())
-      return fail(ErrorCode::NotFound, "there is no journal segment {}", number);
-    kind = known->second.kind;
-  }
-  TRY(auto segment, open_anew(number, kind));
+  TRY(auto known, find(number));
+  TRY(auto segment, open_anew(number, known));
   remember(segment);
   return segment;
 }
 
-Result<std::shared_ptr<Segment>> Segments::open_anew(SegmentNumber number, SegmentKind kind) {
-  TRY(auto segment, open_segment(files_, directory_, {number, kind}, OpenMode::Read));
+Result<Segments::Known> Segments::find(SegmentNumber number) const {
+  std::lock_guard lock(mutex_);
+  auto known = known_.find(number);
+  if (known == known_.end())
+    return fail(ErrorCode::NotFound, "there is no journal segment {}", number);
+  return known->second;
+}
+
+Result<std::shared_ptr<Segment>> Segments::open_anew(SegmentNumber number, const Known& known) {
+  TRY(auto segment,
+      open_segment(files_, directory_, {number, known.kind}, OpenMode::Read, known.file));
   if (segment->header().store_id != store_id_)
     return fail(ErrorCode::Corrupt, "journal segment {} belongs to another store", number);
   return segment;
@@ -94,16 +105,9 @@ std::shared_ptr<Segment> Segments::for_writing(std::shared_ptr<Segment> segment)
 Result<SealedSegment> Segments::sealed(SegmentNumber number) {
   if (is_written(number))
     return fail(ErrorCode::Conflict, "journal segment {} is being written", number);
-  SegmentKind kind{};
-  {
-    std::lock_guard lock(mutex_);
-    auto known = known_.find(number);
-    if (known == known_.end())
-      return fail(ErrorCode::NotFound, "there is no journal segment {}", number);
-    if (known->second.sealed) return *known->second.sealed;
-    kind = known->second.kind;
-  }
-  TRY(auto segment, open_anew(number, kind));
+  TRY(auto found, find(number));
+  if (found.sealed) return *found.sealed;
+  TRY(auto segment, open_anew(number, found));
   TRY(auto size, segment->file().size());
   SealedSegment sealed{size, segment->header().created};
   std::lock_guard lock(mutex_);
@@ -112,7 +116,9 @@ Result<SealedSegment> Segments::sealed(SegmentNumber number) {
 }
 
 Result<std::shared_ptr<Segment>> Segments::open_for_writing(SegmentNumber number) {
-  TRY(auto segment, open_segment(files_, directory_, {number, SegmentKind::Log}, OpenMode::Write));
+  TRY(auto known, find(number));
+  TRY(auto segment,
+      open_segment(files_, directory_, {number, SegmentKind::Log}, OpenMode::Write, known.file));
   auto written = for_writing(segment);
   remember(std::move(segment));
   return written;

@@ -32,6 +32,8 @@ class Segments {
 
   /// Finds what is in the directory and removes segments that were never finished.
   Result<void> load(bool may_write);
+  /// Reads a segment from a file under another name, for who may not give it its own back.
+  void read_from(SegmentName segment, const std::string& file);
   std::vector<SegmentName> names() const;
   /// New segments get higher numbers than this one, which somebody remembers.
   void number_above(SegmentNumber number);
@@ -74,8 +76,10 @@ class Segments {
   struct Known {
     SegmentKind kind{};
     std::optional<SealedSegment> sealed = {};
+    std::string file = {};  ///< its name, if that is not its own
   };
-  Result<std::shared_ptr<Segment>> open_anew(SegmentNumber number, SegmentKind kind);
+  Result<Known> find(SegmentNumber number) const;
+  Result<std::shared_ptr<Segment>> open_anew(SegmentNumber number, const Known& known);
   void remember(std::shared_ptr<Segment> segment);
   /// Numbers of segments that somebody has for writing: he may outlive this.
   struct Writing {

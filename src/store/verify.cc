@@ -6,6 +6,7 @@
 
 #include "store/ballast.h"
 #include "store/log.h"
+#include "store/misnamed.h"
 #include "store/posix_file_system.h"
 #include "store/reclaim.h"
 #include "store/recovery.h"
@@ -59,7 +60,7 @@ class Verifier {
     TRY(auto id, load_id());
     segments_ =
         std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
-    TRY_DO(segments_->load(how_.repair));
+    TRY_DO(load_segments(id));
     TRY(chain_, open_log_chain(*segments_));
     findings_.report.segments = segments_->names().size();
     if (!chain_.links.empty()) segments_->set_epoch(chain_.links.back().segment->header().epoch);
@@ -84,6 +85,28 @@ class Verifier {
       findings_.repaired("the file STORE is written again");
     }
     return found;
+  }
+
+  /// What stands under a wrong name is not lost: a repair gives it its own, a look reads it where
+  /// it is.
+  Result<void> load_segments(const std::string& id) {
+    auto journal = journal_directory(options_.directory);
+    TRY(auto misnamed, find_misnamed(files_, journal, id));
+    for (const auto& one : misnamed) {
+      if (one.in_doubt && !one.in_the_way) continue;
+      if (one.in_doubt && how_.repair) return fail(ErrorCode::Exists, "{}", one.describe(journal));
+      findings_.problem(one.describe(journal));
+    }
+    if (how_.repair) TRY_DO(put_names_back(files_, journal, misnamed));
+    TRY_DO(segments_->load(how_.repair));
+    for (const auto& one : misnamed) {
+      if (one.in_doubt) continue;
+      if (how_.repair)
+        findings_.repaired(fmt::format("{} has its name again (it was {})", one.name(), one.file));
+      else
+        segments_->read_from(one.is, one.file);
+    }
+    return {};
   }
 
   Result<void> open_index() {
@@ -258,6 +281,8 @@ class Verifier {
     std::vector<SkippedRange> skipped;
     TRY(auto clean, read_clean_mark(files_, options_.directory));
     auto whole = clean ? clean->lsn : 0;
+    auto known = index_->position().segment;
+    bool end_is_known = clean.has_value();
     TRY(auto replayed, replay(chain_, index_->position(), apply, whole));
     while (replayed.damage) {
       if (!how_.repair) {
@@ -267,16 +292,31 @@ class Verifier {
       TRY(auto behind, behind_damage(chain_, *replayed.damage, replayed.last.lsn));
       TRY_DO(note_lost(*replayed.damage, behind));
       skipped.push_back({replayed.damage->segment, replayed.damage->begin, replayed.damage->end});
-      if (!behind) break;
+      if (!behind) {
+        if (!end_is_known) perhaps_lost(replayed.damage->describe());
+        break;
+      }
       findings_.report.lost_groups += behind->next - replayed.last.lsn - 1;
       TRY(replayed, replay(chain_, behind->before, apply, whole));
     }
     TRY_DO(check_clean_end(replayed.last, skipped));
     if (how_.repair)
-      for (const auto& broken_link : chain_.problems)
-        if (is_news(broken_link)) skipped.push_back({broken_link.since, 0, 0});
+      for (const auto& broken_link : chain_.problems) {
+        if (!is_news(broken_link)) continue;
+        skipped.push_back({broken_link.since, 0, 0});
+        // Groups behind it count those that are missing before them.
+        auto gone = broken_link.missing != 0 ? broken_link.missing : broken_link.since - 1;
+        if (!end_is_known && gone >= known && replayed.last.segment <= gone)
+          perhaps_lost(broken_link.text);
+      }
     if (!skipped.empty()) return begin_new_epoch(replayed.last, skipped);
     return write_last_group_again(*segments_, replayed);
+  }
+
+  /// Where the journal ended is not known: there may have been more than the index has.
+  void perhaps_lost(const std::string& what) {
+    findings_.report.perhaps_lost.push_back(
+        fmt::format("transactions may be missing: the end of the journal is not known ({})", what));
   }
 
   /// A log that ends before the place where it was closed has lost its end.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct VerifyReport {
   std::uint64_t segments = 0;
   std::uint64_t groups = 0;
   std::uint64_t bodies = 0;
+  std::uint64_t waiting =
+      0;  ///< of the bodies: nobody owns them any more, reclaiming will have them
   std::uint64_t body_bytes = 0;
   std::uint64_t rows = 0;  ///< compared with a replay; 0 if that was not possible
   /// What is not as it should be, a sentence each; the first thousand of `problem_count`.
@@ -43,12 +46,15 @@ struct VerifyReport {
   struct LostBody {
     BlobId id = 0;  ///< 0 if unknown
     std::uint64_t size = 0;
-    Time staged{};
-    std::string salvage;              ///< as it was given to stage()
-    std::vector<std::string> owners;  ///< keys
+    std::optional<Time> staged = {};       ///< nullopt if unknown
+    std::string salvage = {};              ///< as it was given to stage(); empty if unknown
+    std::vector<std::string> owners = {};  ///< keys
   };
   std::vector<LostBody> lost;
   std::uint64_t lost_groups = 0;
+  /// Parts of the journal that a repair gave up, of which nothing tells whether there were groups
+  /// in them that the index does not have: a sentence each.
+  std::vector<std::string> perhaps_lost = {};
   /// What repairing did, a sentence each.
   std::vector<std::string> repairs;
   std::uint32_t epoch = 0;

@@ -60,6 +60,7 @@ class BodyCheck {
       }
       auto& use = uses[place->segment];
       (owned ? use.live : use.retained) += place->stored;
+      if (!owned) ++findings_.report.waiting;
       TRY_DO(check_body_at(id, *place, owned));
     }
     pass(owners, UINT64_MAX, "owned");
