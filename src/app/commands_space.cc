@@ -290,7 +290,8 @@ Task<Answer> space_use(Core& core, ControlCall&) {
                    {"moved", done.bytes_moved},
                    {"lost_segments", done.lost_segments},
                    {"lost_segment", json_text(done.lost_segment)},
-                   {"unreadable", done.unreadable_bodies}};
+                   {"unreadable", done.unreadable_bodies},
+                   {"index_damage", json_text(done.index_damage)}};
 }
 
 /// The store held still as long as the connection lives.

@@ -167,6 +167,7 @@ Task<Answer> stats(Watched watched, ControlCall&) {
                            {"stall", total("hikyaku_store_index_stall")},
                            {"lost_segments", total("hikyaku_store_lost_segments")},
                            {"unreadable", total("hikyaku_store_unreadable_bodies_total")},
+                           {"index_damaged", total("hikyaku_store_index_damaged")},
                            {"sync", to_json(registry.distribution("hikyaku_store_sync_seconds"))}};
   result["workers"] = object{{"threads", total("hikyaku_workers")},
                              {"busy", total("hikyaku_workers_busy")},

@@ -77,6 +77,10 @@ constexpr Phrase kErrors[] = {
      "このユーザーのプログラムの数が上限 (limits.local_connections) "
      "に達しています。後でもう一度お試しください"},
     {"{} is held by process {}", "{} はプロセス {} が使用中です"},
+    {"{} is segment {}, and another file is that, too, or has its name ({}): move the one that "
+     "does not count out of the journal's directory first",
+     "{} はセグメント {} ですが、ほかにも同じセグメントのファイル、またはその名前 ({}) "
+     "のファイルがあります。要らないほうを先にジャーナルのディレクトリーから移してください"},
     // Files.
     {"cannot read {}: {}", "{} を読めません: {}"},
     {"cannot open {}: {}", "{} を開けません: {}"},

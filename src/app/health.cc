@@ -30,11 +30,21 @@ std::string damage_of(const store::Statistics& store) {
   return what;
 }
 
+/// The index, apart: a restart mends it, or says why it cannot.
+std::string index_damage_of(const store::Statistics& store) {
+  if (store.index_damage.empty()) return "";
+  return "a part of the index cannot be read (" + store.index_damage +
+         "): restart the server, it makes the index again from the journal, or says in its log why "
+         "it cannot";
+}
+
 HealthCheck check_store(const HealthFacts& facts) {
   if (!facts.store.read_only.empty())
     return {"store", State::Failing, "read-only: " + facts.store.read_only};
   if (facts.store.index_stall >= 2)
     return {"store", State::Failing, "the index does not take writes at the moment"};
+  if (auto text = index_damage_of(facts.store); !text.empty())
+    return {"store", State::Warning, text};
   if (auto text = damage_of(facts.store); !text.empty()) return {"store", State::Warning, text};
   if (facts.store.index_stall == 1)
     return {"store", State::Warning, "the index takes writes slowly"};

@@ -131,6 +131,10 @@ void ServerMetrics::add_store() {
   counter("hikyaku_store_unreadable_bodies_total",
           "Messages' bodies that were asked for and could not be read, each once.",
           now.unreadable_bodies);
+  registry.gauge_from("hikyaku_store_index_damaged",
+                      "Whether a part of the index could not be read (1) since the start; the next "
+                      "start makes it again.",
+                      [&now] { return now.index_damage.empty() ? 0.0 : 1.0; });
   registry.gauge_from("hikyaku_store_index_stall",
                       "Whether the index takes writes: 0 yes, 1 slowly, 2 not now.",
                       [&now] { return static_cast<double>(now.index_stall); });

@@ -129,6 +129,9 @@ constexpr Phrase kStore{
 constexpr Phrase kDamaged{
     "damaged|journal segments lost: {}|messages that cannot be read: {}|hikyaku verify",
     "破損|失われたジャーナルのセグメント {}|読めないメッセージ {}|hikyaku verify"};
+constexpr Phrase kIndexDamaged{
+    "damaged|a part of the index cannot be read|restart the server: it is made again",
+    "破損|索引の一部が読めません|サーバーを再起動すると作り直します"};
 constexpr Phrase kMemory{"memory|{} of {} planned|workers {}/{} busy, {} queued",
                          "メモリ|{} / 予定 {}|ワーカー {}/{} 稼働、待ち {}"};
 constexpr Phrase kTrouble{"log|errors {}, warnings {} since the start",
@@ -276,7 +279,8 @@ object top_numbers(const TopView& view) {
                             {"staged", number_in(part(now, "store"), "staged")},
                             {"stall", number_in(part(now, "store"), "stall")},
                             {"lost_segments", number_in(part(now, "store"), "lost_segments")},
-                            {"unreadable", number_in(part(now, "store"), "unreadable")}};
+                            {"unreadable", number_in(part(now, "store"), "unreadable")},
+                            {"index_damaged", number_in(part(now, "store"), "index_damaged")}};
   return numbers;
 }
 
@@ -322,6 +326,7 @@ std::string top_frame(const TopView& view, const Terminal& terminal, TopSize siz
        shown_bytes(in("store", "written_per_second")), count("store", "waiting"));
   if (number_in(group("store"), "lost_segments") + number_in(group("store"), "unreadable") != 0)
     line(kDamaged, count("store", "lost_segments"), count("store", "unreadable"));
+  if (number_in(group("store"), "index_damaged") != 0) line(kIndexDamaged);
   line(kMemory, shown_bytes(in("memory", "resident")), shown_bytes(in("memory", "plan")),
        count("workers", "busy"), count("workers", "threads"), count("workers", "queued"));
   line(kTrouble, count("log", "error"), count("log", "warn"));

@@ -95,6 +95,16 @@ constexpr Phrase kUnreadable{
     "in its log). Stop the server, then: hikyaku verify",
     "起動以来、{} 通のメッセージが読めませんでした(ログの "
     "store.body_unreadable)。サーバーを止めて hikyaku verify で調べてください"};
+constexpr Phrase kIndexDamage{
+    "a part of the index cannot be read ({}): clients get NO or 451 where it is needed, and no "
+    "space "
+    "is reclaimed. Restart the server: it makes the index again from the journal, or says in its "
+    "log why it cannot (store.index_unreadable); then restore from a backup",
+    "索引の一部が読めません({})。そこが必要な要求には NO や 451 "
+    "を返し、領域の回収も止まっています。サーバーを再起動してください。ジャーナルから索引を作り直し"
+    "ま"
+    "す。作り直せないときは理由がログ(store.index_unreadable)に出ますので、バックアップから復元して"
+    "ください"};
 constexpr Phrase kNoBallast{
     "the disk was full, and the space kept for that ({}) is used up: when it fills up again, "
     "nothing "
@@ -245,6 +255,8 @@ class Check {
       add(Level::Problem, "store", kLostSegment, text_in(*answer, "lost_segment"), grouped(lost));
     if (auto unreadable = bytes("unreadable"))
       add(Level::Problem, "store", kUnreadable, grouped(unreadable));
+    if (auto damage = text_in(*answer, "index_damage"); !damage.empty())
+      add(Level::Problem, "store", kIndexDamage, damage);
     for (auto& note : answer->at("repair_notes").as_array()) {
       std::string name(note.as_string());
       bool cut_off = name == kRepairing;

@@ -1,5 +1,7 @@
 #include "httpd/session.h"
 
+#include "store/index_error.h"
+
 namespace hikyaku::httpd {
 namespace {
 
@@ -120,6 +122,9 @@ Task<Ended> converse(Session& session, const Log& log) {
       default:
         co_return Ended{"closed"};
     }
+  } catch (const store::IndexError&) {
+    // The store has told whoever runs it.
+    co_return Ended{"damaged", 503, "a part of the server's data is damaged and cannot be read"};
   } catch (const std::exception& defect) {
     log.error("http.defect", {{"err", defect.what()}});
     co_return Ended{"defect", 500, "something went wrong here"};

@@ -11,6 +11,7 @@
 #include "imapd/limits.h"
 #include "mailbox/section.h"
 #include "mime/transfer.h"
+#include "store/index_error.h"
 
 namespace hikyaku::imapd {
 namespace {
@@ -208,6 +209,16 @@ Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
   imap::FetchResponse response(out(), sequence);
   append_row_items(response, items, row);
   append_record_items(response, items, record);
+  try {
+    co_await send_sections(fetching, record, content, response);
+  } catch (const store::IndexError&) {
+    throw SessionEnds{imap::bye("The message cannot be read", "CORRUPTION")};
+  }
+  response.end();
+}
+
+Task<void> Session::send_sections(Fetching& fetching, const mailbox::MessageRecord& record,
+                                  Content& content, imap::FetchResponse& response) {
   mailbox::Sections sections(record);
   if (!sections.good()) fetching.failed = imap::no("A stored message is damaged", "CORRUPTION");
   for (std::size_t i = 0; i < fetching.items.bodies.size(); ++i) {
@@ -226,7 +237,6 @@ Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
                           ? imap::no(sent.error().text, "UNKNOWN-CTE")
                           : imap::reply_for(sent.error());
   }
-  response.end();
 }
 
 Task<Result<void>> Session::send_section(Piece piece, std::optional<mailbox::SectionBytes> found) {

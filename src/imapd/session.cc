@@ -6,6 +6,7 @@
 #include "imapd/extensions.h"
 #include "imapd/limits.h"
 #include "net/linger.h"
+#include "store/index_error.h"
 
 namespace hikyaku::imapd {
 
@@ -78,6 +79,21 @@ Task<void> Session::run(std::optional<auth::Login> login) {
   stream_.finish();
 }
 
+namespace {
+
+/// A part of the index cannot be read; the store has told whoever runs it.
+constexpr std::string_view kDamaged = "A part of the server's data is damaged and cannot be read";
+
+/// What the client sends belongs to the command until it is done.
+bool reads_more(imap::Verb verb) {
+  return verb == imap::Verb::Append || verb == imap::Verb::Authenticate || verb == imap::Verb::Idle;
+}
+bool opens_mailbox(imap::Verb verb) {
+  return verb == imap::Verb::Select || verb == imap::Verb::Examine;
+}
+
+}  // namespace
+
 Task<void> Session::execute(imap::Command command) {
   ++commands_;
   tag_ = std::move(command.tag);
@@ -91,11 +107,23 @@ Task<void> Session::execute(imap::Command command) {
   }
   auto expunges = imap::holds_back_expunges(command) ? Expunges::HoldBack : Expunges::Tell;
   auto task = std::visit([this](auto& kind) { return handle(std::move(kind)); }, command.arguments);
-  auto reply = co_await std::move(task);
+  std::optional<imap::Reply> reply;
+  try {
+    reply = co_await std::move(task);
+  } catch (const store::IndexError&) {
+    // Between whole lines of both sides the session can go on.
+    if (reads_more(command.verb) || !(out().empty() || out().ends_with("\r\n"))) throw;
+  }
   work_ = 0;
   probed_ = false;
-  co_await refresh_if_changed(expunges);
-  co_await answer(tag_, std::move(reply));
+  if (reply) {
+    co_await refresh_if_changed(expunges);
+  } else {
+    // RFC 9051 §6.3.2: after a failed SELECT nothing is selected.
+    if (selected_ && opens_mailbox(command.verb)) leave_mailbox();
+    reply = imap::no(std::string(kDamaged), "CORRUPTION");
+  }
+  co_await answer(tag_, std::move(*reply));
 }
 
 Task<void> Session::answer(std::string_view tag, imap::Reply reply) {
@@ -316,6 +344,8 @@ Task<Ended> converse(Session& session, std::optional<auth::Login> login, const A
     ended = ended_by(gone, activity);
   } catch (const SessionEnds& end) {
     ended = {"failed", end.bye};
+  } catch (const store::IndexError&) {
+    ended = {"damaged", imap::bye(std::string(kDamaged), "CORRUPTION")};
   } catch (const std::exception& defect) {
     log.error("imap.defect", {{"err", defect.what()}});
     ended = {"defect", imap::bye("Internal error", "SERVERBUG")};

@@ -153,6 +153,8 @@ class Session {
   Task<void> fetch_message(Fetching& fetching, std::uint32_t sequence,
                            mailbox::MessageRecord record,
                            Result<std::unique_ptr<store::Blob>> blob);
+  Task<void> send_sections(Fetching& fetching, const mailbox::MessageRecord& record,
+                           Content& content, imap::FetchResponse& response);
   Task<void> set_seen(Fetching& fetching, const std::vector<std::uint32_t>& sequences);
   imap::NumberSet uids_named(const imap::SequenceSet& set) const;
   void append_row_items(imap::FetchResponse& response, const imap::FetchItems& items,

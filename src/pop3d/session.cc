@@ -6,6 +6,7 @@
 
 #include "net/linger.h"
 #include "sasl/apop.h"
+#include "store/index_error.h"
 
 namespace hikyaku::pop3d {
 
@@ -178,6 +179,11 @@ Task<void> converse(Session& session, net::Stream& stream, const Services& servi
     } else if (gone.why() == net::Disconnected::Why::Shutdown) {
       std::tie(last_words, ended) = ended_from_outside(services.activity);
     }
+  } catch (const store::IndexError&) {
+    // The store has told whoever runs it.
+    ended = "damaged";
+    last_words =
+        pop3::err("A part of the server's data is damaged and cannot be read", pop3::kCodeSysTemp);
   } catch (const std::exception& defect) {
     log.error("pop3.defect", {{"err", defect.what()}});
     ended = "defect";

@@ -1,6 +1,7 @@
 // DATA (RFC 5321 §4.1.1.4).
 #include "smtp/replies.h"
 #include "smtpd/session.h"
+#include "store/index_error.h"
 
 namespace hikyaku::smtpd {
 
@@ -62,7 +63,11 @@ Task<smtp::Reply> Session::finish_message(std::unique_ptr<receive::Incoming> inc
   smtp::Reply reply;
   {
     metrics::Timer timer(metrics_.acceptance);
-    reply = co_await incoming->finish();
+    try {
+      reply = co_await incoming->finish();
+    } catch (const store::IndexError&) {
+      reply = replies::internal_error();  // the store has told whoever runs it
+    }
   }
   metrics_.messages.add(reply);
   if (reply.positive()) {

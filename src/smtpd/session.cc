@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "net/linger.h"
 #include "smtp/replies.h"
+#include "store/index_error.h"
 
 namespace hikyaku::smtpd {
 
@@ -82,7 +83,15 @@ Task<void> Session::execute(smtp::Command command) {
     co_return;
   }
   auto task = std::visit([this](auto& kind) { return handle(std::move(kind)); }, command);
-  co_await answer(verb, co_await std::move(task));
+  std::optional<smtp::Reply> reply;
+  try {
+    reply = co_await std::move(task);
+  } catch (const store::IndexError&) {
+    // The store has told whoever runs it. What is left of a message would be taken for commands.
+    if (verb == smtp::Verb::Data || verb == smtp::Verb::Bdat) throw;
+    reply = replies::internal_error();
+  }
+  co_await answer(verb, std::move(*reply));
 }
 
 Task<void> Session::answer(smtp::Verb verb, smtp::Reply reply) {
@@ -261,6 +270,10 @@ Task<void> converse(Session& session, net::Stream& stream, const Services& servi
         ended = "closed";
         break;
     }
+  } catch (const store::IndexError&) {
+    ended = "damaged";
+    last_words = replies::internal_error();
+    last_words->code = 421;
   } catch (const std::exception& defect) {
     log.error("smtp.defect", {{"err", defect.what()}});
     ended = "defect";

@@ -275,6 +275,8 @@ Result<void> Committer::run_step(Ticket& ticket, StepTransaction& transaction, b
     result = ticket.step(transaction);
   } catch (const ColdRead&) {
     cold = true;
+  } catch (const IndexError& error) {
+    result = fail(ErrorCode::Corrupt, "the index cannot be read: {}", error.what());
   } catch (const std::exception& error) {
     result = fail(ErrorCode::Internal, "a transaction failed: {}", error.what());
   } catch (...) {
@@ -424,7 +426,8 @@ bool Committer::apply(const Overlay& rows, JournalPosition position) {
     context_.log.error("store.index_failed", {{"err", applied.error().describe()}});
     if (applied.error().code == ErrorCode::NoSpace && context_.ballast.give(applied.error()))
       continue;
-    if (tries == context_.options.apply_tries) {
+    // What is damaged stays so: the next start makes the index again, at once.
+    if (applied.error().code == ErrorCode::Corrupt || tries == context_.options.apply_tries) {
       fail_everything(applied.error());
       return false;
     }

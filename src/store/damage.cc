@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 #include "store/rows.h"
 
@@ -55,6 +56,34 @@ std::vector<LostSegment> find_lost_segments(Segments& segments, const IndexView&
       lost.push_back({number, use->live, std::move(what)});
   }
   return lost;
+}
+
+void IndexDamage::found(const Error& error) {
+  if (error.code != ErrorCode::Corrupt && error.code != ErrorCode::Io) return;
+  std::lock_guard lock(mutex_);
+  if (what_.empty()) {
+    what_ = error.describe();
+    log_.error("store.index_unreadable", {{"err", what_}});
+  }
+  if (error.code != ErrorCode::Corrupt || !mark_ || std::exchange(marked_, true)) return;
+  if (auto marked = mark_(error.describe()); !marked)
+    log_.error("store.index_unreadable", {{"err", marked.error().describe()}});
+}
+
+void IndexDamage::stays(std::string what) {
+  std::lock_guard lock(mutex_);
+  what_ = std::move(what);
+  marked_ = true;
+}
+
+bool IndexDamage::any() const {
+  std::lock_guard lock(mutex_);
+  return !what_.empty();
+}
+
+std::string IndexDamage::what() const {
+  std::lock_guard lock(mutex_);
+  return what_;
 }
 
 void UnreadableBodies::found(BlobId body, const Error& error) {

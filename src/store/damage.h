@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -25,6 +27,30 @@ struct LostSegment {
 /// Holds what the index knows of segments against the files: each is there, its header can be read,
 /// and it is as long as what is in it. Opens every segment that has bodies. Blocks.
 std::vector<LostSegment> find_lost_segments(Segments& segments, const IndexView& view);
+
+/// What of an index could not be read. The first time it is told, and marked on the disk: then the
+/// next start makes the index again. From any thread.
+class IndexDamage {
+ public:
+  /// `mark` writes the mark; empty: nothing is to be written. It is called once.
+  IndexDamage(Log log, std::function<Result<void>(std::string_view what)> mark)
+      : log_(std::move(log)), mark_(std::move(mark)) {}
+
+  /// Corrupt is marked; Io, which may pass, is told alone. Other errors are no damage.
+  void found(const Error& error);
+  /// It is known from before, and cannot be mended by a start.
+  void stays(std::string what);
+  bool any() const;
+  /// The first of it; empty: there is none.
+  std::string what() const;
+
+ private:
+  Log log_;
+  std::function<Result<void>(std::string_view what)> mark_;
+  mutable std::mutex mutex_;
+  std::string what_;
+  bool marked_ = false;
+};
 
 /// Bodies that could not be read, told once each. From any thread.
 class UnreadableBodies {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "store/index_error.h"
 #include "store/overlay.h"
 #include "store/segment.h"
 
@@ -32,16 +32,6 @@ enum class Reach {
 
 /// Thrown out of reads that would have to wait for the disk.
 struct ColdRead {};
-
-/// The index could not be read (damaged, device error). Thrown, because Reader has no other way.
-class IndexError : public std::exception {
- public:
-  explicit IndexError(std::string text) : text_(std::move(text)) {}
-  const char* what() const noexcept override { return text_.c_str(); }
-
- private:
-  std::string text_;
-};
 
 /// A walk over a range. The views are valid until the next call.
 class IndexCursor {

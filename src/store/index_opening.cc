@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "store/index_source.h"
 #include "store/recovery.h"
 #include "store/rocks_index.h"
 #include "store/store_files.h"
@@ -11,20 +12,14 @@
 namespace hikyaku::store {
 namespace {
 
-/// Whether the journal goes on where an index ends.
-bool is_within(JournalPosition position, const LogChain& chain) {
-  const auto& links = chain.links;
-  if (position.segment == 0) return links.empty() || links.front().segment->header().first_lsn == 1;
-  return std::ranges::any_of(
-      links, [&](auto& link) { return link.segment->number() == position.segment; });
-}
-
 class IndexOpening {
  public:
-  IndexOpening(const Options& options, FileSystem& files, const LogChain& chain)
+  IndexOpening(const Options& options, FileSystem& files, const LogChain& chain,
+               std::shared_ptr<IndexDamage>& damage)
       : options_(options),
         files_(files),
         chain_(chain),
+        damage_(damage),
         directory_(index_directory(options.directory)),
         kept_(kept_indexes(files, options.directory)) {}
 
@@ -33,7 +28,12 @@ class IndexOpening {
   Result<std::unique_ptr<Index>> make_again();
 
  private:
-  Result<std::unique_ptr<Index>> open_once() const { return open_rocks_index(at(directory_)); }
+  Result<std::unique_ptr<Index>> open_once() const;
+  Result<IndexSource> find_source(Lsn least) const {
+    return find_index_source(files_, options_.files != nullptr, options_.directory, chain_, least);
+  }
+  Result<std::unique_ptr<Index>> make_from(const IndexSource& source);
+  Result<std::unique_ptr<Index>> replace_if_marked(std::unique_ptr<Index> index);
   RocksIndexOptions at(const std::string& directory) const {
     return {directory, options_.index_memory, options_.log, options_.files};
   }
@@ -47,10 +47,19 @@ class IndexOpening {
   const Options& options_;
   FileSystem& files_;
   const LogChain& chain_;
+  std::shared_ptr<IndexDamage>& damage_;
   std::string directory_;
   std::vector<std::string> kept_;
   bool put_aside_ = false;
 };
+
+Result<std::unique_ptr<Index>> IndexOpening::open_once() const {
+  auto how = at(directory_);
+  how.damage = damage_;
+  // What is marked takes writes as long as nothing is merged.
+  how.compacts = !find_damage_mark(files_, options_.directory);
+  return open_rocks_index(how);
+}
 
 Result<std::unique_ptr<Index>> IndexOpening::damaged(const Error& why) const {
   if (kept_.empty() && !is_within({}, chain_)) return std::unexpected(why);
@@ -75,7 +84,7 @@ Result<std::unique_ptr<Index>> IndexOpening::open_present() {
   // its place. One that has not would lose what only the index knows when the journal's end is
   // gone.
   auto position = (*opened)->position();
-  if (is_within(position, chain_)) return opened;
+  if (is_within(position, chain_)) return replace_if_marked(std::move(*opened));
   for (const auto& kept : kept_) {
     if (!has_come_further(kept, position)) continue;
     opened->reset();
@@ -84,7 +93,34 @@ Result<std::unique_ptr<Index>> IndexOpening::open_present() {
          fmt::format("the index ends at group {}, behind which groups are gone", position.lsn),
          {}});
   }
-  return opened;
+  return replace_if_marked(std::move(*opened));
+}
+
+/// A part of it could not be read when somebody asked for it, or when it was started before. It
+/// stays where nothing as good can be made: most of it serves.
+Result<std::unique_ptr<Index>> IndexOpening::replace_if_marked(std::unique_ptr<Index> index) {
+  auto mark = find_damage_mark(files_, options_.directory);
+  if (!mark) return index;
+  auto source = find_source(index->position().lsn);
+  if (!source && source.error().code != ErrorCode::Corrupt) return std::unexpected(source.error());
+  if (!source) {
+    auto why = fmt::format("{}; it cannot be made again from the journal: {}", *mark,
+                           source.error().describe());
+    options_.log.error("store.index_unreadable", {{"err", why}});
+    damage_->stays(std::move(why));
+    return index;
+  }
+  index.reset();
+  tell({ErrorCode::Corrupt, *mark, {}});
+  return make_from(*source);
+}
+
+Result<std::unique_ptr<Index>> IndexOpening::make_from(const IndexSource& source) {
+  if (source.copy) TRY_DO(copy_kept_index(files_, options_.directory, *source.copy));
+  TRY_DO(make_way());
+  if (source.copy) TRY_DO(put_copied_index(files_, options_.directory));
+  damage_ = watch_index(options_, files_);
+  return open_once();
 }
 
 /// What was there before stays beside the index; what this has put there itself goes.
@@ -94,6 +130,10 @@ Result<void> IndexOpening::make_way() {
 }
 
 Result<std::unique_ptr<Index>> IndexOpening::make_again() {
+  auto source = find_source(0);
+  if (source) return make_from(*source);
+  if (source.error().code != ErrorCode::Corrupt) return std::unexpected(source.error());
+  // Nothing has all; what there is opens for reading, and says what is missing.
   for (const auto& kept : kept_) {
     TRY_DO(copy_kept_index(files_, options_.directory, kept));
     TRY_DO(make_way());
@@ -113,11 +153,21 @@ Result<std::unique_ptr<Index>> IndexOpening::make_again() {
 
 }  // namespace
 
+std::shared_ptr<IndexDamage> watch_index(const Options& options, FileSystem& files) {
+  std::function<Result<void>(std::string_view)> mark;
+  if (!options.for_reading && !options.open_index)
+    mark = [&files, directory = options.directory](std::string_view what) {
+      return mark_index_damaged(files, directory, what);
+    };
+  return std::make_shared<IndexDamage>(options.log, std::move(mark));
+}
+
 Result<std::unique_ptr<Index>> open_index(const Options& options, FileSystem& files,
-                                          Segments& segments) {
+                                          Segments& segments,
+                                          std::shared_ptr<IndexDamage>& damage) {
   if (options.open_index) return options.open_index();
   TRY(auto chain, open_log_chain(segments));
-  IndexOpening opening(options, files, chain);
+  IndexOpening opening(options, files, chain, damage);
   TRY(auto present, opening.open_present());
   if (present) return present;
   return opening.make_again();

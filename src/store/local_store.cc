@@ -63,6 +63,7 @@ LocalStore::LocalStore(Options options)
     : options_(std::move(options)),
       files_(options_.files ? *options_.files : system_files()),
       unreadable_(std::make_shared<UnreadableBodies>(options_.log)),
+      index_damage_(watch_index(options_, files_)),
       workers_(options_.workers),
       ballast_(files_, options_.directory, options_.ballast, options_.log),
       space_(files_, options_.directory, options_.reserve, ballast_),
@@ -75,10 +76,14 @@ LocalStore::~LocalStore() {
 }
 
 Result<std::unique_ptr<Store>> LocalStore::open(Options options) {
-  while (true) {
+  for (bool again = false;;) {
     std::unique_ptr<LocalStore> store(new LocalStore(options));
     auto started = store->try_start();
     if (started) return store;
+    // What cannot be read of the index is marked: the next start makes it again.
+    if (started.error().code == ErrorCode::Corrupt && store->index_damage_->any() &&
+        !std::exchange(again, true))
+      continue;
     if (started.error().code != ErrorCode::NoSpace) return std::unexpected(started.error());
     // Others have filled the disk: there is a way out, or it is named.
     if (store->lock_ && store->ballast_.give(started.error())) continue;
@@ -143,7 +148,7 @@ Result<void> LocalStore::start() {
   TRY_DO(segments_->load(true));
   TRY(auto names, files_.list(directory));
   TRY_DO(remove_frozen(files_, directory, names));
-  TRY(index_, open_index(options_, files_, *segments_));
+  TRY(index_, open_index(options_, files_, *segments_, index_damage_));
   TRY_DO(recover());
   bulk_ =
       std::make_unique<BulkStore>(*segments_, options_.largest_segment, options_.journal_failed);
@@ -203,7 +208,7 @@ Result<void> LocalStore::start_for_reading() {
   segments_ = std::make_unique<Segments>(files_, options_.clock, journal_directory(directory), id);
   TRY_DO(segments_->load(false));
   TRY(index_, open_rocks_index_for_reading({index_directory(directory), options_.index_memory,
-                                            options_.log, options_.files}));
+                                            options_.log, options_.files, index_damage_}));
   TRY(auto clean, read_clean_mark(files_, directory));
   if (!clean || *clean != index_->position())
     return fail(ErrorCode::Corrupt, "{} is not whole: its index and its journal end apart",
@@ -216,6 +221,9 @@ Result<void> LocalStore::start_for_reading() {
 }
 
 Result<JournalPosition> LocalStore::keep_index() {
+  // The copy that is there may be what the index is made from again.
+  if (index_damage_->any())
+    return fail(ErrorCode::Corrupt, "the index is damaged: {}", index_damage_->what());
   if (options_.open_index) {
     TRY_DO(index_->flush());
     return index_->flushed();
@@ -481,6 +489,7 @@ Statistics LocalStore::statistics() const {
   statistics.lost_segments = lost_segments_.size();
   if (!lost_segments_.empty()) statistics.lost_segment = lost_segments_.front().what;
   statistics.unreadable_bodies = unreadable_->count();
+  statistics.index_damage = index_damage_->what();
   statistics.staged_bytes = memory_->used();
   statistics.ballast_bytes = ballast_.bytes();
   statistics.ballast_wanted = ballast_.wanted();

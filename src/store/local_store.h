@@ -8,6 +8,7 @@
 #include "store/blob.h"
 #include "store/committer.h"
 #include "store/counted_workers.h"
+#include "store/damage.h"
 #include "store/open.h"
 #include "store/reclaim.h"
 #include "store/recovery.h"
@@ -63,6 +64,7 @@ class LocalStore final : public Store {
   std::uint64_t replayed_groups_ = 0;
   std::vector<LostSegment> lost_segments_;  ///< as they were found at the start
   std::shared_ptr<UnreadableBodies> unreadable_;
+  std::shared_ptr<IndexDamage> index_damage_;
   std::shared_ptr<Subscriptions> subscriptions_ = std::make_shared<Subscriptions>();
   CountedWorkers workers_;
   Ballast ballast_;

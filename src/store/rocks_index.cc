@@ -53,18 +53,29 @@ Error to_opening_error(const rocksdb::Status& status, std::string_view doing) {
   return error;
 }
 
+using Damage = std::shared_ptr<IndexDamage>;
+
+/// The error, told.
+Error damaged(const rocksdb::Status& status, std::string_view doing, const Damage& damage) {
+  auto error = to_error(status, doing);
+  if (damage) damage->found(error);
+  return error;
+}
+
 /// Throws what a failed read means.
-void check_read(const rocksdb::Status& status) {
+void check_read(const rocksdb::Status& status, const Damage& damage) {
   if (status.ok() || status.IsNotFound()) return;
   if (status.IsIncomplete()) throw ColdRead{};
-  throw IndexError(to_error(status, "cannot read the index").text);
+  throw IndexError(damaged(status, "cannot read the index", damage).text);
 }
 
 class BackgroundErrors final : public rocksdb::EventListener {
  public:
-  explicit BackgroundErrors(Log log) : log_(std::move(log)) {}
+  BackgroundErrors(Log log, Damage damage) : log_(std::move(log)), damage_(std::move(damage)) {}
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     log_.error("store.index_background_error", {{"err", status->ToString()}});
+    // Later writes will fail for it; what else fails here is a disk that is full.
+    if (status->IsCorruption()) (void)damaged(*status, "cannot read the index", damage_);
   }
   /// On a full disk it would wait for four times its write buffers, and refuse to be resumed by us.
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
@@ -74,6 +85,7 @@ class BackgroundErrors final : public rocksdb::EventListener {
 
  private:
   Log log_;
+  Damage damage_;
 };
 
 /// RocksDB's own log of what it does ends the process when it cannot be written (7.8.3 as Debian
@@ -104,8 +116,11 @@ class Settled {
 class RocksCursor final : public IndexCursor {
  public:
   RocksCursor(rocksdb::DB& db, const rocksdb::Snapshot* snapshot, const KeyRange& range,
-              Reach reach)
-      : range_(range), lower_(slice(range_.begin)), upper_(slice(range_.end)) {
+              Reach reach, Damage damage)
+      : range_(range),
+        lower_(slice(range_.begin)),
+        upper_(slice(range_.end)),
+        damage_(std::move(damage)) {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;
     // Bounds keep a seek from walking over the tombstones of its neighbours.
@@ -140,19 +155,24 @@ class RocksCursor final : public IndexCursor {
 
  private:
   void check() const {
-    if (!iterator_->Valid()) check_read(iterator_->status());
+    if (!iterator_->Valid()) check_read(iterator_->status(), damage_);
   }
 
   KeyRange range_;
   rocksdb::Slice lower_;
   rocksdb::Slice upper_;
+  Damage damage_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
 };
 
 class RocksView final : public IndexView {
  public:
-  RocksView(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<RocksEnvironment> environment)
-      : db_(std::move(db)), environment_(std::move(environment)), snapshot_(db_->GetSnapshot()) {}
+  RocksView(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<RocksEnvironment> environment,
+            Damage damage)
+      : db_(std::move(db)),
+        environment_(std::move(environment)),
+        damage_(std::move(damage)),
+        snapshot_(db_->GetSnapshot()) {}
   RocksView(const RocksView&) = delete;
   RocksView& operator=(const RocksView&) = delete;
   ~RocksView() override {
@@ -166,17 +186,18 @@ class RocksView final : public IndexView {
     if (reach == Reach::Memory) options.read_tier = rocksdb::kBlockCacheTier;
     rocksdb::PinnableSlice value;
     auto status = db_->Get(options, db_->DefaultColumnFamily(), slice(key), &value);
-    check_read(status);
+    check_read(status, damage_);
     if (!status.ok()) return std::nullopt;
     return std::string(text(value));
   }
   std::unique_ptr<IndexCursor> cursor(const KeyRange& range, Reach reach) const override {
-    return std::make_unique<RocksCursor>(*db_, snapshot_, range, reach);
+    return std::make_unique<RocksCursor>(*db_, snapshot_, range, reach, damage_);
   }
 
  private:
   std::shared_ptr<rocksdb::DB> db_;
   std::shared_ptr<RocksEnvironment> environment_;
+  Damage damage_;
   const rocksdb::Snapshot* snapshot_;
 };
 
@@ -191,8 +212,9 @@ std::string encode(JournalPosition position) {
 class RocksIndex final : public Index {
  public:
   /// `environment` is null unless the files are simulated.
-  RocksIndex(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<RocksEnvironment> environment)
-      : environment_(std::move(environment)), db_(std::move(db)) {}
+  RocksIndex(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<RocksEnvironment> environment,
+             Damage damage)
+      : environment_(std::move(environment)), db_(std::move(db)), damage_(std::move(damage)) {}
 
   Result<void> load() {
     std::string value;
@@ -228,6 +250,7 @@ class RocksIndex final : public Index {
       }
     }
     batch.Put(slice(kPositionKey), encode(position));
+    leave_damage_alone();
     rocksdb::WriteOptions options;
     options.disableWAL = true;
     Settled settled(environment_.get());
@@ -243,7 +266,7 @@ class RocksIndex final : public Index {
   }
 
   std::shared_ptr<const IndexView> view() override {
-    return std::make_shared<RocksView>(db_, environment_);
+    return std::make_shared<RocksView>(db_, environment_, damage_);
   }
 
   Result<void> flush() override {
@@ -261,6 +284,12 @@ class RocksIndex final : public Index {
 
   Result<JournalPosition> checkpoint(const std::string& directory) override;
 
+  Result<void> check_tables() {
+    auto status = db_->VerifyChecksum();
+    if (!status.ok()) return std::unexpected(to_error(status, "cannot read the index"));
+    return {};
+  }
+
   int stall_state() const override {
     std::uint64_t value = 0;
     if (db_->GetIntProperty("rocksdb.is-write-stopped", &value) && value != 0) return 2;
@@ -269,6 +298,13 @@ class RocksIndex final : public Index {
   }
 
  private:
+  /// A compaction that meets what a reader has met would stop all writes.
+  void leave_damage_alone() {
+    if (!compacts_ || !damage_ || !damage_->any()) return;
+    compacts_ = false;
+    (void)db_->SetOptions({{"disable_auto_compactions", "true"}});
+  }
+
   void resume() {
     if (environment_) environment_->begin_everything();
     db_->Resume();
@@ -287,12 +323,14 @@ class RocksIndex final : public Index {
     std::unique_ptr<rocksdb::Iterator> row(db_->NewIterator(options));
     for (row->Seek(slice(begin)); row->Valid(); row->Next()) batch.Delete(row->key());
     if (!row->status().ok())
-      return std::unexpected(to_error(row->status(), "cannot read the index"));
+      return std::unexpected(damaged(row->status(), "cannot read the index", damage_));
     return {};
   }
 
   std::shared_ptr<RocksEnvironment> environment_;
   std::shared_ptr<rocksdb::DB> db_;
+  Damage damage_;
+  bool compacts_ = true;
   mutable std::mutex mutex_;
   JournalPosition position_;
   JournalPosition flushed_;
@@ -320,13 +358,14 @@ rocksdb::Options make_options(const RocksIndexOptions& options) {
   db.write_buffer_size = std::clamp<std::uint64_t>(buffers / 4, 1ull << 20, 64ull << 20);
   db.max_write_buffer_number = 4;
   db.max_background_jobs = 2;
+  db.disable_auto_compactions = !options.compacts;
   db.bytes_per_sync = 1 << 20;
   db.level_compaction_dynamic_level_bytes = true;
   db.compression = rocksdb::kLZ4Compression;
   db.bottommost_compression = rocksdb::kZSTD;
   db.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(10'000, 5'000));
-  db.listeners.push_back(std::make_shared<BackgroundErrors>(options.log));
+  db.listeners.push_back(std::make_shared<BackgroundErrors>(options.log, options.damage));
   db.info_log = std::make_shared<NoLogger>();
   return db;
 }
@@ -384,7 +423,7 @@ Result<std::unique_ptr<Index>> open_with(const RocksIndexOptions& options, Open 
     }
     delete closed;
   });
-  auto index = std::make_unique<RocksIndex>(std::move(db), std::move(environment));
+  auto index = std::make_unique<RocksIndex>(std::move(db), std::move(environment), options.damage);
   TRY_DO(index->load());
   return index;
 }
@@ -397,6 +436,12 @@ Result<std::unique_ptr<Index>> open_rocks_index_for_reading(const RocksIndexOpti
         settings.create_if_missing = false;
         return rocksdb::DB::OpenForReadOnly(settings, directory, opened);
       });
+}
+
+Result<JournalPosition> check_rocks_index(const RocksIndexOptions& options) {
+  TRY(auto index, open_rocks_index_for_reading(options));
+  TRY_DO(static_cast<RocksIndex&>(*index).check_tables());
+  return index->position();
 }
 
 Result<void> copy_rocks_index(FileSystem& files, const std::string& from, const std::string& to) {

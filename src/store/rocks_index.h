@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "store/damage.h"
 #include "store/file_system.h"
 #include "store/index.h"
 
@@ -14,6 +15,11 @@ struct RocksIndexOptions {
   Log log;
   /// The files under it; null: the operating system's, by RocksDB's own means. Must outlive it.
   FileSystem* files = nullptr;
+  /// Is told what cannot be read. May be null.
+  std::shared_ptr<IndexDamage> damage = nullptr;
+  /// Whether tables are merged. One that is known to be damaged takes no writes any more once a
+  /// merge has met the damage.
+  bool compacts = true;
 };
 
 /// Opens or makes the index. Conflict, Corrupt, Io.
@@ -21,6 +27,10 @@ Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options
 
 /// Opens an index for reading alone; nothing in its directory changes.
 Result<std::unique_ptr<Index>> open_rocks_index_for_reading(const RocksIndexOptions& options);
+
+/// Reads all tables of an index that is not open and compares their checksums. Gives how far it has
+/// come. Corrupt, Io.
+Result<JournalPosition> check_rocks_index(const RocksIndexOptions& options);
 
 /// Copies the files of an index that is not open, those that never change by hard links. `to`, in
 /// place of what may be there, is an index once all of it is on the disk.

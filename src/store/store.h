@@ -192,6 +192,9 @@ struct Statistics {
   std::uint64_t lost_segments = 0;
   std::string lost_segment;             ///< the first of them: what is wrong with it
   std::uint64_t unreadable_bodies = 0;  ///< that somebody asked for; each counted once
+  /// What the first read of the index met that could not be read; empty: nothing. The next start
+  /// makes the index again.
+  std::string index_damage;
   /// Kept for the time when others have filled the disk, and how much should be.
   std::uint64_t ballast_bytes = 0;
   std::uint64_t ballast_wanted = 0;

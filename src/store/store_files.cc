@@ -19,6 +19,8 @@ constexpr const char* kKept = "/checkpoint";
 constexpr const char* kKeptBefore = "/checkpoint.old";
 constexpr const char* kKeptNew = "/checkpoint.new";
 constexpr const char* kDamaged = "/index.damaged";
+/// Within the index. RocksDB leaves files alone whose names mean nothing to it.
+constexpr const char* kDamageMark = "DAMAGED";
 constexpr const char* kMade = "/index.new";
 constexpr std::string_view kStoreMagic = "HIKYAKU STORE 1\n";
 constexpr std::string_view kCleanMagic = "HIKYAKU CLEAN 1\n";
@@ -180,6 +182,18 @@ Result<void> remove_clean_mark(FileSystem& files, const std::string& directory) 
   if (!removed && removed.error().code == ErrorCode::NotFound) return {};
   TRY_DO(std::move(removed));
   return files.sync_directory(directory);
+}
+
+Result<void> mark_index_damaged(FileSystem& files, const std::string& directory,
+                                std::string_view what) {
+  return replace_file(files, index_directory(directory), kDamageMark, std::string(what) + "\n");
+}
+
+std::optional<std::string> find_damage_mark(FileSystem& files, const std::string& directory) {
+  auto text = read_file(files, index_directory(directory) + "/" + kDamageMark, 4096);
+  // One that cannot be read is one, too.
+  if (!text && text.error().code == ErrorCode::NotFound) return std::nullopt;
+  return text && text->ends_with('\n') ? text->substr(0, text->size() - 1) : "it is marked so";
 }
 
 bool has_files(FileSystem& files, const std::string& directory) {

@@ -63,6 +63,12 @@ inline std::string journal_directory(const std::string& directory) {
   return directory + "/journal";
 }
 
+/// Notes in the index itself that it is damaged: the next start is to make it again. Goes with it.
+Result<void> mark_index_damaged(FileSystem& files, const std::string& directory,
+                                std::string_view what);
+/// What was noted; nullopt: nothing.
+std::optional<std::string> find_damage_mark(FileSystem& files, const std::string& directory);
+
 /// Moves the index, whatever is in it, to `directory`/index.damaged (-2, -3 … where others are).
 Result<void> put_index_aside(FileSystem& files, const std::string& directory);
 /// Once another index has come up: of those that were put aside only the last one stays.

@@ -111,6 +111,10 @@ class Verifier {
 
   Result<void> open_index() {
     if (indexes_.is_missing() && unreadable_.empty()) unreadable_ = "it is missing";
+    // The server has met it.
+    if (auto mark = find_damage_mark(files_, options_.directory);
+        mark && unreadable_.empty() && (indexes_.has_copy() || whole_journal()))
+      unreadable_ = *mark;
     if (unreadable_.empty()) {
       auto opened = indexes_.open();
       if (opened) {

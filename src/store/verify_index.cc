@@ -27,9 +27,16 @@ Result<std::unique_ptr<Index>> VerifiedIndexes::open() const {
   return options_.for_reading ? open_rocks_index_for_reading(how) : open_rocks_index(how);
 }
 
+/// One that shares the damage (they share files) is better than nothing alone.
+std::optional<std::string> VerifiedIndexes::best_copy(bool whole_journal) const {
+  for (const auto& kept : kept_indexes(files_, options_.directory))
+    if (check_rocks_index({kept, options_.index_memory, options_.log, options_.files})) return kept;
+  return whole_journal ? std::nullopt : kept_index(files_, options_.directory);
+}
+
 Result<std::unique_ptr<Index>> VerifiedIndexes::make_again(bool whole_journal) const {
   auto directory = index_directory(options_.directory);
-  auto copy = has_copy() ? kept_index(files_, options_.directory) : std::nullopt;
+  auto copy = has_copy() ? best_copy(whole_journal) : std::nullopt;
   if (how_.remove_index) {
     TRY_DO(how_.remove_index());
   } else {

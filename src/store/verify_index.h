@@ -43,6 +43,7 @@ class VerifiedIndexes {
   std::optional<std::string> fault_of_copy(const LogChain& chain, Lsn whole) const;
 
  private:
+  std::optional<std::string> best_copy(bool whole_journal) const;
   std::string scratch_directory() const { return options_.directory + "/verify"; }
 
   const Options& options_;
