@@ -1,7 +1,9 @@
 // hikyaku top, who, kick, metrics: watching the running server.
+#include <csignal>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <thread>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include "app/server_metrics.h"
 #include "app/top_frame.h"
 #include "app/verbs.h"
+#include "net/fd.h"
 
 namespace hikyaku::app {
 namespace {
@@ -24,23 +27,40 @@ constexpr Phrase kKicked{"{} [session is|sessions are] ended.",
                          "{} 件のセッションを終了しました。"};
 constexpr Phrase kInClear{"no", "なし"};
 
-/// Asks the running server; without one the answer is shown already.
-std::expected<object, Exit> ask(const Invocation& invocation, Terminal& terminal,
-                                std::string_view verb, object args = {},
-                                ControlHandlers handlers = {}) {
-  auto instance = Instance::from(invocation.value("--dir"));
+/// Why there is no answer.
+struct NoAnswer {
+  bool running = false;  ///< the server
+  Error error;
+};
+std::expected<object, NoAnswer> try_to_ask(const Invocation& invocation, const Terminal& terminal,
+                                           std::string_view verb, object args = {},
+                                           ControlHandlers handlers = {}) {
   ControlRequest request{std::string(verb), std::move(args), terminal.language()};
-  auto answer = ask_server(instance.control_socket, request, handlers);
+  auto socket = Instance::from(invocation.value("--dir")).control_socket;
+  auto answer = ask_server(socket, request, handlers);
   if (answer.result) return std::move(*answer.result);
-  if (!answer.running && !instance_is_there(instance, terminal))
-    return std::unexpected(Exit::NoInput);
-  auto error = answer.running ? answer.result.error() : no_server(instance, terminal.language());
+  return std::unexpected(NoAnswer{answer.running, std::move(answer.result).error()});
+}
+
+Exit tell(const NoAnswer& answer, const Invocation& invocation, Terminal& terminal) {
+  auto instance = Instance::from(invocation.value("--dir"));
+  if (!answer.running && !instance_is_there(instance, terminal)) return Exit::NoInput;
+  auto error = answer.running ? answer.error : no_server(instance, terminal.language());
   if (invocation.json())
     print_json(
         terminal,
         object{{"error", {{"code", to_string(error.code)}, {"text", json_text(error.text)}}}});
   auto exit = report_access(error, terminal);
-  return std::unexpected(error.code == ErrorCode::NotFound ? Exit::Failed : exit);
+  return error.code == ErrorCode::NotFound ? Exit::Failed : exit;
+}
+
+/// Asks the running server; without one the answer is shown already.
+std::expected<object, Exit> ask(const Invocation& invocation, Terminal& terminal,
+                                std::string_view verb, object args = {},
+                                ControlHandlers handlers = {}) {
+  auto answer = try_to_ask(invocation, terminal, verb, std::move(args), std::move(handlers));
+  if (!answer) return std::unexpected(tell(answer.error(), invocation, terminal));
+  return std::move(*answer);
 }
 
 // --- who, kick, metrics ---
@@ -111,10 +131,16 @@ Exit metrics(const Invocation& invocation, Terminal& terminal) {
 
 // --- top ---
 
-/// The screen and the keyboard while top runs; as they were before, afterwards.
+/// The screen and the keyboard while top runs; as they were before, afterwards, also when a signal
+/// ends it.
 class Screen {
  public:
   explicit Screen(Terminal& terminal) : terminal_(terminal) {
+    sigset_t heard;
+    sigemptyset(&heard);
+    for (int number : {SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT}) sigaddset(&heard, number);
+    ::pthread_sigmask(SIG_BLOCK, &heard, &mask_before_);
+    signals_ = net::UniqueFd(::signalfd(-1, &heard, SFD_CLOEXEC));
     ::tcgetattr(STDIN_FILENO, &before_);
     auto raw = before_;
     // Ctrl-C is a key like others: what was changed is to be put right.
@@ -125,6 +151,9 @@ class Screen {
   ~Screen() {
     terminal_.out("\x1b[?25h\x1b[?1049l");
     ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+    ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+    // Who started the program sees what it ended by.
+    if (ended_by_ != 0) ::raise(ended_by_);
   }
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
@@ -140,17 +169,30 @@ class Screen {
     for (char c : frame) out += c == '\n' ? std::string("\x1b[K\n") : std::string(1, c);
     terminal_.out(out + "\x1b[J");
   }
-  /// True when q, Ctrl-C or the end of the input has come within `wait`.
+  /// True when q, Ctrl-C, the end of the input or a signal to end has come within `wait`; false at
+  /// once for any other key, and when the window has another size.
   bool quit_within(milliseconds wait) {
-    pollfd input{STDIN_FILENO, POLLIN, 0};
-    if (::poll(&input, 1, static_cast<int>(wait.count())) <= 0) return false;
+    pollfd inputs[]{{STDIN_FILENO, POLLIN, 0}, {signals_.get(), POLLIN, 0}};
+    if (::poll(inputs, std::size(inputs), static_cast<int>(wait.count())) <= 0) return false;
+    if (inputs[1].revents != 0) return is_ended_by_signal();
     char key = 0;
     return ::read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q' || key == 3;
   }
 
  private:
+  bool is_ended_by_signal() {
+    signalfd_siginfo signal{};
+    if (::read(signals_.get(), &signal, sizeof signal) != sizeof signal) return true;
+    if (signal.ssi_signo == SIGWINCH) return false;
+    ended_by_ = static_cast<int>(signal.ssi_signo);
+    return true;
+  }
+
   Terminal& terminal_;
   termios before_{};
+  sigset_t mask_before_{};
+  net::UniqueFd signals_;
+  int ended_by_ = 0;
 };
 
 /// One look at the server, and when it was.
@@ -158,8 +200,8 @@ struct Look {
   object stats;
   std::chrono::steady_clock::time_point at;
 };
-std::expected<Look, Exit> look(const Invocation& invocation, Terminal& terminal) {
-  auto stats = ask(invocation, terminal, "stats");
+std::expected<Look, NoAnswer> look(const Invocation& invocation, const Terminal& terminal) {
+  auto stats = try_to_ask(invocation, terminal, "stats");
   if (!stats) return std::unexpected(stats.error());
   return Look{std::move(*stats), std::chrono::steady_clock::now()};
 }
@@ -170,10 +212,10 @@ TopView view_of(const Look& before, const Look& now) {
 
 Exit top_once(const Invocation& invocation, Terminal& terminal, seconds interval) {
   auto before = look(invocation, terminal);
-  if (!before) return before.error();
+  if (!before) return tell(before.error(), invocation, terminal);
   std::this_thread::sleep_for(interval);
   auto now = look(invocation, terminal);
-  if (!now) return now.error();
+  if (!now) return tell(now.error(), invocation, terminal);
   auto view = view_of(*before, *now);
   if (invocation.json())
     print_json(terminal, top_numbers(view));
@@ -188,8 +230,8 @@ Exit top(const Invocation& invocation, Terminal& terminal) {
   if (!live || invocation.has("--once") || invocation.json())
     return top_once(invocation, terminal, interval);
   auto before = look(invocation, terminal);
-  if (!before) return before.error();
-  auto problem = Exit::Ok;
+  if (!before) return tell(before.error(), invocation, terminal);
+  std::optional<NoAnswer> problem;
   {
     Screen screen(terminal);
     auto first = *before;  // the first frame shows totals alone
@@ -204,7 +246,8 @@ Exit top(const Invocation& invocation, Terminal& terminal) {
       before = std::move(now);
     }
   }
-  return problem;
+  // Not before: what is written on the other screen goes with it.
+  return problem ? tell(*problem, invocation, terminal) : Exit::Ok;
 }
 
 }  // namespace
