@@ -1,6 +1,7 @@
 """What the client tests share: messages, Python's clients ready to use, and a socket to talk by hand."""
 import email
 import email.message
+import http.client
 import imaplib
 import poplib
 import smtplib
@@ -44,6 +45,20 @@ def pop(server, user=None, password=PASSWORD):
     client.user(user or server.address)
     client.pass_(password)
     return client
+
+
+METRICS_PORT = 90  # + port base, where listen.metrics is this
+
+
+def http_get(server, path, method="GET"):
+    """(status, header fields, text) of what listen.metrics serves."""
+    connection = http.client.HTTPConnection(server.host, server.base + METRICS_PORT, timeout=20)
+    try:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read().decode()
+    finally:
+        connection.close()
 
 
 def raw_messages(server, user=None, mailbox="INBOX", password=PASSWORD):

@@ -12,22 +12,33 @@ import tempfile
 import unittest
 
 from harness import Instance
-from mail import fill, imap, message, pop, raw_messages, subjects, submit
+from mail import METRICS_PORT, fill, http_get, imap, message, pop, raw_messages, subjects, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
 
 
 class FullDisk(unittest.TestCase):
+    def assert_health(self, server, status, disk):
+        """What a load balancer asks: the code alone; and what is said beside it."""
+        got, _, text = http_get(server, "/health")
+        said = json.loads(text)
+        checks = {check["name"]: check for check in said["checks"]}
+        self.assertEqual((got, checks["disk"]["status"]), (status, disk), text)
+        if disk == "failing":
+            self.assertEqual(said["status"], "failing")
+            self.assertIn("no mail is accepted", checks["disk"]["text"].lower())
+
     def test_below_the_reserve(self):
         if shutil.disk_usage(tempfile.gettempdir()).free > 900 * 10**9:
             self.skipTest("the disk is too large for a reserve of 1 TB to be missing")
-        with Instance(ANNA, config={"queue.retry": '["1h"]'}) as server:
+        with Instance(ANNA, config={"queue.retry": '["1h"]', "listen.metrics": f"[{METRICS_PORT}]"}) as server:
             server.add_account(BOB)
             submit(server, message(ANNA, BOB, "Before"))
             fill(server, BOB, 3)
             before = raw_messages(server, BOB)
             server.configure({"store.reserve": '"1TB"'})
             server.restart()
+            self.assert_health(server, 503, "failing")
 
             with smtplib.SMTP(server.host, server.port("smtp"), timeout=20) as smtp:
                 smtp.ehlo("mx.beta.test")
@@ -75,6 +86,7 @@ class FullDisk(unittest.TestCase):
 
             server.configure({"store.reserve": '"16MB"'})
             server.restart()
+            self.assert_health(server, 200, "ok")
             submit(server, message(ANNA, BOB, "After"))
             self.assertEqual(subjects(server, BOB), ["After"])
 
@@ -82,7 +94,7 @@ class FullDisk(unittest.TestCase):
         """A disk of 96 MB: filled until mail is put off, then mail is deleted and given up, and all is well again; three times."""
         if os.geteuid() != 0:
             self.skipTest("a small disk can be mounted by root only")
-        with Instance(ANNA, config={"store.reserve": '"16MB"', "queue.retry": '["1h"]'}) as server:
+        with Instance(ANNA, config={"store.reserve": '"16MB"', "queue.retry": '["1h"]', "listen.metrics": f"[{METRICS_PORT}]"}) as server:
             server.add_account(BOB)
             server.stop()
             data = server.dir / "data"
@@ -104,6 +116,7 @@ class FullDisk(unittest.TestCase):
                             smtp.sendmail("x@beta.test", [BOB], f"Subject: Number {sent}\r\n\r\n{body}")
                             sent += 1
                 self.assertIn("4.3.1", str(refused.exception))
+                self.assert_health(server, 503, "failing")
                 full = shutil.disk_usage(data).free
                 there = raw_messages(server, BOB)
                 client = imap(server, BOB)
@@ -118,6 +131,7 @@ class FullDisk(unittest.TestCase):
                     server.start()
                 server.run("undelete", "--purge", timeout=120)
                 self.assertGreater(shutil.disk_usage(data).free, full + (20 << 20))
+                self.assertEqual(http_get(server, "/health")[0], 200)
                 self.assertEqual(raw_messages(server, BOB), [there[0], there[-1]])
             submit(server, message(BOB, BOB, "After"), sender=BOB)
             self.assertEqual(subjects(server, BOB)[-1], "After")

@@ -1,5 +1,4 @@
 """Watching a server from outside: metrics, health, who, kick, top, and sessions that end when their account does."""
-import http.client
 import imaplib
 import json
 import poplib
@@ -10,8 +9,7 @@ import socket
 import unittest
 
 from harness import HIKYAKU, PASSWORD, TOP, Instance, eventually, hikyaku
-
-METRICS_PORT = 90  # + port base
+from mail import METRICS_PORT, http_get
 
 NAME = r"[a-zA-Z_][a-zA-Z0-9_]*"
 LABEL = re.compile(rf'({NAME})="((?:[^"\\\n]|\\[\\"n])*)"')
@@ -100,13 +98,7 @@ class Observability(unittest.TestCase):
         cls.server.__exit__(None, None, None)
 
     def get(self, path, method="GET"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.base + METRICS_PORT, timeout=20)
-        try:
-            connection.request(method, path)
-            response = connection.getresponse()
-            return response.status, dict(response.getheaders()), response.read().decode()
-        finally:
-            connection.close()
+        return http_get(self.server, path, method)
 
     def scrape(self):
         status, headers, text = self.get("/metrics")
