@@ -167,6 +167,7 @@ void RocksEnvironment::run() {
     job.work(job.argument);
     lock.lock();
     running_ = false;
+    ++ended_;
     changed_.notify_all();
   }
 }
@@ -176,10 +177,13 @@ std::deque<RocksEnvironment::Job>::iterator RocksEnvironment::next_job() {
 }
 
 void RocksEnvironment::begin() {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   patient_ = false;
   only_flushes_ = true;
   changed_.notify_all();
+  // What has failed cleans up behind itself; not beside the caller.
+  auto ended = ended_;
+  if (asleep_) changed_.wait(lock, [&] { return ended_ != ended; });
 }
 
 void RocksEnvironment::begin_everything() {

@@ -90,6 +90,7 @@ class RocksEnvironment final : public rocksdb::EnvWrapper {
   std::condition_variable changed_;
   std::deque<Job> jobs_;
   bool running_ = false;
+  std::uint64_t ended_ = 0;  ///< jobs
   bool asleep_ = false;
   bool patient_ = false;  ///< what failed waits
   bool only_flushes_ = false;

@@ -33,8 +33,8 @@ void plan_fault(World& world) {
 
 }  // namespace
 
-RunReport crash_run(std::uint64_t seed) {
-  World world(seed);
+RunReport crash_run(std::uint64_t seed, Break broken) {
+  World world(seed, broken);
   world.files.set_ordered_ends(!world.one_in(4));
   MailWork work(world);
   for (int crash = 0; crash < kCrashes; ++crash) {
@@ -65,7 +65,7 @@ RunReport crash_run(std::uint64_t seed) {
           .transactions = world.history(),
           .backups = world.backups,
           .segments_removed = world.segments_removed,
-          .operations = world.files.operations()};
+          .operations = world.watched.take_operations()};
 }
 
 }  // namespace hikyaku::torture

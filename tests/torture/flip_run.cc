@@ -41,7 +41,7 @@ using Map = std::map<std::string, std::vector<Piece>>;
 
 class FlipRun {
  public:
-  explicit FlipRun(std::uint64_t seed) : world_(seed) {}
+  FlipRun(std::uint64_t seed, Break broken) : world_(seed, broken) {}
 
   RunReport run() {
     MailWork work(world_);
@@ -63,7 +63,7 @@ class FlipRun {
             .flips = flips_,
             .backups = world_.backups,
             .segments_removed = world_.segments_removed,
-            .operations = world_.files.operations()};
+            .operations = world_.watched.take_operations()};
   }
 
  private:
@@ -78,8 +78,8 @@ class FlipRun {
   // --- what is where ---------------------------------------------------------------------------
 
   void read_map() {
-    auto id = store::load_store_id(world_.files, "/store").value();
-    store::Segments segments(world_.files, world_.loop, "/store/journal", id);
+    auto id = store::load_store_id(world_.watched, "/store").value();
+    store::Segments segments(world_.watched, world_.loop, "/store/journal", id);
     if (!segments.load(false)) broken("the journal cannot be listed");
     std::string last_log;
     for (auto name : segments.names()) {
@@ -155,7 +155,7 @@ class FlipRun {
     std::vector<std::string> paths;
     for (const char* directory : {"/store", "/store/journal", "/store/index", kCopy}) {
       if (journal_only && directory != std::string_view("/store/journal")) continue;
-      auto names = world_.files.list(directory);
+      auto names = world_.watched.list(directory);
       if (!names && directory == std::string_view(kCopy)) continue;  // nothing was reclaimed
       if (!names) broken("{} cannot be listed", directory);
       for (const auto& name : *names) paths.push_back(std::string(directory) + "/" + name);
@@ -163,7 +163,7 @@ class FlipRun {
     while (true) {
       Flip flip;
       flip.path = paths[world_.number(paths.size())];
-      auto size = world_.files.open(flip.path, store::OpenMode::Read).value()->size().value();
+      auto size = world_.watched.open(flip.path, store::OpenMode::Read).value()->size().value();
       if (size == 0) continue;
       flip.offset = world_.number(size);
       flip.bit = static_cast<int>(world_.number(8));
@@ -175,7 +175,7 @@ class FlipRun {
   }
 
   void turn(const Flip& flip) {
-    world_.files.flip_bit(flip.path, flip.offset, flip.bit);
+    world_.watched.flip_bit(flip.path, flip.offset, flip.bit);
     ++flips_;
   }
 
@@ -214,28 +214,28 @@ class FlipRun {
     judge(flip, verify(false));
     // Opening the index changes its files.
     if (!flip.path.starts_with("/store/index/"))
-      world_.files.flip_bit(flip.path, flip.offset, flip.bit);
+      world_.watched.flip_bit(flip.path, flip.offset, flip.bit);
     put_back("/store/index", index);
   }
 
   std::map<std::string, std::string> contents(const std::string& directory) {
     std::map<std::string, std::string> all;
-    for (const auto& name : world_.files.list(directory).value())
-      all[name] = store::read_file(world_.files, directory + "/" + name, SIZE_MAX).value();
+    for (const auto& name : world_.watched.list(directory).value())
+      all[name] = store::read_file(world_.watched, directory + "/" + name, SIZE_MAX).value();
     return all;
   }
   void put_back(const std::string& directory, const std::map<std::string, std::string>& all) {
-    if (!store::remove_files(world_.files, directory)) broken("{} cannot be removed", directory);
+    if (!store::remove_files(world_.watched, directory)) broken("{} cannot be removed", directory);
     for (const auto& [name, bytes] : all)
-      if (!store::replace_file(world_.files, directory, name, bytes))
+      if (!store::replace_file(world_.watched, directory, name, bytes))
         broken("{}/{} cannot be written", directory, name);
   }
 
   /// The last group that the copy of the index has.
   store::Lsn copied_group() {
-    auto kept = store::kept_index(world_.files, "/store");
+    auto kept = store::kept_index(world_.watched, "/store");
     if (!kept) return 0;
-    auto copy = store::open_rocks_index_for_reading({*kept, 8 << 20, {}, &world_.files});
+    auto copy = store::open_rocks_index_for_reading({*kept, 8 << 20, {}, &world_.watched});
     if (!copy) broken("the copy of the index: {}", copy.error().describe());
     return (*copy)->position().lsn;
   }
@@ -244,7 +244,7 @@ class FlipRun {
     // Without an index the journal alone says what was; a damaged group is lost then.
     bool without_index = world_.one_in(2);
     auto flip = choose(without_index);
-    if (without_index && !store::remove_rocks_index("/store/index", &world_.files))
+    if (without_index && !store::remove_rocks_index("/store/index", &world_.watched))
       broken("the index cannot be removed");
     auto copied = copied_group();
     turn(flip);
@@ -285,8 +285,8 @@ class FlipRun {
 
 }  // namespace
 
-RunReport flip_run(std::uint64_t seed) {
-  return FlipRun(seed).run();
+RunReport flip_run(std::uint64_t seed, Break broken) {
+  return FlipRun(seed, broken).run();
 }
 
 }  // namespace hikyaku::torture

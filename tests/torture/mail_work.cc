@@ -119,6 +119,9 @@ std::string MailWork::message_text() {
   text.resize(begin + length);
   for (auto i = begin; i < text.size(); ++i)
     text[i] = i % 70 == 0 ? '\n' : static_cast<char>('a' + world_.number(26));
+  // As many operations, and other bytes.
+  static std::uint64_t all_runs = 0;
+  if (world_.broken_part == Break::Seed) text.back() = static_cast<char>('a' + all_runs++ % 26);
   return text;
 }
 
@@ -406,7 +409,7 @@ Task<bool> MailWork::backup() {
 }
 
 Task<Result<void>> MailWork::copy_frozen() {
-  auto& files = world_.files;
+  auto& files = world_.watched;
   const std::string to = World::kBackup;
   for (const auto* part : {"/journal", "/index", ""})
     CO_TRY_DO(store::remove_files(files, to + part));

@@ -1,10 +1,12 @@
 // torture: crash points and flipped bits without end, each of which can be repeated.
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fmt/core.h>
 #include <optional>
 #include <string_view>
 #include <unistd.h>
+#include <vector>
 
 #include "runs.h"
 #include "world.h"
@@ -16,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kUsage =
     "usage: torture [--seconds N | --runs N] [--seed N] [--kind crash|flip] [--repeat]\n"
+    "       torture --break WHAT [--seconds N | --runs N] [--seed N]\n"
     "\n"
     "Plays mail work on a simulated disk that loses power, fails, fills up or turns bits over, "
     "and\n"
@@ -26,7 +29,11 @@ constexpr const char* kUsage =
     "  --runs N      or so many runs\n"
     "  --seed N      begin with this one; alone: one run of each kind\n"
     "  --kind K      only runs of one kind\n"
-    "  --repeat      play every run twice and see that both are the same\n";
+    "  --repeat      play every run twice and see that both did the same to every file\n"
+    "  --break WHAT  something is broken on purpose, and the runs must find it:\n"
+    "                sync (syncs do nothing), order (a reply does not wait for its sync),\n"
+    "                names (syncs of directories do nothing), verify (it does not see damage),\n"
+    "                seed (what is written does not follow from it), all (each of them)\n";
 
 struct Arguments {
   double seconds = 60;
@@ -34,7 +41,18 @@ struct Arguments {
   std::optional<std::uint64_t> seed;
   std::string_view kind;
   bool repeat = false;
+  std::vector<Break> breaks;
 };
+
+bool parse_breaks(std::string_view word, std::vector<Break>& breaks) {
+  for (const auto& each : kBreaks)
+    if (word == "all" || word == each.name) breaks.push_back(each.what);
+  return !breaks.empty();
+}
+
+std::string_view name_of(Break what) {
+  return std::ranges::find(kBreaks, what, [](const auto& each) { return each.what; })->name;
+}
 
 std::optional<Arguments> parse(int count, char** words) {
   Arguments arguments;
@@ -57,12 +75,62 @@ std::optional<Arguments> parse(int count, char** words) {
     } else if (word == "--kind") {
       arguments.kind = value;
       if (arguments.kind != "crash" && arguments.kind != "flip") return std::nullopt;
+    } else if (word == "--break") {
+      if (!parse_breaks(value, arguments.breaks)) return std::nullopt;
     } else {
       return std::nullopt;
     }
   }
-  if (arguments.seed && !timed && !arguments.runs) arguments.runs = 1;
+  if (arguments.seed && !timed && !arguments.runs && arguments.breaks.empty()) arguments.runs = 1;
   return arguments;
+}
+
+std::uint64_t first_seed(const Arguments& arguments) {
+  return arguments.seed.value_or(
+      static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()) %
+      1'000'000'000);
+}
+
+using Run = RunReport (*)(std::uint64_t, Break);
+
+/// Throws Broken where two runs of a seed part.
+void compare(const std::vector<Operation>& first, const std::vector<Operation>& second) {
+  auto [one, other] = std::ranges::mismatch(first, second);
+  if (one == first.end() && other == second.end()) return;
+  auto tell = [](auto at, const auto& all) {
+    if (at == all.end()) return std::string("the end");
+    return fmt::format("{} of {} at {}, {} bytes", at->what, at->path, at->place, at->count);
+  };
+  throw Broken(fmt::format("the same seed gave another run: operation {} is {}, and then {}",
+                           one - first.begin(), tell(one, first), tell(other, second)));
+}
+
+RunReport play_once(Run run, std::uint64_t seed, Break broken, bool repeat) {
+  auto report = run(seed, broken);
+  if (repeat) compare(report.operations, run(seed, broken).operations);
+  return report;
+}
+
+/// Plays until what is broken on purpose is found; false if it is not.
+bool find(Break broken, const Arguments& arguments) {
+  auto run = broken == Break::Verify ? flip_run : crash_run;
+  auto seed = first_seed(arguments);
+  auto began = Clock::now();
+  auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - began).count(); };
+  std::uint64_t runs = 0;
+  while (arguments.runs ? runs < *arguments.runs : elapsed() < arguments.seconds) {
+    try {
+      ++runs;
+      (void)play_once(run, seed++, broken, broken == Break::Seed);
+    } catch (const Broken& error) {
+      fmt::print("{} is broken: found by run {}, after {:.1f} s (seed {}): {}\n", name_of(broken),
+                 runs, elapsed(), seed - 1, error.what());
+      return true;
+    }
+  }
+  fmt::print("{} is broken, and {} runs in {:.0f} s did NOT find it\n", name_of(broken), runs,
+             elapsed());
+  return false;
 }
 
 class Torture {
@@ -70,9 +138,7 @@ class Torture {
   explicit Torture(const Arguments& arguments) : arguments_(arguments) {}
 
   int run() {
-    auto seed = arguments_.seed.value_or(
-        static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()) %
-        1'000'000'000);
+    auto seed = first_seed(arguments_);
     fmt::print("the first seed is {}\n", seed);
     std::fflush(stdout);
     for (std::uint64_t n = 0; goes_on(n); ++n, ++seed) {
@@ -89,12 +155,10 @@ class Torture {
   }
   double elapsed() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
 
-  bool play(std::string_view kind, RunReport (*function)(std::uint64_t), std::uint64_t seed) {
+  bool play(std::string_view kind, Run function, std::uint64_t seed) {
     if (!arguments_.kind.empty() && arguments_.kind != kind) return true;
     try {
-      auto report = function(seed);
-      if (arguments_.repeat && function(seed).operations != report.operations)
-        throw Broken("the same seed gave another run");
+      auto report = play_once(function, seed, Break::None, arguments_.repeat);
       all_.crashes += report.crashes;
       all_.flips += report.flips;
       all_.transactions += report.transactions;
@@ -139,5 +203,8 @@ int main(int count, char** words) {
     fmt::print(stderr, "{}", kUsage);
     return 2;
   }
-  return Torture(*arguments).run();
+  if (arguments->breaks.empty()) return Torture(*arguments).run();
+  bool found = true;
+  for (auto broken : arguments->breaks) found = find(broken, *arguments) && found;
+  return found ? 0 : 1;
 }

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "watched_files.h"
+
 namespace hikyaku::torture {
 
 struct RunReport {
@@ -12,13 +14,13 @@ struct RunReport {
   std::uint64_t flips = 0;
   std::uint64_t backups = 0;
   std::uint64_t segments_removed = 0;
-  std::uint64_t operations = 0;  ///< changes of the disk: the same for the same seed
+  std::vector<Operation> operations = {};  ///< the same for the same seed
 };
 
 /// Mail work on a disk that loses power, fails, tears, shortens writes and fills up, again and
 /// again.
-RunReport crash_run(std::uint64_t seed);
+RunReport crash_run(std::uint64_t seed, Break broken);
 /// Mail work, then bits of the synced files turn over: exactly what was hit is reported and lost.
-RunReport flip_run(std::uint64_t seed);
+RunReport flip_run(std::uint64_t seed, Break broken);
 
 }  // namespace hikyaku::torture

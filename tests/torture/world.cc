@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "mailbox/check.h"
+#include "seeded_random.h"
 #include "store/verify.h"
 
 namespace hikyaku::torture {
@@ -58,7 +59,9 @@ void compare_rows(const Rows& want, const Rows& have) {
 
 }  // namespace
 
-World::World(std::uint64_t s) : seed(s), random(s), files(s ^ 0xD15C) {
+World::World(std::uint64_t s, Break what)
+    : seed(s), random(s), files(s ^ 0xD15C), watched(files, what), broken_part(what) {
+  seed_system_random(s);
   loop.grace = {};
   loop.patience = std::chrono::milliseconds(0);
 }
@@ -70,7 +73,7 @@ World::~World() {
 store::Options World::options() {
   store::Options options{.directory = "/store", .workers = workers, .clock = loop};
   options.if_missing = store::IfMissing::Make;
-  options.files = &files;
+  options.files = &watched;
   options.on_one_thread = true;
   options.reserve = 0;
   options.index_memory = 8 << 20;

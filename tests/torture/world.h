@@ -14,6 +14,7 @@
 #include "store/open.h"
 #include "store/simulated_file_system.h"
 #include "testing/test_loop.h"
+#include "watched_files.h"
 
 namespace hikyaku::torture {
 
@@ -33,7 +34,7 @@ inline constexpr store::AccountId kAccounts = 3;  ///< 1, 2, 3
 
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  explicit World(std::uint64_t seed, Break broken = Break::None);
   ~World();
 
   store::Options options();
@@ -68,6 +69,8 @@ class World {
   testing::TestLoop loop;
   InlineWorkers workers;
   store::SimulatedFileSystem files;
+  WatchedFiles watched;  ///< the same, as the store sees them
+  const Break broken_part;
   Recorder recorder;
   std::uint64_t crashes = 0;
   std::uint64_t segments_removed = 0;
