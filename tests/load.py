@@ -1,10 +1,12 @@
 """Mixed load with ledgers: every client writes down what the server acknowledged, so that a test can tell after a crash what must be
-there. Each client has an account of its own, so of each at most one operation is in doubt when the server goes.
+there, to the byte, and that no UID was ever given to two messages. Each client touches only messages of its own, also where several share
+an account, so of each at most one operation is in doubt when the server goes.
 
     world = World(seed); with world.server: with world.load(): …kill…; world.server.start(); world.check()
 """
 import collections
 import contextlib
+import hashlib
 import imaplib
 import itertools
 import json
@@ -28,6 +30,7 @@ ZONE = ("$ORIGIN test.\n$TTL 60\nalpha MX 10 mx.alpha\nmx.alpha A 127.0.0.1\ngam
 # imaplib and poplib turn a lost connection into these; a refusal is none of them.
 GONE = (OSError, EOFError, smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, imaplib.IMAP4.abort, ssl.SSLError)
 
+MAILBOXES = ("INBOX", "Archive", "Copies")
 DELIVERED = re.compile(r"event=attempt\.end mid=(\S+) .*status=delivered")
 
 
@@ -85,7 +88,7 @@ class RecorderSession(socketserver.StreamRequestHandler):
 
 
 class Client(threading.Thread):
-    """Works until the server is gone. `has` is what its account must hold: (mailbox, mark) -> flags. `doubt` are the states that the
+    """Works until the server is gone. `has` is what its account must hold of its messages: (mailbox, mark) -> flags. `doubt` are the states that the
     operation under way may have led to beside `has`."""
 
     def __init__(self, world, number, account, rng):
@@ -108,7 +111,10 @@ class Client(threading.Thread):
 
     def text(self, mark, sender="x@beta.test"):
         size = self.rng.choice([0, 100, 5_000, 60_000, 300_000] if self.rng.random() < 0.2 else [0, 100, 3_000])
-        return f"From: {sender}\r\nTo: {self.account}\r\nSubject: {mark}\r\n\r\n" + "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * (size // 72)
+        text = f"From: {sender}\r\nTo: {self.account}\r\nSubject: {mark}\r\n\r\n" + "x" * 70 + "\r\n"
+        text += "".join(self.rng.choice("abcdefgh") * 70 + "\r\n" for _ in range(size // 72))
+        self.world.sent[mark] = len(text), hashlib.sha256(text.encode()).digest()
+        return text
 
     @contextlib.contextmanager
     def change(self, *after):
@@ -150,10 +156,12 @@ class Submitter(Client):
 
 
 class Reader(Client):
-    """Appends, sets flags, moves, expunges."""
+    """Appends, sets flags, copies, moves, expunges."""
 
     def work(self):
         client = imap(self.world.server, self.account)
+        for mailbox in MAILBOXES[1:]:
+            client.create(mailbox)  # or it is there
         client.select("INBOX")
         uids = {}
         while not self.world.stopping:
@@ -163,33 +171,51 @@ class Reader(Client):
                 mark = self.mark()
                 with self.adding(mark):
                     self.ok(client.append("INBOX", None, None, self.text(mark).encode()))
-                uids[mark] = self.appended_uid(client, mark)
+                uids[mark] = self.told(client, "APPENDUID", "INBOX", mark)
                 continue
             key = self.rng.choice(present)
+            mark = key[1]
             rest = {k: v for k, v in self.has.items() if k != key}
-            if what < 0.6:
+            if what < 0.55:
                 flags = frozenset(self.rng.sample(["\\Seen", "\\Flagged", "\\Answered", "word"], self.rng.randrange(4)))
                 with self.change({**rest, key: flags}):
-                    self.ok(client.uid("STORE", uids[key[1]], "FLAGS", "(" + " ".join(flags) + ")"))
-            elif what < 0.8:
-                with self.change({**rest, ("Archive", key[1]): self.has[key]}):
-                    self.ok(client.uid("MOVE", uids[key[1]], "Archive"))
+                    self.ok(client.uid("STORE", uids[mark], "FLAGS", "(" + " ".join(flags) + ")"))
+            elif what < 0.7 and ("Copies", mark) not in self.has:
+                with self.change({**self.has, ("Copies", mark): self.has[key]}):
+                    self.ok(client.uid("COPY", uids[mark], "Copies"))
+                self.told(client, "COPYUID", "Copies", mark)
+            elif what < 0.85:
+                with self.change({**rest, ("Archive", mark): self.has[key]}):
+                    self.ok(client.uid("MOVE", uids[mark], "Archive"))
+                self.told(client, "COPYUID", "Archive", mark)
             else:
                 deleted = {**rest, key: self.has[key] | {"\\Deleted"}}
                 with self.change(deleted):
-                    self.ok(client.uid("STORE", uids[key[1]], "+FLAGS", "(\\Deleted)"))
-                # Others may have been left with the flag when the server was killed.
-                with self.change({k: v for k, v in deleted.items() if k[0] != "INBOX" or "\\Deleted" not in v}):
-                    self.ok(client.expunge())
+                    self.ok(client.uid("STORE", uids[mark], "+FLAGS", "(\\Deleted)"))
+                self.expunge(client, uids[mark], key)
 
-    def appended_uid(self, client, mark):
-        status, found = client.uid("SEARCH", "SUBJECT", mark)
-        self.ok((status, found))
-        return found[0].split()[-1].decode()
+    def expunge(self, client, uid, key):
+        # Others may have been left with the flag when the server was killed.
+        with self.change({k: v for k, v in self.has.items() if k[0] != "INBOX" or "\\Deleted" not in v}):
+            self.ok(client.expunge())
+
+    def told(self, client, code, mailbox, mark):
+        """Notes the UID that the server has told; gives it. (COPYUID has the former one between.)"""
+        uid_validity, *_, uid = client.response(code)[1][-1].split()
+        self.world.note_uid(self.account, mailbox, int(uid_validity), int(uid), mark)
+        return uid.decode()
 
     def ok(self, answer):
         if answer[0] != "OK":
             raise AssertionError(f"{self.account}: {answer}")
+
+
+class SharingReader(Reader):
+    """The same where another works in the same mailboxes: its messages are not to be expunged."""
+
+    def expunge(self, client, uid, key):
+        with self.change({k: v for k, v in self.has.items() if k != key}):
+            self.ok(client.uid("EXPUNGE", uid))
 
 
 class Popper(Client):
@@ -223,6 +249,10 @@ class World:
         self.seed, self.rng, self.stopping = seed, random.Random(seed), False
         self._lock, self._count = threading.Lock(), 0
         self.may_be_sent, self.must_be_sent = set(), set()
+        self.sent = {}  # mark -> length and SHA-256 of what was sent
+        self.stored = {}  # account, mark -> SHA-256 of it with what the server put before it
+        self.uids = {}  # account, mailbox, UIDVALIDITY, UID -> mark, over all rounds
+        self.wrong_uids = []
         self.kills = []  # when the server was gone
         self.settled = {}  # number of a message -> when the server that had said that it is delivered was gone
         self.zone = tempfile.NamedTemporaryFile("w", suffix=".zone")
@@ -231,11 +261,14 @@ class World:
         self.server = Instance("u1@alpha.test", zone=self.zone.name, directory=directory,
                                config={"queue.retry": '["1s", "1s", "1s", "1h"]'})
         self.server.quickstart()
-        kinds = [Sender, Sender, Submitter, Reader, Reader, Popper]
+        # Those of one account work in it at once.
+        kinds = [[Sender], [Sender], [Submitter], [Reader], [SharingReader, SharingReader, Sender], [Popper]]
         for number in range(2, len(kinds) + 1):
             self.server.add_account(f"u{number}@alpha.test")
-        self.kinds = [(kind, number, f"u{number}@alpha.test") for number, kind in enumerate(kinds, 1)]
-        self.accounts = {account: {} for _, _, account in self.kinds}
+        pairs = [(kind, f"u{number}@alpha.test") for number, several in enumerate(kinds, 1) for kind in several]
+        self.kinds = [(kind, number, account) for number, (kind, account) in enumerate(pairs, 1)]
+        self.account_of = {number: account for _, number, account in self.kinds}
+        self.has = {number: {} for number in self.account_of}
         self.recorder = Recorder(self.server.port("smtp"))
         self.clients = []
 
@@ -255,7 +288,7 @@ class World:
 
     def submit_elsewhere(self):
         """One message that nobody gets but dora, taken when this returns."""
-        account = self.kinds[0][2]
+        account = self.account_of[1]
         mark = self.next_mark(0)
         with smtplib.SMTP_SSL(self.server.host, self.server.port("submissions"), context=tls(), timeout=20) as smtp:
             smtp.login(account, PASSWORD)
@@ -278,7 +311,7 @@ class World:
         self.clients = []
         for kind, number, account in self.kinds:
             client = kind(self, number, account, random.Random(self.rng.random()))
-            client.has = self.accounts[account]
+            client.has = self.has[number]
             self.clients.append(client)
             client.start()
         try:
@@ -293,50 +326,70 @@ class World:
                 raise client.error
 
     def snapshot(self):
-        """The ledger now: what a crash from now on may leave. Taken while the load runs."""
+        """The ledger now, by client: what a crash from now on may leave. Taken while the load runs."""
         ledger = {}
         for client in self.clients:
             while True:
                 has, doubt = client.has, list(client.doubt)
                 if has is client.has:
                     break
-            ledger[client.account] = (has, doubt)
+            ledger[client.number] = (has, doubt)
         return ledger, set(self.must_be_sent)
 
-    def reality(self, account):
-        """(mailbox, mark) -> flags, counted: what the account holds."""
-        found = collections.Counter()
-        flags_of = {}
+    def reality(self, number):
+        """What is there of a client's messages: how often each (mailbox, mark), and their flags. Notes UIDs and compares every byte."""
+        account = self.account_of[number]
+        others = {str(n) for n, of in self.account_of.items() if of == account and n != number}
+        found, flags_of = collections.Counter(), {}
         client = imap(self.server, account)
-        for mailbox in ("INBOX", "Archive"):
-            client.select(mailbox, readonly=True)
-            status, rows = client.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[])")
+        for mailbox in MAILBOXES:
+            if client.select(mailbox, readonly=True)[0] != "OK":
+                continue
+            uid_validity = int(client.response("UIDVALIDITY")[1][-1])
+            status, rows = client.uid("FETCH", "1:*", "(UID FLAGS BODY.PEEK[])")
             assert status == "OK", rows
-            for i, row in enumerate(rows):
-                if not isinstance(row, tuple) or b"HEADER.FIELDS" not in row[0]:
+            for row in rows:
+                if not isinstance(row, tuple):
                     continue
                 mark = re.search(rb"(?m)^Subject: (\S+)", row[1]).group(1).decode()
-                tail = b"".join(part for r in rows[i:i + 3] for part in (r if isinstance(r, tuple) else (r,)))
-                flags = re.search(rb"FLAGS \(([^)]*)\)", tail).group(1).decode().split()
+                if mark.split(".")[1] in others:
+                    continue
+                self.note_uid(account, mailbox, uid_validity, int(re.search(rb"UID (\d+)", row[0]).group(1)), mark)
+                self.compare(account, mark, row[1])
+                flags = re.search(rb"FLAGS \(([^)]*)\)", row[0]).group(1).decode().split()
                 found[(mailbox, mark)] += 1
                 flags_of[(mailbox, mark)] = frozenset(f for f in flags if f != "\\Recent")
         client.logout()
         return found, flags_of
 
+    def note_uid(self, account, mailbox, uid_validity, uid, mark):
+        with self._lock:
+            first = self.uids.setdefault((account, mailbox, uid_validity, uid), mark)
+        if first != mark:
+            self.wrong_uids.append(f"{account}: UID {uid} of {mailbox} ({uid_validity}) was {first} and is {mark}")
+
+    def compare(self, account, mark, text):
+        """What was sent stands at the end, whole; with what the server put before it, it is always the same."""
+        length, digest = self.sent[mark]
+        assert hashlib.sha256(text[-length:]).digest() == digest, f"{account}: {mark} is not what was sent"
+        stored = hashlib.sha256(text).digest()
+        assert self.stored.setdefault((account, mark), stored) == stored, f"{account}: {mark} has changed"
+
     def check(self, ledger=None):
         """Compares every account with its ledger; gives what is wrong. The server runs again."""
         wrong = []
-        ledger = ledger or {client.account: (client.has, client.doubt) for client in self.clients}
-        for account, (has, doubt) in ledger.items():
-            found, flags_of = self.reality(account)
+        ledger = ledger or {client.number: (client.has, client.doubt) for client in self.clients}
+        for number, (has, doubt) in ledger.items():
+            account = self.account_of[number]
+            found, flags_of = self.reality(number)
             wrong += [f"{account}: {key} is there {n} times" for key, n in found.items() if n > 1]
             if flags_of not in [has, *doubt]:
                 lost = [k for k in has if k not in flags_of and not any(k not in d for d in doubt)]
                 back = [k for k in flags_of if k not in has and not any(k in d for d in doubt)]
                 other = [(k, set(has[k]), set(flags_of[k])) for k in has if k in flags_of and has[k] != flags_of[k]]
                 wrong.append(f"{account}: lost {lost}, not expected {back}, other flags {other}, in doubt {len(doubt)}")
-            self.accounts[account] = flags_of
-        return wrong
+            self.has[number] = flags_of
+        return wrong + self.wrong_uids
 
     def check_sent(self):
         """Everything submitted arrives elsewhere; twice only what the server had not yet written down as delivered when it was killed.
@@ -359,13 +412,14 @@ class World:
 
     def clear(self):
         """Empties the mailboxes, so that rounds do not become longer and longer. What comes back is found by the next check."""
-        for account, has in self.accounts.items():
-            if len(has) < 300:
+        for account in set(self.account_of.values()):
+            numbers = [number for number, of in self.account_of.items() if of == account]
+            if sum(len(self.has[number]) for number in numbers) < 300:
                 continue
             client = imap(self.server, account)
-            for mailbox in ("INBOX", "Archive"):
-                client.select(mailbox)
-                client.uid("STORE", "1:*", "+FLAGS.SILENT", "(\\Deleted)")
-                client.expunge()
+            for mailbox in MAILBOXES:
+                if client.select(mailbox)[0] == "OK":
+                    client.uid("STORE", "1:*", "+FLAGS.SILENT", "(\\Deleted)")
+                    client.expunge()
             client.logout()
-            self.accounts[account] = {}
+            self.has.update({number: {} for number in numbers})

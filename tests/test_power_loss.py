@@ -154,21 +154,22 @@ class PowerLoss(unittest.TestCase):
 
     def under_way(self, clients):
         """Taken after the cut: what may have been done between the ledger and the cut."""
-        return {client.account: (client.has, list(client.doubt)) for client in clients}
+        return {client.number: (client.has, list(client.doubt)) for client in clients}
 
     def lost(self, world, ledger, later):
         """Between the ledger and the cut clients went on, so a message may be where it was before or where it went."""
         wrong = []
-        for account, (has, _) in ledger.items():
-            found, flags_of = world.reality(account)
+        for number, (has, _) in ledger.items():
+            account = world.account_of[number]
+            found, flags_of = world.reality(number)
             wrong += [f"{account}: {key} is there {n} times" for key, n in found.items() if n > 1]
-            states = [later[account][0], *later[account][1]]
+            states = [later[number][0], *later[number][1]]
             for key in has:
                 # Nothing happened to it until after the cut: so it is there, with its flags.
                 untouched = all(state.get(key) == has[key] for state in states)
                 if untouched and flags_of.get(key) != has[key]:
                     wrong.append(f"{account}: {key} is lost, or has other flags than {set(has[key])}: {flags_of.get(key)}")
-        return wrong
+        return wrong + world.wrong_uids
 
     def test_ext4(self):
         self.assertEqual(self.lose_power("ext4"), [])
