@@ -423,3 +423,27 @@ class World:
                     client.expunge()
             client.logout()
             self.has.update({number: {} for number in numbers})
+
+    def saved(self):
+        """All that check() needs, for a file; the server is gone."""
+        def listed(state):
+            return [[mailbox, mark, sorted(flags)] for (mailbox, mark), flags in state.items()]
+        states = {client.number: [client.has, *client.doubt] for client in self.clients}
+        marks = {mark for several in states.values() for state in several for _, mark in state}
+        return {"account_of": self.account_of, "states": {number: [listed(state) for state in several] for number, several in states.items()},
+                "sent": {mark: [length, digest.hex()] for mark, (length, digest) in self.sent.items() if mark in marks},
+                "uids": [[*key, mark] for key, mark in self.uids.items()]}
+
+
+class SavedWorld(World):
+    """What a world knew when it was saved, beside a server that has its store; for check() alone."""
+
+    def __init__(self, server, saved):  # noqa: no super: nothing is made
+        self.server, self._lock, self.clients, self.has, self.stored, self.wrong_uids = server, threading.Lock(), [], {}, {}, []
+        self.account_of = {int(number): account for number, account in saved["account_of"].items()}
+        self.sent = {mark: (length, bytes.fromhex(digest)) for mark, (length, digest) in saved["sent"].items()}
+        self.uids = {tuple(key): mark for *key, mark in saved["uids"]}
+        self.ledger = {}
+        for number, states in saved["states"].items():
+            has, *doubt = [{(mailbox, mark): frozenset(flags) for mailbox, mark, flags in state} for state in states]
+            self.ledger[int(number)] = (has, doubt)

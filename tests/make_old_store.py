@@ -1,23 +1,30 @@
 #!/usr/bin/env python3
 """Makes tests/stores/NAME.tar.xz: an instance as this version of the program writes it, and what must be found in it.
 
-    tests/make_old_store.py NAME        (NAME: a date or version, such as 2026-11)
+    tests/make_old_store.py NAME            (NAME: a date or version, such as 2026-11)
+    tests/make_old_store.py --killed NAME   makes tests/stores/killed/NAME.tar.xz
 
 tests/test_upgrade.py opens all of them with every later version. The store holds two accounts, folders, flags, keywords, a deleted
 message, a queue, a body in a bulk segment; signing keys, aliases, a catch-all, passwords of every kind; reports of others, read and unread,
 reports of ours on their way and still growing; and ends with a crash after a clean end. Its keys and passwords are for nothing else.
-What ages is kept for ten years. Stores from before there were such things are as they were: what a store has, its expected.json says."""
+What ages is kept for ten years. Stores from before there were such things are as they were: what a store has, its expected.json says.
+
+Those in killed/ were ended with kill -9 under mixed load (load.py), twice; behind the end that the index knows there is a journal, and its last
+group, whose sync had not ended, is torn. HIKYAKU names the program: an earlier one can be built from an earlier commit."""
 import email.policy
 import gzip
 import json
 import pathlib
+import shutil
 import sys
 import tarfile
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import PASSWORD, Instance, eventually
+from harness import PASSWORD, TOP, Instance, eventually
+from load import ZONE as LOAD_ZONE
+from load import World
 from mail import imap, message, raw_messages, submit
 from test_dmarc_reports import bring, mail_with, xml
 
@@ -149,10 +156,78 @@ def look(server, passwords=()):
     return found
 
 
+def tear_last_group(log):
+    """What a power loss makes of a group that is written and not synced: its last sectors are not there. False if there is none."""
+    pending = {}
+    for line in map(str.split, log.read_text().splitlines()):
+        if line[1].endswith(".log"):
+            if line[0] == "write":
+                pending[line[1]] = line
+            elif line[1] in pending and int(line[2]) >= int(pending[line[1]][4]):
+                del pending[line[1]]
+    torn = False
+    for _, path, begin, end, _ in pending.values():
+        middle = (int(begin) + int(end)) // 2 // 512 * 512
+        if middle > int(begin):
+            with open(path, "r+b") as segment:
+                segment.seek(middle)
+                segment.write(bytes(int(end) - middle))
+            torn = True
+    return torn
+
+
+def killed_under_load():
+    """A world whose server was killed twice, and torn; its ledgers say what must be there."""
+    world = World(int(time.time()))
+    server = world.server
+    server.start()
+    with world.load():
+        time.sleep(1)
+        world.kill()
+        world.stopping = True
+    world.recorder.shutdown()
+    world.recorder.server_close()  # from here on everything for others stays in the queue
+    log = server.dir / "syncs"
+    server.env = {"LD_PRELOAD": str(TOP / "build" / "sync_shim.so"), "HIKYAKU_SHIM_LOG": str(log)}
+    server.start()
+    assert world.check() == []
+    with world.load() as clients:
+        eventually(lambda: min(client.done for client in clients) > 0, 60)
+        time.sleep(1)
+        world.kill()
+        world.stopping = True
+    if not tear_last_group(log):
+        raise SystemExit("nothing was under way: once more, please")
+    log.unlink()
+    return world
+
+
+def killed(name):
+    world = killed_under_load()
+    expected = {**world.saved(), "queued": len(world.must_be_sent - set(world.recorder.got))}
+    (world.server.dir / "zone").write_text(LOAD_ZONE)
+    pack(world.server, f"killed/{name}", expected)
+    shutil.rmtree(world.server.dir)
+
+
+def pack(server, name, expected):
+    (server.dir / "expected.json").write_text(json.dumps(expected, indent=None if "killed" in name else 1, ensure_ascii=False))
+    for socket in ("control.sock", "submit.sock"):
+        (server.dir / socket).unlink(missing_ok=True)
+    for log in (server.dir / "data" / "index").glob("LOG*"):
+        log.unlink()
+    target = STORES / f"{name}.tar.xz"
+    target.parent.mkdir(exist_ok=True)
+    with tarfile.open(target, "w:xz", preset=9) as archive:
+        archive.add(server.dir, arcname=".")
+    print(f"{target}: {target.stat().st_size} bytes")
+
+
 def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--killed":
+        return killed(sys.argv[2])
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    STORES.mkdir(exist_ok=True)
     zone = tempfile.NamedTemporaryFile("w", suffix=".zone")
     zone.write(ZONE)
     zone.flush()
@@ -167,15 +242,7 @@ def main():
         (server.dir / "zone").write_text(ZONE)
         time.sleep(3)  # what nobody waits for
         server.kill()  # and one that is not
-        (server.dir / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False))
-        for name in ("control.sock", "submit.sock"):
-            (server.dir / name).unlink(missing_ok=True)
-        for log in (server.dir / "data" / "index").glob("LOG*"):
-            log.unlink()
-        target = STORES / f"{sys.argv[1]}.tar.xz"
-        with tarfile.open(target, "w:xz", preset=9) as archive:
-            archive.add(server.dir, arcname=".")
-    print(f"{target}: {target.stat().st_size} bytes")
+        pack(server, sys.argv[1], expected)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import time
 import unittest
 
 from harness import HIKYAKU, PASSWORD, SANITIZED, Instance
+from load import SavedWorld
 from mail import Wire, imap, message, subjects, submit
 from make_old_store import ANNA, BOB, look, look_further
 from test_dmarc_reports import bring
@@ -16,6 +17,7 @@ from test_python_clients import Scram, b64
 
 CLOCK = pathlib.Path(HIKYAKU).parent / "clock_shim.so"
 STORES = sorted((pathlib.Path(__file__).parent / "stores").glob("*.tar.xz"))
+KILLED = sorted((pathlib.Path(__file__).parent / "stores" / "killed").glob("*.tar.xz"))
 
 
 def crc32c(data):
@@ -81,6 +83,26 @@ class Upgrade(unittest.TestCase):
         self.assertEqual(subjects(server, BOB, password=passwords[BOB])[-1], "Caught")
         sent = json.loads(server.run("reports", "dmarc", "--send-now", "--json").stdout)
         self.assertIn("told.test", {report["domain"] for report in sent})  # at least what has just come
+
+    def test_killed_stores(self):
+        """What an earlier version had acknowledged when it was killed under load, a later one finds: the journal's end, which no index
+        knows, is replayed as far as it is whole."""
+        self.assertTrue(KILLED)
+        for archive in KILLED:
+            with self.subTest(archive.name), OldInstance(archive) as server:
+                expected = json.loads((server.dir / "expected.json").read_text())
+                opened = next(line for line in server.log if "event=store.opened " in line)
+                self.assertRegex(opened, r"clean=no")
+                self.assertGreater(int(re.search(r"groups=(\d+)", opened).group(1)), 0)
+                world = SavedWorld(server, expected)
+                self.assertEqual(world.check(world.ledger), [])
+                self.assertGreaterEqual(len(json.loads(server.run("queue", "list", "--json").stdout)), expected["queued"])
+                account = world.account_of[1]
+                submit(server, message(account, account, "Today"), account)
+                self.assertEqual(subjects(server, account)[-1], "Today")
+                server.stop()
+                self.assertEqual([line for line in server.log if " error event=" in line], [])
+                self.assertIn("Everything is as it was written", server.run("verify").stdout)
 
     def test_a_later_store_is_refused(self):
         with OldInstance(STORES[-1]) as server:
