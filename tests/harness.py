@@ -194,6 +194,14 @@ class Instance:
         self.start()
 
 
+def restored_instance(original, backup, *options):
+    """Another instance, with the original's configuration and key, and the store out of the backup."""
+    other = Instance(original.address, base=original.base)
+    shutil.copy(original.dir / "secret.key", other.dir)
+    other.run("restore", backup, *options)
+    return other
+
+
 def turn(epoch):
     """How often a store's epoch was raised: what is above its chance (docs/data-model.md)."""
     return epoch >> 16 if epoch > 0xFFFF else epoch

@@ -109,10 +109,10 @@ class Client(threading.Thread):
     def mark(self):
         return self.world.next_mark(self.number)
 
-    def text(self, mark, sender="x@beta.test"):
+    def text(self, mark, sender="x@beta.test", body=None):
         size = self.rng.choice([0, 100, 5_000, 60_000, 300_000] if self.rng.random() < 0.2 else [0, 100, 3_000])
         text = f"From: {sender}\r\nTo: {self.account}\r\nSubject: {mark}\r\n\r\n" + "x" * 70 + "\r\n"
-        text += "".join(self.rng.choice("abcdefgh") * 70 + "\r\n" for _ in range(size // 72))
+        text += body or "".join(self.rng.choice("abcdefgh") * 70 + "\r\n" for _ in range(size // 72))
         self.world.sent[mark] = len(text), hashlib.sha256(text.encode()).digest()
         return text
 
@@ -158,41 +158,50 @@ class Submitter(Client):
 class Reader(Client):
     """Appends, sets flags, copies, moves, expunges."""
 
-    def work(self):
+    def log_in(self):
         client = imap(self.world.server, self.account)
         for mailbox in MAILBOXES[1:]:
             client.create(mailbox)  # or it is there
         client.select("INBOX")
-        uids = {}
+        self.uids = {}  # of this session's messages in INBOX
+        return client
+
+    def work(self):
+        client = self.log_in()
         while not self.world.stopping:
-            present = [key for key in self.has if key[0] == "INBOX" and key[1] in uids]
+            present = [key for key in self.has if key[0] == "INBOX" and key[1] in self.uids]
             what = self.rng.random()
             if what < 0.4 or not present:
-                mark = self.mark()
-                with self.adding(mark):
-                    self.ok(client.append("INBOX", None, None, self.text(mark).encode()))
-                uids[mark] = self.told(client, "APPENDUID", "INBOX", mark)
+                self.append(client)
                 continue
             key = self.rng.choice(present)
-            mark = key[1]
-            rest = {k: v for k, v in self.has.items() if k != key}
+            mark, uid = key[1], self.uids[key[1]]
             if what < 0.55:
                 flags = frozenset(self.rng.sample(["\\Seen", "\\Flagged", "\\Answered", "word"], self.rng.randrange(4)))
-                with self.change({**rest, key: flags}):
-                    self.ok(client.uid("STORE", uids[mark], "FLAGS", "(" + " ".join(flags) + ")"))
+                with self.change({**self.has, key: flags}):
+                    self.ok(client.uid("STORE", uid, "FLAGS", "(" + " ".join(flags) + ")"))
             elif what < 0.7 and ("Copies", mark) not in self.has:
                 with self.change({**self.has, ("Copies", mark): self.has[key]}):
-                    self.ok(client.uid("COPY", uids[mark], "Copies"))
+                    self.ok(client.uid("COPY", uid, "Copies"))
                 self.told(client, "COPYUID", "Copies", mark)
             elif what < 0.85:
-                with self.change({**rest, ("Archive", mark): self.has[key]}):
-                    self.ok(client.uid("MOVE", uids[mark], "Archive"))
+                with self.change({k: v for k, v in self.has.items() if k != key} | {("Archive", mark): self.has[key]}):
+                    self.ok(client.uid("MOVE", uid, "Archive"))
                 self.told(client, "COPYUID", "Archive", mark)
             else:
-                deleted = {**rest, key: self.has[key] | {"\\Deleted"}}
-                with self.change(deleted):
-                    self.ok(client.uid("STORE", uids[mark], "+FLAGS", "(\\Deleted)"))
-                self.expunge(client, uids[mark], key)
+                self.delete(client, key)
+
+    def append(self, client, body=None):
+        mark = self.mark()
+        with self.adding(mark):
+            self.ok(client.append("INBOX", None, None, self.text(mark, body=body).encode()))
+        self.uids[mark] = self.told(client, "APPENDUID", "INBOX", mark)
+        return "INBOX", mark
+
+    def delete(self, client, key):
+        with self.change({**self.has, key: self.has[key] | {"\\Deleted"}}):
+            self.ok(client.uid("STORE", self.uids[key[1]], "+FLAGS", "(\\Deleted)"))
+        self.expunge(client, self.uids[key[1]], key)
 
     def expunge(self, client, uid, key):
         # Others may have been left with the flag when the server was killed.
@@ -245,7 +254,10 @@ class Popper(Client):
 class World:
     """One server, its accounts, another organisation, and everything that was acknowledged."""
 
-    def __init__(self, seed, directory=None):
+    # Those of one account work in it at once.
+    KINDS = ((Sender,), (Sender,), (Submitter,), (Reader,), (SharingReader, SharingReader, Sender), (Popper,))
+
+    def __init__(self, seed, directory=None, kinds=KINDS):
         self.seed, self.rng, self.stopping = seed, random.Random(seed), False
         self._lock, self._count = threading.Lock(), 0
         self.may_be_sent, self.must_be_sent = set(), set()
@@ -261,8 +273,6 @@ class World:
         self.server = Instance("u1@alpha.test", zone=self.zone.name, directory=directory,
                                config={"queue.retry": '["1s", "1s", "1s", "1h"]'})
         self.server.quickstart()
-        # Those of one account work in it at once.
-        kinds = [[Sender], [Sender], [Submitter], [Reader], [SharingReader, SharingReader, Sender], [Popper]]
         for number in range(2, len(kinds) + 1):
             self.server.add_account(f"u{number}@alpha.test")
         pairs = [(kind, f"u{number}@alpha.test") for number, several in enumerate(kinds, 1) for kind in several]

@@ -24,14 +24,6 @@ def number(client, name):
     return int(client.untagged_responses[name][-1])
 
 
-def restored_instance(original, backup, *options):
-    """Another instance, with the original's configuration and key, and the store out of the backup."""
-    other = Instance(original.address, base=original.base)
-    shutil.copy(original.dir / "secret.key", other.dir)
-    other.run("restore", backup, *options)
-    return other
-
-
 class Backup(unittest.TestCase):
     def setUp(self):
         self.place = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-backup-"))

@@ -267,6 +267,7 @@ Task<Answer> undelete_purge(Core& core, ControlCall& call) {
     }
     if (done.busy)
       co_return fail(ErrorCode::Unavailable, "a backup is being made: try again when it is done");
+    waited = 0;  // it went on between two backups
     if (!done.more) break;
   }
   co_return object{{"bodies", total.bodies_forgotten}, {"bytes", total.bytes_returned}};
