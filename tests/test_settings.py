@@ -12,9 +12,9 @@ import threading
 import time
 import unittest
 
-from harness import Instance, eventually, free_port_base
+from harness import PASSWORD, Instance, eventually, free_port_base
 from hostile import Meanwhile
-from mail import message, submit
+from mail import message, messages, submit, tls
 import test_sender_authentication as authentication
 from test_sender_authentication import ELSEWHERE, NAMELESS, STRANGER, Elsewhere
 
@@ -243,6 +243,54 @@ class Connections(unittest.TestCase):
         go_on.set()
         eventually(lambda: [other.taken for other in others] == [5, 5], timeout=60)
         self.assertLessEqual(max(other.most for other in others), 2)
+
+
+class ConnectTimeout(unittest.TestCase):
+    def test_a_host_that_does_not_answer_is_left_for_the_next(self):
+        """transmit.connect_timeout, 30 s without it: the better MX lets nobody in (its backlog is full)."""
+        silent, next_best = "127.0.4.41", "127.0.4.42"
+        zone = self.enterContext(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write(f"$ORIGIN test.\n$TTL 60\nelse MX 10 mx1.else\nelse MX 20 mx2.else\nmx1.else A {silent}\nmx2.else A {next_best}\n")
+        zone.flush()
+        base, go_on = free_port_base(silent), threading.Event()
+        go_on.set()
+        listening = self.enterContext(socket.socket())
+        listening.bind((silent, base + 25))
+        listening.listen(0)
+        for _ in range(3):  # nobody accepts them
+            waiting = self.enterContext(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((silent, base + 25))
+        other = Others((next_best, base + 25), go_on)
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        self.addCleanup(other.server_close)
+        self.addCleanup(other.shutdown)
+        server = self.enterContext(Instance(ANNA, base=base, zone=zone.name, config={"transmit.connect_timeout": '"1s"'}))
+        began = time.monotonic()
+        submit(server, message(ANNA, "x@else.test", "Hello"), rcpt=["x@else.test"])
+        eventually(lambda: other.taken, timeout=20)
+        self.assertGreater(time.monotonic() - began, 0.9)  # it was tried
+
+
+class ClientAddress(unittest.TestCase):
+    def test_where_a_user_is_stands_in_received_only_if_it_may(self):
+        """submission.hide_client_address; of other servers it is told in any case."""
+        server = self.enterContext(Instance(ANNA))
+        for hidden in (None, "true", "false"):
+            with self.subTest(hide_client_address=hidden):
+                if hidden:
+                    server.configure({"submission.hide_client_address": hidden})
+                    server.restart()
+                for source, service, sender in (("127.0.0.91", "submission", ANNA), ("127.0.0.92", "smtp", "x@beta.test")):
+                    with smtplib.SMTP(server.host, server.port(service), source_address=(source, 0), timeout=20, local_hostname="laptop.home.test") as smtp:
+                        if service == "submission":
+                            smtp.starttls(context=tls())
+                            smtp.login(ANNA, PASSWORD)
+                        smtp.send_message(message(sender, ANNA, source), from_addr=sender, to_addrs=[ANNA])
+                    got = messages(server)[-1]
+                    self.assertEqual(got["Subject"], source)
+                    told = " ".join(got.get_all("Received"))
+                    self.assertEqual(source in got.as_string().replace(f"Subject: {source}", ""), service == "smtp" or hidden == "false", told)
 
 
 class QueueBytes(unittest.TestCase):
