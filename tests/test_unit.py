@@ -3,13 +3,15 @@ import email.policy
 import gzip
 import pathlib
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import unittest
 
 import under_unit
-from harness import SANITIZED, TOP, Instance, eventually, need
+from harness import SANITIZED, TOP, Instance, eventually, hikyaku, need
 from hostile import Peer
 from mail import message, stamp, subjects
 from test_dmarc_reports import bring, mail_with, of_kind, shown, xml
@@ -22,6 +24,37 @@ def in_source(name, constant):
     text = (TOP / "src" / "app" / name).read_text()
     body = re.search(rf"{constant} =\n(.*?);\n", text, re.DOTALL).group(1)
     return set("".join(re.findall(r'"([^"]*)"', re.sub(r"//.*", "", body))).split())
+
+
+class Restarts(unittest.TestCase):
+    """What trying again does not mend is not tried again, whoever says it: the program's list is the unit's."""
+
+    def listed(self):
+        text = (TOP / "src" / "app" / "exit.h").read_text()
+        codes = {name: int(number) for name, number in re.findall(r"^  (\w+) = (\d+),", text, re.MULTILINE)}
+        names = re.search(r"kNotMendedByRestart = \{(.*?)\};", text, re.DOTALL).group(1)
+        return {codes[name] for name in re.findall(r"Exit::(\w+)", names)}
+
+    def test_the_unit_has_the_codes_of_the_program(self):
+        told, = under_unit.values("RestartPreventExitStatus")
+        self.assertEqual({int(code) for code in told}, self.listed())
+
+    def test_what_an_administrator_must_mend_is_among_them_and_what_passes_is_not(self):
+        server = Instance(ANNA)
+        self.addCleanup(shutil.rmtree, server.dir)
+        server.quickstart()
+
+        def code():
+            return hikyaku("serve", directory=server.dir, check=False).returncode
+        kept = {path: path.read_bytes() for path in (server.dir / "tls" / "cert.pem", server.dir / "hikyaku.toml")}
+        for path in kept:
+            path.write_text("nonsense\n")
+            self.assertIn(code(), self.listed(), path)
+            path.write_bytes(kept[path])
+        with socket.create_server((server.host, server.port("imap"))):
+            self.assertNotIn(code(), self.listed())  # another server may end
+        server.configure({"listen.addresses": '["127.0.0.1", "192.0.2.77"]', "server.local": "false", "server.user": '""'})
+        self.assertNotIn(code(), self.listed())  # an address may come later than the server
 
 
 class Unit(unittest.TestCase):

@@ -1,6 +1,8 @@
 // How the program ends.
 #pragma once
 
+#include <initializer_list>
+
 namespace hikyaku::app {
 
 /// Exit codes, those of sysexits.h where they say what is meant.
@@ -20,5 +22,12 @@ enum class Exit {
   NoPermission = 77,
   Config = 78,
 };
+
+/// What `hikyaku serve` ends with when starting it again would end in the same way until somebody
+/// has mended something. packaging/hikyaku.service keeps systemd from trying (a test compares);
+/// with all others it tries again.
+inline constexpr auto kNotMendedByRestart = {
+    Exit::Usage,        Exit::Data,         Exit::NoInput, Exit::Unavailable,
+    Exit::CannotCreate, Exit::NoPermission, Exit::Config};
 
 }  // namespace hikyaku::app

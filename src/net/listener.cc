@@ -37,8 +37,8 @@ Error bind_error(const Endpoint& endpoint, int error_number) {
       return {ErrorCode::Conflict,
               where + " is taken" + (holder.empty() ? "" : " (by " + holder + ")"), nullptr};
     }
-    case EADDRNOTAVAIL:
-      return {ErrorCode::Invalid,
+    case EADDRNOTAVAIL:  // which may still come: DHCP, a tunnel, an address that moves
+      return {ErrorCode::Unavailable,
               fmt::format("cannot listen on {}: this machine does not have the address {}",
                           endpoint.to_string(), endpoint.address.to_string()),
               nullptr};
