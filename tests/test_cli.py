@@ -128,6 +128,20 @@ class Directory(unittest.TestCase):
             done = server.run("check", check=False)
             self.assertIn("cert.pem", done.stdout)
 
+    def test_an_alias_that_closes_a_circle_says_so(self):
+        with Instance("anna@alpha.test") as server:
+            self.assertIn("nobody has l2@alpha.test: there is no such account or alias", server.run("alias", "add", "l1@alpha.test", "l2@alpha.test").stdout)
+            dead = server.run("alias", "add", "l3@alpha.test", "l1@alpha.test").stdout
+            self.assertIn("l1@alpha.test is an alias that leads to nobody", dead)
+            told = " ".join(server.run("alias", "add", "l2@alpha.test", "l1@alpha.test").stdout.split())
+            self.assertNotIn("no such account or alias", told)
+            self.assertIn("in a circle, and nobody gets the mail: l2@alpha.test -> l1@alpha.test -> l2@alpha.test.", told)
+            japanese = server.run("alias", "add", "l2@alpha.test", "anna@alpha.test", "--lang", "ja").stdout
+            self.assertIn("循環します(ほかの宛先には届きます):l2@alpha.test->l1@alpha.test->l2@alpha.test", "".join(japanese.split()))
+            remedy = re.search(r"`hikyaku (alias remove [^`]*)`", told).group(1)
+            server.run(*remedy.split())
+            self.assertNotIn("circle", server.run("check", "--no-dns", check=False).stdout)
+
     def test_check_names_aliases_that_lead_nowhere(self):
         with Instance("anna@alpha.test") as server:
             self.assertIn("every alias leads to somebody", server.run("check", "--no-dns").stdout)

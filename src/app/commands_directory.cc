@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "auth/alias_faults.h"
 #include "auth/credentials.h"
 #include "auth/directory.h"
 #include "base/async.h"
@@ -312,19 +313,28 @@ Task<Answer> alias_add(Core& core, ControlCall& call) {
   CO_TRY_DO(co_await change(
       core, [&](store::Transaction& tx) { return auth::add_alias(tx, address, targets); }));
   co_return co_await core.store().read([&](store::Reader& reader) -> Answer {
-    boost::json::array all, nobody;
-    auto normal = auth::normalize_address(address);
-    for (auto& alias : auth::list_aliases(reader)) {
-      if (!normal || alias.address != *normal) continue;
-      for (auto& target : alias.targets) {
-        all.push_back(json_text(target));
-        // It may be made later; a typing mistake is more likely.
-        if (auth::resolve(reader, target, core.config().delivery.recipient_delimiters).kind ==
-            auth::Resolution::Kind::Unknown)
-          nobody.push_back(json_text(target));
-      }
+    boost::json::array all, nobody, dead;
+    auto& delimiters = core.config().delivery.recipient_delimiters;
+    auto alias = auth::find_alias(reader, address);
+    auto circle = auth::find_circle(reader, address, delimiters);
+    for (auto& target : alias ? alias->targets : std::vector<std::string>()) {
+      all.push_back(json_text(target));
+      if (auth::resolve(reader, target, delimiters).kind != auth::Resolution::Kind::Unknown)
+        continue;
+      // It may be made later; a typing mistake is more likely.
+      if (!auth::find_alias(reader, target))
+        nobody.push_back(json_text(target));
+      else if (!circle)
+        dead.push_back(json_text(target));
     }
-    return object{{"targets", std::move(all)}, {"nobody", std::move(nobody)}};
+    object answer{
+        {"targets", std::move(all)}, {"nobody", std::move(nobody)}, {"dead", std::move(dead)}};
+    if (circle) {
+      answer["circle"] = json_text(circle->way);
+      answer["by"] = json_text(circle->target);
+      answer["delivered"] = circle->delivered;
+    }
+    return answer;
   });
 }
 

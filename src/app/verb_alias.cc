@@ -11,6 +11,19 @@ constexpr Phrase kNobody{
     "But nobody has {0}: there is no such account or alias yet. `hikyaku account add {0}` makes "
     "it.",
     "ただし {0} はまだ誰のものでもありません。作るには: `hikyaku account add {0}`"};
+constexpr Phrase kDead{
+    "But {0} is an alias that leads to nobody. `hikyaku check` names each of them.",
+    "ただし {0} は誰にも届かない別名です。`hikyaku check` で一覧できます。"};
+constexpr Phrase kCircle{
+    "But now aliases lead in a circle, and nobody gets the mail: {0}. Break it: `hikyaku alias "
+    "remove {1} {2}`",
+    "ただし、これで別名が循環し、メールは誰にも届きません: {0}。循環を断つには: `hikyaku alias "
+    "remove {1} {2}`"};
+constexpr Phrase kHarmlessCircle{
+    "But now aliases lead in a circle, though others get the mail: {0}. Break it: `hikyaku alias "
+    "remove {1} {2}`",
+    "ただし、これで別名が循環します(ほかの宛先には届きます): {0}。循環を断つには: `hikyaku alias "
+    "remove {1} {2}`"};
 constexpr Phrase kRemoved{"The alias {} is gone.", "別名 {} を削除しました。"};
 constexpr Phrase kTargetsRemoved{"Mail for {} goes to {} no more.",
                                  "{} 宛てのメールは {} に届かなくなりました。"};
@@ -43,6 +56,10 @@ Exit add(const Invocation& invocation, Terminal& terminal) {
   }
   terminal.say(kAdded, invocation.argument(0), join(texts_in(*answer, "targets"), ", "));
   for (auto& target : texts_in(*answer, "nobody")) terminal.say(kNobody, target);
+  for (auto& target : texts_in(*answer, "dead")) terminal.say(kDead, target);
+  if (auto way = text_in(*answer, "circle"); !way.empty())
+    terminal.say(flag_in(*answer, "delivered") ? kHarmlessCircle : kCircle, way,
+                 way.substr(0, way.find(' ')), text_in(*answer, "by"));
   return Exit::Ok;
 }
 

@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kShown = 8;
 /// Rows that one read looks at, about.
 constexpr std::size_t kRowsPerRead = 1'000;
+/// Aliases that one circle is looked for in.
+constexpr std::size_t kMostFollowed = 1'000;
 /// Steps between two looks at what else is to be done on this loop.
 constexpr std::size_t kStepsPerTurn = 1'000;
 
@@ -51,6 +53,31 @@ struct Facts {
   bool is_account = false;
   Resolution::Kind kind = Resolution::Kind::Unknown;
 };
+
+/// A way by its addresses; of a long one the beginning and the end.
+std::string drawn(const std::vector<std::string_view>& addresses) {
+  std::string way;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (i == kShown && i + 1 < addresses.size()) {
+      way += "… -> ";
+      i = addresses.size() - 1;
+    }
+    way += std::string(addresses[i]) + " -> ";
+  }
+  return way;
+}
+
+/// The alias that mail for an address goes by, if it is one: as it stands, or without its detail.
+std::optional<Alias> followed_alias(store::Reader& reader, const std::string& address,
+                                    std::string_view delimiters) {
+  if (auto alias = find_alias(reader, address)) return alias;
+  auto at = address.rfind('@');
+  auto local = std::string_view(address).substr(0, at);
+  auto name = smtp::split_detail(local, delimiters).first;
+  if (delimiters.empty() || name.size() == local.size() || find_account(reader, address))
+    return std::nullopt;
+  return find_alias(reader, std::string(name) + address.substr(at));
+}
 
 class Search {
  public:
@@ -163,16 +190,9 @@ class Search {
   }
 
   std::string round_from(std::size_t begin) const {
-    std::string round;
-    for (auto i = begin; i < way_.size(); ++i) {
-      // Of a long one the beginning and the end.
-      if (i - begin == kShown && i + 1 < way_.size()) {
-        round += "… -> ";
-        i = way_.size() - 1;
-      }
-      round += way_[i].alias->first + " -> ";
-    }
-    return round;
+    std::vector<std::string_view> addresses;
+    for (auto i = begin; i < way_.size(); ++i) addresses.push_back(way_[i].alias->first);
+    return drawn(addresses);
   }
 
   Task<std::vector<AliasFault>> take_faults() {
@@ -216,6 +236,39 @@ class Search {
 Task<std::vector<AliasFault>> find_alias_faults(store::Store& store, std::string delimiters) {
   Search search(store, std::move(delimiters));
   co_return co_await search.run();
+}
+
+std::optional<AliasFault> find_circle(store::Reader& reader, std::string_view address,
+                                      std::string_view delimiters) {
+  auto first = find_alias(reader, address);
+  if (!first) return std::nullopt;
+  struct Step {
+    Alias alias;
+    std::size_t came_from;
+  };
+  // The nearest first, so that what is told is the shortest way round.
+  std::vector<Step> steps{{std::move(*first), 0}};
+  std::set<std::string> seen{steps.front().alias.address};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    for (auto target : std::vector(steps[i].alias.targets)) {
+      auto next = followed_alias(reader, target, delimiters);
+      if (!next) continue;
+      auto& start = steps.front().alias.address;
+      if (next->address == start) {
+        std::vector<std::string_view> way;
+        for (auto at = i; at != 0; at = steps[at].came_from)
+          way.insert(way.begin(), steps[at].alias.address);
+        way.insert(way.begin(), start);
+        auto by = way.size() > 1 ? std::string(way[1]) : target;
+        auto delivered = resolve(reader, start, delimiters).kind == Resolution::Kind::Local;
+        return AliasFault{AliasFault::What::Circle, start, std::move(by), drawn(way) + start,
+                          delivered};
+      }
+      if (seen.size() < kMostFollowed && seen.insert(next->address).second)
+        steps.push_back({std::move(*next), i});
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace hikyaku::auth

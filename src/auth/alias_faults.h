@@ -1,6 +1,7 @@
 // Aliases that do not lead where they should: to addresses of ours that nobody has, or in circles.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,5 +30,10 @@ struct AliasFault {
 /// in pieces: others go on meanwhile, and what they change may be seen or not. `delimiters`: as for
 /// resolve(). `store` must outlive it.
 Task<std::vector<AliasFault>> find_alias_faults(store::Store& store, std::string delimiters);
+
+/// The circle that the alias `address` is in, as AliasFault::Circle has it. Looks at a thousand
+/// aliases at most, as resolve() does.
+std::optional<AliasFault> find_circle(store::Reader& reader, std::string_view address,
+                                      std::string_view delimiters);
 
 }  // namespace hikyaku::auth

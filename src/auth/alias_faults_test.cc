@@ -139,6 +139,26 @@ TEST_CASE("a target that nobody has is named, and whether anybody else gets the 
         "catch-all a.test nobody@a.test\n");
 }
 
+TEST_CASE("the circle that one alias is in") {
+  Fixture f;
+  auto way = [&](std::string_view address) {
+    auto fault = find_circle(f.tx, address, "+");
+    return fault ? fault->way + (fault->delivered ? " delivered" : "") : "";
+  };
+  CHECK(way("gone@a.test") == "");
+  f.alias("l1@a.test", {"l2@a.test"});
+  CHECK(way("l1@a.test") == "");
+  f.alias("l2@a.test", {"l3+x@a.test", "l4@a.test"});
+  f.alias("l3@a.test", {"l1@a.test"});
+  CHECK(way("L2@A.test") == "l2@a.test -> l3@a.test -> l1@a.test -> l2@a.test");
+  f.alias("into@a.test", {"l1@a.test"});
+  CHECK(way("into@a.test") == "");  // it leads into one that is told elsewhere
+  f.alias("l4@a.test", {"l2@a.test"});
+  CHECK(way("l2@a.test") == "l2@a.test -> l4@a.test -> l2@a.test");
+  f.alias("l3@a.test", {"anna@a.test"});
+  CHECK(way("l3@a.test") == "l3@a.test -> l1@a.test -> l2@a.test -> l3@a.test delivered");
+}
+
 TEST_CASE("each circle is named once, from whatever leads into it") {
   Fixture f;
   f.alias("a@a.test", {"b@a.test"});

@@ -552,6 +552,14 @@ AliasPage list_alias_page(Reader& reader, std::string_view from, std::size_t row
   return page;
 }
 
+std::optional<Alias> find_alias(Reader& reader, std::string_view address) {
+  auto normal = normalize_address(address);
+  if (!normal) return std::nullopt;
+  auto row = read_address(reader, *normal);
+  if (!row || row->kind != AddressKind::Alias) return std::nullopt;
+  return Alias{*normal, std::move(row->targets)};
+}
+
 Resolution resolve(Reader& reader, std::string_view address, std::string_view delimiters) {
   // RFC 5321 §4.5.1: postmaster without a domain is ours, whoever we are.
   if (iequals(address, "postmaster")) {

@@ -80,6 +80,8 @@ Result<void> add_alias(store::Transaction& tx, std::string_view address,
 Result<void> remove_alias(store::Transaction& tx, std::string_view address,
                           const std::vector<std::string>& targets = {});
 std::vector<Alias> list_aliases(store::Reader& reader, std::string_view domain = {});
+/// The alias with exactly this address.
+std::optional<Alias> find_alias(store::Reader& reader, std::string_view address);
 
 /// How an address is to be delivered. Aliases are followed (≤ 10 deep, ≤ 1,000 targets, loops end
 /// quietly).
