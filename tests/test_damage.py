@@ -44,7 +44,7 @@ class Damage(SavedStore):
         """The tagged answer, and what came: {number: bytes}."""
         status, parts = client.fetch("1:*", what)
         if status == "NO":  # imaplib keeps what came before it
-            self.assertRegex(parts[0], rb"^\[CORRUPTION\] body \d+ .*cannot be read")
+            self.assertEqual(parts[0], b"[CORRUPTION] A message is damaged on the server; the administrator has been told")
             parts = client.response("FETCH")[1]
         return status, {int(p[0].split()[0]): p[1] for p in parts if isinstance(p, tuple)}
 
@@ -66,12 +66,14 @@ class Damage(SavedStore):
         taking = pop(self.server, ANNA)
         for i in range(COUNT):
             if i in lost:
-                with self.assertRaisesRegex(poplib.error_proto, r"^b'-ERR \[SYS/PERM\] .*cannot be read"):
+                with self.assertRaisesRegex(poplib.error_proto, r"^b'-ERR \[SYS/PERM\] this message is damaged on the server; the administrator has been told'$"):
                     taking.retr(i + 1)
             else:
                 self.assertIn(f"word{i}".encode(), taking.retr(i + 1)[1])
         taking.quit()
         self.assertEqual(len(self.logged("store.body_unreadable")), len(lost), self.server.log)
+        # Whose it is, and where, stands in the log.
+        self.assertRegex(self.logged("imap.failed")[-1], rf'cid=\d+ .*user={ANNA} .*err="body \d+ ')
         self.assertEqual(self.metric("hikyaku_store_unreadable_bodies_total"), len(lost))
         health = self.health()
         self.assertEqual(health["status"], "warning")

@@ -81,9 +81,11 @@ Reply reply_for(const Error& error) {
     case ErrorCode::Unavailable:
     case ErrorCode::Shutdown:
       return no(error.text, "UNAVAILABLE");
+    // What is broken where says nothing to a user; it is for the log.
     case ErrorCode::Io:
+      return no(std::string(kUnreadable), "CORRUPTION");
     case ErrorCode::Corrupt:
-      return no(error.text, "CORRUPTION");
+      return no(std::string(kDamaged), "CORRUPTION");
     case ErrorCode::Unsupported:
       return no(error.text, "CANNOT");
     case ErrorCode::Internal:

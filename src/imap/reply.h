@@ -32,6 +32,13 @@ void append_reply(std::string& out, std::string_view tag, const Reply& reply,
 /// "+ text" CRLF.
 void append_continuation(std::string& out, std::string_view text = "OK");
 
+/// In a user's words, for what is damaged and what the disk does not give: whoever says it has
+/// told the administrator.
+inline constexpr std::string_view kDamaged =
+    "A message is damaged on the server; the administrator has been told";
+inline constexpr std::string_view kUnreadable =
+    "The server cannot read or write what this needs; the administrator has been told";
+
 /// The reply to a command that failed with `error`, by its code: BAD for Invalid; NO [NONEXISTENT],
 /// [ALREADYEXISTS], [NOPERM], [INUSE], [LIMIT], [OVERQUOTA], [UNAVAILABLE], [CORRUPTION],
 /// [SERVERBUG], [CANNOT] for the others (RFC 5530 §3).

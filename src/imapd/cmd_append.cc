@@ -90,7 +90,7 @@ Task<std::optional<imap::Reply>> Session::receive_message(Appending& appending) 
     if (is_small) small += data;
     if (auto done = co_await writer->append(data); !done) {
       parser_.refuse();
-      co_return imap::reply_for(done.error());
+      co_return refusal(done.error());
     }
   }
   if (event != Event::MessageEnd) co_return broken_off(event);
@@ -100,7 +100,7 @@ Task<std::optional<imap::Reply>> Session::receive_message(Appending& appending) 
                      : Result<mailbox::Digest>(std::unexpected(blob.error()));
   if (!digest) {
     parser_.refuse();
-    co_return imap::reply_for(digest.error());
+    co_return refusal(digest.error());
   }
   auto& message = appending.messages.emplace_back();
   message.body = std::move(*blob);
@@ -131,7 +131,7 @@ Task<imap::Reply> Session::commit(Appending& appending) {
       co_await mailbox::append_bulk(bulk(), account(), target.id, std::move(appending.messages));
   if (!done && done.error().code == ErrorCode::NotFound)
     co_return imap::no("There is no such mailbox", "TRYCREATE");
-  if (!done) co_return imap::reply_for(done.error());
+  if (!done) co_return refusal(done.error());
   if (selected_ && selected_->mailbox == target.id) co_await refresh(Expunges::Tell);
   imap::NumberSet uids;
   uids.add(done->first, done->first + done->count - 1);

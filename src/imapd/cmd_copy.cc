@@ -67,7 +67,7 @@ Task<imap::Reply> Session::handle(imap::CopyCommand command) {
                          // To many clients deleting is copying to Trash, then expunging.
                          .is_deleting = target->role == mailbox::Role::Trash};
   auto copied = co_await mailbox::copy_bulk(bulk(), account(), std::move(wish));
-  if (!copied) co_return imap::reply_for(copied.error());
+  if (!copied) co_return refusal(copied.error());
   if (target->id == selected_->mailbox) co_await refresh(Expunges::Tell);
   if (copied->from.empty()) co_return imap::ok("Nothing to copy");
   co_return imap::ok("Copied", copy_uid(*copied));
@@ -97,7 +97,7 @@ Task<imap::Reply> Session::handle(imap::MoveCommand command) {
   // RFC 6851 §4.3: COPYUID untagged, before the EXPUNGEs; also when only a part has been moved.
   if (!moved.from.empty()) write(imap::ok("Moved", copy_uid(moved)));
   co_await refresh(Expunges::Tell);
-  if (!done) co_return imap::reply_for(done.error());
+  if (!done) co_return refusal(done.error());
   co_return imap::ok(moved.from.empty() ? "Nothing to move" : "Done");
 }
 

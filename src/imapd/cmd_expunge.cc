@@ -33,7 +33,7 @@ Task<imap::Reply> Session::handle(imap::ExpungeCommand command) {
   }
   auto done = co_await expunge(std::move(sequences));
   co_await refresh(Expunges::Tell);
-  if (!done) co_return imap::reply_for(done.error());
+  if (!done) co_return refusal(done.error());
   if (!state_.tells_modseq()) co_return imap::ok("Expunged");
   co_return imap::ok("Expunged",
                      fmt::format("HIGHESTMODSEQ {}", selected_->messages.view().change()));

@@ -33,7 +33,7 @@ Task<imap::Reply> Session::handle(imap::CreateCommand command) {
 imap::Reply Session::refusal_of_name(const Error& error) {
   // The grammar was right: it is the name that cannot be.
   if (error.code == ErrorCode::Invalid) return imap::no(error.text, "CANNOT");
-  return imap::reply_for(error);
+  return refusal(error);
 }
 
 Task<imap::Reply> Session::handle(imap::DeleteCommand command) {

@@ -125,7 +125,7 @@ Task<imap::Reply> Session::handle(imap::SearchCommand command) {
   auto done = co_await search(searching);
   if (!done) {
     if (searching.program.wants(imap::SearchReturn::Save)) selected_->saved = {};
-    co_return imap::reply_for(done.error());
+    co_return refusal(done.error());
   }
   tell_found(searching, command.uid);
   if (searching.unread != 0)

@@ -43,7 +43,7 @@ Task<imap::Reply> Session::handle(imap::SelectCommand command) {
     co_return imap::no("There is no such mailbox", found ? "NOSELECT" : "NONEXISTENT");
   watch->mailbox = listen(*watch, found->id);
   auto opened = co_await services_.views.open(id, found->id);
-  if (!opened) co_return imap::reply_for(opened.error());
+  if (!opened) co_return refusal(opened.error());
 
   if (command.condstore || command.qresync) enable_condstore();
   state_.read_only = command.read_only;
@@ -169,7 +169,7 @@ Task<imap::Reply> Session::handle(imap::CloseCommand) {
     SequenceRanges everything;
     if (all > 0) everything.push_back({1, all});
     auto expunged = co_await expunge(everything);
-    if (!expunged) co_return imap::reply_for(expunged.error());
+    if (!expunged) co_return refusal(expunged.error());
   }
   leave_mailbox();
   co_return imap::ok("Closed");

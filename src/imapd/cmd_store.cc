@@ -37,7 +37,7 @@ Task<imap::Reply> Session::handle(imap::StoreCommand command) {
   auto wanted = uids.size();
   auto stored = co_await mailbox::store_flags_bulk(bulk(), account(), selected_->mailbox,
                                                    std::move(uids), wish_of(command));
-  if (!stored) co_return imap::reply_for(stored.error());
+  if (!stored) co_return refusal(stored.error());
   std::ranges::sort(stored->changed, {}, &mailbox::MessageSummary::uid);
   co_await refresh(Expunges::HoldBack, stored->changed);
   // RFC 7162 §3.1.3: the mod-sequence is told even when .SILENT wants no flags.

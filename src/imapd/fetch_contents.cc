@@ -99,12 +99,12 @@ Task<Bodies> open_bodies(store::Store& store,
   co_return bodies;
 }
 
-SessionEnds broken_literal(const Error& error) {
-  // So many octets were promised, and there is no way to take that back.
-  return {imap::bye("The message cannot be read: " + error.text, "UNAVAILABLE")};
-}
-
 }  // namespace
+
+SessionEnds Session::broken_literal(const Error& error) {
+  // So many octets were promised, and there is no way to take that back.
+  return {imap::bye(refusal(error).text, "UNAVAILABLE")};
+}
 
 Task<void> Session::fetch_contents(Fetching& fetching) {
   SequencePieces pieces(fetching.sequences);
@@ -194,7 +194,7 @@ Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
     auto permit = co_await services_.large_messages.acquire(record.size);
     co_await go_on();
     if (auto done = co_await complete_digest(services_, content, record); !done) {
-      fetching.failed = imap::reply_for(done.error());
+      fetching.failed = refusal(done.error());
       co_return;
     }
     work_with(work_ + record.digest.memory());
@@ -220,7 +220,9 @@ Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,
 Task<void> Session::send_sections(Fetching& fetching, const mailbox::MessageRecord& record,
                                   Content& content, imap::FetchResponse& response) {
   mailbox::Sections sections(record);
-  if (!sections.good()) fetching.failed = imap::no("A stored message is damaged", "CORRUPTION");
+  if (!sections.good())
+    fetching.failed =
+        refusal({ErrorCode::Corrupt, "the stored structure of a message is damaged", nullptr});
   for (std::size_t i = 0; i < fetching.items.bodies.size(); ++i) {
     auto& item = fetching.items.bodies[i];
     auto is_binary = item.form == Form::Binary || item.form == Form::BinarySize;
@@ -235,7 +237,7 @@ Task<void> Session::send_sections(Fetching& fetching, const mailbox::MessageReco
       response.nil(piece.label);
     fetching.failed = sent.error().code == ErrorCode::Unsupported
                           ? imap::no(sent.error().text, "UNKNOWN-CTE")
-                          : imap::reply_for(sent.error());
+                          : refusal(sent.error());
   }
 }
 

@@ -141,6 +141,12 @@ Task<void> Session::answer(std::string_view tag, imap::Reply reply) {
   if (output_.full()) co_await output_.flush();
 }
 
+imap::Reply Session::refusal(const Error& error) {
+  if (error.code == ErrorCode::Corrupt || error.code == ErrorCode::Io)
+    log_.warn("imap.failed", {{"err", error.describe()}});
+  return imap::reply_for(error);
+}
+
 void Session::write(const imap::Reply& untagged) {
   imap::append_reply(out(), "", untagged, state_.wire());
 }

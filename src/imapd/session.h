@@ -111,6 +111,8 @@ class Session {
   mailbox::AccountId account() const { return login_->account; }
   std::string& out() { return output_.buffer(); }
   void write(const imap::Reply& untagged);
+  /// What a command that failed is answered; what only an administrator can mend goes to the log.
+  imap::Reply refusal(const Error& error);
 
   // updates.cc: what the client must be told of its mailbox.
   /// EXPUNGE may be told now, or must wait (RFC 9051 §7.5.1).
@@ -174,6 +176,7 @@ class Session {
     Content& content;
   };
   Task<Result<void>> send_section(Piece piece, std::optional<mailbox::SectionBytes> found);
+  SessionEnds broken_literal(const Error& error);
   Task<Result<void>> send_binary(Piece piece, std::optional<mailbox::SectionBytes> found);
   // cmd_append.cc
   struct Appending;
@@ -207,7 +210,7 @@ class Session {
   // cmd_expunge.cc
   Task<Result<void>> expunge(SequenceRanges sequences);
   // cmd_mailbox.cc, cmd_list.cc
-  static imap::Reply refusal_of_name(const Error& error);
+  imap::Reply refusal_of_name(const Error& error);
   Task<Result<void>> set_subscribed(std::string path, bool subscribed);
   static imap::StatusValues status_values(const mailbox::MailboxInfo& info,
                                           const mailbox::Counters& counters);

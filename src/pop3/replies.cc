@@ -52,8 +52,11 @@ void append_challenge(std::string& out, std::string_view base64) {
 }
 
 Reply reply_for(const Error& error) {
-  // What is damaged stays so until somebody mends it (RFC 3206 §4).
-  if (error.code == ErrorCode::Corrupt) return err(error.text, kCodeSysPerm);
+  // What is damaged stays so until somebody mends it (RFC 3206 §4). What is broken where says
+  // nothing to a user; it is for the log.
+  if (error.code == ErrorCode::Corrupt)
+    return err("this message is damaged on the server; the administrator has been told",
+               kCodeSysPerm);
   return err(error.text, error.temporary() ? kCodeSysTemp : std::string_view());
 }
 

@@ -108,14 +108,19 @@ Session::Answer Session::handle(pop3::TopCommand command) {
   co_return co_await send_message(command.message, command.lines);
 }
 
+std::optional<pop3::Reply> Session::unreadable(const Error& error) {
+  log_.warn("pop3.read", {{"user", user()}, {"err", error.describe()}});
+  return pop3::reply_for(error);
+}
+
 Session::Answer Session::send_message(std::uint32_t number, std::uint64_t body_lines) {
   if (!maildrop_->find(number)) co_return pop3::no_such_message(number);
   auto [_, record, blob] = co_await retrieve(number);
   // Another client has expunged it meanwhile; its number stays.
   if (!record) co_return pop3::err("Another client has removed that message");
-  if (!blob) co_return pop3::reply_for(blob.error());
+  if (!blob) co_return unreadable(blob.error());
   auto first = co_await (*blob)->read(0, kPiece);
-  if (!first) co_return pop3::reply_for(first.error());
+  if (!first) co_return unreadable(first.error());
 
   std::string wire;
   pop3::append_reply(wire, pop3::ok(std::to_string(record->size) + " octets"));
@@ -125,7 +130,7 @@ Session::Answer Session::send_message(std::uint32_t number, std::uint64_t body_l
   // In the middle of a message there is no way to say that something is wrong but to hang up.
   if (first->size() < (*blob)->size() && !stuffer.done())
     if (auto good = co_await (*blob)->check(first->size(), (*blob)->size()); !good)
-      co_return pop3::reply_for(good.error());
+      co_return unreadable(good.error());
   for (auto offset = static_cast<std::uint64_t>(first->size());
        offset < (*blob)->size() && !stuffer.done();) {
     co_await output_.write(wire);

@@ -74,6 +74,8 @@ class Session {
   std::vector<std::uint32_t> asked_for(std::uint32_t number);
   /// Sends a message as a multi-line response, `body_lines` lines of its body.
   Answer send_message(std::uint32_t number, std::uint64_t body_lines);
+  /// What is answered for one that cannot be read; why goes to the log.
+  std::optional<pop3::Reply> unreadable(const Error& error);
   auth::LoginContext login_context() const;
 
   net::Stream& stream_;
