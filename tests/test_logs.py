@@ -6,7 +6,7 @@ import json
 import re
 import unittest
 
-from harness import TOP, Instance, eventually
+from harness import PASSWORD, TOP, Instance, eventually
 from mail import Wire, message, pop, submit, subjects
 from test_python_clients import Scram, b64
 
@@ -28,6 +28,52 @@ def spoken(text, secrets):
     """Those of the secrets that a text holds, in any of their forms."""
     text = text.lower().encode(errors="surrogateescape")
     return [secret for secret in secrets if any(form.lower() in text for form in forms(secret))]
+
+
+def fields(line):
+    return dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line))
+
+
+class Connections(unittest.TestCase):
+    """Whatever is logged on behalf of a connection bears its number: at level info one search finds all of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Instance(ANNA))
+
+    def of_one_connection(self, *events):
+        """The lines of these events since the last look: all of the connection whose end is the last of them."""
+        eventually(lambda: any(f"event={events[-1]} " in line for line in self.server.log[self.seen:]))
+        found = [fields(line) for line in self.server.log[self.seen:]]
+        self.seen = len(self.server.log)
+        number = next(line["cid"] for line in found if line.get("event") == events[-1])
+        self.assertEqual([line["event"] for line in found if line.get("cid") == number], list(events))
+        return [line for line in found if line.get("cid") == number]
+
+    def test_a_session_from_its_login_to_its_end(self):
+        self.seen = len(self.server.log)
+        submit(self.server, message(ANNA, ANNA, "one"))
+        lines = self.of_one_connection("login.ok", "message.accept", "smtp.end")
+        self.assertEqual({line["ip"] for line in lines}, {"127.0.0.1"})
+        self.assertIn("mid", lines[1])
+        with Wire(self.server, "smtp") as wire:
+            wire.reply()
+            for line in ("EHLO x.test", "MAIL FROM:<x@beta.test>", "RCPT TO:<gone@alpha.test>", "QUIT"):
+                wire.ask(line)
+        self.of_one_connection("message.refuse", "smtp.end")
+        with Wire(self.server, "imap") as wire:
+            wire.line()
+            wire.tagged(f'LOGIN {ANNA} "wrong"')
+            wire.tagged(f'LOGIN {ANNA} "{PASSWORD}"', "b")
+        lines = self.of_one_connection("login.fail", "login.ok", "imap.end")
+        self.assertEqual(lines[0]["user"], ANNA)
+        pop(self.server, ANNA).quit()
+        self.of_one_connection("login.ok", "pop3.end")
+
+    def test_a_program_of_this_machine(self):
+        done = self.server.run("sendmail", ANNA, input="Subject: from cron\n\ntext\n")
+        self.assertEqual(done.stderr, "")
+        eventually(lambda: any("event=message.accept" in line and "from=" in line and " cid=" in line and " ip=" not in line for line in list(self.server.log)))
 
 
 class Secrets(unittest.TestCase):

@@ -92,6 +92,7 @@ class Submission {
     auto name = user ? user->name : fmt::format("uid-{}", call_.caller().uid);
     peer_.kind = receive::Peer::Kind::Program;
     peer_.with = "LOCAL";
+    peer_.log = call_.caller().log;
     peer_.program = fmt::format("uid {} ({})", call_.caller().uid, name);
     sender_.domain = co_await core_.store().read(
         [&](store::Reader& reader) { return own_domain(reader, core_.host_name()); });

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "app/json.h"
+#include "base/log.h"
 #include "base/phrase.h"
 #include "base/result.h"
 #include "base/task.h"
@@ -73,7 +74,8 @@ boost::json::string json_text(std::string_view text);
 /// Who asks.
 struct ControlCaller {
   std::uint32_t uid = 0;
-  bool is_owner = false;  ///< root, or the user whom the instance belongs to
+  bool is_owner = false;     ///< root, or the user whom the instance belongs to
+  std::optional<Log> log{};  ///< the connection's
 };
 
 /// One call of a command, as the command sees it. Used on the loop it runs on.

@@ -362,7 +362,7 @@ class RunningServer final : public Server {
       auto turn = [&, &connection = *stream] {
         return local_places_.wait_for_turn(connection, local);
       };
-      co_await serve_submit(std::move(stream), commands_, smtp, turn);
+      co_await serve_submit(std::move(stream), commands_, smtp, log, turn);
     } catch (const net::Disconnected&) {
       // Whoever asked has gone.
     }

@@ -15,9 +15,9 @@ namespace hikyaku::app {
 inline constexpr std::string_view kSubmitSmtp = "mail.smtp";
 
 /// Serves one connection. Nobody is the owner here: only commands for anybody are run. `smtp`
-/// serves what `sendmail -bs` asks for. Throws what the stream throws.
+/// serves what `sendmail -bs` asks for. `log` is the connection's. Throws what the stream throws.
 Task<void> serve_submit(std::unique_ptr<net::Stream> stream, const ControlTable& table,
-                        std::function<Task<void>(std::unique_ptr<net::Stream>)> smtp,
+                        std::function<Task<void>(std::unique_ptr<net::Stream>)> smtp, Log log = {},
                         Turn turn = {});
 
 }  // namespace hikyaku::app

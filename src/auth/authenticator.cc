@@ -117,9 +117,7 @@ class AuthenticatorService final : public Authenticator {
     auto place = network ? waiting_.take(0, limits().max_waiting) : nullptr;
     if (!place) {
       count(mechanism, Metrics::Outcome::Crowded);
-      log_.warn(
-          "login.busy",
-          {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", known.address}});
+      log_of(context).warn("login.busy", {{"proto", context.protocol}, {"user", known.address}});
       co_return LoginFailure::Unavailable;
     }
     auto permit = co_await hashing_.acquire();
@@ -175,12 +173,14 @@ class AuthenticatorService final : public Authenticator {
     });
   }
 
+  Log log_of(const LoginContext& context) const {
+    return context.log ? *context.log : log_.with({{"ip", context.ip.to_string()}});
+  }
+
   bool refused(const LoginContext& context, const Known& known, std::string_view mechanism) {
     if (!throttle_.refuses(context.ip, known.address, services_.clock.now())) return false;
     count(mechanism, Metrics::Outcome::Throttled);
-    log_.warn(
-        "login.throttle",
-        {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", known.address}});
+    log_of(context).warn("login.throttle", {{"proto", context.protocol}, {"user", known.address}});
     return true;
   }
 
@@ -194,18 +194,16 @@ class AuthenticatorService final : public Authenticator {
     auto place = sessions_.take(account.id, limits().sessions_per_account);
     if (!place) {
       count(mechanism, Metrics::Outcome::Crowded);
-      log_.warn(
-          "login.crowded",
-          {{"proto", context.protocol}, {"ip", context.ip.to_string()}, {"user", account.address}});
+      log_of(context).warn("login.crowded",
+                           {{"proto", context.protocol}, {"user", account.address}});
       co_return LoginFailure::Crowded;
     }
     co_await note_use(account, credential);
     count(mechanism, Metrics::Outcome::Ok);
-    log_.info("login.ok", {{"proto", context.protocol},
-                           {"ip", context.ip.to_string()},
-                           {"user", account.address},
-                           {"mechanism", mechanism},
-                           {"credential", credential}});
+    log_of(context).info("login.ok", {{"proto", context.protocol},
+                                      {"user", account.address},
+                                      {"mechanism", mechanism},
+                                      {"credential", credential}});
     auto used = std::ranges::find(known.credentials, credential, &Credential::name);
     auto made = used == known.credentials.end() ? Time{} : used->created;
     co_return Login{.account = account.id,
@@ -221,11 +219,10 @@ class AuthenticatorService final : public Authenticator {
                       std::string why, std::string tried = {}) {
     throttle_.failed(context.ip, known.address, services_.clock.now(), tried);
     count(mechanism, Metrics::Outcome::Failed);
-    log_.info("login.fail", {{"proto", context.protocol},
-                             {"ip", context.ip.to_string()},
-                             {"user", known.address},
-                             {"mechanism", mechanism},
-                             {"why", why}});
+    log_of(context).info("login.fail", {{"proto", context.protocol},
+                                        {"user", known.address},
+                                        {"mechanism", mechanism},
+                                        {"why", why}});
     co_await sleep_for(settings_.failure_delay);
     co_return LoginFailure::Denied;
   }

@@ -24,6 +24,9 @@ struct LoginContext {
   std::string protocol;  ///< "smtp", "imap", "pop3"
   IpAddress ip;
   bool tls = false;
+  /// The connection's: its number and address stand in what is logged of this login. Without one it
+  /// is logged by the authenticator's own.
+  std::optional<Log> log{};
 };
 
 /// Somebody who has logged in.

@@ -282,7 +282,7 @@ std::string Session::capabilities() const {
 }
 
 auth::LoginContext Session::login_context() const {
-  return {.protocol = "imap", .ip = stream_.peer().address, .tls = state_.tls};
+  return {.protocol = "imap", .ip = stream_.peer().address, .tls = state_.tls, .log = log_};
 }
 
 imap::Reply Session::logged_in(auth::Login login) {

@@ -138,7 +138,10 @@ Task<void> Session::say_goodbye(const pop3::Reply& reply) {
 }
 
 auth::LoginContext Session::login_context() const {
-  return {.protocol = "pop3", .ip = stream_.peer().address, .tls = stream_.tls() != nullptr};
+  return {.protocol = "pop3",
+          .ip = stream_.peer().address,
+          .tls = stream_.tls() != nullptr,
+          .log = log_};
 }
 
 namespace {

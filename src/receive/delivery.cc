@@ -12,7 +12,8 @@ Delivery number(Delivery delivery, const Surroundings& surroundings) {
   auto& services = surroundings.services;
   delivery.began = services.clock.now();
   delivery.id = story::make_message_id(delivery.began, services.random.below(1u << 22));
-  delivery.log = surroundings.log.with({{"mid", story::to_text(delivery.id)}});
+  delivery.log =
+      delivery.peer.log.value_or(surroundings.log).with({{"mid", story::to_text(delivery.id)}});
   return delivery;
 }
 

@@ -150,9 +150,8 @@ Task<void> IncomingMessage::remember_refusal(const smtp::Reply& reply) {
     co_await make_report(dmarc::DeliveryResult::Reject);
     beside.report = report_.get();
   }
-  auto log = delivery_.log.with({{"ip", delivery_.peer.endpoint.address.to_string()}});
   co_await surroundings_.refusals.remember(delivery_.id, arrival_of(delivery_, bytes_, settings_),
-                                           std::move(refused), log, std::move(beside));
+                                           std::move(refused), delivery_.log, std::move(beside));
 }
 
 void IncomingMessage::log_accepted() const {

@@ -97,9 +97,8 @@ class ReceiverService final : public Receiver {
     auto id = story::make_message_id(services_.clock.now(), services_.random.below(1u << 22));
     auto arrival = arrival_of(peer);
     arrival.mail_from = std::move(from);
-    co_await refusals_.remember(
-        id, std::move(arrival), std::move(recipients),
-        log_.with({{"mid", story::to_text(id)}, {"ip", peer.endpoint.address.to_string()}}));
+    co_await refusals_.remember(id, std::move(arrival), std::move(recipients),
+                                peer.log.value_or(log_).with({{"mid", story::to_text(id)}}));
   }
 
   Task<Result<void>> inject(queue::Injection injection, Also also) override {

@@ -103,6 +103,9 @@ struct Peer {
   std::optional<auth::Login> login;  ///< User
   std::string program;               ///< Program: "uid 1000"
   std::shared_ptr<Client> client;    ///< Server: what is found out about it (Receiver::meet)
+  /// The connection's: its number and address stand in what is logged of its messages. Without one
+  /// they are logged by the receiver's own.
+  std::optional<Log> log{};
 };
 
 /// A recipient who does not get a message, and what its sender was told.

@@ -221,12 +221,16 @@ receive::Peer Session::peer() const {
   peer.with =
       state_.settings().flavour == smtp::Flavour::Local ? "LOCAL" : smtp::with_protocol(state_);
   peer.login = login_;
+  peer.log = log_;
   if (peer.kind == receive::Peer::Kind::Program) peer.program = state_.user();
   return peer;
 }
 
 auth::LoginContext Session::login_context() const {
-  return {.protocol = "smtp", .ip = stream_.peer().address, .tls = stream_.tls() != nullptr};
+  return {.protocol = "smtp",
+          .ip = stream_.peer().address,
+          .tls = stream_.tls() != nullptr,
+          .log = log_};
 }
 
 namespace {
