@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "app/names_needed.h"
 #include "base/json.h"
 
 namespace hikyaku::app {
@@ -98,6 +99,7 @@ HealthCheck check_certificate(const HealthFacts& facts) {
 }
 
 HealthCheck check_resolver(const HealthFacts& facts) {
+  if (!facts.needs_dns) return {"resolver", State::Ok, std::string(kNeedsNoDns.en)};
   auto& problem = facts.watch.resolver_problem;
   return {"resolver", problem.empty() ? State::Ok : State::Failing, problem};
 }

@@ -20,6 +20,7 @@ struct HealthFacts {
   std::uint64_t reserve = 0;     ///< store.reserve
   Watch::Seen watch;
   std::optional<Time> certificate_end;  ///< the first to end; nullopt: there is none
+  bool needs_dns = true;                ///< app/names_needed.h
   bool confined = true;                 ///< ConfinedWorkers::available
   Time now{};
 };
@@ -29,7 +30,7 @@ struct HealthCheck {
   enum class State { Ok, Warning, Failing };
   std::string_view name;  ///< "store", "disk", "queue", "certificate", "resolver", "confined"
   State state = State::Ok;
-  std::string text;  ///< what is wrong
+  std::string text;  ///< what is wrong, or was not looked at
 };
 
 std::vector<HealthCheck> check_health(const HealthFacts& facts);

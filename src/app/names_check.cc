@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "app/configured_resolver.h"
+#include "app/names_needed.h"
 #include "app/progress.h"
 #include "base/text.h"
 #include "dns/resolver.h"
@@ -99,6 +100,11 @@ class NamesCheck {
                     fmt::format("_dmarc.{}. IN TXT \"v=DMARC1; p=none\"", domain));
   }
 
+  Task<void> own_name() {
+    auto problem = co_await resolver_problem(dns_, host_name_);
+    if (!problem.empty()) lookup_failed("A", host_name_, problem);
+  }
+
   Task<void> host_names() {
     auto v4 = co_await dns_.a(host_name_);
     auto v6 = co_await dns_.aaaa(host_name_);
@@ -154,9 +160,10 @@ class NamesCheck {
 
 void check_names(Findings& findings, const config::Config& config, const std::string& host_name,
                  const std::vector<std::string>& domains, Terminal& terminal) {
-  auto& dns_settings = config.dns;
-  if (config.server.local && dns_settings.zone_file.empty() && dns_settings.resolver.empty())
-    return;  // a try-out has no names of its own
+  if (!needs_dns(config)) {
+    findings.add(Level::Note, "dns", kNeedsNoDns);
+    return;
+  }
   net::Cores cores(1);
   auto resolver = ConfiguredResolver::create(cores, config);
   if (!resolver) {
@@ -171,6 +178,8 @@ void check_names(Findings& findings, const config::Config& config, const std::st
     for (auto& domain : domains) cores.run(0, [&] { return check.domain_names(domain); });
     // On loopback nobody looks at the way back.
     if (!config.server.local) cores.run(0, [&] { return check.host_names(); });
+    // As /health sees it; the other questions may have been answered all the same.
+    if (config.server.local) cores.run(0, [&] { return check.own_name(); });
   }
   waiting.reset();
   cores.stop();

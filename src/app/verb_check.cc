@@ -123,6 +123,8 @@ constexpr Phrase kRepairCutOff{
     "tells what {} has noted",
     "保管庫の修復が中断されました。サーバーを止めてから hikyaku verify --repair "
     "をもう一度実行してください。{} に記録されたことも示されます"};
+constexpr Phrase kDnsNotAsked{"the DNS was not asked (--no-dns)",
+                              "DNS には問い合わせていません(--no-dns)"};
 constexpr Phrase kSummary{"Problems: {}, notes: {}.", "問題 {} 件、注意 {} 件。"};
 
 class Check {
@@ -154,7 +156,9 @@ class Check {
     auto used = space(commands);
     if (!used) return commands.report(used.error());
     if (domains.empty()) add(Level::Problem, "domains", kNoDomains);
-    if (!invocation_.has("--no-dns"))
+    if (invocation_.has("--no-dns"))
+      add(Level::Note, "dns", kDnsNotAsked);
+    else
       check_names(findings_, config_, host_name_, domains, terminal_);
     return std::nullopt;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <malloc.h>
 
+#include "app/names_needed.h"
 #include "base/async.h"
 #include "queue/queue.h"
 #include "store/store_files.h"
@@ -108,17 +109,13 @@ Task<void> Watch::look_at_memory() {
   heap_trim_.note(before, resident_memory(), std::chrono::steady_clock::now());
 }
 
-/// Our own name: whether it exists does not matter, only that somebody can tell.
 Task<void> Watch::look_at_resolver() {
-  if (stopping_) co_return;
-  auto answer =
-      co_await unless_cancelled(given_up_, services_.resolver.a(services_.core.host_name()));
-  if (!answer) co_return;
-  auto problem = !answer->failed()         ? std::string()
-                 : answer->problem.empty() ? std::string("no answer")
-                                           : answer->problem;
+  if (stopping_ || !needs_dns(services_.core.config())) co_return;
+  auto problem = co_await unless_cancelled(
+      given_up_, resolver_problem(services_.resolver, services_.core.host_name()));
+  if (!problem) co_return;
   std::lock_guard lock(mutex_);
-  seen_.resolver_problem = std::move(problem);
+  seen_.resolver_problem = std::move(*problem);
 }
 
 }  // namespace hikyaku::app
