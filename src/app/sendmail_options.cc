@@ -1,5 +1,7 @@
 #include "app/sendmail_options.h"
 
+#include <charconv>
+
 #include "base/text.h"
 
 namespace hikyaku::app {
@@ -82,6 +84,16 @@ Result<SendmailOptions> parse_sendmail_options(std::span<const std::string> word
     if (word == "--dir") {
       if (++i == words.size()) return fail(ErrorCode::Invalid, "--dir needs a value");
       options.dir = words[i];
+      continue;
+    }
+    if (word == "--wait") {
+      if (++i == words.size()) return fail(ErrorCode::Invalid, "--wait needs a value");
+      std::uint32_t given = 0;
+      auto end = words[i].data() + words[i].size();
+      auto [read, error] = std::from_chars(words[i].data(), end, given);
+      if (error != std::errc() || read != end || given > 3600)
+        return fail(ErrorCode::Invalid, "--wait {}: give seconds, 3600 at most", words[i]);
+      options.wait = seconds(given);
       continue;
     }
     auto letter = word[1];

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace hikyaku::app {
 
@@ -28,6 +29,9 @@ struct SendmailOptions {
   std::string ret;                  ///< -R: RET
   std::string envelope_id;          ///< -V: ENVID, as it is (not in xtext)
   std::optional<std::string> dir;   ///< --dir, ours
+  /// --wait, ours: for a server that does not run. A restart is over within it; cron does not try
+  /// again, and holds no more than its own job up.
+  seconds wait{60};
   std::vector<std::string> recipients;
 };
 

@@ -1,9 +1,11 @@
 // hikyaku sendmail: what programs know as /usr/sbin/sendmail.
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 #include "app/cli.h"
@@ -21,6 +23,9 @@ constexpr Phrase kNotRunning{
     "the mail server does not run (nobody listens on {}); the message was not taken: try later",
     "メールサーバーが動いていません({} "
     "で応答がありません)。メッセージは受け付けられていません。後でもう一度お試しください"};
+constexpr Phrase kWaiting{
+    "the mail server does not run; waiting for it, {} seconds at most (Ctrl-C gives up)",
+    "メールサーバーが動いていません。起動を最長 {} 秒待ちます(Ctrl-C で中止)"};
 constexpr Phrase kNoRecipients{"no recipients: name them on the command line, or use -t",
                                "宛先がありません。コマンドラインで指定するか、-t を使ってください"};
 
@@ -83,6 +88,34 @@ class Input {
   int error_ = 0;
 };
 
+Result<net::UniqueFd> connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return fail(ErrorCode::TooLarge, "{} is too long for a socket's name", path);
+  path.copy(address.sun_path, path.size());
+  net::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return std::unexpected(errno_error("socket", errno));
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    return std::unexpected(errno_error(path, errno));
+  return socket;
+}
+
+/// A server that is being started again is back in a moment, and who hands in mail (cron) mostly
+/// does not try again. Nothing is read before it is there.
+void wait_for_server(const Instance& instance, const SendmailOptions& options, Terminal& terminal) {
+  constexpr std::chrono::milliseconds kBetween{200};
+  std::error_code unknown;
+  // Without an instance none will come.
+  if (!std::filesystem::exists(instance.config.parent_path(), unknown)) return;
+  auto until = std::chrono::steady_clock::now() + options.wait;
+  for (bool told = false; !connect_to(instance.submit_socket.string()); told = true) {
+    if (std::chrono::steady_clock::now() + kBetween > until) return;
+    if (!told && ::isatty(STDERR_FILENO)) terminal.complain(kWaiting, options.wait.count());
+    std::this_thread::sleep_for(kBetween);
+  }
+}
+
 /// An interrupted message must not be sent as if it were whole.
 Exit submit(const Instance& instance, const SendmailOptions& options, Terminal& terminal) {
   if (options.recipients.empty() && !options.extract) {
@@ -99,6 +132,7 @@ Exit submit(const Instance& instance, const SendmailOptions& options, Terminal& 
   if (!options.notify.empty()) args["notify"] = json_text(options.notify);
   if (!options.ret.empty()) args["ret"] = json_text(options.ret);
   if (!options.envelope_id.empty()) args["envelope_id"] = json_text(options.envelope_id);
+  wait_for_server(instance, options, terminal);
   Input input(!options.ignore_dots);
   auto answer = ask_server(instance.submit_socket, {"mail.submit", std::move(args), {}},
                            {.data = [&] { return input.next(); }});
@@ -118,19 +152,6 @@ Exit submit(const Instance& instance, const SendmailOptions& options, Terminal& 
 
 // --- -bs ---
 
-Result<net::UniqueFd> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    return fail(ErrorCode::TooLarge, "{} is too long for a socket's name", path);
-  path.copy(address.sun_path, path.size());
-  net::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return std::unexpected(errno_error("socket", errno));
-  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    return std::unexpected(errno_error(path, errno));
-  return socket;
-}
-
 /// Moves what is there; false at the end.
 bool pump(int from, int to) {
   std::array<char, 16384> buffer;
@@ -142,7 +163,8 @@ bool pump(int from, int to) {
 }
 
 /// The dialogue of a program on standard input and output with the server.
-Exit speak_smtp(const Instance& instance, Terminal& terminal) {
+Exit speak_smtp(const Instance& instance, const SendmailOptions& options, Terminal& terminal) {
+  wait_for_server(instance, options, terminal);
   auto socket = connect_to(instance.submit_socket.string());
   if (!socket) {
     terminal.complain(kNotRunning, instance.submit_socket.string());
@@ -184,7 +206,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     case SendmailOptions::Mode::Submit:
       return submit(instance, *options, terminal);
     case SendmailOptions::Mode::Smtp:
-      return speak_smtp(instance, terminal);
+      return speak_smtp(instance, *options, terminal);
     case SendmailOptions::Mode::ListQueue:
       return list_queue(invocation, terminal);
     case SendmailOptions::Mode::Nothing:
@@ -210,8 +232,10 @@ Verb verb_sendmail() {
            "the notices bear); others that programs pass are taken without effect. A name without "
            "a domain is one of the "
            "server's first domain; when nobody has it, postmaster gets the mail. A recipient "
-           "that is refused refuses the whole message: exit code 67. Exit code 75: the server "
-           "does not run, try later. Linked as sendmail, mailq or newaliases the program "
+           "that is refused refuses the whole message: exit code 67. A server that does not run "
+           "(it is being started again, perhaps) is waited for: 60 seconds at most, or --wait "
+           "SECONDS; then the exit code is 75, nothing was taken, and it is for the caller to try "
+           "later. Linked as sendmail, mailq or newaliases the program "
            "behaves as such.",
            "メッセージは標準入力から読みます。-t(To、Cc、Bcc の宛先)、-f と "
            "-r(差出人)、-F(氏名)、-i と -oi(ドットだけの行で終わらない)、-bs(SMTP)、"
@@ -221,8 +245,10 @@ Verb verb_sendmail() {
            "-V(通知に付ける識別子)"
            "が使え、プログラムがよく渡すほかのオプションは無視します。ドメインのない名前は"
            "サーバーの最初のドメインのものとみなし、該当者がいなければ postmaster "
-           "に届きます。一つでも宛先が拒否されると全体を拒否し、終了コードは 67 です。75 "
-           "はサーバーが動いていないことを示します。sendmail、mailq、newaliases "
+           "に届きます。一つでも宛先が拒否されると全体を拒否し、終了コードは 67 "
+           "です。サーバーが動いていないとき(再起動中など)は"
+           "最長 60 秒(--wait 秒数 で変更)待ち、それでも動かなければ終了コードは 75 です。その場合"
+           "何も受け付けていないので、後でやり直してください。sendmail、mailq、newaliases "
            "という名前でリンクすると、それぞれとして動きます。"},
       .arguments = {{"OPTION",
                      {"sendmail's options and recipients", "sendmail のオプションと宛先"},
