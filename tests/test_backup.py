@@ -487,7 +487,7 @@ class AsRoot(unittest.TestCase):
         hikyaku("restore", self.backups, directory=self.dir)
         self.check_store()
         for name in ("tls", "dkim"):
-            self.assertEqual((self.dir / name).stat().st_mode & 0o777, 0o755)
+            self.assertEqual(((self.dir / name).group(), (self.dir / name).stat().st_mode & 0o777), ("hikyaku", 0o750))
         keys = [self.dir / "tls" / "key.pem", *(self.dir / "dkim").iterdir()]
         self.assertGreater(len(keys), 1)
         for path in keys:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,10 +51,10 @@ NewDkimKeys::~NewDkimKeys() {
 Result<NewDkimKeys> NewDkimKeys::make(const fs::path& directory, const std::string& domain,
                                       std::vector<WantedDkimKey> wanted,
                                       const std::optional<SystemUser>& owner) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error)
-    return std::unexpected(errno_error("cannot make " + directory.string(), error.value()));
+  if (::mkdir(directory.c_str(), 0700) == 0)
+    TRY_DO(let_read(directory, owner, 0750));
+  else if (errno != EEXIST)
+    return std::unexpected(errno_error("cannot make " + directory.string(), errno));
   NewDkimKeys made;
   for (auto& one : wanted) {
     if (!one.key) {

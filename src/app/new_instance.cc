@@ -198,15 +198,18 @@ Result<MadeInstance> make_instance(const NewInstance& wanted) {
   TRY(auto owner, owner_of(*config));
 
   Made made;
+  // Any user's sendmail finds the socket by what stands there; nothing in it is secret.
   TRY_DO(made.directory(instance.config.parent_path(), 0755));
-  TRY_DO(made.directory(instance.tls, 0755));
+  TRY_DO(made.directory(instance.tls, 0700));
+  TRY_DO(let_read(instance.tls, owner, 0750));
   TRY_DO(write_certificate(wanted, made, owner));
   crypto::SystemRandom random;
   TRY_DO(made.file(instance.secret_key, crypto::MasterKey::generate(random).text().reveal(), 0600));
   TRY_DO(let_read(instance.secret_key, owner, 0640));
   TRY_DO(made.directory(placed.data.parent_path(), 0755));
   if (!fs::exists(placed.data)) TRY_DO(made.directory(placed.data, 0700));
-  TRY_DO(made.directory(instance.dkim, 0755));
+  TRY_DO(made.directory(instance.dkim, 0700));
+  TRY_DO(let_read(instance.dkim, owner, 0750));
   auto domain = domain_of(wanted.address);
   TRY(auto keys, NewDkimKeys::make(instance.dkim, domain, usual_dkim_keys(domain), owner));
   TRY_DO(make_store(wanted, placed, *config, keys.rows()));

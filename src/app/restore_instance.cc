@@ -266,15 +266,12 @@ Result<std::optional<SystemUser>> owner_of(const config::Config& config) {
   return user;
 }
 
-/// As quickstart leaves it: directories for everybody, keys for root and the server.
+/// As quickstart leaves it: directories and keys for root and the server.
 Result<void> let_server_read(const fs::path& path, const std::optional<SystemUser>& owner) {
   struct stat facts{};
   if (::stat(path.c_str(), &facts) != 0)
     return std::unexpected(errno_error("cannot look at " + path.string(), errno));
-  if (S_ISDIR(facts.st_mode)) {
-    if (::chmod(path.c_str(), 0755) == 0) return {};
-    return std::unexpected(errno_error("cannot open " + path.string() + " to others", errno));
-  }
+  if (S_ISDIR(facts.st_mode)) return let_read(path, owner, 0750);  // made with 0700
   if ((facts.st_mode & S_IROTH) != 0) return {};
   return let_read(path, owner, 0640);
 }

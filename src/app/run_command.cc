@@ -1,5 +1,6 @@
 #include "app/run_command.h"
 
+#include <cmath>
 #include <fmt/core.h>
 
 #include "app/cli.h"
@@ -187,7 +188,7 @@ ItemList::ItemList(const Invocation& invocation, Terminal& terminal, std::vector
 
 void ItemList::add(const boost::json::object& item) {
   if (json_)
-    terminal_.out((count_ == 0 ? "[" : ",\n ") + boost::json::serialize(item));
+    terminal_.out((count_ == 0 ? "[" : ",\n ") + boost::json::serialize(with_whole_numbers(item)));
   else
     table_.rows.push_back(row_(item));
   ++count_;
@@ -220,8 +221,23 @@ boost::json::array json_texts(const std::vector<std::string>& texts) {
   return all;
 }
 
+boost::json::value with_whole_numbers(boost::json::value value) {
+  constexpr double kExact = 9007199254740992;  // 2^53: beyond, not every whole number is a double
+  if (value.is_double()) {
+    auto number = value.get_double();
+    if (std::trunc(number) == number && std::abs(number) < kExact)
+      value = static_cast<std::int64_t>(number);
+  } else if (value.is_array()) {
+    for (auto& one : value.get_array()) one = with_whole_numbers(std::move(one));
+  } else if (value.is_object()) {
+    for (auto& member : value.get_object())
+      member.value() = with_whole_numbers(std::move(member.value()));
+  }
+  return value;
+}
+
 void print_json(Terminal& terminal, const boost::json::value& value) {
-  terminal.out(boost::json::serialize(value) + '\n');
+  terminal.out(boost::json::serialize(with_whole_numbers(value)) + '\n');
 }
 
 }  // namespace hikyaku::app

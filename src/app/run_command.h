@@ -92,6 +92,9 @@ std::string short_size(std::uint64_t bytes);
 /// Texts of whatever bytes, as a JSON array.
 boost::json::array json_texts(const std::vector<std::string>& texts);
 
+/// The same with whole numbers written as such: "0", where Boost writes a double as "0E0".
+boost::json::value with_whole_numbers(boost::json::value value);
+
 /// One line of JSON on standard output.
 void print_json(Terminal& terminal, const boost::json::value& value);
 

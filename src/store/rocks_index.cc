@@ -13,6 +13,7 @@
 #include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
+#include <sys/stat.h>
 
 #include "base/codec.h"
 #include "store/rocks_environment.h"
@@ -465,6 +466,8 @@ Result<void> copy_rocks_index(FileSystem& files, const std::string& from, const 
 }
 
 Result<std::unique_ptr<Index>> open_rocks_index(const RocksIndexOptions& options) {
+  // RocksDB would open it to everybody. What else is wrong with the place, it says itself.
+  if (!options.files) (void)::mkdir(options.directory.c_str(), 0700);
   return open_with(
       options, [](const rocksdb::Options& settings, const std::string& directory,
                   rocksdb::DB** opened) { return rocksdb::DB::Open(settings, directory, opened); });
