@@ -78,8 +78,8 @@ def hikyaku(*arguments, directory=None, input=None, check=True, timeout=60, env=
 class Instance:
     """One server with a data directory of its own."""
 
-    def __init__(self, address, *, host="127.0.0.1", base=None, zone=None, config=None, keep=False, directory=None):
-        """config: {"section.option": TOML value}, over what quickstart writes."""
+    def __init__(self, address, *, host="127.0.0.1", base=None, zone=None, config=None, keep=False, directory=None, metrics=False):
+        """config: {"section.option": TOML value}, over what quickstart writes. metrics: HTTP is served at metrics_port."""
         self.address, self.host, self.zone, self.options = address, host, zone, dict(config or {})
         if host != "127.0.0.1":
             self.options.setdefault("listen.addresses", f'["{host}"]')
@@ -88,6 +88,9 @@ class Instance:
             self.options.setdefault("server.sandbox", "false")  # a leak checker traces the process that it is in
         self.domain = address.split("@")[1]
         self.base = base or free_port_base(host)
+        self.metrics_port = self.base + 90
+        if metrics:
+            self.options["listen.metrics"] = f"[{self.metrics_port}]"
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-test-", dir=directory))
         self.keep = keep
         self.env = {}

@@ -47,12 +47,11 @@ def pop(server, user=None, password=PASSWORD):
     return client
 
 
-METRICS_PORT = 90  # + port base, where listen.metrics is this
 
 
 def http_get(server, path, method="GET"):
     """(status, header fields, text) of what listen.metrics serves."""
-    connection = http.client.HTTPConnection(server.host, server.base + METRICS_PORT, timeout=20)
+    connection = http.client.HTTPConnection(server.host, server.metrics_port, timeout=20)
     try:
         connection.request(method, path)
         response = connection.getresponse()

@@ -27,12 +27,12 @@ class SavedStore(unittest.TestCase):
     COUNT = 24
     LARGE = 5  # above 256 KB: in a bulk segment
     LATER = None  # from this one on they are in a log segment after the first
-    CONFIG = {}
+    CONFIG, METRICS = {}, False
     OTHERS = ()  # accounts beside Anna's
 
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.enterClassContext(Instance(ANNA, config=cls.CONFIG))
+        cls.server = cls.enterClassContext(Instance(ANNA, config=cls.CONFIG, metrics=cls.METRICS))
         for address in cls.OTHERS:
             cls.server.add_account(address)
         rng = random.Random(7)

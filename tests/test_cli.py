@@ -14,6 +14,7 @@ import time
 import unittest
 
 from harness import HIKYAKU, PASSWORD, Instance, eventually, hikyaku, need
+from mail import http_get
 
 
 def deliver_with_sendmail(server, text, *arguments, check=True, name="sendmail", cwd=None):
@@ -169,6 +170,38 @@ class Directory(unittest.TestCase):
             self.assertEqual(len(found), 1, found)
             self.assertIn("the DNS does not answer", found[0])
 
+    def test_check_and_health_judge_the_dns_alike(self):
+        """A try-out has no names in the DNS: nobody asks, and both say so. With a resolver that is silent, it is a problem to both."""
+        with Instance("anna@alpha.test", metrics=True) as server:
+            def dns():
+                return [(f["level"], f["text"]) for f in json.loads(server.run("check", "--json", check=False).stdout) if f["area"] == "dns"]
+
+            def health():
+                return next(check for check in json.loads(http_get(server, "/health")[2])["checks"] if check["name"] == "resolver")
+            (level, text), = dns()
+            self.assertEqual(level, "note")
+            self.assertIn("the DNS was not asked", text)
+            self.assertEqual(health(), {"name": "resolver", "status": "ok", "text": text})
+            self.assertIn("the DNS was not asked (--no-dns)", server.run("check", "--no-dns").stdout)
+            server.configure({"dns.resolver": '["127.0.0.1:1"]'})
+            server.restart()
+            self.assertEqual([level for level, _ in dns()], ["problem"])
+            eventually(lambda: health()["status"] == "failing", timeout=60)
+
+    def test_numbers_and_modes_of_what_is_made(self):
+        with Instance("anna@alpha.test") as server:
+            told = server.run("top", "--once", "--json").stdout
+            json.loads(told)
+            self.assertNotRegex(told, r"[:,\[]-?\d+E[0-9]")
+            # Directories are closed to others; what is open in the instance's own holds no secret.
+            for path in (server.dir / "data").rglob("*"):
+                if path.is_dir():
+                    self.assertEqual(path.stat().st_mode & 0o777, 0o700, path)
+            for name in ("data", "tls", "dkim"):
+                self.assertEqual((server.dir / name).stat().st_mode & 0o777, 0o700, name)
+            open_to_others = {p.name for p in server.dir.iterdir() if p.is_file() and p.stat().st_mode & 0o077}
+            self.assertEqual(open_to_others, {"hikyaku.toml"})
+
     def test_short_passwords_are_refused(self):
         with Instance("anna@alpha.test") as server:
             for words in (("account", "add", "bob@alpha.test"), ("account", "password", "anna@alpha.test")):
@@ -252,8 +285,29 @@ class Sendmail(unittest.TestCase):
         self.assertEqual(deliver_with_sendmail(self.server, text, "-Z", "a@b.test", check=False).returncode, 64)
         with Instance("anna@alpha.test") as other:
             other.stop()
-            stopped = deliver_with_sendmail(other, text, "anna@alpha.test", check=False)
+            stopped = deliver_with_sendmail(other, text, "--wait", "0", "anna@alpha.test", check=False)
             self.assertEqual(stopped.returncode, 75)
+
+    def test_a_server_that_is_started_again_is_waited_for(self):
+        with Instance("anna@alpha.test") as server:
+            server.stop()
+            cron = subprocess.Popen([str(HIKYAKU), "sendmail", "--dir", str(server.dir), "anna@alpha.test"],
+                                    stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            cron.stdin.write("Subject: at midnight\n\nall is well\n")
+            cron.stdin.close()
+            with self.assertRaises(subprocess.TimeoutExpired):
+                cron.wait(1)
+            server.start()
+            self.assertEqual(cron.wait(30), 0)
+            self.assertEqual(cron.stderr.read(), "")  # where no terminal looks on, cron would send that as mail
+            cron.stderr.close()
+            self.assertTrue(any(b"at midnight" in raw for raw in messages(server, "anna@alpha.test")))
+            server.stop()
+            began = time.monotonic()
+            late = deliver_with_sendmail(server, "Subject: x\n\n", "--wait", "1", "anna@alpha.test", check=False)
+            self.assertEqual(late.returncode, 75)
+            self.assertTrue(0.7 < time.monotonic() - began < 10)
+            self.assertIn("the message was not taken", late.stderr)
 
     def test_half_a_list_is_not_sent(self):
         done = deliver_with_sendmail(self.server, "Subject: half\n\n", "anna@alpha.test", "nobody@alpha.test",

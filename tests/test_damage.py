@@ -19,16 +19,15 @@ from test_dsn import Recorder
 
 BOB = "bob@alpha.test"
 COUNT, LARGE, LATER = 8, 5, 6  # LARGE: above 256 KB, in a bulk segment; LATER: in a log segment after the first
-METRICS_PORT = 90  # + port base
 
 
 class Damage(SavedStore):
     COUNT, LARGE, LATER = COUNT, LARGE, LATER
-    CONFIG = {"listen.metrics": f"[{METRICS_PORT}]"}
+    METRICS = True
     OTHERS = [BOB]
 
     def get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.server.base + METRICS_PORT}{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.server.metrics_port}{path}", timeout=20) as answer:
             return answer.read().decode()
 
     def health(self):
@@ -211,7 +210,7 @@ class Index(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.enterClassContext(Instance(ANNA, config={"listen.metrics": f"[{METRICS_PORT}]"}))
+        cls.server = cls.enterClassContext(Instance(ANNA, metrics=True))
         cls.data = cls.server.dir / "data"
         cls.server.add_account(BOB)
         fill(cls.server, ANNA, cls.FIRST)

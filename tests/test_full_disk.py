@@ -12,7 +12,7 @@ import tempfile
 import unittest
 
 from harness import Instance
-from mail import METRICS_PORT, fill, http_get, imap, message, pop, raw_messages, subjects, submit
+from mail import fill, http_get, imap, message, pop, raw_messages, subjects, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
 
@@ -31,7 +31,7 @@ class FullDisk(unittest.TestCase):
     def test_below_the_reserve(self):
         if shutil.disk_usage(tempfile.gettempdir()).free > 900 * 10**9:
             self.skipTest("the disk is too large for a reserve of 1 TB to be missing")
-        with Instance(ANNA, config={"queue.retry": '["1h"]', "listen.metrics": f"[{METRICS_PORT}]"}) as server:
+        with Instance(ANNA, config={"queue.retry": '["1h"]'}, metrics=True) as server:
             server.add_account(BOB)
             submit(server, message(ANNA, BOB, "Before"))
             fill(server, BOB, 3)
@@ -94,7 +94,7 @@ class FullDisk(unittest.TestCase):
         """A disk of 96 MB: filled until mail is put off, then mail is deleted and given up, and all is well again; three times."""
         if os.geteuid() != 0:
             self.skipTest("a small disk can be mounted by root only")
-        with Instance(ANNA, config={"store.reserve": '"16MB"', "queue.retry": '["1h"]', "listen.metrics": f"[{METRICS_PORT}]"}) as server:
+        with Instance(ANNA, config={"store.reserve": '"16MB"', "queue.retry": '["1h"]'}, metrics=True) as server:
             server.add_account(BOB)
             server.stop()
             data = server.dir / "data"

@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from harness import PASSWORD, PORTS, Instance, eventually, free_port_base, need
+from harness import PASSWORD, PORTS, SANITIZED, Instance, eventually, free_port_base, need
 from mail import Wire, message, messages, raw_messages, run, submit, tls
 from test_road import pair
 
@@ -291,6 +291,58 @@ class WhileItRuns(unittest.TestCase):
         self.hang_up("tls.reload")
         self.assertEqual(self.certificate(), after)  # the old one stays
         chain.write_bytes(good)
+
+    def test_reload_says_what_counts_only_after_a_restart(self):
+        need("openssl")
+
+        def reload(*words):
+            return self.server.run("reload", *words, check=False)
+        kept = (self.server.dir / "hikyaku.toml").read_text()
+        self.addCleanup(reload)
+        self.addCleanup((self.server.dir / "hikyaku.toml").write_text, kept)
+        self.assertIn("No option has changed", reload().stdout)
+        self.server.configure({"imap.max_errors": 17, "listen.metrics": f"[{self.server.metrics_port}]"})
+        done = reload()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"imap.max_errors = 17: counts from now on")
+        self.assertRegex(done.stdout, r"listen.metrics = .*: needs a restart")
+        self.assertIn("systemctl restart hikyaku", done.stdout)
+        self.assertTrue([line for line in self.server.log if re.search(r"warn.* event=config.change option=listen.metrics .*needs a restart", line)])
+        self.server.configure({"smtp.max_recipients": '"many"'})
+        self.assertIn("nothing was changed: hikyaku config check", " ".join(reload().stderr.split()))
+        (self.server.dir / "hikyaku.toml").write_text(kept)
+        reload()
+        before = self.certificate()
+        with tempfile.TemporaryDirectory() as elsewhere:
+            chain, key = f"{elsewhere}/c.pem", f"{elsewhere}/k.pem"
+            run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9",
+                "-subj", "/CN=mail.alpha.test", "-addext", "subjectAltName=DNS:mail.alpha.test", "-keyout", key, "-out", chain)
+            self.server.configure({"tls.certificates": f'[{{ cert = "{chain}", key = "{key}" }}]'})
+            seen = len(self.server.log)
+            done = reload("--json")
+            if not SANITIZED:
+                told, = json.loads(done.stdout)["options"]
+                self.assertEqual((told["option"], told["outcome"]), ("tls.certificates", "needs a restart"))
+                self.assertIn(f"sandbox of the running server does not let it read {elsewhere}", told["why"])
+                self.assertEqual(self.certificate(), before)
+                said = [line for line in self.server.log[seen:] if "event=config.change" in line]
+                self.assertEqual(len(said), 1)
+                self.assertNotIn("applied", said[0])
+                self.assertFalse([line for line in self.server.log[seen:] if "tls.reload" in line])
+                self.server.restart()
+            self.assertNotEqual(self.certificate(), before)
+            # Its directory is open now; what stands in it must still be a certificate.
+            pathlib.Path(chain).write_text("not a certificate")
+            done = reload()
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("the certificates before stay", done.stderr)
+            pathlib.Path(self.server.dir / "hikyaku.toml").write_text(kept)
+            self.server.restart()
+
+    def test_a_port_of_metrics_is_taken_as_written(self):
+        with Instance("anna@alpha.test", metrics=True) as server:
+            self.assertIn(f"listening on 127.0.0.1:{server.metrics_port} (metrics)", server.log)
+            socket.create_connection(("127.0.0.1", server.metrics_port), 5).close()
 
 
 class WhenItStarts(unittest.TestCase):

@@ -9,7 +9,7 @@ import socket
 import unittest
 
 from harness import HIKYAKU, PASSWORD, TOP, Instance, eventually, hikyaku
-from mail import METRICS_PORT, http_get
+from mail import http_get
 
 NAME = r"[a-zA-Z_][a-zA-Z0-9_]*"
 LABEL = re.compile(rf'({NAME})="((?:[^"\\\n]|\\[\\"n])*)"')
@@ -88,7 +88,7 @@ def check_histogram(name, samples):
 class Observability(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Instance("anna@alpha.test", config={"listen.metrics": f"[{METRICS_PORT}]"})
+        cls.server = Instance("anna@alpha.test", metrics=True)
         cls.server.quickstart()
         cls.server.start()
         cls.server.add_account("bert@alpha.test")
@@ -229,7 +229,7 @@ class Observability(unittest.TestCase):
                             (b"GET /" + b"a" * 100_000, b"414"),
                             (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000, b"431"),
                             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n", b"400")):
-            with socket.create_connection(("127.0.0.1", self.server.base + METRICS_PORT), timeout=20) as raw:
+            with socket.create_connection(("127.0.0.1", self.server.metrics_port), timeout=20) as raw:
                 try:
                     raw.sendall(bad)
                 except ConnectionError:

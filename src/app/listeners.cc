@@ -107,6 +107,10 @@ std::string_view to_string(Service service) {
   return "";
 }
 
+std::string_view list_of(Service service) {
+  return service == Service::Http ? "metrics" : to_string(service);
+}
+
 Result<std::vector<BoundListener>> bind_listeners(const config::Config& config) {
   struct Wanted {
     Service service;

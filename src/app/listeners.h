@@ -18,6 +18,8 @@ namespace hikyaku::app {
 enum class Service { Smtp, Submission, Submissions, Imap, Imaps, Pop3, Pop3s, Http };
 inline constexpr std::size_t kServices = 8;
 std::string_view to_string(Service service);
+/// Its list in [listen]: "metrics" for what speaks HTTP.
+std::string_view list_of(Service service);
 
 /// A bound socket and the service behind it.
 struct BoundListener {

@@ -1,5 +1,6 @@
 #include "app/sandbox.h"
 
+#include <algorithm>
 #include <fmt/core.h>
 #include <pwd.h>
 #include <sys/prctl.h>
@@ -115,6 +116,30 @@ SandboxPaths sandbox_paths(const Instance& instance, const config::Config& confi
   readable.insert(readable.end(), {config.dns.zone_file, config.dns.trust_anchors});
   for (auto path : split(kOpenedLate, ' ')) readable.emplace_back(path);
   return paths;
+}
+
+SandboxPaths resolved(const SandboxPaths& paths) {
+  auto all = paths;
+  for (auto* list : {&all.writable, &all.removable, &all.readable}) {
+    for (auto& path : *list) {
+      std::error_code missing;
+      path = path.empty() ? path : fs::canonical(path, missing);
+      if (missing) path.clear();
+    }
+    std::erase(*list, fs::path());
+  }
+  return all;
+}
+
+bool lets_read(const SandboxPaths& paths, const fs::path& file) {
+  std::error_code error;
+  auto real = fs::weakly_canonical(file, error);
+  if (error) return false;
+  auto holds = [&](const fs::path& allowed) {
+    auto [end, _] = std::ranges::mismatch(allowed, real);
+    return end == allowed.end();
+  };
+  return std::ranges::any_of(paths.readable, holds) || std::ranges::any_of(paths.writable, holds);
 }
 
 Result<SandboxState> enter_sandbox(const SandboxPaths& paths) {

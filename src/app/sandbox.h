@@ -16,6 +16,13 @@ namespace hikyaku::app {
 /// what the C library, OpenSSL and the resolver open late. Paths that do not exist are left out.
 SandboxPaths sandbox_paths(const Instance& instance, const config::Config& config);
 
+/// Those that there are now, as the kernel finds them: rules hold for what a name led to when the
+/// sandbox was entered.
+SandboxPaths resolved(const SandboxPaths& paths);
+
+/// Whether a sandbox of these resolved paths lets `file` be read, as far as its name says.
+bool lets_read(const SandboxPaths& paths, const std::filesystem::path& file);
+
 /// What the kernel gave.
 struct SandboxState {
   int landlock_abi =

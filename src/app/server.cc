@@ -4,6 +4,7 @@
 #include <expected>
 #include <fmt/core.h>
 #include <future>
+#include <mutex>
 #include <ranges>
 #include <unistd.h>
 
@@ -20,7 +21,9 @@
 #include "app/mail_settings.h"
 #include "app/maintenance.h"
 #include "app/measured_resolver.h"
+#include "app/names_needed.h"
 #include "app/next_steps.h"
+#include "app/reload.h"
 #include "app/report_reader.h"
 #include "app/report_sender.h"
 #include "app/revocation.h"
@@ -60,7 +63,8 @@ class RunningServer final : public Server {
  public:
   RunningServer(ConfinedProcess confined, std::vector<BoundListener> listeners,
                 std::unique_ptr<net::Listener> control, std::unique_ptr<net::Listener> submit,
-                Log log, std::function<void(std::string)> say, ServerMetrics& metrics)
+                Log log, std::function<void(std::string)> say, ServerMetrics& metrics,
+                std::optional<SandboxPaths> readable)
       : metrics_(metrics),
         cores_(net::Cores::usable()),
         confined_(std::move(confined), cores_, metrics.confined, log),
@@ -69,7 +73,8 @@ class RunningServer final : public Server {
         control_(std::move(control)),
         submit_(std::move(submit)),
         log_(std::move(log)),
-        say_(std::move(say)) {}
+        say_(std::move(say)),
+        readable_(std::move(readable)) {}
 
   ~RunningServer() override {
     // Whatever happened, the loops end before what their sessions used.
@@ -123,7 +128,7 @@ class RunningServer final : public Server {
           cores_,
           [this, service = bound.service](auto stream) { begin(service, std::move(stream)); },
           [this, service = bound.service](const Endpoint& peer) { return admit(service, peer); });
-      say_(fmt::format("listening on {} ({})", bound.listener->name(), to_string(bound.service)));
+      say_(fmt::format("listening on {} ({})", bound.listener->name(), list_of(bound.service)));
     }
     control_->start(cores_, [this](auto stream) { begin_control(std::move(stream)); });
     submit_->start(cores_, [this](auto stream) { begin_submit(std::move(stream)); });
@@ -184,6 +189,8 @@ class RunningServer final : public Server {
     });
     add_watch_commands(commands_,
                        {core, metrics_, sessions_, [this]() -> Watch& { return *watch_; }});
+    commands_.add({.verb = "server.reload",
+                   .run = [this](ControlCall& call) { return answer_reload(call); }});
     router_.add("/metrics", [this](auto& request) { return answer_metrics(request); });
     router_.add("/health", [this](auto& request) { return answer_health(request); });
     metrics_.read_with([this] { return read_numbers(); });
@@ -216,6 +223,7 @@ class RunningServer final : public Server {
                                             .reserve = core_->config().store.reserve.count,
                                             .watch = watch_->seen(),
                                             .certificate_end = certificate_end(server_tls_.get()),
+                                            .needs_dns = needs_dns(core_->config()),
                                             .confined = confined_.available(),
                                             .now = core_->clock().now()}));
   }
@@ -389,31 +397,65 @@ class RunningServer final : public Server {
                 {"remedy", "hikyaku config check" + dir_words(core_->instance())}});
   }
 
-  /// Certificates and options anew; a mistake leaves everything as it was.
-  void reload() {
+  /// Certificates and options anew; a mistake in the file leaves everything as it was. Nothing:
+  /// there are mistakes, and the log has them.
+  std::optional<Reload> reload() {
+    std::lock_guard lock(reloading_);
     notify_systemd("RELOADING=1");
     auto loaded = config::load_file(core_->instance().config);
-    if (!loaded) {
-      log_mistakes(loaded.error());
-    } else {
-      for (auto& change : config::diff(running_config(), *loaded)) {
-        auto restart = change.option->applies == config::Applies::OnRestart;
-        log_.info("config.change", {{"option", change.option->name},
-                                    {"after", change.after},
-                                    {"why", restart ? "needs a restart" : "applied"}});
-      }
-      reloaded_ = std::make_unique<config::Config>(config::reloaded(running_config(), *loaded));
+    if (!loaded) log_mistakes(loaded.error());
+    auto plan =
+        plan_reload(core_->instance(), running_config(), loaded ? *loaded : running_config(),
+                    {readable_ ? &*readable_ : nullptr, server_tls_ != nullptr});
+    for (auto& changed : plan.options) log_changed(changed);
+    if (loaded) {
+      reloaded_ = std::make_unique<config::Config>(plan.config);
       settings_.store(
           make_service_settings(*reloaded_, core_->host_name(), server_tls_ != nullptr));
       set_limits();
     }
-    auto certificates = read_certificates(core_->instance(), running_config());
-    auto result = certificates && server_tls_ ? server_tls_->reload(*certificates) : Result<>{};
-    if (!certificates) log_.error("tls.reload", {{"err", certificates.error().describe()}});
-    if (!result) log_.error("tls.reload", {{"err", result.error().describe()}});
-    if (loaded && certificates && result) log_.info("server.reload");
+    if (plan.certificates) {
+      auto shown = server_tls_->reload(*plan.certificates);
+      if (!shown) plan.unreadable = std::move(shown).error();
+    }
+    if (plan.unreadable && plan.remedy.empty())
+      log_.error("tls.reload", {{"err", plan.unreadable->describe()}});
+    else if (plan.unreadable)
+      log_.error("tls.reload", {{"err", plan.unreadable->describe()}, {"remedy", plan.remedy}});
+    if (loaded && !plan.unreadable) log_.info("server.reload");
     notify_systemd("READY=1");
+    if (!loaded) return std::nullopt;
+    return plan;
   }
+
+  void log_changed(const ReloadedOption& changed) {
+    auto told = std::string(to_string(changed.outcome));
+    if (!changed.why.empty()) told += " (" + changed.why + ")";
+    auto applied = changed.outcome == ReloadedOption::Outcome::Applied;
+    (log_.*(applied ? &Log::info : &Log::warn))(
+        "config.change",
+        {{"option", changed.option->name}, {"after", changed.after}, {"why", told}});
+  }
+
+  /// The same, asked for by `hikyaku reload`.
+  Task<Result<boost::json::object>> answer_reload(ControlCall& call) {
+    auto plan = reload();
+    if (!plan)
+      co_return fail(ErrorCode::Invalid,
+                     "{} has mistakes, and nothing was changed: hikyaku config "
+                     "check{}",
+                     core_->instance().config.string(), dir_words(core_->instance()));
+    for (auto& changed : plan->options)
+      co_await call.item({{"option", changed.option->name},
+                          {"after", json_text(changed.after)},
+                          {"outcome", to_string(changed.outcome)},
+                          {"why", json_text(changed.why)}});
+    boost::json::object answer;
+    if (plan->unreadable) answer["unreadable"] = json_text(plan->unreadable->describe());
+    if (!plan->remedy.empty()) answer["remedy"] = json_text(plan->remedy);
+    co_return answer;
+  }
+
   const config::Config& running_config() const { return reloaded_ ? *reloaded_ : core_->config(); }
 
   /// From the outside in: no new connections, sessions, what is being sent; the store last.
@@ -496,6 +538,8 @@ class RunningServer final : public Server {
   ControlTable commands_;
   SharedValue<ServiceSettings> settings_;
   std::unique_ptr<config::Config> reloaded_;
+  std::optional<SandboxPaths> readable_;  ///< in the sandbox; nothing: there is none
+  std::mutex reloading_;
   std::promise<void> ended_;
   bool ending_ = false;
 };
@@ -511,20 +555,26 @@ Result<ConfinedProcess> start_confined(const config::Config& config, const Log& 
   return process;
 }
 
-/// Before the first thread: what is given up holds for those that come.
-Result<void> give_up_rights(const Instance& instance, const config::Config& config, const Log& log,
-                            WhichStore which) {
+/// Before the first thread: what is given up holds for those that come. Gives what can still be
+/// read; nothing: every file.
+Result<std::optional<SandboxPaths>> give_up_rights(const Instance& instance,
+                                                   const config::Config& config, const Log& log,
+                                                   WhichStore which) {
+  std::optional<SandboxPaths> readable;
   if (!config.server.sandbox) {
     log.warn("server.sandbox", {{"what", "off (server.sandbox)"}});
-    return {};
+    return readable;
   }
   std::error_code error;
   if (which == WhichStore::New) std::filesystem::create_directories(instance.data, error);
   if (error)
     return std::unexpected(errno_error("cannot make " + instance.data.string(), error.value()));
-  TRY(auto state, enter_sandbox(sandbox_paths(instance, config)));
+  auto paths = sandbox_paths(instance, config);
+  readable = resolved(paths);
+  TRY(auto state, enter_sandbox(paths));
   log.info("server.sandbox", {{"what", state.describe()}});
-  return {};
+  if (state.landlock_abi == 0) readable.reset();
+  return readable;
 }
 
 }  // namespace
@@ -543,10 +593,10 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
   TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
   TRY(auto submit, net::Listener::bind_unix(instance.submit_socket.string(), 0666));
   TRY_DO(become_user(config.server.user));  // root was needed for the ports only
-  TRY_DO(give_up_rights(instance, config, log, which));
-  auto server =
-      std::make_unique<RunningServer>(std::move(confined), std::move(listeners), std::move(control),
-                                      std::move(submit), std::move(log), std::move(say), metrics);
+  TRY(auto readable, give_up_rights(instance, config, log, which));
+  auto server = std::make_unique<RunningServer>(
+      std::move(confined), std::move(listeners), std::move(control), std::move(submit),
+      std::move(log), std::move(say), metrics, std::move(readable));
   TRY_DO(server->prepare(std::move(instance), std::move(config), which));
   return server;
 }

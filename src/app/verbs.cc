@@ -7,6 +7,7 @@ std::vector<Verb> all_verbs() {
       verb_quickstart(),
       verb_lab(),
       verb_serve(),
+      verb_reload(),
       verb_check(),
       verb_top(),
 

@@ -59,6 +59,7 @@ Verb verb_reports_failure();
 Verb verb_restore();
 Verb verb_sendmail();
 Verb verb_serve();
+Verb verb_reload();
 Verb verb_spf();
 Verb verb_top();
 Verb verb_trace();

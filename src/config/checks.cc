@@ -58,6 +58,14 @@ class Checker {
                  "Give each service a port of its own, or close one with [].");
       }
     }
+    for (auto& endpoint : listen.metrics_endpoints()) {
+      auto place = taken.find(endpoint);
+      if (place == taken.end()) continue;
+      conflict(
+          "listen.metrics", place->second,
+          fmt::format("{} and listen.metrics both want {}", place->second, endpoint.to_string()),
+          "Give each service a port of its own, or close one with [].");
+    }
   }
 
   void loopback() {

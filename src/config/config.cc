@@ -39,8 +39,7 @@ std::vector<Endpoint> Config::Listen::metrics_endpoints() const {
   for (auto& entry : metrics) {
     auto here = entry.at;
     if (entry.everywhere)
-      here = {IpAddress(std::array<std::uint8_t, 4>{127, 0, 0, 1}),
-              static_cast<std::uint16_t>(entry.at.port + port_base)};
+      here = {IpAddress(std::array<std::uint8_t, 4>{127, 0, 0, 1}), entry.at.port};
     all.push_back(here);
   }
   return all;

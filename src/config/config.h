@@ -71,7 +71,7 @@ struct Config {
 
     /// Where to listen for one of these lists: its entries with addresses and port_base applied.
     std::vector<Endpoint> endpoints(const std::vector<ListenEntry>& entries) const;
-    /// The same for `metrics`: ports alone are opened on 127.0.0.1 only.
+    /// The same for `metrics`: ports alone are opened on 127.0.0.1 only, as they stand.
     std::vector<Endpoint> metrics_endpoints() const;
   } listen;
 

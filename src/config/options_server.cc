@@ -90,7 +90,9 @@ constexpr Option kOptions[] = {
         .fallback = "0",
         .local_fallback = "8000",
         .why = "the ports that everybody knows",
-        .doc = "Added to every port number below: with 8000, SMTP is on 8025 and IMAP on 8143.",
+        .doc = "Added to every port number of the mail services below, also to those that the file "
+               "names: with 8000, SMTP is on 8025 and IMAP on 8143. \"ADDRESS:PORT\" and "
+               "listen.metrics are taken as they stand.",
         .least = 0,
         .most = 60000,
         .applies = Applies::OnRestart,
@@ -150,7 +152,9 @@ constexpr Option kOptions[] = {
         .why = "closed: what a server does is nobody's business who was not told to look",
         .doc = "HTTP for those who watch the server: /metrics for Prometheus, /health for a load "
                "balancer or a container. There is no password, so unlike in the other lists a port "
-               "number is opened on 127.0.0.1 only; \"ADDRESS:PORT\" exposes it elsewhere.",
+               "number is opened on 127.0.0.1 only, without listen.port_base; \"ADDRESS:PORT\" "
+               "exposes "
+               "it elsewhere.",
         .applies = Applies::OnRestart,
     }),
     // ------------------------------------------------------------------ tls

@@ -1,0 +1,55 @@
+// What a reload makes of the options that differ: which of them count at once, which only after a
+// restart, and why.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/instance.h"
+#include "app/sandbox.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "config/options.h"
+#include "net/tls.h"
+
+namespace hikyaku::app {
+
+struct ReloadedOption {
+  enum class Outcome {
+    Applied,
+    AfterRestart,
+    Refused,  ///< `err` says why; the value before stays
+  };
+  const config::Option* option = nullptr;
+  std::string after;  ///< as TOML
+  Outcome outcome = Outcome::Applied;
+  /// AfterRestart, of an option that would count at once otherwise: what the running server cannot
+  /// do. In English, for the log.
+  std::string why{};
+};
+/// "applied", "needs a restart", "refused".
+std::string_view to_string(ReloadedOption::Outcome outcome);
+
+/// What the running server is.
+struct ReloadLimits {
+  /// What its sandbox lets it read; nullptr: it is in none.
+  const SandboxPaths* readable = nullptr;
+  bool has_tls = true;
+};
+
+struct Reload {
+  config::Config config;  ///< what runs from now on
+  std::vector<ReloadedOption> options;
+  /// To be shown from now on; nothing: those before stay.
+  std::optional<std::vector<net::CertificatePem>> certificates{};
+  std::optional<Error> unreadable{};  ///< why they stay
+  std::string remedy{};               ///< for `unreadable`, when there is more to say than its text
+};
+
+/// Certificates are read anew, whatever differs. Blocks.
+Reload plan_reload(const Instance& instance, const config::Config& running,
+                   const config::Config& wanted, ReloadLimits limits);
+
+}  // namespace hikyaku::app
