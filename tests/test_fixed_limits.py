@@ -8,7 +8,7 @@ import unittest
 
 from harness import PASSWORD
 from hostile import ANNA, BOB, Attacked, Meanwhile, deliver
-from mail import METRICS_PORT, message, subjects, submit
+from mail import message, subjects, submit
 
 
 class BeforeLogin(Attacked):
@@ -136,11 +136,11 @@ class OfAliases(Attacked):
 
 
 class OfHttp(Attacked):
-    config = {"listen.metrics": f"[{METRICS_PORT}]"}
+    metrics = True
 
     def ask(self, text):
         """All that comes back until the server closes."""
-        with socket.create_connection((self.server.host, self.server.base + METRICS_PORT), timeout=60) as s, contextlib.suppress(ConnectionError):
+        with socket.create_connection((self.server.host, self.server.metrics_port), timeout=60) as s, contextlib.suppress(ConnectionError):
             s.sendall(text)
             answer = b""
             while more := s.recv(65536):
