@@ -80,11 +80,11 @@ def subjects(server, user=None, mailbox="INBOX", password=PASSWORD):
     return [m["Subject"] for m in messages(server, user, mailbox, password)]
 
 
-def fill(server, user, count, mailbox="INBOX", flags=None, body="text\r\n"):
-    """Puts `count` messages with the subjects "Message 1" … into a mailbox, by one APPEND each."""
+def fill(server, user, count, mailbox="INBOX", flags=None, body="text\r\n", marks=""):
+    """Puts `count` messages with the subjects "Message 1" … into a mailbox, by one APPEND each; `marks` makes other Message-IDs."""
     client = imap(server, user)
     for i in range(1, count + 1):
-        text = f"From: anna@alpha.test\r\nTo: {user}\r\nSubject: Message {i}\r\nMessage-ID: <{i}.{mailbox}@alpha.test>\r\n" \
+        text = f"From: anna@alpha.test\r\nTo: {user}\r\nSubject: Message {i}\r\nMessage-ID: <{i}.{mailbox}{marks}@alpha.test>\r\n" \
                f"Date: Mon, 05 Oct 2026 10:{i % 60:02}:00 +0900\r\n\r\n{body}"
         status, why = client.append(f'"{mailbox}"', flags, None, text.encode())
         assert status == "OK", why

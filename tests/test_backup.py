@@ -15,13 +15,36 @@ import time
 import unittest
 
 from harness import PASSWORD, Instance, eventually, hikyaku, turn
-from mail import fill, imap, message, raw_messages, subjects, submit
+from mail import Wire, fill, imap, message, raw_messages, subjects, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
 
 
 def number(client, name):
     return int(client.untagged_responses[name][-1])
+
+
+def files_of(backup):
+    """{name below the backup: path}"""
+    top = pathlib.Path(backup["path"])
+    return {str(path.relative_to(top)): path for path in top.rglob("*") if path.is_file()}
+
+
+class Resynchronised:
+    """What SELECT with QRESYNC has told."""
+
+    def __init__(self, lines):
+        text = "\n".join(lines)
+        assert re.search("(?m)^a OK", text), text
+        first = lambda pattern: int(re.search(pattern, text).group(1))
+        self.state = first(r"UIDVALIDITY (\d+)"), first(r"HIGHESTMODSEQ (\d+)")
+        self.exists = first(r"\* (\d+) EXISTS")
+        self.fetched = {int(uid): flags for uid, flags in re.findall(r"FETCH \(UID (\d+) FLAGS \(([^)]*)\)", text)}
+        self.vanished = set()
+        for ranges in re.findall(r"VANISHED \(EARLIER\) (\S+)", text):
+            for part in ranges.split(","):
+                ends = [int(end) for end in part.split(":")]
+                self.vanished |= set(range(ends[0], ends[-1] + 1))
 
 
 class Backup(unittest.TestCase):
@@ -145,6 +168,45 @@ class Backup(unittest.TestCase):
             self.assertEqual(checked.returncode, 1)
             self.assertFalse(json.loads(checked.stdout)["good"])
 
+    def test_what_has_not_changed_is_linked(self):
+        """Of two backups the second takes no space for what the first has, and nothing that happens to its own files reaches the first."""
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            for i in range(4):
+                submit(server, message(ANNA, BOB, f"Big {i}", random.Random(i).randbytes(500_000).hex()))
+            server.restart()  # the segment of before is left
+            first = self.backup(server)
+            former = subjects(server, BOB)
+            old = {name: (path.stat().st_ino, path.read_bytes()) for name, path in files_of(first).items()}
+            submit(server, message(ANNA, BOB, "Later"))
+            second = self.backup(server)
+            server.stop()
+            new = files_of(second)
+            linked = {name for name, path in new.items() if name in old and path.stat().st_ino == old[name][0]}
+            self.assertTrue(all(new[name].stat().st_nlink >= 2 for name in linked))
+            self.assertGreater(sum(new[name].stat().st_size for name in linked), 3 << 20)
+            # What changes from time to time, and is small, is a file of its own in each; nothing else with the same bytes is there twice.
+            twice = {name for name in new if name in old and name not in linked and new[name].read_bytes() == old[name][1]}
+            self.assertEqual([name for name in twice if new[name].stat().st_size > 8192], [])
+            own = [path for path in new.values() if path.stat().st_ino not in {inode for inode, _ in old.values()}]
+            self.assertGreater(len(own), 2)
+            self.assertLess(sum(path.stat().st_blocks * 512 for path in own), 3 << 20)
+            # The first is as it was made, and stays so whatever happens to what only the second has.
+            for path in own:
+                with open(path, "r+b") as file:
+                    data = bytearray(file.read())
+                    for at in range(0, len(data), 512):
+                        data[at] ^= 1
+                    file.seek(0)
+                    file.write(data)
+            self.assertEqual({name: (path.stat().st_ino, path.read_bytes()) for name, path in files_of(first).items()}, old)
+            self.assertNotEqual(server.run("backup", "--check", second["path"], check=False).returncode, 0)
+            self.assertTrue(json.loads(server.run("backup", "--check", first["path"], "--json").stdout)["good"])
+            server.run("restore", first["path"], "--force")
+            self.verify(server)
+            server.start()
+            self.assertEqual(subjects(server, BOB), former)
+
     def test_other_file_system(self):
         if not os.access("/dev/shm", os.W_OK) or os.stat("/dev/shm").st_dev == os.stat(tempfile.gettempdir()).st_dev:
             self.skipTest("no second file system")
@@ -236,6 +298,119 @@ class Backup(unittest.TestCase):
             client.logout()
             server.stop()
             self.verify(server)
+
+    def test_clients_that_resynchronise(self):
+        """QRESYNC with what clients have from the time that a restore has undone: everything that is gone or different is told, also
+        behind the next changes, and no UID of theirs ever means another message."""
+        meant = {}  # (mailbox, UIDVALIDITY, UID) -> Message-ID
+
+        def note():
+            for mailbox in ("INBOX", "Quiet"):
+                client = imap(server, BOB)
+                client.select(mailbox, readonly=True)
+                validity = number(client, "UIDVALIDITY")
+                for row in client.uid("FETCH", "1:*", "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")[1]:
+                    if isinstance(row, tuple):
+                        uid = int(re.search(rb"UID (\d+)", row[0]).group(1))
+                        self.assertEqual(meant.setdefault((mailbox, validity, uid), row[1].strip()), row[1].strip())
+                client.logout()
+
+        def resynchronise(mailbox, state, known=""):
+            with Wire(server, "imaps", implicit_tls=True) as wire:
+                wire.login(BOB)
+                wire.tagged("ENABLE QRESYNC")
+                return Resynchronised(wire.tagged(f"SELECT {mailbox} (QRESYNC ({state[0]} {state[1]}{known}))"))
+
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 5)
+            client = imap(server, BOB)
+            client.create("Quiet")
+            client.select()
+            client.copy("1:2", "Quiet")
+            client.logout()
+            note()
+            saved = {mailbox: resynchronise(mailbox, (1, 1)).state for mailbox in ("INBOX", "Quiet")}
+            self.backup(server)
+
+            # The lost future: in INBOX 1 goes, 3 is flagged, 6 to 8 come; in Quiet 1 goes, 2 is flagged, 3 comes.
+            client = imap(server, BOB)
+            for mailbox, flagged in (("INBOX", "3"), ("Quiet", "2")):
+                client.select(mailbox)
+                client.store(flagged, "+FLAGS", r"(\Flagged)")
+                client.store("1", "+FLAGS", r"(\Deleted)")
+                client.expunge()
+            client.logout()
+            fill(server, BOB, 3, body="of the lost time\r\n", marks="lost")
+            client = imap(server, BOB)
+            client.select()
+            client.copy("7", "Quiet")
+            client.logout()
+            note()
+            lost = {mailbox: resynchronise(mailbox, (1, 1)).state for mailbox in ("INBOX", "Quiet")}
+            server.stop()
+            server.run("restore", self.to, "--force")
+            server.start()
+            note()
+
+            def check_inbox():
+                seen = resynchronise("INBOX", lost["INBOX"], " 2:8")
+                self.assertEqual((seen.state[0], seen.exists, seen.vanished), (lost["INBOX"][0], 5, {6, 7, 8}))
+                self.assertLessEqual({2, 3, 4, 5}, set(seen.fetched))  # of what it knows; the flag of 3 is gone
+                self.assertNotIn("\\Flagged", seen.fetched[3])
+                # Without known UIDs 1 to UIDNEXT - 1 count (RFC 7162 §3.2.5.1): also the one that is back.
+                self.assertEqual(set(resynchronise("INBOX", lost["INBOX"]).fetched), {1, 2, 3, 4, 5})
+
+            def check_quiet():
+                seen = resynchronise("Quiet", lost["Quiet"], " 2:3")
+                self.assertEqual((seen.state[0], seen.exists, seen.vanished), (lost["Quiet"][0], 2, {3}))
+                self.assertNotIn("\\Flagged", seen.fetched[2])
+                self.assertEqual(set(resynchronise("Quiet", lost["Quiet"]).fetched), {1, 2})
+
+            check_inbox()
+            check_quiet()
+            # Who was away in the lost time has missed nothing.
+            for mailbox, state in saved.items():
+                seen = resynchronise(mailbox, state)
+                self.assertEqual((seen.state, seen.vanished, seen.fetched), (state, set(), {}))
+
+            # The next change: numbers are above all of the lost time, which is known to be none of theirs.
+            client = imap(server, BOB)
+            client.select()
+            client.store("5", "+FLAGS", r"(\Answered)")
+            self.assertGreater(resynchronise("INBOX", lost["INBOX"]).state[1], lost["INBOX"][1] + 2**31)
+            check_inbox()
+            check_quiet()
+            self.assertEqual(set(resynchronise("INBOX", saved["INBOX"]).fetched), {5})
+
+            # The next message, while somebody has INBOX open and knows it by its old UIDVALIDITY.
+            with Wire(server, "imaps", implicit_tls=True) as wire:
+                wire.login(BOB)
+                self.assertIn("a OK", wire.tagged("SELECT INBOX")[-1])
+                submit(server, message(ANNA, BOB, "New"))
+                said = wire.tagged("NOOP")
+                self.assertTrue(said[-1].startswith("* BYE"), said)
+                self.assertFalse(any("EXISTS" in line for line in said), said)
+            note()
+            seen = resynchronise("INBOX", lost["INBOX"], " 2:8")
+            self.assertGreater(seen.state[0], lost["INBOX"][0])
+            self.assertEqual((seen.exists, seen.vanished, seen.fetched), (6, set(), {}))  # it begins anew
+            check_quiet()
+
+            # Once more, so that the message since is of a lost time, too.
+            again = seen.state
+            server.stop()
+            server.run("restore", self.to, "--force")
+            server.start()
+            note()
+            check_inbox()
+            check_quiet()
+            seen = resynchronise("INBOX", again, " 1:6")
+            self.assertEqual((seen.state[0], seen.vanished, seen.fetched), (saved["INBOX"][0], set(), {}))
+            submit(server, message(ANNA, BOB, "Newer"))
+            note()
+            self.assertGreater(resynchronise("INBOX", again).state[0], again[0])
+            check_quiet()
 
     def test_the_queue_is_held(self):
         with Instance(ANNA, config={"queue.retry": '["1h"]'}) as server:
