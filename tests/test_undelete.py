@@ -1,11 +1,15 @@
 """What was deleted comes back, or is gone for good: hikyaku undelete, with and without a running server; and space that returns."""
+import base64
 import json
 import pathlib
+import random
+import smtplib
 import time
 import unittest
 
 from harness import HIKYAKU, Instance, eventually
-from mail import fill, imap, message, pop, raw_messages, submit
+from mail import fill, imap, message, messages, pop, raw_messages, submit
+from saved_store import flip
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
 CLOCK = pathlib.Path(HIKYAKU).parent / "clock_shim.so"
@@ -34,6 +38,48 @@ def flags_by_subject(server, user, mailbox="INBOX"):
 
 
 class Undelete(unittest.TestCase):
+    def test_what_is_damaged_is_named_and_the_others_come_back(self):
+        with Instance(ANNA) as server:
+            rng = random.Random(11)
+            for word in ("one", "two"):  # who sent it stands beside its body in the journal
+                with smtplib.SMTP(server.host, server.port("smtp"), timeout=20) as smtp:
+                    smtp.sendmail(f"{word}@beta.test", [ANNA], f"Subject: {word}\r\n\r\n{base64.encodebytes(rng.randbytes(2_000)).decode()}\r\n")
+            eventually(lambda: len(messages(server)) == 2)
+            client = imap(server)
+            client.select()
+            client.store("1:*", "+FLAGS", r"\Deleted")
+            client.expunge()
+            client.logout()
+            server.stop()
+            self.assertEqual(server.run("verify").returncode, 0)
+            path, at = next((path, at) for path in sorted((server.dir / "data" / "journal").glob("*.log"))
+                            if (at := path.read_bytes().find(b"two@beta.test")) >= 0)
+            flip(path, at + 400)
+            done = server.run("verify", check=False)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            told = " ".join(done.stdout.split())
+            self.assertIn("1 deleted message that undelete would bring back is damaged", told)
+            self.assertIn("Subject: two", told)
+            self.assertNotIn("Subject: one", told)
+            self.assertNotIn("Everything is as it was written", told)
+            found = json.loads(server.run("verify", "--json", check=False).stdout)
+            self.assertEqual((found["good"], found["problem_count"], found["waiting_damaged"], len(found["mail"]["promised"])), (False, 0, 1, 1))
+            server.start()
+            done = server.run("undelete", ANNA, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("1 message of anna@alpha.test is back", " ".join(done.stdout.split()))
+            self.assertIn("1 message is damaged and cannot be brought back", " ".join(done.stderr.split()))
+            self.assertIn("two", done.stderr.splitlines()[-1])
+            self.assertEqual([m["Subject"] for m in messages(server)], ["one"])
+            server.stop()
+            done = server.run("verify", "--repair", check=False)
+            self.assertEqual(done.returncode, 1)  # something was lost
+            self.assertIn("cannot be brought back any more", " ".join(done.stdout.split()))
+            self.assertEqual(server.run("verify").returncode, 0)
+            server.start()
+            self.assertEqual(server.run("undelete", ANNA).returncode, 0)
+            self.assertEqual([m["Subject"] for m in messages(server)], ["one"])
+
     def test_messages_come_back(self):
         with Instance(ANNA) as server:
             server.add_account(BOB)

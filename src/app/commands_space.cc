@@ -95,6 +95,18 @@ Task<Piece> next_piece(Core& core, store::AccountId account, const Selection& se
   });
 }
 
+object describe(const auth::Account& account, const mailbox::ExpungedMessage& message) {
+  mime::HeaderView header(message.record.digest.header_fields);
+  return {{"account", json_text(account.address)},
+          {"mailbox", json_text(message.path)},
+          {"uid", message.uid},
+          {"deleted", format_rfc3339(message.expunged)},
+          {"received", format_rfc3339(message.record.received)},
+          {"size", message.record.size},
+          {"from", json_text(mime::decode_words(header.value("From")))},
+          {"subject", json_text(mime::decode_words(header.value("Subject")))}};
+}
+
 Task<Answer> undelete_list(Core& core, ControlCall& call) {
   CO_TRY(auto selection, Selection::of(call));
   CO_TRY(auto accounts, co_await accounts_of(core, call));
@@ -107,17 +119,9 @@ Task<Answer> undelete_list(Core& core, ControlCall& call) {
       for (auto& message : piece.messages) {
         ++count;
         bytes += message.record.size;
-        mime::HeaderView header(message.record.digest.header_fields);
-        co_await call.item(
-            {{"account", json_text(account.address)},
-             {"mailbox", json_text(message.path)},
-             {"uid", message.uid},
-             {"deleted", format_rfc3339(message.expunged)},
-             {"until", format_rfc3339(message.expunged + core.config().store.retention)},
-             {"received", format_rfc3339(message.record.received)},
-             {"size", message.record.size},
-             {"from", json_text(mime::decode_words(header.value("From")))},
-             {"subject", json_text(mime::decode_words(header.value("Subject")))}});
+        auto told = describe(account, message);
+        told["until"] = format_rfc3339(message.expunged + core.config().store.retention);
+        co_await call.item(std::move(told));
       }
     }
   }
@@ -151,7 +155,31 @@ struct Restored {
   std::uint64_t present = 0;  ///< their mailboxes have them already
   std::uint64_t refused = 0;
   std::string why;
+  std::uint64_t damaged = 0;
 };
+
+/// Reads all of it: what cannot be read is not to come back as if it were whole.
+Task<Result<void>> read_whole(Core& core, const mailbox::ExpungedMessage& message) {
+  CO_TRY(auto body, co_await core.store().open_blob(message.record.blob));
+  co_return co_await body->check(0, body->size());
+}
+
+/// Names what is damaged, and leaves it out.
+Task<void> leave_out_damaged(Core& core, ControlCall& call, const auth::Account& account,
+                             Piece& piece, Restored& total) {
+  std::vector<mailbox::ExpungedMessage> whole;
+  for (auto& message : piece.messages) {
+    if (auto read = co_await read_whole(core, message); read) {
+      whole.push_back(std::move(message));
+    } else {
+      ++total.damaged;
+      auto told = describe(account, message);
+      told["why"] = json_text(read.error().describe());
+      co_await call.item(std::move(told));
+    }
+  }
+  piece.messages = std::move(whole);
+}
 
 /// Leaves out what is in its mailbox already: nothing comes back twice.
 Task<void> leave_out_present(Core& core, store::AccountId account, PresentMessages& present,
@@ -218,10 +246,12 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
     auto piece = co_await next_piece(core, account, selection, *from);
     from = piece.next;
     co_await leave_out_present(core, account, present, piece, total);
+    co_await leave_out_damaged(core, call, accounts.front(), piece, total);
     if (!piece.messages.empty()) CO_TRY_DO(co_await restore_piece(core, account, piece, total));
     co_await call.progress({total.count, 0, {}});
   }
-  if (total.count + total.refused + total.present == 0 && !selection.mailbox.empty()) {
+  if (total.count + total.refused + total.present + total.damaged == 0 &&
+      !selection.mailbox.empty()) {
     auto there = co_await core.store().read([&](store::Reader& reader) {
       return mailbox::find_mailbox(reader, account, selection.mailbox).has_value();
     });
@@ -236,6 +266,7 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
                    {"orphans", total.orphans},
                    {"present", total.present},
                    {"refused", total.refused},
+                   {"damaged", total.damaged},
                    {"why", json_text(total.why)}};
 }
 

@@ -7,6 +7,7 @@
 #include "auth/directory.h"
 #include "base/text.h"
 #include "mailbox/check.h"
+#include "mailbox/messages.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
 #include "net/cores.h"
@@ -23,14 +24,23 @@ class MailChecker {
  public:
   MailChecker(store::Store& store, const Clock& clock, bool repair,
               const std::function<void(std::string_view, double)>& tell,
-              const std::function<Result<void>(const MailReport&)>& before_repair)
-      : store_(store), clock_(clock), repair_(repair), tell_(tell), before_repair_(before_repair) {}
+              const std::function<Result<void>(const MailReport&)>& before_repair,
+              const std::set<store::BlobId>& damaged)
+      : store_(store),
+        clock_(clock),
+        repair_(repair),
+        tell_(tell),
+        before_repair_(before_repair),
+        damaged_(damaged) {}
 
   Task<Result<MailReport>> run() {
     auto accounts = co_await store_.read(mailbox::list_accounts);
     for (auto id : accounts) {
       tell_("mail", static_cast<double>(report_.accounts++) / static_cast<double>(accounts.size()));
-      CO_TRY_DO(co_await check(id, co_await name_of(id)));
+      auto name = co_await name_of(id);
+      if (!damaged_.empty()) co_await name_promises(id, name);
+      CO_TRY_DO(co_await check(id, name));
+      if (repair_ && !damaged_.empty()) CO_TRY_DO(co_await withdraw_promises(id, name));
     }
     co_return std::move(report_);
   }
@@ -81,12 +91,57 @@ class MailChecker {
     }
   }
 
-  void lose(const std::string& name, const mailbox::LostMessage& message) {
-    auto known = minute_in_utc(format_rfc3339(message.received));
-    mime::HeaderView header(message.fields);
+  /// The deleted messages whose bodies are damaged, though undelete promises them.
+  Task<std::vector<mailbox::ExpungedMessage>> broken_promises(store::AccountId id) {
+    co_return co_await store_.read([&](store::Reader& reader) {
+      std::vector<mailbox::ExpungedMessage> broken;
+      mailbox::scan_expunged(reader, id, Time{}, [&](const mailbox::ExpungedMessage& message) {
+        if (damaged_.contains(message.record.blob) && reader.blob_size(message.record.blob))
+          broken.push_back(message);
+        return true;
+      });
+      return broken;
+    });
+  }
+
+  Task<void> name_promises(store::AccountId id, std::string name) {
+    for (const auto& message : co_await broken_promises(id))
+      report_.promised.push_back(fmt::format("{}, {}, deleted {}{} ({} bytes)", name, message.path,
+                                             minute_in_utc(format_rfc3339(message.expunged)),
+                                             known_by(message.record.digest.header_fields),
+                                             message.record.size));
+  }
+
+  /// Also those that a repair has just taken out of the mailboxes.
+  Task<Result<void>> withdraw_promises(store::AccountId id, std::string name) {
+    auto broken = co_await broken_promises(id);
+    if (broken.empty()) co_return Result<void>{};
+    if (before_repair_) CO_TRY_DO(before_repair_(report_));
+    CO_TRY_DO(co_await store_.transact({id},
+                                       [&](store::Transaction& tx) -> Result<void> {
+                                         for (const auto& message : broken)
+                                           mailbox::forget_expunged(tx, id, message);
+                                         return {};
+                                       },
+                                       {.may_use_reserve = true}));
+    report_.repairs.push_back(
+        fmt::format("{}: deleted messages that are damaged cannot be brought back any more: "
+                    "messages: {}",
+                    name, broken.size()));
+    co_return Result<void>{};
+  }
+
+  static std::string known_by(std::string_view fields) {
+    std::string known;
+    mime::HeaderView header(fields);
     for (auto field : {"From", "Subject"})
       if (auto value = mime::decode_words(header.value(field)); !value.empty())
         known += fmt::format(", {}: {}", field, printable(value, kMostShown));
+    return known;
+  }
+
+  void lose(const std::string& name, const mailbox::LostMessage& message) {
+    auto known = minute_in_utc(format_rfc3339(message.received)) + known_by(message.fields);
     report_.lost.push_back(fmt::format("{}, {}, UID {}, {} ({} bytes: {})", name, message.path,
                                        message.uid, known, message.size, message.reason));
   }
@@ -103,18 +158,26 @@ class MailChecker {
   bool repair_;
   const std::function<void(std::string_view, double)>& tell_;
   const std::function<Result<void>(const MailReport&)>& before_repair_;
+  const std::set<store::BlobId>& damaged_;
   MailReport report_;
 };
 
 }  // namespace
 
+std::set<store::BlobId> damaged_bodies(const store::VerifyReport& report) {
+  std::set<store::BlobId> damaged(report.waiting_damaged.begin(), report.waiting_damaged.end());
+  for (auto& body : report.lost) damaged.insert(body.id);
+  return damaged;
+}
+
 Result<MailReport> check_mail(const store::Options& options, bool repair,
                               const std::function<void(std::string_view doing, double part)>& tell,
-                              const std::function<Result<void>(const MailReport&)>& before_repair) {
+                              const std::function<Result<void>(const MailReport&)>& before_repair,
+                              const std::set<store::BlobId>& damaged) {
   TRY(auto store, store::open_store(options));
   net::Cores cores(1);
   cores.start();
-  MailChecker checker(*store, options.clock, repair, tell, before_repair);
+  MailChecker checker(*store, options.clock, repair, tell, before_repair, damaged);
   auto report = cores.run(0, [&] { return checker.run(); });
   store->close();
   cores.stop();

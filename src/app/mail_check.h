@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "store/open.h"
+#include "store/verify.h"
 
 namespace hikyaku::app {
 
@@ -18,14 +20,21 @@ struct MailReport {
   std::vector<std::string> problems;
   /// Messages that cannot be read any more, or of which only a trace is left: whose, where, what.
   std::vector<std::string> lost;
+  /// Deleted messages that undelete would bring back, though their bodies are damaged.
+  std::vector<std::string> promised = {};
   std::vector<std::string> repairs;
 };
 
+/// The bodies that verify_store has found damaged, whoever has them.
+std::set<store::BlobId> damaged_bodies(const store::VerifyReport& report);
+
 /// Opens the store and checks every account; repairs what can be, if `repair`. Blocks.
-/// `before_repair`: as store::VerifyOptions has it, with what has been found so far.
+/// `before_repair`: as store::VerifyOptions has it, with what has been found so far. `damaged`: the
+/// bodies that cannot be read, as verify_store has found them.
 Result<MailReport> check_mail(
     const store::Options& options, bool repair,
     const std::function<void(std::string_view doing, double part)>& tell,
-    const std::function<Result<void>(const MailReport&)>& before_repair = {});
+    const std::function<Result<void>(const MailReport&)>& before_repair = {},
+    const std::set<store::BlobId>& damaged = {});
 
 }  // namespace hikyaku::app

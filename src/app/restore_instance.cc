@@ -113,8 +113,9 @@ Result<void> verify_copy(const store::Options& options, const RestoreRules& rule
   for (auto& problem : report.problems) outcome.damage.push_back(problem);
   if (whole) return {};
   auto tell = rules.verifying ? rules.verifying : [](std::string_view, double) {};
-  TRY(auto mail, check_mail(options, true, tell));
-  for (auto& message : mail.lost) add_loss(outcome, std::move(message));
+  TRY(auto mail, check_mail(options, true, tell, {}, damaged_bodies(report)));
+  for (auto* list : {&mail.lost, &mail.promised})
+    for (auto& message : *list) add_loss(outcome, std::move(message));
   if (report.lost_groups != 0)
     add_loss(outcome, say(rules.language, kLostGroups, report.lost_groups));
   for (auto& text : report.perhaps_lost) add_loss(outcome, text);

@@ -117,7 +117,7 @@ TEST_CASE("the configuration comes back whole, and as it could be read before") 
   CHECK_FALSE(fs::exists(bench.top.path / "other/tls.restoring"));
   CHECK((facts_of(other.tls / "key.pem").st_mode & 0777) == 0600);
   CHECK((facts_of(other.config).st_mode & 0777) == 0644);
-  for (auto& path : {other.tls, other.dkim}) CHECK((facts_of(path).st_mode & 0777) == 0755);
+  for (auto& path : {other.tls, other.dkim}) CHECK((facts_of(path).st_mode & 0777) == 0700);
   // What is there stays.
   fs::remove(other.tls / "cert.pem");
   CHECK(restore_config(*bench.backup, other));

@@ -27,6 +27,10 @@ constexpr Phrase kPresent{
     "out.",
     "ほかに {} 通は、まったく同じものがすでにメールボックスにあるため戻していません。"};
 constexpr Phrase kRefused{"{} could not be brought back: {}", "{} 通は戻せませんでした: {}"};
+constexpr Phrase kDamaged{
+    "{} [message is|messages are] damaged and cannot be brought back; a backup may have "
+    "[it|them]:",
+    "{} 通は壊れていて元に戻せません。バックアップにはあるかもしれません:"};
 constexpr Phrase kNothing{"Nothing was deleted that could be brought back.",
                           "取り戻せる削除済みメッセージはありません。"};
 constexpr Phrase kPurged{
@@ -74,6 +78,13 @@ Exit list(Commands& commands, const Invocation& invocation, Terminal& terminal,
   return Exit::Ok;
 }
 
+/// By what people know it.
+std::string named(const boost::json::object& item) {
+  auto text = [&](std::string_view name) { return printable(text_in(item, name), 60); };
+  return text("mailbox") + ", " + minute_of(text_in(item, "deleted")) + ", " + text("from") + ", " +
+         text("subject");
+}
+
 Exit purge(Commands& commands, const Invocation& invocation, Terminal& terminal,
            const std::string& before) {
   auto answer = commands.run("undelete.purge", {{"before", before}}, {},
@@ -105,19 +116,24 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
                            {"since", *since},
                            {"before", *before}};
   if (invocation.has("--list")) return list(commands, invocation, terminal, std::move(args));
-  auto answer = commands.run("undelete.restore", std::move(args), {},
+  boost::json::array damaged;
+  auto answer = commands.run("undelete.restore", std::move(args),
+                             {.item = [&](auto& item) { damaged.push_back(item); }},
                              std::string(kLabel.in(terminal.language())));
   if (!answer) return commands.report(answer.error());
   auto refused = number_in(*answer, "refused");
   if (invocation.json()) {
+    (*answer)["unreadable"] = damaged;
     print_json(terminal, *answer);
   } else {
     terminal.say(kRestored, grouped(number_in(*answer, "restored")), text_in(*answer, "address"));
     if (auto orphans = number_in(*answer, "orphans")) terminal.say(kOrphans, grouped(orphans));
     if (auto present = number_in(*answer, "present")) terminal.say(kPresent, grouped(present));
     if (refused != 0) terminal.say(kRefused, grouped(refused), text_in(*answer, "why"));
+    if (!damaged.empty()) terminal.complain(kDamaged, grouped(damaged.size()));
+    for (auto& one : damaged) terminal.err("  " + named(one.as_object()) + '\n');
   }
-  return refused == 0 ? Exit::Ok : Exit::Failed;
+  return refused == 0 && damaged.empty() ? Exit::Ok : Exit::Failed;
 }
 
 }  // namespace
@@ -133,14 +149,17 @@ Verb verb_undelete() {
            "into one called Undeleted if "
            "that is gone, with their flags and dates, under new UIDs. What is in its mailbox "
            "already, byte for byte, "
-           "is left out and counted. --list shows what there is, "
+           "is left out and counted; what is damaged is named, and the others come back (exit code "
+           "1). --list shows what there is, "
            "of one account or of all, and until when it can come back. --purge gives up what could "
            "have been brought back, of all "
            "accounts, so that its space returns at once: the way out of a full disk.",
            "完全削除(移動を除く)されたメッセージは store.retention の間(標準では 7 "
            "日)残ります。フラグと日付はそのままに、新しい UID で元のメールボックスに戻り、"
            "それがなければ Undeleted "
-           "に入ります。すでに同じものがあるときは戻さず、件数を表示します。"
+           "に入ります。すでに同じものがあるときは戻さず、件数を表示します。壊れているものは名前を"
+           "挙げ、"
+           "ほかのものだけを戻します(終了コード 1)。"
            "--list "
            "は一つまたは全アカウントの一覧を表示します。--purge "
            "は全アカウントの取り戻せるものをあきらめて、すぐに空きを作ります。"

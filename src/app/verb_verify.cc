@@ -25,6 +25,9 @@ namespace {
 constexpr Phrase kChecking{"verify", "検査"};
 constexpr Phrase kGood{"Everything is as it was written: {} [body|bodies] ({}), {} [row|rows].",
                        "すべて書き込んだとおりです。本文 {} 通({})、{} 行。"};
+constexpr Phrase kGoodButDeleted{
+    "What nobody has deleted is as it was written: {} [body|bodies] in all ({}), {} [row|rows].",
+    "削除されていないものはすべて書き込んだとおりです。本文は全部で {} 通({})、{} 行。"};
 constexpr Phrase kWaiting{
     "{} of the bodies [is|are] of mail that was deleted or has been sent, kept for a while so that "
     "it can be brought back; a message and its copies share one body.",
@@ -47,6 +50,12 @@ constexpr Phrase kMailNotChecked{"The mail itself was not checked: repair the st
 constexpr Phrase kMailProblems{"{} [problem|problems] in the mail:",
                                "メールに問題が {} 件あります:"};
 constexpr Phrase kLostMail{"{} [message is|messages are] lost:", "失われたメールが {} 通あります:"};
+constexpr Phrase kPromised{
+    "{} deleted [message|messages] that undelete would bring back [is|are] damaged:",
+    "undelete で元に戻せるはずの削除済みメールのうち {} 通が壊れています:"};
+constexpr Phrase kPromisesNotNamed{
+    "{} [body|bodies] of mail that was deleted or has been sent cannot be read, either.",
+    "削除された(または送信を終えた)メールの本文も {} 通読めません。"};
 constexpr Phrase kRepaired{"Repaired:", "修復しました:"};
 constexpr Phrase kHowToRepair{
     "Copy the data directory first, then: hikyaku verify --repair{} keeps everything that can be "
@@ -71,14 +80,18 @@ constexpr Phrase kBallastUsed{
 
 boost::json::value mail_json(const std::optional<MailReport>& mail) {
   if (!mail) return nullptr;
-  return boost::json::object{
-      {"accounts", mail->accounts},     {"messages", mail->messages},
-      {"digests", mail->digests},       {"problems", json_texts(mail->problems)},
-      {"lost", json_texts(mail->lost)}, {"repairs", json_texts(mail->repairs)}};
+  return boost::json::object{{"accounts", mail->accounts},
+                             {"messages", mail->messages},
+                             {"digests", mail->digests},
+                             {"problems", json_texts(mail->problems)},
+                             {"lost", json_texts(mail->lost)},
+                             {"promised", json_texts(mail->promised)},
+                             {"repairs", json_texts(mail->repairs)}};
 }
 
 bool good(const store::VerifyReport& report, const std::optional<MailReport>& mail) {
-  return report.good() && mail && mail->problems.empty() && mail->lost.empty();
+  return report.good() && mail && mail->problems.empty() && mail->lost.empty() &&
+         mail->promised.empty();
 }
 
 bool loses(const store::VerifyReport& report) {
@@ -123,6 +136,8 @@ std::vector<std::string> note_lines(const MailReport& mail) {
   std::vector<std::string> lines;
   for (auto& problem : mail.problems) lines.push_back("found: " + problem);
   for (auto& message : mail.lost) lines.push_back(std::string(kLostWord) + message);
+  for (auto& message : mail.promised)
+    lines.push_back(std::string(kLostWord) + "of what was deleted: " + message);
   return lines;
 }
 
@@ -140,6 +155,7 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
                                            {"groups", report.groups},
                                            {"bodies", report.bodies},
                                            {"waiting", report.waiting},
+                                           {"waiting_damaged", report.waiting_damaged.size()},
                                            {"body_bytes", report.body_bytes},
                                            {"rows", report.rows},
                                            {"problems", json_texts(report.problems)},
@@ -170,10 +186,15 @@ void list(const Phrase& title, const std::vector<std::string>& texts, Terminal& 
   for (auto& text : texts) terminal.paragraph(printable(text), 2);
 }
 
-void tell_mail(const std::optional<MailReport>& mail, Terminal& terminal) {
-  if (!mail) return terminal.say(kMailNotChecked);
+/// `damaged`: how many bodies of deleted mail.
+void tell_mail(const std::optional<MailReport>& mail, std::size_t damaged, Terminal& terminal) {
+  if (!mail) {
+    if (damaged != 0) terminal.say(kPromisesNotNamed, grouped(damaged));
+    return terminal.say(kMailNotChecked);
+  }
   if (mail->problems.empty() && mail->lost.empty())
-    return terminal.say(kGoodMail, grouped(mail->accounts), grouped(mail->messages));
+    terminal.say(kGoodMail, grouped(mail->accounts), grouped(mail->messages));
+  list(kPromised, mail->promised, terminal);
   list(kMailProblems, mail->problems, terminal);
   list(kLostMail, mail->lost, terminal);
 }
@@ -182,8 +203,8 @@ void tell_mail(const std::optional<MailReport>& mail, Terminal& terminal) {
 void tell(const store::VerifyReport& report, const std::optional<MailReport>& mail,
           Terminal& terminal) {
   if (report.good()) {
-    terminal.say(kGood, grouped(report.bodies), short_size(report.body_bytes),
-                 grouped(report.rows));
+    terminal.say(mail && mail->promised.empty() ? kGood : kGoodButDeleted, grouped(report.bodies),
+                 short_size(report.body_bytes), grouped(report.rows));
     if (report.waiting != 0)
       terminal.say(kWaiting, grouped(report.waiting));
     else if (mail && mail->messages != report.bodies)
@@ -213,7 +234,8 @@ void tell_remedy(const store::VerifyReport& report, const std::optional<MailRepo
   if (!repairs.empty()) terminal.say(kRepaired);
   for (auto& one : repairs) terminal.paragraph(printable(one), 2);
   list(kPerhapsLost, report.perhaps_lost, terminal);
-  if (loses(report) || (mail && !mail->lost.empty())) terminal.say(kBringBack, dir_words(instance));
+  if (loses(report) || (mail && !(mail->lost.empty() && mail->promised.empty())))
+    terminal.say(kBringBack, dir_words(instance));
 }
 
 /// The note as it stays.
@@ -283,7 +305,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (report->good() || how.repair) {
     // Of what is lost the mail has better words; both stay.
     auto before_repair = [&](const MailReport& found) { return note->add(note_lines(found)); };
-    auto checked = check_mail(options, how.repair, how.progress, before_repair);
+    auto checked =
+        check_mail(options, how.repair, how.progress, before_repair, damaged_bodies(*report));
     progress.reset();
     if (!checked) return app::report(checked.error(), terminal);
     mail = std::move(*checked);
@@ -298,12 +321,12 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     tell_json(*report, mail, noted, terminal);
   } else {
     tell(*report, mail, terminal);
-    tell_mail(mail, terminal);
+    tell_mail(mail, report->waiting_damaged.size(), terminal);
     tell_remedy(*report, mail, how.repair, instance, terminal);
     tell_noted(noted, instance, terminal);
   }
-  auto whole =
-      std::ranges::none_of(noted.earlier, is_lost) && !loses(*report) && mail && mail->lost.empty();
+  auto whole = std::ranges::none_of(noted.earlier, is_lost) && !loses(*report) && mail &&
+               mail->lost.empty() && mail->promised.empty();
   return (good(*report, mail) && !noted.file) || (how.repair && whole) ? Exit::Ok : Exit::Failed;
 }
 

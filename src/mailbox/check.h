@@ -70,4 +70,7 @@ Task<Result<void>> repair_account(store::Store& store, const Clock& clock, Accou
 /// Every account that has rows, ascending.
 std::vector<AccountId> list_accounts(store::Reader& reader);
 
+/// Forgets a deleted message: it cannot be brought back any more.
+void forget_expunged(store::Transaction& tx, AccountId account, const ExpungedMessage& message);
+
 }  // namespace hikyaku::mailbox

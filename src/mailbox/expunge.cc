@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "mailbox/change.h"
+#include "mailbox/check.h"
 #include "mailbox/record.h"
 
 namespace hikyaku::mailbox {
@@ -67,6 +68,14 @@ void forget_thread(store::Transaction& tx, AccountId account, const MessageRecor
   for (auto hash : record.digest.reference_hashes) forget(hash);
 }
 
+void forget(store::Transaction& tx, AccountId account, std::string_view key,
+            const ExpungedMessage& message) {
+  auto row = message_key(account, message.mailbox, message.uid);
+  if (auto record = load<MessageRecord>(tx, row)) forget_thread(tx, account, *record);
+  tx.erase(row);
+  tx.erase(key);
+}
+
 }  // namespace
 
 void scan_expunged(store::Reader& reader, AccountId account, Time from,
@@ -108,6 +117,11 @@ bool date_back_expunged(store::Transaction& tx, AccountId account, Time now) {
   return later.size() < kMaxBatch;
 }
 
+void forget_expunged(store::Transaction& tx, AccountId account, const ExpungedMessage& message) {
+  forget(tx, account, expunged_key(account, message.expunged, message.mailbox, message.uid).bytes(),
+         message);
+}
+
 bool trim_expunged(store::Transaction& tx, AccountId account, Time before) {
   auto range = store::Key(account, kTableExpunged).children();
   range.end = expunged_key(account, std::max(before, Time{}), 0, 0).bytes();  // none before 1970
@@ -118,12 +132,7 @@ bool trim_expunged(store::Transaction& tx, AccountId account, Time before) {
     old.emplace_back(key, message);
     return old.size() < kMaxBatch;
   });
-  for (const auto& [key, message] : old) {
-    auto row = message_key(account, message.mailbox, message.uid);
-    if (auto record = load<MessageRecord>(tx, row)) forget_thread(tx, account, *record);
-    tx.erase(row);
-    tx.erase(key);
-  }
+  for (const auto& [key, message] : old) forget(tx, account, key, message);
   return old.size() < kMaxBatch;
 }
 

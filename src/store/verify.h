@@ -36,6 +36,9 @@ struct VerifyReport {
   std::uint64_t bodies = 0;
   std::uint64_t waiting =
       0;  ///< of the bodies: nobody owns them any more, reclaiming will have them
+  /// Of those that wait, the ones that cannot be read, at most as many as `lost` may have. What
+  /// they were nobody has any more, unless it can be brought back (mailbox::scan_expunged).
+  std::vector<BlobId> waiting_damaged = {};
   std::uint64_t body_bytes = 0;
   std::uint64_t rows = 0;  ///< compared with a replay; 0 if that was not possible
   /// What is not as it should be, a sentence each; the first thousand of `problem_count`.

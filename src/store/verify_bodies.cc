@@ -135,7 +135,10 @@ class BodyCheck {
     auto checked = check_body(place);
     if (checked) return {};
     if (checked.error().code == ErrorCode::Io) return checked;
-    if (!owned) return {};  // nobody misses it
+    if (!owned) {
+      findings_.damaged_while_waiting(id);
+      return {};
+    }
     findings_.problem(fmt::format("body {}: {}", id, checked.error().describe()));
     findings_.lost(describe_lost(id, place));
     return {};

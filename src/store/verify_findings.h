@@ -22,6 +22,9 @@ struct Findings {
   void lost(VerifyReport::LostBody body) {
     if (report.lost.size() < kMostLost) report.lost.push_back(std::move(body));
   }
+  void damaged_while_waiting(BlobId body) {
+    if (report.waiting_damaged.size() < kMostLost) report.waiting_damaged.push_back(body);
+  }
   void progress(std::string_view doing, std::uint64_t done, std::uint64_t all) const {
     if (how.progress) how.progress(doing, all == 0 ? 1 : double(done) / double(all));
   }
