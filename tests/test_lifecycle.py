@@ -319,6 +319,9 @@ class WhileItRuns(unittest.TestCase):
                 "-subj", "/CN=mail.alpha.test", "-addext", "subjectAltName=DNS:mail.alpha.test", "-keyout", key, "-out", chain)
             self.server.configure({"tls.certificates": f'[{{ cert = "{chain}", key = "{key}" }}]'})
             seen = len(self.server.log)
+            if not SANITIZED:
+                self.assertIn("サンドボックスのため", "".join(reload("--lang", "ja").stdout.split()))
+            seen = len(self.server.log)
             done = reload("--json")
             if not SANITIZED:
                 told, = json.loads(done.stdout)["options"]

@@ -103,6 +103,15 @@ constexpr Phrase kErrors[] = {
     {"Read-only file system", "読み取り専用のファイルシステムです"},
     {"{}: No such file or directory", "{}: ファイルやディレクトリがありません"},
     {"{}: Permission denied", "{}: 権限がありません"},
+    // What a reload cannot do.
+    {"{} has mistakes, and nothing was changed: hikyaku config check{}",
+     "{} に誤りがあり、何も変更していません: hikyaku config check{}"},
+    {"the sandbox of the running server does not let it read {}: restart it",
+     "動作中のサーバーはサンドボックスのため {} を読めません。再起動してください"},
+    {"the server was started without TLS", "サーバーは TLS なしで起動しました"},
+    {"let the server's user (server.user) read the file",
+     "サーバーのユーザー (server.user) がファイルを読めるようにしてください"},
+    {"{}: there is no PEM certificate in it", "{}: PEM 形式の証明書がありません"},
     // Options of one-shot commands.
     {"--zone and --dns exclude each other: give one of them",
      "--zone と --dns は同時に使えません。どちらか一つにしてください"},

@@ -1,4 +1,5 @@
 // hikyaku reload: certificates and options anew, and which of them count now.
+#include "app/error_phrases.h"
 #include "app/run_command.h"
 #include "app/verbs.h"
 
@@ -25,7 +26,7 @@ class Shown {
 
   void add(const boost::json::object& item) {
     auto option = text_in(item, "option"), after = text_in(item, "after");
-    auto outcome = text_in(item, "outcome"), why = text_in(item, "why");
+    auto outcome = text_in(item, "outcome"), why = in_words(text_in(item, "why"));
     ++options;
     if (outcome == "applied") {
       terminal_.say(kApplied, option, after);
@@ -38,6 +39,11 @@ class Shown {
       else
         terminal_.say(kAfterRestartWhy, option, after, why);
     }
+  }
+
+  /// In the language of who asked.
+  std::string in_words(std::string text) const {
+    return error_in({ErrorCode::Invalid, std::move(text), nullptr}, terminal_.language());
   }
 
   std::size_t options = 0, restarts = 0;
@@ -58,7 +64,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   };
   auto answer = commands.run("server.reload", {}, {.item = take});
   if (!answer) return commands.report(answer.error());
-  auto unreadable = text_in(*answer, "unreadable"), remedy = text_in(*answer, "remedy");
+  auto unreadable = shown.in_words(text_in(*answer, "unreadable"));
+  auto remedy = shown.in_words(text_in(*answer, "remedy"));
   if (invocation.json()) {
     (*answer)["options"] = std::move(all);
     print_json(terminal, *answer);
