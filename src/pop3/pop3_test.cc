@@ -176,8 +176,9 @@ TEST_CASE("replies are one line") {
   CHECK(reply(greeting("a.test", "<1.2@a.test>")) == "+OK a.test ready <1.2@a.test>\r\n");
   CHECK(reply(reply_for(Error{ErrorCode::Unavailable, "busy", nullptr})) ==
         "-ERR [SYS/TEMP] busy\r\n");
-  CHECK(reply(reply_for(Error{ErrorCode::Corrupt, "body 7 cannot be read", nullptr})) ==
-        "-ERR [SYS/PERM] body 7 cannot be read\r\n");
+  CHECK(
+      reply(reply_for(Error{ErrorCode::Corrupt, "body 7 cannot be read", nullptr})) ==
+      "-ERR [SYS/PERM] this message is damaged on the server; the administrator has been told\r\n");
 }
 
 TEST_CASE("what is allowed when") {
