@@ -29,8 +29,15 @@ class OnATerminal:
         self.before = termios.tcgetattr(self.slave)
         self.process = subprocess.Popen([str(HIKYAKU), "top", "--dir", str(server.dir), *arguments], stdin=self.slave, stdout=self.slave,
                                         stderr=self.slave, start_new_session=True, env={**os.environ, "TERM": "xterm", "LANG": language},
-                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                        preexec_fn=self.as_from_a_shell)
         self.said, self.seen = b"", 0
+
+    @staticmethod
+    def as_from_a_shell():
+        """With a terminal of its own, and with the signals of which the tests themselves may know nothing (nohup, a shell's background)."""
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        for number in (signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
 
     def __enter__(self):
         return self
