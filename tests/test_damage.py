@@ -21,10 +21,9 @@ BOB = "bob@alpha.test"
 COUNT, LARGE, LATER = 8, 5, 6  # LARGE: above 256 KB, in a bulk segment; LATER: in a log segment after the first
 
 
-class Damage(SavedStore):
+class WatchedStore(SavedStore):
     COUNT, LARGE, LATER = COUNT, LARGE, LATER
     METRICS = True
-    OTHERS = [BOB]
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.server.metrics_port}{path}", timeout=20) as answer:
@@ -38,6 +37,10 @@ class Damage(SavedStore):
 
     def logged(self, event):
         return [line for line in self.server.log if f"event={event} " in line]
+
+
+class Damage(WatchedStore):
+    OTHERS = [BOB]
 
     def fetch(self, client, what="(BODY.PEEK[])"):
         """The tagged answer, and what came: {number: bytes}."""
@@ -395,6 +398,70 @@ class Index(unittest.TestCase):
             self.assertFalse((self.data / "index.damaged").exists())
             self.assertEqual(self.health()["status"], "warning")
         self.assertTrue(set(journal) <= {p.name for p in (self.data / "journal").iterdir()})
+
+
+class Scrub(WatchedStore):
+    """The store is read through all the time, instead of once in a month."""
+    CONFIG = {"store.scrub_every": '"1s"'}
+
+    def check(self):
+        checked = self.server.run("check", "--no-dns", check=False)
+        return checked.returncode, " ".join(checked.stdout.split())
+
+    def test_a_flipped_bit_that_nobody_reads_is_told_and_forgotten_when_mended(self):
+        self.server.start()
+        eventually(lambda: self.metric("hikyaku_store_scrub_end_timestamp_seconds") > 0)
+        self.assertGreater(self.metric("hikyaku_store_scrubbed_bytes_total"), 900_000)
+        self.assertEqual(self.health(), {"name": "store", "status": "ok"})
+        self.assertEqual(self.logged("store.body_unreadable"), [])
+        self.assertIn("last read through to the end on 20", self.check()[1])
+        # Under the running server: one in a log segment, one in a bulk segment.
+        path, at = self.body_of(2)
+        large, end = self.body_of(LARGE)
+        flip(path, at + 700)
+        flip(large, end - 100_000)
+        named = eventually(lambda: (lines := self.logged("store.message_unreadable")) and len(lines) == 2 and lines)
+        for uid in 3, LARGE + 1:
+            self.assertEqual(len([l for l in named if f" user={ANNA} mailbox=INBOX uid={uid} " in l]), 1, named)
+        self.assertEqual(len(self.logged("store.body_unreadable")), 2, self.server.log)
+        self.assertEqual(self.health()["status"], "warning")
+        self.assertIn("2 messages cannot be read; stop the server and run `hikyaku verify`", self.health()["text"])
+        self.assertEqual(self.metric("hikyaku_store_unreadable_bodies"), 2)
+        self.assertEqual(self.metric("hikyaku_store_scrub_found_total"), 2)
+        status, said = self.check()
+        self.assertNotEqual(status, 0, said)
+        self.assertIn("2 messages cannot be read", said)
+        self.assertEqual(json.loads(self.server.run("top", "--once", "--json").stdout)["store"]["unreadable"], 2)
+        # Who starts again still knows, without anybody's reading.
+        self.server.restart()
+        eventually(lambda: self.metric("hikyaku_store_unreadable_bodies") == 2)
+        flip(path, at + 700)
+        flip(large, end - 100_000)
+        eventually(lambda: self.health()["status"] == "ok")
+        self.assertEqual(self.metric("hikyaku_store_unreadable_bodies"), 0)
+
+    def test_a_record_of_the_journal_is_told(self):
+        self.server.start()
+        path = min((self.data / "journal").glob("*.log"))
+        flip(path, 4096 + 20)
+        eventually(lambda: self.logged("store.record_unreadable"))
+        self.assertIn("journal segment 1, byte 4096", self.health()["text"])
+        self.assertEqual(self.metric("hikyaku_store_damaged_records"), 1)
+        self.assertEqual(self.logged("store.body_unreadable"), [])
+        status, said = self.check()
+        self.assertNotEqual(status, 0, said)
+        self.assertIn("journal segment 1, byte 4096", said)
+        flip(path, 4096 + 20)
+        eventually(lambda: self.health()["status"] == "ok")
+
+    def test_a_block_of_the_index_is_told_though_nobody_needs_it(self):
+        self.server.start()
+        eventually(lambda: self.metric("hikyaku_store_scrub_end_timestamp_seconds") > 0)
+        self.assertEqual(self.metric("hikyaku_store_index_damaged"), 0)
+        for table in (self.data / "index").glob("*.sst"):
+            flip(table, 100)
+        eventually(lambda: self.logged("store.index_unreadable"))
+        self.assertEqual(self.metric("hikyaku_store_index_damaged"), 1)
 
 
 ZONE = """\

@@ -323,6 +323,9 @@ Task<Answer> space_use(Core& core, ControlCall&) {
                    {"lost_segments", done.lost_segments},
                    {"lost_segment", json_text(done.lost_segment)},
                    {"unreadable", done.unreadable_bodies},
+                   {"damaged_records", done.damaged_records},
+                   {"damaged_record", json_text(done.damaged_record)},
+                   {"scrubbed", done.scrub_ended == Time{} ? "" : format_rfc3339(done.scrub_ended)},
                    {"index_damage", json_text(done.index_damage)}};
 }
 

@@ -166,7 +166,8 @@ Task<Answer> stats(Watched watched, ControlCall&) {
                            {"staged", total("hikyaku_store_staged_bytes")},
                            {"stall", total("hikyaku_store_index_stall")},
                            {"lost_segments", total("hikyaku_store_lost_segments")},
-                           {"unreadable", total("hikyaku_store_unreadable_bodies_total")},
+                           {"unreadable", total("hikyaku_store_unreadable_bodies")},
+                           {"damaged_records", total("hikyaku_store_damaged_records")},
                            {"index_damaged", total("hikyaku_store_index_damaged")},
                            {"sync", to_json(registry.distribution("hikyaku_store_sync_seconds"))}};
   result["workers"] = object{{"threads", total("hikyaku_workers")},

@@ -24,6 +24,11 @@ std::string damage_of(const store::Statistics& store) {
   if (store.unreadable_bodies != 0)
     what += fmt::format("{}{} {} cannot be read", what.empty() ? "" : "; ", store.unreadable_bodies,
                         store.unreadable_bodies == 1 ? "message" : "messages");
+  if (store.damaged_records != 0)
+    what += fmt::format("{}{}{}", what.empty() ? "" : "; ", store.damaged_record,
+                        store.damaged_records == 1
+                            ? std::string()
+                            : fmt::format(", and {} more", store.damaged_records - 1));
   if (!what.empty())
     what +=
         "; stop the server and run `hikyaku verify`, then restore from a backup, or `hikyaku "

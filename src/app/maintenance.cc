@@ -57,12 +57,14 @@ Task<void> Maintenance::recover(Core& core) {
 void Maintenance::start() {
   gate_.spawn(run());
   gate_.spawn(reclaim());
+  gate_.spawn(scrubbing_.run());
 }
 
 void Maintenance::stop(Callback stopped) {
   stopping_ = true;
   wakeup_.wake();
   reclaim_wakeup_.wake();
+  scrubbing_.stop();
   gate_.close(std::move(stopped));
 }
 

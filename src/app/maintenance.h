@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/core.h"
+#include "app/scrubbing.h"
 #include "base/gate.h"
 #include "base/task.h"
 #include "base/wakeup.h"
@@ -13,13 +14,14 @@ namespace hikyaku::app {
 /// Lives on one event loop. `core` must outlive it.
 class Maintenance {
  public:
-  explicit Maintenance(Core& core) : core_(core) {}
+  explicit Maintenance(Core& core) : core_(core), scrubbing_(core) {}
 
   /// Takes up what a crash cut off in the accounts: long appends, mailboxes and accounts being
   /// erased.
   static Task<void> recover(Core& core);
   /// From now on, once a day: old changes, expunged messages and stories go. And all the time, at
-  /// low priority: space that nobody needs any more returns to the disk.
+  /// low priority: space that nobody needs any more returns to the disk, and the store is read
+  /// through.
   void start();
   /// `stopped` runs when the present piece of work has ended.
   void stop(Callback stopped);
@@ -36,6 +38,7 @@ class Maintenance {
   Gate gate_;
   Wakeup wakeup_;
   Wakeup reclaim_wakeup_;
+  Scrubbing scrubbing_;
   bool leap_told_ = false;
   bool stopping_ = false;
 };

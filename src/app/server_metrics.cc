@@ -128,9 +128,28 @@ void ServerMetrics::add_store() {
   gauge("hikyaku_store_lost_segments",
         "Journal segments with mail that were missing or too short at the start.",
         now.lost_segments);
-  counter("hikyaku_store_unreadable_bodies_total",
-          "Messages' bodies that were asked for and could not be read, each once.",
-          now.unreadable_bodies);
+  counter(
+      "hikyaku_store_unreadable_bodies_total",
+      "Messages' bodies that were found to be unreadable, by who asked for them or by scrubbing, "
+      "each once.",
+      now.unreadable_found);
+  gauge("hikyaku_store_unreadable_bodies",
+        "Messages' bodies that are known to be unreadable now; scrubbing forgets those that were "
+        "mended or are gone.",
+        now.unreadable_bodies);
+  gauge("hikyaku_store_damaged_records",
+        "Parts of the journal beside bodies that are known to be unreadable now.",
+        now.damaged_records);
+  counter("hikyaku_store_scrubbed_bytes_total",
+          "Bytes that were read again to find damage (store.scrub_every).", now.scrubbed_bytes);
+  counter("hikyaku_store_scrub_found_total",
+          "Damage that scrubbing was the first to meet: bodies, other parts of the journal, the "
+          "index.",
+          now.scrub_found);
+  registry.gauge_from(
+      "hikyaku_store_scrub_end_timestamp_seconds",
+      "When all of the store had last been read through; 0: never yet.",
+      [&now] { return std::chrono::duration<double>(now.scrub_ended.time_since_epoch()).count(); });
   registry.gauge_from("hikyaku_store_index_damaged",
                       "Whether a part of the index could not be read (1) since the start; the next "
                       "start makes it again.",

@@ -127,8 +127,10 @@ constexpr Phrase kStore{
     "store|{} tx/s in {} syncs/s, sync p50 {} p99 {}|journal {}, {}/s|waiting {}",
     "保管庫|{} tx/秒、同期 {} 回/秒、p50 {} p99 {}|ジャーナル {}、{}/秒|待ち {}"};
 constexpr Phrase kDamaged{
-    "damaged|journal segments lost: {}|messages that cannot be read: {}|hikyaku verify",
-    "破損|失われたジャーナルのセグメント {}|読めないメッセージ {}|hikyaku verify"};
+    "damaged|journal segments lost: {}|messages that cannot be read: {}|damaged records: "
+    "{}|hikyaku "
+    "verify",
+    "破損|失われたジャーナルのセグメント {}|読めないメッセージ {}|壊れた記録 {}|hikyaku verify"};
 constexpr Phrase kIndexDamaged{
     "damaged|a part of the index cannot be read|restart the server: it is made again",
     "破損|索引の一部が読めません|サーバーを再起動すると作り直します"};
@@ -324,8 +326,10 @@ std::string top_frame(const TopView& view, const Terminal& terminal, TopSize siz
        short_rate(in("store", "batches_per_second")), short_time(in("store", "sync_p50")),
        short_time(in("store", "sync_p99")), shown_bytes(in("store", "journal")),
        shown_bytes(in("store", "written_per_second")), count("store", "waiting"));
-  if (number_in(group("store"), "lost_segments") + number_in(group("store"), "unreadable") != 0)
-    line(kDamaged, count("store", "lost_segments"), count("store", "unreadable"));
+  auto damaged = [&](const char* name) { return number_in(group("store"), name); };
+  if (damaged("lost_segments") + damaged("unreadable") + damaged("damaged_records") != 0)
+    line(kDamaged, count("store", "lost_segments"), count("store", "unreadable"),
+         count("store", "damaged_records"));
   if (number_in(group("store"), "index_damaged") != 0) line(kIndexDamaged);
   line(kMemory, shown_bytes(in("memory", "resident")), shown_bytes(in("memory", "plan")),
        count("workers", "busy"), count("workers", "threads"), count("workers", "queued"));

@@ -8,6 +8,7 @@
 #include "app/repair_note.h"
 #include "app/run_command.h"
 #include "app/settings_check.h"
+#include "app/shown_time.h"
 #include "app/text_width.h"
 #include "app/verbs.h"
 #include "crypto/secret.h"
@@ -91,10 +92,26 @@ constexpr Phrase kLostSegment{
     "verify で調べ、バックアップから復元するか、hikyaku verify --repair "
     "で失われた分を諦めて続けてください"};
 constexpr Phrase kUnreadable{
-    "{} [message|messages] could not be read since the server was started (store.body_unreadable "
-    "in its log). Stop the server, then: hikyaku verify",
-    "起動以来、{} 通のメッセージが読めませんでした(ログの "
-    "store.body_unreadable)。サーバーを止めて hikyaku verify で調べてください"};
+    "{} [message|messages] cannot be read (store.body_unreadable in the server's log). Stop the "
+    "server, then: hikyaku verify. Restore from a backup, or go on without: hikyaku verify "
+    "--repair",
+    "{} 通のメッセージが読めません(ログの store.body_unreadable)。サーバーを止めて hikyaku verify "
+    "で調べ、バックアップから復元するか、hikyaku verify --repair で諦めて続けてください"};
+constexpr Phrase kDamagedRecord{
+    "{} (damaged records: {}): no mail is lost while the index is whole, but it could not be made "
+    "again from the journal. Stop the server, then: hikyaku verify --repair",
+    "{} (壊れた記録は計 {} "
+    "個)。索引が無事な間はメールは失われませんが、ジャーナルから索引を作り直せ"
+    "ません。サーバーを止めて hikyaku verify --repair を実行してください"};
+constexpr Phrase kScrubbed{
+    "all mail and the index were last read through to the end on {} (store.scrub_every {})",
+    "すべてのメールと索引を最後に読み終えたのは {} です (store.scrub_every {})"};
+constexpr Phrase kNotScrubbed{
+    "all mail and the index have not been read through to the end yet (store.scrub_every {})",
+    "すべてのメールと索引を最後まで読み通したことはまだありません (store.scrub_every {})"};
+constexpr Phrase kScrubOff{
+    "damage in mail that nobody reads stays unknown until hikyaku verify: store.scrub_every is 0",
+    "誰も読まないメールの傷みは hikyaku verify まで知られません: store.scrub_every が 0 です"};
 constexpr Phrase kIndexDamage{
     "a part of the index cannot be read ({}): clients get NO or 451 where it is needed, and no "
     "space "
@@ -244,6 +261,17 @@ class Check {
     return answer;
   }
 
+  /// When what nobody asks for was last read.
+  void scrubbed(const std::string& when) {
+    auto every = config_.store.scrub_every;
+    if (every.count() == 0)
+      add(Level::Note, "store", kScrubOff);
+    else if (when.empty())
+      add(Level::Good, "store", kNotScrubbed, format_duration(every));
+    else
+      add(Level::Good, "store", kScrubbed, minute_in_utc(when), format_duration(every));
+  }
+
   Commands::Answer space(Commands& commands) {
     auto answer = commands.run("space.use", {});
     if (!answer) return answer;
@@ -259,8 +287,12 @@ class Check {
       add(Level::Problem, "store", kLostSegment, text_in(*answer, "lost_segment"), grouped(lost));
     if (auto unreadable = bytes("unreadable"))
       add(Level::Problem, "store", kUnreadable, grouped(unreadable));
+    if (auto records = bytes("damaged_records"))
+      add(Level::Problem, "store", kDamagedRecord, text_in(*answer, "damaged_record"),
+          grouped(records));
     if (auto damage = text_in(*answer, "index_damage"); !damage.empty())
       add(Level::Problem, "store", kIndexDamage, damage);
+    scrubbed(text_in(*answer, "scrubbed"));
     for (auto& note : answer->at("repair_notes").as_array()) {
       std::string name(note.as_string());
       bool cut_off = name == kRepairing;

@@ -47,6 +47,10 @@ TEST_CASE("health: each thing that can be wrong") {
           f.store.lost_segment = "journal segment 3 is missing";
         }) == "200 store");
   CHECK(with([](auto& f) { f.store.unreadable_bodies = 2; }) == "200 store");
+  CHECK(with([](auto& f) {
+          f.store.damaged_records = 1;
+          f.store.damaged_record = "journal segment 3, byte 4096: no group header";
+        }) == "200 store");
   CHECK(with([](auto& f) { f.store.index_damage = "a block"; }) == "200 store");
   CHECK(with([](auto& f) { f.store.index_stall = 1; }) == "200 store");
   CHECK(with([](auto& f) { f.store.index_stall = 2; }) == "503 store");

@@ -41,6 +41,9 @@ class CountingStore final : public store::Store {
   Task<Result<store::Reclaimed>> reclaim(store::ReclaimRules rules) override {
     return below_.reclaim(rules);
   }
+  Task<Result<store::Scrubbed>> scrub(store::ScrubRules rules) override {
+    return below_.scrub(rules);
+  }
   Task<Result<store::SpaceUse>> space_use() override { return below_.space_use(); }
   Task<Result<std::shared_ptr<const store::Frozen>>> freeze() override { return below_.freeze(); }
   store::Statistics statistics() const override { return {}; }

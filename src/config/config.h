@@ -198,6 +198,7 @@ struct Config {
     Bytes reserve;
     milliseconds retention{};
     milliseconds history{};
+    milliseconds scrub_every{};
   } store;
 
   struct Limits {

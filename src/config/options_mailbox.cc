@@ -176,6 +176,19 @@ constexpr Option kOptions[] = {
         .most = 3650 * kDay,
         .applies = Applies::OnRestart,
     }),
+    bind<&C::store, &C::Store::scrub_every>({
+        .name = "store.scrub_every",
+        .fallback = R"("30d")",
+        .why = "disks turn over bits in years; a month leaves time to mend it from backups, which "
+               "are rarely kept for less, and reads a terabyte with 400 KB/s",
+        .doc = "How often all mail and the index are read through, also what nobody asks for, so "
+               "that damage is told (as by `hikyaku check` and /health) while there is a backup "
+               "that is whole. It goes on slowly beside all else: as fast as this time asks for, "
+               "at least 4 MB/s (a small store is done soon, and rests until the next time), at "
+               "most a fifth of the disk's time. 0: never.",
+        .least = 0,
+        .most = 3650 * kDay,
+    }),
     // ------------------------------------------------------------------ limits
     bind<&C::limits, &C::Limits::connections>({
         .name = "limits.connections",

@@ -86,19 +86,82 @@ std::string IndexDamage::what() const {
   return what_;
 }
 
-void UnreadableBodies::found(BlobId body, const Error& error) {
-  if (error.code != ErrorCode::Corrupt && error.code != ErrorCode::Io) return;
+namespace {
+
+bool is_damage(const Error& error) {
+  return error.code == ErrorCode::Corrupt || error.code == ErrorCode::Io;
+}
+
+}  // namespace
+
+bool UnreadableBodies::found(BlobId body, const Error& error) {
+  if (!is_damage(error)) return false;
+  bool named = false;
   {
     std::lock_guard lock(mutex_);
-    if (bodies_.size() >= kMost || !bodies_.insert(body).second || bodies_.size() > kMostLines)
-      return;
+    if (bodies_.size() >= kMostDamage || !bodies_.insert(body).second) return false;
+    ++found_;
+    named = bodies_.size() <= kMostDamageLines;
   }
-  log_.error("store.body_unreadable", {{"body", body}, {"err", error.describe()}});
+  if (named) log_.error("store.body_unreadable", {{"body", body}, {"err", error.describe()}});
+  return true;
+}
+
+void UnreadableBodies::forget(BlobId body) {
+  std::lock_guard lock(mutex_);
+  bodies_.erase(body);
 }
 
 std::uint64_t UnreadableBodies::count() const {
   std::lock_guard lock(mutex_);
   return bodies_.size();
+}
+
+std::uint64_t UnreadableBodies::found_ever() const {
+  std::lock_guard lock(mutex_);
+  return found_;
+}
+
+std::vector<BlobId> UnreadableBodies::all() const {
+  std::lock_guard lock(mutex_);
+  return {bodies_.begin(), bodies_.end()};
+}
+
+bool DamagedRecords::found(RecordPlace place, const Error& error) {
+  if (!is_damage(error)) return false;
+  auto what =
+      fmt::format("journal segment {}, byte {}: {}", place.segment, place.offset, error.describe());
+  bool named = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (records_.size() >= kMostDamage || !records_.emplace(place, what).second) return false;
+    named = records_.size() <= kMostDamageLines;
+  }
+  if (named)
+    log_.error("store.record_unreadable", {{"segment", place.segment}, {"err", std::move(what)}});
+  return true;
+}
+
+void DamagedRecords::forget(RecordPlace place) {
+  std::lock_guard lock(mutex_);
+  records_.erase(place);
+}
+
+std::uint64_t DamagedRecords::count() const {
+  std::lock_guard lock(mutex_);
+  return records_.size();
+}
+
+std::vector<RecordPlace> DamagedRecords::all() const {
+  std::lock_guard lock(mutex_);
+  std::vector<RecordPlace> places;
+  for (const auto& [place, what] : records_) places.push_back(place);
+  return places;
+}
+
+std::string DamagedRecords::first() const {
+  std::lock_guard lock(mutex_);
+  return records_.empty() ? "" : records_.begin()->second;
 }
 
 }  // namespace hikyaku::store

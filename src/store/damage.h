@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -52,24 +53,57 @@ class IndexDamage {
   bool marked_ = false;
 };
 
-/// Bodies that could not be read, told once each. From any thread.
+/// More than this of one kind are not told apart, and not counted: whoever has so many knows.
+inline constexpr std::size_t kMostDamage = 10'000;
+/// So many are named in the log.
+inline constexpr std::size_t kMostDamageLines = 100;
+
+/// Bodies that cannot be read, told once each. From any thread.
 class UnreadableBodies {
  public:
   explicit UnreadableBodies(Log log) : log_(std::move(log)) {}
 
-  /// Corrupt and Io are damage; other errors are not.
-  void found(BlobId body, const Error& error);
+  /// Corrupt and Io are damage; other errors are not. True: nobody knew it yet.
+  bool found(BlobId body, const Error& error);
+  /// It can be read again, or nobody has it any more.
+  void forget(BlobId body);
   std::uint64_t count() const;
+  /// How often found() was true.
+  std::uint64_t found_ever() const;
+  std::vector<BlobId> all() const;
 
  private:
-  /// More are not told apart, and not counted: whoever has so many knows.
-  static constexpr std::size_t kMost = 10'000;
-  /// So many are named in the log.
-  static constexpr std::size_t kMostLines = 100;
-
   Log log_;
   mutable std::mutex mutex_;
   std::set<BlobId> bodies_;
+  std::uint64_t found_ = 0;
+};
+
+/// Where in the journal something stands that is no body.
+struct RecordPlace {
+  SegmentNumber segment = 0;
+  std::uint64_t offset = 0;  ///< of a group; 0: the segment's header
+  auto operator<=>(const RecordPlace&) const = default;
+};
+
+/// Records of the journal that cannot be read: the index holds what they say, but could not be made
+/// again from them. Told once each. From any thread.
+class DamagedRecords {
+ public:
+  explicit DamagedRecords(Log log) : log_(std::move(log)) {}
+
+  /// As in UnreadableBodies.
+  bool found(RecordPlace place, const Error& error);
+  void forget(RecordPlace place);
+  std::uint64_t count() const;
+  std::vector<RecordPlace> all() const;
+  /// A sentence about the first of them; empty: there is none.
+  std::string first() const;
+
+ private:
+  Log log_;
+  mutable std::mutex mutex_;
+  std::map<RecordPlace, std::string> records_;
 };
 
 }  // namespace hikyaku::store

@@ -46,6 +46,8 @@ class FileLock {
 
 enum class OpenMode {
   Read,    ///< existing, for reading
+  Scrub,   ///< the same past the kernel's memory, if that can be done: what is on the device is
+           ///< read, and stays in nobody's way; for one thread that goes from begin to end
   Write,   ///< existing, for reading and writing
   Create,  ///< must not exist yet (Exists); for reading and writing
 };

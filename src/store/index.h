@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "store/index_error.h"
@@ -28,6 +29,7 @@ struct JournalPosition {
 enum class Reach {
   Memory,  ///< not to the disk: ColdRead is thrown instead
   Disk,
+  Once,  ///< as Disk, for who will not read it again: what was read does not stay in memory
 };
 
 /// Thrown out of reads that would have to wait for the disk.
@@ -54,6 +56,11 @@ class IndexView {
   virtual std::unique_ptr<IndexCursor> cursor(const KeyRange& range, Reach reach) const = 0;
 };
 
+struct IndexFile {
+  std::string name;
+  std::uint64_t bytes = 0;
+};
+
 class Index {
  public:
   virtual ~Index() = default;
@@ -70,6 +77,11 @@ class Index {
   /// Copies everything that was applied before the call to a new directory, as an index of its own,
   /// and gives the position of that. It is on disk after it. Blocks. Unsupported.
   virtual Result<JournalPosition> checkpoint(const std::string& directory);
+  /// The files in which its rows stand, sorted by name; none if it has no such.
+  virtual std::vector<IndexFile> files() const { return {}; }
+  /// Reads one of them and compares its checksums, past all caches. NotFound: it is one no more.
+  /// Corrupt, Io. Blocks.
+  virtual Result<void> check_file(const std::string&) { return {}; }
   /// A value for the metric of stalls: 0 writes flow, 1 they are slowed, 2 they stand.
   virtual int stall_state() const { return 0; }
 };

@@ -63,6 +63,7 @@ LocalStore::LocalStore(Options options)
     : options_(std::move(options)),
       files_(options_.files ? *options_.files : system_files()),
       unreadable_(std::make_shared<UnreadableBodies>(options_.log)),
+      damaged_records_(options_.log),
       index_damage_(watch_index(options_, files_)),
       workers_(options_.workers),
       ballast_(files_, options_.directory, options_.ballast, options_.log),
@@ -166,6 +167,20 @@ Result<void> LocalStore::start() {
         .log = options_.log,
         .segment_size = options_.largest_segment,
         .keep_index = [this] { return with_ballast(ballast_, [this] { return keep_index(); }); },
+    });
+  if (committer_)
+    scrubber_ = std::make_unique<Scrubber>(Scrubber::Context{
+        .files = files_,
+        .directory = directory,
+        .segments = *segments_,
+        .index = *index_,
+        .view = [this] { return newest(); },
+        .workers = workers_,
+        .clock = options_.clock,
+        .log = options_.log,
+        .bodies = *unreadable_,
+        .records = damaged_records_,
+        .index_damage = *index_damage_,
     });
   if (!read_only_.empty()) {
     options_.log.error("store.read_only", {{"reason", read_only_}});
@@ -333,6 +348,7 @@ void LocalStore::close() {
   bool healthy = committer_ && committer_->stop();
   workers_.wait_until_idle();
   reclaimer_.reset();
+  scrubber_.reset();
   if (healthy) {
     auto position = committer_->position();
     auto finish = [&]() -> Result<void> {
@@ -477,6 +493,12 @@ Task<Result<SpaceUse>> LocalStore::space_use() {
   co_return co_await run_reading(workers_, [this] { return reclaimer_->use(); });
 }
 
+/// Of a store that is read-only everything is told that scrubbing could find: `verify` is next.
+Task<Result<Scrubbed>> LocalStore::scrub(ScrubRules rules) {
+  if (!scrubber_) co_return Scrubbed{};
+  co_return co_await scrubber_->step(rules);
+}
+
 std::unique_ptr<Subscription> LocalStore::subscribe(AccountId account, std::uint32_t topic,
                                                     std::function<void()> changed) {
   return subscriptions_->add(account, topic, std::move(changed));
@@ -489,6 +511,10 @@ Statistics LocalStore::statistics() const {
   statistics.lost_segments = lost_segments_.size();
   if (!lost_segments_.empty()) statistics.lost_segment = lost_segments_.front().what;
   statistics.unreadable_bodies = unreadable_->count();
+  statistics.unreadable_found = unreadable_->found_ever();
+  statistics.damaged_records = damaged_records_.count();
+  statistics.damaged_record = damaged_records_.first();
+  if (scrubber_) scrubber_->add_to(statistics);
   statistics.index_damage = index_damage_->what();
   statistics.staged_bytes = memory_->used();
   statistics.ballast_bytes = ballast_.bytes();

@@ -12,6 +12,7 @@
 #include "store/open.h"
 #include "store/reclaim.h"
 #include "store/recovery.h"
+#include "store/scrub.h"
 #include "store/staging.h"
 
 namespace hikyaku::store {
@@ -33,6 +34,7 @@ class LocalStore final : public Store {
   std::uint32_t epoch() const override { return segments_->epoch(); }
   Task<Result<Reclaimed>> reclaim(ReclaimRules rules) override;
   Task<Result<SpaceUse>> space_use() override;
+  Task<Result<Scrubbed>> scrub(ScrubRules rules) override;
   Task<Result<std::shared_ptr<const Frozen>>> freeze() override;
   Statistics statistics() const override;
   void close() override;
@@ -64,6 +66,7 @@ class LocalStore final : public Store {
   std::uint64_t replayed_groups_ = 0;
   std::vector<LostSegment> lost_segments_;  ///< as they were found at the start
   std::shared_ptr<UnreadableBodies> unreadable_;
+  DamagedRecords damaged_records_;
   std::shared_ptr<IndexDamage> index_damage_;
   std::shared_ptr<Subscriptions> subscriptions_ = std::make_shared<Subscriptions>();
   CountedWorkers workers_;
@@ -77,6 +80,7 @@ class LocalStore final : public Store {
   std::shared_ptr<const IndexView> fixed_view_;  ///< when there is no committer
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<Reclaimer> reclaimer_;
+  std::unique_ptr<Scrubber> scrubber_;
   std::atomic<unsigned> frozen_count_{0};
   mutable std::mutex reclaimed_mutex_;
   Reclaimed reclaimed_;  ///< in total

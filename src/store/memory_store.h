@@ -37,6 +37,7 @@ class MemoryStore final : public Store {
                                           std::function<void()> changed) override;
   std::uint32_t epoch() const override { return keys_.epoch(); }
   Task<Result<Reclaimed>> reclaim(ReclaimRules) override { co_return Reclaimed{}; }
+  Task<Result<Scrubbed>> scrub(ScrubRules) override { co_return Scrubbed{}; }
   Task<Result<SpaceUse>> space_use() override { co_return SpaceUse{}; }
   Task<Result<std::shared_ptr<const Frozen>>> freeze() override {
     co_return fail(ErrorCode::Unsupported, "a store in memory has no files");

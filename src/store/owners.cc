@@ -8,4 +8,14 @@ bool is_owner(Reader& reader, BlobId blob, std::string_view owner) {
   return reader.get(owner_key(blob, owner)).has_value();
 }
 
+std::vector<std::string> owners_of(Reader& reader, BlobId blob, std::size_t most) {
+  std::vector<std::string> owners;
+  auto prefix = owners_key(blob);
+  reader.scan(prefix.children(), [&](std::string_view key, std::string_view) {
+    owners.emplace_back(key.substr(prefix.bytes().size()));
+    return owners.size() < most;
+  });
+  return owners;
+}
+
 }  // namespace hikyaku::store

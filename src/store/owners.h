@@ -1,7 +1,9 @@
 // Looking at who owns a body: for checks.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/store.h"
 
@@ -10,5 +12,8 @@ namespace hikyaku::store {
 /// Whether `owner` is an owner of the body. False everywhere in a key space in memory, which keeps
 /// owners elsewhere.
 bool is_owner(Reader& reader, BlobId blob, std::string_view owner);
+
+/// The keys of a body's owners, `most` of them.
+std::vector<std::string> owners_of(Reader& reader, BlobId blob, std::size_t most);
 
 }  // namespace hikyaku::store

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -123,6 +124,89 @@ class PosixFile final : public File {
   std::string path_;
 };
 
+/// Reads a file from begin to end in pieces of its own, past the kernel's memory: others' pages
+/// stay there, and what the device gives is what is seen. Where a file system does not do that,
+/// what was not in memory before does not stay there.
+class ScrubbedFile final : public File {
+ public:
+  ScrubbedFile(int descriptor, bool direct, std::string path)
+      : file_(descriptor, path), descriptor_(descriptor), direct_(direct), path_(std::move(path)) {}
+
+  Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
+    std::size_t done = 0;
+    while (done < into.size()) {
+      auto at = offset + done;
+      if (at < begin_ || at - begin_ >= length_) TRY_DO(fill(at, into.size() - done));
+      if (at - begin_ >= length_) break;  // the file ends here
+      auto from = static_cast<std::size_t>(at - begin_);
+      auto count = std::min(into.size() - done, length_ - from);
+      std::copy_n(piece_.get() + from, count, into.data() + done);
+      done += count;
+    }
+    return done;
+  }
+  std::optional<std::size_t> read_cached(std::uint64_t, std::span<char>) override {
+    return std::nullopt;
+  }
+  Result<std::uint64_t> size() override { return file_.size(); }
+
+  Result<std::size_t> write_some(std::uint64_t, std::span<const std::string_view>) override {
+    return refuse();
+  }
+  Result<void> sync_data() override { return refuse(); }
+  Result<void> preallocate(std::uint64_t) override { return refuse(); }
+  Result<void> truncate(std::uint64_t) override { return refuse(); }
+
+ private:
+  /// What devices are read in, and memory must be aligned to.
+  static constexpr std::size_t kBlock = 4096;
+  static constexpr std::size_t kLeast = 128 << 10;
+  static constexpr std::size_t kMost = 256 << 10;
+  struct Free {
+    void operator()(char* memory) const { std::free(memory); }
+  };
+
+  std::unexpected<Error> refuse() const {
+    return fail(ErrorCode::Unsupported, "{} is open for scrubbing", path_);
+  }
+
+  /// Reads the piece with the byte at `at`, and more if more is `wanted`.
+  Result<void> fill(std::uint64_t at, std::size_t wanted) {
+    begin_ = at - at % kBlock;
+    length_ = 0;
+    auto size = (at - begin_ + wanted + kBlock - 1) / kBlock * kBlock;
+    std::span<char> into(piece_.get(), std::clamp<std::size_t>(size, kLeast, kMost));
+    if (direct_) {
+      // In one call: behind a short answer, which is the end of the file, nothing is aligned.
+      auto got = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(begin_));
+      if (got >= 0) {
+        length_ = static_cast<std::size_t>(got);
+        return {};
+      }
+      // Blocks may be larger than we know; and an error is told by what anybody can read.
+      direct_ = false;
+      if (int flags = ::fcntl(descriptor_, F_GETFL); flags >= 0)
+        (void)::fcntl(descriptor_, F_SETFL, flags & ~O_DIRECT);
+    }
+    if (auto got = file_.read_cached(begin_, into)) {
+      length_ = *got;
+      return {};
+    }
+    TRY(length_, file_.read(begin_, into));
+    (void)::posix_fadvise(descriptor_, static_cast<off_t>(begin_), static_cast<off_t>(length_),
+                          POSIX_FADV_DONTNEED);
+    return {};
+  }
+
+  PosixFile file_;
+  int descriptor_;
+  bool direct_;
+  std::string path_;
+  std::unique_ptr<char, Free> piece_{static_cast<char*>(std::aligned_alloc(kBlock, kMost))};
+  std::uint64_t begin_ = 0;
+  std::size_t length_ = 0;  ///< 0: nothing was read yet
+};
+
 class PosixLock final : public FileLock {
  public:
   explicit PosixLock(int descriptor) : descriptor_(descriptor) {}
@@ -134,6 +218,16 @@ class PosixLock final : public FileLock {
   int descriptor_;
 };
 
+Result<std::unique_ptr<File>> open_for_scrubbing(const std::string& path, int flags) {
+  int descriptor = ::open(path.c_str(), flags | O_DIRECT);
+  bool direct = descriptor >= 0;
+  if (!direct && errno == EINVAL) descriptor = ::open(path.c_str(), flags);
+  if (descriptor < 0) return last_error("cannot open " + path);
+  // What the kernel would read ahead stays unread.
+  (void)::posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
+  return std::make_unique<ScrubbedFile>(descriptor, direct, path);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, OpenMode mode) {
@@ -142,6 +236,7 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, Ope
   if (mode == OpenMode::Read) flags |= O_RDONLY;
   if (mode == OpenMode::Write) flags |= O_RDWR | O_NOFOLLOW;
   if (mode == OpenMode::Create) flags |= O_RDWR | O_CREAT | O_EXCL;
+  if (mode == OpenMode::Scrub) return open_for_scrubbing(path, flags);
   int descriptor = ::open(path.c_str(), flags, 0600);
   if (descriptor < 0) return last_error("cannot open " + path);
   return std::make_unique<PosixFile>(descriptor, path);

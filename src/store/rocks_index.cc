@@ -8,6 +8,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/slice_transform.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
@@ -61,6 +62,11 @@ Error damaged(const rocksdb::Status& status, std::string_view doing, const Damag
   auto error = to_error(status, doing);
   if (damage) damage->found(error);
   return error;
+}
+
+void set_reach(rocksdb::ReadOptions& options, Reach reach) {
+  if (reach == Reach::Memory) options.read_tier = rocksdb::kBlockCacheTier;
+  options.fill_cache = reach != Reach::Once;
 }
 
 /// Throws what a failed read means.
@@ -128,7 +134,7 @@ class RocksCursor final : public IndexCursor {
     options.iterate_lower_bound = &lower_;
     options.iterate_upper_bound = &upper_;
     options.total_order_seek = text(lower_).substr(0, kPrefix) != text(upper_).substr(0, kPrefix);
-    if (reach == Reach::Memory) options.read_tier = rocksdb::kBlockCacheTier;
+    set_reach(options, reach);
     iterator_.reset(db.NewIterator(options));
   }
 
@@ -184,7 +190,7 @@ class RocksView final : public IndexView {
   std::optional<std::string> get(std::string_view key, Reach reach) const override {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot_;
-    if (reach == Reach::Memory) options.read_tier = rocksdb::kBlockCacheTier;
+    set_reach(options, reach);
     rocksdb::PinnableSlice value;
     auto status = db_->Get(options, db_->DefaultColumnFamily(), slice(key), &value);
     check_read(status, damage_);
@@ -291,6 +297,27 @@ class RocksIndex final : public Index {
     return {};
   }
 
+  std::vector<IndexFile> files() const override {
+    std::vector<rocksdb::LiveFileMetaData> live;
+    db_->GetLiveFilesMetaData(&live);
+    std::vector<IndexFile> tables;
+    for (const auto& file : live) tables.push_back({file.db_path + file.name, file.size});
+    std::ranges::sort(tables, {}, &IndexFile::name);
+    return tables;
+  }
+
+  Result<void> check_file(const std::string& name) override {
+    auto status = check_table_file(name, true);
+    // Not every file system can be read past the kernel's memory.
+    if (!status.ok()) status = check_table_file(name, false);
+    if (status.ok()) return {};
+    // A merge may have taken it away meanwhile.
+    auto tables = files();
+    if (std::ranges::find(tables, name, &IndexFile::name) == tables.end())
+      return fail(ErrorCode::NotFound, "{} is gone", name);
+    return std::unexpected(to_error(status, "cannot read the index"));
+  }
+
   int stall_state() const override {
     std::uint64_t value = 0;
     if (db_->GetIntProperty("rocksdb.is-write-stopped", &value) && value != 0) return 2;
@@ -299,6 +326,21 @@ class RocksIndex final : public Index {
   }
 
  private:
+  /// Opens the table anew, so that nothing of it stays in the index's cache.
+  rocksdb::Status check_table_file(const std::string& path, bool direct) const {
+    rocksdb::BlockBasedTableOptions table;
+    table.no_block_cache = true;
+    rocksdb::Options options;
+    options.env = db_->GetEnv();
+    options.use_direct_reads = direct;
+    options.info_log = std::make_shared<NoLogger>();
+    options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kPrefix));
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    rocksdb::SstFileReader reader(options);
+    auto status = reader.Open(path);
+    return status.ok() ? reader.VerifyChecksum() : status;
+  }
+
   /// A compaction that meets what a reader has met would stop all writes.
   void leave_damage_alone() {
     if (!compacts_ || !damage_ || !damage_->any()) return;

@@ -75,9 +75,14 @@ Result<Segments::Known> Segments::find(SegmentNumber number) const {
   return known->second;
 }
 
-Result<std::shared_ptr<Segment>> Segments::open_anew(SegmentNumber number, const Known& known) {
-  TRY(auto segment,
-      open_segment(files_, directory_, {number, known.kind}, OpenMode::Read, known.file));
+Result<std::shared_ptr<Segment>> Segments::open_for_scrubbing(SegmentNumber number) {
+  TRY(auto known, find(number));
+  return open_anew(number, known, OpenMode::Scrub);
+}
+
+Result<std::shared_ptr<Segment>> Segments::open_anew(SegmentNumber number, const Known& known,
+                                                     OpenMode mode) {
+  TRY(auto segment, open_segment(files_, directory_, {number, known.kind}, mode, known.file));
   if (segment->header().store_id != store_id_)
     return fail(ErrorCode::Corrupt, "journal segment {} belongs to another store", number);
   return segment;

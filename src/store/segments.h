@@ -41,7 +41,9 @@ class Segments {
   /// An open segment, for reading (the ones made here also for writing). Blocks.
   /// NotFound, Corrupt, Io.
   Result<std::shared_ptr<Segment>> open(SegmentNumber number);
-  /// The same if it is open already, otherwise null. Does not block.
+  /// A segment of its own for who reads all of it, past the kernel's memory. As open().
+  Result<std::shared_ptr<Segment>> open_for_scrubbing(SegmentNumber number);
+  /// The same as open() if it is open already, otherwise null. Does not block.
   std::shared_ptr<Segment> opened(SegmentNumber number);
   /// Opens a log segment for writing on (after a clean close), as create().
   Result<std::shared_ptr<Segment>> open_for_writing(SegmentNumber number);
@@ -79,7 +81,8 @@ class Segments {
     std::string file = {};  ///< its name, if that is not its own
   };
   Result<Known> find(SegmentNumber number) const;
-  Result<std::shared_ptr<Segment>> open_anew(SegmentNumber number, const Known& known);
+  Result<std::shared_ptr<Segment>> open_anew(SegmentNumber number, const Known& known,
+                                             OpenMode mode = OpenMode::Read);
   void remember(std::shared_ptr<Segment> segment);
   /// Numbers of segments that somebody has for writing: he may outlive this.
   struct Writing {

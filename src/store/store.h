@@ -190,8 +190,17 @@ struct Statistics {
   std::string read_only;  ///< why nothing can be written; empty otherwise
   /// Journal segments with bodies that somebody owns that were missing or too short at the start.
   std::uint64_t lost_segments = 0;
-  std::string lost_segment;             ///< the first of them: what is wrong with it
-  std::uint64_t unreadable_bodies = 0;  ///< that somebody asked for; each counted once
+  std::string lost_segment;  ///< the first of them: what is wrong with it
+  /// Bodies that are known to be unreadable, by who asked for them or by scrubbing; and how often
+  /// one was found so since the start.
+  std::uint64_t unreadable_bodies = 0;
+  std::uint64_t unreadable_found = 0;
+  /// Parts of the journal beside bodies that scrubbing could not read, and the first of them.
+  std::uint64_t damaged_records = 0;
+  std::string damaged_record;
+  std::uint64_t scrubbed_bytes = 0;  ///< since the start
+  std::uint64_t scrub_found = 0;     ///< damage that scrubbing was the first to meet, since then
+  Time scrub_ended{};                ///< the last whole round, whenever that was; the epoch: none
   /// What the first read of the index met that could not be read; empty: nothing. The next start
   /// makes the index again.
   std::string index_damage;
@@ -224,6 +233,19 @@ struct Reclaimed {
   std::uint64_t bytes_returned = 0;
   bool more = false;  ///< there may be more to do
   bool busy = false;  ///< nothing was done: a backup is being made, or another step runs
+};
+
+/// How scrubbing goes about it: everything is read, so that damage is found before it is asked for.
+struct ScrubRules {
+  /// A round begins so long after the one before it began. 0: it begins at once.
+  std::chrono::milliseconds every{};
+};
+/// What one step of scrubbing did.
+struct Scrubbed {
+  std::uint64_t bytes = 0;        ///< that it has read
+  std::uint64_t round_bytes = 0;  ///< what the whole round reads, about
+  std::vector<BlobId> found;      ///< bodies that nobody knew yet to be unreadable
+  bool more = false;              ///< false: the next round is not due yet
 };
 
 /// What the journal's files hold.
@@ -316,6 +338,11 @@ class Store {
   /// when not even that can be written; Io.
   virtual Task<Result<Reclaimed>> reclaim(ReclaimRules rules) = 0;
   virtual Task<Result<SpaceUse>> space_use() = 0;
+
+  /// One bounded step of reading everything again to see whether it is as it was written: call it
+  /// again and again, with pauses, also when there is nothing more to do now. What is found is in
+  /// statistics(). Corrupt: the index cannot be read.
+  virtual Task<Result<Scrubbed>> scrub(ScrubRules rules) = 0;
 
   /// The whole store as it is now, for copying while it goes on. Unsupported, NoSpace, Io.
   virtual Task<Result<std::shared_ptr<const Frozen>>> freeze() = 0;

@@ -1,0 +1,358 @@
+#include "store/scrub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/idle_disk.h"
+#include "store/index_job.h"
+
+namespace hikyaku::store {
+namespace {
+
+/// What one step reads at most, but for a file of the index.
+constexpr std::uint64_t kBytesAtOnce = 1 << 20;
+/// Rows that are read from one state of the index.
+constexpr std::size_t kRowsAtOnce = 10'000;
+/// Known damage that one step looks at again.
+constexpr std::size_t kDoubtsAtOnce = 8;
+/// What is read again at most after a crash.
+constexpr std::uint64_t kNoteEvery = 64 << 20;
+
+}  // namespace
+
+Scrubber::Scrubber(Context context)
+    : context_(std::move(context)),
+      note_(read_scrub_note(context_.files, context_.directory)),
+      phase_(note_.in_round ? Phase::Segments : Phase::Rest),
+      doubted_bodies_(note_.bodies),
+      doubted_records_(note_.records),
+      ended_(note_.ended) {}
+
+Scrubber::~Scrubber() {
+  if (unnoted_ != 0 || news_) note();
+}
+
+Task<Result<Scrubbed>> Scrubber::step(ScrubRules rules) {
+  if (busy_.exchange(true)) co_return Scrubbed{};
+  struct Free {
+    std::atomic<bool>& busy;
+    ~Free() { busy = false; }
+  } free{busy_};
+  co_return co_await run_reading(context_.workers, [this, rules] { return locked_step(rules); });
+}
+
+Result<Scrubbed> Scrubber::locked_step(ScrubRules rules) {
+  IdleDisk idle;
+  Scrubbed done;
+  try {
+    look_again(done);
+    if (phase_ == Phase::Rest && is_due(rules)) begin_round();
+    if (done.bytes < kBytesAtOnce) advance(done);
+  } catch (const IndexError&) {
+    // It is told, and the next start mends it: until then what lies behind it is looked at.
+    if (phase_ == Phase::Places || phase_ == Phase::Reading) end_segment();
+    look_again_ = false;
+    throw;
+  }
+  done.more = phase_ != Phase::Rest || !doubted_bodies_.empty() || !doubted_records_.empty();
+  if (!done.more) look_again_ = true;
+  unnoted_ += done.bytes;
+  if (unnoted_ >= kNoteEvery || news_) note();
+  std::lock_guard lock(mutex_);
+  bytes_ += done.bytes;
+  done.round_bytes = round_bytes_;
+  return done;
+}
+
+void Scrubber::advance(Scrubbed& done) {
+  switch (phase_) {
+    case Phase::Rest:
+      return;
+    case Phase::Segments:
+      return next_segment();
+    case Phase::Places:
+      return find_places();
+    case Phase::Reading:
+      return read_segment(done);
+    case Phase::Index:
+      return read_index(done);
+  }
+}
+
+// --- rounds --------------------------------------------------------------------------------------
+
+bool Scrubber::is_due(ScrubRules rules) const {
+  auto now = context_.clock.now();
+  return note_.began == Time{} || now < note_.began || now - note_.began >= rules.every;
+}
+
+void Scrubber::begin_round() {
+  note_.began = context_.clock.now();
+  note_.in_round = true;
+  note_.next = note_.last = 0;
+  for (auto name : context_.segments.names()) note_.last = std::max(note_.last, name.number);
+  phase_ = Phase::Segments;
+  index_file_.clear();
+  measured_ = false;
+  news_ = true;
+}
+
+/// Of segments that are too damaged to be opened nobody knows the size.
+void Scrubber::measure() {
+  std::uint64_t bytes = 0;
+  for (auto name : context_.segments.names())
+    if (auto known = context_.segments.sealed(name.number))
+      bytes += known->size;
+    else if (auto size = context_.segments.size(name.number))
+      bytes += *size;
+  for (const auto& file : context_.index.files()) bytes += file.bytes;
+  measured_ = true;
+  std::lock_guard lock(mutex_);
+  round_bytes_ = bytes;
+}
+
+void Scrubber::end_round() {
+  note_.in_round = false;
+  note_.ended = context_.clock.now();
+  phase_ = Phase::Rest;
+  news_ = true;
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = note_.ended;
+  }
+  context_.log.info("store.scrubbed",
+                    {{"size", round_bytes_},
+                     {"damaged", context_.bodies.count() + context_.records.count()},
+                     {"ms", (note_.ended - note_.began).count()}});
+}
+
+void Scrubber::next_segment() {
+  if (!measured_) return measure();
+  look_again_ = true;
+  for (auto name : context_.segments.names())
+    if (name.number >= note_.next && name.number <= note_.last) return begin_segment(name.number);
+  phase_ = Phase::Index;
+}
+
+// --- a segment -----------------------------------------------------------------------------------
+
+void Scrubber::begin_segment(SegmentNumber number) {
+  segment_ = number;
+  note_.next = number + 1;
+  auto opened = context_.segments.open_for_scrubbing(number);
+  auto names = context_.segments.names();
+  bool gone = std::ranges::none_of(names, [&](auto name) { return name.number == number; });
+  if (gone) return;
+  opened_ = {};
+  open_ = nullptr;
+  if (opened) {
+    open_ = std::move(*opened);
+    context_.records.forget({number, 0});
+  } else {
+    auto error = std::move(opened).error();
+    if (error.code == ErrorCode::NotFound) error.code = ErrorCode::Corrupt;
+    found(context_.records.found({number, 0}, error));
+    opened_ = std::unexpected(std::move(error));
+  }
+  auto use = segment_use(context_.view()->get(segment_use_key(number), Reach::Once));
+  places_.clear();
+  place_ = use.empty() ? 1 : use.first;
+  last_place_ = use.empty() ? 0 : use.last;
+  phase_ = Phase::Places;
+}
+
+void Scrubber::end_segment() {
+  reading_.reset();
+  open_.reset();
+  places_ = {};
+  phase_ = Phase::Segments;
+}
+
+/// The bodies that stand in the segment: those that somebody owns, and those that can still be
+/// brought back.
+void Scrubber::find_places() {
+  auto view = context_.view();
+  if (place_ <= last_place_) {
+    KeyRange range{place_key(place_).bytes(), prefix_end(Key(kInstance, kPlaceTable))};
+    auto cursor = view->cursor(range, Reach::Once);
+    std::size_t rows = 0;
+    for (cursor->seek(range.begin); cursor->valid(); cursor->next(), ++rows) {
+      auto id = key_fields(cursor->key()).u64_be();
+      place_ = id;
+      if (id > last_place_ || rows == kRowsAtOnce) break;
+      // A row that makes no sense is for `verify`.
+      auto place = decode_body_place(cursor->value());
+      if (place && place->segment == segment_) places_.push_back({id, *place});
+    }
+    if (cursor->valid() && place_ <= last_place_) return;
+  }
+  std::optional<ScrubRecords> records;
+  if (open_) records = records_of(*open_, *view);
+  reading_ = std::make_unique<SegmentScrub>(open_, std::move(places_), std::move(records));
+  places_ = {};
+  phase_ = Phase::Reading;
+}
+
+/// Where groups stand in a log segment; nothing for others.
+std::optional<ScrubRecords> Scrubber::records_of(const Segment& segment,
+                                                 const IndexView& view) const {
+  if (segment.header().kind != SegmentKind::Log) return std::nullopt;
+  auto number = segment.number();
+  ScrubRecords records;
+  auto position = context_.index.position();
+  if (position.segment == number) {
+    records.end = position.end;
+  } else if (position.segment < number) {
+    records.end = kSegmentStart;  // the first group in it is on its way
+  } else {
+    // The next one says where this one ends: what is behind was torn by a crash, or is nothing.
+    for (auto name : context_.segments.names()) {
+      if (name.kind != SegmentKind::Log || name.number <= number) continue;
+      auto next = context_.segments.open(name.number);
+      if (next && (*next)->header().previous == number)
+        records.end = (*next)->header().previous_end;
+      break;
+    }
+  }
+  auto range = Key(kInstance, kSkippedTable).u32(number).children();
+  auto cursor = view.cursor(range, Reach::Once);
+  for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
+    auto fields = key_fields(cursor->key());
+    fields.u32_be();
+    records.skipped[fields.u64_be()] = decode_number(cursor->value());
+  }
+  return records;
+}
+
+void Scrubber::read_segment(Scrubbed& done) {
+  ScrubFindings findings;
+  findings.body = [&](const PlacedBody& body, const Error& error) {
+    broken_body(body, error, done);
+  };
+  findings.record = [&](std::uint64_t offset, const Error& error) {
+    found(context_.records.found({segment_, offset}, error));
+  };
+  if (!open_) {
+    reading_->give_up(opened_.error(), findings);
+  } else {
+    while (!reading_->done() && done.bytes < kBytesAtOnce)
+      done.bytes += reading_->read_some(findings);
+  }
+  if (reading_->done()) end_segment();
+}
+
+/// It may have moved, or gone, since its place was read.
+void Scrubber::broken_body(const PlacedBody& body, const Error& error, Scrubbed& done) {
+  auto row = context_.view()->get(place_key(body.id), Reach::Once);
+  if (!row || *row != encode(body.place)) return;
+  auto told =
+      wrap(error, "body {} in journal segment {} cannot be read", body.id, body.place.segment);
+  if (!context_.bodies.found(body.id, told.error())) return;
+  found(true);
+  done.found.push_back(body.id);
+}
+
+void Scrubber::found(bool is_new) {
+  if (!is_new) return;
+  news_ = true;
+  std::lock_guard lock(mutex_);
+  ++found_;
+}
+
+// --- the index -----------------------------------------------------------------------------------
+
+void Scrubber::read_index(Scrubbed& done) {
+  for (const auto& file : context_.index.files()) {
+    if (file.name <= index_file_) continue;
+    index_file_ = file.name;
+    auto checked = context_.index.check_file(file.name);
+    done.bytes += file.bytes;
+    if (!checked && checked.error().code != ErrorCode::NotFound) {
+      found(!context_.index_damage.any());
+      context_.index_damage.found(checked.error());
+    }
+    return;
+  }
+  // What is known to be damaged is looked at within the round.
+  if (doubted_bodies_.empty() && doubted_records_.empty()) end_round();
+}
+
+// --- what is known -------------------------------------------------------------------------------
+
+/// Forgets what has been mended, or is gone; what a process before this one knew is told again.
+void Scrubber::look_again(Scrubbed& done) {
+  if (std::exchange(look_again_, false)) {
+    for (auto body : context_.bodies.all()) doubted_bodies_.push_back(body);
+    for (auto record : context_.records.all()) doubted_records_.push_back(record);
+  }
+  for (std::size_t i = 0; i < kDoubtsAtOnce && !doubted_records_.empty(); ++i) {
+    auto record = doubted_records_.back();
+    doubted_records_.pop_back();
+    auto checked = check_again(record);
+    if (!checked) {
+      found(context_.records.found(record, checked.error()));
+    } else {
+      context_.records.forget(record);
+    }
+  }
+  for (std::size_t i = 0; i < kDoubtsAtOnce && !doubted_bodies_.empty(); ++i) {
+    auto body = doubted_bodies_.back();
+    doubted_bodies_.pop_back();
+    auto row = context_.view()->get(place_key(body), Reach::Once);
+    auto place = row ? decode_body_place(*row) : fail(ErrorCode::NotFound, "");
+    auto checked = place ? check_again(*place) : Result<void>();
+    if (!checked) {
+      broken_body({body, *place}, checked.error(), done);
+    } else {
+      context_.bodies.forget(body);
+    }
+    if (place) done.bytes += place->stored;
+  }
+}
+
+Result<void> Scrubber::check_again(const BodyPlace& place) {
+  auto segment = context_.segments.open_for_scrubbing(place.segment);
+  if (!segment && segment.error().code == ErrorCode::NotFound)
+    return fail(ErrorCode::Corrupt, "{}", segment.error().describe());
+  if (!segment) return std::unexpected(std::move(segment).error());
+  return check_placed_body(**segment, place);
+}
+
+Result<void> Scrubber::check_again(RecordPlace record) {
+  auto names = context_.segments.names();
+  if (std::ranges::none_of(names, [&](auto name) { return name.number == record.segment; }))
+    return {};
+  auto segment = context_.segments.open_for_scrubbing(record.segment);
+  if (!segment && segment.error().code == ErrorCode::NotFound)
+    return fail(ErrorCode::Corrupt, "{}", segment.error().describe());
+  if (!segment) return std::unexpected(std::move(segment).error());
+  if (record.offset == 0) return {};
+  auto view = context_.view();
+  auto records = records_of(**segment, *view);
+  auto skipped = records->skipped.upper_bound(record.offset);
+  if (skipped != records->skipped.begin() && std::prev(skipped)->second > record.offset) return {};
+  return check_record(std::move(*segment), record.offset);
+}
+
+/// Where it is, and what is damaged. A failure costs only time.
+void Scrubber::note() {
+  unnoted_ = 0;
+  news_ = false;
+  auto written = note_;
+  // What was begun is begun again.
+  if (phase_ == Phase::Places || phase_ == Phase::Reading) written.next = segment_;
+  written.bodies = context_.bodies.all();
+  written.records = context_.records.all();
+  written.bodies.insert(written.bodies.end(), doubted_bodies_.begin(), doubted_bodies_.end());
+  written.records.insert(written.records.end(), doubted_records_.begin(), doubted_records_.end());
+  (void)write_scrub_note(context_.files, context_.directory, written);
+}
+
+void Scrubber::add_to(Statistics& statistics) const {
+  std::lock_guard lock(mutex_);
+  statistics.scrub_ended = ended_;
+  statistics.scrubbed_bytes = bytes_;
+  statistics.scrub_found = found_;
+}
+
+}  // namespace hikyaku::store

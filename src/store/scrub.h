@@ -1,0 +1,111 @@
+// Scrubbing: everything that the store keeps is read again now and then, so that damage is told
+// while there is a backup that is whole. docs/storage.md §4.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/log.h"
+#include "base/task.h"
+#include "store/damage.h"
+#include "store/index.h"
+#include "store/rows.h"
+#include "store/scrub_note.h"
+#include "store/segment_scrub.h"
+#include "store/segments.h"
+#include "store/store.h"
+
+namespace hikyaku::store {
+
+/// Goes round: what is known to be damaged, the segments by their numbers, the index's files.
+/// Segments that are made while a round goes on belong to the next. Any thread may call; one step
+/// at a time.
+class Scrubber {
+ public:
+  struct Context {
+    FileSystem& files;
+    std::string directory;
+    Segments& segments;
+    Index& index;
+    std::function<std::shared_ptr<const IndexView>()> view;  ///< the newest durable state
+    WorkerPool& workers;
+    const Clock& clock;
+    Log log;
+    UnreadableBodies& bodies;
+    DamagedRecords& records;
+    IndexDamage& index_damage;
+  };
+  /// Goes on where the last process was.
+  explicit Scrubber(Context context);
+  /// Notes where it is.
+  ~Scrubber();
+
+  /// See Store::scrub.
+  Task<Result<Scrubbed>> step(ScrubRules rules);
+  void add_to(Statistics& statistics) const;
+
+ private:
+  enum class Phase {
+    Rest,      ///< until the next round is due
+    Segments,  ///< between two
+    Places,    ///< looking for a segment's bodies
+    Reading,   ///< it
+    Index,     ///< its files
+  };
+
+  Result<Scrubbed> locked_step(ScrubRules rules);
+  void advance(Scrubbed& done);
+  bool is_due(ScrubRules rules) const;
+  void begin_round();
+  void measure();
+  void end_round();
+  void next_segment();
+  void begin_segment(SegmentNumber number);
+  void end_segment();
+  void find_places();
+  void read_segment(Scrubbed& done);
+  void read_index(Scrubbed& done);
+  std::optional<ScrubRecords> records_of(const Segment& segment, const IndexView& view) const;
+
+  void look_again(Scrubbed& done);
+  Result<void> check_again(const BodyPlace& place);
+  Result<void> check_again(RecordPlace record);
+  void broken_body(const PlacedBody& body, const Error& error, Scrubbed& done);
+  void found(bool is_new);
+  void note();
+
+  Context context_;
+  std::atomic<bool> busy_{false};
+
+  // Of the step that runs.
+  ScrubNote note_;
+  Phase phase_ = Phase::Rest;
+  std::uint64_t unnoted_ = 0;  ///< bytes that were read since the note was written
+  bool news_ = false;          ///< something else has changed since
+  std::vector<BlobId> doubted_bodies_;
+  std::vector<RecordPlace> doubted_records_;
+  bool look_again_ = true;
+  bool measured_ = false;  ///< how much the round reads
+
+  SegmentNumber segment_ = 0;
+  std::shared_ptr<Segment> open_;
+  Result<void> opened_;
+  std::vector<PlacedBody> places_;
+  BlobId place_ = 0;  ///< the next id to look at
+  BlobId last_place_ = 0;
+  std::unique_ptr<SegmentScrub> reading_;
+  std::string index_file_;  ///< the last one that was read
+
+  mutable std::mutex mutex_;
+  Time ended_{};
+  std::uint64_t bytes_ = 0;  ///< since the start
+  std::uint64_t found_ = 0;  ///< likewise
+  std::uint64_t round_bytes_ = 0;
+};
+
+}  // namespace hikyaku::store
