@@ -110,8 +110,8 @@ constexpr Phrase kNotScrubbed{
     "all mail and the index have not been read through to the end yet (store.scrub_every {})",
     "すべてのメールと索引を最後まで読み通したことはまだありません (store.scrub_every {})"};
 constexpr Phrase kScrubOff{
-    "damage in mail that nobody reads stays unknown until hikyaku verify: store.scrub_every is 0",
-    "誰も読まないメールの傷みは hikyaku verify まで知られません: store.scrub_every が 0 です"};
+    "damage in mail that nobody reads stays unknown until hikyaku verify: store.scrub_every is 0s",
+    "誰も読まないメールの傷みは hikyaku verify まで知られません: store.scrub_every が 0s です"};
 constexpr Phrase kIndexDamage{
     "a part of the index cannot be read ({}): clients get NO or 451 where it is needed, and no "
     "space "

@@ -185,7 +185,7 @@ constexpr Option kOptions[] = {
                "that damage is told (as by `hikyaku check` and /health) while there is a backup "
                "that is whole. It goes on slowly beside all else: as fast as this time asks for, "
                "at least 4 MB/s (a small store is done soon, and rests until the next time), at "
-               "most a fifth of the disk's time. 0: never.",
+               "most a fifth of the disk's time. 0s: never.",
         .least = 0,
         .most = 3650 * kDay,
     }),
