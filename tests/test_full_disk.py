@@ -129,8 +129,8 @@ class FullDisk(unittest.TestCase):
                 if round == 1:
                     server.kill()
                     server.start()
-                server.run("undelete", "--purge", timeout=120)
-                self.assertGreater(shutil.disk_usage(data).free, full + (20 << 20))
+                purged = server.run("undelete", "--purge", timeout=120)
+                self.assertGreater(shutil.disk_usage(data).free, full + (20 << 20), purged.stdout + purged.stderr)
                 self.assertEqual(http_get(server, "/health")[0], 200)
                 self.assertEqual(raw_messages(server, BOB), [there[0], there[-1]])
             submit(server, message(BOB, BOB, "After"), sender=BOB)

@@ -298,9 +298,11 @@ void Reclaimer::leave_open_segments(const ReclaimRules& rules) {
   cold_.reset();
 }
 
-/// Chooses the segments that give the most space for the least work.
-void Reclaimer::choose_segments(ReclaimRules rules) {
+/// Chooses the segments that give the most space for the least work. True: there is one that only
+/// has to be removed, as what was written on until now may be.
+bool Reclaimer::choose_segments(ReclaimRules rules) {
   if (rules.urgent) leave_open_segments(rules);
+  bool is_one_empty = false;
   struct Candidate {
     std::uint64_t dead = 0;
     SegmentState segment;
@@ -311,6 +313,7 @@ void Reclaimer::choose_segments(ReclaimRules rules) {
     return created > now - rules.least_age && created <= now;  // not of a clock that was ahead
   };
   for (auto& segment : sealed_segments()) {
+    is_one_empty |= segment.use.empty() && segment.name.kind == SegmentKind::Bulk;
     if (segment.use.empty() || hopeless_.contains(segment.name.number)) continue;
     auto known = context_.segments.sealed(segment.name.number);
     if (!known) {
@@ -334,6 +337,7 @@ void Reclaimer::choose_segments(ReclaimRules rules) {
     spans_.push_back({use.first, use.last});
   }
   merge_spans();
+  return is_one_empty;
 }
 
 /// Each id is looked at once, however many segments it may stand in. The first span comes last.
@@ -498,11 +502,12 @@ Task<Result<Reclaimed>> Reclaimer::leave_log_segment() {
 }
 
 Task<Result<Reclaimed>> Reclaimer::move_bodies(ReclaimRules rules) {
-  if (!has_plan())
-    CO_TRY_DO(co_await run_reading(context_.workers, [this, rules]() -> Result<void> {
-      choose_segments(rules);
-      return {};
-    }));
+  Reclaimed done;
+  if (!has_plan()) {
+    CO_TRY(done.more, co_await run_reading(context_.workers, [this, rules]() -> Result<bool> {
+             return choose_segments(rules);
+           }));
+  }
   if (std::exchange(seal_log_, false)) co_return co_await leave_log_segment();
   if (!spans_.empty()) {
     auto looked = co_await run_reading(context_.workers, [this] { return find_victims(); });
@@ -511,9 +516,9 @@ Task<Result<Reclaimed>> Reclaimer::move_bodies(ReclaimRules rules) {
       co_return std::unexpected(looked.error());
     }
     // Counters may know of bodies that no row knows: then there is nothing to do.
-    co_return Reclaimed{.more = has_plan()};
+    done.more |= has_plan();
+    co_return done;
   }
-  Reclaimed done;
   if (plan_.empty()) co_return done;
   CO_TRY(auto moved, co_await run_on(context_.workers, [this] { return copy_some(); }));
   done.more = true;

@@ -81,7 +81,7 @@ class Reclaimer {
   std::vector<SegmentState> sealed_segments();
   Result<std::uint64_t> size_now(SegmentNumber number);
   void leave_open_segments(const ReclaimRules& rules);
-  void choose_segments(ReclaimRules rules);
+  bool choose_segments(ReclaimRules rules);
   void merge_spans();
   Result<void> find_victims();
   bool has_plan() const { return !plan_.empty() || !spans_.empty(); }
