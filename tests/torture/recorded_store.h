@@ -91,6 +91,9 @@ class RecordedStore final : public store::Store {
   Task<Result<store::Reclaimed>> reclaim(store::ReclaimRules rules) override {
     return inner_->reclaim(rules);
   }
+  Task<Result<store::Scrubbed>> scrub(store::ScrubRules rules) override {
+    return inner_->scrub(rules);
+  }
   Task<Result<store::SpaceUse>> space_use() override { return inner_->space_use(); }
   Task<Result<std::shared_ptr<const store::Frozen>>> freeze() override { return inner_->freeze(); }
   store::Statistics statistics() const override { return inner_->statistics(); }
