@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <ranges>
 
+#include "app/next_steps.h"
 #include "app/server_certificates.h"
 #include "config/diff.h"
 
@@ -76,6 +78,23 @@ Reload plan_reload(const Instance& instance, const config::Config& running,
   }
   reload.unreadable = std::move(read).error();
   return reload;
+}
+
+void log_changed(const Log& log, const ReloadedOption& changed) {
+  auto told = std::string(to_string(changed.outcome));
+  if (!changed.why.empty()) told += " (" + changed.why + ")";
+  auto applied = changed.outcome == Outcome::Applied;
+  (log.*(applied ? &Log::info : &Log::warn))(
+      "config.change", {{"option", changed.option->name}, {"after", changed.after}, {"why", told}});
+}
+
+void log_mistakes(const Log& log, const Instance& instance, const config::Problems& problems) {
+  constexpr std::size_t kMostTold = 50;
+  for (auto& problem : problems.list | std::views::take(kMostTold))
+    log.error("config.reload", {{"err", problem.describe(problems.file)}});
+  log.error("config.reload", {{"count", problems.list.size()},
+                              {"what", "nothing was changed; mend it, then reload again"},
+                              {"remedy", "hikyaku config check" + dir_words(instance)}});
 }
 
 }  // namespace hikyaku::app

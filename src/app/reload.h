@@ -9,8 +9,10 @@
 
 #include "app/instance.h"
 #include "app/sandbox.h"
+#include "base/log.h"
 #include "base/result.h"
 #include "config/config.h"
+#include "config/load.h"
 #include "config/options.h"
 #include "net/tls.h"
 
@@ -51,5 +53,10 @@ struct Reload {
 /// Certificates are read anew, whatever differs. Blocks.
 Reload plan_reload(const Instance& instance, const config::Config& running,
                    const config::Config& wanted, ReloadLimits limits);
+
+/// What became of an option: a warning, unless it counts at once.
+void log_changed(const Log& log, const ReloadedOption& changed);
+/// Why nothing was reloaded: each mistake in a line of its own, and the remedy.
+void log_mistakes(const Log& log, const Instance& instance, const config::Problems& problems);
 
 }  // namespace hikyaku::app

@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 #include <future>
 #include <mutex>
-#include <ranges>
 #include <unistd.h>
 
 #include "app/admission.h"
@@ -386,28 +385,17 @@ class RunningServer final : public Server {
     }
   }
 
-  /// Each in a line of its own.
-  void log_mistakes(const config::Problems& problems) {
-    constexpr std::size_t kMostTold = 50;
-    for (auto& problem : problems.list | std::views::take(kMostTold))
-      log_.error("config.reload", {{"err", problem.describe(problems.file)}});
-    log_.error("config.reload",
-               {{"count", problems.list.size()},
-                {"what", "nothing was changed; mend it, then reload again"},
-                {"remedy", "hikyaku config check" + dir_words(core_->instance())}});
-  }
-
   /// Certificates and options anew; a mistake in the file leaves everything as it was. Nothing:
   /// there are mistakes, and the log has them.
   std::optional<Reload> reload() {
     std::lock_guard lock(reloading_);
     notify_systemd("RELOADING=1");
     auto loaded = config::load_file(core_->instance().config);
-    if (!loaded) log_mistakes(loaded.error());
+    if (!loaded) log_mistakes(log_, core_->instance(), loaded.error());
     auto plan =
         plan_reload(core_->instance(), running_config(), loaded ? *loaded : running_config(),
                     {readable_ ? &*readable_ : nullptr, server_tls_ != nullptr});
-    for (auto& changed : plan.options) log_changed(changed);
+    for (auto& changed : plan.options) log_changed(log_, changed);
     if (loaded) {
       reloaded_ = std::make_unique<config::Config>(plan.config);
       settings_.store(
@@ -426,15 +414,6 @@ class RunningServer final : public Server {
     notify_systemd("READY=1");
     if (!loaded) return std::nullopt;
     return plan;
-  }
-
-  void log_changed(const ReloadedOption& changed) {
-    auto told = std::string(to_string(changed.outcome));
-    if (!changed.why.empty()) told += " (" + changed.why + ")";
-    auto applied = changed.outcome == ReloadedOption::Outcome::Applied;
-    (log_.*(applied ? &Log::info : &Log::warn))(
-        "config.change",
-        {{"option", changed.option->name}, {"after", changed.after}, {"why", told}});
   }
 
   /// The same, asked for by `hikyaku reload`.
