@@ -1,6 +1,8 @@
 """Guessing passwords: many at once, from many places; mail goes on, and who is known comes in."""
 import base64
+import concurrent.futures
 import contextlib
+import json
 import threading
 import time
 import unittest
@@ -74,6 +76,38 @@ class Throttle(Attacked):
         self.assertLessEqual(sum(a.startswith("a NO [AUTHENTICATIONFAILED]") for a in answers), 3 + 2)
         with Peer(self.server, "imap", "127.0.5.2") as peer:  # from elsewhere, the owner comes in
             self.assertIn("a OK", peer.login(BOB))
+
+    def imap_login(self, source, password, user=BOB):
+        with Peer(self.server, "imap", source) as peer:
+            peer.line()
+            return peer.tagged(f'LOGIN {user} "{password}"')[-1]
+
+    def throttled(self):
+        return json.loads(self.server.run("throttle", "list", "--json").stdout)
+
+    def test_who_is_kept_out_can_be_seen_and_let_in(self):
+        here = "127.0.5.4"
+        self.assertFalse([row for row in self.throttled() if row["network"] == here])
+        for i in range(3):
+            self.assertIn("AUTHENTICATIONFAILED", self.imap_login(here, f"guess {i}"))
+        self.assertIn("UNAVAILABLE", self.imap_login(here, PASSWORD))
+        row, = [row for row in self.throttled() if row["network"] == here]
+        self.assertEqual((row["account"], row["failures"]), (BOB, 3))
+        self.assertRegex(self.server.run("throttle", "list").stdout, rf"{here}\s+{BOB}\s+3\s")
+        nobody = self.server.run("throttle", "lift", "127.0.5.99", check=False)
+        self.assertEqual(nobody.returncode, 1)
+        self.assertIn("hikyaku throttle list", nobody.stderr)
+        self.assertIn("1 refusal is lifted", self.server.run("throttle", "lift", here.upper()).stdout)
+        self.assertIn("a OK", self.imap_login(here, PASSWORD))
+
+    def test_strangers_behind_the_same_address_keep_nobody_out_who_is_known_there(self):
+        proxy = "127.0.5.5"
+        self.assertIn("a OK", self.imap_login(proxy, PASSWORD))
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda i: self.imap_login(proxy, "guess", f"stranger{i}@alpha.test"), range(40)))
+        self.assertIn("UNAVAILABLE", "".join(answers))  # the address is shut, to them
+        self.assertIn("a OK", self.imap_login(proxy, PASSWORD))
+        self.assertIn("a OK", self.imap_login(proxy, PASSWORD))
 
     def test_each_protocol_counts(self):
         with Peer(self.server, "pop3", "127.0.5.3") as peer:

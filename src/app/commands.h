@@ -48,6 +48,8 @@ void add_report_sending_commands(ControlTable& table, ReportSender& sender);
 /// instance. `serve` speaks it; whether the account is enabled does not matter.
 using ServeAccount = std::function<Task<void>(std::unique_ptr<net::Stream>, auth::Login)>;
 void add_session_commands(ControlTable& table, Core& core, ServeAccount serve);
+/// throttle: only in the server. `authenticator` must outlive the table.
+void add_throttle_commands(ControlTable& table, Core& core, auth::Authenticator& authenticator);
 /// who, kick, stats, metrics: only in the server.
 struct Watched {
   Core& core;

@@ -188,6 +188,7 @@ class RunningServer final : public Server {
     });
     add_watch_commands(commands_,
                        {core, metrics_, sessions_, [this]() -> Watch& { return *watch_; }});
+    add_throttle_commands(commands_, core, *authenticator_);
     commands_.add({.verb = "server.reload",
                    .run = [this](ControlCall& call) { return answer_reload(call); }});
     router_.add("/metrics", [this](auto& request) { return answer_metrics(request); });

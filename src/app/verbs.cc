@@ -29,6 +29,8 @@ std::vector<Verb> all_verbs() {
       verb_app_password_remove(),
       verb_who(),
       verb_kick(),
+      verb_throttle_list(),
+      verb_throttle_lift(),
       verb_alias_add(),
       verb_alias_list(),
       verb_alias_remove(),

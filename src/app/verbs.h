@@ -61,6 +61,8 @@ Verb verb_sendmail();
 Verb verb_serve();
 Verb verb_reload();
 Verb verb_spf();
+Verb verb_throttle_lift();
+Verb verb_throttle_list();
 Verb verb_top();
 Verb verb_trace();
 Verb verb_undelete();

@@ -61,6 +61,13 @@ class AuthenticatorService final : public Authenticator {
     remembered_.set_lifetime(limits.remember);
   }
 
+  std::vector<ThrottledLogin> throttled() override {
+    return throttle_.refused(services_.clock.now());
+  }
+  std::size_t lift_throttle(std::string_view account_or_network) override {
+    return throttle_.lift(account_or_network, services_.clock.now());
+  }
+
   Task<Answer> check_password(LoginContext context, std::string user,
                               std::string password) override {
     auto secret = crypto::Secret::take(std::move(password));
@@ -190,7 +197,7 @@ class AuthenticatorService final : public Authenticator {
     auto& account = *known.account;
     if (!account.enabled)
       co_return co_await reject(context, known, mechanism, "the account is switched off");
-    throttle_.succeeded(context.ip, known.address);
+    throttle_.succeeded(context.ip, known.address, services_.clock.now());
     auto place = sessions_.take(account.id, limits().sessions_per_account);
     if (!place) {
       count(mechanism, Metrics::Outcome::Crowded);

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <fmt/core.h>
 
-#include "auth/throttle.h"
 #include "store/memory_transaction.h"
 
 namespace hikyaku::auth {
@@ -139,43 +138,6 @@ TEST_CASE("a domain goes only when it is empty; every change gets a new version"
   CHECK(removed_accounts(f.tx).size() == 2);
   CHECK(add_domain(f.tx, "no domain", kNow).error().code == ErrorCode::Invalid);
   CHECK(add_domain(f.tx, "日本語.test", kNow)->name.starts_with("xn--"));
-}
-
-TEST_CASE("failures are counted per client and account, and forgiven by success or time") {
-  Throttle throttle({.max_failures = 3,
-                     .max_network_failures = 10,
-                     .window = std::chrono::minutes(15),
-                     .entries = 100});
-  auto here = *IpAddress::parse("192.0.2.1");
-  auto there = *IpAddress::parse("192.0.2.2");
-  for (int i = 0; i < 3; ++i) {
-    CHECK(!throttle.refuses(here, "anna", kNow));
-    throttle.failed(here, "anna", kNow);
-  }
-  CHECK(throttle.refuses(here, "anna", kNow));
-  CHECK(!throttle.refuses(here, "bob", kNow));
-  CHECK(!throttle.refuses(there, "anna", kNow));  // nobody is locked out by strangers
-  CHECK(!throttle.refuses(here, "anna", kNow + std::chrono::minutes(15)));
-  // A clock that was set back locks nobody out for as long as it was ahead.
-  auto back = *IpAddress::parse("192.0.2.9");
-  for (int i = 0; i < 3; ++i) throttle.failed(back, "anna", kNow + std::chrono::hours(1000));
-  CHECK(throttle.refuses(back, "anna", kNow + std::chrono::hours(1000)));
-  CHECK(!throttle.refuses(back, "anna", kNow));
-  for (int i = 0; i < 1000; ++i) throttle.failed(here, "x" + std::to_string(i), kNow);
-  CHECK(throttle.refuses(here, "bob", kNow));
-  // A device that repeats one wrong password does not lock out the others of its network.
-  auto home = *IpAddress::parse("192.0.2.3");
-  for (int i = 0; i < 100; ++i) throttle.failed(home, "anna", kNow, "the old one");
-  CHECK(!throttle.refuses(home, "anna", kNow));
-  throttle.failed(home, "anna", kNow, "another");
-  CHECK(!throttle.refuses(home, "anna", kNow));
-  throttle.failed(home, "anna", kNow, "a third");
-  CHECK(throttle.refuses(home, "anna", kNow));
-  auto v6 = *IpAddress::parse("2001:db8::1");
-  for (int i = 0; i < 3; ++i) throttle.failed(v6, "anna", kNow);
-  CHECK(throttle.refuses(*IpAddress::parse("2001:db8::ffff"), "anna", kNow));  // the same /64
-  throttle.succeeded(v6, "anna");
-  CHECK(!throttle.refuses(v6, "anna", kNow));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "auth/directory.h"
+#include "auth/throttle.h"
 #include "base/executor.h"
 #include "base/ip.h"
 #include "base/log.h"
@@ -97,6 +98,11 @@ class Authenticator {
 
   /// From now on. From any thread.
   virtual void set_limits(const LoginLimits&) {}
+
+  /// Who is answered Throttled at this moment. From any thread.
+  virtual std::vector<ThrottledLogin> throttled() { return {}; }
+  /// Lets them try again at once: an account, an address or network, or "all". How many it were.
+  virtual std::size_t lift_throttle(std::string_view) { return 0; }
 
   /// The bindings of the connection for SCRAM-…-PLUS; empty strings when there are none.
   struct Bindings {

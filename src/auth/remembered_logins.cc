@@ -5,7 +5,7 @@
 namespace hikyaku::auth {
 
 RememberedLogins::RememberedLogins(Settings settings, crypto::Random& random)
-    : settings_(settings), key_(crypto::MasterKey::generate(random)) {}
+    : settings_(settings), key_(crypto::MasterKey::generate(random)), entries_(settings.entries) {}
 
 crypto::Secret RememberedLogins::hash(std::string_view purpose, AccountId account,
                                       std::string_view first, std::string_view second) const {
@@ -22,13 +22,13 @@ crypto::Secret RememberedLogins::hash(std::string_view purpose, AccountId accoun
 bool RememberedLogins::knows(AccountId account, std::string_view stored,
                              const crypto::Secret& password, Time now) {
   std::lock_guard lock(mutex_);
-  auto found = entries_.find(account);
-  if (found == entries_.end()) return false;
-  auto& entry = found->second;
+  auto* known = entries_.find(account);
+  if (!known) return false;
+  auto& entry = *known;
   auto age = now - entry.since;
   if (age >= settings_.lifetime || age < milliseconds(0) ||
       !(entry.version == hash("version", account, stored, ""))) {
-    forget(account);
+    entries_.erase(account);
     return false;
   }
   return entry.password == hash("password", account, stored, password.reveal());
@@ -38,11 +38,8 @@ void RememberedLogins::remember(AccountId account, std::string_view stored,
                                 const crypto::Secret& password, Time now) {
   std::lock_guard lock(mutex_);
   if (settings_.lifetime <= milliseconds(0) || settings_.entries == 0) return;
-  forget(account);
-  if (entries_.size() >= settings_.entries) forget(by_age_.front());
-  auto age = by_age_.insert(by_age_.end(), account);
-  entries_.emplace(account, Entry{hash("version", account, stored, ""),
-                                  hash("password", account, stored, password.reveal()), now, age});
+  entries_.renew(account) = Entry{hash("version", account, stored, ""),
+                                  hash("password", account, stored, password.reveal()), now};
 }
 
 void RememberedLogins::set_lifetime(milliseconds lifetime) {
@@ -53,13 +50,6 @@ void RememberedLogins::set_lifetime(milliseconds lifetime) {
 std::size_t RememberedLogins::size() const {
   std::lock_guard lock(mutex_);
   return entries_.size();
-}
-
-void RememberedLogins::forget(AccountId account) {
-  auto found = entries_.find(account);
-  if (found == entries_.end()) return;
-  by_age_.erase(found->second.age);
-  entries_.erase(found);
 }
 
 }  // namespace hikyaku::auth

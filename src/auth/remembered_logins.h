@@ -3,11 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <mutex>
 #include <string_view>
-#include <unordered_map>
 
+#include "auth/aged_map.h"
 #include "auth/directory.h"
 #include "base/time.h"
 #include "crypto/master_key.h"
@@ -43,17 +42,14 @@ class RememberedLogins {
     crypto::Secret version;   ///< keyed hash of what is stored
     crypto::Secret password;  ///< keyed hash of the password and the version
     Time since{};
-    std::list<AccountId>::iterator age;
   };
   crypto::Secret hash(std::string_view purpose, AccountId account, std::string_view first,
                       std::string_view second) const;
-  void forget(AccountId account);
 
   mutable std::mutex mutex_;
   Settings settings_;
   crypto::MasterKey key_;
-  std::unordered_map<AccountId, Entry> entries_;
-  std::list<AccountId> by_age_;  ///< oldest first
+  AgedMap<AccountId, Entry> entries_;
 };
 
 }  // namespace hikyaku::auth

@@ -192,10 +192,13 @@ constexpr Option kOptions[] = {
         .name = "login.max_failures",
         .fallback = "5",
         .why = "enough for a person's typing, few for a guessing program",
-        .doc = "After so many failed logins to one account from one network (an IPv4 address, an "
-               "IPv6 /64), and ten times as many to any accounts, logins from there are answered "
-               "\"try again later\" for the rest of 15 minutes. The same wrong password again does "
-               "not count again. Nobody is locked out by failures from elsewhere.",
+        .doc =
+            "After so many failed logins to one account from one network (an IPv4 address, an "
+            "IPv6 /64), and ten times as many to any accounts, logins from there are answered "
+            "\"try again later\" for the rest of 15 minutes; the latter not to accounts that have "
+            "logged in from there within 30 days. The same wrong password again does not count "
+            "again. Nobody is locked out by failures from elsewhere. Who is, and letting them in "
+            "again: hikyaku throttle list, hikyaku throttle lift.",
         .least = 1,
         .most = 100,
     }),
