@@ -137,6 +137,20 @@ class Backup(BackedUp):
             self.assertEqual(checked.returncode, 1)
             self.assertFalse(json.loads(checked.stdout)["good"])
 
+    def test_as_many_stay_as_are_to_be_kept(self):
+        with Instance(ANNA) as server:
+            fill(server, ANNA, 3)
+            made = [self.backup(server) for _ in range(3)]
+            self.assertNotIn("removed", made[-1])
+            last = json.loads(server.run("backup", self.to, "--keep", "2", "--json").stdout)
+            self.assertEqual(last["removed"], [one["path"] for one in made[:2]])
+            self.assertEqual([one["path"] for one in json.loads(server.run("backup", "--list", self.to, "--json").stdout)],
+                             [made[2]["path"], last["path"]])
+            self.assertIn("1 older one is removed", server.run("backup", self.to, "--keep", "2").stdout)
+            self.assertTrue(json.loads(server.run("backup", "--check", self.to, "--json").stdout)["good"])
+            wrong = server.run("backup", self.to, "--keep", "0", check=False)
+            self.assertEqual(wrong.returncode, 64)
+
     def test_what_has_not_changed_is_linked(self):
         """Of two backups the second takes no space for what the first has, and nothing that happens to its own files reaches the first."""
         with Instance(ANNA) as server:

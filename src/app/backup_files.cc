@@ -396,6 +396,32 @@ Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& pl
   return Maker(frozen, plan).run();
 }
 
+Result<std::vector<fs::path>> remove_old_backups(const fs::path& repository,
+                                                 const std::string& store_id, std::size_t keep) {
+  TRY(auto lock, store::PosixFileSystem().lock((repository / kLockName).string()));
+  TRY(auto list, list_backups(repository));
+  std::vector<fs::path> removed;  // newest first
+  std::size_t kept = 0;
+  for (auto& one : list.backups | std::views::reverse) {
+    std::error_code ignored;
+    if (one.store_id != store_id || !is_backup_name(one.path.filename().string())) continue;
+    if (kept >= keep)
+      removed.push_back(one.path);
+    else if (!fs::exists(one.path / kRottenName, ignored))
+      ++kept;
+  }
+  std::ranges::reverse(removed);
+  for (auto& path : removed) {
+    std::error_code error;
+    auto leaving = repository / (std::string(kPartial) + path.filename().string());
+    fs::rename(path, leaving, error);
+    if (!error) sync_directory(repository);
+    if (!error) fs::remove_all(leaving, error);
+    if (error) return failed("cannot remove " + path.string(), error);
+  }
+  return removed;
+}
+
 std::uint32_t noted_restore(const BackupInfo& info) {
   auto text = read_below({info.path, kRestoredName}, 64);
   auto epoch = text ? parse_decimal(trim(*text), UINT32_MAX) : std::nullopt;

@@ -73,6 +73,30 @@ TEST_CASE("what was cut off goes with the next backup") {
   CHECK(bench.entries() == 1);
 }
 
+TEST_CASE("the newest stay that are not known to be rotten; nothing else is touched") {
+  Bench bench;
+  std::vector<BackupInfo> made;
+  for (int day = 1; day <= 5; ++day) {
+    bench.plan.now += std::chrono::hours(24);
+    made.push_back(make_backup(bench.frozen, bench.plan).value());
+  }
+  auto another = bench.frozen;
+  another.store_id = std::string(16, 't');
+  auto elsewhere = make_backup(another, bench.plan).value();
+  fs::rename(made[0].path, bench.plan.repository / "the first, to be kept");
+  write(bench.plan.repository / "notes.txt", "x");
+  note_rotten(made[3], {"store/journal/1"});
+
+  auto removed = remove_old_backups(bench.plan.repository, made[0].store_id, 2);
+  REQUIRE(removed);
+  CHECK(*removed == std::vector<fs::path>{made[1].path});
+  for (auto i : {2, 3, 4}) CHECK(fs::exists(made[i].path / "BACKUP.json"));
+  CHECK(fs::exists(elsewhere.path));
+  CHECK(bench.entries() == 6);
+  CHECK(remove_old_backups(bench.plan.repository, made[0].store_id, 2)->empty());
+  CHECK(remove_old_backups(bench.plan.repository, made[0].store_id, 1)->size() == 2);
+}
+
 TEST_CASE("a backup of which somebody removes a file is none") {
   Bench bench;
   bench.plan.progress = [&](std::uint64_t done, std::uint64_t total) {

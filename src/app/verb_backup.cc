@@ -31,6 +31,9 @@ constexpr Phrase kConfigToo{
     "hikyaku.toml, tls/ and dkim/ are not in it either: keep them, or use --with-config.",
     "hikyaku.toml、tls/、dkim/ も含まれていません。別に保管するか --with-config "
     "を付けてください。"};
+constexpr Phrase kRemoved{"{} older [one is|ones are] removed.", "古いもの {} 件を削除しました。"};
+constexpr Phrase kNotRemoved{"The backup is made, but older ones could not be removed: {}",
+                             "バックアップはできましたが、古いものを削除できませんでした: {}"};
 constexpr Phrase kWhole{"{} is whole: {} [body|bodies] of messages ({}).",
                         "{} は完全です: 本文 {} 通 ({})。"};
 constexpr Phrase kBroken{"{} has {} [problem|problems]:", "{} に問題が {} 件あります:"};
@@ -154,6 +157,24 @@ Exit check(const Invocation& invocation, Terminal& terminal) {
   return good ? Exit::Ok : Exit::Failed;
 }
 
+void tell(const BackupInfo& made, const std::vector<std::filesystem::path>& removed,
+          const Instance& instance, const Invocation& invocation, Terminal& terminal) {
+  if (invocation.json()) {
+    auto object = describe(made);
+    object["path"] = json_text(made.path.string());
+    boost::json::array gone;
+    for (auto& path : removed) gone.push_back(json_text(path.string()));
+    if (invocation.has("--keep")) object["removed"] = std::move(gone);
+    print_json(terminal, object);
+    return;
+  }
+  terminal.say(kDone, made.path.string(), short_size(made.bytes), grouped(made.files),
+               short_size(made.copied));
+  if (!removed.empty()) terminal.say(kRemoved, grouped(removed.size()));
+  terminal.say(kKeyApart, instance.secret_key.string());
+  if (!made.with_config) terminal.say(kConfigToo);
+}
+
 Exit make(const Invocation& invocation, Terminal& terminal) {
   auto instance = Instance::from(invocation.value("--dir"));
   auto config = load_instance_config(instance, terminal);
@@ -189,17 +210,13 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
     return Exit::TryLater;
   }
   if (!made) return report(made.error(), terminal);
-  if (invocation.json()) {
-    auto object = describe(*made);
-    object["path"] = json_text(made->path.string());
-    print_json(terminal, object);
-    return Exit::Ok;
-  }
-  terminal.say(kDone, made->path.string(), short_size(made->bytes), grouped(made->files),
-               short_size(made->copied));
-  terminal.say(kKeyApart, instance.secret_key.string());
-  if (!made->with_config) terminal.say(kConfigToo);
-  return Exit::Ok;
+  Result<std::vector<std::filesystem::path>> removed;
+  if (auto keep = invocation.number("--keep", 0))
+    removed = remove_old_backups(plan.repository, made->store_id, keep);
+  if (!removed) terminal.complain(kNotRemoved, removed.error().describe());
+  tell(*made, removed.value_or(std::vector<std::filesystem::path>()), instance, invocation,
+       terminal);
+  return removed ? Exit::Ok : Exit::Failed;
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
@@ -229,7 +246,8 @@ Verb verb_backup() {
            "copied is read again; every file's checksum is kept in SUMS, which --check compares, "
            "and "
            "what it finds rotten is copied anew by the next backup. Any dated directory may be "
-           "removed at any time. secret.key is never in "
+           "removed at any time; --keep removes the oldest once a new one is whole. secret.key is "
+           "never in "
            "a backup: keep it apart.",
            "PATH の下に日付のディレクトリができ、それぞれが完結しています。"
            "開始前に受け付けたものはすべて含まれます。"
@@ -238,7 +256,7 @@ Verb verb_backup() {
            "(ただし運命を共にするので、別の場所にも複製してください)。"
            "複製したものは読み直して確かめ、各ファイルのチェックサムを SUMS に残します。--check "
            "がそれと比べ、壊れていたものは次のバックアップで新しく複製します。日付のディレクトリは"
-           "いつ消してもかまいません。"
+           "いつ消してもかまいません。--keep は、新しいものができた後に古いものから消します。"
            "secret.key は決して含まれません。別に保管してください。"},
       .arguments = {{"PATH",
                      {"the directory of all backups (made if it is not there); with --check also "
@@ -247,11 +265,19 @@ Verb verb_backup() {
       .options = {{.name = "--with-config",
                    .help = {"hikyaku.toml, tls/ and dkim/ too (with private keys)",
                             "hikyaku.toml、tls/、dkim/ も含める(秘密鍵を含む)"}},
+                  {.name = "--keep",
+                   .value = "N",
+                   .help = {"then remove the oldest of this store, so that N stay that are not "
+                            "known to be rotten",
+                            "その後、この保管庫の古いものを消し、壊れていない N 個を残す"},
+                   .least = 1,
+                   .most = 100'000},
                   {.name = "--list", .help = {"show what is there", "一覧を表示する"}},
                   {.name = "--check",
                    .help = {"read a backup (the newest) whole, and tell what is wrong with it",
                             "バックアップ(最新のもの)をすべて読み、問題を示す"}}},
-      .examples = {{"hikyaku backup /backup/mail", {"every night", "毎晩"}},
+      .examples = {{"hikyaku backup /backup/mail --keep 30",
+                    {"every night: a month of them", "毎晩: 一か月分"}},
                    {"hikyaku backup --check /backup/mail", {"now and then", "時々"}},
                    {"hikyaku backup --list /backup/mail", {"what there is", "一覧"}}},
       .uses_instance = true,
