@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "app/commands.h"
+#include "app/queue_selection.h"
 #include "app/shown_time.h"
 #include "base/text.h"
 #include "queue/queue.h"
@@ -51,46 +52,9 @@ object describe(const queue::Entry& entry) {
            json_text(entry.state == queue::State::Held ? entry.hold_reason : entry.last_reply)}};
 }
 
-/// What a command is about: "ID" (all recipients), "ID.N", an address, or "all".
-class Selection {
- public:
-  static Result<Selection> parse(std::string_view text) {
-    Selection selection;
-    if (text == "all") return selection;
-    if (text.find('@') != std::string_view::npos) {
-      selection.address_ = to_lower(text);
-      return selection;
-    }
-    auto dot = text.find('.');
-    selection.message_ = story::parse_message_id(text.substr(0, dot));
-    if (dot != std::string_view::npos) {
-      auto number = parse_decimal(text.substr(dot + 1), UINT32_MAX);
-      if (!number) selection.message_.reset();
-      selection.number_ = static_cast<std::uint32_t>(number.value_or(0));
-    }
-    if (!selection.message_) {
-      return fail(ErrorCode::Invalid,
-                  "{} is neither an id of the queue, nor an address, nor \"all\"", text);
-    }
-    return selection;
-  }
-
-  bool matches(const queue::Entry& entry) const {
-    if (message_ && entry.message != *message_) return false;
-    if (number_ && entry.number != *number_) return false;
-    return address_.empty() || to_lower(entry.recipient).contains(address_);
-  }
-  queue::MessageId after() const { return message_ ? *message_ - 1 : 0; }
-
- private:
-  std::optional<queue::MessageId> message_;
-  std::optional<std::uint32_t> number_;
-  std::string address_;
-};
-
 /// Calls `visit` with pieces of the entries that match.
 template <class Visit>
-Task<Result<void>> for_each(Core& core, const Selection& selection, Visit visit) {
+Task<Result<void>> for_each(Core& core, const QueueSelection& selection, Visit visit) {
   auto after = selection.after();
   while (true) {
     auto piece = co_await core.store().read(
@@ -104,7 +68,7 @@ Task<Result<void>> for_each(Core& core, const Selection& selection, Visit visit)
 
 Task<Answer> queue_list(Core& core, ControlCall& call) {
   CO_TRY(auto text, call.text("select"));
-  CO_TRY(auto selection, Selection::parse(text.empty() ? "all" : text));
+  CO_TRY(auto selection, QueueSelection::parse(text.empty() ? "all" : text));
   std::uint64_t count = 0;
   auto visit = [&](std::vector<queue::Entry> entries) -> Task<Result<void>> {
     for (auto& entry : entries) {
@@ -196,7 +160,7 @@ using EntryStep = std::function<Result<void>(store::Transaction&, const queue::E
 
 Task<Answer> change_entries(Core& core, ControlCall& call, EntryStep step, std::string_view done) {
   CO_TRY(auto text, call.needed_text("select"));
-  CO_TRY(auto selection, Selection::parse(text));
+  CO_TRY(auto selection, QueueSelection::parse(text));
   std::uint64_t count = 0;
   std::uint64_t busy = 0;
   std::uint64_t matched = 0;

@@ -102,8 +102,10 @@ Exit change(const Invocation& invocation, Terminal& terminal, std::string_view v
 
 const ArgumentSpec kSelect{
     "SELECT",
-    {"an id (all recipients of the message), ID.N (one of them), an address, or all",
-     "ID(そのメッセージの全宛先)、ID.N(その一つ)、アドレス、または all"}};
+    {"an id (all recipients of the message), ID.N (one of them), an address (that one alone), "
+     "@DOMAIN (its addresses, without those of subdomains), or all",
+     "ID(そのメッセージの全宛先)、ID.N(その一つ)、アドレス(完全に一致するもののみ)、"
+     "@ドメイン(そのドメインの全アドレス。サブドメインは含まない)、または all"}};
 
 Verb changing(std::string_view name, Phrase summary, Phrase details, Example example,
               std::function<Exit(const Invocation&, Terminal&)> run) {
@@ -127,8 +129,8 @@ Verb verb_queue_list() {
       .summary = {"lists what must still go out, recipient by recipient",
                   "まだ送信していないものを宛先ごとに一覧表示する"},
       .arguments = {{"SELECT",
-                     {"an id, ID.N, or an address; nothing: everything",
-                      "ID、ID.N、アドレス。省略するとすべて"},
+                     {"an id, ID.N, an address, or @DOMAIN; nothing: everything",
+                      "ID、ID.N、アドレス、@ドメイン。省略するとすべて"},
                      ArgumentSpec::Count::Optional}},
       .examples = {{"hikyaku queue list", {"everything", "すべて"}},
                    {"hikyaku queue list @example.net --json",
