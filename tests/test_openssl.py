@@ -1,5 +1,6 @@
 """openssl s_client: STARTTLS of each protocol, implicit TLS, versions, names, and what must not be possible."""
 import os
+import re
 import tempfile
 import unittest
 
@@ -72,19 +73,46 @@ class Names(unittest.TestCase):
             pairs.append(stem)
         cls.pairs = pairs
 
+    def shown(self, service, asked):
+        """The subject of the certificate that a client gets who asks for this name."""
+        starttls = ["-starttls", "smtp"] if service == "submission" else []
+        name = ["-servername", asked] if asked else ["-noservername"]
+        said = run("openssl", "s_client", "-connect", f"{self.server.host}:{self.server.port(service)}", *starttls, *name,
+                   input="QUIT\na LOGOUT\n", timeout=20).stdout
+        return re.search("subject=CN = (.*)", said)[1]
+
     def test_sni(self):
         listed = ", ".join(f'{{ cert = "{stem}.crt", key = "{stem}.key" }}' for stem in self.pairs)
         self.server.configure({"tls.certificates": f"[{listed}]"})
         self.server.start()
+        self.addCleanup(self.server.stop)
         for asked, given in (("mail.alpha.test", "mail.alpha.test"), ("imap.beta.test", "imap.beta.test"), ("IMAP.beta.test", "imap.beta.test"),
                              ("x.gamma.test", "*.gamma.test"), ("unknown.test", "mail.alpha.test"), (None, "mail.alpha.test")):
             for service in ("imaps", "submission"):
                 with self.subTest(asked=asked, service=service):
-                    starttls = ["-starttls", "smtp"] if service == "submission" else []
-                    name = ["-servername", asked] if asked else ["-noservername"]
-                    said = run("openssl", "s_client", "-connect", f"{self.server.host}:{self.server.port(service)}", *starttls, *name,
-                               input="QUIT\na LOGOUT\n", timeout=20).stdout
-                    self.assertRegex(said, rf"subject=CN = {given.replace('*', '[*]')}\n")
+                    self.assertEqual(self.shown(service, asked), given)
+
+    def test_names_of_the_configuration(self):
+        """names = […] of a certificate stand for its own, from the start and after a reload."""
+        entry = '{{ cert = "{0}.crt", key = "{0}.key"{1} }}'.format
+        listed = lambda names: f"[{entry(self.pairs[0], '')}, {entry(self.pairs[1], names)}]"
+        self.server.configure({"tls.certificates": listed(', names = ["alias.alpha.test", "*.bücher.test"]')})
+        self.server.start()
+        self.addCleanup(self.server.stop)
+        for asked, given in (("alias.alpha.test", "imap.beta.test"), ("x.xn--bcher-kva.test", "imap.beta.test"),
+                             ("imap.beta.test", "mail.alpha.test"), (None, "mail.alpha.test")):
+            with self.subTest(asked=asked):
+                self.assertEqual(self.shown("imaps", asked), given)
+        self.server.configure({"tls.certificates": listed(', names = ["later.alpha.test"]')})
+        self.assertIn("tls.certificates", self.server.run("reload").stdout)
+        for asked, given in (("later.alpha.test", "imap.beta.test"), ("alias.alpha.test", "mail.alpha.test")):
+            with self.subTest(asked=asked, after="reload"):
+                self.assertEqual(self.shown("imaps", asked), given)
+        for wrong in ("a b", "*.*.test", ""):
+            with self.subTest(wrong=wrong):
+                self.server.configure({"tls.certificates": listed(f', names = ["{wrong}"]')})
+                self.assertIn("is not a host name", self.server.run("config", "check", check=False).stderr)
+        self.server.configure({"tls.certificates": listed("")})
 
 if __name__ == "__main__":
     unittest.main()

@@ -11,6 +11,7 @@ Result<std::vector<net::CertificatePem>> read_certificates(const Instance& insta
   std::vector<net::CertificatePem> certificates;
   for (auto& entry : config.tls.certificates) {
     TRY(auto certificate, net::read_certificate(entry.cert.string(), entry.key.string()));
+    certificate.names = entry.names;
     certificates.push_back(std::move(certificate));
   }
   if (certificates.empty() && std::filesystem::exists(instance.tls / "cert.pem")) {

@@ -139,6 +139,7 @@ names = ["Mail.Example.org"]
 [[tls.certificates]]
 cert = "b.pem"
 key = "b.key"
+names = ["*.BÜCHER.example."]
 [smtp]
 timeout = "90s"
 mechanisms = ["scram-sha-256"]
@@ -162,6 +163,7 @@ level = "trace"
   CHECK(config.tls.certificates[0].cert == "/etc/ssl/a.pem");
   CHECK(config.tls.certificates[0].key == "/etc/hikyaku/keys/a.pem");
   CHECK(config.tls.certificates[0].names.at(0) == "mail.example.org");
+  CHECK(config.tls.certificates[1].names == std::vector<std::string>{"*.xn--bcher-kva.example"});
   CHECK(config.smtp.timeout == std::chrono::seconds(90));
   CHECK(config.smtp.mechanisms.at(0) == "SCRAM-SHA-256");
   CHECK(config.queue.retry.size() == 2);
@@ -237,6 +239,10 @@ TEST_CASE("every mistake is named with its line and what would be right") {
       {"[[tls.certificates]]\ncert = \"a\"\nkye = \"b\"",
        "h.toml:3: tls.certificates has no \"kye\" of this kind. Write a list of { cert = \"FILE\", "
        "key = \"FILE\", names = [\"NAME\"] }, names optional.\n"},
+      {"[tls]\ncertificates = [{ cert = \"a\", key = \"b\", names = [\"*.*.test\"] }]",
+       "h.toml:2: tls.certificates cannot be \"*.*.test\": it is not a host name. Write a list of "
+       "{ "
+       "cert = \"FILE\", key = \"FILE\", names = [\"NAME\"] }, names optional.\n"},
       // An option's own checks.
       {"[server]\nhost_name = \"mail_server\"",
        "h.toml:2: server.host_name cannot be \"mail_server\": it is not a host name. The default "

@@ -4,6 +4,8 @@
 
 #include "base/suggest.h"
 #include "base/text.h"
+#include "config/option_checks.h"
+#include "dns/name.h"
 
 namespace hikyaku::config {
 namespace {
@@ -179,6 +181,19 @@ class ValueReader {
     return ListenEntry{false, *parsed};
   }
 
+  /// As clients ask for it (SNI): A-labels in lower case; "*." for any one label.
+  std::optional<std::string> server_name(const Node& node) {
+    if (node.kind != Node::Kind::Text) return wrong(node);
+    std::string_view text = node.text;
+    std::string_view any = text.starts_with("*.") ? "*." : "";
+    auto name = dns::to_ascii(text.substr(any.size()));
+    if (name && !name->empty() && check_host_name(Value(*name)).empty())
+      return std::string(any) + *name;
+    return problem(
+        node, fmt::format("{} cannot be {}: it is not a host name", option_.name, describe(node)),
+        fmt::format("Write {}.", describe_kind(option_)));
+  }
+
   std::optional<Certificate> certificate(const Node& node) {
     if (node.kind != Node::Kind::Table) return wrong(node);
     Certificate made;
@@ -190,8 +205,9 @@ class ValueReader {
         if (file) (name == "cert" ? made.cert : made.key) = *file;
       } else if (name == "names" && value.kind == Node::Kind::Array) {
         for (auto& item : value.items) {
-          if (item.kind != Node::Kind::Text) return wrong(item);
-          made.names.push_back(to_lower(item.text));
+          auto wanted = server_name(item);
+          if (!wanted) return std::nullopt;
+          made.names.push_back(std::move(*wanted));
         }
       } else {
         problem(value,

@@ -80,7 +80,7 @@ Result<CertificatePem> read_certificate(const std::string& certificate_file,
                                         const std::string& key_file) {
   TRY(auto certificate, read_file(certificate_file));
   TRY(auto key, read_file(key_file));
-  return CertificatePem{std::move(certificate), std::move(key), certificate_file};
+  return CertificatePem{std::move(certificate), std::move(key), certificate_file, {}};
 }
 
 std::vector<X509Ptr> parse_pem_certificates(const std::string& pem) {
@@ -119,6 +119,11 @@ Result<Certificate> parse_certificate(const CertificatePem& pem) {
   }
   result.facts.origin = pem.origin;
   result.facts.names = dns_names(result.leaf.get());
+  result.shown_for = result.facts.names;
+  if (!pem.names.empty()) {
+    result.shown_for.clear();
+    for (auto& name : pem.names) result.shown_for.push_back(to_lower(name));
+  }
   result.facts.key_type = key_type(result.key.get());
   result.facts.not_before = to_time(X509_get0_notBefore(result.leaf.get()));
   result.facts.not_after = to_time(X509_get0_notAfter(result.leaf.get()));

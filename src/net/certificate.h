@@ -14,6 +14,7 @@ struct Certificate {
   std::vector<X509Ptr> chain;
   KeyPtr key;
   CertificateFacts facts;
+  std::vector<std::string> shown_for;  ///< names (SNI), lower case
 };
 
 /// Invalid with the origin and the reason in words.

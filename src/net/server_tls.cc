@@ -135,15 +135,15 @@ std::vector<std::size_t> ServerTls::Snapshot::best_of(
 }
 
 bool ServerTls::Snapshot::share_a_name(std::size_t a, std::size_t b) const {
-  return std::ranges::find_first_of(certificates[a].facts.names, certificates[b].facts.names) !=
-         certificates[a].facts.names.end();
+  auto& names = certificates[a].shown_for;
+  return std::ranges::find_first_of(names, certificates[b].shown_for) != names.end();
 }
 
 Result<> ServerTls::Snapshot::build() {
   std::map<std::string, std::vector<std::size_t>> candidates;
   std::vector<std::size_t> for_default;
   for (std::size_t index = 0; index < certificates.size(); ++index) {
-    for (auto& name : certificates[index].facts.names) candidates[name].push_back(index);
+    for (auto& name : certificates[index].shown_for) candidates[name].push_back(index);
     if (index == 0 || share_a_name(0, index)) for_default.push_back(index);
   }
   for (auto& [name, indexes] : candidates) {

@@ -20,6 +20,8 @@ struct CertificatePem {
   std::string certificate;  ///< the server's own certificate first, then the intermediate ones
   std::string key;          ///< unencrypted
   std::string origin;       ///< for messages: the file it was read from
+  /// The names (SNI) it is shown for, "*." for wildcards; empty: those that it is valid for.
+  std::vector<std::string> names{};
 };
 
 /// Reads fullchain.pem and privkey.pem (certbot's names) or any other two files; both may be one.

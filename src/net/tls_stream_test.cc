@@ -160,6 +160,37 @@ TEST_CASE("TLS: the certificate follows the name that the client asks for, and r
   CHECK(subject_for("imap.example.org") == "CN=new.example.org");
 }
 
+TEST_CASE("TLS: a certificate is shown for the names that it was given for, not for its own") {
+  auto first = *make_self_signed({"mx.example.org"}, KeyType::EcP256);
+  auto second = *make_self_signed({"imap.example.org"}, KeyType::EcP256);
+  second.names = {"Alias.example.org", "*.example.net"};
+  auto tls = ServerTls::create({first, second}).value();
+  auto client = ClientTls::create({}).value();
+  Served served(1, [&](std::unique_ptr<Stream> stream) -> Task<void> {
+    if (co_await stream->start_tls(*tls)) co_await echo(std::move(stream));
+  });
+  auto subject_for = [&](std::string name) {
+    std::string subject;
+    served.client([&](Stream& stream) -> Task<void> {
+      auto info = co_await stream.start_tls(*client, name);
+      REQUIRE(info);
+      subject = info->peer_subject;
+    });
+    return subject;
+  };
+  CHECK(subject_for("alias.example.org") == "CN=imap.example.org");
+  CHECK(subject_for("x.example.net") == "CN=imap.example.org");
+  CHECK(subject_for("imap.example.org") == "CN=mx.example.org");
+  CHECK(subject_for("") == "CN=mx.example.org");
+
+  // As a reload may say otherwise.
+  first.names = {"other.example.org"};
+  second.names.clear();
+  REQUIRE(tls->reload({first, second}));
+  CHECK(subject_for("imap.example.org") == "CN=imap.example.org");
+  CHECK(subject_for("alias.example.org") == "CN=mx.example.org");  // the first is for the unknown
+}
+
 TEST_CASE("TLS: certificate mistakes are told in words") {
   auto good = *make_self_signed({"a.test"}, KeyType::EcP256);
   auto other = *make_self_signed({"b.test"}, KeyType::EcP256);
