@@ -4,6 +4,7 @@ import json
 import mailbox
 import os
 import pathlib
+import pty
 import re
 import shutil
 import smtplib
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import tty
 import unittest
 
 from harness import HIKYAKU, PASSWORD, Instance, eventually, hikyaku, need
@@ -322,6 +324,46 @@ class Sendmail(unittest.TestCase):
         self.assertRegex(done.stdout, r"^220 ")
         self.assertRegex(done.stdout, r"(?m)^221 ")
         self.arrived("by hand")
+
+    def test_a_message_that_cannot_be_read_to_its_end_is_not_sent(self):
+        def refused(standard_input):
+            done = subprocess.run([str(HIKYAKU), "sendmail", "--dir", self.server.dir, "-v", "-i", "anna@alpha.test"],
+                                  stdin=standard_input, capture_output=True, text=True, timeout=30, env={"LANG": "C"})
+            os.close(standard_input)
+            self.assertEqual((done.returncode, done.stdout), (74, ""), done.stderr)
+            told = " ".join(done.stderr.split())
+            self.assertIn("nothing was sent", told)
+            return told
+
+        before = len(messages(self.server, "anna@alpha.test"))
+        self.assertIn("Is a directory", refused(os.open("/tmp", os.O_RDONLY)))
+        ours, theirs = pty.openpty()
+        tty.setraw(theirs)
+        os.write(theirs, b"Subject: the first half\n\nSell ")
+        os.close(theirs)  # what stands there is read, then comes EIO
+        self.assertIn("Input/output error", refused(ours))
+        deliver_with_sendmail(self.server, "Subject: after the halves\n\n", "anna@alpha.test")
+        self.arrived("after the halves")
+        self.assertEqual(len(messages(self.server, "anna@alpha.test")), before + 1)
+
+    def test_smtp_with_a_server_that_takes_no_more(self):
+        with tempfile.TemporaryDirectory() as top, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{top}/submit.sock")
+            listener.listen()
+            for answer, code, words in (
+                    (b'{"error":{"code":"unavailable","text":"too many programs"}}\n', 75, "too many programs"),
+                    (b'{"error":{"code":"not-found","text":"no such command"}}\n', 75, "no such command"),
+                    (b"220 what\n", 75, "not a control line"), (b"", 75, "ended the connection")):
+                with self.subTest(answer=answer):
+                    client = subprocess.Popen([str(HIKYAKU), "sendmail", "--dir", top, "-bs"], text=True, stdin=subprocess.PIPE,
+                                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"LANG": "C"})
+                    while not (server := listener.accept()[0]).recv(1000):
+                        server.close()  # it only looked whether somebody listens
+                    server.sendall(answer)
+                    server.close()
+                    out, err = client.communicate("EHLO x\r\n", timeout=30)
+                    self.assertEqual((client.returncode, out), (code, ""), err)
+                    self.assertIn(words, err)
 
     def test_names(self):
         with tempfile.TemporaryDirectory() as top:

@@ -78,7 +78,8 @@ class LocalCall final : public ControlCall {
     co_return;
   }
   Task<Result<std::optional<std::string>>> data() override {
-    co_return handlers_.data ? handlers_.data() : std::nullopt;
+    if (!handlers_.data) co_return std::optional<std::string>();
+    co_return handlers_.data();
   }
 
  private:
@@ -86,14 +87,18 @@ class LocalCall final : public ControlCall {
 };
 
 /// Sends all data. The server may answer before it has read everything, for instance that the data
-/// is too large; then it closes, and the answer is still to be read.
-Task<void> send_data(net::Stream& stream, const ControlHandlers& handlers) {
-  while (auto piece = handlers.data()) {
+/// is too large; then it closes, and the answer is still to be read. Fails with what the data
+/// itself failed with: then its end was not said.
+Task<Result<void>> send_data(net::Stream& stream, const ControlHandlers& handlers) {
+  while (true) {
+    CO_TRY(auto piece, handlers.data());
+    if (!piece) break;
     auto text = line_text(ControlData{std::move(*piece)});
     co_await stream.write(text);
   }
   auto text = line_text(ControlEnd{});
   co_await stream.write(text);
+  co_return Result<void>{};
 }
 
 /// The lines of the answer up to its last.
@@ -219,7 +224,7 @@ Task<Result<Object>> ask_control(net::Stream& stream, const ControlRequest& requ
   try {
     auto text = line_text(request);
     co_await stream.write(text);
-    if (handlers.data) co_await send_data(stream, handlers);
+    if (handlers.data) CO_TRY_DO(co_await send_data(stream, handlers));
   } catch (const net::Disconnected&) {
     // The answer says why, if there is one.
   }

@@ -52,8 +52,10 @@ struct ControlHandlers {
   std::function<void(const boost::json::object&)> item = [](auto&) {};
   std::function<void(const ControlProgress&)> progress = [](auto&) {};
   /// The next piece of data to send (at most kMaxControlData bytes), nullopt at the end; empty
-  /// function: the command takes none. May block: a command line has nothing else to do.
-  std::function<std::optional<std::string>()> data = {};
+  /// function: the command takes none. An error ends the call with it: the server is not told that
+  /// the data has come to its end, and does nothing with what it has. May block: a command line has
+  /// nothing else to do.
+  std::function<Result<std::optional<std::string>>()> data = {};
 };
 
 /// Sends the request over a connected stream and waits for its end. Unavailable: the server went

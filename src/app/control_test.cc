@@ -210,6 +210,13 @@ TEST_CASE("data goes through in pieces; a refusal comes back though data was sti
   answer = ask_server(server.path(), {"count", {}, Language::English}, handlers);
   CHECK(outcome(answer.result) == R"({"bytes":0,"sum":0})");
 
+  handlers.data = [left = 3]() mutable -> Result<std::optional<std::string>> {
+    if (left-- == 0) return fail(ErrorCode::Io, "the disk broke");
+    return std::string("x");
+  };
+  answer = ask_server(server.path(), {"count", {}, Language::English}, handlers);
+  CHECK(outcome(answer.result) == "io: the disk broke");
+
   handlers.data = pieces(100);
   answer = ask_server(server.path(), {"refuse", {}, Language::English}, handlers);
   CHECK(outcome(answer.result) == "too-large: too much");

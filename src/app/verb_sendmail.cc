@@ -26,6 +26,8 @@ constexpr Phrase kNotRunning{
 constexpr Phrase kWaiting{
     "the mail server does not run; waiting for it, {} seconds at most (Ctrl-C gives up)",
     "メールサーバーが動いていません。起動を最長 {} 秒待ちます(Ctrl-C で中止)"};
+constexpr Phrase kNotRead{"the message could not be read to its end ({}); nothing was sent",
+                          "メッセージを最後まで読み込めませんでした({})。何も送信していません"};
 constexpr Phrase kNoRecipients{"no recipients: name them on the command line, or use -t",
                                "宛先がありません。コマンドラインで指定するか、-t を使ってください"};
 
@@ -34,20 +36,23 @@ class Input {
  public:
   explicit Input(bool dot_ends) : dot_ends_(dot_ends) {}
 
-  std::optional<std::string> next() {
+  /// nullopt at the end; an error when it could not be read, of which nobody knows where it is.
+  Result<std::optional<std::string>> next() {
     if (ended_) return std::nullopt;
     std::string bytes(kPiece, '\0');
     ssize_t got = 0;
     do {
       got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
     } while (got < 0 && errno == EINTR);
-    if (got < 0) error_ = errno;
-    ended_ = got <= 0;
-    bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (got < 0) {
+      failed_ = true;
+      return std::unexpected(errno_error("standard input", errno));
+    }
+    ended_ = got == 0;
+    bytes.resize(static_cast<std::size_t>(got));
     return dot_ends_ ? without_dot(std::move(bytes)) : std::move(bytes);
   }
-  /// What went wrong, 0 if nothing.
-  int error() const { return error_; }
+  bool failed() const { return failed_; }
 
  private:
   static constexpr std::size_t kPiece = 48 * 1024;
@@ -85,7 +90,7 @@ class Input {
   bool ended_ = false;
   bool fresh_ = true;  ///< what comes next begins a line
   std::string held_;
-  int error_ = 0;
+  bool failed_ = false;
 };
 
 Result<net::UniqueFd> connect_to(const std::string& path) {
@@ -145,6 +150,10 @@ Exit submit(const Instance& instance, const SendmailOptions& options, Terminal& 
     return Exit::Ok;
   }
   auto& error = answer.result.error();
+  if (input.failed()) {
+    terminal.complain(kNotRead, error.describe());
+    return Exit::Io;
+  }
   terminal.complain_text(error.describe());
   if (error.temporary()) return Exit::TryLater;
   return error.code == ErrorCode::NotFound ? Exit::NoAccount : exit_for(error.code);
@@ -162,6 +171,23 @@ bool pump(int from, int to) {
   return got > 0 && net::write_all(to, {buffer.data(), static_cast<std::size_t>(got)});
 }
 
+/// The server's answer to the wish for SMTP.
+Result<void> read_consent(int socket) {
+  std::string line;
+  // Byte by byte: it ends with the first newline, and the greeting may follow in the same packet.
+  for (char c = 0; c != '\n';) {
+    auto got = ::read(socket, &c, 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got != 1) return fail(ErrorCode::Unavailable, "the server ended the connection");
+    if (c != '\n') line += c;
+    if (line.size() > kMaxControlLine) return fail(ErrorCode::TooLarge, "too long an answer");
+  }
+  TRY(auto decoded, decode_control_line(line));
+  if (auto error = std::get_if<Error>(&decoded)) return std::unexpected(std::move(*error));
+  if (std::holds_alternative<ControlResult>(decoded)) return {};
+  return fail(ErrorCode::Invalid, "the server's answer is not one");
+}
+
 /// The dialogue of a program on standard input and output with the server.
 Exit speak_smtp(const Instance& instance, const SendmailOptions& options, Terminal& terminal) {
   wait_for_server(instance, options, terminal);
@@ -172,9 +198,11 @@ Exit speak_smtp(const Instance& instance, const SendmailOptions& options, Termin
   }
   auto request = encode_control_line(ControlRequest{std::string(kSubmitSmtp), {}, {}}) + '\n';
   if (!net::write_all(socket->get(), request)) return Exit::TryLater;
-  // The answer ends with the first newline; the greeting may follow in the same packet.
-  for (char c = 0; c != '\n';)
-    if (::read(socket->get(), &c, 1) != 1) return Exit::TryLater;
+  if (auto taken = read_consent(socket->get()); !taken) {
+    terminal.complain_text(taken.error().describe());
+    // Nothing was said yet: whatever it was, the caller still has its mail.
+    return Exit::TryLater;
+  }
   bool listening = true;
   while (true) {
     std::array<pollfd, 2> waits{{{socket->get(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}}};
