@@ -346,6 +346,41 @@ class Sendmail(unittest.TestCase):
         self.arrived("after the halves")
         self.assertEqual(len(messages(self.server, "anna@alpha.test")), before + 1)
 
+    def test_a_header_as_long_as_the_server_takes_it(self):
+        filler = "".join(f"X-Filler-{i}: {'x' * 900}\n" for i in range(340))  # 310 KB
+        text = f"From: anna@alpha.test\n{filler}Bcc: anna+behind@alpha.test\nSubject: a long header\n\nhello\n"
+        with Instance("anna@alpha.test", config={"smtp.max_header": '"1MB"'}) as server:
+            done = json.loads(server.run("trace", deliver_with_sendmail(server, text, "-t", "-v").stdout.strip(), "--json").stdout)
+            self.assertIn("anna+behind@alpha.test", json.dumps(done))
+            got = eventually(lambda: messages(server, "anna@alpha.test"))[0].decode()
+            header, body = got.split("\r\n\r\n", 1)
+            self.assertIn("Subject: a long header", header)
+            self.assertIn("X-Filler-339: ", header)
+            self.assertNotIn("\nBcc:", got)
+            self.assertEqual(body, "hello\r\n")
+            for fields in ("".join(f"X-Filler-{i}: {'x' * 900}\n" for i in range(1200)), f"X-Filler: {'x' * 1_100_000}\n"):
+                for end in ("", "\nhello\n"):
+                    refused = deliver_with_sendmail(server, f"To: anna@alpha.test\n{fields}Bcc: anna+late@alpha.test\n{end}", "-t", check=False)
+                    self.assertEqual(refused.returncode, 65, refused.stderr)
+                    self.assertIn("header is longer than 1048576 bytes", refused.stderr)
+            # A text that has no header is no long header.
+            deliver_with_sendmail(server, "hello, you\n" * 150_000, "anna@alpha.test")
+            got = eventually(lambda: messages(server, "anna@alpha.test")[1:])[0].decode()
+            self.assertEqual(got.split("\r\n\r\n", 1)[1], "hello, you\r\n" * 150_000)
+
+    def test_all_recipients_of_a_long_field_or_none(self):
+        def to(count):
+            return "To: " + ",\n ".join(["anna@alpha.test"] * count + ["nobody@alpha.test"]) + "\nSubject: many\n\n"
+
+        with Instance("anna@alpha.test", config={"smtp.max_recipients": "20000", "smtp.max_header": '"1MB"'}) as server:
+            last = deliver_with_sendmail(server, to(10_000), "-t", check=False)
+            self.assertEqual(last.returncode, 67, last.stderr)
+            self.assertIn("nobody@alpha.test", last.stderr)
+            more = deliver_with_sendmail(server, to(20_000), "-t", check=False)
+            self.assertEqual(more.returncode, 65, more.stderr)
+            self.assertIn("a field of the header names more than 20000 recipients", more.stderr)
+            self.assertEqual(messages(server, "anna@alpha.test"), [])
+
     def test_smtp_with_a_server_that_takes_no_more(self):
         with tempfile.TemporaryDirectory() as top, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(f"{top}/submit.sock")

@@ -6,6 +6,7 @@
 #include "app/program_mail.h"
 #include "app/system_user.h"
 #include "auth/directory.h"
+#include "base/async.h"
 #include "base/text.h"
 #include "receive/receiver.h"
 #include "smtp/parameters.h"
@@ -16,7 +17,6 @@ namespace {
 using boost::json::object;
 using Answer = Result<object>;
 
-constexpr std::size_t kMaxHeader = 256 * 1024;
 /// Of a refused message so much is read, so that the program gets to the end and hears why.
 constexpr std::uint64_t kMaxDropped = 64ull << 20;
 constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
@@ -61,8 +61,15 @@ class Submission {
     CO_TRY_DO(co_await read_header());
     CO_TRY(auto extract, call_.flag("extract"));
     CO_TRY(auto recipients, given_recipients());
-    auto header = prepare_header(begin_, sender_);
+    auto most = core_.config().smtp.max_recipients;
+    auto header =
+        co_await run_on(core_.workers(), [&] { return prepare_header(begin_, sender_, most); });
     if (extract) {
+      if (header.too_many)
+        co_return fail(ErrorCode::TooLarge,
+                       "a field of the header names more than {} recipients "
+                       "(smtp.max_recipients)",
+                       most);
       recipients.insert(recipients.end(), header.recipients.begin(), header.recipients.end());
     }
     CO_TRY_DO(co_await check_recipients(recipients));
@@ -211,9 +218,18 @@ class Submission {
     co_return Result<void>{};
   }
 
+  /// All of the header: what stands behind a part of it would go out as the body, Bcc too.
   Task<Result<void>> read_header() {
-    while (!ended_ && !has_whole_header(begin_) && begin_.size() < kMaxHeader)
+    auto most = core_.config().smtp.max_header.count;
+    std::size_t searched = 0;
+    while (!ended_ && begin_.size() <= most) {
       CO_TRY_DO(co_await read_more());
+      if (has_whole_header(begin_, std::exchange(searched, begin_.size())))
+        co_return Result<void>{};
+    }
+    if (begin_.size() > most && header_goes_on(begin_))
+      co_return fail(ErrorCode::TooLarge, "the header is longer than {} bytes (smtp.max_header)",
+                     most);
     co_return Result<void>{};
   }
 

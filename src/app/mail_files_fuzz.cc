@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto text = ends.feed(input);
   text += ends.finish();
   check_line_ends(text);
-  auto header = prepare_header(text, {"a@b.test", "A", "b.test"});
+  auto header = prepare_header(text, {"a@b.test", "A", "b.test"}, 1000);
   if (header.taken > text.size() || !header.text.ends_with("\r\n")) std::abort();
 
   hikyaku::net::UniqueFd file(::memfd_create("mbox", MFD_CLOEXEC));

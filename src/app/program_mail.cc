@@ -41,6 +41,13 @@ bool has_8bit(std::string_view text) {
   return !is_ascii(text);
 }
 
+/// Without the line that an mbox puts in front.
+std::string_view without_separator(std::string_view begin) {
+  if (!begin.starts_with("From ")) return begin;
+  auto end = begin.find("\r\n");
+  return end == std::string_view::npos ? std::string_view() : begin.substr(end + 2);
+}
+
 }  // namespace
 
 std::string LineEnds::feed(std::string_view bytes) {
@@ -71,8 +78,21 @@ std::string LineEnds::finish() {
   return complete ? "" : "\r\n";
 }
 
-bool has_whole_header(std::string_view begin) {
-  return begin.starts_with("\r\n") || begin.contains("\r\n\r\n");
+bool has_whole_header(std::string_view begin, std::size_t searched) {
+  return begin.starts_with("\r\n") ||
+         begin.find("\r\n\r\n", searched < 3 ? 0 : searched - 3) != std::string_view::npos;
+}
+
+bool header_goes_on(std::string_view begin) {
+  begin = without_separator(begin);
+  // As many lines behind one that is no field may decide whether the header has ended there.
+  constexpr auto kDeciding = 30;
+  auto whole_lines = begin.rfind('\n') + 1;  // 0, if there are none
+  if (whole_lines == 0) return mime::header_length(begin) != 0;
+  auto lines = begin.substr(0, whole_lines);
+  auto length = mime::header_length(lines);
+  if (length == 0) return false;
+  return std::ranges::count(lines.substr(length), '\n') < kDeciding;
 }
 
 std::string qualified(std::string_view address, std::string_view domain) {
@@ -80,13 +100,11 @@ std::string qualified(std::string_view address, std::string_view domain) {
   return std::string(address) + '@' + std::string(domain);
 }
 
-ProgramHeader prepare_header(std::string_view begin, const ProgramSender& sender) {
+ProgramHeader prepare_header(std::string_view begin, const ProgramSender& sender,
+                             std::size_t most) {
   ProgramHeader made;
   auto whole = begin;
-  if (begin.starts_with("From ")) {
-    auto end = begin.find("\r\n");
-    begin.remove_prefix(end == std::string_view::npos ? begin.size() : end + 2);
-  }
+  begin = without_separator(begin);
   auto header = begin.substr(0, mime::header_length(begin));
   made.taken = whole.size() - begin.size() + header.size();
   made.has_8bit = has_8bit(header);
@@ -101,16 +119,24 @@ ProgramHeader prepare_header(std::string_view begin, const ProgramSender& sender
       made.text += field.raw;
       continue;
     }
-    auto list = mime::parse_address_list(field.value);
+    // The beginnings and ends of groups count as members, too.
+    auto limit = 3 * most + 1;
+    auto list = mime::parse_address_list(field.value, limit);
+    bool cut = list.size() >= limit;
     auto into = is_one_of(field, kRecipientFields) ? &made.recipients
                 : is_one_of(field, kResentFields)  ? &resent
                                                    : nullptr;
+    std::size_t taken = 0;
     for (auto& address : list) {
-      if (into && address.kind == mime::Address::Kind::Mailbox && !address.local.empty())
-        into->push_back(qualified(address.addr_spec(), sender.domain));
+      if (!into || address.kind != mime::Address::Kind::Mailbox || address.local.empty()) continue;
+      if (taken == most) cut = true;
+      if (taken++ < most) into->push_back(qualified(address.addr_spec(), sender.domain));
     }
-    made.text += std::ranges::any_of(list, is_incomplete) ? with_domains(field, list, sender.domain)
-                                                          : std::string(field.raw);
+    made.too_many |= into && cut;
+    // One that is longer than was looked at stays as it is: nothing of it is left out.
+    made.text += !cut && std::ranges::any_of(list, is_incomplete)
+                     ? with_domains(field, list, sender.domain)
+                     : std::string(field.raw);
   }
   // Somebody sends on what they got: the original recipients have it already (RFC 5322 §3.6.6).
   if (!resent.empty()) made.recipients = std::move(resent);

@@ -33,16 +33,21 @@ struct ProgramHeader {
   std::vector<std::string> recipients;  ///< of To, Cc and Bcc (or of the Resent- ones, if any)
   std::size_t taken = 0;                ///< bytes of the input that belong to it
   bool has_8bit = false;                ///< or says that the body has: Content-Transfer-Encoding
+  bool too_many = false;                ///< a field names more recipients than were taken
 };
 
 /// `begin`: the message from its first byte (CRLF), at least up to the end of its header. An mbox
 /// "From " line in front is dropped, addresses without a domain get one, From is added where it is
 /// missing, and an empty line where a text has no header. Bcc stays: who stores the message removes
-/// it.
-ProgramHeader prepare_header(std::string_view begin, const ProgramSender& sender);
+/// it. Of each field at most `most` recipients are taken.
+ProgramHeader prepare_header(std::string_view begin, const ProgramSender& sender, std::size_t most);
 
-/// True if everything of the header is in `begin`.
-bool has_whole_header(std::string_view begin);
+/// True if everything of the header is in `begin`. `searched`: so much of it was looked at before.
+bool has_whole_header(std::string_view begin, std::size_t searched = 0);
+
+/// True if the header of a message of which only `begin` is known may go on behind it; false if it
+/// ended before, or there is none. Looks at all of it.
+bool header_goes_on(std::string_view begin);
 
 /// "root" as "root@domain"; what has a domain, and "", stay.
 std::string qualified(std::string_view address, std::string_view domain);

@@ -70,16 +70,51 @@ TEST_CASE("headers of programs are completed") {
   };
   for (auto& c : cases) {
     CAPTURE(c.in);
-    auto made = prepare_header(c.in, sender);
+    auto made = prepare_header(c.in, sender, 100);
     auto expected = std::string(c.text);
     if (expected.starts_with("FROM|")) expected = from + expected.substr(5);
     CHECK(made.text == expected);
     CHECK(join(made.recipients, " ") == c.recipients);
     CHECK(c.in.substr(made.taken) == c.body);
   }
-  CHECK(prepare_header("From: a@b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", sender).has_8bit);
-  CHECK(prepare_header("From: a@b\r\nSubject: \xC3\xBC\r\n\r\n", sender).has_8bit);
-  CHECK_FALSE(prepare_header("From: a@b\r\n\r\n", sender).has_8bit);
+  auto has_8bit = [&](std::string_view text) { return prepare_header(text, sender, 1).has_8bit; };
+  CHECK(has_8bit("From: a@b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"));
+  CHECK(has_8bit("From: a@b\r\nSubject: \xC3\xBC\r\n\r\n"));
+  CHECK_FALSE(has_8bit("From: a@b\r\n\r\n"));
+}
+
+TEST_CASE("no recipient of a field is left out without a word") {
+  const ProgramSender sender{"root@alpha.test", "", "alpha.test"};
+  std::string members;
+  for (int i = 0; i < 12'000; ++i) members += (i == 0 ? "a" : ",\r\n a") + std::to_string(i);
+  auto made = prepare_header("Cc: g: " + members + ";\r\n\r\n", sender, 12'000);
+  CHECK(made.recipients.size() == 12'000);
+  CHECK(made.recipients.back() == "a11999@alpha.test");
+  CHECK_FALSE(made.too_many);
+  CHECK(prepare_header("Cc: " + members + "\r\n\r\n", sender, 11'999).too_many);
+  // Whom it does not go to by that field may be any number; none is lost when it is too long to be
+  // completed.
+  auto shown = prepare_header("Reply-To: " + members + "\r\n\r\n", sender, 100);
+  CHECK_FALSE(shown.too_many);
+  CHECK(shown.text.contains("a11999"));
+}
+
+TEST_CASE("a header that goes on is told from one that has ended, or never was") {
+  auto lines = [](std::string_view line, int count) {
+    std::string all;
+    while (count-- > 0) all += line;
+    return all;
+  };
+  CHECK(header_goes_on("Subject: x"));
+  CHECK(header_goes_on("Subject: x\r\nTo: y\r\n"));
+  CHECK(header_goes_on("From a@b Sat Nov 21 22:44:10 2026\r\nSubject: x\r\nT"));
+  CHECK(header_goes_on("Subject: x\r\nfolded\r\n"));  // what comes may say that it is no text
+  CHECK_FALSE(header_goes_on("Subject: x\r\n" + lines("text\r\n", 40)));
+  CHECK_FALSE(header_goes_on("text\r\nmore\r\n"));
+  CHECK_FALSE(header_goes_on("text"));
+  CHECK_FALSE(header_goes_on(""));
+  CHECK(has_whole_header("a: b\r\n\r\n", 7));
+  CHECK_FALSE(has_whole_header("a: b\r\n\r"));
 }
 
 TEST_CASE("sendmail's options as programs pass them") {
