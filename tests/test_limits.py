@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from harness import PASSWORD, Instance, eventually
+from harness import PASSWORD, SANITIZED, Instance, eventually
 from hostile import ANNA, BOB, Attacked, Meanwhile, Peer
 from mail import subjects
 
@@ -281,6 +281,22 @@ class OfLocalConnections(Attacked):
         ask = lambda _: self.server.run("who", "--json", check=False, timeout=60).returncode
         with Meanwhile(self.server), concurrent.futures.ThreadPoolExecutor(40) as pool:
             self.assertEqual(set(pool.map(ask, range(120))), {0})
+
+    def test_a_crowd_of_recipients(self):
+        """A program that names tens of thousands of recipients is refused at once, and keeps nobody waiting."""
+        names = json.dumps([f"u{i:06}@b.test" for i in range(45_000)], separators=(",", ":"))
+        with contextlib.ExitStack() as stack, Meanwhile(self.server):
+            began = time.monotonic()
+            programs = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(4)]
+            for s in programs:
+                s.settimeout(60)
+                s.connect(str(self.server.dir / "submit.sock"))
+                s.sendall(b'{"verb":"mail.submit","args":{"recipients":' + names.encode() + b'}}\n{"data":"U3ViamVjdDogeAoKeAo="}\n{"end":true}\n')
+            for s in programs:
+                self.assertIn(b"a message has at most", s.recv(1000))
+            self.assertLess(time.monotonic() - began, 30 if SANITIZED else 4)
+        many = self.server.run("sendmail", "-v", *[f"u{i}@alpha.test" for i in range(400)], input="Subject: x\n\nx\n", check=False)
+        self.assertIn("and 380 more", " ".join(many.stderr.split()))
 
     def test_who_waits_too_long_is_told(self):
         with contextlib.ExitStack() as stack:

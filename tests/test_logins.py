@@ -9,6 +9,7 @@ import unittest
 
 from harness import PASSWORD, SANITIZED, eventually
 from hostile import ANNA, BOB, Attacked, Meanwhile, Peer
+from test_python_clients import Scram, b64
 
 
 class Flood(Attacked):
@@ -123,6 +124,39 @@ class Throttle(Attacked):
             peer.line()
             self.assertRegex(peer.tagged(f'LOGIN {BOB} "wrong three"')[-1], r"^a NO \[AUTHENTICATIONFAILED\]")
             self.assertRegex(peer.tagged(f'LOGIN {BOB} "{PASSWORD}"')[-1], r"^a NO \[UNAVAILABLE\]")
+
+
+class SlowlyLoggedIn(Attacked):
+    """Who begins to log in and then waits has no more than who logs in at once."""
+    config = {"imap.mechanisms": ["PLAIN", "SCRAM-SHA-256"]}
+
+    def test_a_login_that_was_begun_before_its_password_was_taken_back(self):
+        user, password = "carl@alpha.test", "one password of Carl"
+        for verb in ([], ["account", "password", user, "--password-stdin"], ["account", "change", user, "--disable"],
+                     ["account", "remove", user, "--yes"]):
+            with self.subTest(verb=verb), Peer(self.server, "imap", "127.0.7.1") as peer:
+                if verb[1:2] != ["remove"]:
+                    self.server.run("account", "remove", user, "--yes", check=False)
+                    self.server.add_account(user, password)
+                    with Peer(self.server, "imap", "127.0.7.1") as first:  # makes the keys
+                        first.line()
+                        self.assertIn("a OK", first.tagged(f'LOGIN {user} "{password}"')[-1])
+                else:
+                    self.server.run("account", "change", user, "--enable")
+                scram = Scram("sha256", user, password)
+                peer.line()
+                peer.send("a AUTHENTICATE SCRAM-SHA-256\r\n")
+                peer.line()
+                peer.send(b64(scram.first()) + "\r\n")
+                challenge = base64.b64decode(peer.line()[2:]).decode()
+                if verb:
+                    self.server.run(*verb, input="another password of Carl\n")
+                peer.send(b64(scram.final(challenge)) + "\r\n")
+                answer = peer.line()
+                if answer.startswith("+"):
+                    peer.send("\r\n")
+                    answer = peer.line()
+                self.assertRegex(answer, r"^a NO \[AUTHENTICATIONFAILED\]" if verb else "^a OK")
 
 
 class Remembered(Attacked):

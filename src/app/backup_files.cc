@@ -396,15 +396,17 @@ Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& pl
   return Maker(frozen, plan).run();
 }
 
-Result<std::vector<fs::path>> remove_old_backups(const fs::path& repository,
-                                                 const std::string& store_id, std::size_t keep) {
+Result<std::vector<fs::path>> remove_old_backups(const BackupInfo& newest, std::size_t keep) {
+  auto repository = newest.path.parent_path();
   TRY(auto lock, store::PosixFileSystem().lock((repository / kLockName).string()));
   TRY(auto list, list_backups(repository));
   std::vector<fs::path> removed;  // newest first
-  std::size_t kept = 0;
+  std::size_t kept = 1;
   for (auto& one : list.backups | std::views::reverse) {
     std::error_code ignored;
-    if (one.store_id != store_id || !is_backup_name(one.path.filename().string())) continue;
+    if (one.store_id != newest.store_id || one.path == newest.path || one.made > newest.made ||
+        !is_backup_name(one.path.filename().string()))
+      continue;
     if (kept >= keep)
       removed.push_back(one.path);
     else if (!fs::exists(one.path / kRottenName, ignored))

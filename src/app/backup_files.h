@@ -80,12 +80,13 @@ struct BackupPlan {
 /// repository is in the store; NoSpace, Io, Corrupt, Denied.
 Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& plan);
 
-/// Removes the oldest backups of a store, so that the newest `keep` stay; those of which a file is
-/// known not to be what it was do not count among them. Gives what is gone. What a crash leaves of
-/// one passes for no backup, and goes with the next that is made. Conflict: a backup is being made
-/// there; Denied, Io.
-Result<std::vector<std::filesystem::path>> remove_old_backups(
-    const std::filesystem::path& repository, const std::string& store_id, std::size_t keep);
+/// Removes the oldest backups of the store that `newest`, which was just made, is of, so that it
+/// and the `keep` - 1 before it stay; those of which a file is known not to be what it was do not
+/// count among them. What bears a later date than `newest` (a clock was wrong) is left alone. Gives
+/// what is gone. What a crash leaves of one passes for no backup, and goes with the next that is
+/// made. Conflict: a backup is being made there; Denied, Io.
+Result<std::vector<std::filesystem::path>> remove_old_backups(const BackupInfo& newest,
+                                                              std::size_t keep);
 
 /// Notes with a backup which of its files are not what they were, or that all are: the next backup
 /// is linked to none of them. Best effort: whoever may only read can check all the same. (Both

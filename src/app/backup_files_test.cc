@@ -87,14 +87,28 @@ TEST_CASE("the newest stay that are not known to be rotten; nothing else is touc
   write(bench.plan.repository / "notes.txt", "x");
   note_rotten(made[3], {"store/journal/1"});
 
-  auto removed = remove_old_backups(bench.plan.repository, made[0].store_id, 2);
+  auto removed = remove_old_backups(made[4], 2);
   REQUIRE(removed);
   CHECK(*removed == std::vector<fs::path>{made[1].path});
   for (auto i : {2, 3, 4}) CHECK(fs::exists(made[i].path / "BACKUP.json"));
   CHECK(fs::exists(elsewhere.path));
   CHECK(bench.entries() == 6);
-  CHECK(remove_old_backups(bench.plan.repository, made[0].store_id, 2)->empty());
-  CHECK(remove_old_backups(bench.plan.repository, made[0].store_id, 1)->size() == 2);
+  CHECK(remove_old_backups(made[4], 2)->empty());
+  CHECK(remove_old_backups(made[4], 1)->size() == 2);
+}
+
+TEST_CASE("what was made last stays, though others bear later dates") {
+  Bench bench;
+  auto now = bench.plan.now;
+  bench.plan.now += std::chrono::days(365);
+  auto ahead = make_backup(bench.frozen, bench.plan).value();
+  bench.plan.now = now;
+  auto before = make_backup(bench.frozen, bench.plan).value();
+  bench.plan.now += std::chrono::hours(24);
+  auto last = make_backup(bench.frozen, bench.plan).value();
+  CHECK(remove_old_backups(last, 1).value() == std::vector<fs::path>{before.path});
+  CHECK(fs::exists(last.path / "BACKUP.json"));
+  CHECK(fs::exists(ahead.path / "BACKUP.json"));
 }
 
 TEST_CASE("a backup of which somebody removes a file is none") {

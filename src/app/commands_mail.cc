@@ -1,6 +1,7 @@
 // mail.submit: a program of this machine hands in a message.
 #include <algorithm>
 #include <fmt/core.h>
+#include <set>
 
 #include "app/commands.h"
 #include "app/program_mail.h"
@@ -17,6 +18,10 @@ namespace {
 using boost::json::object;
 using Answer = Result<object>;
 
+/// Recipients between two moments for others.
+constexpr std::size_t kAtOnce = 100;
+/// Of so many bad recipients it is told what is wrong with them.
+constexpr std::size_t kMostTold = 20;
 /// Of a refused message so much is read, so that the program gets to the end and hears why.
 constexpr std::uint64_t kMaxDropped = 64ull << 20;
 constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
@@ -160,20 +165,24 @@ class Submission {
   /// All must be good: a program learns at once that one is not, and nobody gets the mail twice
   /// when it tries again.
   Task<Result<void>> check_recipients(const std::vector<std::string>& recipients) {
+    auto most = core_.config().smtp.max_recipients;
+    if (recipients.size() > most)
+      co_return fail(ErrorCode::TooLarge, "a message has at most {} recipients", most);
     std::string problems;
     std::optional<Error> worst;
+    std::size_t looked_at = 0, bad = 0;
     for (auto& given : recipients) {
+      if (++looked_at % kAtOnce == 0) co_await yield_now();
       auto checked = co_await check_recipient(given);
       if (checked) continue;
-      problems += (problems.empty() ? "" : "; ") + checked.error().describe();
+      if (++bad <= kMostTold)
+        problems += (problems.empty() ? "" : "; ") + checked.error().describe();
       if (!worst || worst->temporary()) worst = checked.error();
     }
+    if (bad > kMostTold) problems += fmt::format("; and {} more", bad - kMostTold);
     if (worst) co_return fail_with(worst->code, problems);
     if (transaction_.recipients.empty())
       co_return fail(ErrorCode::Invalid, "the message has no recipients");
-    if (transaction_.recipients.size() > core_.config().smtp.max_recipients)
-      co_return fail(ErrorCode::TooLarge, "a message has at most {} recipients",
-                     core_.config().smtp.max_recipients);
     co_return Result<void>{};
   }
   static Result<void> fail_with(ErrorCode code, std::string text) {
@@ -191,10 +200,9 @@ class Submission {
       problem = co_await receiver_.check_recipient(peer_, *to, 0);
     }
     if (problem) co_return refusal(*problem);
-    auto& all = transaction_.recipients;
-    if (std::ranges::none_of(all, [&](auto& one) { return one.to == *to; })) {
+    if (known_.insert(*to).second) {
       transaction_.parameters.smtputf8 |= to->needs_utf8();
-      all.push_back({std::move(*to), {notify_, {}}});
+      transaction_.recipients.push_back({std::move(*to), {notify_, {}}});
     }
     co_return Result<void>{};
   }
@@ -247,6 +255,7 @@ class Submission {
   receive::Peer peer_;
   ProgramSender sender_;
   smtp::Transaction transaction_;
+  std::set<smtp::Mailbox> known_;  ///< the recipients of transaction_
   std::optional<smtp::Notify> notify_;
   LineEnds lines_;
   std::string begin_;

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <sys/resource.h>
 #include <vector>
 
 #include "app/cli.h"
@@ -29,6 +30,15 @@ std::string program_name(std::string called) {
   return called;
 }
 
+/// A shell usually lets a program have 1,024 files open unless it asks for more: too few for as
+/// many connections, or for a store with as many segments.
+void allow_open_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -39,6 +49,7 @@ int main(int count, char** arguments) {
   hikyaku::net::separate_tls_buffers();
   // What a limit of file sizes (ulimit -f) refuses is an error of write(), like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
+  allow_open_files();
   std::vector<std::string> words(arguments + (count > 0 ? 1 : 0), arguments + count);
   if (count > 0) words = words_for_name(arguments[0], std::move(words));
   auto verbs = all_verbs();

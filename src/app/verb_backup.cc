@@ -212,7 +212,7 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
   if (!made) return report(made.error(), terminal);
   Result<std::vector<std::filesystem::path>> removed;
   if (auto keep = invocation.number("--keep", 0))
-    removed = remove_old_backups(plan.repository, made->store_id, keep);
+    removed = remove_old_backups(*made, static_cast<std::size_t>(keep));
   if (!removed) terminal.complain(kNotRemoved, removed.error().describe());
   tell(*made, removed.value_or(std::vector<std::filesystem::path>()), instance, invocation,
        terminal);

@@ -195,8 +195,14 @@ class AuthenticatorService final : public Authenticator {
   Task<Answer> accept(const LoginContext& context, const Known& known, std::string credential,
                       std::string mechanism) {
     auto& account = *known.account;
-    if (!account.enabled)
-      co_return co_await reject(context, known, mechanism, "the account is switched off");
+    auto used = std::ranges::find(known.credentials, credential, &Credential::name);
+    auto made = used == known.credentials.end() ? Time{} : used->created;
+    // Clients may take their time between what was read of them and their last word.
+    auto worth = co_await note_use(account, credential, made);
+    if (worth != Worth::Good)
+      co_return co_await reject(context, known, mechanism,
+                                worth == Worth::SwitchedOff ? "the account is switched off"
+                                                            : "the password is not valid any more");
     throttle_.succeeded(context.ip, known.address, services_.clock.now());
     auto place = sessions_.take(account.id, limits().sessions_per_account);
     if (!place) {
@@ -205,14 +211,11 @@ class AuthenticatorService final : public Authenticator {
                            {{"proto", context.protocol}, {"user", account.address}});
       co_return LoginFailure::Crowded;
     }
-    co_await note_use(account, credential);
     count(mechanism, Metrics::Outcome::Ok);
     log_of(context).info("login.ok", {{"proto", context.protocol},
                                       {"user", account.address},
                                       {"mechanism", mechanism},
                                       {"credential", credential}});
-    auto used = std::ranges::find(known.credentials, credential, &Credential::name);
-    auto made = used == known.credentials.end() ? Time{} : used->created;
     co_return Login{.account = account.id,
                     .address = account.address,
                     .mechanism = std::move(mechanism),
@@ -323,22 +326,36 @@ class AuthenticatorService final : public Authenticator {
             .legacy = settings_.uses.legacy || credential.wanted.legacy};
   }
 
-  Task<void> note_use(const Account& account, const std::string& name) {
+  /// What a password is worth that was right when it was looked up.
+  enum class Worth { Good, SwitchedOff, Gone };
+  static Worth worth_of(store::Reader& reader, AccountId id,
+                        const std::optional<Credential>& credential, Time made) {
+    auto account = get_account(reader, id);
+    if (!account || !credential || credential->created != made) return Worth::Gone;
+    return account->enabled ? Worth::Good : Worth::SwitchedOff;
+  }
+
+  /// Judges it once more, and writes down that it was used.
+  Task<Worth> note_use(const Account& account, const std::string& name, Time made) {
     auto now = services_.clock.now();
+    auto worth = Worth::Gone;
     auto due = co_await services_.store.read([&](store::Reader& reader) {
       auto credential = find_credential(reader, account.id, name);
-      return credential && now - credential->last_used >= kLastUsedStep;
+      worth = worth_of(reader, account.id, credential, made);
+      return worth == Worth::Good && now - credential->last_used >= kLastUsedStep;
     });
-    if (!due) co_return;
+    if (!due) co_return worth;
     co_await services_.store.transact({store::kInstance},
                                       [&](store::Transaction& tx) -> Result<void> {
                                         auto credential = find_credential(tx, account.id, name);
-                                        if (!credential) return {};
+                                        worth = worth_of(tx, account.id, credential, made);
+                                        if (worth != Worth::Good) return {};
                                         credential->last_used = now;
                                         put_credential(tx, account.id, *credential);
                                         return {};
                                       },
                                       {.durability = store::Durability::Lazy});
+    co_return worth;
   }
 
   AuthenticatorSettings settings_;

@@ -412,9 +412,15 @@ std::string as_shown(std::string_view value) {
   shown = fold(shown);
   // Full stops of other scripts, which name resolution takes for dots (UTS #46).
   constexpr std::string_view kStop = "\u3002";
-  for (auto at = shown.find(kStop); at != shown.npos; at = shown.find(kStop, at))
-    shown.replace(at, kStop.size(), ".");
-  return shown;
+  std::string result;
+  std::string_view rest = shown;
+  for (auto at = rest.find(kStop); at != rest.npos; at = rest.find(kStop)) {
+    result += rest.substr(0, at);
+    result += '.';
+    rest.remove_prefix(at + kStop.size());
+  }
+  result += rest;
+  return result;
 }
 
 }  // namespace

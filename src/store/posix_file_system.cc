@@ -284,10 +284,12 @@ Result<std::vector<std::string>> PosixFileSystem::list(const std::string& direct
   std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
   if (!open) return last_error("cannot list " + directory);
   std::vector<std::string> names;
-  while (auto* entry = ::readdir(open.get())) {
+  // A name that is left out looks like a file that was never there.
+  for (errno = 0; auto* entry = ::readdir(open.get()); errno = 0) {
     std::string name = entry->d_name;
     if (name != "." && name != "..") names.push_back(std::move(name));
   }
+  if (errno != 0) return last_error("cannot list " + directory);
   std::ranges::sort(names);
   return names;
 }

@@ -20,7 +20,7 @@ inline constexpr std::size_t kMaxSalvage = 200;
 /// The longest body: what 32 bits of frames' table entries hold, and far above any message.
 inline constexpr std::uint64_t kMaxBody = 4ull << 30;
 
-/// One group of transactions: this header, then its operation list, then its bodies.
+/// One group of transactions: this header, then its bodies, then its operation list.
 struct GroupHeader {
   Lsn lsn = 0;
   std::uint32_t operations_length = 0;

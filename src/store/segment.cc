@@ -138,19 +138,28 @@ Result<std::shared_ptr<Segment>> create_segment(FileSystem& files, const std::st
                                                 SegmentHeader header, std::uint64_t size) {
   auto path = directory + "/" + segment_name(header.number, header.kind);
   auto beside = path + ".new";
+  auto is_named = false;
   auto make = [&]() -> Result<std::unique_ptr<File>> {
+    // Renaming would replace it, with all the mail in it.
+    if (files.open(path, OpenMode::Read))
+      return fail(ErrorCode::Io, "there is one of that name, which the directory does not list");
     TRY(auto file, files.open(beside, OpenMode::Create));
     TRY_DO(file->preallocate(std::max(size, kSegmentStart)));
     TRY_DO(write_all(*file, 0, encode_segment_header(header)));
     TRY_DO(file->sync_data());
     TRY_DO(files.rename(beside, path));
+    is_named = true;
     TRY_DO(files.sync_directory(directory));
     return file;
   };
   auto file = make();
   if (!file) {
     (void)files.unlink(beside);
-    return wrap(file.error(), "cannot begin {}", path);
+    auto error = wrap(file.error(), "cannot begin {}", path).error();
+    // Its name may be there after a crash, and says where the segment before it ends: that one must
+    // not grow any more, as it may where there is no space for another.
+    if (is_named) error.code = ErrorCode::Io;
+    return std::unexpected(std::move(error));
   }
   return std::make_shared<Segment>(std::move(*file), std::move(header));
 }

@@ -83,7 +83,7 @@ Result<std::shared_ptr<Segment>> open_segment(FileSystem& files, const std::stri
                                               std::string_view file = {});
 
 /// Makes a segment of `size` bytes with this header, so that after a crash it is there with a whole
-/// header or not at all. NoSpace leaves nothing behind.
+/// header or not at all. NoSpace leaves nothing behind; what is there is never replaced (Io).
 Result<std::shared_ptr<Segment>> create_segment(FileSystem& files, const std::string& directory,
                                                 SegmentHeader header, std::uint64_t size);
 

@@ -68,3 +68,42 @@ TEST_CASE("segments: one that somebody may write to is not taken for sealed, not
   }
   writer.reset();  // who writes may be the last one
 }
+
+TEST_CASE("segments: one that is there and was not listed is not replaced") {
+  testing::TestLoop loop;
+  SimulatedFileSystem files{1};
+  REQUIRE(files.make_directory("/journal"));
+  Segments segments(files, loop, "/journal", std::string(16, 's'));
+  auto path = "/journal/" + segment_name(1, SegmentKind::Log);
+  REQUIRE(write_all(**files.open(path, OpenMode::Create), 0, "mail of somebody"));
+  SegmentHeader header;
+  header.kind = SegmentKind::Log;
+  auto refused = segments.create(header, kSegmentStart);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::Io);
+  CHECK(read_file(files, path, 100).value() == "mail of somebody");
+  CHECK(files.list("/journal")->size() == 1);
+  // Numbers are not given out again: the next is beside it.
+  CHECK(segments.create(header, kSegmentStart));
+}
+
+namespace {
+
+struct UnsureOfNames : SimulatedFileSystem {
+  using SimulatedFileSystem::SimulatedFileSystem;
+  Result<void> sync_directory(const std::string&) override {
+    return fail(ErrorCode::NoSpace, "no space for names");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("segments: one whose name may be there ends the log, though only space is missing") {
+  testing::TestLoop loop;
+  UnsureOfNames files{1};
+  REQUIRE(files.make_directory("/journal"));
+  Segments segments(files, loop, "/journal", std::string(16, 's'));
+  SegmentHeader header;
+  header.kind = SegmentKind::Log;
+  CHECK(segments.create(header, kSegmentStart).error().code == ErrorCode::Io);
+}

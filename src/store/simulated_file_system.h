@@ -14,7 +14,7 @@ namespace hikyaku::store {
 
 /// From any thread. Files hold what was written to them (the kernel's memory) and what is on the
 /// disk. Operations that change something are counted; plans name them by number.
-class SimulatedFileSystem final : public FileSystem {
+class SimulatedFileSystem : public FileSystem {
  public:
   explicit SimulatedFileSystem(std::uint64_t seed) : random_(seed) {}
 

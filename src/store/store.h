@@ -125,7 +125,8 @@ struct TransactOptions {
 /// Reads and writes keys, all or nothing; see Store::transact.
 using Step = std::move_only_function<Result<void>(Transaction&)>;
 
-/// Writes one body. Appending waits while the total of staged bytes is at its limit.
+/// Writes one body: in memory, and, once it is large or the total of staged bytes is at its limit,
+/// to a segment of its own.
 class BlobWriter {
  public:
   virtual ~BlobWriter() = default;

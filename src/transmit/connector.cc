@@ -16,27 +16,30 @@ class Connector {
       : settings_(settings), tls_(tls), streams_(streams), log_(std::move(log)) {}
 
   Task<Connection> run(const Route& route) {
-    bool all_permanent = true;
     int tried = 0;
+    connection_.permanent = true;
     for (auto& host : route.hosts) {
       for (auto& address : host.addresses) {
-        if (streams_.closing() || connection_.aborted) {
-          connection_.aborted = true;
-          co_return std::move(connection_);
-        }
         // A hostile zone must not keep a worker for days.
-        if (tried++ == kMaxAddresses) break;
-        permanent_ = false;
-        if (co_await try_address(host, address, UseTls::WhenOffered))
-          co_return std::move(connection_);
-        all_permanent &= permanent_;
+        if (tried++ == kMaxAddresses) co_return std::move(connection_);
+        if (co_await settles(host, address)) co_return std::move(connection_);
+        connection_.permanent &= permanent_;
       }
     }
-    connection_.permanent = all_permanent;
     co_return std::move(connection_);
   }
 
  private:
+  /// Tries one address. True when no other is to be tried.
+  Task<bool> settles(const Host& host, const IpAddress& address) {
+    if (streams_.closing() || connection_.aborted) {
+      connection_.aborted = true;
+      co_return true;
+    }
+    permanent_ = false;
+    co_return co_await try_address(host, address, UseTls::WhenOffered);
+  }
+
   enum class UseTls { WhenOffered, Never };
 
   std::optional<IpAddress> source_for(const IpAddress& address) const {
