@@ -20,10 +20,28 @@ struct MailItem {
   Time received{};
 };
 
+/// What could not be read while the rest could: counted, and the first ones kept.
+class PassedOver {
+ public:
+  void add(Error why) {
+    if (++count_ <= kKept) kept_.push_back(std::move(why));
+  }
+  std::uint64_t count() const { return count_; }
+  /// Each names its file or directory.
+  const std::vector<Error>& kept() const { return kept_; }
+
+ private:
+  static constexpr std::uint64_t kKept = 100;
+  std::uint64_t count_ = 0;
+  std::vector<Error> kept_;
+};
+
 /// Messages one after another.
 class MailSource {
  public:
   virtual ~MailSource() = default;
+  /// Grows while messages are read.
+  const PassedOver& passed_over() const { return passed_over_; }
   /// The next message, nullopt at the end. What was left of the one before is passed over.
   virtual Result<std::optional<MailItem>> next() = 0;
   /// The next bytes of it, at most about 64 KB; empty at its end.
@@ -31,6 +49,9 @@ class MailSource {
   /// How far it is, of about how many bytes.
   virtual std::uint64_t done() const = 0;
   virtual std::uint64_t total() const = 0;
+
+ protected:
+  PassedOver passed_over_;
 };
 
 /// Takes messages one after another.
@@ -55,12 +76,12 @@ Result<MailFormat> recognize(const std::filesystem::path& path);
 
 /// Reads a Maildir with its folders (Maildir++: ".Work.Projects" in modified UTF-7), flags,
 /// keywords (dovecot-keywords) and dates. With `into`, everything goes below or (what is its inbox)
-/// into that mailbox.
+/// into that mailbox. Folders and files that cannot be read are passed over.
 Result<std::unique_ptr<MailSource>> open_maildir(const std::filesystem::path& path,
                                                  const std::string& into);
 /// Reads an mbox file, or a directory of them: "Work/Projects.mbox" is the mailbox Work/Projects.
 /// ">From " is taken back (mboxrd); Status, X-Status, X-Keywords and X-Mozilla- fields become
-/// flags.
+/// flags. In a directory, what cannot be read or is no mbox is passed over.
 Result<std::unique_ptr<MailSource>> open_mbox(const std::filesystem::path& path,
                                               const std::string& into);
 

@@ -188,3 +188,105 @@ TEST_CASE("mbox files as others write them") {
   CHECK(open_mbox(top.path, "").error().code == ErrorCode::NotFound);
   CHECK(recognize(top.path / "missing").error().code == ErrorCode::NotFound);
 }
+
+namespace {
+
+/// Root may read everything: nobody may not.
+class AsNobody {
+ public:
+  explicit AsNobody(const fs::path& top) {
+    if (::geteuid() != 0) return;
+    REQUIRE(::chown(top.c_str(), kNobody, kNobody) == 0);
+    REQUIRE(::seteuid(kNobody) == 0);
+  }
+  ~AsNobody() {
+    if (::getuid() == 0 && ::seteuid(0) != 0) std::abort();
+  }
+
+ private:
+  static constexpr uid_t kNobody = 65534;
+};
+
+void put(const fs::path& file, std::string_view text) {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file) << text;
+}
+
+std::vector<std::string> passed_over(const MailSource& source) {
+  std::vector<std::string> all;
+  for (auto& error : source.passed_over().kept()) all.push_back(error.describe());
+  std::ranges::sort(all);
+  CHECK(source.passed_over().count() == all.size());
+  return all;
+}
+
+std::string bodies(MailSource& source) {
+  std::string all;
+  for (auto& message : read_all(source)) all += message.bytes.substr(9, 1);
+  std::ranges::sort(all);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("what cannot be read of a Maildir is named, and the rest is there") {
+  testing::TemporaryDirectory top;
+  AsNobody nobody(top.path);
+  for (auto& [file, text] : {std::pair{"cur/1:2,", "Subject: a\n\n"},
+                             {"new/2", "Subject: b\n\n"},
+                             {".Cur/cur/3:2,", "Subject: x\n\n"},
+                             {".Cur/new/4", "Subject: c\n\n"},
+                             {".New/cur/5:2,", "Subject: d\n\n"},
+                             {".New/new/6", "Subject: x\n\n"},
+                             {".Gone/cur/7:2,", "Subject: x\n\n"},
+                             {".One/cur/8:2,", "Subject: x\n\n"},
+                             {".One/cur/9:2,", "Subject: e\n\n"}})
+    put(top.path / file, text);
+  fs::create_directory(top.path / ".nothing");  // no folder, and no matter
+  for (auto closed : {".Cur/cur", ".New/new", ".Gone", ".One/cur/8:2,"})
+    fs::permissions(top.path / closed, fs::perms::none);
+  // What not even root can read.
+  fs::create_directories(top.path / ".Odd/cur");
+  put(top.path / ".Odd/new", "a file");
+  fs::create_directory(top.path / ".Circle");
+  fs::create_symlink("cur", top.path / ".Circle/cur");
+
+  auto source = open_maildir(top.path, "").value();
+  CHECK(bodies(*source) == "abcde");
+  auto named = passed_over(*source);
+  REQUIRE(named.size() == 6);
+  const std::string place = "cannot read " + top.path.string() + "/";
+  CHECK(named[0] == place + ".Circle: Too many levels of symbolic links");
+  CHECK(named[1] == place + ".Cur/cur: Permission denied");
+  CHECK(named[2] == place + ".Gone: Permission denied");
+  CHECK(named[3] == place + ".New/new: Permission denied");
+  CHECK(named[4] == place + ".Odd/new: Not a directory");
+  CHECK(named[5] == place + ".One/cur/8:2,: Permission denied");
+  for (auto closed : {".Cur/cur", ".New/new", ".Gone", ".One/cur/8:2,"})
+    fs::permissions(top.path / closed, fs::perms::owner_all);
+}
+
+TEST_CASE("what cannot be read of a directory of mbox files is named, and the rest is there") {
+  testing::TemporaryDirectory top;
+  AsNobody nobody(top.path);
+  const std::string begin = "From a@b Fri Jul 14 02:40:00 2017\nSubject: ";
+  put(top.path / "A.mbox", begin + "a\n\n");
+  put(top.path / "B.mbox", begin + "x\n\n");
+  put(top.path / "C.mbox", "text\n");
+  put(top.path / "D/E.mbox", begin + "x\n\n");
+  put(top.path / "F/G.mbox", begin + "b\n\n");
+  fs::create_symlink("H.mbox", top.path / "H.mbox");
+  for (auto closed : {"B.mbox", "D"}) fs::permissions(top.path / closed, fs::perms::none);
+
+  auto source = open_mbox(top.path, "").value();
+  CHECK(bodies(*source) == "ab");
+  auto named = passed_over(*source);
+  REQUIRE(named.size() == 4);
+  CHECK(named[0].contains("C.mbox is no mbox"));
+  CHECK(named[1].contains("/B.mbox: Permission denied"));
+  CHECK(named[2].contains("/D: Permission denied"));
+  CHECK(named[3].contains("/H.mbox: Too many levels of symbolic links"));
+  CHECK(open_mbox(top.path / "D", "").error().code == ErrorCode::Denied);
+  CHECK(open_mbox(top.path / "B.mbox", "").value()->next().error().code == ErrorCode::Denied);
+  for (auto closed : {"B.mbox", "D"}) fs::permissions(top.path / closed, fs::perms::owner_all);
+}

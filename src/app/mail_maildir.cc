@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/core.h"
+#include "app/directory_listing.h"
 #include "app/mail_files.h"
 #include "app/program_mail.h"
 #include "base/text.h"
@@ -100,19 +101,13 @@ class MaildirSource final : public MailSource {
  public:
   MaildirSource(const fs::path& path, std::string into) : into_(std::move(into)) {
     folders_.push_back({path, mailbox_name("INBOX")});
-    std::error_code error;
-    for (fs::directory_iterator at(path, error), end; at != end && !error; at.increment(error)) {
-      auto name = at->path().filename().string();
-      if (name.size() > 1 && name[0] == '.' && fs::is_directory(at->path() / "cur"))
-        folders_.push_back({at->path(), mailbox_name(path_of_folder(name))});
-    }
+    find_folders(path);
     std::ranges::sort(folders_, {}, &Folder::mailbox);
     for (auto& folder : folders_) {
       for (auto part : {"cur", "new"}) {
-        for (fs::directory_iterator at(folder.path / part, error), end; at != end && !error;
-             at.increment(error)) {
+        for (auto& entry : list_directory(folder.path / part).entries) {
           std::error_code ignored;
-          auto size = at->file_size(ignored);
+          auto size = entry.file_size(ignored);
           if (!ignored) total_ += size;
         }
       }
@@ -121,14 +116,17 @@ class MaildirSource final : public MailSource {
 
   Result<std::optional<MailItem>> next() override {
     file_ = {};
-    while (file_at_ == files_.size()) {
-      if (folder_at_ == folders_.size()) return std::optional<MailItem>();
-      list(folders_[folder_at_++]);
+    while (!file_) {
+      while (file_at_ == files_.size()) {
+        if (folder_at_ == folders_.size()) return std::optional<MailItem>();
+        list(folders_[folder_at_++]);
+      }
+      auto& path = files_[file_at_++];
+      file_ = net::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+      if (!file_) passed_over_.add(file_error("read", path));
     }
-    auto& path = files_[file_at_++];
+    auto& path = files_[file_at_ - 1];
     auto& folder = folders_[folder_at_ - 1];
-    file_ = net::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file_) return std::unexpected(file_error("read", path));
     struct stat facts{};
     if (::fstat(file_.get(), &facts) != 0) return std::unexpected(file_error("read", path));
     MailItem item{folder.mailbox, flags_of(path), {}};
@@ -168,18 +166,38 @@ class MaildirSource final : public MailSource {
     return own == "INBOX" ? into_ : into_ + '/' + own;
   }
 
+  /// The folders beside the inbox.
+  void find_folders(const fs::path& top) {
+    auto listing = list_directory(top);
+    if (listing.problem) passed_over_.add(*listing.problem);
+    for (auto& entry : listing.entries) {
+      auto name = entry.path().filename().string();
+      if (name.size() < 2 || name[0] != '.') continue;
+      std::error_code error;
+      auto cur = fs::status(entry.path() / "cur", error).type();
+      if (cur == fs::file_type::directory)
+        folders_.push_back({entry.path(), mailbox_name(path_of_folder(name))});
+      else if (error && cur != fs::file_type::not_found)
+        passed_over_.add(cannot_read(entry.path(), error));
+    }
+  }
+
   /// The files of a folder in the order of their names, which is that of arrival.
   void list(const Folder& folder) {
     files_.clear();
     file_at_ = 0;
     keywords_ = read_keywords(folder.path);
     for (auto part : {"cur", "new"}) {
-      std::error_code error;
-      for (fs::directory_iterator at(folder.path / part, error), end; at != end && !error;
-           at.increment(error)) {
-        std::error_code ignored;
-        if (!at->path().filename().string().starts_with('.') && at->is_regular_file(ignored))
-          files_.push_back(at->path());
+      auto listing = list_directory(folder.path / part);
+      if (listing.problem && listing.problem->code != ErrorCode::NotFound)
+        passed_over_.add(*listing.problem);
+      for (auto& entry : listing.entries) {
+        if (entry.path().filename().string().starts_with('.')) continue;
+        std::error_code error;
+        if (entry.is_regular_file(error))
+          files_.push_back(entry.path());
+        else if (error && error != std::errc::no_such_file_or_directory)
+          passed_over_.add(cannot_read(entry.path(), error));
       }
     }
     std::ranges::sort(files_, {}, [](auto& path) { return path.filename(); });

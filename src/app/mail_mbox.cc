@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/directory_listing.h"
 #include "app/mail_files.h"
 #include "app/program_mail.h"
 #include "base/text.h"
@@ -119,7 +120,14 @@ class MboxSource final : public MailSource {
     fs::path path;
     std::string mailbox;
   };
-  explicit MboxSource(std::vector<File> files) : files_(std::move(files)) {
+  /// `alone`: it is the one file that was asked for, and must be readable.
+  explicit MboxSource(File alone) : files_{std::move(alone)}, alone_(true) { count(); }
+  /// `unreadable`: what was met on the way to the files.
+  MboxSource(std::vector<File> files, PassedOver unreadable) : files_(std::move(files)) {
+    passed_over_ = std::move(unreadable);
+    count();
+  }
+  void count() {
     for (auto& file : files_) {
       std::error_code ignored;
       auto size = fs::file_size(file.path, ignored);
@@ -132,7 +140,9 @@ class MboxSource final : public MailSource {
       while (in_message_) TRY_DO(read());
       if (!separator_) {
         if (file_at_ == files_.size()) return std::optional<MailItem>();
-        TRY_DO(begin_file(files_[file_at_++]));
+        auto begun = begin_file(files_[file_at_++]);
+        if (!begun && alone_) return std::unexpected(std::move(begun).error());
+        if (!begun) passed_over_.add(std::move(begun).error());
         continue;
       }
       MailItem item{files_[file_at_ - 1].mailbox, {}, *separator_};
@@ -263,6 +273,7 @@ class MboxSource final : public MailSource {
   }
 
   std::vector<File> files_;
+  bool alone_ = false;
   std::size_t file_at_ = 0;
   Lines lines_;
   std::optional<Time> separator_;  ///< of the message that comes next
@@ -274,6 +285,31 @@ class MboxSource final : public MailSource {
   LineEnds ends_;
   std::uint64_t total_ = 0;
 };
+
+/// The *.mbox files below a directory; `unreadable` is what may have held more.
+std::vector<fs::path> mbox_files(const fs::path& top, PassedOver& unreadable) {
+  std::vector<fs::path> files;
+  std::vector<fs::path> left{top};
+  while (!left.empty()) {
+    auto listing = list_directory(std::exchange(left.back(), {}));
+    left.pop_back();
+    if (listing.problem) unreadable.add(*listing.problem);
+    for (auto& entry : listing.entries) {
+      std::error_code error;
+      auto kind = entry.symlink_status(error).type();
+      // A link to a directory may lead in a circle; one to a file is a file.
+      if (kind == fs::file_type::directory) {
+        left.push_back(entry.path());
+      } else if (entry.path().extension() == ".mbox") {
+        if (!error && entry.is_regular_file(error))
+          files.push_back(entry.path());
+        else if (error)
+          unreadable.add(cannot_read(entry.path(), error));
+      }
+    }
+  }
+  return files;
+}
 
 /// A level as the name of a file or directory: none of them is "..", none hidden.
 std::string level_to_file(std::string_view level) {
@@ -418,23 +454,22 @@ Result<std::unique_ptr<MailSource>> open_mbox(const fs::path& path, const std::s
   std::error_code error;
   if (!fs::is_directory(path, error)) {
     auto mailbox = into.empty() ? "INBOX" : into;
-    return std::make_unique<MboxSource>(std::vector<MboxSource::File>{{path, mailbox}});
+    return std::make_unique<MboxSource>(MboxSource::File{path, mailbox});
   }
   std::vector<MboxSource::File> files;
-  for (fs::recursive_directory_iterator at(path, error), end; at != end && !error;
-       at.increment(error)) {
-    if (at->path().extension() != ".mbox" || !at->is_regular_file()) continue;
-    auto mailbox = path_from_file(at->path().lexically_relative(path).replace_extension());
+  PassedOver unreadable;
+  for (auto& file : mbox_files(path, unreadable)) {
+    auto mailbox = path_from_file(file.lexically_relative(path).replace_extension());
     if (!into.empty()) mailbox = mailbox == "INBOX" ? into : into + '/' + mailbox;
-    files.push_back({at->path(), std::move(mailbox)});
+    files.push_back({file, std::move(mailbox)});
   }
-  if (error) return fail(ErrorCode::Io, "cannot read {}: {}", path.string(), error.message());
+  if (files.empty() && unreadable.count() != 0) return std::unexpected(unreadable.kept().front());
   if (files.empty())
     return fail(ErrorCode::NotFound,
                 "{} is neither a Maildir (no cur/ in it) nor a directory with *.mbox files",
                 path.string());
   std::ranges::sort(files, {}, &MboxSource::File::mailbox);
-  return std::make_unique<MboxSource>(std::move(files));
+  return std::make_unique<MboxSource>(std::move(files), std::move(unreadable));
 }
 
 Result<std::unique_ptr<MailSink>> make_mbox(const fs::path& path) {

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "app/cli.h"
+#include "app/error_phrases.h"
 #include "app/import_data.h"
 #include "app/mail_files.h"
 #include "app/progress.h"
@@ -18,6 +19,9 @@ constexpr Phrase kDone{"{} [message|messages] imported into {}, {} [was|were] th
                        "{1} に {0} 通を取り込みました。すでにあったもの {2} 通。"};
 constexpr Phrase kRefused{"{} [message was|messages were] not taken:",
                           "{} 通は取り込めませんでした:"};
+constexpr Phrase kUnreadable{
+    "{} [folder or file|folders or files] could not be read, and [was|were] passed over:",
+    "{} 件のフォルダーまたはファイルを読めず、飛ばしました:"};
 constexpr Phrase kLabel{"import (KB)", "取り込み (KB)"};
 
 Result<std::unique_ptr<MailSource>> open_source(const Invocation& invocation) {
@@ -47,7 +51,12 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (reader.error()) return report(*reader.error(), terminal);
   if (!answer) return commands.report(answer.error());
   auto refused = number_in(*answer, "refused");
+  auto& unreadable = (*source)->passed_over();
+  std::vector<std::string> passed_over;
+  for (auto& one : unreadable.kept()) passed_over.push_back(error_in(one, terminal.language()));
   if (invocation.json()) {
+    (*answer)["unreadable"] = unreadable.count();
+    (*answer)["passed_over"] = json_texts(passed_over);
     print_json(terminal, *answer);
   } else {
     terminal.say(kDone, grouped(number_in(*answer, "imported")), address,
@@ -57,8 +66,10 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
       for (auto& problem : answer->at("problems").as_array())
         terminal.paragraph(printable(std::string_view(problem.as_string())), 2);
     }
+    if (!passed_over.empty()) terminal.say(kUnreadable, grouped(unreadable.count()));
+    for (auto& one : passed_over) terminal.paragraph(printable(one), 2);
   }
-  return refused == 0 ? Exit::Ok : Exit::Failed;
+  return refused == 0 && passed_over.empty() ? Exit::Ok : Exit::Failed;
 }
 
 }  // namespace
@@ -75,13 +86,15 @@ Verb verb_import() {
            "already (the same Message-ID and size in the same mailbox) is passed over, so an "
            "interrupted import can simply be run again. The files are read by this program, with "
            "your rights, whether the server runs or not. Exit code 1: some messages were not "
-           "taken, and are named.",
+           "taken, or some folders or files could not be read; they are named, and all others "
+           "were imported.",
            "Maildir はフォルダー、フラグ、キーワード、日付とともに取り込みます。mbox "
            "ファイルは --mailbox か INBOX に入り、*.mbox のディレクトリはフォルダーになります。"
            "同じメールボックスに同じ Message-ID "
            "と大きさのものがあれば飛ばすので、中断しても同じ操作をやり直すだけで済みます。"
            "サーバーが動いていてもいなくても、ファイルはこのプログラムがあなたの権限で読みます。"
-           "終了コード 1: 取り込めなかったものがあり、名前を示します。"},
+           "終了コード 1: 取り込めないメッセージや読めないフォルダー・ファイルがあり、それらの名前"
+           "を示します。ほかはすべて取り込まれています。"},
       .arguments = {{"PATH",
                      {"a Maildir, an mbox file, or a directory of *.mbox files",
                       "Maildir、mbox ファイル、または *.mbox のディレクトリ"}}},
