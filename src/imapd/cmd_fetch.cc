@@ -67,10 +67,13 @@ imap::NumberSet Session::uids_named(const imap::SequenceSet& set) const {
   if (set.is_saved_result()) return selected_->saved;
   auto& messages = selected_->messages;
   auto size = static_cast<std::uint32_t>(messages.size());
-  // What has vanished may lie above all that is there.
-  auto& view = messages.view();
+  // What has vanished may lie above all that is there. UIDs that no message has had yet are no
+  // expunged ones, however far the set goes.
+  auto last = messages.view().uid_next() - 1;
   auto highest = size == 0 ? 0 : messages.at(size).uid;
-  return set.resolve(std::max(highest, view.uid_next() - 1));
+  imap::NumberSet given_out;
+  if (last > 0) given_out.add(1, last);
+  return set.resolve(std::max(highest, last)).intersection(given_out);
 }
 
 void Session::append_row_items(imap::FetchResponse& response, const imap::FetchItems& items,

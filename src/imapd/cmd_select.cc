@@ -125,6 +125,13 @@ mailbox::Uid agreed_up_to(const mailbox::SessionView& messages,
   return agreed;
 }
 
+/// 1:last, or nothing.
+imap::NumberSet up_to(mailbox::Uid last) {
+  imap::NumberSet all;
+  if (last > 0) all.add(1, last);
+  return all;
+}
+
 }  // namespace
 
 Task<void> Session::tell_vanished(
@@ -132,39 +139,34 @@ Task<void> Session::tell_vanished(
     const std::optional<std::pair<imap::NumberSet, imap::NumberSet>>& match) {
   auto id = account();
   auto mailbox = selected_->mailbox;
-  since = co_await known_since(since);
+  auto is_ours = co_await known_since(since) == since;
+  if (!is_ours) since = 0;
   auto changes = co_await services_.store.read([id, mailbox, since](store::Reader& reader) {
     return mailbox::changes_since(reader, id, mailbox, since);
   });
   auto& messages = selected_->messages;
-  imap::NumberSet vanished;
-  if (changes) {
-    vanished = to_imap(changes->destroyed);
-    if (known) vanished = vanished.intersection(*known);
-  } else {
-    // Nobody remembers: all that the client knows and that is not here.
-    imap::NumberSet here;
-    auto& view = messages.view();
-    for (std::size_t row = 0; row < view.size(); ++row) here.add(view[row].uid);
-    if (known)
-      vanished = *known;
-    else if (view.uid_next() > 1)
-      vanished.add(1, view.uid_next() - 1);
-    vanished = vanished.without(here);
-    if (match) {
-      if (auto agreed = agreed_up_to(messages, *match)) {
-        imap::NumberSet sure;
-        sure.add(1, agreed);
-        vanished = vanished.without(sure);
-      }
-    }
+  auto given_out = up_to(messages.view().uid_next() - 1);
+  // Without changes nobody remembers: all that the client knows and that is not here.
+  auto vanished = changes ? to_imap(changes->destroyed) : known.value_or(given_out);
+  if (changes && known) vanished = vanished.intersection(*known);
+  // Who comes from a future that a restore has taken back may name UIDs of it. Otherwise there has
+  // been none from UIDNEXT on.
+  if (is_ours) vanished = vanished.intersection(given_out);
+  if (!changes && match) vanished = vanished.without(up_to(agreed_up_to(messages, *match)));
+  // The store may know of expunges that this session has not told: they come with the others, as
+  // VANISHED without EARLIER, and once (RFC 7162 §3.2.10).
+  if (!vanished.empty()) {
+    auto counted = messages.uids(1, static_cast<std::uint32_t>(messages.size()));
+    vanished = vanished.without(imap::NumberSet::from_numbers(counted));
   }
   imap::append_vanished(out(), vanished, true);
 }
 
 Task<imap::Reply> Session::handle(imap::CloseCommand) {
   if (!state_.read_only) {
-    co_await refresh(Expunges::HoldBack);
+    // Untold: no expunge may be told now, and of later changes alone the client would conclude that
+    // it knows the earlier ones, too (RFC 7162 §3.2, §3.2.8).
+    co_await renew(Expunges::HoldBack, {});
     auto all = static_cast<std::uint32_t>(selected_->messages.size());
     SequenceRanges everything;
     if (all > 0) everything.push_back({1, all});

@@ -36,6 +36,8 @@ struct Selected {
   imap::NumberSet saved;        ///< UIDs that "$" stands for (RFC 5182)
   mailbox::Uid known_next = 1;  ///< messages from this UID on have not been looked at for \Recent
   bool may_park = true;         ///< parking was not tried since the last refresh
+  /// The client was told to stay at a change before expunges that it has yet to hear of.
+  bool held_back = false;
   std::unique_ptr<Watch> watch;
 };
 

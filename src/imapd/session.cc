@@ -121,6 +121,7 @@ Task<void> Session::execute(imap::Command command) {
   } else {
     // RFC 9051 §6.3.2: after a failed SELECT nothing is selected.
     if (selected_ && opens_mailbox(command.verb)) leave_mailbox();
+    tell_known_change();
     reply = imap::no(std::string(kDamaged), "CORRUPTION");
   }
   co_await answer(tag_, std::move(*reply));

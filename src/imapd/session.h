@@ -120,8 +120,12 @@ class Session {
   /// Brings the session's numbering up to date and tells the client. Flag changes of `silent` (by
   /// UID, ascending) are left out as far as they are still those.
   Task<void> refresh(Expunges expunges, std::span<const mailbox::MessageSummary> silent = {});
-  /// The same if there may be anything to tell.
+  /// The first half of it: what there is to tell.
+  Task<mailbox::Updates> renew(Expunges expunges, std::span<const mailbox::MessageSummary> silent);
+  /// refresh() if there may be anything to tell; and how far the client has now been told all.
   Task<void> refresh_if_changed(Expunges expunges);
+  /// Which HIGHESTMODSEQ a client with QRESYNC may keep, when it cannot know by itself.
+  void tell_known_change();
   /// Before a command uses the rows: an idle session has let go of them.
   Task<void> unpark();
   Task<void> tell(mailbox::Updates updates);

@@ -207,6 +207,124 @@ TEST_CASE("CONDSTORE and QRESYNC") {
   CHECK(two.a("SELECT INBOX (QRESYNC (1795219200 7))") == "BAD QRESYNC: ENABLE QRESYNC first\n");
 }
 
+/// B, which does without QRESYNC, has removed message `number`.
+void expunge(Client& client, int number) {
+  client("STORE " + std::to_string(number) + " +FLAGS.SILENT (\\Deleted)");
+  client("EXPUNGE");
+}
+
+TEST_CASE("QRESYNC: while an expunge is held back, HIGHESTMODSEQ stays before it") {
+  Two two(3);
+  two.a("ENABLE QRESYNC");
+  expunge(two.b, 1);  // changes 6 and 7; the mailbox was at 5
+  CHECK(two.a("STORE 3 +FLAGS (\\Flagged)") ==
+        "* 3 FETCH (UID 3 FLAGS (\\Flagged \\Recent) MODSEQ (8))\n"
+        "* OK [HIGHESTMODSEQ 5] Expunged messages are told later\nOK Stored\n");
+  CHECK(two.a("FETCH 3 (UID MODSEQ)") ==
+        "* 3 FETCH (UID 3 MODSEQ (8))\n"
+        "* OK [HIGHESTMODSEQ 5] Expunged messages are told later\nOK Fetched\n");
+  CHECK(two.a("SEARCH MODSEQ 8") ==
+        "* SEARCH 3 (MODSEQ 8)\n"
+        "* OK [HIGHESTMODSEQ 5] Expunged messages are told later\nOK Searched\n");
+  CHECK(two.a("STORE 1:3 (UNCHANGEDSINCE 5) +FLAGS (\\Seen)")
+            .find("* OK [HIGHESTMODSEQ 5] Expunged messages are told later\nOK [MODIFIED ") !=
+        std::string::npos);
+  CHECK(two.a("FETCH 2 BODY[TEXT]")
+            .ends_with("* OK [HIGHESTMODSEQ 5] Expunged messages are told later\nOK Fetched\n"));
+  // What the client would ask for if its connection were lost now.
+  Client again(two.server);
+  again.login();
+  again("ENABLE QRESYNC");
+  CHECK(again("SELECT INBOX (QRESYNC (1795219200 5 1:3))").find("* VANISHED (EARLIER) 1\n") !=
+        std::string::npos);
+  // Told all, it need not come back to 5.
+  auto told = two.a("NOOP");
+  CHECK(told == "* VANISHED 1\n* OK [HIGHESTMODSEQ 9] All is told\nOK Nothing done\n");
+  CHECK(two.a("FETCH 1 (UID)") == "* 1 FETCH (UID 2)\nOK Fetched\n");
+}
+
+TEST_CASE("QRESYNC: what is held back through IDLE and a parked session") {
+  Two two(3);
+  two.a("ENABLE QRESYNC");
+  expunge(two.b, 1);
+  CHECK(two.a("FETCH 2 (UID)") ==
+        "* 2 FETCH (UID 2)\n"
+        "* OK [HIGHESTMODSEQ 5] Expunged messages are told later\nOK Fetched\n");
+  two.server.loop.run(sleep_for(15s));
+  two.a.send("i IDLE\r\n");
+  CHECK(two.a.read_until("VANISHED 1\r\n") == "+ idling\n* VANISHED 1\n");
+  two.server.loop.run(sleep_for(15s));
+  two.a.send("DONE\r\n");
+  CHECK(two.a.answer("i") == "* OK [HIGHESTMODSEQ 7] All is told\nOK Idled\n");
+  // The UID forms hold nothing back; others do not know the word.
+  expunge(two.b, 1);
+  CHECK(two.a("UID FETCH 3 (UID)") == "* 2 FETCH (UID 3)\n* VANISHED 2\nOK Fetched\n");
+  two.b("APPEND INBOX {3+}\r\nabc");
+  two.a("NOOP");
+  two.a("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  two.a("EXPUNGE");
+  CHECK(two.b("FETCH 1 (UID MODSEQ)").find("HIGHESTMODSEQ") == std::string::npos);
+}
+
+TEST_CASE("QRESYNC: CLOSE tells no change behind an expunge that is not told") {
+  Two two(3);
+  two.a("ENABLE QRESYNC");
+  expunge(two.b, 1);
+  two.b("STORE 1 +FLAGS.SILENT (\\Flagged)");
+  CHECK(two.a("CLOSE") == "OK Closed\n");
+}
+
+TEST_CASE("QRESYNC: an expunge is told once, and UIDs to come are none") {
+  Two two(4);
+  two.a("ENABLE QRESYNC");
+  expunge(two.b, 2);  // changes 7 and 8
+  // Still counted: without EARLIER, behind the answers.
+  CHECK(two.a("UID FETCH 1:* (UID) (CHANGEDSINCE 6 VANISHED)") == "* VANISHED 2\nOK Fetched\n");
+  CHECK(two.a("UID FETCH 1:* (UID) (CHANGEDSINCE 6 VANISHED)") ==
+        "* VANISHED (EARLIER) 2\nOK Fetched\n");
+  expunge(two.b, 1);
+  // Nobody remembers.
+  CHECK(two.a("UID FETCH 1:4294967295 (UID) (CHANGEDSINCE 99999 VANISHED)") ==
+        "* VANISHED (EARLIER) 2\n* 1 FETCH (UID 1 MODSEQ (3))\n"
+        "* 2 FETCH (UID 3 MODSEQ (5))\n* 3 FETCH (UID 4 MODSEQ (6))\n"
+        "* VANISHED 1\nOK Fetched\n");
+  CHECK(two.a("UID FETCH 1:4294967295 (UID) (CHANGEDSINCE 99999 VANISHED)")
+            .starts_with("* VANISHED (EARLIER) 1:2\n* 1 FETCH"));
+  CHECK(two.a("UID FETCH 4:4294967295 (UID) (CHANGEDSINCE 6 VANISHED)") == "OK Fetched\n");
+  two.a("UNSELECT");
+  // What a client has seen of a future that a restore has taken back is gone.
+  CHECK(two.a("SELECT INBOX (QRESYNC (1795219200 99999 1:9))")
+            .find("* VANISHED (EARLIER) 1:2,5:9\n") != std::string::npos);
+  CHECK(two.a("SELECT INBOX (QRESYNC (1795219200 6 1:9))").find("* VANISHED (EARLIER) 1:2\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("QRESYNC: an expunge while SELECT reads the mailbox is told once") {
+  Server server;
+  auto* views = new InterruptedViews(std::move(server.views));
+  server.views.reset(views);
+  Client client(server);
+  client.login();
+  fill(client, 3);
+  client("ENABLE QRESYNC");
+  views->between = [&]() -> Task<void> {
+    bool told = false;
+    auto topic = store::Store::kEveryTopic;
+    auto listening = server.store->subscribe(Server::kAccount, topic, [&] { told = true; });
+    auto step = [&](store::Transaction& tx) -> Result<void> {
+      auto inbox = mailbox::find_mailbox(tx, Server::kAccount, "INBOX");
+      std::vector<mailbox::Uid> uids{2};
+      mailbox::expunge_messages(tx, Server::kAccount, inbox->id, uids, false, server.loop.now());
+      return {};
+    };
+    CHECK(co_await server.store->transact({Server::kAccount}, step));
+    while (!told) co_await yield_now();
+  };
+  auto opened = client("SELECT INBOX (QRESYNC (1795219200 5 1:3))");
+  CHECK(opened.find("EARLIER") == std::string::npos);
+  CHECK(opened.ends_with("* VANISHED 2\nOK [READ-WRITE] Opened\n"));
+}
+
 TEST_CASE("LIST, LSUB and what they show") {
   Server server;
   Client client(server);

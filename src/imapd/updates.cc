@@ -1,6 +1,7 @@
 // What a session tells its client of the selected mailbox (RFC 9051 §7.4, §7.5; RFC 7162 §3.1.2,
 // §3.2.10).
 #include <algorithm>
+#include <fmt/core.h>
 
 #include "imapd/session.h"
 #include "mailbox/tables.h"
@@ -29,6 +30,21 @@ Task<void> Session::refresh_if_changed(Expunges expunges) {
   if (!selected_) co_return;
   auto has_ghosts = expunges == Expunges::Tell && selected_->messages.ghosts() > 0;
   if (selected_->watch->changed || has_ghosts) co_await refresh(expunges);
+  tell_known_change();
+}
+
+void Session::tell_known_change() {
+  if (!selected_ || !state_.has(imap::Enabled::QResync)) return;
+  // RFC 7162 §3.2, §6: at a tagged response the client takes the highest MODSEQ it has seen for
+  // what it knows. With a VANISHED that waits, a lost connection would lose that for ever: it is
+  // told a number before it, and that of the mailbox once nothing waits any more. Untagged: there
+  // may be another code in the tagged response.
+  auto& messages = selected_->messages;
+  auto waits = messages.ghosts() > 0;
+  if (!waits && !selected_->held_back) return;
+  selected_->held_back = waits;
+  write(imap::ok(waits ? "Expunged messages are told later" : "All is told",
+                 fmt::format("HIGHESTMODSEQ {}", messages.told_up_to())));
 }
 
 Task<void> Session::unpark() {
@@ -38,15 +54,20 @@ Task<void> Session::unpark() {
 
 Task<void> Session::refresh(Expunges expunges, std::span<const mailbox::MessageSummary> silent) {
   if (!selected_) co_return;
+  auto updates = co_await renew(expunges, silent);
+  if (updates.exists) co_await claim_recent();
+  co_await tell(std::move(updates));
+}
+
+Task<mailbox::Updates> Session::renew(Expunges expunges,
+                                      std::span<const mailbox::MessageSummary> silent) {
   selected_->watch->changed = false;
   selected_->may_park = true;
   auto opened = co_await services_.views.open(account(), selected_->mailbox);
   auto view = opened && (*opened)->uid_validity() == selected_->uid_validity
                   ? std::move(*opened)
                   : co_await follow_inbox();
-  auto updates = selected_->messages.advance(std::move(view), expunges == Expunges::Tell, silent);
-  if (updates.exists) co_await claim_recent();
-  co_await tell(std::move(updates));
+  co_return selected_->messages.advance(std::move(view), expunges == Expunges::Tell, silent);
 }
 
 Task<std::shared_ptr<const mailbox::View>> Session::follow_inbox() {

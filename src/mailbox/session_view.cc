@@ -104,6 +104,7 @@ Updates SessionView::advance(std::shared_ptr<const View> newer, bool may_expunge
                              std::span<const MessageSummary> silent) {
   Updates updates;
   Difference difference;
+  if (ghosts_.empty()) before_ghosts_ = change();
   if (parked()) {
     difference = from_parked(*newer);
     updates.keywords_changed = parked_.keywords != newer->keywords();

@@ -103,8 +103,8 @@ class SessionView {
                   std::span<const MessageSummary> silent = {});
 
   /// Lets go of the rows: an idle session keeps only the UIDs that its client knows, as ranges.
-  /// Until advance() brings a view, only size() may be called. False, and nothing happens, when the
-  /// ranges would take more than `max_ranges`.
+  /// Until advance() brings a view, only size() and told_up_to() may be called. False, and nothing
+  /// happens, when the ranges would take more than `max_ranges`.
   bool park(std::size_t max_ranges = 4'096);
   bool parked() const { return !view_; }
 
@@ -120,6 +120,9 @@ class SessionView {
   /// The UIDs with sequence numbers [first, last], as far as they exist, ghosts included.
   std::vector<Uid> uids(std::uint32_t first, std::uint32_t last) const;
   std::size_t ghosts() const { return ghosts_.size(); }
+  /// All that has happened up to this change the client has been told, or is by the updates that
+  /// advance() gave: below the view's change as long as there are ghosts (RFC 7162 §3.2).
+  ChangeNumber told_up_to() const { return ghosts_.empty() ? change() : before_ghosts_; }
   /// What it holds by itself, the view apart, which all share.
   std::size_t memory() const {
     return ghosts_.capacity() * sizeof(Ghost) + parked_.uids.ranges().size() * 8;
@@ -136,9 +139,11 @@ class SessionView {
   Difference from_parked(const View& newer) const;
   std::size_t ghosts_below(Uid uid) const;
   void number_ghosts();
+  ChangeNumber change() const { return parked() ? parked_.change : view_->change(); }
 
   std::shared_ptr<const View> view_;
-  std::vector<Ghost> ghosts_;  ///< by UID; expunged, but the client does not know yet
+  std::vector<Ghost> ghosts_;       ///< by UID; expunged, but the client does not know yet
+  ChangeNumber before_ghosts_ = 0;  ///< while there are any: a change before the first of them
   /// Instead of a view.
   struct Parked {
     NumberSet uids;  ///< without ghosts
