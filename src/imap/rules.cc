@@ -81,8 +81,11 @@ bool holds_back_expunges(const Command& command) {
   switch (command.verb) {
     case Verb::Fetch:
     case Verb::Store:
-    case Verb::Search:
       return !command.uid();
+    case Verb::Search: {
+      auto* search = std::get_if<SearchCommand>(&command.arguments);
+      return !command.uid() || (search && uses_message_numbers(search->program.key));
+    }
     default:
       return false;
   }

@@ -86,7 +86,8 @@ const CommandRule& rule_of(Verb verb);
 std::string display_name(Verb verb, bool uid);
 
 /// While this command runs, EXPUNGE responses must wait (RFC 9051 §7.5.1: FETCH, STORE, SEARCH in
-/// the form with numbers; the UID forms may tell them).
+/// the form with numbers; the UID forms may tell them, but for a UID SEARCH with message numbers
+/// among its keys, RFC 7162 §3.2.10.2).
 bool holds_back_expunges(const Command& command);
 
 /// The refusal that the session's state demands, or nullopt. Can be asked with the verb alone,

@@ -80,6 +80,10 @@ TEST_CASE("commands are found by name, and know when EXPUNGE must wait") {
   CHECK(holds("a SEARCH ALL"));
   CHECK(holds("a STORE 1 FLAGS ()"));
   CHECK_FALSE(holds("a UID FETCH 1 FLAGS"));
+  CHECK_FALSE(holds("a UID SEARCH UID 1:3 SEEN"));
+  CHECK_FALSE(holds("a UID SEARCH $"));
+  CHECK(holds("a UID SEARCH 1:3"));
+  CHECK(holds("a UID SEARCH UID 1:3 OR SEEN (NOT *)"));
   CHECK_FALSE(holds("a NOOP"));
   CHECK_FALSE(holds("a MOVE 1 x"));
 }

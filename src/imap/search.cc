@@ -240,6 +240,11 @@ bool uses_modseq(const SearchKey& key) {
   return any_key(key, [](auto& one) { return one.kind == Kind::ModSeq; });
 }
 
+bool uses_message_numbers(const SearchKey& key) {
+  return any_key(key,
+                 [](auto& one) { return one.kind == Kind::Numbers && !one.set.is_saved_result(); });
+}
+
 bool uses_saved_result(const SearchKey& key) {
   return any_key(key, [](auto& one) { return one.set.is_saved_result(); });
 }

@@ -159,6 +159,8 @@ std::optional<Reply> prepare_strings(SearchProgram& program);
 
 /// MODSEQ is among the keys: the answer then carries the highest (RFC 7162 §3.1.5).
 bool uses_modseq(const SearchKey& key);
+/// A set of message numbers is among the keys ("$" is none: it stands for messages).
+bool uses_message_numbers(const SearchKey& key);
 /// "$" is among the keys.
 bool uses_saved_result(const SearchKey& key);
 

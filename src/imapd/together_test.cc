@@ -325,6 +325,13 @@ TEST_CASE("QRESYNC: an expunge while SELECT reads the mailbox is told once") {
   CHECK(opened.ends_with("* VANISHED 2\nOK [READ-WRITE] Opened\n"));
 }
 
+TEST_CASE("a UID SEARCH by message numbers holds expunges back, one by UIDs does not") {
+  Two two(4);
+  expunge(two.a, 1);
+  CHECK(two.b("UID SEARCH 2:4 NOT DELETED") == "* SEARCH 2 3 4\nOK Searched\n");
+  CHECK(two.b("UID SEARCH UID 2:4") == "* SEARCH 2 3 4\n* 1 EXPUNGE\nOK Searched\n");
+}
+
 TEST_CASE("LIST, LSUB and what they show") {
   Server server;
   Client client(server);
