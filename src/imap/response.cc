@@ -1,5 +1,7 @@
 #include "imap/response.h"
 
+#include <algorithm>
+
 #include "imap/date.h"
 
 namespace hikyaku::imap {
@@ -25,6 +27,10 @@ void append_mailbox(std::string& out, std::string_view name, NameForm form) {
 }
 
 }  // namespace
+
+void mask_nul(std::span<char> bytes) {
+  std::ranges::replace(bytes, '\0', '\x80');
+}
 
 FetchResponse::FetchResponse(std::string& out, std::uint32_t number) : out_(out) {
   append_untagged(out_, number, " FETCH (");
@@ -113,6 +119,7 @@ void FetchResponse::body(std::string_view finished) {
 void FetchResponse::literal(std::string_view label, std::string_view bytes) {
   begin_literal(label, bytes.size());
   out_ += bytes;
+  mask_nul(std::span(out_).last(bytes.size()));
 }
 
 void FetchResponse::begin_literal(std::string_view label, std::uint64_t size) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,10 @@
 #include "imap/sequence_set.h"
 
 namespace hikyaku::imap {
+
+/// For an ordinary literal, which cannot hold NUL (RFC 9051 §9 CHAR8): 0x80 in place of each, so
+/// that sizes and offsets stay what they are.
+void mask_nul(std::span<char> bytes);
 
 /// "* 5 FETCH (…)" CRLF, item by item. Items follow one another in any order; end() closes it.
 ///
@@ -45,10 +50,10 @@ class FetchResponse {
   void body_structure(std::string_view finished);
   void body(std::string_view finished);
 
-  /// Content as a literal; `label` from response_label().
+  /// Content as a literal, NUL masked; `label` from response_label().
   void literal(std::string_view label, std::string_view bytes);
   /// The announcement alone: the caller puts exactly `size` bytes behind it (perhaps not through
-  /// this buffer) before the next item.
+  /// this buffer) before the next item, none of them NUL.
   void begin_literal(std::string_view label, std::uint64_t size);
   /// The same as literal8 (RFC 3516 §4.2), for decoded content that holds NUL.
   void begin_literal8(std::string_view label, std::uint64_t size);

@@ -253,9 +253,14 @@ Task<Result<void>> Session::send_section(Piece piece, std::optional<mailbox::Sec
   SectionReader reader(piece.content, *found);
   CO_TRY_DO(co_await reader.prepare());
   piece.response.begin_literal(piece.label, found->size);
+  // A message that came as binary (RFC 3516 §4.4, or BDAT) may hold NUL, and only the answer to
+  // BINARY[] may be a literal8. To refuse such messages would lose mail, to store them otherwise
+  // than they came would break signatures, and clients that meet NUL here stop reading the
+  // connection.
   while (!reader.done()) {
     auto bytes = co_await reader.next();
     if (!bytes) throw broken_literal(bytes.error());
+    imap::mask_nul(*bytes);
     co_await output_.write(*bytes);
     if (!reader.done()) co_await yield_now();
   }

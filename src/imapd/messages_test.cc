@@ -312,6 +312,26 @@ TEST_CASE("APPEND: TRYCREATE, several at once, refused ones, empty ones, full ma
   CHECK(append(client, "small").starts_with("* "));
 }
 
+TEST_CASE("NUL goes out in a binary literal and in no other") {
+  Server server;
+  Client client(server);
+  client.login();
+  std::string_view message("Subject: s\0t\r\n\r\na\0b", 19);
+  CHECK(client("APPEND INBOX ~{19+}\r\n" + std::string(message)).starts_with("OK [APPENDUID"));
+  client("SELECT INBOX");
+  CHECK(client("FETCH 1 (RFC822.SIZE BODY.PEEK[TEXT])") ==
+        "* 1 FETCH (RFC822.SIZE 19 BODY[TEXT] {3}\na\x80"
+        "b)\nOK Fetched\n");
+  CHECK(client("FETCH 1 BODY.PEEK[TEXT]<1.2>") ==
+        "* 1 FETCH (BODY[TEXT]<1> {2}\n\x80"
+        "b)\nOK Fetched\n");
+  for (auto what :
+       {"BODY[]", "RFC822", "BODY[HEADER]", "BODY[HEADER.FIELDS (Subject)]", "ENVELOPE"})
+    CHECK(client("FETCH 1 " + std::string(what)).find('\0') == std::string::npos);
+  CHECK(client("FETCH 1 BINARY.PEEK[1]") ==
+        std::string("* 1 FETCH (BINARY[1] ~{3}\na\0b)\nOK Fetched\n", 42));
+}
+
 TEST_CASE("an APPEND is taken at every split") {
   Server server;
   for (std::size_t limit : {1, 2, 3, 7, 50}) {
