@@ -80,8 +80,9 @@ Result<MailFormat> recognize(const std::filesystem::path& path);
 Result<std::unique_ptr<MailSource>> open_maildir(const std::filesystem::path& path,
                                                  const std::string& into);
 /// Reads an mbox file, or a directory of them: "Work/Projects.mbox" is the mailbox Work/Projects.
-/// ">From " is taken back (mboxrd); Status, X-Status, X-Keywords and X-Mozilla- fields become
-/// flags. In a directory, what cannot be read or is no mbox is passed over.
+/// ">From " is taken back (mboxrd), and ">Status:" and the like, which were the message's own;
+/// Status, X-Status, X-Keywords and X-Mozilla- fields become flags. In a directory, what cannot be
+/// read or is no mbox is passed over.
 Result<std::unique_ptr<MailSource>> open_mbox(const std::filesystem::path& path,
                                               const std::string& into);
 

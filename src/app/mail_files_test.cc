@@ -6,6 +6,7 @@
 #include <fstream>
 #include <unistd.h>
 
+#include "app/core.h"
 #include "base/text.h"
 #include "testing/temporary_directory.h"
 
@@ -289,4 +290,45 @@ TEST_CASE("what cannot be read of a directory of mbox files is named, and the re
   CHECK(open_mbox(top.path / "D", "").error().code == ErrorCode::Denied);
   CHECK(open_mbox(top.path / "B.mbox", "").value()->next().error().code == ErrorCode::Denied);
   for (auto closed : {"B.mbox", "D"}) fs::permissions(top.path / closed, fs::perms::owner_all);
+}
+
+TEST_CASE("what a message says of itself in an mbox's words comes back, and sets no flags") {
+  const std::string messages[] = {
+      "X-Status: D\r\nSubject: x\r\nstatus : RO\r\nX-Keywords: $Junk\r\n more\r\n\r\nStatus: R\r\n",
+      ">Status: R\r\n>>X-Mozilla-Keys: a\r\nX-Mozilla-Status: 0009\r\n\r\n",
+      "Subject: x\r\nContent-Length: 1\r\nX-UID: 7\r\n\r\ntext\r\n",
+      "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n\r\nmine\r\n",
+      "X-IMAPbase: 1 2\r\nSubject: x\r\n\r\n",
+      " folded, RADFT\r\n\tand so on\r\nSubject: x\r\n\r\n",
+      "> a quote\r\n\r\n",
+      "no header\r\nat all\r\nStatus: R\r\n\r\n",
+      "X-Filler: " + std::string(300'000, 'x') +
+          "\r\nX-Status: D\r\n>Status: R\r\n\r\n>Status: R\r\n",
+  };
+  for (auto& bytes : messages) {
+    for (auto& flags : {std::vector<std::string>{}, {"\\Answered", "mine"}}) {
+      CAPTURE(bytes.substr(0, 100));
+      testing::TemporaryDirectory top;
+      auto sink = make_mbox(top.path / "out").value();
+      REQUIRE(sink->mailbox("INBOX"));
+      for (int i = 0; i < 2; ++i) {
+        REQUIRE(sink->begin({"INBOX", flags, kWhen}));
+        REQUIRE(sink->write(bytes));
+        REQUIRE(sink->end());
+      }
+      REQUIRE(sink->finish());
+      auto read = read_all(*open_mbox(top.path / "out", "").value());
+      REQUIRE(read.size() == 2);
+      for (auto& message : read) {
+        CHECK((message.bytes == bytes));
+        CHECK(message.item.flags == flags);
+      }
+      // Nor does it for other programs.
+      auto file = read_file(top.path / "out/INBOX.mbox").value();
+      auto header = std::string_view(file).substr(0, file.find("\n\n"));
+      for (auto word : {"\nX-Status: D", "\nstatus", "\nX-Keywords: $Junk", "\nX-Mozilla",
+                        "\nX-IMAP", "\nContent-Length", "\n folded"})
+        CHECK_FALSE(header.contains(word));
+    }
+  }
 }

@@ -48,6 +48,33 @@ constexpr std::string_view kOwnFields[] = {
     "X-Mozilla-Keys",
 };
 
+/// True if a line of a message's header, were it to stand in an mbox, would be taken for the file's
+/// own: one of its fields, or, at the front, more of the field above. Such a line gets one ">" more
+/// in front, as "From " does in mboxrd, and loses it when it is read.
+bool needs_quote(std::string_view line, bool first) {
+  auto begin = line.find_first_not_of('>');
+  if (begin == std::string_view::npos) return false;
+  line.remove_prefix(begin);
+  if (first && (line.front() == ' ' || line.front() == '\t')) return true;
+  auto colon = line.find(':');
+  if (colon == std::string_view::npos) return false;
+  auto name = trim(line.substr(0, colon));
+  return std::ranges::any_of(kOwnFields, [&](auto own) { return iequals(own, name); });
+}
+
+/// Without the quotes of header lines, up to the empty line.
+std::string without_quotes(std::string_view header) {
+  std::string out;
+  for (bool first = true; !header.empty() && header != "\r\n"; first = false) {
+    auto line = header.substr(0, header.find('\n') + 1);
+    if (line.empty()) line = header;
+    header.remove_prefix(line.size());
+    if (line.starts_with('>') && needs_quote(line, first)) line.remove_prefix(1);
+    out += line;
+  }
+  return out.append(header);
+}
+
 Error file_error(std::string_view what, const fs::path& path) {
   return errno_error(fmt::format("cannot {} {}", what, path.string()), errno);
 }
@@ -183,6 +210,7 @@ class MboxSource final : public MailSource {
                   file.path.string());
     blank_ = at_line_start_ = true;
     held_blank_.clear();
+    first_of_file_ = true;
     return {};
   }
 
@@ -208,11 +236,14 @@ class MboxSource final : public MailSource {
     blank_ = begins && (line == "\n" || line == "\r\n");
     if (blank_) {
       held_blank_ = line;
+      quoted_fields_ = false;
       return std::optional(std::move(out));
     }
     if (begins && line.starts_with('>')) {
       auto quotes = line.find_first_not_of('>');
-      if (quotes != std::string_view::npos && line.substr(quotes).starts_with("From "))
+      if (quoted_fields_ && needs_quote(line, false))
+        line.remove_prefix(1);
+      else if (quotes != std::string_view::npos && line.substr(quotes).starts_with("From "))
         line.remove_prefix(1);
     }
     out += line;
@@ -220,23 +251,26 @@ class MboxSource final : public MailSource {
   }
 
   /// Takes the file's own fields out of the header. False: it is no message but the file's own
-  /// notes (of c-client).
+  /// notes (of c-client), at its front.
   Result<bool> read_header(MailItem& item) {
     ends_ = {};
     blank_ = false;
     std::string header;
-    while (in_message_ && header.size() < kMaxHeader && !has_whole_header(header)) {
+    bool ended = false;
+    while (in_message_ && header.size() < kMaxHeader && !ended) {
       TRY(auto line, next_line());
       if (line) header += ends_.feed(*line);
       // The empty line that ends the header is held back like any other.
-      if (!held_blank_.empty()) header += ends_.feed(std::exchange(held_blank_, {}));
+      ended = !held_blank_.empty();
+      if (ended) header += ends_.feed(std::exchange(held_blank_, {}));
     }
+    quoted_fields_ = !ended;
     auto length = mime::header_length(header);
-    bool internal = false;
+    bool for_c_client = false, internal = false;
     for (auto& field : mime::HeaderView(std::string_view(header).substr(0, length))) {
       auto value = mime::unfold(field.value);
-      internal |= field.is("X-IMAP") ||
-                  (field.is("Subject") && value.starts_with("DON'T DELETE THIS MESSAGE"));
+      for_c_client |= field.is("X-IMAP");
+      internal |= field.is("Subject") && value.starts_with("DON'T DELETE THIS MESSAGE");
       if (std::ranges::any_of(kOwnFields, [&](auto name) { return field.is(name); }))
         take_flags(field, value, item);
       else
@@ -245,12 +279,15 @@ class MboxSource final : public MailSource {
     auto fields_end = length;
     auto text = std::string_view(header).substr(0, length);
     if (text == "\r\n" || text.ends_with("\r\n\r\n")) fields_end = length - 2;
-    header_ += std::string_view(header).substr(fields_end);
+    header_ = without_quotes(header_ + header.substr(fields_end));
     if (!in_message_) header_ += ends_.finish();
     if (item.received == Time{}) {
       auto date = mime::parse_date(mime::HeaderView(header_).value("Date"));
       if (date) item.received = date->time;
     }
+    // Anybody may write such a subject.
+    auto first = std::exchange(first_of_file_, false);
+    internal = internal && for_c_client && first;
     if (internal) header_.clear();
     return !internal;
   }
@@ -278,7 +315,9 @@ class MboxSource final : public MailSource {
   Lines lines_;
   std::optional<Time> separator_;  ///< of the message that comes next
   bool in_message_ = false;
-  bool blank_ = false;  ///< the line before was empty
+  bool blank_ = false;          ///< the line before was empty
+  bool first_of_file_ = false;  ///< no message of this file was read
+  bool quoted_fields_ = false;  ///< read() is still in the header
   bool at_line_start_ = true;
   std::string held_blank_;  ///< an empty line that may belong to the file
   std::string header_;
@@ -364,7 +403,7 @@ class MboxSink final : public MailSink {
     if (!x_status.empty()) buffer_ += "X-Status: " + x_status + '\n';
     if (!keywords.empty()) buffer_ += "X-Keywords:" + keywords + '\n';
     line_.clear();
-    at_line_start_ = true;
+    at_line_start_ = in_header_ = first_line_ = true;
     return {};
   }
 
@@ -414,6 +453,9 @@ class MboxSink final : public MailSink {
       if (quotes != std::string::npos &&
           std::string_view(line_).substr(quotes).starts_with("From "))
         buffer_ += '>';
+      in_header_ = in_header_ && line_ != "\r\n" && line_ != "\n";
+      if (in_header_ && needs_quote(line_, first_line_)) buffer_ += '>';
+      first_line_ = false;
     }
     at_line_start_ = line_.ends_with('\n');
     if (line_.ends_with("\r\n")) {
@@ -444,6 +486,8 @@ class MboxSink final : public MailSink {
   std::string buffer_;
   std::string line_;
   bool at_line_start_ = true;
+  bool in_header_ = true;    ///< no empty line of the message was written
+  bool first_line_ = true;   ///< nothing of it was
   std::size_t written_ = 0;  ///< bytes in the file
   std::size_t begun_ = 0;    ///< where the present message begins in it
 };

@@ -179,12 +179,18 @@ Verb verb_export() {
       .details =
           {"Folders, flags, keywords and dates are kept; `hikyaku import`, Dovecot and "
            "most mail programs read the result. The mail stays where it is. Maildir has "
-           "room for 26 keywords a folder. Messages that are damaged are left out and named, "
+           "room for 26 keywords a folder. In an mbox, a message's own Status, X-Status and other "
+           "fields that would be taken for its flags get a \">\" in front, which import takes "
+           "away. "
+           "Messages that are damaged are left out and named, "
            "on the screen and in the file INCOMPLETE beside the others (which also stands "
            "there until an export has come to its end); the exit code is 1 then.",
            "フォルダー、フラグ、キーワード、日付も保存します。結果は `hikyaku import` や "
            "Dovecot、多くのメールソフトで読めます。元のメールはそのまま残ります。Maildir "
-           "のキーワードはフォルダーごとに 26 個までです。破損したメッセージは除かれ、"
+           "のキーワードはフォルダーごとに 26 個までです。mbox では、フラグと誤解される"
+           "メッセージ自身の Status や X-Status などの欄の前に「>」を付け、import "
+           "がそれを外します。"
+           "破損したメッセージは除かれ、"
            "画面と、書き出し先のファイル INCOMPLETE "
            "に一覧を残し(このファイルは書き出しが終わるまでの間もあります)、"
            "終了コードは 1 になります。"},
