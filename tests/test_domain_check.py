@@ -199,6 +199,17 @@ class DomainCheck(unittest.TestCase):
             self.assertIn(word, done.stdout)
         self.assertNotIn("TTL", done.stdout)  # what is not there is not remembered either
 
+    def test_a_policy_above_the_domain_counts(self):
+        """What a domain above says is not to be replaced by p=none (RFC 9989 §4.10)."""
+        self.server.run("domain", "add", "sub.alpha.test")
+        self.addCleanup(self.server.run, "domain", "remove", "sub.alpha.test")
+        for above, level, words in (("v=DMARC1; p=none; sp=reject", "good", "p=reject"), (None, "problem", "there is no DMARC record")):
+            self.file.write_text(f'_dmarc.alpha.test. TXT "{above}"\n' if above else "alpha.test. A 192.0.2.1\n")
+            done = self.server.run("domain", "check", "sub.alpha.test", "--zone", self.file, "--json", check=False)
+            found = [f for f in json.loads(done.stdout)["findings"] if f["name"] == "_dmarc.sub.alpha.test"]
+            self.assertEqual([f["level"] for f in found], [level], found)
+            self.assertIn(words, found[0]["what"])
+
     def test_reject_is_remarked_on_where_people_write_to_lists(self):
         for language, words in (("en", "mailing lists"), ("ja", "メーリングリスト")):
             for policy in ("none", "quarantine", "reject"):

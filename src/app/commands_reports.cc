@@ -236,10 +236,11 @@ object describe(const reports::ReceivedReport& unproved) {
 
 /// What came and is not counted, the newest first.
 Task<void> show_unproved(Core& core, ControlCall& call, const Wanted& asked) {
-  auto unproved = co_await core.store().read(
-      [&](store::Reader& reader) { return reports::list_unproved(reader, asked.since, kUnread); });
-  for (auto& one : unproved)
-    if (asked.matches(one.domain)) co_await call.item(describe(one));
+  auto unproved = co_await core.store().read([&](store::Reader& reader) {
+    return reports::list_unproved(reader, asked.since, kUnread,
+                                  [&](auto& one) { return asked.matches(one.domain); });
+  });
+  for (auto& one : unproved) co_await call.item(describe(one));
 }
 
 /// For each domain: itself, its sources (the largest first), advice. Behind them what is not
@@ -275,12 +276,10 @@ Task<Answer> show_failures(Core& core, ControlCall& call) {
   CO_TRY(auto asked, wanted(core, call));
   CO_TRY(auto most, call.number("most", 50));
   auto failures = co_await core.store().read([&](store::Reader& reader) {
-    return reports::list_failures(reader, asked.since, std::min<std::uint64_t>(most, 1000));
+    return reports::list_failures(reader, asked.since, std::min<std::uint64_t>(most, 10'000),
+                                  [&](auto& failure) { return asked.matches(failure.domain); });
   });
-  std::uint64_t count = 0;
   for (auto& failure : failures) {
-    if (!asked.matches(failure.domain)) continue;
-    ++count;
     object shown{{"time", format_rfc3339(failure.when)},
                  {"domain", json_text(failure.domain)},
                  {"source", failure.source ? failure.source->to_string() : ""},
@@ -299,9 +298,9 @@ Task<Answer> show_failures(Core& core, ControlCall& call) {
     }
     co_await call.item(std::move(shown));
   }
-  if (count == 0 && !asked.domain.empty())
+  if (failures.empty() && !asked.domain.empty())
     CO_TRY_DO(co_await check_ours(core, asked.domain, call.request().language));
-  co_return object{{"count", count}};
+  co_return object{{"count", failures.size()}};
 }
 
 }  // namespace

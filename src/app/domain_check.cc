@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "dkim/key_record.h"
 #include "dkim/problem.h"
+#include "dmarc/policy.h"
 #include "dmarc/problem.h"
 #include "dmarc/record.h"
 #include "dmarc/report_address.h"
@@ -148,6 +149,13 @@ constexpr Phrase kTakeOut{"take the record out", "レコードを削除してく
 constexpr Phrase kNoDmarc{
     "there is no DMARC record: many treat the mail of such domains as suspect",
     "DMARC レコードがありません。不審なメールとして扱われることがあります"};
+constexpr Phrase kDmarcAbove{
+    "there is no record here, and none is needed: what {} says counts, which is p={} for this "
+    "domain",
+    "ここにレコードはありませんが不要です。{} のポリシー(このドメインには p={})が適用されます"};
+constexpr Phrase kDmarcAboveUnknown{
+    "there is no record here, and whether one above counts could not be asked: {}",
+    "ここにレコードはなく、上位のレコードが適用されるかを確認できませんでした: {}"};
 constexpr Phrase kTwoDmarc{"there are {} DMARC records: then none of them counts: {}",
                            "DMARC レコードが {} 個あり、どれも無効になります: {}"};
 constexpr Phrase kDmarcElsewhere{
@@ -265,8 +273,14 @@ class DomainCheck {
     auto& ours = wanted_.addresses;
     if (found.empty()) {
       address_is_wrong_ = true;
-      auto address = ours.empty() ? std::string("<IPv4-ADDRESS>") : ours.front().to_string();
-      add(Level::Problem, text(kNoAddress), text(kPublish, record(address)));
+      std::string records;
+      for (auto& address : ours) {
+        about(wanted_.host_name, address.is_v4() ? "A" : "AAAA", address.is_v4() ? v4.ttl : v6.ttl);
+        records += (records.empty() ? "" : ", ") + record(address.to_string());
+      }
+      about(wanted_.host_name, "A", v4);
+      add(Level::Problem, text(kNoAddress),
+          text(kPublish, records.empty() ? record("<IPv4-ADDRESS>") : records));
     }
     std::string known;
     for (auto& address : ours) known += (known.empty() ? "" : ", ") + address.to_string();
@@ -511,8 +525,16 @@ class DomainCheck {
     }
   }
 
-  /// It may stand where it does no good.
+  /// One above may count (RFC 9989 §4.10), or it may stand where it does no good.
   Task<void> no_dmarc(std::string good) {
+    dmarc::Walker walker(dns_);
+    auto found = co_await dmarc::discover(walker, wanted_.domain);
+    using State = dmarc::Discovery::State;
+    if (found.state == State::Found)
+      co_return add(Level::Good, text(kDmarcAbove, "_dmarc." + found.policy_domain,
+                                      dmarc::to_string(found.effective)));
+    if (found.state == State::TempError)
+      co_return add(Level::Unchecked, text(kDmarcAboveUnknown, found.problem));
     auto at_domain = co_await dns_.txt(wanted_.domain);
     auto is_stray = [](const std::string& one) {
       return dmarc::is_meant_as_record(one) && ifind(one, "dmarc") != one.npos;

@@ -7,6 +7,7 @@
 #include "app/names_needed.h"
 #include "app/progress.h"
 #include "base/text.h"
+#include "dmarc/policy.h"
 #include "dns/resolver.h"
 #include "net/cores.h"
 #include "unbound/resolver.h"
@@ -96,6 +97,16 @@ class NamesCheck {
       findings_.add(Level::Good, "dns", kMxGood, domain);
     co_await policy(domain, "v=spf1", kNoSpf, kSpfGood,
                     fmt::format("{}. IN TXT \"v=spf1 mx -all\"", domain));
+    co_await dmarc_policy(domain);
+  }
+
+  Task<void> dmarc_policy(const std::string& domain) {
+    // That of a domain above may count (RFC 9989 §4.10): p=none here would weaken it.
+    dmarc::Walker walker(dns_);
+    auto found = co_await dmarc::discover(walker, domain);
+    if (found.state == dmarc::Discovery::State::Found && found.policy_domain != domain)
+      co_return findings_.add(Level::Good, "dns", kDmarcGood, "_dmarc." + found.policy_domain,
+                              fmt::format("p={}", dmarc::to_string(found.effective)));
     co_await policy("_dmarc." + domain, "v=DMARC1", kNoDmarc, kDmarcGood,
                     fmt::format("_dmarc.{}. IN TXT \"v=DMARC1; p=none\"", domain));
   }

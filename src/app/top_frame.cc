@@ -282,6 +282,7 @@ object top_numbers(const TopView& view) {
                             {"stall", number_in(part(now, "store"), "stall")},
                             {"lost_segments", number_in(part(now, "store"), "lost_segments")},
                             {"unreadable", number_in(part(now, "store"), "unreadable")},
+                            {"damaged_records", number_in(part(now, "store"), "damaged_records")},
                             {"index_damaged", number_in(part(now, "store"), "index_damaged")}};
   return numbers;
 }

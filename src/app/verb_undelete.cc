@@ -47,7 +47,7 @@ std::optional<std::string> moment(const Invocation& invocation, std::string_view
   auto text = invocation.value(option);
   if (!text) return "";
   auto time = parse_rfc3339(*text);
-  if (auto age = parse_duration(*text)) time = SystemClock().now() - *age;
+  if (auto age = parse_duration(*text)) time = std::max(Time{}, SystemClock().now() - *age);
   if (!time) {
     terminal.complain(kNoTime, *text);
     return std::nullopt;

@@ -123,6 +123,15 @@ TEST_CASE("top: the frame fits, and shows nothing that moves a cursor") {
   CHECK(frame.find("busy") < frame.find("calm"));
 }
 
+TEST_CASE("top: damaged records are shown, also when nothing else is damaged") {
+  Terminal terminal([](auto) { return true; }, [](auto) { return true; }, {});
+  auto damaged = stats(3);
+  damaged["store"].as_object()["damaged_records"] = 4'321;
+  TopView view{stats(1), damaged, 2};
+  CHECK(top_numbers(view).at("store").at("damaged_records") == 4'321);
+  CHECK(top_frame(view, terminal, {200, 60}).contains("4,321"));
+}
+
 TEST_CASE("top: 80 columns are enough for all there is to say") {
   auto busy = [](std::uint64_t factor) {
     auto all = stats(factor);

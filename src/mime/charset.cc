@@ -6,6 +6,7 @@
 #include <iconv.h>
 #include <memory>
 #include <unicode/ucnv.h>
+#include <unicode/ucnv_cb.h>
 #include <unicode/ucnv_err.h>
 #include <vector>
 
@@ -90,9 +91,20 @@ struct CloseConverter {
 };
 using Converter = std::unique_ptr<UConverter, CloseConverter>;
 
+/// U+FFFD for all that is not in the charset: ICU's own choice is U+001A for single bytes of some.
+void replace_always(const void*, UConverterToUnicodeArgs* args, const char*, int32_t,
+                    UConverterCallbackReason reason, UErrorCode* status) {
+  if (reason > UCNV_IRREGULAR) return;  // it is only reset, closed or copied
+  constexpr char16_t kUnit = 0xFFFD;
+  *status = U_ZERO_ERROR;
+  ucnv_cbToUWriteUChars(args, &kUnit, 1, 0, status);
+}
+
 Converter open_converter(const std::string& name) {
   UErrorCode status = U_ZERO_ERROR;
   Converter converter(ucnv_open(name.c_str(), &status));
+  if (U_SUCCESS(status))
+    ucnv_setToUCallBack(converter.get(), replace_always, nullptr, nullptr, nullptr, &status);
   return U_SUCCESS(status) ? std::move(converter) : nullptr;
 }
 

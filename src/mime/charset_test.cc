@@ -108,6 +108,10 @@ TEST_CASE("labels are known or not, and never trouble") {
   CHECK(decode_charset("x", "klingon").known_label == false);
   CHECK(decode_charset("x\xFF", "utf-8").replaced);
   CHECK_FALSE(decode_charset("x", "utf-8").replaced);
+  // Single bytes that Windows has no character for.
+  auto macintosh = decode_charset("\x80 \xA0 \xFD", "shift_jis");
+  CHECK(macintosh.text == "\uFFFD \uFFFD \uFFFD");
+  CHECK(macintosh.replaced);
 }
 
 TEST_CASE("whatever the bytes, what comes out is UTF-8") {

@@ -60,6 +60,24 @@ TEST_CASE("a mail goes when what was in it is kept, and not before") {
   }
 }
 
+TEST_CASE("the newest failures of a domain, however many others are newer") {
+  store::MemoryTransaction tx;
+  tx.begin();
+  for (std::uint64_t id = 1; id <= 20; ++id) {
+    ReceivedFailure failure;
+    failure.day = day_of(kNoon);
+    failure.id = id;
+    failure.domain = id <= 2 ? "quiet.test" : "loud.test";
+    put_failure(tx, failure);
+  }
+  auto of_quiet = [](auto& one) { return one.domain == "quiet.test"; };
+  auto found = list_failures(tx, 0, 1, of_quiet);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].id == 2);
+  CHECK(list_failures(tx, 0, 10, of_quiet).size() == 2);
+  CHECK(list_failures(tx, 0, 10).size() == 10);
+}
+
 TEST_CASE("of two mails with the same report, kept at the same time, one is kept") {
   auto ours = [](store::Reader&, std::string_view) { return true; };
   for (int rows : {3, 600}) {

@@ -103,17 +103,19 @@ std::optional<UnreadReport> decode_unread_row(std::string_view key, std::string_
   return with_key(key, decode_unread(value));
 }
 
-/// The newest first, of days from `since` on.
+/// The newest first, of days from `since` on, that are `wanted`.
 template <class Row>
 std::vector<Row> list_newest(Reader& reader, store::Table table, Day since, std::size_t limit,
-                             std::optional<Row> (*decode)(std::string_view, std::string_view)) {
+                             std::optional<Row> (*decode)(std::string_view, std::string_view),
+                             const std::function<bool(const Row&)>& wanted = nullptr) {
   std::vector<Row> found;
   if (limit == 0) return found;
   store::KeyRange range{Key(kInstance, table).u32(since).bytes(),
                         Key(kInstance, table).children().end};
   reader.scan(range, Reader::Direction::Backward,
               [&](std::string_view key, std::string_view value) {
-                if (auto row = decode(key, value)) found.push_back(std::move(*row));
+                auto row = decode(key, value);
+                if (row && (!wanted || wanted(*row))) found.push_back(std::move(*row));
                 return found.size() < limit;
               });
   return found;
@@ -214,8 +216,10 @@ void put_failure(Transaction& tx, const ReceivedFailure& failure) {
          encode_failure(failure));
 }
 
-std::vector<ReceivedFailure> list_failures(Reader& reader, Day since, std::size_t limit) {
-  return list_newest(reader, kTableReceivedFailure, since, limit, decode_failure_row);
+std::vector<ReceivedFailure> list_failures(
+    Reader& reader, Day since, std::size_t limit,
+    const std::function<bool(const ReceivedFailure&)>& wanted) {
+  return list_newest(reader, kTableReceivedFailure, since, limit, decode_failure_row, wanted);
 }
 
 void put_unproved(Transaction& tx, const ReceivedReport& report) {
@@ -223,8 +227,10 @@ void put_unproved(Transaction& tx, const ReceivedReport& report) {
          encode_received(report));
 }
 
-std::vector<ReceivedReport> list_unproved(Reader& reader, Day since, std::size_t limit) {
-  return list_newest(reader, kTableUnprovedReport, since, limit, decode_report_row);
+std::vector<ReceivedReport> list_unproved(
+    Reader& reader, Day since, std::size_t limit,
+    const std::function<bool(const ReceivedReport&)>& wanted) {
+  return list_newest(reader, kTableUnprovedReport, since, limit, decode_report_row, wanted);
 }
 
 void put_unread(Transaction& tx, const UnreadReport& unread) {

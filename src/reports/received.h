@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -100,14 +101,18 @@ struct ReceivedFailure {
   Sender sender = {};
 };
 void put_failure(store::Transaction& tx, const ReceivedFailure& failure);
-/// The newest first, days from `since` on, at most `limit`.
-std::vector<ReceivedFailure> list_failures(store::Reader& reader, Day since, std::size_t limit);
+/// The newest first, days from `since` on, at most `limit` of those that are `wanted` (empty: all).
+std::vector<ReceivedFailure> list_failures(
+    store::Reader& reader, Day since, std::size_t limit,
+    const std::function<bool(const ReceivedFailure&)>& wanted = nullptr);
 
 /// A report that is not counted, since nobody was shown to have sent it: its header alone, by the
 /// day on which it came.
 void put_unproved(store::Transaction& tx, const ReceivedReport& report);
-/// The newest first, days from `since` on, at most `limit`.
-std::vector<ReceivedReport> list_unproved(store::Reader& reader, Day since, std::size_t limit);
+/// The newest first, days from `since` on, at most `limit` of those that are `wanted` (empty: all).
+std::vector<ReceivedReport> list_unproved(
+    store::Reader& reader, Day since, std::size_t limit,
+    const std::function<bool(const ReceivedReport&)>& wanted = nullptr);
 
 /// A mail to the address in which no report could be read, or a notice that one of ours did not
 /// arrive.
