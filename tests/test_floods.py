@@ -94,7 +94,8 @@ class OfCommands(Attacked):
 
     def test_errors_and_idle_commands(self):
         for service, line, hello, counted, most, last in (("smtp", b"FOO\r\n", b"", "500 ", 5, "421 4.7.0"), ("smtp", b"NOOP\r\n", b"EHLO x.test\r\n", "250 2.0.0", 10, "421 4.7.0"),
-                                                          ("smtp", b"RSET\r\n", b"EHLO x.test\r\n", "250 2.0.0", 10, "421 4.7.0"), ("imap", b"a FOO\r\n", b"", "a BAD", 5, "* BYE"),
+                                                          ("smtp", b"RSET\r\n", b"EHLO x.test\r\n", "250 2.0.0", 10, "421 4.7.0"),
+                                                          ("smtp", b"BDAT 0\r\n", b"EHLO x.test\r\nMAIL FROM:<x@y.test>\r\nRCPT TO:<bob@alpha.test>\r\n", "250 2.0.0", 10, "421 4.7.0"), ("imap", b"a FOO\r\n", b"", "a BAD", 5, "* BYE"),
                                                           ("pop3", b"FOO\r\n", b"", "-ERR", 6, "-ERR Too many errors")):
             with self.subTest(service, line=line):
                 lines = self.answers(service, line, 3_000, hello)

@@ -22,6 +22,7 @@ class SilentStream final : public net::Stream {
   Task<void> until_shut_down() { co_await shut_down_.wait(); }
 
   std::optional<std::size_t> try_read(std::span<char>) override { return std::nullopt; }
+  void check() override {}
   Task<net::Wake> wait_readable() override { co_return net::Wake::Woken; }
   Task<void> write(std::string_view) override { co_return; }
   void finish() override {}
@@ -30,6 +31,7 @@ class SilentStream final : public net::Stream {
   void shut_down(std::chrono::milliseconds) override { shut_down_.wake(); }
   void set_timeout(std::chrono::milliseconds) override {}
   void set_total_timeout(std::chrono::milliseconds) override {}
+  void end_by(std::chrono::steady_clock::time_point) override {}
   Task<Result<net::TlsInfo>> start_tls(const net::ServerTls&) override {
     co_return fail(ErrorCode::Unsupported, "no TLS");
   }

@@ -57,8 +57,9 @@ constexpr Option kOptions[] = {
         .name = "smtp.max_idle_commands",
         .fallback = "100",
         .why = "clients that keep a connection open send a few NOOP or RSET between messages",
-        .doc = "After so many commands that move no mail (NOOP, RSET, VRFY, HELP, EHLO), without a "
-               "message accepted between them, a connection is closed with 421.",
+        .doc = "After so many commands that move no mail (NOOP, RSET, VRFY, HELP, EHLO, BDAT 0), "
+               "without "
+               "a message accepted between them, a connection is closed with 421.",
         .least = 5,
         .most = 100000,
     }),

@@ -33,6 +33,7 @@ Task<std::optional<http::Request>> Session::next_request() {
   using Event = http::RequestParser::Event;
   stream_.set_timeout(settings_.idle_timeout);
   stream_.set_total_timeout(milliseconds(0));
+  if (input_.turn_is_over()) co_await input_.end_turn();
   auto begun = false;
   while (true) {
     auto bytes = input_.available();

@@ -161,6 +161,7 @@ Task<Session::Event> Session::next_event() {
 Task<std::optional<Session::Event>> Session::next_event_or_change() {
   while (true) {
     input_.consume(std::exchange(used_, 0));
+    if (input_.turn_is_over()) co_await input_.end_turn();
     auto bytes = input_.available();
     auto before = bytes.size();
     auto event = parser_.next(bytes);

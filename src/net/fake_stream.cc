@@ -61,9 +61,13 @@ void FakeStream::count_operation() {
   throw Disconnected(Disconnected::Why::Closed, "connection lost: as the test wants it");
 }
 
-std::optional<std::size_t> FakeStream::try_read(std::span<char> into) {
+void FakeStream::check() {
   check_open();
   if (shutting_down_) throw Disconnected(Disconnected::Why::Shutdown, "shutting down");
+}
+
+std::optional<std::size_t> FakeStream::try_read(std::span<char> into) {
+  check();
   if (in_->bytes.empty() && !in_->ended) return std::nullopt;
   count_operation();
   auto count = std::min({into.size(), in_->bytes.size(), read_limit_});
@@ -77,8 +81,7 @@ std::optional<std::size_t> FakeStream::try_read(std::span<char> into) {
 Task<Wake> FakeStream::wait_readable() {
   count_operation();
   while (true) {
-    check_open();
-    if (shutting_down_) throw Disconnected(Disconnected::Why::Shutdown, "shutting down");
+    check();
     if (std::exchange(woken_, false)) co_return Wake::Woken;
     if (!in_->bytes.empty() || in_->ended) co_return Wake::Readable;
     if (!co_await Direction::wait(in_->reader, per_wait_))
@@ -135,11 +138,19 @@ void FakeStream::set_total_timeout(std::chrono::milliseconds total) {
   total_timer_ = nullptr;
   out_of_time_ = false;
   if (total <= std::chrono::milliseconds::zero()) return;
-  total_timer_ = Executor::current()->after(total, [this] {
-    out_of_time_ = true;
-    Direction::ring(in_->reader);
-    Direction::ring(out_->writer);
-  });
+  total_timer_ = Executor::current()->after(total, [this] { time_is_over(); });
+}
+
+void FakeStream::time_is_over() {
+  out_of_time_ = true;
+  Direction::ring(in_->reader);
+  Direction::ring(out_->writer);
+}
+
+void FakeStream::end_by(std::chrono::steady_clock::time_point deadline) {
+  auto left = deadline - std::chrono::steady_clock::now();
+  set_total_timeout(std::chrono::ceil<std::chrono::milliseconds>(left));
+  if (left <= std::chrono::nanoseconds::zero()) time_is_over();
 }
 
 Result<TlsInfo> FakeStream::handshake(std::string sni) {

@@ -45,6 +45,7 @@ class FakeStream final : public Stream {
   bool closed() const { return closed_; }
 
   std::optional<std::size_t> try_read(std::span<char> into) override;
+  void check() override;
   Task<Wake> wait_readable() override;
   Task<void> write(std::string_view bytes) override;
   void finish() override;
@@ -53,6 +54,7 @@ class FakeStream final : public Stream {
   void shut_down(std::chrono::milliseconds grace) override;
   void set_timeout(std::chrono::milliseconds per_wait) override { per_wait_ = per_wait; }
   void set_total_timeout(std::chrono::milliseconds total) override;
+  void end_by(std::chrono::steady_clock::time_point deadline) override;
   /// Succeeds at once, whatever the other end does. Bytes that this end has not read yet are taken
   /// as garbage in the handshake: it fails, as it would for real.
   Task<Result<TlsInfo>> start_tls(const ServerTls& tls) override;
@@ -71,6 +73,7 @@ class FakeStream final : public Stream {
              Endpoint peer);
   void count_operation();
   void check_open();
+  void time_is_over();
   Result<TlsInfo> handshake(std::string sni);
 
   std::shared_ptr<Direction> in_;

@@ -31,9 +31,6 @@ void give_back(std::unique_ptr<char[]> buffer, std::size_t used) {
   if (spare.size() < kSpareBuffers) spare.push_back(std::move(buffer));
 }
 
-/// A peer that always has bytes for us lets the other sessions run after so many reads.
-constexpr int kReadsWithoutYield = 32;
-
 }  // namespace
 
 Input::Input(Stream& stream) : stream_(stream) {}
@@ -78,20 +75,35 @@ std::optional<std::size_t> Input::read() {
   return count;
 }
 
+bool Input::turn_is_over() {
+  if (!std::exchange(in_turn_, true)) return false;
+  auto now = std::chrono::steady_clock::now();
+  if (!turn_began_) turn_began_ = now;
+  return now - *turn_began_ >= kTurn;
+}
+
+void Input::begin_turn() {
+  in_turn_ = false;
+  turn_began_.reset();
+}
+
+Task<void> Input::end_turn() {
+  co_await yield_now();
+  begin_turn();
+  stream_.check();
+}
+
 Task<Input::Filled> Input::fill() {
-  if (++reads_without_wait_ >= kReadsWithoutYield) {
-    reads_without_wait_ = 0;
-    co_await yield_now();
-  }
+  if (turn_is_over()) co_await end_turn();
   while (true) {
     if (auto count = read()) co_return *count > 0 ? Filled::Bytes : Filled::End;
-    reads_without_wait_ = 0;
+    begin_turn();
     if (co_await stream_.wait_readable() == Wake::Woken) co_return Filled::Woken;
   }
 }
 
 bool Input::fill_now() {
-  if (end_ - begin_ == kBufferSize) return false;
+  if (end_ - begin_ == kBufferSize || turn_is_over()) return false;
   auto count = read();
   return count && *count > 0;
 }

@@ -2,6 +2,7 @@
 // bytes.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -38,9 +39,17 @@ class Input {
   /// Waits for more bytes. The unread ones stay in front; with kBufferSize unread bytes it is a
   /// defect to call it.
   Task<Filled> fill();
-  /// More bytes if they are there already, without waiting. True if available() grew. Drivers flush
-  /// their replies only when this is false (pipelining).
+  /// More bytes if they are there already and this connection's turn is not over, without waiting.
+  /// True if available() grew. Drivers flush their replies only when this is false (pipelining).
   bool fill_now();
+
+  /// How long a peer that always has the next bytes there already may keep the loop for itself.
+  static constexpr std::chrono::milliseconds kTurn{1};
+  /// Whether it has had that. Drivers ask between two commands: one that nothing makes wait would
+  /// hold up all other sessions of the loop, and nobody could end it.
+  bool turn_is_over();
+  /// Lets the others run. Throws what ends this session, if it has come meanwhile (Stream::check).
+  Task<void> end_turn();
 
   /// What it holds now.
   std::size_t memory() const { return buffer_ ? kBufferSize : 0; }
@@ -51,13 +60,17 @@ class Input {
 
  private:
   std::optional<std::size_t> read();
+  void begin_turn();
 
   Stream& stream_;
   std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t used_ = 0;  ///< the most that end_ was with this buffer
-  int reads_without_wait_ = 0;
+  /// Since it last waited, or let the others run: set when that is asked for a second time, so that
+  /// who waits after each command costs no look at the clock.
+  std::optional<std::chrono::steady_clock::time_point> turn_began_;
+  bool in_turn_ = false;
 };
 
 }  // namespace hikyaku::net

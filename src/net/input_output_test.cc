@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include "net/conversation_test.h"
+#include "net/fake_stream.h"
 #include "net/input.h"
 #include "net/output.h"
 #include "net/served.h"
+#include "testing/test_loop.h"
 
 namespace hikyaku::net {
 
@@ -33,6 +35,52 @@ TEST_CASE("Input: an idle one holds nothing, a full one refuses to grow, bytes s
     got += input.available();
     CHECK(got == bytes);
   });
+}
+
+namespace {
+
+/// For a driver that would go on for ever.
+struct Patience {
+  std::chrono::steady_clock::time_point until =
+      std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  bool over() const { return std::chrono::steady_clock::now() > until; }
+};
+
+/// A driver whose peer always has the next bytes there already; ends when `others_ran`.
+Task<void> driver_that_reads(Input& input, FakeStream& stream, const bool& others_ran) {
+  Patience patience;
+  while (!others_ran && !patience.over()) {
+    stream.receive("x\r\n");
+    if (!input.fill_now()) co_await input.fill();
+    input.consume(input.available().size());
+  }
+}
+
+/// The same with many commands in what was read.
+Task<void> driver_that_works(Input& input, FakeStream&, const bool& others_ran) {
+  Patience patience;
+  while (!others_ran && !patience.over()) {
+    if (input.turn_is_over()) co_await input.end_turn();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Input: others run though the peer never lets us wait, and what they end is ended") {
+  for (auto driver : {driver_that_reads, driver_that_works}) {
+    hikyaku::testing::TestLoop loop;
+    auto [stream, peer] = FakeStream::pair();
+    Input input(*stream);
+    for (int i = 0; i < 3; ++i) {  // not only once
+      auto others_ran = false;
+      loop.post([&] { others_ran = true; });
+      CHECK(loop.run(ending(driver(input, *stream, others_ran))) == "fine");
+      CHECK(others_ran);
+    }
+    auto never = false;
+    loop.post([&stream] { stream->shut_down(std::chrono::seconds(5)); });
+    CHECK(loop.run(ending(driver(input, *stream, never))) == "shutdown");
+  }
 }
 
 TEST_CASE("Output: small pieces are gathered, large ones pass, in order") {

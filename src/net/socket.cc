@@ -57,9 +57,13 @@ void Socket::throw_closed(int error_number) const {
   throw Disconnected(Disconnected::Why::Closed, "connection lost: " + error_text(error_number));
 }
 
-std::optional<std::size_t> Socket::try_read(std::span<char> into) {
+void Socket::check() {
   check_open();
   if (readiness_->shutting_down()) throw_outcome(Outcome::Shutdown);
+}
+
+std::optional<std::size_t> Socket::try_read(std::span<char> into) {
+  check();
   std::optional<std::size_t> count;
   if (ssl_) {
     count = try_read_tls(into);
@@ -110,6 +114,7 @@ Task<Wake> Socket::wait_readable() {
   if (std::exchange(unanswered_, false)) acknowledge_now();
   taken_ = 0;
   waited_ = {};
+  written_in_a_row_ = 0;
   auto outcome = co_await readiness_->readable_or_woken();
   if (outcome == Outcome::Woken) co_return Wake::Woken;
   if (outcome != Outcome::Ready) throw_outcome(outcome);
@@ -129,12 +134,11 @@ Task<void> Socket::wait_for(Want want) {
 }
 
 Task<void> Socket::write(std::string_view bytes) {
-  std::size_t without_wait = 0;
   while (!bytes.empty()) {
     check_open();
     auto count = write_some(bytes);
     if (!count) {
-      without_wait = 0;
+      written_in_a_row_ = 0;
       co_await wait_for_window();
       continue;
     }
@@ -142,9 +146,9 @@ Task<void> Socket::write(std::string_view bytes) {
     taken_ += *count;
     unanswered_ = false;
     bytes.remove_prefix(*count);
-    without_wait += *count;
-    if (without_wait >= kWriteWithoutYield) {
-      without_wait = 0;
+    written_in_a_row_ += *count;
+    if (written_in_a_row_ >= kWriteWithoutYield) {
+      written_in_a_row_ = 0;
       co_await yield_now();
     }
   }
@@ -229,8 +233,7 @@ Task<Result<TlsInfo>> Socket::handshake(SslPtr ssl, std::chrono::milliseconds li
 }
 
 Task<Result<TlsInfo>> Socket::shake_hands(SslPtr ssl) {
-  check_open();
-  if (readiness_->shutting_down()) throw_outcome(Outcome::Shutdown);
+  check();
   if (ssl_) co_return fail(ErrorCode::Conflict, "TLS is active already");
   if (!ssl || SSL_set_fd(ssl.get(), readiness_->fd()) != 1)
     co_return fail(ErrorCode::Invalid, "TLS cannot begin: {}",

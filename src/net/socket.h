@@ -25,6 +25,7 @@ class Socket final : public Stream {
   ~Socket() override;
 
   std::optional<std::size_t> try_read(std::span<char> into) override;
+  void check() override;
   Task<Wake> wait_readable() override;
   Task<void> write(std::string_view bytes) override;
   void finish() override;
@@ -38,6 +39,9 @@ class Socket final : public Stream {
   }
   void set_total_timeout(std::chrono::milliseconds total) override {
     readiness_->set_total_timeout(total);
+  }
+  void end_by(std::chrono::steady_clock::time_point deadline) override {
+    readiness_->set_total_deadline(deadline);
   }
   Task<Result<TlsInfo>> start_tls(const ServerTls& tls) override;
   Task<Result<TlsInfo>> start_tls(const ClientTls& tls, std::string server_name) override;
@@ -88,6 +92,8 @@ class Socket final : public Stream {
   /// Since we last waited for the peer to speak: what it took of us, and how long we waited for it.
   std::uint64_t taken_ = 0;
   std::chrono::steady_clock::duration waited_{};
+  /// Bytes that it took since the other sessions had their turn.
+  std::size_t written_in_a_row_ = 0;
 };
 
 /// The ends of a connected socket, as the kernel names them. `peer` may be known from accept().

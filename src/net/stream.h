@@ -97,6 +97,9 @@ class Stream {
   /// nullopt when there is nothing yet. After a nullopt, wait_readable() is sure to report what
   /// comes (also bytes inside the TLS layer).
   virtual std::optional<std::size_t> try_read(std::span<char> into) = 0;
+  /// Throws what try_read would throw without a look at the peer: the time is over, shut_down() or
+  /// close() was called. For who has bytes enough to go on with.
+  virtual void check() = 0;
   /// Waits until try_read has something to say (it may be nothing after all), or wake() is called.
   /// A wake() before the wait counts.
   virtual Task<Wake> wait_readable() = 0;
@@ -123,6 +126,9 @@ class Stream {
   /// The whole of what is done from now on may take this long (per transaction, per session); zero:
   /// no such limit.
   virtual void set_total_timeout(std::chrono::milliseconds total) = 0;
+  /// The same as a moment. One that is past already counts at once: whoever is to be served by then
+  /// is served no more, though his bytes are there.
+  virtual void end_by(std::chrono::steady_clock::time_point deadline) = 0;
 
   /// For work that takes long: nothing is read meanwhile, and so nobody is told that the peer has
   /// gone. A peer that has closed its socket is Ended until it is sent something.

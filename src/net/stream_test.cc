@@ -48,6 +48,23 @@ TEST_CASE("a wait ends by its time limit") {
   });
 }
 
+TEST_CASE("a time that is over already counts, though bytes are there") {
+  Served served(1, echo);
+  served.client([](Stream& stream) -> Task<void> {
+    co_await stream.write("x");
+    CHECK(co_await stream.wait_readable() == Wake::Readable);
+    auto read = [](Stream& from) -> Task<void> {
+      char byte;
+      from.try_read({&byte, 1});
+      co_return;
+    };
+    stream.end_by(std::chrono::steady_clock::now());
+    CHECK(co_await ending(read(stream)) == "timeout");
+    stream.end_by(std::chrono::steady_clock::now() + 1min);
+    CHECK(co_await ending(read(stream)) == "fine");
+  });
+}
+
 TEST_CASE("a peer that does not read holds its writer up, and only until the time limit") {
   Served served(2, [](std::unique_ptr<Stream> stream) -> Task<void> {
     stream->set_timeout(1s);

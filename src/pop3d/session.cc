@@ -79,6 +79,8 @@ void Session::answer(const std::optional<pop3::Reply>& reply) {
 Task<std::optional<std::string>> Session::next_line() {
   auto deadline = std::chrono::steady_clock::now() + settings_.timeout;
   if (state_.phase == pop3::Phase::Authorization) deadline = std::min(deadline, login_until_);
+  stream_.end_by(deadline);
+  if (input_.turn_is_over()) co_await input_.end_turn();
   while (true) {
     auto available = input_.available();
     auto before = available.size();
@@ -90,7 +92,7 @@ Task<std::optional<std::string>> Session::next_line() {
       stream_.set_total_timeout(milliseconds(0));
       co_return line;
     }
-    if (!input_.fill_now()) co_await need_bytes(deadline);
+    if (!input_.fill_now()) co_await need_bytes();
   }
 }
 
@@ -101,13 +103,11 @@ void Session::count_memory() {
   if (!services_.activity->hold(held)) stream_.shut_down();
 }
 
-Task<void> Session::need_bytes(std::chrono::steady_clock::time_point deadline) {
+Task<void> Session::need_bytes() {
   ahead_ = std::vector<Retrieved>();
   ahead_bytes_ = 0;
   count_memory();
   co_await output_.flush();
-  auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-  stream_.set_total_timeout(std::max(left, milliseconds(1)));
   while (true) {
     auto filled = co_await input_.fill();
     if (filled == net::Input::Filled::Bytes) co_return;

@@ -52,8 +52,8 @@ class Session {
 
   /// The next line; nullopt when it was too long. Sends what is pending before it waits.
   Task<std::optional<std::string>> next_line();
-  /// Sends what is pending, and waits for more bytes of a line that must be whole by `deadline`.
-  Task<void> need_bytes(std::chrono::steady_clock::time_point deadline);
+  /// Sends what is pending, and waits for more bytes.
+  Task<void> need_bytes();
   /// Tells what the session holds; ends it when that is too much.
   void count_memory();
   Task<void> execute(const std::string& line);

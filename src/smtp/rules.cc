@@ -230,8 +230,8 @@ std::optional<Reply> Session::count(Verb verb, const Reply& answer) {
   if (transaction_ && verb == Verb::Bdat && !answer.positive()) transaction_->failed = true;
   if (answer.permanent() && ++errors_ > settings_->max_errors)
     return replies::too_many_errors(settings_->host_name);
-  if (rule_of(verb).counts_as_junk && ++junk_ > settings_->max_junk)
-    return replies::too_much_junk(settings_->host_name);
+  if (rule_of(verb).counts_as_junk) ++junk_;
+  if (junk_ > settings_->max_junk) return replies::too_much_junk(settings_->host_name);
   return std::nullopt;
 }
 

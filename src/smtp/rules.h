@@ -94,6 +94,8 @@ class Session {
   void end_transaction() { transaction_.reset(); }
   /// A message was accepted: junk is counted anew.
   void message_accepted() { junk_ = 0; }
+  /// What was accepted moves no mail, though its kind does (BDAT 0): it is junk, too.
+  void moved_nothing() { ++junk_; }
   /// TLS is on. After STARTTLS everything the client said is forgotten (RFC 3207 §4.2); also used
   /// when the listener speaks TLS from the start.
   void started_tls();

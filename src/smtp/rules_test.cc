@@ -47,6 +47,7 @@ struct Server {
     if (std::holds_alternative<Data>(command)) session.end_transaction();
     if (auto* bdat = std::get_if<Bdat>(&command)) {
       session.transaction()->chunks_begun = true;
+      if (bdat->size == 0 && !bdat->last) session.moved_nothing();
       if (bdat->last) session.end_transaction();
     }
     if (std::holds_alternative<Rset>(command)) session.end_transaction();
@@ -242,6 +243,19 @@ TEST_CASE("patience has an end") {
   CHECK(junk.say("NOOP").starts_with("421 4.7.0"));
   junk.session.message_accepted();
   CHECK(junk.say("NOOP").starts_with("250"));
+  // Chunks without an octet; one that ends a message does move something.
+  settings.max_junk = 4;
+  run(Server(settings), {{"EHLO c.test", "250"},
+                         {"MAIL FROM:<a@x.test>", "250"},
+                         {"RCPT TO:<b@y.test>", "250"},
+                         {"BDAT 0", "250"},
+                         {"BDAT 7", "250"},
+                         {"BDAT 0", "250"},
+                         {"BDAT 0", "250"},
+                         {"BDAT 0 LAST", "250"},
+                         {"MAIL FROM:<a@x.test>", "250"},
+                         {"RCPT TO:<b@y.test>", "250"},
+                         {"BDAT 0", "421 4.7.0"}});
   CHECK(Server(mx()).say("GET / HTTP/1.1").starts_with("421"));
 }
 

@@ -22,7 +22,7 @@ Task<smtp::Reply> Session::handle(smtp::Bdat command) {
   chunks_->begin_chunk(command.size, command.last);
   if (chunks_->hopeless()) co_return co_await give_up(smtp::DataProblem::TooLarge);
   stream_.set_timeout(settings_.data_timeout);
-  end_by(*data_until_);
+  stream_.end_by(*data_until_);
   std::string piece;
   while (!chunks_->chunk_done() && !chunks_->hopeless()) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
@@ -35,8 +35,10 @@ Task<smtp::Reply> Session::handle(smtp::Bdat command) {
   stream_.set_total_timeout(milliseconds(0));
   auto problem = chunks_->problem();
   if (!chunks_->chunk_done()) co_return co_await give_up(problem);
-  if (problem == smtp::DataProblem::None && !chunks_->done())
+  if (problem == smtp::DataProblem::None && !chunks_->done()) {
+    if (command.size == 0) state_.moved_nothing();
     co_return replies::chunk_ok(command.size);
+  }
 
   auto incoming = std::move(incoming_);
   forget_message();
@@ -50,7 +52,8 @@ Task<void> Session::skip_chunk(std::uint64_t size) {
     co_return;
   }
   // Within a message the limit of its data goes on; a chunk out of place gets the same.
-  end_by(data_until_.value_or(std::chrono::steady_clock::now() + settings_.transaction_timeout));
+  stream_.end_by(
+      data_until_.value_or(std::chrono::steady_clock::now() + settings_.transaction_timeout));
   while (size > 0) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();
     auto now = std::min<std::uint64_t>(size, input_.available().size());

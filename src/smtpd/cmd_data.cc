@@ -13,7 +13,7 @@ Task<smtp::Reply> Session::handle(smtp::Data) {
   octets_ = 0;
   write(replies::start_data());
   stream_.set_timeout(settings_.data_timeout);
-  end_by(std::chrono::steady_clock::now() + settings_.transaction_timeout);
+  stream_.end_by(std::chrono::steady_clock::now() + settings_.transaction_timeout);
   std::string piece;
   while (!decoder.done() && !decoder.hopeless()) {
     if (input_.available().empty() && !input_.fill_now()) co_await need_bytes();

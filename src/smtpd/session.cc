@@ -118,13 +118,12 @@ void Session::write(const smtp::Reply& reply) {
 }
 
 Task<std::expected<std::string, smtp::Reply>> Session::next_line() {
-  auto deadline = line_deadline();
+  stream_.end_by(line_deadline());
+  if (input_.turn_is_over()) co_await input_.end_turn();
   while (true) {
     input_.consume(lines_.feed(input_.available()));
     if (lines_.ready()) break;
     if (input_.fill_now()) continue;
-    co_await output_.flush();
-    end_by(deadline);
     co_await need_bytes();
   }
   stream_.set_total_timeout(milliseconds(0));
@@ -135,11 +134,6 @@ std::chrono::steady_clock::time_point Session::line_deadline() const {
   auto deadline =
       std::min(std::chrono::steady_clock::now() + settings_.command_timeout, useful_until_);
   return data_until_ ? std::min(deadline, *data_until_) : deadline;
-}
-
-void Session::end_by(std::chrono::steady_clock::time_point deadline) {
-  auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-  stream_.set_total_timeout(std::max(left, milliseconds(1)));
 }
 
 void Session::has_proved_useful() {

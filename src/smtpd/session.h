@@ -59,8 +59,6 @@ class Session {
   Task<void> need_bytes();
   /// The next line must have come whole by then.
   std::chrono::steady_clock::time_point line_deadline() const;
-  /// What is done from now on ends by then at the latest.
-  void end_by(std::chrono::steady_clock::time_point deadline);
   /// The client is worth waiting for: it has logged in, or a message was accepted.
   void has_proved_useful();
   Task<void> answer(smtp::Verb verb, smtp::Reply reply);
