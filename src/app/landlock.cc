@@ -36,10 +36,10 @@ struct NetPortAttributes {
 
 constexpr std::uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr std::uint64_t kReadFile = LANDLOCK_ACCESS_FS_READ_FILE;
-constexpr std::uint64_t kRemove = LANDLOCK_ACCESS_FS_REMOVE_FILE;
-constexpr std::uint64_t kWrite = kRead | kRemove | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                                 LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |
-                                 LANDLOCK_ACCESS_FS_MAKE_REG | kFsRefer | kFsTruncate;
+constexpr std::uint64_t kWrite = kRead | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+                                 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+                                 kFsRefer | kFsTruncate;
 constexpr std::uint64_t kEverythingOfAbi1 = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
 
 Error failed(std::string_view what) {
@@ -80,7 +80,6 @@ Result<void> allow(int ruleset, const fs::path& path, std::uint64_t rights) {
 
 Result<void> allow_paths(int ruleset, const SandboxPaths& paths, std::uint64_t handled) {
   for (auto& path : paths.writable) TRY_DO(allow(ruleset, path, kWrite & handled));
-  for (auto& path : paths.removable) TRY_DO(allow(ruleset, path, kRemove & handled));
   for (auto& path : paths.readable) TRY_DO(allow(ruleset, path, kRead & handled));
   return {};
 }

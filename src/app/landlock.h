@@ -13,8 +13,6 @@ namespace hikyaku::app {
 struct SandboxPaths {
   /// Directories in which files may be made, written, renamed and removed.
   std::vector<std::filesystem::path> writable;
-  /// Directories in which files (sockets) may be removed only.
-  std::vector<std::filesystem::path> removable;
   /// Files and directories that may be read.
   std::vector<std::filesystem::path> readable;
 };

@@ -103,7 +103,8 @@ std::string SandboxState::describe() const {
 SandboxPaths sandbox_paths(const Instance& instance, const config::Config& config) {
   SandboxPaths paths;
   paths.writable = {instance.data};
-  paths.removable = {instance.control_socket.parent_path()};
+  // Its sockets lie beside its keys: whoever could remove the ones could remove the others. So they
+  // stay behind, and the next start removes them (net::Listener::bind_unix).
   auto& readable = paths.readable;
   // Configuration and keys are looked for by name again at SIGHUP, when an editor or certbot has
   // put new files in their place.
@@ -120,7 +121,7 @@ SandboxPaths sandbox_paths(const Instance& instance, const config::Config& confi
 
 SandboxPaths resolved(const SandboxPaths& paths) {
   auto all = paths;
-  for (auto* list : {&all.writable, &all.removable, &all.readable}) {
+  for (auto* list : {&all.writable, &all.readable}) {
     for (auto& path : *list) {
       std::error_code missing;
       path = path.empty() ? path : fs::canonical(path, missing);

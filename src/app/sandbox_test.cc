@@ -56,6 +56,26 @@ int socket_of(int family, int type) {
 
 }  // namespace
 
+TEST_CASE("in the sandbox, the keys and the configuration of an instance can be read, no more") {
+  testing::TemporaryDirectory dir;
+  auto instance = Instance::from(dir.path.string());
+  for (auto& directory : {instance.data, instance.tls, instance.dkim})
+    fs::create_directories(directory);
+  auto paths = sandbox_paths(instance, {});
+  for (auto& file : {instance.secret_key, instance.config, instance.tls / "key.pem",
+                     instance.dkim / "alpha.test.pem", instance.control_socket}) {
+    CAPTURE(file.string());
+    std::ofstream(file) << "kept";
+    CHECK(inside(paths, [&] { return open_for(file, O_RDONLY); }) == 0);
+    CHECK(inside(paths, [&] { return open_for(file, O_WRONLY); }) == EACCES);
+    CHECK(inside(paths, [&] { return ::unlink(file.c_str()) < 0 ? errno : 0; }) == EACCES);
+    CHECK(inside(paths, [&] {
+            return ::rename(file.c_str(), (instance.data / "taken").c_str()) < 0 ? errno : 0;
+          }) != 0);
+    CHECK(fs::exists(file));
+  }
+}
+
 TEST_CASE("in the sandbox, the instance's own can be used and nothing else") {
   testing::TemporaryDirectory dir;
   auto data = dir.path / "data";
@@ -64,7 +84,7 @@ TEST_CASE("in the sandbox, the instance's own can be used and nothing else") {
   fs::create_directories(data);
   std::ofstream(secret) << "key";
   std::ofstream(other) << "not ours";
-  SandboxPaths paths{.writable = {data}, .removable = {}, .readable = {secret}};
+  SandboxPaths paths{.writable = {data}, .readable = {secret}};
   auto can = [&](const std::function<int()>& deed) { return inside(paths, deed); };
 
   SUBCASE("files of the instance") {

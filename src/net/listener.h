@@ -51,7 +51,7 @@ class Listener {
   static Result<std::unique_ptr<Listener>> bind(const Endpoint& endpoint, int backlog = kBacklog);
   /// A Unix-domain socket at `path` (at most 107 bytes) with `mode`, by default for the owner only.
   /// A dead socket in its place is removed; Conflict when somebody listens there, Exists when there
-  /// is a file of another kind. The path is removed by stop().
+  /// is a file of another kind. The path is removed by stop(), unless a sandbox forbids it.
   static Result<std::unique_ptr<Listener>> bind_unix(const std::string& path, unsigned mode = 0600);
 
   Listener(const Listener&) = delete;
