@@ -33,7 +33,9 @@ class AccountSessions::Offline {
     here->log_ = log;
     here->views_ = mailbox::make_views(core.store(), core.memory().views);
     here->authenticator_ = auth::make_authenticator(
-        {.host_name = core.host_name(), .uses = core.credential_uses(), .limits = {}},
+        {.host_name = core.host_name(),
+         .uses = [&core] { return core.credential_uses(); },
+         .limits = {}},
         {core.store(), core.workers(), core.clock(), core.random(), core.master()}, log);
     here->settings_ = make_service_settings(core.config(), core.host_name(), false);
     return here;

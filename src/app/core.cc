@@ -10,6 +10,7 @@
 #include "app/machine_memory.h"
 #include "app/missing_store.h"
 #include "base/text.h"
+#include "config/diff.h"
 #include "net/fd.h"
 #include "store/open.h"
 #include "store/posix_file_system.h"
@@ -91,13 +92,22 @@ MemoryPlan plan_memory(const config::Config& config) {
 
 Core::Core(Instance instance, config::Config config, Log log)
     : instance_(std::move(instance)),
-      config_(std::move(config)),
-      memory_(plan_memory(config_)),
+      config_(nullptr),
+      memory_(plan_memory(config)),
       log_(std::move(log)),
-      host_name_(config_.server.host_name.empty() ? machine_name() : config_.server.host_name) {}
+      host_name_(config.server.host_name.empty() ? machine_name() : config.server.host_name) {
+  reconfigure(std::move(config));
+}
 
 Core::~Core() {
   close_store();
+}
+
+void Core::reconfigure(config::Config config) {
+  // Certificates are reloaded every few weeks, mostly with the same file.
+  if (!configs_.empty() && config::diff(*configs_.back(), config).empty()) return;
+  configs_.push_back(std::make_unique<const config::Config>(std::move(config)));
+  config_ = configs_.back().get();
 }
 
 void Core::close_store() {
@@ -114,7 +124,7 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
   core->master_ = std::make_unique<crypto::MasterKey>(std::move(master));
   core->workers_ =
       std::make_unique<net::ThreadPool>(std::max(2u, std::thread::hardware_concurrency()));
-  core->hashers_ = std::make_unique<net::ThreadPool>(core->config_.login.parallel,
+  core->hashers_ = std::make_unique<net::ThreadPool>(core->config().login.parallel,
                                                      net::ThreadPool::Priority::Low);
   store::Options options{.directory = core->instance_.data.string(),
                          .workers = *core->workers_,
@@ -125,7 +135,7 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
   options.index_memory = core->memory_.index;
   options.staged_memory = core->memory_.staged;
   options.schema = kSchema;
-  options.reserve = core->config_.store.reserve.count;
+  options.reserve = core->config().store.reserve.count;
   options.ballast = kBallast;
   if (opening.which == WhichStore::New) {
     options.if_missing = store::IfMissing::Make;
@@ -144,7 +154,7 @@ Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config confi
 }
 
 auth::CredentialUses Core::credential_uses() const {
-  auto offers = [&](std::string_view name) { return config_.offers(name); };
+  auto offers = [&config = this->config()](std::string_view name) { return config.offers(name); };
   return {.scram = offers("SCRAM-SHA-256") || offers("SCRAM-SHA-1") ||
                    offers("SCRAM-SHA-256-PLUS") || offers("SCRAM-SHA-1-PLUS"),
           .legacy = offers("CRAM-MD5") || offers("APOP")};

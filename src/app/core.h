@@ -2,7 +2,9 @@
 // the open store.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <vector>
 
 #include "app/instance.h"
 #include "auth/credentials.h"
@@ -63,7 +65,11 @@ class Core {
   void close_store();
 
   const Instance& instance() const { return instance_; }
-  const config::Config& config() const { return config_; }
+  /// What counts now: that of the start, or what a reload has made of it since. What it gives stays
+  /// valid, but old after a reload: ask anew for every decision. From any thread.
+  const config::Config& config() const { return *config_.load(); }
+  /// After a reload. From any thread, but from one at a time.
+  void reconfigure(config::Config config);
   const MemoryPlan& memory() const { return memory_; }
   const Clock& clock() const { return clock_; }
   /// For what is forgotten, or given up, by its age.
@@ -78,14 +84,16 @@ class Core {
 
   /// server.host_name, or the machine's name.
   const std::string& host_name() const { return host_name_; }
-  /// What the listeners' mechanisms need to be stored of every password.
+  /// What the listeners' mechanisms need to be stored of every password. It follows reloads.
   auth::CredentialUses credential_uses() const;
 
  private:
   Core(Instance instance, config::Config config, Log log);
 
   Instance instance_;
-  config::Config config_;
+  /// All that ever counted, the last one now: somebody may still be reading an older one.
+  std::vector<std::unique_ptr<const config::Config>> configs_;
+  std::atomic<const config::Config*> config_;
   MemoryPlan memory_;
   Log log_;
   SystemClock clock_;

@@ -104,6 +104,14 @@ constexpr Phrase kErrors[] = {
     {"{}: No such file or directory", "{}: ファイルやディレクトリがありません"},
     {"{}: Permission denied", "{}: 権限がありません"},
     // What a reload cannot do.
+    {"{} has mistakes, and nothing was changed: hikyaku config check{} (nor could the certificates "
+     "be read anew: {})",
+     "{} に誤りがあり、何も変更していません: hikyaku config check{} "
+     "(証明書も読み直せませんでした: {})"},
+    {"{} has mistakes, and no option was changed (the certificates were read anew): hikyaku config "
+     "check{}",
+     "{} に誤りがあり、オプションは変更していません(証明書は読み直しました): hikyaku config "
+     "check{}"},
     {"{} has mistakes, and nothing was changed: hikyaku config check{}",
      "{} に誤りがあり、何も変更していません: hikyaku config check{}"},
     {"the sandbox of the running server does not let it read {}: restart it",

@@ -25,6 +25,8 @@ class Maintenance {
   void start();
   /// `stopped` runs when the present piece of work has ended.
   void stop(Callback stopped);
+  /// The configuration has changed.
+  void look_again() { scrubbing_.look_again(); }
 
  private:
   Task<void> run();

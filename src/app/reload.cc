@@ -88,13 +88,34 @@ void log_changed(const Log& log, const ReloadedOption& changed) {
       "config.change", {{"option", changed.option->name}, {"after", changed.after}, {"why", told}});
 }
 
-void log_mistakes(const Log& log, const Instance& instance, const config::Problems& problems) {
+void log_mistakes(const Log& log, const Instance& instance, const config::Problems& problems,
+                  const Reload& done) {
   constexpr std::size_t kMostTold = 50;
   for (auto& problem : problems.list | std::views::take(kMostTold))
     log.error("config.reload", {{"err", problem.describe(problems.file)}});
   log.error("config.reload", {{"count", problems.list.size()},
-                              {"what", "nothing was changed; mend it, then reload again"},
+                              {"what", done.certificates && !done.unreadable
+                                           ? "no option was changed (the certificates were read "
+                                             "anew); mend it, then reload again"
+                                           : "nothing was changed; mend it, then reload again"},
                               {"remedy", "hikyaku config check" + dir_words(instance)}});
+}
+
+Error mistakes_error(const Instance& instance, const Reload& done) {
+  auto file = instance.config.string(), dir = dir_words(instance);
+  auto text = done.unreadable
+                  ? fmt::format(
+                        "{} has mistakes, and nothing was changed: hikyaku config check{} (nor "
+                        "could the certificates be read anew: {})",
+                        file, dir, done.unreadable->describe())
+              : done.certificates
+                  ? fmt::format(
+                        "{} has mistakes, and no option was changed (the certificates were read "
+                        "anew): hikyaku config check{}",
+                        file, dir)
+                  : fmt::format("{} has mistakes, and nothing was changed: hikyaku config check{}",
+                                file, dir);
+  return {ErrorCode::Invalid, std::move(text), nullptr};
 }
 
 }  // namespace hikyaku::app

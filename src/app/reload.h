@@ -43,6 +43,7 @@ struct ReloadLimits {
 
 struct Reload {
   config::Config config;  ///< what runs from now on
+  bool mistaken = false;  ///< the file could not be used: no option counts, the certificates do
   std::vector<ReloadedOption> options;
   /// To be shown from now on; nothing: those before stay.
   std::optional<std::vector<net::CertificatePem>> certificates{};
@@ -56,7 +57,11 @@ Reload plan_reload(const Instance& instance, const config::Config& running,
 
 /// What became of an option: a warning, unless it counts at once.
 void log_changed(const Log& log, const ReloadedOption& changed);
-/// Why nothing was reloaded: each mistake in a line of its own, and the remedy.
-void log_mistakes(const Log& log, const Instance& instance, const config::Problems& problems);
+/// Why no option was reloaded: each mistake in a line of its own, then what was done all the same,
+/// and the remedy.
+void log_mistakes(const Log& log, const Instance& instance, const config::Problems& problems,
+                  const Reload& done);
+/// The same for who asked for the reload.
+Error mistakes_error(const Instance& instance, const Reload& done);
 
 }  // namespace hikyaku::app

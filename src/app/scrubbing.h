@@ -16,6 +16,8 @@ class Scrubbing {
   /// Until stop(); ends after the step of a megabyte that is under way.
   Task<void> run();
   void stop();
+  /// store.scrub_every may be another one.
+  void look_again() { wakeup_.wake(); }
 
   /// How long to wait after a step that took so long. For a test.
   static std::chrono::nanoseconds pause_after(const store::Scrubbed& step,

@@ -147,7 +147,7 @@ class RunningServer final : public Server {
     large_messages_ = std::make_unique<Semaphore>(core.memory().large);
     authenticator_ = auth::make_authenticator(
         {.host_name = core.host_name(),
-         .uses = core.credential_uses(),
+         .uses = [&core] { return core.credential_uses(); },
          .limits = {},
          .parallel_hashes = config.login.parallel},
         {core.store(), core.hashers(), core.clock(), core.random(), core.master(), &metrics_.auth},
@@ -167,8 +167,9 @@ class RunningServer final : public Server {
         {core.store(), core.workers(), core.clock(), core.random(), *large_messages_,
          measured_resolver_.get(), key_ring_.get(), metrics_.receive},
         log_);
+    auto sending = transmit_settings(config, core.host_name());
     transmitter_ = transmit::make_transmitter(
-        transmit_settings(config, core.host_name()),
+        std::move(sending),
         {core.store(), *receiver_, *measured_resolver_, *client_tls_, core.clock(), core.random(),
          metrics_.transmit, &core.patient_clock()},
         log_);
@@ -230,7 +231,7 @@ class RunningServer final : public Server {
 
   /// Those that are not settings of a service.
   void set_limits() {
-    auto& config = running_config();
+    auto& config = core_->config();
     admission_.set_limits(config.limits.connections, config.limits.connections_per_address);
     sessions_.memory().set_limits({.total = config.limits.memory.count != 0
                                                 ? config.limits.memory.count
@@ -386,57 +387,54 @@ class RunningServer final : public Server {
     }
   }
 
-  /// Certificates and options anew; a mistake in the file leaves everything as it was. Nothing:
-  /// there are mistakes, and the log has them.
-  std::optional<Reload> reload() {
+  /// Certificates and options anew. A mistake in the file leaves every option as it was; the
+  /// certificates that run are renewed all the same, for they end whether it is mended or not.
+  Reload reload() {
     std::lock_guard lock(reloading_);
     notify_systemd("RELOADING=1");
+    auto& running = core_->config();
     auto loaded = config::load_file(core_->instance().config);
-    if (!loaded) log_mistakes(log_, core_->instance(), loaded.error());
-    auto plan =
-        plan_reload(core_->instance(), running_config(), loaded ? *loaded : running_config(),
-                    {readable_ ? &*readable_ : nullptr, server_tls_ != nullptr});
+    auto plan = plan_reload(core_->instance(), running, loaded ? *loaded : running,
+                            {readable_ ? &*readable_ : nullptr, server_tls_ != nullptr});
+    plan.mistaken = !loaded;
     for (auto& changed : plan.options) log_changed(log_, changed);
     if (loaded) {
-      reloaded_ = std::make_unique<config::Config>(plan.config);
+      core_->reconfigure(plan.config);
       settings_.store(
-          make_service_settings(*reloaded_, core_->host_name(), server_tls_ != nullptr));
+          make_service_settings(plan.config, core_->host_name(), server_tls_ != nullptr));
       set_limits();
+      cores_[0].post([this] {
+        if (maintenance_) maintenance_->look_again();
+      });
     }
     if (plan.certificates) {
       auto shown = server_tls_->reload(*plan.certificates);
       if (!shown) plan.unreadable = std::move(shown).error();
     }
+    if (!loaded) log_mistakes(log_, core_->instance(), loaded.error(), plan);
     if (plan.unreadable && plan.remedy.empty())
       log_.error("tls.reload", {{"err", plan.unreadable->describe()}});
     else if (plan.unreadable)
       log_.error("tls.reload", {{"err", plan.unreadable->describe()}, {"remedy", plan.remedy}});
     if (loaded && !plan.unreadable) log_.info("server.reload");
     notify_systemd("READY=1");
-    if (!loaded) return std::nullopt;
     return plan;
   }
 
   /// The same, asked for by `hikyaku reload`.
   Task<Result<boost::json::object>> answer_reload(ControlCall& call) {
     auto plan = reload();
-    if (!plan)
-      co_return fail(ErrorCode::Invalid,
-                     "{} has mistakes, and nothing was changed: hikyaku config "
-                     "check{}",
-                     core_->instance().config.string(), dir_words(core_->instance()));
-    for (auto& changed : plan->options)
+    if (plan.mistaken) co_return std::unexpected(mistakes_error(core_->instance(), plan));
+    for (auto& changed : plan.options)
       co_await call.item({{"option", changed.option->name},
                           {"after", json_text(changed.after)},
                           {"outcome", to_string(changed.outcome)},
                           {"why", json_text(changed.why)}});
     boost::json::object answer;
-    if (plan->unreadable) answer["unreadable"] = json_text(plan->unreadable->describe());
-    if (!plan->remedy.empty()) answer["remedy"] = json_text(plan->remedy);
+    if (plan.unreadable) answer["unreadable"] = json_text(plan.unreadable->describe());
+    if (!plan.remedy.empty()) answer["remedy"] = json_text(plan.remedy);
     co_return answer;
   }
-
-  const config::Config& running_config() const { return reloaded_ ? *reloaded_ : core_->config(); }
 
   /// From the outside in: no new connections, sessions, what is being sent; the store last.
   void end() {
@@ -517,7 +515,6 @@ class RunningServer final : public Server {
   LocalPlaces local_places_{sessions_};
   ControlTable commands_;
   SharedValue<ServiceSettings> settings_;
-  std::unique_ptr<config::Config> reloaded_;
   std::optional<SandboxPaths> readable_;  ///< in the sandbox; nothing: there is none
   std::mutex reloading_;
   std::promise<void> ended_;

@@ -88,14 +88,17 @@ Verb verb_reload() {
       .group = Group::Start,
       .summary = {"lets the server read certificates and options anew",
                   "サーバーに証明書と設定を読み直させる"},
-      .details = {"Names every option that has changed, and whether it counts from now on or only "
-                  "after a restart (`hikyaku config explain OPTION` says that of each). A mistake "
-                  "in hikyaku.toml leaves everything as it was. SIGHUP does the same; then the log "
-                  "has the answer. Exit code 1: the certificates could not be read.",
-                  "変わったオプションをすべて示し、すぐ有効になるか、再起動が必要かを告げます"
-                  "(一つずつ調べるには `hikyaku config explain オプション`)。hikyaku.toml "
-                  "に誤りがあれば何も変わりません。SIGHUP も同じことをし、結果はログに出ます。"
-                  "証明書を読めないときの終了コードは 1 です。"},
+      .details =
+          {"Names every option that has changed, and whether it counts from now on or only "
+           "after a restart (`hikyaku config explain OPTION` says that of each). A mistake "
+           "in hikyaku.toml leaves every option as it was; the certificates are read anew all "
+           "the same. SIGHUP does the same; then the log "
+           "has the answer. Exit code 1: the certificates could not be read.",
+           "変わったオプションをすべて示し、すぐ有効になるか、再起動が必要かを告げます"
+           "(一つずつ調べるには `hikyaku config explain オプション`)。hikyaku.toml "
+           "に誤りがあればオプションは何も変わりませんが、証明書は読み直されます。SIGHUP "
+           "も同じことをし、結果はログに出ます。"
+           "証明書を読めないときの終了コードは 1 です。"},
       .examples = {{"hikyaku reload",
                     {"after a change of hikyaku.toml, or of a certificate",
                      "hikyaku.toml や証明書を変えた後に"}}},

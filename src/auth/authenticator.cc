@@ -322,8 +322,9 @@ class AuthenticatorService final : public Authenticator {
   }
 
   CredentialUses uses_of(const Credential& credential) const {
-    return {.scram = settings_.uses.scram || credential.wanted.scram,
-            .legacy = settings_.uses.legacy || credential.wanted.legacy};
+    auto offered = settings_.uses ? settings_.uses() : CredentialUses{};
+    return {.scram = offered.scram || credential.wanted.scram,
+            .legacy = offered.legacy || credential.wanted.legacy};
   }
 
   /// What a password is worth that was right when it was looked up.

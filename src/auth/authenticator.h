@@ -1,6 +1,7 @@
 // Makes the Authenticator of an instance (auth/login.h) on its directory and credentials.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "auth/credentials.h"
@@ -16,7 +17,9 @@ namespace hikyaku::auth {
 
 struct AuthenticatorSettings {
   std::string host_name;  ///< in the challenge of CRAM-MD5
-  CredentialUses uses;    ///< what listeners offer: kept for every password when it is next known
+  /// What listeners offer now: kept for every password when it is next known. From any thread;
+  /// null: nothing.
+  std::function<CredentialUses()> uses;
   LoginLimits limits;
   std::size_t parallel_hashes =
       2;  ///< Argon2 computations at once: 19 MiB each, and they must not starve mail

@@ -50,7 +50,7 @@ struct Fixture : World {
   void remake(CredentialUses with, milliseconds delay = milliseconds(0)) {
     AuthenticatorSettings login;
     login.host_name = "mx.alpha.test";
-    login.uses = with;
+    login.uses = [with] { return with; };
     login.failure_delay = delay;
     authenticator = make_authenticator(
         login, {.store = store, .workers = pool, .clock = loop, .random = random, .master = master},
@@ -183,7 +183,7 @@ TEST_CASE(
   Reasons reasons;
   AuthenticatorSettings login;
   login.host_name = "mx.alpha.test";
-  login.uses = f.uses;
+  login.uses = [&f] { return f.uses; };
   login.failure_delay = milliseconds(0);
   f.authenticator = make_authenticator(login, {f.store, f.pool, f.loop, f.random, f.master},
                                        Log(reasons, LogLevel::Info));
@@ -241,7 +241,7 @@ TEST_CASE("a login that was right a while ago costs no hash, until the password 
   Fixture f;
   CountingPool pool;
   f.authenticator = make_authenticator({.host_name = "mx.alpha.test",
-                                        .uses = f.uses,
+                                        .uses = [&f] { return f.uses; },
                                         .limits = {.remember = std::chrono::minutes(10)},
                                         .failure_delay = milliseconds(0)},
                                        {f.store, pool, f.loop, f.random, f.master}, {});

@@ -66,7 +66,7 @@ struct World {
     settings.host_name = "mx.alpha.test";
     auth::AuthenticatorSettings login;
     login.host_name = settings.host_name;
-    login.uses = uses;
+    login.uses = [this] { return uses; };
     login.limits.max_failures = 10;
     login.failure_delay = milliseconds(0);
     authenticator = auth::make_authenticator(
