@@ -168,6 +168,7 @@ class RunningServer final : public Server {
          measured_resolver_.get(), key_ring_.get(), metrics_.receive},
         log_);
     auto sending = transmit_settings(config, core.host_name());
+    sending.language = [&core] { return core.config().server.language; };
     transmitter_ = transmit::make_transmitter(
         std::move(sending),
         {core.store(), *receiver_, *measured_resolver_, *client_tls_, core.clock(), core.random(),

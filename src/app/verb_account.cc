@@ -64,6 +64,13 @@ const OptionSpec kLanguage{
     .value = "LANG",
     .help = {"of its folders' names and of notices", "フォルダー名とお知らせの言語"},
     .choices = {"en", "ja"}};
+/// Of a new account.
+const OptionSpec kNewLanguage{
+    .name = "--language",
+    .value = "LANG",
+    .help = {"of its folders' names and of notices; without: the server's (server.language)",
+             "フォルダー名とお知らせの言語。省略するとサーバーの言語 (server.language)"},
+    .choices = {"en", "ja"}};
 const OptionSpec kQuota{.name = "--quota",
                         .value = "SIZE",
                         .help = {"how much mail it may keep, such as 5GB; 0: any amount",
@@ -95,9 +102,7 @@ void take_text(const Invocation& invocation, std::string_view option, std::strin
 
 Exit add(const Invocation& invocation, Terminal& terminal) {
   auto address = invocation.argument(0);
-  object args{{"address", json_text(address)},
-              {"language", terminal.language() == Language::Japanese ? "ja" : "en"},
-              {"legacy_auth", invocation.has("--legacy-auth")}};
+  object args{{"address", json_text(address)}, {"legacy_auth", invocation.has("--legacy-auth")}};
   take_text(invocation, "--name", "name", args);
   take_text(invocation, "--language", "language", args);
   if (!take_quota(invocation, terminal, args)) return Exit::Usage;
@@ -309,7 +314,7 @@ Verb verb_account_add() {
                       "アドレス兼ログイン名。ドメインはこのサーバーのもの"}}},
       .options = {password_stdin_option(),
                   kName,
-                  kLanguage,
+                  kNewLanguage,
                   kQuota,
                   kLegacy,
                   {.name = "--app-password",

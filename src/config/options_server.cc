@@ -72,7 +72,9 @@ constexpr Option kOptions[] = {
         .fallback = R"("en")",
         .why = "bounces go to people all over the world",
         .doc = "The language of the texts that the server writes to people: bounces and notices "
-               "of delay. Protocol replies and logs are always English.",
+               "of delay; ja: with the English text below. Whoever has an account here is told in "
+               "the account's language, which is this one when `hikyaku account add` is not told "
+               "another (--language). Protocol replies and logs are always English.",
         .choices = kLanguages,
     }),
     // ------------------------------------------------------------------ listen

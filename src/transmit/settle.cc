@@ -47,7 +47,7 @@ story::Attempt attempt_of(const Outcome& outcome, std::string result, std::strin
 
 Settler::Settler(store::Store& store, queue::Injector& injector, const Clock& clock,
                  const Clock& ages, crypto::Random& random, Schedule schedule,
-                 std::string host_name, Log log)
+                 std::string host_name, std::function<Language()> language, Log log)
     : store_(store),
       injector_(injector),
       clock_(clock),
@@ -55,6 +55,7 @@ Settler::Settler(store::Store& store, queue::Injector& injector, const Clock& cl
       random_(random),
       schedule_(std::move(schedule)),
       host_name_(std::move(host_name)),
+      language_(std::move(language)),
       log_(std::move(log)) {}
 
 Time Settler::next_attempt(const queue::Entry& entry, Time now) const {
@@ -325,7 +326,7 @@ Task<Result<void>> Settler::notify(const queue::Message& message,
   context.expires = message.arrived + schedule_.lifetime;
   context.language = co_await store_.read([&](store::Reader& reader) {
     auto account = auth::get_account(reader, message.account);
-    return account ? account->language : Language::English;
+    return account ? account->language : language_of(reader, message.mail_from);
   });
   // RET is about failures; other notices have the header alone (RFC 3461 §4.3).
   auto whole = message.ret == smtp::Return::Full && message.size <= kReturnedMessage &&
@@ -347,6 +348,13 @@ Task<Result<void>> Settler::notify(const queue::Message& message,
                                      {.may_use_reserve = true});
 }
 
+Language Settler::language_of(store::Reader& reader, std::string_view address) const {
+  auto readers = auth::resolve(reader, address, "").accounts;
+  auto owner = auth::get_account(reader, readers.empty() ? 0 : readers.front().account);
+  if (owner) return owner->language;
+  return language_ ? language_() : Language::English;
+}
+
 Task<Result<void>> Settler::tell_held(std::vector<queue::Entry> entries) {
   auto notice = co_await store_.read([&](store::Reader& reader) -> std::optional<HeldNotice> {
     auto message = queue::get_message(reader, entries.front().message);
@@ -356,9 +364,7 @@ Task<Result<void>> Settler::tell_held(std::vector<queue::Entry> entries) {
     auto domain = auth::first_domain(reader);
     about.to =
         about.to_sender ? message->mail_from : "postmaster@" + (domain ? domain->name : host_name_);
-    auto readers = auth::resolve(reader, about.to, "").accounts;
-    auto owner = auth::get_account(reader, readers.empty() ? 0 : readers.front().account);
-    if (owner) about.language = owner->language;
+    about.language = language_of(reader, about.to);
     if (auto story = story::find_story(reader, message->id); story && story->arrival)
       about.arrival = *story->arrival;
     about.message = std::move(*message);

@@ -2,9 +2,12 @@
 // transaction.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "base/log.h"
+#include "base/phrase.h"
 #include "base/task.h"
 #include "base/time.h"
 #include "crypto/random.h"
@@ -34,8 +37,10 @@ struct Unsettled {
 class Settler {
  public:
   /// All references must outlive it. `ages`: the clock by which messages are late, and given up.
+  /// `language`: of notices to whoever has no account here; null: English.
   Settler(store::Store& store, queue::Injector& injector, const Clock& clock, const Clock& ages,
-          crypto::Random& random, Schedule schedule, std::string host_name, Log log);
+          crypto::Random& random, Schedule schedule, std::string host_name,
+          std::function<Language()> language, Log log);
 
   /// All outcomes belong to `message`. Gives those that the store did not take: their entries stay
   /// noted as attempted until they are settled. A notice that cannot be made now is made later.
@@ -55,6 +60,8 @@ class Settler {
                              const queue::Injector::Also& end, const Error& why);
   Task<Result<void>> notify(const queue::Message& message, const std::vector<Outcome>& outcomes,
                             const queue::Injector::Also& also);
+  /// Of who reads what is sent to this address, if that is somebody here.
+  Language language_of(store::Reader& reader, std::string_view address) const;
   milliseconds waited_of(const queue::Entry& entry, milliseconds age) const;
   Time next_attempt(const queue::Entry& entry, Time now) const;
   void log_outcome(const Outcome& outcome, std::string_view result) const;
@@ -66,6 +73,7 @@ class Settler {
   crypto::Random& random_;
   Schedule schedule_;
   std::string host_name_;
+  std::function<Language()> language_;
   Log log_;
 };
 

@@ -40,11 +40,12 @@ class Service final : public Transmitter {
       : settings_(std::move(settings)),
         services_(services),
         log_(std::move(log)),
-        attempts_(services.store, services.clock,
-                  Settler(services.store, services.injector, services.clock,
-                          services.ages ? *services.ages : services.clock, services.random,
-                          settings_.schedule, settings_.connect.host_name, log_),
-                  log_),
+        attempts_(
+            services.store, services.clock,
+            Settler(services.store, services.injector, services.clock,
+                    services.ages ? *services.ages : services.clock, services.random,
+                    settings_.schedule, settings_.connect.host_name, settings_.language, log_),
+            log_),
         gate_([this](std::exception_ptr error) { report(error); }) {}
 
   void start() override {

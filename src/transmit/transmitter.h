@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/executor.h"
 #include "base/log.h"
+#include "base/phrase.h"
 #include "base/time.h"
 #include "crypto/random.h"
 #include "dns/resolver.h"
@@ -21,6 +23,8 @@ namespace hikyaku::transmit {
 struct Settings {
   ConnectSettings connect;
   Schedule schedule;
+  /// Of notices to whoever has no account here; asked for each. Null: English.
+  std::function<Language()> language;
   Self self;
   std::size_t connections = 100;                ///< at once, to all destinations together
   std::size_t connections_per_destination = 4;  ///< so that no destination is flooded

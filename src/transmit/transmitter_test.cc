@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "mime/text.h"
 #include "story/story.h"
 #include "transmit/sending_test.h"
 
@@ -185,6 +186,32 @@ TEST_CASE("TLS where it is offered, in clear where it fails, HELO where EHLO is 
     REQUIRE(story->events.back().attempt);
     CHECK(story->events.back().attempt->tls == c.tls);
     CHECK(story->events.back().attempt->result == "delivered");
+  }
+}
+
+TEST_CASE("a bounce is in the language of whoever has the address here, else in the server's") {
+  constexpr std::string_view kJapanese = "配送";  // in every notice in that language
+  for (auto server : {Language::English, Language::Japanese}) {
+    Fixture f;
+    f.settings_of_transmitter.language = [&] { return server; };
+    f.servers["192.0.2.1"].answers["RCPT"] = "550 5.1.1 no";
+    auto& gamma = f.servers["192.0.2.11"];
+    f.change([&](store::Transaction& tx) {
+      f.bob.language = Language::Japanese;
+      return auth::update_account(tx, f.bob);
+    });
+    for (auto from : {"anna@alpha.test", "bob@alpha.test", "someone@gamma.test"})
+      f.submit({"x@beta.test"}, from);
+    f.start();
+    f.run_until_idle();
+    auto text_of = [](const std::string& bytes) {
+      auto message = mime::parse_message(bytes);
+      return mime::body_text(message, message.parts.at(1));
+    };
+    CHECK_FALSE(text_of(f.inbox(f.anna.id).at(0).bytes).contains(kJapanese));
+    CHECK(text_of(f.inbox(f.bob.id).at(0).bytes).contains(kJapanese));
+    auto stranger = text_of(gamma.messages.at(0));
+    CHECK(stranger.contains(kJapanese) == (server == Language::Japanese));
   }
 }
 
