@@ -44,7 +44,7 @@ class SavedStore(unittest.TestCase):
                 smtp.sendmail(f"s{i}s@beta.test", [ANNA], f"From: m{i}@beta.test\r\nSubject: m{i}\r\n\r\nword{i}\r\n{body}\r\n")
         cls.server.stop()
         cls.saved = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "saved"
-        shutil.copytree(cls.server.dir, cls.saved, symlinks=True)
+        shutil.copytree(cls.server.dir, cls.saved, symlinks=True, ignore=shutil.ignore_patterns("*.sock"))
         cls.data = next(p.parent for p in cls.server.dir.rglob("STORE"))
 
     def setUp(self):
