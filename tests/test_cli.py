@@ -590,6 +590,32 @@ class Transfer(unittest.TestCase):
                     full = server.run("export", "--account", "anna@alpha.test", out, check=False)
                     self.assertEqual(full.returncode, 73)
 
+    def test_names_too_long_for_a_file(self):
+        kana = "かな" * 42
+        mailboxes = (f"Work/{kana}", f"Work/{kana}a", f"{kana}/下/{kana}", "zzz")
+        with Instance("anna@alpha.test") as server:
+            server.add_account("ben@alpha.test")
+            for i, mailbox_ in enumerate(mailboxes):
+                one = server.dir / f"{i}.mbox"
+                one.write_text(f"From - Fri Jul 14 02:40:00 2017\nStatus: RO\nSubject: mail {i}\n\n")
+                server.run("import", "--account", "anna@alpha.test", "--mailbox", mailbox_, one)
+            # UTF-7 has room for one such level, and counts all levels together.
+            for form, too_long in (("mbox", mailboxes[:3]), ("maildir", mailboxes[2:3])):
+                with self.subTest(form=form):
+                    out = server.dir / form
+                    told = server.run("export", "--account", "anna@alpha.test", "--format", form, out).stdout
+                    said = "".join(told.split())
+                    self.assertRegex(said, "LONG-NAMESsayswhat(theyare|itis)called")
+                    self.assertEqual([f":{name}" in said for name in mailboxes], [name in too_long for name in mailboxes])
+                    server.run("import", "--account", "ben@alpha.test", "--mailbox", form, out)
+                    state = self.state(server, "ben@alpha.test")
+                    below = {name: rows for name, rows in state.items() if name.startswith(form) and rows}
+                    mine = {name: rows for name, rows in self.state(server, "anna@alpha.test").items() if rows}
+                    self.assertEqual(sorted(below.values()), sorted(mine.values()))
+                    self.assertEqual(len(below), 4)
+            again = json.loads(server.run("export", "--account", "ben@alpha.test", "--mailbox", "mbox", "--format", "mbox", "--json", server.dir / "again").stdout)
+            self.assertLessEqual({f"mbox/{name}" for name in mailboxes[:3]}, {one["mailbox"] for one in again["long_names"]})
+
     def test_files_of_others(self):
         with Instance("anna@alpha.test") as server:
             top = server.dir / "files"

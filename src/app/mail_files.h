@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/long_names.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -67,7 +68,15 @@ class MailSink {
   virtual Result<void> abandon() = 0;
   /// Everything is there.
   virtual Result<void> finish() = 0;
+  /// The mailboxes whose files could not be called after them.
+  const LongNames& long_names() const { return long_names_; }
+
+ protected:
+  LongNames long_names_;
 };
+
+/// Stands beside exported mail until all of it is there; then it is gone, or names what is missing.
+inline constexpr std::string_view kIncompleteNote = "INCOMPLETE";
 
 enum class MailFormat { Maildir, Mbox };
 
@@ -86,7 +95,8 @@ Result<std::unique_ptr<MailSource>> open_maildir(const std::filesystem::path& pa
 Result<std::unique_ptr<MailSource>> open_mbox(const std::filesystem::path& path,
                                               const std::string& into);
 
-/// Both make the directory `path`, which must not exist or be empty.
+/// Both make the directory `path`, which must not exist or be empty. Mailboxes whose names no file
+/// can bear get shortened ones; LONG-NAMES says them, and both sources read it.
 Result<std::unique_ptr<MailSink>> make_maildir(const std::filesystem::path& path);
 Result<std::unique_ptr<MailSink>> make_mbox(const std::filesystem::path& path);
 

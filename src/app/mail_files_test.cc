@@ -332,3 +332,83 @@ TEST_CASE("what a message says of itself in an mbox's words comes back, and sets
     }
   }
 }
+
+TEST_CASE("every mailbox is exported, whatever it is called, and comes back under its name") {
+  auto repeat = [](std::string_view text, int count) {
+    std::string all;
+    while (count-- > 0) all += text;
+    return all;
+  };
+  auto kana = repeat("かな", 42);  // 252 bytes, no room for ".mbox"
+  const std::vector<std::string> names{"INBOX",
+                                       kana,
+                                       kana + "a",
+                                       kana + "b",
+                                       kana + "/下",
+                                       kana + '/' + kana,
+                                       "." + repeat("x", 254),
+                                       "." + repeat("x", 254) + "/child",
+                                       repeat("%2F", 255),
+                                       repeat("%2F", 255) + "/child",
+                                       repeat("a", 250),
+                                       repeat("a", 251),
+                                       repeat("a.", 120),
+                                       repeat("deep/", 49) + "end",
+                                       "Work/" + repeat(kana + '/', 20) + "end",
+                                       "a",
+                                       "a.mbox/b",
+                                       "a.mbox",
+                                       ".dot",
+                                       "\\2edot",
+                                       "INCOMPLETE/x",
+                                       "LONG-NAMES/x",
+                                       "LONG-NAMES"};
+  auto names_in = [&](MailSource& source) {
+    std::vector<std::string> read;
+    for (auto& message : read_all(source)) {
+      CHECK(message.bytes == "Subject: " + message.item.mailbox + "\r\n\r\n");
+      read.push_back(message.item.mailbox);
+    }
+    CHECK(source.passed_over().count() == 0);
+    std::ranges::sort(read);
+    return read;
+  };
+  for (bool mbox : {false, true}) {
+    CAPTURE(mbox);
+    testing::TemporaryDirectory top;
+    auto write = [&](const fs::path& path, const std::vector<std::string>& mailboxes) {
+      auto sink = (mbox ? make_mbox : make_maildir)(path).value();
+      put(path / kIncompleteNote, "");  // as the command does
+      for (auto& name : mailboxes) {
+        CAPTURE(name);
+        REQUIRE(sink->mailbox(name));
+        REQUIRE(sink->begin({name, {}, kWhen}));
+        REQUIRE(sink->write("Subject: " + name + "\r\n\r\n"));
+        REQUIRE(sink->end());
+      }
+      REQUIRE(sink->finish());
+      return sink->long_names().all();
+    };
+    auto open = [&](const fs::path& path, const std::string& into) {
+      return (mbox ? open_mbox : open_maildir)(path, into).value();
+    };
+    auto told = write(top.path / "first", names);
+    auto long_one = std::ranges::find(told, mbox ? kana : kana + '/' + kana,
+                                      [](auto& one) { return one.second; });
+    REQUIRE(long_one != told.end());
+    CHECK(fs::exists(top.path / "first" / long_one->first));
+    // A mailbox that is called as that shortened one is: both are there.
+    auto all = names;
+    fs::remove(top.path / "first" / LongNames::kFile);
+    for (auto& message : read_all(*open(top.path / "first", "")))
+      if (message.bytes == "Subject: " + long_one->second + "\r\n\r\n")
+        all.push_back(message.item.mailbox);
+    REQUIRE(all.size() == names.size() + 1);
+    CHECK_FALSE(all.back() == long_one->second);
+    write(top.path / "second", all);
+    std::ranges::sort(all);
+    CHECK(names_in(*open(top.path / "second", "")) == all);
+    for (auto& message : read_all(*open(top.path / "second", "Old")))
+      CHECK(message.item.mailbox.starts_with("Old"));
+  }
+}

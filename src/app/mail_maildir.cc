@@ -170,13 +170,16 @@ class MaildirSource final : public MailSource {
   void find_folders(const fs::path& top) {
     auto listing = list_directory(top);
     if (listing.problem) passed_over_.add(*listing.problem);
+    auto long_names = LongNames::read(top);
+    if (!long_names) passed_over_.add(long_names.error());
     for (auto& entry : listing.entries) {
       auto name = entry.path().filename().string();
       if (name.size() < 2 || name[0] != '.') continue;
+      auto told = long_names ? long_names->find(name) : nullptr;
       std::error_code error;
       auto cur = fs::status(entry.path() / "cur", error).type();
       if (cur == fs::file_type::directory)
-        folders_.push_back({entry.path(), mailbox_name(path_of_folder(name))});
+        folders_.push_back({entry.path(), mailbox_name(told ? *told : path_of_folder(name))});
       else if (error && cur != fs::file_type::not_found)
         passed_over_.add(cannot_read(entry.path(), error));
     }
@@ -239,6 +242,11 @@ class MaildirSink final : public MailSink {
     TRY_DO(write_keywords());
     keywords_.clear();
     auto folder = folder_of_path(path);
+    if (folder.size() > kMaxFileName || is_shortened(folder)) {
+      folder = shortened_name(path, kMaxFileName,
+                              [](auto begin) { return folder_of_path(std::string(begin)); });
+      TRY_DO(long_names_.add(path_, folder, path));
+    }
     folder_ = folder == "." ? path_ : path_ / folder;
     std::error_code error;
     for (auto part : {"cur", "new", "tmp"}) {

@@ -355,6 +355,42 @@ std::string level_to_file(std::string_view level) {
   return level.starts_with('.') ? "\\2e" + std::string(level.substr(1)) : std::string(level);
 }
 
+/// True if a directory or (without .mbox) a file cannot have this name, or not it alone.
+bool is_unusable(std::string_view level, std::size_t room) {
+  return level_to_file(level).size() > room || is_shortened(level) || level.starts_with("\\2e");
+}
+
+/// Where a mailbox is: "Work/Projects.mbox". From a level on that cannot be called so, the rest is
+/// one shortened name.
+fs::path file_of_mailbox(std::string_view path) {
+  constexpr std::string_view kEnding = ".mbox";
+  constexpr auto kRoom = kMaxFileName - kEnding.size();
+  // As many bytes of directories leave room for those in which they are: PATH_MAX is 4096.
+  constexpr std::size_t kDirectories = 1024;
+  fs::path place;
+  auto rest = path;
+  while (true) {
+    auto end = rest.find('/');
+    auto level = rest.substr(0, end);
+    bool last = end == std::string_view::npos;
+    bool usable = last ? !is_unusable(level, kRoom)
+                       : !is_unusable(level, kMaxFileName) && !level.ends_with(kEnding) &&
+                             place.native().size() + level.size() <= kDirectories;
+    // These are files of the export's own.
+    if (!last && place.empty()) usable &= level != kIncompleteNote && level != LongNames::kFile;
+    if (!usable) break;
+    place /= level_to_file(level);
+    if (last) return place += kEnding;
+    rest.remove_prefix(end + 1);
+  }
+  auto name = shortened_name(rest, kRoom, [](std::string_view begin) {
+    auto one_level = level_to_file(begin);
+    std::ranges::replace(one_level, '/', '-');
+    return one_level;
+  });
+  return (place /= name) += kEnding;
+}
+
 std::string path_from_file(const fs::path& relative) {
   std::string path;
   for (auto& part : relative) {
@@ -377,9 +413,9 @@ class MboxSink final : public MailSink {
 
   Result<void> mailbox(const std::string& path) override {
     TRY_DO(flush());
-    place_ = path_;
-    for (auto level : split(path, '/')) place_ /= level_to_file(level);
-    place_ += ".mbox";
+    auto file = file_of_mailbox(path);
+    if (is_shortened(file.stem().native())) TRY_DO(long_names_.add(path_, file.string(), path));
+    place_ = path_ / file;
     std::error_code error;
     fs::create_directories(place_.parent_path(), error);
     file_ = net::UniqueFd(::open(place_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -502,8 +538,12 @@ Result<std::unique_ptr<MailSource>> open_mbox(const fs::path& path, const std::s
   }
   std::vector<MboxSource::File> files;
   PassedOver unreadable;
+  auto long_names = LongNames::read(path);
+  if (!long_names) unreadable.add(long_names.error());
   for (auto& file : mbox_files(path, unreadable)) {
-    auto mailbox = path_from_file(file.lexically_relative(path).replace_extension());
+    auto relative = file.lexically_relative(path);
+    auto told = long_names ? long_names->find(relative.string()) : nullptr;
+    auto mailbox = told ? *told : path_from_file(relative.replace_extension());
     if (!into.empty()) mailbox = mailbox == "INBOX" ? into : into + '/' + mailbox;
     files.push_back({file, std::move(mailbox)});
   }

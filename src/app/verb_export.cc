@@ -27,12 +27,15 @@ constexpr Phrase kUnreadable{
 constexpr Phrase kStopped{"What is in {} is not all of it: the export did not come to its end.",
                           "{} にあるのは一部だけです。書き出しは最後まで終わりませんでした。"};
 
-/// Stands in what is written until everything is there; if messages are missing, it names them.
-constexpr std::string_view kIncomplete = "INCOMPLETE";
 constexpr std::string_view kNotFinished =
     "This export has not come to its end: only a part of the mail is here.\n";
 constexpr std::string_view kMissing =
     "These messages are not here, because the server could not read them:\n\n";
+constexpr Phrase kLongNames{
+    "{} [mailbox has a name|mailboxes have names] that no file can bear. {} says what [it is|they "
+    "are] called, and import reads it:",
+    "ファイル名にできない名前のメールボックスが {} 個あります。本来の名前は {} に記され、import "
+    "はそれを読みます:"};
 /// As many are named.
 constexpr std::size_t kNamed = 10'000;
 
@@ -129,6 +132,26 @@ Result<void> note_end(const std::filesystem::path& note, const std::vector<std::
   return {};
 }
 
+/// On the screen, which need not hold them all: they stand in the file.
+void show_long_names(const LongNames& names, const std::filesystem::path& path,
+                     Terminal& terminal) {
+  constexpr std::size_t kShown = 20;
+  if (names.all().empty()) return;
+  terminal.say(kLongNames, grouped(names.all().size()), (path / LongNames::kFile).string());
+  std::size_t shown = 0;
+  for (auto& [file, mailbox] : names.all()) {
+    if (++shown > kShown) return terminal.paragraph("…", 2);
+    terminal.paragraph(fmt::format("{}: {}", printable(file), printable(mailbox, 20'000)), 2);
+  }
+}
+
+boost::json::array long_names_in(const LongNames& names) {
+  boost::json::array all;
+  for (auto& [file, mailbox] : names.all())
+    all.push_back(boost::json::object{{"file", json_text(file)}, {"mailbox", json_text(mailbox)}});
+  return all;
+}
+
 Exit run(const Invocation& invocation, Terminal& terminal) {
   auto address = invocation.value("--account").value_or("");
   if (address.empty()) {
@@ -142,7 +165,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto sink = invocation.value("--format") == "mbox" ? make_mbox(path) : make_maildir(path);
   if (!sink) return commands.report(sink.error());
   auto total = invocation.has("--mailbox") ? 0 : number_in(*shown, "messages");
-  auto note = path / kIncomplete;
+  auto note = path / kIncompleteNote;
   if (auto noted = write_new_file(note, kNotFinished, 0600); !noted)
     return commands.report(noted.error());
   std::vector<std::string> missing;
@@ -157,13 +180,15 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto unreadable = number_in(*answer, "unreadable");
   if (invocation.json()) {
     (*answer)["missing"] = json_texts(missing);
+    (*answer)["long_names"] = long_names_in((*sink)->long_names());
     print_json(terminal, *answer);
   } else {
     terminal.say(kDone, grouped(number_in(*answer, "count")),
                  short_size(number_in(*answer, "bytes")), address, path.string());
+    show_long_names((*sink)->long_names(), path, terminal);
     for (auto& one : missing) terminal.complain_text(one);
     if (unreadable != 0)
-      terminal.complain(kUnreadable, grouped(unreadable), kIncomplete, path.string());
+      terminal.complain(kUnreadable, grouped(unreadable), kIncompleteNote, path.string());
   }
   return unreadable == 0 ? Exit::Ok : Exit::Failed;
 }
@@ -181,7 +206,8 @@ Verb verb_export() {
            "most mail programs read the result. The mail stays where it is. Maildir has "
            "room for 26 keywords a folder. In an mbox, a message's own Status, X-Status and other "
            "fields that would be taken for its flags get a \">\" in front, which import takes "
-           "away. "
+           "away. A mailbox whose name is longer than a file's may be gets a shortened one, and "
+           "the file LONG-NAMES says the true one, which import reads. "
            "Messages that are damaged are left out and named, "
            "on the screen and in the file INCOMPLETE beside the others (which also stands "
            "there until an export has come to its end); the exit code is 1 then.",
@@ -190,6 +216,8 @@ Verb verb_export() {
            "のキーワードはフォルダーごとに 26 個までです。mbox では、フラグと誤解される"
            "メッセージ自身の Status や X-Status などの欄の前に「>」を付け、import "
            "がそれを外します。"
+           "ファイル名には長すぎる名前のメールボックスは短い名前になり、"
+           "本来の名前はファイル LONG-NAMES に残り、import がそれを読みます。"
            "破損したメッセージは除かれ、"
            "画面と、書き出し先のファイル INCOMPLETE "
            "に一覧を残し(このファイルは書き出しが終わるまでの間もあります)、"
