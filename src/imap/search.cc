@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
+#include "base/text.h"
 #include "mime/charset.h"
 #include "mime/text.h"
 
@@ -71,13 +73,13 @@ std::string_view field_name(const SearchKey& key) {
 bool matches(const SearchKey& key, const SearchMessage& message, Time now) {
   switch (key.kind) {
     case Kind::Numbers:
-      return key.resolved.contains(message.number());
+      return key.resolved->contains(message.number());
     case Kind::Uids:
-      return key.resolved.contains(message.uid());
+      return key.resolved->contains(message.uid());
     case Kind::System:
       return has(message.system_flags(), key.flag);
     case Kind::Keyword:
-      return message.has_keyword(key.text);
+      return (message.keyword_bits() & key.number) != 0;
     case Kind::Header:
     case Kind::Subject:
     case Kind::From:
@@ -145,10 +147,14 @@ std::optional<bool> evaluate_children(const SearchKey& key, const SearchMessage&
 
 /// What `key` demands of `kind`'s set, if anything.
 std::optional<NumberSet> required(const SearchKey& key, Kind kind) {
-  if (key.kind == kind) return key.resolved;
+  if (key.kind == kind) return *key.resolved;
   if (key.kind != Kind::And) return std::nullopt;
   std::optional<NumberSet> all;
+  const NumberSet* saved = nullptr;
   for (auto& child : key.children) {
+    if (child.kind == kind && child.set.is_saved_result() &&
+        std::exchange(saved, child.resolved.get()) != nullptr)
+      continue;  // the same "$" once more
     auto one = required(child, kind);
     if (!one) continue;
     all = all ? all->intersection(*one) : std::move(*one);
@@ -188,6 +194,12 @@ std::optional<bool> evaluate(const SearchKey& key, const SearchMessage& message,
   return matches(key, message, now);
 }
 
+std::size_t count_keys(const SearchKey& key) {
+  std::size_t count = 1;
+  for (auto& child : key.children) count += count_keys(child);
+  return count;
+}
+
 SearchCost cost(const SearchKey& key) {
   auto most = own_cost(key.kind);
   for (auto& child : key.children) most = std::max(most, cost(child));
@@ -211,14 +223,39 @@ void plan(SearchKey& key) {
   for (auto& [ignored, index] : order) key.children.push_back(std::move(flat[index]));
 }
 
-void resolve_sets(SearchKey& key, const SetMeaning& meaning) {
+namespace {
+
+using Shared = std::shared_ptr<const NumberSet>;
+
+struct SharedMeaning {
+  const Meaning& meaning;
+  Shared saved_numbers = std::make_shared<const NumberSet>(meaning.saved_numbers);
+  Shared saved_uids = std::make_shared<const NumberSet>(meaning.saved_uids);
+};
+
+Shared set_of(const SearchKey& key, std::uint32_t largest, const Shared& saved) {
+  if (key.set.is_saved_result()) return saved;
+  return std::make_shared<const NumberSet>(key.set.resolve(largest));
+}
+
+std::uint64_t keyword_bit(std::string_view name, const std::vector<std::string>& keywords) {
+  auto found = std::ranges::find_if(keywords, [&](auto& one) { return iequals(one, name); });
+  return found == keywords.end() ? 0 : std::uint64_t{1} << (found - keywords.begin());
+}
+
+void resolve(SearchKey& key, const SharedMeaning& shared) {
+  auto& meaning = shared.meaning;
   if (key.kind == Kind::Numbers)
-    key.resolved =
-        key.set.is_saved_result() ? meaning.saved_numbers : key.set.resolve(meaning.largest_number);
-  if (key.kind == Kind::Uids)
-    key.resolved =
-        key.set.is_saved_result() ? meaning.saved_uids : key.set.resolve(meaning.largest_uid);
-  for (auto& child : key.children) resolve_sets(child, meaning);
+    key.resolved = set_of(key, meaning.largest_number, shared.saved_numbers);
+  if (key.kind == Kind::Uids) key.resolved = set_of(key, meaning.largest_uid, shared.saved_uids);
+  if (key.kind == Kind::Keyword) key.number = keyword_bit(key.text, meaning.keywords);
+  for (auto& child : key.children) resolve(child, shared);
+}
+
+}  // namespace
+
+void resolve(SearchKey& key, const Meaning& meaning) {
+  resolve(key, SharedMeaning{meaning});
 }
 
 std::optional<NumberSet> required_uids(const SearchKey& key) {

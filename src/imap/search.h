@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,12 +64,14 @@ struct SearchKey {
   };
   Kind kind = Kind::All;
   Flag flag = Flag::Seen;
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;  ///< of a Keyword: its bit, 0 if no message has it; filled by resolve
   Day day{};
   std::string field{};
   std::string text{};
   SequenceSet set{};
-  NumberSet resolved{};  ///< what `set` means now; filled by resolve_sets
+  /// What `set` means now; filled by resolve. Those that are "$" share theirs: it may be large, and
+  /// there may be many of them.
+  std::shared_ptr<const NumberSet> resolved{};
   std::vector<SearchKey> children{};
 
   friend bool operator==(const SearchKey&, const SearchKey&) = default;
@@ -101,7 +104,7 @@ class SearchMessage {
   virtual std::uint32_t number() const = 0;
   virtual std::uint32_t uid() const = 0;
   virtual FlagBits system_flags() const = 0;
-  virtual bool has_keyword(std::string_view keyword) const = 0;
+  virtual std::uint64_t keyword_bits() const = 0;  ///< one for each of Meaning's keywords
   virtual Time internal_date() const = 0;
   virtual std::optional<Time> save_date() const = 0;
   virtual std::uint64_t size() const = 0;
@@ -130,25 +133,29 @@ class SearchMessage {
 std::optional<bool> evaluate(const SearchKey& key, const SearchMessage& message, Time now,
                              SearchCost available = SearchCost::Body);
 
+/// How many keys there are in the tree.
+std::size_t count_keys(const SearchKey& key);
 /// The most costly thing that the key may need.
 SearchCost cost(const SearchKey& key);
 
 /// Puts cheap keys before costly ones in every And and Or, and merges nested Ands and Ors.
 void plan(SearchKey& key);
 
-/// Fills `resolved` of every Numbers and Uids key: "*" as the largest number or UID (0: the mailbox
-/// is empty), "$" as the saved result's numbers and UIDs.
-struct SetMeaning {
+/// What keys mean in a mailbox as it is now.
+struct Meaning {
   std::uint32_t largest_number = 0;
   std::uint32_t largest_uid = 0;
   NumberSet saved_numbers;
   NumberSet saved_uids;
+  std::vector<std::string> keywords;  ///< by the number of their bit; at most 64
 };
-void resolve_sets(SearchKey& key, const SetMeaning& meaning);
+/// Fills `resolved` of every Numbers and Uids key: "*" as the largest number or UID (0: the mailbox
+/// is empty), "$" as the saved result's numbers and UIDs; and the bit of every Keyword key.
+void resolve(SearchKey& key, const Meaning& meaning);
 
 /// The UIDs or numbers outside of which nothing can match, when the top of the tree names some:
 /// a search over 100,000 messages with "UID 5:9" looks at five. nullopt: all must be looked at.
-/// After resolve_sets.
+/// After resolve.
 std::optional<NumberSet> required_uids(const SearchKey& key);
 std::optional<NumberSet> required_numbers(const SearchKey& key);
 

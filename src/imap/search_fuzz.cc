@@ -18,7 +18,7 @@ struct HashMessage final : SearchMessage {
   std::uint32_t number() const override { return 5; }
   std::uint32_t uid() const override { return 50; }
   FlagBits system_flags() const override { return 5; }
-  bool has_keyword(std::string_view keyword) const override { return hash(keyword); }
+  std::uint64_t keyword_bits() const override { return 2; }
   Time internal_date() const override { return Time(milliseconds(800'000'000'000)); }
   std::optional<Time> save_date() const override { return std::nullopt; }
   std::uint64_t size() const override { return 1000; }
@@ -41,8 +41,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!command) return 0;
   auto program = std::get<SearchCommand>(command->arguments).program;
   if (prepare_strings(program)) return 0;
-  SetMeaning meaning{.largest_number = 9, .largest_uid = 90, .saved_numbers = {}, .saved_uids = {}};
-  resolve_sets(program.key, meaning);
+  Meaning meaning{.largest_number = 9,
+                  .largest_uid = 90,
+                  .saved_numbers = {},
+                  .saved_uids = {},
+                  .keywords = {"a", "b"}};
+  resolve(program.key, meaning);
   HashMessage message;
   Time now(milliseconds(800'000'100'000));
   auto expected = evaluate(program.key, message, now);

@@ -16,7 +16,7 @@ struct TestMessage final : SearchMessage {
   std::uint32_t number() const override { return 3; }
   std::uint32_t uid() const override { return 17; }
   FlagBits system_flags() const override { return bit(Flag::Seen) | bit(Flag::Flagged); }
-  bool has_keyword(std::string_view keyword) const override { return iequals(keyword, "work"); }
+  std::uint64_t keyword_bits() const override { return 2; }
   Time internal_date() const override { return *parse_date_time("15-Mar-2024 23:30:00 +0000"); }
   std::optional<Time> save_date() const override { return std::nullopt; }
   std::uint64_t size() const override { return 1000; }
@@ -47,11 +47,12 @@ SearchProgram program(std::string_view arguments) {
   auto result = std::get<SearchCommand>(command->arguments).program;
   REQUIRE_FALSE(prepare_strings(result).has_value());
   plan(result.key);
-  SetMeaning meaning;
+  Meaning meaning;
+  meaning.keywords = {"Play", "Work"};
   meaning.largest_number = 3;
   meaning.largest_uid = 17;
   meaning.saved_uids.add(17);
-  resolve_sets(result.key, meaning);
+  resolve(result.key, meaning);
   return result;
 }
 

@@ -105,7 +105,8 @@ Task<imap::Reply> Session::handle(imap::SearchCommand command) {
 
   auto& messages = selected_->messages;
   auto size = static_cast<std::uint32_t>(messages.size());
-  imap::SetMeaning meaning;
+  imap::Meaning meaning;
+  meaning.keywords = messages.view().keywords();
   meaning.largest_number = size;
   meaning.largest_uid = size == 0 ? 0 : messages.at(size).uid;
   if (imap::uses_saved_result(program.key)) {
@@ -113,7 +114,7 @@ Task<imap::Reply> Session::handle(imap::SearchCommand command) {
     auto saved = resolve(*selected_, imap::SequenceSet::of(selected_->saved), true);
     meaning.saved_numbers = imap::NumberSet::from_ranges(std::move(*saved));
   }
-  imap::resolve_sets(program.key, meaning);
+  imap::resolve(program.key, meaning);
   imap::plan(program.key);
 
   Searching searching;
@@ -147,21 +148,24 @@ Task<Result<void>> Session::search(Searching& searching) {
     ranges.push_back({1, size});
 
   SequenceRanges undecided;
-  std::size_t rows = 0;
+  // A row may cost two thousand keys: the clock is looked at by what has been asked.
+  auto keys = imap::count_keys(key);
+  std::size_t asked = 0;
+  Turn turn;
   RowWalk walk(messages);
-  auto& keywords = messages.view().keywords();
   for (auto& range : ranges) {
     for (auto sequence = range.first; sequence <= std::min(range.last, size); ++sequence) {
-      if (++rows % kRowsPerTurn == 0) {
-        co_await yield_now();
-        co_await go_on();
+      asked += keys;
+      if (asked >= kRowsPerTurn) {
+        asked = 0;
+        if (turn.is_over()) co_await take_turn(turn);
       }
       auto& row = walk.at(sequence);
       // Nothing but its UID is known of a message that went while this session was idle.
       if (row.email == 0) continue;
       std::optional<bool> decided;
       if (searching.rows_decide) {
-        SearchedRow message(sequence, row, selected_->recent.contains(row.uid), keywords);
+        SearchedRow message(sequence, row, selected_->recent.contains(row.uid));
         decided = imap::evaluate(key, message, searching.now, imap::SearchCost::Row);
       }
       if (decided && *decided) searching.found.push_back(sequence);
@@ -189,7 +193,6 @@ Task<Result<std::size_t>> Session::search_records(Searching& searching,
                                                   std::span<const std::uint32_t> sequences) {
   co_await go_on();
   auto& messages = selected_->messages;
-  auto& keywords = messages.view().keywords();
   std::vector<mailbox::Uid> uids;
   for (auto sequence : sequences) uids.push_back(messages.at(sequence).uid);
   auto records =
@@ -201,7 +204,7 @@ Task<Result<std::size_t>> Session::search_records(Searching& searching,
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (!records[i]) continue;
     auto& row = messages.at(sequences[i]);
-    open.emplace_back(sequences[i], row, selected_->recent.contains(row.uid), keywords,
+    open.emplace_back(sequences[i], row, selected_->recent.contains(row.uid),
                       std::move(*records[i]));
   }
   CO_TRY_DO(co_await search_messages(searching, open));

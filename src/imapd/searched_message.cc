@@ -14,18 +14,9 @@ imap::FlagBits SearchedRow::system_flags() const {
   return flags;
 }
 
-bool SearchedRow::has_keyword(std::string_view keyword) const {
-  for (std::size_t i = 0; i < keywords_.size(); ++i) {
-    if (iequals(keywords_[i], keyword))
-      return ((row_.flags >> (mailbox::kFirstKeyword + i)) & 1) != 0;
-  }
-  return false;
-}
-
 SearchedMessage::SearchedMessage(std::uint32_t number, const mailbox::MessageSummary& row,
-                                 bool recent, const std::vector<std::string>& keywords,
-                                 mailbox::MessageRecord record)
-    : SearchedRow(number, row, recent, keywords),
+                                 bool recent, mailbox::MessageRecord record)
+    : SearchedRow(number, row, recent),
       record_(std::move(record)),
       email_id_(email_object_id(record_.email)),
       thread_id_(thread_object_id(record_.thread)) {}

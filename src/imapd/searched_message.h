@@ -16,15 +16,14 @@ namespace hikyaku::imapd {
 /// A row alone: for keys of SearchCost::Row.
 class SearchedRow : public imap::SearchMessage {
  public:
-  /// `row` and the mailbox's `keywords` must outlive it.
-  SearchedRow(std::uint32_t number, const mailbox::MessageSummary& row, bool recent,
-              const std::vector<std::string>& keywords)
-      : number_(number), row_(row), recent_(recent), keywords_(keywords) {}
+  /// `row` must outlive it.
+  SearchedRow(std::uint32_t number, const mailbox::MessageSummary& row, bool recent)
+      : number_(number), row_(row), recent_(recent) {}
 
   std::uint32_t number() const override { return number_; }
   std::uint32_t uid() const override { return row_.uid; }
   imap::FlagBits system_flags() const override;
-  bool has_keyword(std::string_view keyword) const override;
+  std::uint64_t keyword_bits() const override { return row_.flags >> mailbox::kFirstKeyword; }
   Time internal_date() const override { return row_.received; }
   std::optional<Time> save_date() const override { return std::nullopt; }
   std::uint64_t size() const override { return row_.size; }
@@ -40,14 +39,13 @@ class SearchedRow : public imap::SearchMessage {
   std::uint32_t number_;
   const mailbox::MessageSummary& row_;
   bool recent_;
-  const std::vector<std::string>& keywords_;
 };
 
 /// A message with its record and, once they have been read, its header or bytes.
 class SearchedMessage final : public SearchedRow {
  public:
   SearchedMessage(std::uint32_t number, const mailbox::MessageSummary& row, bool recent,
-                  const std::vector<std::string>& keywords, mailbox::MessageRecord record);
+                  mailbox::MessageRecord record);
   SearchedMessage(const SearchedMessage&) = delete;
 
   const mailbox::MessageRecord& record() const { return record_; }

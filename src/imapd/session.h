@@ -19,6 +19,7 @@
 #include "imapd/content.h"
 #include "imapd/selected.h"
 #include "imapd/server.h"
+#include "imapd/turn.h"
 #include "mailbox/bulk.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/section.h"
@@ -99,6 +100,8 @@ class Session {
   std::uint64_t at_once(std::uint64_t most) const;
   /// Between two pieces of long work: throws Disconnected when nobody waits for it any more.
   Task<void> go_on();
+  /// Lets the others run, and begins the next turn if this session is to go on.
+  Task<void> take_turn(Turn& turn);
   Task<void> execute(imap::Command command);
   Task<void> answer(std::string_view tag, imap::Reply reply);
   Task<bool> start_tls();
