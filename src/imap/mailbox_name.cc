@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
 
 #include "base/text.h"
 
@@ -241,43 +240,6 @@ std::string_view parent_name(std::string_view name) {
 
 namespace {
 
-/// The positions of a pattern that can be reached after reading some of the name, as a bit per
-/// position: the automaton runs in O(name × pattern) whatever the wildcards are.
-class PatternRun {
- public:
-  explicit PatternRun(std::string_view pattern) : pattern_(pattern), at_(pattern.size() + 1) {
-    at_[0] = true;
-    skip_wildcards();
-  }
-
-  void read(char c) {
-    // From the back, so that each step sees the state before this character.
-    for (std::size_t i = at_.size(); i-- > 0;) {
-      bool stays = at_[i] && i < pattern_.size() &&
-                   (pattern_[i] == '*' || (pattern_[i] == '%' && c != kSeparator));
-      bool comes = i > 0 && at_[i - 1] && pattern_[i - 1] == c && c != '*' && c != '%';
-      at_[i] = stays || comes;
-    }
-    skip_wildcards();
-  }
-  bool at_end() const { return at_.back(); }
-  /// Some continuation can still match.
-  bool alive() const { return std::ranges::find(at_, true) != at_.end(); }
-  /// As alive, but something must come.
-  bool alive_before_end() const {
-    return std::find(at_.begin(), at_.end() - 1, true) != at_.end() - 1;
-  }
-
- private:
-  void skip_wildcards() {
-    for (std::size_t i = 0; i < pattern_.size(); ++i) {
-      if (at_[i] && (pattern_[i] == '*' || pattern_[i] == '%')) at_[i + 1] = true;
-    }
-  }
-  std::string_view pattern_;
-  std::vector<bool> at_;
-};
-
 /// Wildcards side by side are one: "**%" is "*", "%%" is "%".
 std::string without_double_wildcards(std::string_view pattern) {
   std::string result;
@@ -292,83 +254,128 @@ std::string without_double_wildcards(std::string_view pattern) {
   return result;
 }
 
-/// Calls `read` for the name's characters until the run is dead.
-template <class Run>
-bool run_over(Run& run, std::string_view name) {
-  for (char c : name) {
-    run.read(c);
-    if (!run.alive()) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
-/// The same automaton as PatternRun for short patterns: all its positions in one word, a mask of
-/// positions for every character.
+/// A pattern as an automaton: the positions in it that can be reached after reading some of the
+/// name are a bit each, and so are those where a character may be read. Runs in O(name × pattern /
+/// 64) whatever the wildcards are.
 class ListPatterns::Pattern {
  public:
-  explicit Pattern(std::string text) : text_(std::move(text)) {
-    if (text_.size() > 63) return;
-    literals_ = std::make_unique<std::array<std::uint64_t, 256>>();
+  explicit Pattern(std::string text) : text_(std::move(text)), words_(text_.size() / 64 + 1) {
+    is_plain_ = text_.find_first_of("*%") == std::string::npos;
+    stars_.resize(words_);
+    wildcards_.resize(words_);
+    literals_.resize(words_);  // row 0: of the bytes that the pattern has not
     for (std::size_t i = 0; i < text_.size(); ++i) {
-      auto here = std::uint64_t{1} << i;
-      if (text_[i] == '*')
-        stars_ |= here;
-      else if (text_[i] == '%')
-        percents_ |= here;
+      if (text_[i] == '*') set(stars_, 0, i);
+      if (text_[i] == '*' || text_[i] == '%')
+        set(wildcards_, 0, i);
       else
-        (*literals_)[static_cast<unsigned char>(text_[i])] |= here;
+        set(literals_, row_for(text_[i]), i);
     }
   }
 
   bool matches(std::string_view name) const {
     if (text_ == "*") return true;
-    if (!literals_) return pattern_matches(text_, name);
-    ShortRun run(*this);
-    return run_over(run, name) && run.at_end();
+    if (is_plain_) return text_ == name;
+    return run(name, [](auto& run) { return run.at_end(); });
   }
-
   bool may_match_below(std::string_view name) const {
-    if (!literals_) {
-      PatternRun run(text_);
-      return run_over(run, name) && run_over(run, "/") && run.alive_before_end();
-    }
-    ShortRun run(*this);
-    return run_over(run, name) && run_over(run, "/") && run.alive_before_end();
+    return run(name, [](auto& run) {
+      run.read(kSeparator);
+      return run.alive_before_end();
+    });
+  }
+  std::size_t memory() const {
+    return sizeof(*this) + text_.capacity() + 8 * (literals_.capacity() + 2 * words_);
   }
 
  private:
-  class ShortRun {
-   public:
-    explicit ShortRun(const Pattern& pattern) : pattern_(pattern) { skip_wildcards(); }
-    void read(char c) {
-      auto stays = at_ & (c == kSeparator ? pattern_.stars_ : pattern_.stars_ | pattern_.percents_);
-      at_ = stays | ((at_ & (*pattern_.literals_)[static_cast<unsigned char>(c)]) << 1);
-      skip_wildcards();
+  using Word = std::uint64_t;
+
+  static void set(std::vector<Word>& words, std::size_t begin, std::size_t bit) {
+    words[begin + bit / 64] |= Word{1} << (bit % 64);
+  }
+  /// Where this byte's row begins in literals_.
+  std::size_t row_for(char c) {
+    auto& row = rows_[static_cast<unsigned char>(c)];
+    if (row == 0) {
+      row = static_cast<std::uint8_t>(literals_.size() / words_);
+      literals_.resize(literals_.size() + words_);
     }
-    bool alive() const { return at_ != 0; }
-    bool at_end() const { return (at_ & end()) != 0; }
-    bool alive_before_end() const { return (at_ & ~end()) != 0; }
+    return row * words_;
+  }
+  const Word* literals_of(char c) const {
+    return literals_.data() + rows_[static_cast<unsigned char>(c)] * words_;
+  }
+
+  /// Most patterns fit into one word, which needs no memory of its own.
+  template <class Words>
+  class Run {
+   public:
+    Run(const Pattern& pattern, Words at) : pattern_(pattern), at_(std::move(at)) {
+      at_[0] = 1 | ((pattern_.wildcards_[0] & 1) << 1);
+      alive_ = 1;
+    }
+    void read(char c) {
+      auto& stay = c == kSeparator ? pattern_.stars_ : pattern_.wildcards_;
+      auto* literals = pattern_.literals_of(c);
+      Word moved_over = 0;
+      Word skipped_over = 0;
+      alive_ = 0;
+      for (std::size_t i = 0; i < at_.size(); ++i) {
+        auto moves = at_[i] & literals[i];
+        auto now = (at_[i] & stay[i]) | (moves << 1) | moved_over;
+        moved_over = moves >> 63;
+        // Wildcards may be passed over at once. They never stand side by side: once is enough.
+        auto skips = now & pattern_.wildcards_[i];
+        at_[i] = now | (skips << 1) | skipped_over;
+        skipped_over = skips >> 63;
+        alive_ |= at_[i];
+      }
+    }
+    /// Some continuation can still match.
+    bool alive() const { return alive_ != 0; }
+    bool at_end() const { return (at_.back() & end()) != 0; }
+    /// As alive, but something must come.
+    bool alive_before_end() const {
+      return (at_.back() & ~end()) != 0 ||
+             std::any_of(at_.begin(), at_.end() - 1, [](Word word) { return word != 0; });
+    }
 
    private:
-    std::uint64_t end() const { return std::uint64_t{1} << pattern_.text_.size(); }
-    // Wildcards never stand side by side: once is enough.
-    void skip_wildcards() { at_ |= (at_ & (pattern_.stars_ | pattern_.percents_)) << 1; }
+    Word end() const { return Word{1} << (pattern_.text_.size() % 64); }
 
     const Pattern& pattern_;
-    std::uint64_t at_ = 1;
+    Words at_;
+    Word alive_ = 0;
   };
 
+  template <class Words, class Ask>
+  bool run_over(Run<Words> run, std::string_view name, Ask ask) const {
+    for (char c : name) {
+      run.read(c);
+      if (!run.alive()) return false;
+    }
+    return ask(run);
+  }
+  template <class Ask>
+  bool run(std::string_view name, Ask ask) const {
+    if (words_ == 1) return run_over(Run(*this, std::array<Word, 1>{}), name, ask);
+    return run_over(Run(*this, std::vector<Word>(words_)), name, ask);
+  }
+
   std::string text_;
-  std::unique_ptr<std::array<std::uint64_t, 256>> literals_;
-  std::uint64_t stars_ = 0;
-  std::uint64_t percents_ = 0;
+  std::size_t words_;
+  bool is_plain_ = false;
+  std::array<std::uint8_t, 256> rows_{};  ///< of literals_, by byte; 254 at most
+  std::vector<Word> literals_;
+  std::vector<Word> stars_;
+  std::vector<Word> wildcards_;
 };
 
 bool pattern_matches(std::string_view pattern, std::string_view name) {
-  PatternRun run(pattern);
-  return run_over(run, name) && run.at_end();
+  return ListPatterns::Pattern(without_double_wildcards(pattern)).matches(name);
 }
 
 ListPatterns::ListPatterns(std::string_view reference, const std::vector<std::string>& patterns) {
@@ -389,6 +396,12 @@ ListPatterns& ListPatterns::operator=(ListPatterns&&) noexcept = default;
 bool ListPatterns::matches(std::string_view name) const {
   if (matches_inbox_ && name == "INBOX") return true;
   return std::ranges::any_of(patterns_, [&](auto& pattern) { return pattern.matches(name); });
+}
+
+std::size_t ListPatterns::memory() const {
+  std::size_t bytes = 0;
+  for (auto& pattern : patterns_) bytes += pattern.memory();
+  return bytes;
 }
 
 bool ListPatterns::may_match_below(std::string_view name) const {

@@ -1,6 +1,7 @@
 #include "imap/mailbox_name.h"
 
 #include <doctest/doctest.h>
+#include <random>
 
 namespace hikyaku::imap {
 namespace {
@@ -125,6 +126,46 @@ TEST_CASE("which branches of the tree need a visit") {
   CHECK(ListPatterns("", {"a/b/%"}).may_match_below("a/b"));
   CHECK_FALSE(ListPatterns("", {"a/b/%"}).may_match_below("a/c"));
   CHECK_FALSE(ListPatterns("", {"a/b/%"}).may_match_below("a/b/c"));
+}
+
+/// LIST's matching by its definition.
+bool plain_match(std::string_view pattern, std::string_view name) {
+  if (pattern.empty()) return name.empty();
+  auto rest = pattern.substr(1);
+  if (pattern[0] != '*' && pattern[0] != '%')
+    return !name.empty() && name[0] == pattern[0] && plain_match(rest, name.substr(1));
+  for (std::size_t passed = 0; passed <= name.size(); ++passed) {
+    if (plain_match(rest, name.substr(passed))) return true;
+    if (pattern[0] == '%' && passed < name.size() && name[passed] == kSeparator) break;
+  }
+  return false;
+}
+
+TEST_CASE("long patterns match as short ones do") {
+  std::mt19937 random(1);
+  auto some = [&](std::string_view of, std::size_t most) {
+    std::string text;
+    for (auto left = random() % (most + 1); left > 0; --left) text += of[random() % of.size()];
+    return text;
+  };
+  int matched = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    // Across the ends of words, in which the pattern's positions are kept.
+    std::string before(random() % 3 * 64 + 60 - random() % 8, 'x');
+    auto tail = some("ab/*%", 8);
+    auto name = some("ab/", 8);
+    CAPTURE(before.size());
+    CAPTURE(tail);
+    CAPTURE(name);
+    bool expected = plain_match(tail, name);
+    matched += expected ? 1 : 0;
+    REQUIRE(ListPatterns("", {before + tail}).matches(before + name) == expected);
+    REQUIRE(ListPatterns("", {"*" + before + tail}).matches("a/" + before + name) == expected);
+    REQUIRE(pattern_matches(before + tail, before + name) == expected);
+    if (expected && !name.empty())
+      REQUIRE(ListPatterns("", {before + "/" + tail}).may_match_below(before));
+  }
+  CHECK(matched > 1'000);
 }
 
 TEST_CASE("a pattern made to backtrack costs its length times the name's") {

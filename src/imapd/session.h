@@ -221,7 +221,13 @@ class Session {
   Task<Result<void>> set_subscribed(std::string path, bool subscribed);
   static imap::StatusValues status_values(const mailbox::MailboxInfo& info,
                                           const mailbox::Counters& counters);
-  Task<void> tell_statuses(std::vector<mailbox::MailboxInfo> mailboxes, imap::StatusItems items);
+  struct Listing;
+  Task<void> read_mailboxes(Listing& listing);
+  static void add_levels(Listing& listing, const mailbox::MailboxInfo& info);
+  Task<void> list_mailboxes(Listing& listing);
+  Task<void> list_unsubscribed_levels(Listing& listing);
+  Task<void> tell_statuses(std::vector<const mailbox::MailboxInfo*> mailboxes,
+                           imap::StatusItems items);
 
   net::Stream& stream_;
   const Settings& settings_;

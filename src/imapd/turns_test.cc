@@ -1,5 +1,6 @@
 // Commands that cost much let the other sessions of their loop go on.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "base/async.h"
 #include "imapd/fixture_test.h"
@@ -36,6 +37,57 @@ TEST_CASE("a SEARCH with many keys takes turns by what they cost") {
   auto many = turns_during(server, client, "SEARCH" + repeat(" SMALLER 5", 1'990) + " LARGER 5");
   MESSAGE("turns: ", few, " of one key, ", many, " of 1,991");
   CHECK(many > few + 5);
+}
+
+TEST_CASE("a LIST with costly patterns takes turns, and so does LSUB") {
+  Server server;
+  std::string above = "p/" + repeat(std::string(230, 'a') + "/", 4);
+  for (int i = 0; i < 150; ++i) {
+    server.transact([&](store::Transaction& tx) -> Result<void> {
+      auto path = above + "leaf" + std::to_string(i);
+      TRY_DO(mailbox::create_mailbox(tx, Server::kAccount, path, mailbox::Role::None,
+                                     server.loop.now()));
+      TRY_DO(mailbox::subscribe_mailbox(tx, Server::kAccount, path, true, server.loop.now()));
+      return {};
+    });
+  }
+  Client client(server);
+  client.login();
+  auto costly = repeat("*a", 480) + "*z";
+  auto few = turns_during(server, client, "LIST \"\" %/%/nothing");
+  auto many = turns_during(server, client, "LIST \"\" (" + repeat(costly + " ", 39) + costly + ")");
+  MESSAGE("turns: ", few, " of a cheap pattern, ", many, " of 40 costly ones");
+  CHECK(many > few + 10);
+  CHECK(turns_during(server, client, "LSUB \"\" " + costly) >= few);
+}
+
+TEST_CASE("more mailboxes and subscriptions than one read takes are listed all, in order") {
+  Server server;
+  constexpr int kMany = 1'050;
+  auto path = [](std::string_view above, int i) { return fmt::format("{}/{:04}", above, i); };
+  for (int begin = 0; begin < kMany; begin += 50) {
+    server.transact([&](store::Transaction& tx) -> Result<void> {
+      auto now = server.loop.now();
+      for (int i = begin; i < begin + 50; ++i) {
+        TRY_DO(mailbox::create_mailbox(tx, Server::kAccount, path("gone", i), mailbox::Role::None,
+                                       now));
+        TRY_DO(mailbox::subscribe_mailbox(tx, Server::kAccount, path("gone", i), true, now));
+        TRY_DO(mailbox::create_mailbox(tx, Server::kAccount, path("here", kMany - i),
+                                       mailbox::Role::None, now));
+        TRY_DO(mailbox::delete_mailbox(tx, Server::kAccount, path("gone", i), now));
+      }
+      return {};
+    });
+  }
+  std::string here, gone;
+  for (int i = 0; i < kMany; ++i) {
+    here += "* LIST (\\HasNoChildren) \"/\" " + path("here", i + 1) + "\n";
+    gone += "* LSUB (\\Noselect) \"/\" " + path("gone", i) + "\n";
+  }
+  Client client(server);
+  client.login();
+  CHECK(client("LIST \"\" here/%") == here + "OK Listed\n");
+  CHECK(client("LSUB \"\" gone/*") == gone + "OK Listed\n");
 }
 
 }  // namespace

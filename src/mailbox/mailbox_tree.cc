@@ -1,9 +1,10 @@
 // Reading the tree of mailboxes: names, paths, listings.
 #include <algorithm>
-#include <map>
+#include <cstdint>
 
 #include "base/text.h"
 #include "mailbox/change.h"
+#include "mailbox/listing.h"
 #include "mailbox/names.h"
 
 namespace hikyaku::mailbox {
@@ -15,7 +16,7 @@ template <class Lookup>
 std::string build_path(std::string_view name, MailboxId parent, Lookup lookup) {
   std::vector<std::string> levels{std::string(name)};
   while (parent != kRoot && levels.size() <= static_cast<std::size_t>(kMaxMailboxDepth)) {
-    const MailboxRow* row = lookup(parent);
+    const auto* row = lookup(parent);
     if (!row) break;
     levels.push_back(row->name);
     parent = row->parent;
@@ -80,31 +81,36 @@ std::string path_of(store::Reader& reader, AccountId account, MailboxId mailbox)
   return row ? path_of(reader, account, *row) : std::string();
 }
 
-std::vector<MailboxInfo> list_mailboxes(store::Reader& reader, AccountId account) {
-  std::map<MailboxId, MailboxRow> rows;
-  reader.scan(store::Key(account, kTableMailbox).children(),
-              [&](std::string_view key, std::string_view value) {
-                auto id = store::key_fields(key).u32_be();
-                if (!decode(value, rows[id])) throw CorruptRow(key);
-                return true;
-              });
+std::vector<MailboxInfo> read_mailboxes(store::Reader& reader, AccountId account, MailboxId after,
+                                        std::size_t most) {
   std::vector<MailboxInfo> list;
-  list.reserve(rows.size());
-  std::vector<MailboxId> parents;
-  for (const auto& [id, row] : rows) {
-    list.push_back(info_of(id, row));
-    list.back().path = build_path(row.name, row.parent, [&](MailboxId above) -> const MailboxRow* {
-      auto found = rows.find(above);
-      return found == rows.end() ? nullptr : &found->second;
-    });
-    parents.push_back(row.parent);
-  }
-  std::sort(parents.begin(), parents.end());
-  for (auto& info : list)
-    info.has_children = std::binary_search(parents.begin(), parents.end(), info.id);
-  std::sort(list.begin(), list.end(),
-            [](const MailboxInfo& a, const MailboxInfo& b) { return path_before(a.path, b.path); });
+  auto range = store::Key(account, kTableMailbox).children();
+  range.begin = mailbox_key(account, after + 1).bytes();
+  reader.scan(range, [&](std::string_view key, std::string_view value) {
+    MailboxRow row;
+    if (!decode(value, row)) throw CorruptRow(key);
+    list.push_back(info_of(store::key_fields(key).u32_be(), row));
+    return list.size() < most;
+  });
   return list;
+}
+
+std::vector<MailboxInfo> arrange_mailboxes(std::vector<MailboxInfo> list) {
+  // By id, as they were read.
+  auto find = [&](MailboxId id) -> MailboxInfo* {
+    auto at = std::ranges::lower_bound(list, id, {}, &MailboxInfo::id);
+    return at == list.end() || at->id != id ? nullptr : &*at;
+  };
+  for (auto& info : list) {
+    info.path = build_path(info.name, info.parent, find);
+    if (auto* parent = find(info.parent)) parent->has_children = true;
+  }
+  std::ranges::sort(list, path_before, &MailboxInfo::path);
+  return list;
+}
+
+std::vector<MailboxInfo> list_mailboxes(store::Reader& reader, AccountId account) {
+  return arrange_mailboxes(read_mailboxes(reader, account, kRoot, SIZE_MAX));
 }
 
 std::optional<MailboxInfo> get_mailbox(store::Reader& reader, AccountId account, MailboxId id) {
@@ -133,13 +139,21 @@ std::optional<MailboxInfo> find_role(store::Reader& reader, AccountId account, R
   return std::nullopt;
 }
 
-std::vector<std::string> orphaned_subscriptions(store::Reader& reader, AccountId account) {
+std::vector<std::string> read_orphaned_subscriptions(store::Reader& reader, AccountId account,
+                                                     std::string_view after, std::size_t most) {
   std::vector<std::string> paths;
-  reader.scan(store::Key(account, kTableSubscription).children(),
-              [&](std::string_view key, std::string_view) {
-                paths.emplace_back(store::key_fields(key).rest());
-                return true;
-              });
+  auto range = store::Key(account, kTableSubscription).children();
+  if (!after.empty())
+    range.begin = store::Key(account, kTableSubscription).raw(std::string(after) + '\0').bytes();
+  reader.scan(range, [&](std::string_view key, std::string_view) {
+    paths.emplace_back(store::key_fields(key).rest());
+    return paths.size() < most;
+  });
+  return paths;
+}
+
+std::vector<std::string> orphaned_subscriptions(store::Reader& reader, AccountId account) {
+  auto paths = read_orphaned_subscriptions(reader, account, "", SIZE_MAX);
   std::sort(paths.begin(), paths.end(), path_before);
   return paths;
 }
