@@ -1,6 +1,7 @@
 """A server over a damaged store: what is lost is told at the start and as soon as somebody meets it, in the log, to Prometheus, by /health
 and by `hikyaku check`; clients get an answer about that message, and all others."""
 import contextlib
+import imaplib
 import json
 import mailbox
 import pathlib
@@ -9,11 +10,12 @@ import shutil
 import signal
 import smtplib
 import tempfile
+import time
 import unittest
 import urllib.request
 
-from harness import Instance, eventually, free_port_base
-from mail import fill, imap, message, messages, pop, submit
+from harness import Instance, PASSWORD, eventually, free_port_base
+from mail import fill, imap, message, messages, pop, submit, tls
 from saved_store import ANNA, SavedStore, flip
 from test_dsn import Recorder
 
@@ -471,6 +473,104 @@ alpha       MX 10 mx.alpha
 mx.alpha    A 127.0.1.1
 down        A 127.0.2.4
 """
+
+
+class QueueRows(unittest.TestCase):
+    """Blocks with the queue's own rows: what the server does by itself, and what it is asked, meets them all the time."""
+
+    MESSAGES, RECIPIENTS = 40, 100
+
+    @classmethod
+    def setUpClass(cls):
+        zone = cls.enterClassContext(tempfile.NamedTemporaryFile("w", suffix=".zone"))
+        zone.write(ZONE)
+        zone.flush()
+        cls.base = free_port_base("127.0.1.1")
+        cls.server = cls.enterClassContext(Instance(ANNA, host="127.0.1.1", base=cls.base, zone=zone.name, metrics=True))
+        cls.data = cls.server.dir / "data"
+        cls.fill_queue()
+        cls.server.restart(signal.SIGKILL)  # what comes now is in another segment
+        fill(cls.server, ANNA, 5)
+        cls.server.run("queue", "hold", "all")
+        cls.server.restart()
+        time.sleep(1)  # tables are merged now, and not under the damaged ones
+        cls.server.stop()
+        cls.saved = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "saved"
+        shutil.copytree(cls.data, cls.saved)
+
+    @classmethod
+    def fill_queue(cls):
+        with smtplib.SMTP(cls.server.host, cls.server.port("submission"), timeout=60) as smtp:
+            smtp.starttls(context=tls())
+            smtp.login(ANNA, PASSWORD)
+            for i in range(cls.MESSAGES):
+                to = [f"recipient{i}.{j}@down.test" for j in range(cls.RECIPIENTS)]
+                smtp.send_message(message(ANNA, "many@down.test", f"waits {i}"), to_addrs=to)
+
+    get, health, metric, logged = Damage.get, Damage.health, Damage.metric, Damage.logged
+
+    def setUp(self):
+        shutil.rmtree(self.data)
+        shutil.copytree(self.saved, self.data)
+        self.addCleanup(self.server.stop)
+        self.other = Recorder("127.0.2.4", self.base + 25, ["PIPELINING"])
+        self.addCleanup(self.other.server_close)
+        self.addCleanup(self.other.shutdown)
+
+    def spoil(self, lasting=False):
+        """Damages blocks all over the held entries; `lasting`: nothing is left from which they could be made again."""
+        path, end = data_blocks(self.data / "index")
+        self.assertGreater(end, 100_000)
+        # Of the many rows about these messages the queue's come first; behind them stands what became of each.
+        for percent in range(6, 19, 3):
+            for byte in range(8):
+                flip(path, end * percent // 100 + byte)
+        if lasting:
+            min((self.data / "journal").glob("*.log")).unlink()
+            shutil.rmtree(self.data / "checkpoint", ignore_errors=True)
+
+    def serves(self):
+        """Beyond the moment at which the server looks at its queue: mail comes, is read, and goes."""
+        end = time.monotonic() + 8
+        count = 0
+        while time.monotonic() < end:
+            self.assertIsNone(self.server.process.poll(), self.server.log)
+            count += 1
+            submit(self.server, message(ANNA, "x@down.test", f"goes {count}"))
+            with contextlib.suppress(imaplib.IMAP4.error):
+                messages(self.server, ANNA)
+            time.sleep(0.5)
+        eventually(lambda: len([line for line in self.other.said if line.startswith("MAIL")]) >= count)
+        # Whoever asks is answered, and the server lives on.
+        listed = self.server.run("queue", "list", "--json", check=False)
+        self.assertEqual(listed.returncode, 65, listed.stdout[-300:] + listed.stderr)
+        self.assertIn("damaged", listed.stderr)
+        self.assertNotIn("server is gone", listed.stderr)
+        self.assertEqual(len(messages(self.server, ANNA)), 5)
+        self.assertEqual(self.health()["status"], "warning")
+        self.assertEqual(self.metric("hikyaku_store_index_damaged"), 1)
+        failed = self.logged("work.fail")
+        self.assertEqual(len([line for line in failed if "what=watch " in line]), 1, failed)
+        self.assertLess(len(failed), 6, failed)
+        self.assertEqual([line for line in self.server.log if ".defect " in line], [])
+
+    def test_the_server_stays_up_and_the_next_start_has_all(self):
+        self.spoil()
+        self.server.start()
+        self.serves()
+        self.server.restart()
+        self.assertEqual(len(self.logged("store.index_made_again")), 1, self.server.log)
+        self.assertEqual(self.health(), {"name": "store", "status": "ok"})
+        queued = json.loads(self.server.run("queue", "list", "--json").stdout)
+        self.assertEqual(len(queued), self.MESSAGES * self.RECIPIENTS)
+
+    def test_every_start_serves_where_nothing_as_good_can_be_made(self):
+        self.spoil(lasting=True)
+        for _ in range(2):
+            self.server.start()
+            self.serves()
+            self.assertEqual(self.logged("store.index_made_again"), [])
+            self.server.stop()
 
 
 class Queue(unittest.TestCase):

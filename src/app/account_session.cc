@@ -9,6 +9,7 @@
 #include "auth/authenticator.h"
 #include "base/completion.h"
 #include "base/gate.h"
+#include "base/rounds.h"
 #include "base/semaphore.h"
 #include "mailbox/view.h"
 #include "net/connect.h"
@@ -68,7 +69,7 @@ class AccountSessions::Offline {
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::shared_ptr<const ServiceSettings> settings_;
   Semaphore large_messages_{64 << 20};  // bytes
-  Gate gate_;
+  Gate gate_{[this](std::exception_ptr error) { Rounds(log_, "sessions").tell(error); }};
 };
 
 AccountSessions::AccountSessions(Instance instance, config::Config config)

@@ -239,7 +239,7 @@ TEST_CASE("jobs beyond the limit wait their turn") {
   Confined confined;
   std::vector<std::string> answers;
   std::promise<void> ended;
-  Gate gate;
+  Gate gate{end_process};
   auto one = [&](int number) -> Task<void> {
     auto answer = co_await confined.workers->run(kEcho, std::to_string(number));
     answers.push_back(answer ? *answer : answer.error().describe());
@@ -257,7 +257,7 @@ TEST_CASE("jobs beyond the limit wait their turn") {
 TEST_CASE("the server's end is not the job's fault, nor is the end of the spawner") {
   auto code_of = [](Confined& confined, auto interrupt) {
     std::promise<ErrorCode> ended;
-    Gate gate;
+    Gate gate{end_process};
     auto job = [&]() -> Task<void> {
       auto answer = co_await confined.workers->run(kMisbehave, "sleep");
       ended.set_value(answer.error().code);

@@ -5,6 +5,8 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "net/stream.h"
+#include "store/index_error.h"
 
 namespace hikyaku::app {
 namespace {
@@ -182,7 +184,19 @@ Task<Result<boost::json::object>> ControlTable::run(ControlCall& call) const {
     co_return fail(ErrorCode::Denied,
                    "'{}' is for root and the user of this instance; you are user {}", verb,
                    call.caller().uid);
-  co_return co_await command->run(call);
+  try {
+    co_return co_await command->run(call);
+  } catch (const net::Disconnected&) {
+    throw;  // whoever asked has gone
+  } catch (const store::IndexError& damage) {
+    // The store has told whoever runs it.
+    co_return fail(ErrorCode::Corrupt,
+                   "a part of the index is damaged, and what stands there cannot be read: {}",
+                   damage.what());
+  } catch (const std::exception& defect) {
+    co_return fail(ErrorCode::Internal, "'{}' failed by a defect of Hikyaku: {}", verb,
+                   defect.what());
+  }
 }
 
 }  // namespace hikyaku::app

@@ -9,6 +9,7 @@
 #include "base/gate.h"
 #include "net/cores.h"
 #include "net/listener.h"
+#include "store/index_error.h"
 #include "testing/test_loop.h"
 
 using namespace hikyaku;
@@ -85,7 +86,7 @@ class Server {
   ControlTable table_ = table();
   std::string path_;
   net::Cores cores_{1};
-  Gate gate_;
+  Gate gate_{end_process};
   std::unique_ptr<net::Listener> listener_;
 };
 
@@ -226,6 +227,23 @@ TEST_CASE("nobody listens") {
   auto answer = ask_server("/tmp/hikyaku-no-such.sock", {"greet", {}, Language::English}, {});
   CHECK_FALSE(answer.running);
   CHECK(answer.result.error().code == ErrorCode::NotFound);
+}
+
+TEST_CASE("a command that meets damage, or a defect, is answered") {
+  ControlTable commands;
+  commands.add({.verb = "read", .run = [](ControlCall&) -> Task<Result<object>> {
+                  throw store::IndexError("x.sst");
+                  co_return object{};
+                }});
+  commands.add({.verb = "break", .run = [](ControlCall&) -> Task<Result<object>> {
+                  throw std::runtime_error("oh");
+                  co_return object{};
+                }});
+  testing::TestLoop loop;
+  CHECK(outcome(loop.run(run_control_here(commands, {"read", {}, Language::English}, {}))) ==
+        "corrupt: a part of the index is damaged, and what stands there cannot be read: x.sst");
+  CHECK(outcome(loop.run(run_control_here(commands, {"break", {}, Language::English}, {}))) ==
+        "internal: 'break' failed by a defect of Hikyaku: oh");
 }
 
 TEST_CASE("commands of the owner are for root and the owner") {

@@ -46,6 +46,9 @@ constexpr Phrase kErrors[] = {
     {"there is an app password \"{}\" already", "アプリパスワード \"{}\" はすでにあります"},
     {"that is the account's own password: change it with account password",
      "それはアカウント自身のパスワードです。account password で変更してください"},
+    {"a part of the index is damaged, and what stands there cannot be read: {}",
+     "索引の一部が壊れていて、そこにあるものを読めません: {}"},
+    {"'{}' failed by a defect of Hikyaku: {}", "「{}」は Hikyaku の不具合により失敗しました: {}"},
     // Sessions, messages, queue.
     {"nobody is connected as {}: hikyaku who", "{} として接続している人はいません: hikyaku who"},
     {"{} is neither the number of a session, nor an account, nor an IP address",

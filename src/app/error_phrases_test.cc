@@ -20,6 +20,8 @@ TEST_CASE("errors of the server are told in the reader's language") {
            {"/d/LOCK is held by process 17", "/d/LOCK はプロセス 17 が使用中です"},
            {"cannot read /x: Permission denied", "/x を読めません: 権限がありません"},
            {"/x/control.sock: Permission denied", "/x/control.sock: 権限がありません"},
+           {"a part of the index is damaged, and what stands there cannot be read: x.sst",
+            "索引の一部が壊れていて、そこにあるものを読めません: x.sst"},
            {"what nobody has translated", "what nobody has translated"},
        }) {
     CAPTURE(row.english);

@@ -59,21 +59,27 @@ void KeyWatch::stop(Callback stopped) {
 
 Task<void> KeyWatch::run() {
   while (!stopping_) {
-    auto keys = co_await core_.store().read(
-        [](store::Reader& reader) { return auth::list_signing_keys(reader); });
-    std::set<std::string> looked_for;
-    for (auto& key : keys)
-      if (is_looked_for(key)) looked_for.insert(key.record_name());
-    looks_.keep_only(looked_for);
-    milliseconds wait = kEvery;
-    for (auto& key : keys) {
-      if (stopping_) co_return;
-      if (!is_looked_for(key)) continue;
-      auto next = co_await look_at(std::move(key));
-      if (next) wait = std::clamp(*next - core_.clock().now(), milliseconds(100), wait);
-    }
+    auto wait = co_await rounds_.run(look(), milliseconds(kEvery));
+    if (stopping_) co_return;
     co_await wakeup_.wait(wait);
   }
+}
+
+Task<milliseconds> KeyWatch::look() {
+  auto keys = co_await core_.store().read(
+      [](store::Reader& reader) { return auth::list_signing_keys(reader); });
+  std::set<std::string> looked_for;
+  for (auto& key : keys)
+    if (is_looked_for(key)) looked_for.insert(key.record_name());
+  looks_.keep_only(looked_for);
+  milliseconds wait = kEvery;
+  for (auto& key : keys) {
+    if (stopping_) break;
+    if (!is_looked_for(key)) continue;
+    auto next = co_await look_at(std::move(key));
+    if (next) wait = std::clamp(*next - core_.clock().now(), milliseconds(100), wait);
+  }
+  co_return wait;
 }
 
 Task<std::optional<Time>> KeyWatch::look_at(auth::SigningKey key) {

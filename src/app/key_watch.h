@@ -12,6 +12,7 @@
 #include "app/core.h"
 #include "auth/signing_keys.h"
 #include "base/gate.h"
+#include "base/rounds.h"
 #include "base/task.h"
 #include "base/wakeup.h"
 #include "dns/resolver.h"
@@ -45,7 +46,7 @@ class KeyLooks {
 class KeyWatch {
  public:
   KeyWatch(Core& core, dns::Resolver& resolver, KeyLooks& looks)
-      : core_(core), resolver_(resolver), looks_(looks) {}
+      : core_(core), resolver_(resolver), looks_(looks), rounds_(core.log(), "dkim keys") {}
 
   void start();
   /// `stopped` runs when the present look has ended.
@@ -53,13 +54,16 @@ class KeyWatch {
 
  private:
   Task<void> run();
+  /// How long to wait for the next look.
+  Task<milliseconds> look();
   /// When to look again: at the end of the record's TTL, if it is there.
   Task<std::optional<Time>> look_at(auth::SigningKey key);
 
   Core& core_;
   dns::Resolver& resolver_;
   KeyLooks& looks_;
-  Gate gate_;
+  Rounds rounds_;
+  Gate gate_{[this](std::exception_ptr error) { rounds_.tell(error); }};
   Wakeup wakeup_;
   bool stopping_ = false;
 };

@@ -35,7 +35,7 @@ class LabServer {
  private:
   World& world_;
   std::unique_ptr<net::Listener> listener_;
-  Gate gate_;
+  Gate gate_{end_process};
   std::vector<std::weak_ptr<net::Stream>> streams_;
 };
 

@@ -41,9 +41,7 @@ Task<void> erase_removed(Core& core) {
   }
 }
 
-}  // namespace
-
-Task<void> Maintenance::recover(Core& core) {
+Task<void> recover_accounts(Core& core) {
   mailbox::BulkContext context{core.store(), core.clock()};
   for (auto& account : co_await all_accounts(core)) {
     auto recovered = co_await mailbox::recover_bulk(context, account.id);
@@ -51,13 +49,21 @@ Task<void> Maintenance::recover(Core& core) {
       core.log().error("account.recover",
                        {{"user", account.address}, {"err", recovered.error().describe()}});
   }
-  co_await erase_removed(core);
+}
+
+}  // namespace
+
+Task<void> Maintenance::recover(Core& core) {
+  // A row that cannot be read keeps nobody from being served the rest.
+  Rounds rounds(core.log(), "maintenance");
+  co_await rounds.run(recover_accounts(core));
+  co_await rounds.run(erase_removed(core));
 }
 
 void Maintenance::start() {
   gate_.spawn(run());
   gate_.spawn(reclaim());
-  gate_.spawn(scrubbing_.run());
+  gate_.spawn(scrub());
 }
 
 void Maintenance::stop(Callback stopped) {
@@ -71,9 +77,17 @@ void Maintenance::stop(Callback stopped) {
 Task<void> Maintenance::run() {
   co_await wakeup_.wait(kFirst);
   while (!stopping_) {
-    co_await trim_all();
+    co_await rounds_.run(trim_accounts());
+    co_await rounds_.run(erase_removed(core_));
+    co_await rounds_.run(trim_stories());
+    if (stopping_) co_return;
     co_await wakeup_.wait(kEvery);
   }
+}
+
+/// It ends when it is stopped; what it throws, it begins again.
+Task<void> Maintenance::scrub() {
+  while (!stopping_) co_await rounds_.run(scrubbing_.run());
 }
 
 bool Maintenance::short_of_space() const {
@@ -87,7 +101,7 @@ Task<void> Maintenance::reclaim() {
   while (!stopping_) {
     tell_leap();
     bool urgent = short_of_space();
-    bool failed = !co_await reclaim_some(urgent);
+    bool failed = !co_await rounds_.run(reclaim_some(urgent), false);
     if (stopping_) co_return;
     co_await reclaim_wakeup_.wait(urgent && !failed ? kReclaimSoon : kReclaimEvery);
   }
@@ -137,7 +151,7 @@ Task<bool> Maintenance::reclaim_some(bool urgent) {
   co_return !failed;
 }
 
-Task<void> Maintenance::trim_all() {
+Task<void> Maintenance::trim_accounts() {
   auto& config = core_.config();
   mailbox::BulkContext context{core_.store(), core_.clock()};
   mailbox::TrimRules rules{.clock_is_settled = core_.patient_clock().is_settled()};
@@ -149,8 +163,10 @@ Task<void> Maintenance::trim_all() {
       core_.log().warn("account.trim",
                        {{"user", account.address}, {"err", trimmed.error().describe()}});
   }
-  co_await erase_removed(core_);
-  auto before = core_.patient_clock().now() - config.store.history;
+}
+
+Task<void> Maintenance::trim_stories() {
+  auto before = core_.patient_clock().now() - core_.config().store.history;
   auto trimmed = co_await store::erase_in_pieces(
       core_.store(), store::kInstance,
       [before](store::Transaction& tx) { return story::trim(tx, before); },

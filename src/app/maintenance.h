@@ -6,6 +6,7 @@
 #include "app/core.h"
 #include "app/scrubbing.h"
 #include "base/gate.h"
+#include "base/rounds.h"
 #include "base/task.h"
 #include "base/wakeup.h"
 
@@ -14,7 +15,8 @@ namespace hikyaku::app {
 /// Lives on one event loop. `core` must outlive it.
 class Maintenance {
  public:
-  explicit Maintenance(Core& core) : core_(core), scrubbing_(core) {}
+  explicit Maintenance(Core& core)
+      : core_(core), scrubbing_(core), rounds_(core.log(), "maintenance") {}
 
   /// Takes up what a crash cut off in the accounts: long appends, mailboxes and accounts being
   /// erased.
@@ -30,17 +32,20 @@ class Maintenance {
 
  private:
   Task<void> run();
-  Task<void> trim_all();
+  Task<void> trim_accounts();
+  Task<void> trim_stories();
   Task<void> reclaim();
   Task<bool> reclaim_some(bool urgent);
+  Task<void> scrub();
   bool short_of_space() const;
   void tell_leap();
 
   Core& core_;
-  Gate gate_;
   Wakeup wakeup_;
   Wakeup reclaim_wakeup_;
   Scrubbing scrubbing_;
+  Rounds rounds_;
+  Gate gate_{[this](std::exception_ptr error) { rounds_.tell(error); }};
   bool leap_told_ = false;
   bool stopping_ = false;
 };

@@ -37,9 +37,9 @@ void ReportReader::stop(Callback stopped) {
 Task<void> ReportReader::run() {
   reports::Day trimmed = 0;
   while (!stopping_) {
-    co_await read_all();
+    co_await rounds_.run(read_all());
     auto today = reports::day_of(core_.clock().now());
-    if (trimmed != today && !stopping_ && co_await trim()) trimmed = today;
+    if (trimmed != today && !stopping_ && co_await rounds_.run(trim(), false)) trimmed = today;
     co_await wakeup_.wait(kEvery);
   }
 }
@@ -112,6 +112,12 @@ Task<Result<reports::Kept>> ReportReader::keep(const reports::Taken& taken) {
 
 /// `permit` is given back at the end.
 Task<void> ReportReader::read(reports::Taken taken, [[maybe_unused]] Semaphore::Permit permit) {
+  auto id = taken.id;
+  co_await rounds_.run(read_one(std::move(taken)));
+  being_read_.erase(id);
+}
+
+Task<void> ReportReader::read_one(reports::Taken taken) {
   using What = reports::Kept::What;
   auto log = core_.log().with({{"mid", story::to_text(taken.id)}, {"from", taken.mail_from}});
   // It may have been finished between the moment that the list shows and now.
@@ -119,12 +125,8 @@ Task<void> ReportReader::read(reports::Taken taken, [[maybe_unused]] Semaphore::
     auto next = reports::list_taken(reader, 1, taken.id - 1);
     return !next.empty() && next.front().id == taken.id;
   });
-  if (!waits) {
-    being_read_.erase(taken.id);
-    co_return;
-  }
+  if (!waits) co_return;
   auto kept = co_await keep(taken);
-  being_read_.erase(taken.id);
   if (!kept) {
     if (kept.error().code != ErrorCode::Shutdown)
       log.warn("report.wait", {{"err", kept.error().describe()}});

@@ -7,6 +7,7 @@
 #include "app/confined_workers.h"
 #include "app/core.h"
 #include "base/gate.h"
+#include "base/rounds.h"
 #include "base/semaphore.h"
 #include "base/task.h"
 #include "base/wakeup.h"
@@ -18,7 +19,10 @@ namespace hikyaku::app {
 class ReportReader {
  public:
   ReportReader(Core& core, ConfinedWorkers& confined)
-      : core_(core), confined_(confined), at_once_(confined.at_once()) {}
+      : core_(core),
+        confined_(confined),
+        rounds_(core.log(), "reading reports"),
+        at_once_(confined.at_once()) {}
 
   void start();
   void stop(Callback stopped);
@@ -27,6 +31,7 @@ class ReportReader {
   Task<void> run();
   Task<void> read_all();
   Task<void> read(reports::Taken taken, Semaphore::Permit permit);
+  Task<void> read_one(reports::Taken taken);
   Task<Result<reports::Digest>> digest(const reports::Taken& taken);
   Task<Result<std::string>> whole_mail(store::BlobId body);
   Task<Result<reports::Kept>> keep(const reports::Taken& taken);
@@ -34,7 +39,8 @@ class ReportReader {
 
   Core& core_;
   ConfinedWorkers& confined_;
-  Gate gate_;
+  Rounds rounds_;
+  Gate gate_{[this](std::exception_ptr error) { rounds_.tell(error); }};
   Wakeup wakeup_;
   std::unique_ptr<store::Subscription> subscription_;
   Semaphore at_once_;

@@ -54,10 +54,10 @@ void ReportSender::stop(Callback stopped) {
 Task<void> ReportSender::run() {
   Time next_trim{};
   while (!stopping_) {
-    if (core_.config().dmarc.send_reports) co_await send_due();
+    if (core_.config().dmarc.send_reports) co_await rounds_.run(send_due());
     auto now = core_.clock().now();
     if ((now >= next_trim || next_trim > now + std::chrono::days(1)) && !stopping_) {
-      bool trimmed = co_await trim();
+      bool trimmed = co_await rounds_.run(trim(), false);
       next_trim = trimmed ? reports::start_of(reports::day_of(now) + 1) : now + kRetry;
     }
     co_await wakeup_.wait(kEvery);
@@ -99,9 +99,14 @@ Task<void> ReportSender::send_due() {
       if (outgoing && outgoing->state == Outgoing::State::Waiting && outgoing->next_attempt > now &&
           outgoing->next_attempt <= now + kRetry)  // else the clock was set back
         continue;
-      co_await send(subject);
+      co_await rounds_.run(send_or_tell(subject));
     }
   }
+}
+
+/// What became of it is in the log.
+Task<void> ReportSender::send_or_tell(Subject subject) {
+  (void)co_await send(std::move(subject));
 }
 
 Task<Result<void>> ReportSender::send_now(std::string domain,

@@ -8,6 +8,7 @@
 
 #include "app/core.h"
 #include "base/gate.h"
+#include "base/rounds.h"
 #include "base/task.h"
 #include "base/wakeup.h"
 #include "dns/resolver.h"
@@ -20,7 +21,10 @@ namespace hikyaku::app {
 class ReportSender {
  public:
   ReportSender(Core& core, dns::Resolver& resolver, queue::Injector& injector)
-      : core_(core), resolver_(resolver), injector_(injector) {}
+      : core_(core),
+        resolver_(resolver),
+        injector_(injector),
+        rounds_(core.log(), "sending reports") {}
 
   void start();
   /// `stopped` runs when the report at hand is done.
@@ -38,6 +42,7 @@ class ReportSender {
   Task<void> run();
   Task<void> send_due();
   Task<bool> trim();
+  Task<void> send_or_tell(reports::Subject subject);
   /// One report, or why not; what became of it is stored, too.
   Task<Result<reports::Outgoing>> send(reports::Subject subject);
   Task<Result<reports::Outgoing>> try_once(const reports::Subject& subject,
@@ -54,7 +59,8 @@ class ReportSender {
   Core& core_;
   dns::Resolver& resolver_;
   queue::Injector& injector_;
-  Gate gate_;
+  Rounds rounds_;
+  Gate gate_{[this](std::exception_ptr error) { rounds_.tell(error); }};
   Wakeup wakeup_;
   bool stopping_ = false;
 };

@@ -5,6 +5,7 @@
 
 #include "auth/credentials.h"
 #include "auth/directory.h"
+#include "store/index_error.h"
 
 namespace hikyaku::app {
 namespace {
@@ -36,6 +37,23 @@ bool is_valid(store::Reader& reader, const Used& used) {
   return account->enabled && credential && credential->created == used.made;
 }
 
+struct Judged {
+  std::vector<Used> gone;
+  std::exception_ptr unreadable;  ///< why of some it could not be said
+};
+
+Judged judge(store::Reader& reader, const std::vector<Used>& all) {
+  Judged judged;
+  for (auto& used : all) {
+    try {
+      if (!is_valid(reader, used)) judged.gone.push_back(used);
+    } catch (const store::IndexError&) {
+      judged.unreadable = std::current_exception();
+    }
+  }
+  return judged;
+}
+
 }  // namespace
 
 void Revocation::start() {
@@ -53,12 +71,19 @@ void Revocation::stop(Callback stopped) {
 Task<void> Revocation::run() {
   while (true) {
     co_await wakeup_.wait();
-    if (stopping_) co_return;
-    co_await look();
+    if (!co_await look_at_all()) co_return;
     co_await wakeup_.wait(kAgain);
-    if (stopping_) co_return;
-    co_await look();
+    if (!co_await look_at_all()) co_return;
   }
+}
+
+Task<bool> Revocation::look_at_all() {
+  while (!stopping_) {
+    if (co_await rounds_.run(look())) co_return !stopping_;
+    // Whoever is to go must not stay because somebody's row could not be read.
+    co_await wakeup_.wait(kAgain);
+  }
+  co_return false;
 }
 
 Task<void> Revocation::look() {
@@ -66,21 +91,22 @@ Task<void> Revocation::look() {
   for (auto& facts : co_await sessions_.list())
     if (facts.activity.account != 0) in_use.insert(used_by(facts));
   auto revoked = std::make_shared<std::set<Used>>();
+  std::exception_ptr unreadable;
   for (auto next = in_use.begin(); next != in_use.end();) {
     std::vector<Used> piece;
     for (; next != in_use.end() && piece.size() < kPiece; ++next) piece.push_back(*next);
-    auto gone = co_await store_.read([&](store::Reader& reader) {
-      std::vector<Used> found;
-      for (auto& used : piece)
-        if (!is_valid(reader, used)) found.push_back(used);
-      return found;
-    });
-    revoked->insert(gone.begin(), gone.end());
+    auto found = co_await store_.read([&](store::Reader& reader) { return judge(reader, piece); });
+    revoked->insert(found.gone.begin(), found.gone.end());
+    if (found.unreadable) unreadable = found.unreadable;
   }
-  if (revoked->empty()) co_return;
-  auto choose = [revoked](const SessionFacts& facts) { return revoked->contains(used_by(facts)); };
-  auto ended = co_await sessions_.end(choose, Activity::End::Revoked);
-  if (ended > 0) log_.info("session.revoke", {{"sessions", ended}});
+  if (!revoked->empty()) {
+    auto choose = [revoked](const SessionFacts& facts) {
+      return revoked->contains(used_by(facts));
+    };
+    auto ended = co_await sessions_.end(choose, Activity::End::Revoked);
+    if (ended > 0) log_.info("session.revoke", {{"sessions", ended}});
+  }
+  if (unreadable) std::rethrow_exception(unreadable);
 }
 
 }  // namespace hikyaku::app

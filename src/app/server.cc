@@ -67,7 +67,7 @@ class RunningServer final : public Server {
       : metrics_(metrics),
         cores_(net::Cores::usable()),
         confined_(std::move(confined), cores_, metrics.confined, log),
-        sessions_(cores_),
+        sessions_(cores_, log),
         listeners_(std::move(listeners)),
         control_(std::move(control)),
         submit_(std::move(submit)),

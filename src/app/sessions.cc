@@ -7,8 +7,8 @@
 
 namespace hikyaku::app {
 
-Sessions::Sessions(net::Cores& cores) : cores_(cores) {
-  for (std::size_t i = 0; i < cores.size(); ++i) loops_.push_back(std::make_unique<Loop>());
+Sessions::Sessions(net::Cores& cores, const Log& log) : cores_(cores) {
+  for (std::size_t i = 0; i < cores.size(); ++i) loops_.push_back(std::make_unique<Loop>(log));
 }
 
 void Sessions::spawn(std::string_view protocol, std::unique_ptr<net::Stream> stream, Serve serve) {
@@ -31,7 +31,7 @@ Task<void> Sessions::run(Loop& loop, std::string_view protocol, std::unique_ptr<
       loop.sessions
           .emplace(activity.id, Entry{stream.get(), &activity, std::chrono::steady_clock::now()})
           .first;
-  co_await serve(std::move(stream), activity);
+  co_await loop.rounds.run(serve(std::move(stream), activity));
   loop.sessions.erase(place);
   activity.hold(0);
   memory_.end_session();

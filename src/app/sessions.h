@@ -13,6 +13,8 @@
 #include "app/session_facts.h"
 #include "base/activity.h"
 #include "base/gate.h"
+#include "base/log.h"
+#include "base/rounds.h"
 #include "base/task.h"
 #include "base/time.h"
 #include "net/cores.h"
@@ -25,7 +27,8 @@ class Sessions {
   /// Serves one connection to its end. The activity outlives the task.
   using Serve = std::function<Task<void>(std::unique_ptr<net::Stream>, Activity&)>;
 
-  explicit Sessions(net::Cores& cores);
+  /// What a session throws is told to `log`, and ends it alone.
+  explicit Sessions(net::Cores& cores, const Log& log = {});
   /// What they hold, all together.
   SessionMemory& memory() { return memory_; }
 
@@ -59,7 +62,9 @@ class Sessions {
     Moment since;
   };
   struct Loop {
-    Gate gate;
+    explicit Loop(const Log& log) : rounds(log, "sessions") {}
+    Rounds rounds;
+    Gate gate{[this](std::exception_ptr error) { rounds.tell(error); }};
     std::map<std::uint64_t, Entry> sessions;
   };
   Task<void> run(Loop& loop, std::string_view protocol, std::unique_ptr<net::Stream> stream,

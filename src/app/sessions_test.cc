@@ -129,6 +129,29 @@ TEST_CASE("strangers go until five eighths are held, a network down to a sixteen
   CHECK(held["192.0.2.1"] >= 500);
 }
 
+TEST_CASE("a session that throws ends alone, and is told") {
+  struct Lines final : LogSink {
+    void write(LogLevel, std::string_view line) override { last = line; }
+    std::string last;
+  } lines;
+  net::Cores cores{1};
+  Sessions sessions{cores, Log(lines, LogLevel::Info)};
+  cores.start();
+  cores.call(0, [&] {
+    auto failing = [](std::unique_ptr<net::Stream>, Activity&) -> Task<void> {
+      throw std::runtime_error("a block is damaged");
+      co_return;
+    };
+    sessions.spawn("control", std::make_unique<SilentStream>("192.0.2.1"), failing);
+  });
+  CHECK(cores.run(0, [&] { return sessions.list(); }).empty());
+  CHECK(sessions.count() == 0);
+  CHECK(lines.last == "event=work.fail what=sessions untold=0 err=\"a block is damaged\"");
+  sessions.end_all(milliseconds(0));
+  cores.stop();
+  cores.join();
+}
+
 TEST_CASE("who logs in between the two looks stays") {
   Bench bench;
   auto* one = bench.add(0, "192.0.2.1", 1250 * kKB);

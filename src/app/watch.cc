@@ -37,10 +37,10 @@ Watch::Seen Watch::seen() const {
 Task<void> Watch::run() {
   while (!stopping_) {
     auto began = std::chrono::steady_clock::now();
-    co_await look_at_queue();
-    co_await look_at_journal();
-    co_await look_at_resolver();
-    co_await look_at_memory();
+    co_await rounds_.run(look_at_queue());
+    co_await rounds_.run(look_at_journal());
+    co_await rounds_.run(look_at_resolver());
+    co_await rounds_.run(look_at_memory());
     services_.metrics.transmit_connections.set(
         static_cast<std::int64_t>(services_.transmitter.connections()));
     auto took = std::chrono::steady_clock::now() - began;

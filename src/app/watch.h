@@ -10,6 +10,7 @@
 #include "app/server_metrics.h"
 #include "base/cancellation.h"
 #include "base/gate.h"
+#include "base/rounds.h"
 #include "base/task.h"
 #include "base/wakeup.h"
 #include "dns/resolver.h"
@@ -27,7 +28,9 @@ class Watch {
     WatchedMetrics metrics;
   };
   explicit Watch(Services services)
-      : services_(std::move(services)), heap_trim_(services_.core.memory().trim_above) {}
+      : services_(std::move(services)),
+        heap_trim_(services_.core.memory().trim_above),
+        rounds_(services_.core.log(), "watch") {}
 
   void start();
   /// `stopped` runs when the present piece of work has ended.
@@ -53,7 +56,8 @@ class Watch {
 
   Services services_;
   HeapTrim heap_trim_;
-  Gate gate_;
+  Rounds rounds_;
+  Gate gate_{[this](std::exception_ptr error) { rounds_.tell(error); }};
   Wakeup wakeup_;
   Cancellation given_up_;
   bool stopping_ = false;

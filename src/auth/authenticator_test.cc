@@ -297,7 +297,7 @@ class HeldPool final : public WorkerPool {
 /// Logins that are under way at the same time.
 struct Crowd : Fixture {
   HeldPool held;
-  Gate gate;
+  Gate gate{end_process};
   std::vector<std::string> told;  ///< in the order of their ends
 
   explicit Crowd(const LoginLimits& limits) {

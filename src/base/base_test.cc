@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/phrase.h"
 #include "base/result.h"
+#include "base/rounds.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "testing/test_loop.h"
@@ -83,7 +84,7 @@ TEST_CASE("what is cancelled ends at once, and everything of it is destroyed") {
                   Case{milliseconds(0), milliseconds(10), 7, 7}}) {
     TestLoop loop;
     Cancellation cancellation;
-    Gate gate;
+    Gate gate{end_process};
     bool destroyed = false;
     gate.spawn(cancel_after(cancellation, c.cancelled_after));
     auto begin = loop.now();
@@ -133,7 +134,7 @@ TEST_CASE("timers fire in order and time jumps to them") {
 
 TEST_CASE("a gate counts its tasks and tells when the last has ended") {
   TestLoop loop;
-  Gate gate;
+  Gate gate{end_process};
   bool ended = false;
   gate.spawn([]() -> Task<void> { co_await yield_now(); }());
   CHECK(gate.running() == 1);
@@ -285,6 +286,34 @@ TEST_CASE("log lines quote what needs it and inherit fields") {
   CHECK(lines.last == "event=smtp.accept cid=7 ip=192.0.2.1 from=\"a b\\\"c\" size=12");
   child.debug("smtp.other");
   CHECK(lines.last.starts_with("event=smtp.accept"));
+}
+
+Task<void> fails(std::string why) {
+  co_await yield_now();
+  throw std::runtime_error(why);
+}
+
+TEST_CASE("a round that throws is told, not every time, and the loop goes on") {
+  struct Lines final : LogSink {
+    void write(LogLevel, std::string_view line) override { all.emplace_back(line); }
+    std::vector<std::string> all;
+  } lines;
+  TestLoop loop;
+  Rounds rounds(Log(lines, LogLevel::Info), "a test", milliseconds(20));
+  CHECK(loop.run(rounds.run(answer(), 7)) == 42);
+  CHECK(loop.run(rounds.run(throws(), 7)) == 7);
+  CHECK_FALSE(loop.run(rounds.run(fails("again"))));
+  CHECK_FALSE(loop.run(rounds.run(fails("and again"))));
+  CHECK(loop.run(rounds.run([]() -> Task<void> { co_return; }())));
+  CHECK(lines.all == std::vector<std::string>{"event=work.fail what=\"a test\" untold=0 err=no"});
+  std::this_thread::sleep_for(milliseconds(30));
+  // As the outermost of a task that nobody waits for.
+  Gate gate([&](std::exception_ptr error) { rounds.tell(error); });
+  gate.spawn(fails("later"));
+  loop.run_ready();
+  CHECK(gate.running() == 0);
+  CHECK(lines.all.size() == 2);
+  CHECK(lines.all.back() == "event=work.fail what=\"a test\" untold=2 err=later");
 }
 
 TEST_CASE("languages") {

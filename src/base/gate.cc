@@ -6,6 +6,10 @@
 
 namespace hikyaku {
 
+void end_process(std::exception_ptr error) {
+  std::rethrow_exception(error);  // out of a task that nobody waits for: std::terminate
+}
+
 /// The outermost frame of a spawned task: starts at once, frees itself at its end.
 struct Gate::Root {
   struct promise_type {
@@ -16,8 +20,6 @@ struct Gate::Root {
     void unhandled_exception() const noexcept { std::terminate(); }
   };
 };
-
-Gate::Gate() : Gate([](std::exception_ptr error) { std::rethrow_exception(error); }) {}
 
 Gate::Gate(OnError on_error) : on_error_(std::move(on_error)) {}
 

@@ -12,15 +12,17 @@
 
 namespace hikyaku {
 
+/// What a task throws ends the process: for tests, and tools whose tasks must not throw. Never for
+/// a server, where an unreadable block of the index is thrown by every read that meets it.
+[[noreturn]] void end_process(std::exception_ptr error);
+
 /// Every task that nobody awaits belongs to a Gate. One Gate serves one event loop and is used on
 /// its thread only; it must outlive its tasks (close it and wait before destroying it).
 class Gate {
  public:
-  /// Called with what a task threw. The default ends the process: an exception that nobody expected
-  /// here is a defect.
+  /// Called with what a task threw. Whatever runs in a server tells it and lives (base/rounds.h).
   using OnError = std::function<void(std::exception_ptr)>;
 
-  Gate();
   explicit Gate(OnError on_error);
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;

@@ -104,7 +104,7 @@ PerMessage measure(const char* name, CachedResolver& resolver, std::string_view 
   signature.domain = signer;
   message.signatures.push_back(signature);
   SystemClock clock;
-  Gate gate;
+  Gate gate{end_process};
   Cost cost;
   std::size_t rounds = 0;
   auto begin = std::clock();

@@ -216,7 +216,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto author = read_author(lines[0]);
   auto found = read_found(lines[1]);
   lines.erase(lines.begin(), lines.begin() + 2);
-  Gate gate;
+  Gate gate{end_process};
   require(gate.spawn(run(lines, std::move(author), found)));
   require(gate.running() == 0);
   return 0;

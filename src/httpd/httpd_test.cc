@@ -32,7 +32,7 @@ struct Fixture {
   Metrics counted{registry};
   Router router;
   Settings settings;
-  Gate gate;
+  Gate gate{end_process};
   std::unique_ptr<FakeStream> client;
 
   Fixture() {

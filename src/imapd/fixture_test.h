@@ -76,7 +76,7 @@ struct Server {
   Semaphore large_messages{2};
   Settings settings;
   Activity* activity = nullptr;  ///< of the next client's session
-  Gate gate;
+  Gate gate{end_process};
 
   static constexpr auto kAccount = FakeAuthenticator::kAccount;
 

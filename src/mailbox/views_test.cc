@@ -51,7 +51,7 @@ TEST_CASE("sessions that open a mailbox at once share one view") {
   auto views = make_views(*disk.store, 1 << 20);
   std::vector<std::shared_ptr<const View>> opened(8);
   int left = 8;
-  Gate gate;
+  Gate gate{end_process};
   for (auto& view : opened) REQUIRE(gate.spawn(open_into(*views, disk.inbox, view, left)));
   disk.loop.run(wait_for(left));
   for (const auto& view : opened) {

@@ -47,7 +47,7 @@ TEST_CASE("fake streams: a full window holds the writer up until the other end r
   auto [server, client] = FakeStream::pair();
   client->set_window(3);
   server->set_read_limit(1);
-  Gate gate;
+  Gate gate{end_process};
   gate.spawn(client->write("0123456789"));
   loop.run_ready();
   CHECK(client->bytes_out() == 3);

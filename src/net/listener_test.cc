@@ -121,7 +121,7 @@ TEST_CASE("Unix-domain sockets: for the owner only, and the peer is known") {
           .string();
   Cores cores(1);
   cores.start();
-  Gate gate;
+  Gate gate{end_process};
   std::optional<PeerProcess> peer;
   {
     auto dead = Listener::bind_unix(path).value();

@@ -104,7 +104,7 @@ int run_clients(Endpoint to, const Options& options, int control_in, int control
   std::atomic<int> connected{0};
   std::atomic<bool> go{false}, stop{false};
   std::atomic<long> answered{0};
-  Gate gate;
+  Gate gate{end_process};
   cores[0].post([&] {
     for (int i = 0; i < options.connections; ++i)
       gate.spawn(
@@ -130,7 +130,7 @@ int run_server(const Options& options) {
 
   auto tls = ServerTls::create({make_self_signed({"bench.test"}, KeyType::EcP256).value()}).value();
   Cores cores(1);
-  Gate gate;
+  Gate gate{end_process};
   listener->start(cores, [&](std::unique_ptr<Stream> stream) {
     gate.spawn(serve(std::move(stream), options.tls ? tls.get() : nullptr));
   });

@@ -29,7 +29,7 @@ class Served {
 
   Served(std::size_t cores, Session session, Listener::Admit admit = {})
       : cores_(cores), session_(std::move(session)) {
-    for (std::size_t i = 0; i < cores; ++i) gates_.push_back(std::make_unique<Gate>());
+    for (std::size_t i = 0; i < cores; ++i) gates_.push_back(std::make_unique<Gate>(end_process));
     listener_ = Listener::bind({*IpAddress::parse("127.0.0.1"), 0}).value();
     listener_->start(
         cores_, [this](std::unique_ptr<Stream> stream) { begin(std::move(stream)); },

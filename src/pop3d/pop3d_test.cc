@@ -25,7 +25,7 @@ struct Fixture : World {
   Settings listener;
   MaildropLocks locks;
   Activity* activity = nullptr;  ///< of the next session
-  Gate gate;
+  Gate gate{end_process};
 
   explicit Fixture(const Transcript& script) {
     listener.host_name = "mx.alpha.test";

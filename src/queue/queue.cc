@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "queue/rows.h"
 #include "queue/tables.h"
+#include "store/index_error.h"
 
 namespace hikyaku::queue {
 
@@ -146,11 +147,11 @@ std::vector<Entry> list(Reader& reader, MessageId after, std::size_t most) {
   return entries;
 }
 
-Due due(Reader& reader, Time now, std::size_t most) {
+Due due(Reader& reader, Time now, std::size_t most, const std::set<EntryId>& known) {
   Due result;
   auto range = Key(kInstance, kTableDue).children();
   range.begin = Key(kInstance, kTableDue).u64(millis(low_water(reader))).bytes();
-  std::vector<std::pair<MessageId, std::uint32_t>> found;
+  std::vector<EntryId> found;
   reader.scan(range, [&](std::string_view key, std::string_view) {
     auto fields = store::key_fields(key);
     auto at = time_from(fields.u64_be());
@@ -158,8 +159,9 @@ Due due(Reader& reader, Time now, std::size_t most) {
       result.next = at;
       return false;
     }
-    auto id = fields.u64_be();
-    found.emplace_back(id, fields.u32_be());
+    auto message = fields.u64_be();
+    EntryId id{message, fields.u32_be()};
+    if (!known.contains(id)) found.push_back(id);
     return true;
   });
   result.low_water = low_water(reader);
@@ -167,8 +169,14 @@ Due due(Reader& reader, Time now, std::size_t most) {
     result.last = time_from(store::key_fields(key).u64_be());
     return false;
   });
-  for (auto& [id, number] : found) {
-    if (auto entry = get_entry(reader, id, number)) result.entries.push_back(std::move(*entry));
+  for (auto& id : found) {
+    try {
+      auto entry = get_entry(reader, id.first, id.second);
+      if (entry) result.entries.push_back(std::move(*entry));
+    } catch (const store::IndexError&) {
+      result.unreadable.insert(id);
+      if (result.unreadable.size() >= kUnreadableAtOnce) break;
+    }
   }
   return result;
 }
@@ -355,6 +363,17 @@ Entry interrupt(Transaction& tx, const Entry& before, Time now) {
 }
 }  // namespace
 
+namespace {
+/// For whoever has others to look at: nothing when the row cannot be read, which the store tells.
+std::optional<Entry> get_readable(Reader& reader, MessageId id, std::uint32_t number) {
+  try {
+    return get_entry(reader, id, number);
+  } catch (const store::IndexError&) {
+    return std::nullopt;
+  }
+}
+}  // namespace
+
 std::vector<Entry> recover_interrupted(Transaction& tx, Time now) {
   std::vector<std::pair<MessageId, std::uint32_t>> cut_off;
   tx.scan(Key(kInstance, kTableAttempting).children(), [&](std::string_view key, std::string_view) {
@@ -365,7 +384,7 @@ std::vector<Entry> recover_interrupted(Transaction& tx, Time now) {
   });
   std::vector<Entry> held;
   for (auto& [id, number] : cut_off) {
-    auto before = get_entry(tx, id, number);
+    auto before = get_readable(tx, id, number);
     if (!before) continue;
     if (before->hold_untold) {
       held.push_back(std::move(*before));
@@ -386,7 +405,7 @@ std::vector<EntryId> expired_attempts(Reader& reader, Time now, const Attempts& 
     auto id = fields.u64_be();
     auto number = fields.u32_be();
     if (running.contains({id, number})) return true;
-    auto entry = get_entry(reader, id, number);
+    auto entry = get_readable(reader, id, number);
     if (entry && entry->attempting && entry->lease_until <= now) expired.emplace_back(id, number);
     return expired.size() < most;
   });

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -116,6 +117,9 @@ Totals totals(store::Reader& reader);
 /// Whole messages (all entries of each) in order of arrival, those behind `after`; of `most`
 /// entries or a few more. Empty: there are no more.
 std::vector<Entry> list(store::Reader& reader, MessageId after, std::size_t most);
+/// Message and number of an entry.
+using EntryId = std::pair<MessageId, std::uint32_t>;
+
 /// Waiting entries that are due at `now`, earliest first; and when the next one is due.
 struct Due {
   std::vector<Entry> entries;
@@ -124,8 +128,13 @@ struct Due {
   /// when it has been forgotten; nothing new is due before that.
   Time last{};
   Time low_water{};
+  /// Entries whose row could not be read, at most kUnreadableAtOnce: the others go all the same.
+  std::set<EntryId> unreadable;
 };
-Due due(store::Reader& reader, Time now, std::size_t most);
+inline constexpr std::size_t kUnreadableAtOnce = 100;
+/// Passes over `known`, which were unreadable before. Throws IndexError when the schedule itself
+/// cannot be read.
+Due due(store::Reader& reader, Time now, std::size_t most, const std::set<EntryId>& known = {});
 
 /// Forgets the part of the schedule before `time`, but nothing that still stands in it, so that
 /// due() need not step over what was erased there. Worth a lazy transaction now and then.
@@ -164,10 +173,10 @@ Result<void> retry_now(store::Transaction& tx, MessageId id, std::uint32_t numbe
 Result<void> finish(store::Transaction& tx, MessageId id, std::uint32_t number);
 
 /// At start: entries whose attempt a crash cut off. Those interrupted for the third time are held.
-/// Gives those held now, and those held earlier whose owner has not been told.
+/// Gives those held now, and those held earlier whose owner has not been told. One whose row cannot
+/// be read stays as it is.
 std::vector<Entry> recover_interrupted(store::Transaction& tx, Time now);
-/// Message and number of an entry; which of its attempts is made now.
-using EntryId = std::pair<MessageId, std::uint32_t>;
+/// Which of its attempts is made now.
 using Attempts = std::map<EntryId, int>;
 /// Entries whose attempt nobody makes, though its lease has run out. `running`: those of this node.
 std::vector<EntryId> expired_attempts(store::Reader& reader, Time now, const Attempts& running,

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include "queue/rows.h"
 #include "queue/tables.h"
+#include "store/index_error.h"
 #include "store/memory_transaction.h"
 
 namespace hikyaku::queue {
@@ -206,6 +208,37 @@ TEST_CASE("an entry that brings the server down three times is held") {
   REQUIRE(release(f.tx, f.id, 0, kNow));
   REQUIRE(begin_attempt(f.tx, f.id, 0, kNow));
   CHECK(recover_interrupted(f.tx, kNow).empty());
+}
+
+TEST_CASE("an entry whose row cannot be read keeps none of the others") {
+  Fixture f;
+  f.add({"a@beta.test", "b@beta.test", "c@beta.test"});
+  f.tx.before_get = [damaged = entry_key(f.id, 1).bytes()](std::string_view key) {
+    if (key == damaged) throw store::IndexError("a block is damaged");
+  };
+  auto found = due(f.tx, kNow, 100);
+  CHECK(found.entries.size() == 2);
+  CHECK(found.unreadable == std::set<EntryId>{{f.id, 1}});
+  // Who knows it leaves its place to the others.
+  CHECK(due(f.tx, kNow, 1).entries[0].number == 0);
+  REQUIRE(begin_attempt(f.tx, f.id, 0, kNow));
+  CHECK(due(f.tx, kNow, 1).entries.empty());
+  found = due(f.tx, kNow, 1, {{f.id, 1}});
+  CHECK(found.unreadable.empty());
+  REQUIRE(found.entries.size() == 1);
+  CHECK(found.entries[0].number == 2);
+
+  // What a crash has left.
+  f.tx.before_get = nullptr;
+  REQUIRE(begin_attempt(f.tx, f.id, 1, kNow));
+  f.tx.before_get = [damaged = entry_key(f.id, 0).bytes()](std::string_view key) {
+    if (key == damaged) throw store::IndexError("a block is damaged");
+  };
+  CHECK(expired_attempts(f.tx, kNow, {}, 100) == std::vector<EntryId>{{f.id, 1}});
+  CHECK(recover_interrupted(f.tx, kNow).empty());
+  CHECK(get_entry(f.tx, f.id, 1)->interrupted == 1);
+  f.tx.before_get = nullptr;
+  CHECK(get_entry(f.tx, f.id, 0)->attempting);
 }
 
 TEST_CASE("nothing becomes due where nobody looks any more") {

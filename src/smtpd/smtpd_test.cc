@@ -70,7 +70,7 @@ struct Fixture : World {
   std::unique_ptr<FakeStream> server, client;
   net::ServerTls& server_tls = net::testing::server_tls();
   net::ClientTls& client_tls = net::testing::client_tls();
-  Gate gate;
+  Gate gate{end_process};
 
   explicit Fixture(const Transcript& script) : settings_of_listener(settings_for(script)) {
     std::tie(server, client) = FakeStream::pair();

@@ -79,7 +79,7 @@ Task<void> once(dns::Resolver& resolver, const Clock& clock, spf::Query query,
 void measure(const char* name, CachedResolver& resolver) {
   using Now = std::chrono::steady_clock;
   SystemClock clock;
-  Gate gate;
+  Gate gate{end_process};
   spf::Result result{};
   std::size_t rounds = 0;
   std::size_t counted = 0;

@@ -123,7 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   query.mail_from = lines[2];
   lines.erase(lines.begin(), lines.begin() + 3);
   AnyResolver resolver(std::move(lines), query.ip);
-  Gate gate;
+  Gate gate{end_process};
   require(gate.spawn(run(resolver, std::move(query))));
   require(gate.running() == 0);
   return 0;

@@ -167,7 +167,7 @@ class Torture {
   }
 
   void work() {
-    Gate gate;
+    Gate gate{end_process};
     bool ended = false;
     for (int i = 0; i < 4; ++i) gate.spawn(client(10 + random_() % 20));
     if (reclaims()) gate.spawn(reclaim(random_() % 60));

@@ -5,6 +5,7 @@
 #include <list>
 
 #include "base/executor.h"
+#include "store/index_error.h"
 
 namespace hikyaku::store {
 namespace {
@@ -83,10 +84,16 @@ Task<Result<void>> MemoryStore::transact(std::vector<AccountId>, Step step,
   if (before_step) before_step();
   if (auto error = failure(options.may_use_reserve)) co_return std::unexpected(std::move(*error));
   // Steps may run more than once: a first run whose writes are dropped shows those that may not.
-  keys_.begin();
-  auto rehearsal = step(keys_);
-  keys_.rollback();
-  auto result = keys_.run([&](Transaction& tx) { return step(tx); });
+  Result<void> result;
+  try {
+    keys_.begin();
+    auto rehearsal = step(keys_);
+    keys_.rollback();
+    result = keys_.run([&](Transaction& tx) { return step(tx); });
+  } catch (const IndexError& error) {
+    keys_.rollback();
+    result = fail(ErrorCode::Corrupt, "the index cannot be read: {}", error.what());
+  }
   if (!result) co_return result;
   for (auto& [account, topic] : keys_.notified()) {
     for (auto& one : subscribers_->all) {

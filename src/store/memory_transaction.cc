@@ -59,6 +59,7 @@ std::shared_ptr<const std::string> MemoryTransaction::bytes_of(const StagedBlob&
 }
 
 std::optional<std::string> MemoryTransaction::get(std::string_view key) {
+  if (before_get) before_get(key);
   auto found = keys_.find(key);
   if (found == keys_.end()) return std::nullopt;
   return found->second;
@@ -67,15 +68,20 @@ std::optional<std::string> MemoryTransaction::get(std::string_view key) {
 void MemoryTransaction::scan(const KeyRange& range, Direction direction,
                              const std::function<bool(std::string_view, std::string_view)>& visit) {
   if (range.begin >= range.end) return;
+  if (before_get) before_get(range.begin);
+  auto visit_row = [&](const Keys::value_type& row) {
+    if (before_get) before_get(row.first);
+    return visit(row.first, row.second);
+  };
   auto first = keys_.lower_bound(range.begin);
   auto last = keys_.lower_bound(range.end);
   if (direction == Direction::Forward) {
     for (; first != last; ++first)
-      if (!visit(first->first, first->second)) return;
+      if (!visit_row(*first)) return;
   } else {
     while (last != first) {
       --last;
-      if (!visit(last->first, last->second)) return;
+      if (!visit_row(*last)) return;
     }
   }
 }
@@ -88,7 +94,9 @@ std::optional<std::uint64_t> MemoryTransaction::blob_size(BlobId blob) {
 
 void MemoryTransaction::remember(std::string_view key) {
   ++writes_;
-  if (before_.find(key) == before_.end()) before_.emplace(key, get(key));
+  if (before_.find(key) != before_.end()) return;
+  auto found = keys_.find(key);
+  before_.emplace(key, found == keys_.end() ? std::nullopt : std::optional(found->second));
 }
 
 void MemoryTransaction::put(std::string_view key, std::string_view value) {

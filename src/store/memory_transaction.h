@@ -59,6 +59,10 @@ class MemoryTransaction final : public Transaction {
   /// Keys put or erased in the present transaction (an erased range counts once).
   std::size_t writes() const { return writes_; }
 
+  /// Called with the key of every row before it is read, and with the beginning of every range: a
+  /// test throws IndexError, as an index that is damaged there does.
+  std::function<void(std::string_view key)> before_get;
+
   std::optional<std::string> get(std::string_view key) override;
   using Reader::scan;
   void scan(const KeyRange& range, Direction direction,

@@ -98,7 +98,7 @@ TEST_CASE("reclaim: bodies that move while many are being opened are found where
   disk.open();
   OpenedBlobs opened;
   bool ended = false;
-  Gate gate;
+  Gate gate{end_process};
   auto open = [&]() -> Task<void> {
     opened = co_await disk.store->open_blobs(ids);
     ended = true;
@@ -199,7 +199,7 @@ TEST_CASE(
 TEST_CASE("reclaim: segments that a backup keeps are counted when they go") {
   SimulatedStore disk;
   for (int i = 0; i < 60; ++i) disk.drop(i, disk.add(i, 9'000));
-  Gate gate;
+  Gate gate{end_process};
   Reclaimed first;
   bool ended = false;
   auto all = [&]() -> Task<void> {

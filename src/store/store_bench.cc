@@ -65,7 +65,7 @@ struct Run {
 };
 
 Task<void> all(Run& run, int clients) {
-  Gate gate;
+  Gate gate{end_process};
   Completion<bool> ended;
   for (int i = 0; i < clients; ++i) gate.spawn(run.client(1 + static_cast<std::uint32_t>(i) % 200));
   gate.close([give = ended.giver()]() mutable { give(true); });

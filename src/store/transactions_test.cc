@@ -48,7 +48,7 @@ TEST_CASE("store: a step sees what it wrote; an error or exception drops it alon
 TEST_CASE("store: concurrent transactions share groups and see each other in order") {
   StoreOnDisk disk;
   int ended = 0;
-  Gate gate;
+  Gate gate{end_process};
   auto client = [](Store& store, AccountId account, int count, int& done) -> Task<void> {
     for (int i = 0; i < count; ++i) {
       auto result = co_await store.transact({account}, [&](Transaction& tx) -> Result<void> {
@@ -161,7 +161,7 @@ TEST_CASE("store: a transaction whose waiter goes away is harmless") {
         return {};
       });
     };
-    Gate gate;
+    Gate gate{end_process};
     {
       // A frame that is destroyed while it waits.
       struct Starter {
@@ -189,7 +189,7 @@ TEST_CASE("store: a transaction whose waiter goes away is harmless") {
 TEST_CASE("store: accounts take turns") {
   StoreOnDisk disk;
   std::vector<int> order;
-  Gate gate;
+  Gate gate{end_process};
   int ended = 0;
   auto one = [](Store& store, AccountId account, int name, std::vector<int>& seen,
                 int& count) -> Task<void> {

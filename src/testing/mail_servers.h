@@ -97,7 +97,7 @@ struct SendingWorld : World {
   std::map<std::string, FakeServer> servers;  ///< by address; others refuse connections
   std::vector<std::string> tried;
   std::vector<Time> tried_at;
-  Gate gate;
+  Gate gate{end_process};
   transmit::Settings settings_of_transmitter;
   const Clock* ages = nullptr;  ///< by which messages are given up; null: the loop's
   Log log;

@@ -3,6 +3,8 @@
 
 #include "mime/text.h"
 #include "queue/rows.h"
+#include "queue/tables.h"
+#include "store/index_error.h"
 #include "story/story.h"
 #include "transmit/sending_test.h"
 #include "transmit/transmitter.h"
@@ -90,6 +92,58 @@ TEST_CASE("whoever owns a message that is held after three crashes is told once"
     CHECK(text.contains("of yours") == c.anna);
     CHECK(f.queued()[0].state == queue::State::Held);
     CHECK(f.tried.empty());
+  }
+}
+
+/// Rows of a table, or those that begin so, cannot be read from now on.
+void damage(Fixture& f, std::string begin) {
+  f.store.keys().before_get = [begin](std::string_view key) {
+    if (key.starts_with(begin)) throw store::IndexError("a block is damaged");
+  };
+}
+
+TEST_CASE("what cannot be read for a while ends no sending") {
+  for (auto table : {queue::kTableEntry, queue::kTableDue, queue::kTableAttempting,
+                     queue::kTableMessage, queue::kTableLowWater}) {
+    CAPTURE(table);
+    Fixture f;
+    auto& beta = f.servers["192.0.2.1"];
+    damage(f, store::Key(store::kInstance, table).bytes());
+    f.start();
+    f.run_for(30min);
+    f.store.keys().before_get = nullptr;
+    f.submit({"x@beta.test"});
+    f.run_for(1min);
+    CHECK(beta.messages.size() == 1);
+    damage(f, store::Key(store::kInstance, table).bytes());
+    f.run_for(30min);
+    f.store.keys().before_get = nullptr;
+    f.submit({"y@beta.test"});
+    f.run_for(1min);
+    CHECK(beta.messages.size() == 2);
+    CHECK(f.queued().empty());
+  }
+}
+
+TEST_CASE("an entry or a message that cannot be read keeps no other from leaving") {
+  for (bool message : {false, true}) {
+    CAPTURE(message);
+    Fixture f;
+    f.servers["192.0.2.1"];
+    f.submit({"x@beta.test"});
+    f.submit({"y@beta.test"});
+    f.submit({"z@beta.test"});
+    auto damaged = f.queued()[1];
+    auto key = message ? queue::message_key(damaged.message) : queue::entry_key(damaged.message, 0);
+    damage(f, key.bytes());
+    f.start();
+    f.run_for(3min);
+    CHECK(f.servers["192.0.2.1"].messages.size() == 2);
+    // It was a device error that has passed.
+    f.store.keys().before_get = nullptr;
+    f.run_for(15min);
+    CHECK(f.servers["192.0.2.1"].messages.size() == 3);
+    CHECK(f.queued().empty());
   }
 }
 

@@ -27,7 +27,7 @@ void RunningAttempts::begin(const queue::Entry& entry) {
   running_.insert_or_assign(id_of(entry), entry.attempts);
 }
 
-Task<bool> RunningAttempts::recover() {
+Task<Result<void>> RunningAttempts::recover() {
   std::vector<queue::Entry> held;
   auto now = clock_.now();
   auto recovered = co_await store_.transact(
@@ -41,11 +41,11 @@ Task<bool> RunningAttempts::recover() {
       {.may_use_reserve = true});
   if (!recovered) {
     log_.error("queue.recover", {{"err", recovered.error().describe()}});
-    co_return false;
+    co_return recovered;
   }
   note_held(held);
   co_await tell_held();
-  co_return true;
+  co_return Result<void>{};
 }
 
 void RunningAttempts::note_held(const std::vector<queue::Entry>& held) {
@@ -95,7 +95,13 @@ Task<void> RunningAttempts::tell_held() {
   if (untold_.empty() || waits) co_return;
   tell_held_at_ = now + kTellHeldAgain;
   for (auto& entries : std::exchange(untold_, {})) {
-    auto told = co_await settler_.tell_held(entries);
+    Result<void> told;
+    try {
+      told = co_await settler_.tell_held(entries);
+    } catch (const std::exception& thrown) {
+      // Those behind it are told all the same, and this one later.
+      told = fail(ErrorCode::Internal, "{}", thrown.what());
+    }
     if (told) continue;
     log_.error("queue.notice", {{"mid", story::to_text(entries.front().message)},
                                 {"err", told.error().describe()}});

@@ -25,9 +25,9 @@ class RunningAttempts {
   /// How long after the connections were cut the store may go on refusing outcomes.
   static constexpr seconds kLastTries{5};
 
-  /// Takes up what a crash cut off; owners of what is held by that are told. False: that is still
-  /// to be done.
-  Task<bool> recover();
+  /// Takes up what a crash cut off; owners of what is held by that are told. An error: that is
+  /// still to be done.
+  Task<Result<void>> recover();
   /// Takes up attempts that nobody makes, though their lease has run out: lost by a defect, or by a
   /// node that is gone. Looks now and then, however often it is called.
   Task<void> sweep();

@@ -8,9 +8,12 @@
 
 #include "base/async.h"
 #include "base/gate.h"
+#include "base/rounds.h"
 #include "base/wakeup.h"
 #include "queue/queue.h"
 #include "smtp/received.h"
+#include "store/index_error.h"
+#include "story/story.h"
 #include "transmit/running_attempts.h"
 #include "transmit/source.h"
 
@@ -22,6 +25,12 @@ constexpr std::size_t kRecipientsPerJob = 100;
 /// However far off the next entry is, the schedule is looked at this often (the clock may be set).
 constexpr seconds kLookAgain{60};
 constexpr std::chrono::hours kLease{2};
+/// After what could not be done, before it is tried again.
+constexpr seconds kAfterFailure{5};
+/// How often what a crash cut off is tried to be taken up, if rows that say so are damaged.
+constexpr int kRecoveries = 3;
+/// Entries that could not be read are left alone for so long: a device error may pass.
+constexpr std::chrono::minutes kUnreadableFor{10};
 /// Entries behind the window of their destination are looked at after the first time, each a step
 /// later, none later than the last.
 constexpr seconds kPostponed{30};
@@ -46,7 +55,8 @@ class Service final : public Transmitter {
                     services.ages ? *services.ages : services.clock, services.random,
                     settings_.schedule, settings_.connect.host_name, settings_.language, log_),
             log_),
-        gate_([this](std::exception_ptr error) { report(error); }) {}
+        rounds_(log_, "queue"),
+        gate_([this](std::exception_ptr error) { rounds_.tell(error); }) {}
 
   void start() override {
     subscription_ =
@@ -84,6 +94,8 @@ class Service final : public Transmitter {
   void report(std::exception_ptr error) {
     try {
       std::rethrow_exception(error);
+    } catch (const store::IndexError&) {
+      rounds_.tell(error);
     } catch (const std::exception& defect) {
       log_.error("transmit.defect", {{"err", defect.what()}});
     }
@@ -92,39 +104,11 @@ class Service final : public Transmitter {
   // --- the schedule ---
 
   Task<void> schedule() {
-    while (!stopping_ && !co_await attempts_.recover()) co_await wakeup_.wait(seconds(5));
+    co_await recover();
     while (!stopping_) {
-      co_await attempts_.settle_again();
-      co_await attempts_.sweep();
-      auto now = services_.clock.now();
-      auto taken = attempts_.size();
-      auto room = settings_.window > taken ? settings_.window - taken : 0;
-      std::chrono::nanoseconds wait = kLookAgain;
-      if (room > 0) {
-        auto due = co_await services_.store.read(
-            [now, most = std::min<std::size_t>(room, 500)](store::Reader& reader) {
-              return queue::due(reader, now, most);
-            });
-        if (due.last > now + longest_wait() || due.low_water > now + kClockSlack) {
-          co_await draw_back(now);
-          continue;
-        }
-        set_back_ = false;
-        if (!due.entries.empty()) {
-          co_await postpone(due.entries);
-          co_await begin(std::move(due.entries));
-          continue;
-        }
-        auto at = std::min<Time>(due.next.value_or(now + kLookAgain), now + kLookAgain);
-        wait = std::max<std::chrono::nanoseconds>(at - now, milliseconds(1));
-        co_await move_low_water(due.next.value_or(now));
-        co_await attempts_.tell_held();
-      }
-      if (auto again = attempts_.next()) {
-        auto until = std::max<std::chrono::nanoseconds>(*again - now, milliseconds(1));
-        wait = std::min(wait, until);
-      }
-      co_await wakeup_.wait(wait);
+      // What cannot be read now may be readable later, and new mail comes all the time.
+      auto wait = co_await rounds_.run(look(), std::chrono::nanoseconds(kAfterFailure));
+      if (wait.count() > 0 && !stopping_) co_await wakeup_.wait(wait);
     }
     // Jobs that no worker has taken up: as if they had not been begun.
     while (!destinations_.empty()) {
@@ -137,6 +121,71 @@ class Service final : public Transmitter {
     }
     while (workers_ > 0) co_await wakeup_.wait();
     co_await attempts_.settle_at_last();
+  }
+
+  /// What damaged rows keep from being taken up stays as it is: all other mail does not wait for
+  /// it.
+  Task<void> recover() {
+    for (int i = 1; !stopping_; ++i) {
+      auto recovered = co_await attempts_.recover();
+      if (recovered || (recovered.error().code == ErrorCode::Corrupt && i >= kRecoveries))
+        co_return;
+      co_await wakeup_.wait(kAfterFailure);
+    }
+  }
+
+  /// Does what there is to do now. Gives how long to wait then.
+  Task<std::chrono::nanoseconds> look() {
+    co_await attempts_.settle_again();
+    co_await attempts_.sweep();
+    auto now = services_.clock.now();
+    auto taken = attempts_.size();
+    auto room = settings_.window > taken ? settings_.window - taken : 0;
+    std::chrono::nanoseconds wait = kLookAgain;
+    if (room > 0) {
+      auto due = co_await find_due(now, std::min<std::size_t>(room, 500));
+      if (due.last > now + longest_wait() || due.low_water > now + kClockSlack) {
+        co_await draw_back(now);
+        co_return kAtOnce;
+      }
+      set_back_ = false;
+      if (!due.entries.empty()) {
+        co_await postpone(due.entries);
+        co_await begin(std::move(due.entries));
+        co_return kAtOnce;
+      }
+      // Those behind them.
+      if (!due.unreadable.empty()) co_return kAtOnce;
+      auto at = std::min<Time>(due.next.value_or(now + kLookAgain), now + kLookAgain);
+      wait = std::max<std::chrono::nanoseconds>(at - now, milliseconds(1));
+      co_await move_low_water(due.next.value_or(now));
+      co_await attempts_.tell_held();
+    }
+    if (auto again = attempts_.next()) {
+      auto until = std::max<std::chrono::nanoseconds>(*again - now, milliseconds(1));
+      wait = std::min(wait, until);
+    }
+    co_return wait;
+  }
+  static constexpr std::chrono::nanoseconds kAtOnce{0};
+
+  Task<queue::Due> find_due(Time now, std::size_t most) {
+    if (now >= forget_unreadable_at_ || forget_unreadable_at_ > now + kUnreadableFor) {
+      unreadable_.clear();
+      forget_unreadable_at_ = now + kUnreadableFor;
+    }
+    auto due = co_await services_.store.read(
+        [&](store::Reader& reader) { return queue::due(reader, now, most, unreadable_); });
+    pass_over(due.unreadable);
+    co_return due;
+  }
+
+  /// The others go on without these.
+  void pass_over(const std::set<queue::EntryId>& unreadable) {
+    if (unreadable.empty()) return;
+    unreadable_.insert(unreadable.begin(), unreadable.end());
+    log_.error("queue.unreadable", {{"mid", story::to_text(unreadable.begin()->first)},
+                                    {"untold", unreadable.size() - 1}});
   }
 
   static Outcome abandoned() {
@@ -223,22 +272,12 @@ class Service final : public Transmitter {
   /// Notes the attempts durably, then hands the jobs to their destinations.
   Task<void> begin(std::vector<queue::Entry> entries) {
     std::vector<Job> jobs;
-    auto lease = services_.clock.now() + kLease;
-    auto begun = co_await services_.store.transact(
-        {store::kInstance},
-        [&](store::Transaction& tx) -> Result<void> {
-          jobs.clear();
-          for (auto& entry : entries) {
-            // Whoever held or dropped it meanwhile has the last word.
-            if (!queue::begin_attempt(tx, entry.message, entry.number, lease)) continue;
-            add_to_jobs(tx, jobs, *queue::get_entry(tx, entry.message, entry.number));
-          }
-          return {};
-        },
-        {.may_use_reserve = true});
+    auto begun = co_await note_begun(entries, jobs);
+    if (!begun && begun.error().code == ErrorCode::Corrupt && co_await leave_unreadable(entries))
+      begun = co_await note_begun(entries, jobs);
     if (!begun) {
       log_.error("queue.begin", {{"err", begun.error().describe()}});
-      co_await wakeup_.wait(seconds(5));
+      co_await wakeup_.wait(kAfterFailure);
       co_return;
     }
     for (auto& job : jobs) {
@@ -252,6 +291,42 @@ class Service final : public Transmitter {
     start_workers();
     // Nothing could be begun though it is due: do not ask again at once.
     if (jobs.empty() && !entries.empty()) co_await wakeup_.wait(seconds(1));
+  }
+
+  /// True: some were, and are not among `entries` any more.
+  Task<bool> leave_unreadable(std::vector<queue::Entry>& entries) {
+    auto found = co_await services_.store.read([&](store::Reader& reader) {
+      std::set<queue::EntryId> unreadable;
+      for (auto& entry : entries) {
+        try {
+          queue::get_entry(reader, entry.message, entry.number);
+          queue::get_message(reader, entry.message);
+        } catch (const store::IndexError&) {
+          unreadable.insert({entry.message, entry.number});
+        }
+      }
+      return unreadable;
+    });
+    std::erase_if(entries,
+                  [&](auto& entry) { return found.contains({entry.message, entry.number}); });
+    pass_over(found);
+    co_return !found.empty();
+  }
+
+  Task<Result<void>> note_begun(const std::vector<queue::Entry>& entries, std::vector<Job>& jobs) {
+    auto lease = services_.clock.now() + kLease;
+    co_return co_await services_.store.transact(
+        {store::kInstance},
+        [&](store::Transaction& tx) -> Result<void> {
+          jobs.clear();
+          for (auto& entry : entries) {
+            // Whoever held or dropped it meanwhile has the last word.
+            if (!queue::begin_attempt(tx, entry.message, entry.number, lease)) continue;
+            add_to_jobs(tx, jobs, *queue::get_entry(tx, entry.message, entry.number));
+          }
+          return {};
+        },
+        {.may_use_reserve = true});
   }
 
   /// Entries of one message for one destination go together, if they get the same bytes.
@@ -569,6 +644,7 @@ class Service final : public Transmitter {
   Services services_;
   Log log_;
   RunningAttempts attempts_;
+  Rounds rounds_;
   Gate gate_;
   Wakeup wakeup_;
   std::unique_ptr<store::Subscription> subscription_;
@@ -579,6 +655,8 @@ class Service final : public Transmitter {
   OpenStreams streams_;
   std::size_t workers_ = 0;
   Time low_water_{};
+  std::set<queue::EntryId> unreadable_;  ///< not looked at until then:
+  Time forget_unreadable_at_{};
   bool set_back_ = false;  ///< the clock, as the last look at the schedule saw it
   bool stopping_ = false;
 };

@@ -149,7 +149,7 @@ TEST_CASE("a question ends by its time limit, and too many are refused") {
   for (int i = 0; i < 2; ++i) ask.a(fmt::format("{}.slow.example.org", i));
   ask.cores().run(0, [&]() -> Task<void> {
     std::vector<dns::Answer<IpAddress>> answers(4);
-    Gate gate;
+    Gate gate{end_process};
     Completion<bool> ended;
     for (auto& answer : answers)
       gate.spawn([](Resolver& dns, dns::Answer<IpAddress>& into) -> Task<void> {
@@ -166,7 +166,7 @@ TEST_CASE("a question ends by its time limit, and too many are refused") {
 std::string told_while_waiting(Asking& ask, const std::function<void()>& happens) {
   std::string problem;
   ask.cores().run(0, [&]() -> Task<void> {
-    Gate gate;
+    Gate gate{end_process};
     Completion<bool> ended;
     gate.spawn([](Resolver& dns, std::string& into) -> Task<void> {
       into = (co_await dns.a("slow.example.org")).problem;
