@@ -616,6 +616,23 @@ class Transfer(unittest.TestCase):
             again = json.loads(server.run("export", "--account", "ben@alpha.test", "--mailbox", "mbox", "--format", "mbox", "--json", server.dir / "again").stdout)
             self.assertLessEqual({f"mbox/{name}" for name in mailboxes[:3]}, {one["mailbox"] for one in again["long_names"]})
 
+    def test_what_is_there_is_counted_once(self):
+        """Of two that are the same one is there already, the other is not."""
+        with Instance("anna@alpha.test") as server:
+            text = "From: a@b.test\nSubject: twin\nMessage-ID: <twin@x>\n\nthe same\n"
+            box = mailbox.Maildir(server.dir / "twins")
+            box.add(text)
+            server.run("import", "--account", "anna@alpha.test", "--mailbox", "Twins", server.dir / "twins")
+            box.add(text)
+            for running in (True, False):
+                with self.subTest(running=running):
+                    if not running:
+                        box.add(text)
+                        server.stop()
+                    made = json.loads(server.run("import", "--account", "anna@alpha.test", "--mailbox", "Twins", server.dir / "twins",
+                                                 "--json").stdout)
+                    self.assertEqual((made["imported"], made["known"]), (1, 1 if running else 2))
+
     def test_files_of_others(self):
         with Instance("anna@alpha.test") as server:
             top = server.dir / "files"

@@ -301,22 +301,28 @@ class Import {
     co_return &targets_.emplace(path, std::move(made)).first->second;
   }
 
+  struct Piece {
+    std::vector<Identity> there;
+    mailbox::Uid next = 0;
+  };
   /// What the mailbox has already.
   Task<void> remember(Target& target) {
     for (mailbox::Uid first = 1; first != 0;) {
-      first = co_await core_.store().read([&](store::Reader& reader) -> mailbox::Uid {
-        std::size_t seen = 0;
-        mailbox::Uid next = 0;
+      auto piece = co_await core_.store().read([&](store::Reader& reader) {
+        Piece found;
         mailbox::scan_messages(
             reader, account_.id, target.id, first, UINT32_MAX,
             [&](mailbox::Uid uid, const mailbox::MessageRecord& record) {
-              ++target.there[Identity::of(record.digest, record.size, record.received)];
-              if (++seen < 1000) return true;
-              next = uid + 1;
+              found.there.push_back(Identity::of(record.digest, record.size, record.received));
+              if (found.there.size() < 1000) return true;
+              found.next = uid + 1;
               return false;
             });
-        return next;
+        return found;
       });
+      // Not within the read, which may run more than once.
+      for (auto& message : piece.there) ++target.there[message];
+      first = piece.next;
     }
   }
 
