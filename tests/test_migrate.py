@@ -5,6 +5,7 @@ import imaplib
 import json
 import os
 import pathlib
+import pwd
 import random
 import shutil
 import signal
@@ -351,6 +352,83 @@ class Migrate(unittest.TestCase):
             self.assertEqual(migrate(*arguments, directory=self.server.dir, check=False).returncode, 64, arguments)
         closed = migrate("--from", "imap://x@127.0.0.1:9", "anna@alpha.test", directory=self.server.dir, check=False, timeout=120)
         self.assertEqual(closed.returncode, 75, closed.stderr)
+
+
+class AsRoot(unittest.TestCase):
+    """An instance as quickstart makes it for root, whose store is the server's user's: what root names is read and written as root."""
+
+    def setUp(self):
+        if os.geteuid() != 0 or "hikyaku" not in (user.pw_name for user in pwd.getpwall()):
+            self.skipTest("not root, or no user hikyaku")
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-root-"))
+        self.addCleanup(shutil.rmtree, self.place, True)
+        self.place.chmod(0o755)
+        self.server = Instance("anna@alpha.test", directory=self.place)
+        self.server.dir = self.place / "mail"
+        hikyaku("quickstart", "anna@alpha.test", "--host-name", "mail.alpha.test", "--port-base", self.server.base,
+                "--password-stdin", directory=self.server.dir, input=PASSWORD + "\n")
+        self.server.configure({**self.server.options, "server.local": "true", "server.user": '"hikyaku"'})
+        self.hidden = self.place / "root"
+        self.hidden.mkdir(mode=0o700)
+
+    def check_store(self):
+        for path in [self.server.dir / "data", *(self.server.dir / "data").rglob("*")]:
+            self.assertEqual(path.owner(), "hikyaku", path)
+
+    def test_root_migrates_without_a_running_server_and_beside_one(self):
+        with Dovecot() as old:
+            fill(old.imap(), SAMPLE)
+            for running in (False, True, False):
+                if running:
+                    self.server.start()
+                client = old.imap()
+                client.append("INBOX", "", f'"{DATE}"', text(f"running {running}"))
+                try:
+                    done = migrate("--from", old.url, "anna@alpha.test", directory=self.server.dir)
+                finally:
+                    self.server.stop()
+                self.assertTrue(json.loads(done.stdout)["proven"], done.stdout)
+                self.check_store()
+            self.server.start()
+            self.addCleanup(self.server.stop)
+            self.same_as(old)
+
+    def same_as(self, old):
+        self.assertEqual(len(contents(ours(self.server), "INBOX")), len(SAMPLE["INBOX"]) + 3)
+        for name in SAMPLE:
+            self.assertEqual(contents(old.imap(), name), contents(ours(self.server), name), name)
+
+    def test_root_imports_and_exports_where_only_root_may(self):
+        mbox = self.hidden / "old.mbox"
+        mbox.write_text("From x@y Mon Jul 17 02:44:25 2006\nSubject: one\n\nbody\n\nFrom x@y Mon Jul 17 02:44:26 2006\nSubject: two\n\nbody\n")
+        several = self.hidden / "several"
+        several.mkdir(mode=0o700)
+        shutil.copy(mbox, several / "Work.mbox")
+        maildir = self.hidden / "Maildir"
+        for part in ("cur", "new", "tmp"):
+            (maildir / ".Old" / part).mkdir(parents=True)
+            (maildir / part).mkdir()
+        (maildir / ".Old" / "cur" / "1:2,S").write_text("Subject: three\n\nbody\n")
+        for source, expected in ((mbox, 2), (several, 2), (maildir, 1)):
+            for path in [source, *source.rglob("*")]:
+                path.chmod(0o700 if path.is_dir() else 0o600)
+            done = json.loads(self.server.run("import", "--account", "anna@alpha.test", source, "--json").stdout)
+            self.assertEqual((done["imported"], done["refused"], done["unreadable"]), (expected, 0, 0), done)
+        to = self.hidden / "out" / "anna"
+        to.parent.mkdir(mode=0o700)
+        done = json.loads(self.server.run("export", "--account", "anna@alpha.test", to, "--json").stdout)
+        self.assertEqual((done["count"], done["missing"]), (5, []))
+        written = [path for path in to.rglob("*") if path.is_file() and path.parent.name == "cur"]
+        self.assertEqual((len(written), {path.owner() for path in written}), (5, {"root"}))
+        self.check_store()
+        # What is wrong is told as without another process.
+        nobody = self.server.run("import", "--account", "nobody@alpha.test", mbox, check=False)
+        self.assertEqual(nobody.returncode, 67, nobody.stderr)
+        (self.server.dir / "data").rename(self.server.dir / "away")
+        gone = self.server.run("export", "--account", "anna@alpha.test", self.hidden / "more", check=False)
+        self.assertIn("away" if "away" in gone.stderr else "data", gone.stderr)
+        self.assertNotEqual(gone.returncode, 0)
+        self.assertFalse((self.hidden / "more").exists())
 
 
 if __name__ == "__main__":

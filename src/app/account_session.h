@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/instance.h"
+#include "app/store_process.h"
 #include "base/result.h"
 #include "base/task.h"
 #include "config/config.h"
@@ -12,29 +13,27 @@
 
 namespace hikyaku::app {
 
-/// Through the running server, or, when none runs, on the store, which this object then opens and
-/// keeps (and locks) until it goes.
+/// Through the running server, or, when none runs, through a process that opens the store, and
+/// keeps it open (and locked) until this object goes.
 class AccountSessions {
  public:
-  /// For the owner of the instance. `config` is the instance's.
-  AccountSessions(Instance instance, config::Config config);
-  /// Not on a loop; the sessions have ended by then.
-  ~AccountSessions();
+  /// For the owner of the instance, which `config` places. Finds out whether the server runs. Not
+  /// on a loop; no other threads may run. Denied: the instance is somebody else's; Conflict: the
+  /// store is open elsewhere, by no server.
+  static Result<std::unique_ptr<AccountSessions>> open(const Instance& instance,
+                                                       const config::Config& config);
 
-  /// A connection on which an IMAP server greets with PREAUTH. On one loop, always the same.
-  /// NotFound: no such account; Denied: the instance is somebody else's; Conflict: the store is
-  /// open elsewhere, by no server; Unavailable: the server that has answered before is gone.
+  /// A connection on which an IMAP server greets with PREAUTH. On a loop. NotFound: no such
+  /// account; Denied: the instance is somebody else's; Unavailable: the server, or that process, is
+  /// gone.
   Task<Result<std::unique_ptr<net::Stream>>> connect(std::string address);
-  /// Waits until the sessions on the store have ended; on the loop, after all streams are closed.
-  Task<void> end();
 
  private:
-  class Offline;
+  AccountSessions(std::string socket, std::unique_ptr<StoreProcess> store)
+      : socket_(std::move(socket)), store_(std::move(store)) {}
 
-  Instance instance_;
-  config::Config config_;
-  std::unique_ptr<Offline> offline_;
-  bool asked_ = false;  ///< the server has answered: it is waited for, not replaced
+  std::string socket_;
+  std::unique_ptr<StoreProcess> store_;  ///< none: the server is waited for, not replaced
 };
 
 }  // namespace hikyaku::app

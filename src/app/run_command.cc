@@ -10,6 +10,7 @@
 #include "app/missing_store.h"
 #include "app/next_steps.h"
 #include "app/progress.h"
+#include "app/store_process.h"
 #include "app/system_user.h"
 #include "config/load.h"
 #include "net/cores.h"
@@ -39,31 +40,38 @@ std::string command_to_serve(const Instance& instance) {
 }
 }  // namespace
 
-/// What a command needs when no server runs.
+/// What does a command when no server runs.
 class Commands::Offline {
  public:
-  static Result<std::unique_ptr<Offline>> open(const Instance& instance, config::Config config) {
-    auto here = std::make_unique<Offline>(config.log.format);
+  virtual ~Offline() = default;
+  virtual bool knows(std::string_view verb) const = 0;
+  virtual Answer run(const ControlRequest& request, const ControlHandlers& handlers) = 0;
+};
+
+/// In this process.
+class Commands::Here final : public Offline {
+ public:
+  static Result<std::unique_ptr<Offline>> open(const Instance& placed, config::Config config) {
+    auto here = std::make_unique<Here>(config.log.format);
     Log log(here->sink_, LogLevel::Warn);
     // What is written must belong to whom the server becomes.
     TRY_DO(become_user(config.server.user));
-    auto placed = instance.with(config);
-    TRY(here->core_, Core::open(std::move(placed), std::move(config), log));
+    TRY(here->core_, Core::open(placed, std::move(config), log));
     add_commands(here->table_, *here->core_);
     add_report_commands(here->table_, *here->core_, nullptr);
     here->cores_.start();
     return here;
   }
 
-  explicit Offline(config::LogFormat format) : sink_(format, clock_), cores_(1) {}
-  ~Offline() {
+  explicit Here(config::LogFormat format) : sink_(format, clock_), cores_(1) {}
+  ~Here() override {
     if (core_) core_->close_store();
     cores_.stop();
     cores_.join();
   }
 
-  bool knows(std::string_view verb) const { return table_.knows(verb); }
-  Result<boost::json::object> run(const ControlRequest& request, const ControlHandlers& handlers) {
+  bool knows(std::string_view verb) const override { return table_.knows(verb); }
+  Answer run(const ControlRequest& request, const ControlHandlers& handlers) override {
     return cores_.run(0, [&] { return run_control_here(table_, request, handlers); });
   }
 
@@ -75,9 +83,42 @@ class Commands::Offline {
   ControlTable table_;
 };
 
-Commands::Commands(const Invocation& invocation, Terminal& terminal)
+/// In a process of its own, for verbs whose command needs no more than the store.
+class Commands::Apart final : public Offline {
+ public:
+  static Result<std::unique_ptr<Offline>> open(const Instance& placed,
+                                               const config::Config& config) {
+    TRY(auto process, StoreProcess::start(placed, config));
+    return std::make_unique<Apart>(std::move(process));
+  }
+
+  explicit Apart(std::unique_ptr<StoreProcess> process) : process_(std::move(process)), cores_(1) {
+    cores_.start();
+  }
+  ~Apart() override {
+    cores_.stop();
+    cores_.join();
+  }
+
+  bool knows(std::string_view) const override { return true; }
+  Answer run(const ControlRequest& request, const ControlHandlers& handlers) override {
+    return cores_.run(0, [&] { return ask(request, handlers); });
+  }
+
+ private:
+  Task<Answer> ask(const ControlRequest& request, const ControlHandlers& handlers) {
+    CO_TRY(auto stream, process_->connect());
+    co_return co_await ask_control(*stream, request, handlers);
+  }
+
+  std::unique_ptr<StoreProcess> process_;
+  net::Cores cores_;
+};
+
+Commands::Commands(const Invocation& invocation, Terminal& terminal, Rights rights)
     : invocation_(invocation),
       terminal_(terminal),
+      rights_(rights),
       instance_(Instance::from(invocation.value("--dir"))) {}
 
 Commands::~Commands() = default;
@@ -116,7 +157,8 @@ Result<void> Commands::open_here() {
     return fail(ErrorCode::NotFound, "no usable configuration");
   }
   auto placed = instance_.with(*config);
-  auto opened = Offline::open(instance_, std::move(*config));
+  auto apart = rights_ == Rights::Own && StoreProcess::keeps_rights(*config);
+  auto opened = apart ? Apart::open(placed, *config) : Here::open(placed, std::move(*config));
   if (!opened) {
     if (opened.error().code != ErrorCode::Denied) shown_ = report_missing_store(placed, terminal_);
     return std::unexpected(std::move(opened).error());

@@ -19,8 +19,15 @@ namespace hikyaku::app {
 /// if not, it opens the store, which stays open (and locked) as long as this object.
 class Commands {
  public:
+  /// Whose rights we have once the store is open, when root calls us and no server runs.
+  enum class Rights {
+    OfServer,  ///< those of the server's user, for good
+    Own,       ///< ours still: for verbs that read or write files of whoever calls. The store is
+               ///< opened by another process; no other threads may run at the first call
+  };
+
   /// By --dir and --json of the invocation. Both must outlive this.
-  Commands(const Invocation& invocation, Terminal& terminal);
+  Commands(const Invocation& invocation, Terminal& terminal, Rights rights = Rights::OfServer);
   ~Commands();
 
   using Answer = std::expected<boost::json::object, Error>;
@@ -40,10 +47,13 @@ class Commands {
 
  private:
   class Offline;
+  class Here;
+  class Apart;
   Result<void> open_here();
 
   const Invocation& invocation_;
   Terminal& terminal_;
+  Rights rights_;
   Instance instance_;
   std::unique_ptr<Offline> offline_;
   bool asked_ = false;  ///< the server has answered: it is not to be replaced half-way

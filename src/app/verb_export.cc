@@ -159,7 +159,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     return Exit::Usage;
   }
   auto path = std::filesystem::absolute(invocation.argument(0));
-  Commands commands(invocation, terminal);
+  Commands commands(invocation, terminal, Commands::Rights::Own);
   auto shown = commands.run("account.show", {{"address", json_text(address)}});
   if (!shown) return commands.report(shown.error());
   auto sink = invocation.value("--format") == "mbox" ? make_mbox(path) : make_maildir(path);

@@ -39,10 +39,9 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     terminal.complain(kWhose);
     return Exit::Usage;
   }
-  // Before the store is opened: as root we become the server's user then, who may not read this.
   auto source = open_source(invocation);
   if (!source) return report(source.error(), terminal);
-  Commands commands(invocation, terminal);
+  Commands commands(invocation, terminal, Commands::Rights::Own);
   ImportData reader(**source, terminal, std::string(kLabel.in(terminal.language())));
   auto answer = commands.run(
       "account.import",

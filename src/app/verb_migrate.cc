@@ -81,32 +81,37 @@ class Run {
     if (!ends) return ends.error();
     ends_ = std::move(*ends);
     auto instance = Instance::from(invocation_.value("--dir"));
+    std::optional<config::Config> config;
     if (!ends_.account.empty()) {
-      auto config = load_instance_config(instance, terminal_);
-      if (!config) return config.error();
+      auto loaded = load_instance_config(instance, terminal_);
+      if (!loaded) return loaded.error();
+      config = std::move(*loaded);
       instance = instance.with(*config);
-      local_ = std::make_unique<AccountSessions>(instance, std::move(*config));
     }
-    auto ready = prepare(instance);
+    auto ready = prepare(instance, config);
     if (!ready) return report(ready.error(), terminal_);
     return move();
   }
 
  private:
-  Result<void> prepare(const Instance& instance) {
+  /// `config`: of the account here, if one end is here.
+  Result<void> prepare(const Instance& instance, const std::optional<config::Config>& config) {
     if (ends_.from) {
       TRY(from_, find(*ends_.from));
     }
     if (ends_.to) {
       TRY(to_, find(*ends_.to));
     }
-    auto directory = local_ || std::filesystem::exists(instance.data)
+    auto directory = config || std::filesystem::exists(instance.data)
                          ? instance.data.parent_path() / "migrate"
                          : std::filesystem::path("hikyaku-migrate");
     if (auto named = invocation_.value("--state")) directory = *named;
     TRY(auto state, MigrationState::open(directory, name_of(ends_.from), name_of(ends_.to),
                                          invocation_.has("--dry-run")));
     state_.emplace(std::move(state));
+    if (config) {
+      TRY(local_, AccountSessions::open(instance, *config));
+    }
     return {};
   }
 
@@ -157,10 +162,8 @@ class Run {
     MigrationSettings settings;
     settings.dry_run = invocation_.has("--dry-run");
     settings.exclude = invocation_.values("--exclude");
-    auto reports = co_await migrate(side(ends_.from, from_.get()), side(ends_.to, to_.get()),
-                                    *state_, std::move(settings), watch());
-    if (local_) co_await local_->end();
-    co_return reports;
+    co_return co_await migrate(side(ends_.from, from_.get()), side(ends_.to, to_.get()), *state_,
+                               std::move(settings), watch());
   }
 
   Exit move() {

@@ -113,17 +113,21 @@ Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
 }
 
 Result<std::pair<std::unique_ptr<Stream>, UniqueFd>> stream_to_process() {
-  auto& core = this_core();
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
     return std::unexpected(errno_error("socketpair", errno));
   UniqueFd ours(fds[0]), theirs(fds[1]);
-  int on = 1;
-  if (::ioctl(ours.get(), FIONBIO, &on) != 0)
-    return std::unexpected(errno_error("a socket for another process", errno));
-  auto ends = ends_of(ours.get());
-  std::unique_ptr<Stream> stream = std::make_unique<Socket>(core, std::move(ours), std::move(ends));
+  TRY(auto stream, stream_of(std::move(ours)));
   return std::pair(std::move(stream), std::move(theirs));
+}
+
+Result<std::unique_ptr<Stream>> stream_of(UniqueFd socket) {
+  auto& core = this_core();
+  int on = 1;
+  if (::ioctl(socket.get(), FIONBIO, &on) != 0)
+    return std::unexpected(errno_error("a socket shared with another process", errno));
+  auto ends = ends_of(socket.get());
+  return std::make_unique<Socket>(core, std::move(socket), std::move(ends));
 }
 
 Result<std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>> connected_pair() {

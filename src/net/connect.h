@@ -30,6 +30,9 @@ Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
 /// close-on-exec).
 Result<std::pair<std::unique_ptr<Stream>, UniqueFd>> stream_to_process();
 
+/// A stream on the loop that asks, of a connected socket that another process has given.
+Result<std::unique_ptr<Stream>> stream_of(UniqueFd socket);
+
 /// Two streams of this process, connected to each other, both on the loop that asks.
 Result<std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>> connected_pair();
 
