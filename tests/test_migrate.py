@@ -1,4 +1,5 @@
 """hikyaku migrate, with a real Dovecot at the other end: there and back, killed half-way, followed later."""
+import contextlib
 import getpass
 import hashlib
 import imaplib
@@ -7,11 +8,13 @@ import os
 import pathlib
 import pwd
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -352,6 +355,145 @@ class Migrate(unittest.TestCase):
             self.assertEqual(migrate(*arguments, directory=self.server.dir, check=False).returncode, 64, arguments)
         closed = migrate("--from", "imap://x@127.0.0.1:9", "anna@alpha.test", directory=self.server.dir, check=False, timeout=120)
         self.assertEqual(closed.returncode, 75, closed.stderr)
+
+
+class Proxy:
+    """Between us and an IMAP server: changes what goes either way. What `up` or `down` makes of a piece goes on; None ends the connection."""
+
+    def __init__(self, port, up=lambda data: data, down=lambda data: data):
+        self.to, self.up, self.down = port, up, down
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.url = f"imap://{USER}@127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.to), 20)
+                for source, sink, change in ((near, far, self.up), (far, near, self.down)):
+                    threading.Thread(target=self._pass, args=(source, sink, change), daemon=True).start()
+
+    @staticmethod
+    def _pass(source, sink, change):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                data = change(data)
+                if data is None:
+                    break
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def without_uidplus(data):
+    """The target tells no UID of what it takes, and takes one message at a time, asked for each."""
+    for extension in (b" UIDPLUS", b" MULTIAPPEND", b" LITERAL+"):
+        data = data.replace(extension, b"")
+    return re.sub(rb"\[APPENDUID [^\]]*\] ", b"", data)
+
+
+class OddTargets(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Instance("anna@alpha.test"))
+
+    def migrate_to(self, proxy, check=True):
+        done = migrate("anna@alpha.test", "--to", proxy.url, "--exclude", "INBOX", directory=self.server.dir, check=check)
+        report = json.loads(done.stdout)
+        return next(folder for folder in report["folders"] if folder["from"] == self.folder), done
+
+    def fill(self, name, messages):
+        self.folder = name
+        fill(ours(self.server), {name: [("", DATE, message) for message in messages]})
+        self.addCleanup(lambda: ours(self.server).delete(name))
+
+    def test_doubles_arrive_all_also_when_the_connection_is_lost(self):
+        """The target tells no UIDs: after the cut, the copy that is there is not taken for one of the others."""
+        self.fill("Dup", [text(1)] * 3)
+        appends = []
+
+        def cut(data):
+            if b" APPEND " in data:
+                appends.append(data)
+                if len(appends) == 2:
+                    return None
+            return data
+        with Dovecot() as target, Proxy(target.port, cut, without_uidplus) as proxy:
+            folder, done = self.migrate_to(proxy, check=False)
+            self.assertIn("trying again", done.stderr)
+            self.assertEqual((folder["at_target"], folder["missing"], folder["problems"], folder["proven"]), (3, 0, [], True), folder)
+            self.assertEqual(contents(ours(self.server), "Dup"), contents(target.imap(), "Dup"))
+            self.assertEqual(len(contents(target.imap(), "Dup")), 3)
+
+    def spoil(self, times):
+        """What spoils the message that says so, as often as this."""
+        left = [times]
+
+        def change(data):
+            if b"spoil me" in data and left[0] > 0:
+                left[0] -= 1
+                return data.replace(b"spoil me", b"spoiled!")
+            return data
+        return change
+
+    def spoiled(self, tells_uids, times):
+        """The reports of four runs to a target that changes one message of three so many times, and how many copies there are then."""
+        self.fill("Spoiled", [text(1), b"Subject: x\r\n\r\nspoil me\r\n", text(2)])
+        down = (lambda data: data) if tells_uids else without_uidplus
+        with Dovecot() as target, Proxy(target.port, self.spoil(times), down) as proxy:
+            runs = [self.migrate_to(proxy, check=False)[0] for _ in range(4)]
+            return runs, contents(target.imap(), "Spoiled")
+
+    def test_what_came_out_different_is_copied_once_more(self):
+        for tells_uids in (True, False):
+            with self.subTest(tells_uids=tells_uids):
+                (first, *later), there = self.spoiled(tells_uids, 1)
+                self.assertEqual((first["at_target"], first["missing"], first["proven"]), (2, 0, False))
+                (problem,) = first["problems"]
+                self.assertIn("its copy at the target (UID 2) is not the same" if tells_uids else "no copy with the same bytes", problem)
+                self.assertIn("copies it once more", problem)
+                for run in later:
+                    self.assertEqual((run["at_target"], run["missing"], run["problems"], run["proven"]), (3, 0, [], True), run)
+                self.assertEqual([run["copied"] for run in later], [1, 0, 0])
+                self.assertEqual(set(contents(ours(self.server), "Spoiled")) - set(there), set())
+                self.assertEqual(len(there), 4)
+                self.doCleanups()
+
+    def test_what_always_comes_out_different_is_left_alone(self):
+        for tells_uids in (True, False):
+            with self.subTest(tells_uids=tells_uids):
+                runs, there = self.spoiled(tells_uids, 1000)
+                self.assertEqual([run["copied"] for run in runs], [3, 1, 0, 0])
+                for run in runs:
+                    self.assertEqual((run["at_target"], run["missing"], run["proven"]), (2, 0, False), run)
+                    (problem,) = run["problems"]
+                    self.assertEqual("left alone" in problem, run is not runs[0], problem)
+                self.assertEqual(len(there), 4)
+                self.doCleanups()
+
+    def test_a_folder_without_a_name_is_named_and_left_alone(self):
+        def add(data):
+            return re.sub(rb'(?m)^(\* LIST \([^)]*\) "/" )"?INBOX"?\r$', rb'\g<0>\n\1"/"\r', data)
+        with Dovecot() as source, Proxy(source.port, down=add) as proxy, tempfile.TemporaryDirectory() as state:
+            fill(source.imap(), {"Work": [("", DATE, text(1))]})
+            self.server.add_account("slash@alpha.test")
+            done = migrate("--from", proxy.url, "slash@alpha.test", "--state", state, directory=self.server.dir, check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            folders = {folder["from"]: folder for folder in json.loads(done.stdout)["folders"]}
+            self.assertIn("left alone", folders["/"]["problems"][0])
+            self.assertTrue(folders["Work"]["proven"], folders)
+            done = migrate("--from", proxy.url, "slash@alpha.test", "--state", state, "--exclude", "/", directory=self.server.dir)
+            self.assertTrue(json.loads(done.stdout)["proven"])
 
 
 class AsRoot(unittest.TestCase):

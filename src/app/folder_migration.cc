@@ -226,12 +226,16 @@ Task<Result<FolderReport>> FolderMigration::run() {
   else
     CO_TRY_DO(co_await transfer(std::move(fresh)));
   count();
+  for (auto from : again_) state_->forget(from);
+  CO_TRY_DO(state_->save());
   co_return std::move(report_);
 }
 
 Task<Result<>> FolderMigration::transfer(std::vector<Listed> fresh) {
   auto unread = std::ranges::count_if(state_->messages(), [](auto& one) { return !one.checked; });
   total_ = 2 * fresh.size() + static_cast<std::uint64_t>(unread);
+  // First: what belongs to a message that was noted is not there for a new one with the same bytes.
+  CO_TRY_DO(co_await find_unknown_uids());
   CO_TRY_DO(co_await recognize(fresh));
   CO_TRY_DO(co_await copy(fresh));
   CO_TRY_DO(co_await find_unknown_uids());
@@ -547,21 +551,39 @@ void FolderMigration::count() {
     if (!moved) continue;
     at_source.push_back(moved->hash);
     auto other = different_.find(moved->to);
-    if (!is_at_target(moved->to)) {
-      ++report_.missing;
-      continue;
-    }
-    ++report_.at_target;
     if (other != different_.end()) {
-      problem(fmt::format("message {} is not the same at the target", message.uid));
       at_target.push_back(other->second);
+      wrong(*moved);
+    } else if (is_at_target(moved->to)) {
+      ++report_.at_target;
+      if (moved->checked) at_target.push_back(moved->hash);
     } else if (moved->checked) {
-      at_target.push_back(moved->hash);
+      ++report_.missing;
+    } else if (!settings_.dry_run) {
+      wrong(*moved);
     }
   }
   if (settings_.dry_run) return;
   report_.from_hash = combined_hash(std::move(at_source));
   report_.to_hash = combined_hash(std::move(at_target));
+}
+
+/// A second copy shows whether it was an accident; a third one would be the same again.
+void FolderMigration::wrong(const MovedMessage& moved) {
+  std::string what = "no copy with the same bytes is at the target";
+  if (moved.to != 0)
+    what = fmt::format(
+        "its copy at the target (UID {}) {}", moved.to,
+        different_.contains(moved.to) ? "is not the same" : "has gone before it was read back");
+  auto former = state_->bad_copy(moved.from);
+  if (!former) {
+    again_.push_back(moved.from);
+    problem(fmt::format("message {}: {}; the same command copies it once more", moved.from, what));
+    return;
+  }
+  auto both = *former != 0 ? fmt::format(" (the first copy has UID {})", *former) : std::string();
+  problem(fmt::format("message {}: {}, though it was copied twice{}: it is left alone", moved.from,
+                      what, both));
 }
 
 }  // namespace hikyaku::app

@@ -70,6 +70,8 @@ class FolderMigration {
   Task<Result<>> follow_flags();
   Task<Result<>> read_back();
   void count();
+  /// What the target has of it is not what was sent.
+  void wrong(const MovedMessage& moved);
   bool is_at_target(std::uint32_t uid) const;
   imap::Flags settable(std::uint32_t flags_id) const;
   void problem(std::string text);
@@ -86,6 +88,7 @@ class FolderMigration {
   std::vector<Listed> listed_;                 // at the source, by UID
   std::vector<Present> present_;               // at the target, by UID
   std::map<std::uint32_t, Sha256> different_;  // at the target, what it is instead
+  std::vector<std::uint32_t> again_;           // at the source, to be copied by the next run
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
 };

@@ -39,6 +39,15 @@ Task<Result<AccountFolders>> list_account(ImapClient& client) {
   co_return account;
 }
 
+FolderReport without_name(const FolderPlan& plan) {
+  FolderReport report;
+  report.from = plan.from;
+  report.problems.emplace_back(
+      "it has no name that the target could give a folder: it is left alone (--exclude names what "
+      "is not to be moved)");
+  return report;
+}
+
 /// Both accounts, folder by folder, with connections that are made anew when they are lost.
 class Migration {
  public:
@@ -91,6 +100,10 @@ class Migration {
     while (reports_.size() < plans_.size()) {
       auto& plan = plans_[reports_.size()];
       progress_.folder(plan, reports_.size() + 1, plans_.size());
+      if (plan.to.empty()) {
+        reports_.push_back(without_name(plan));
+        continue;
+      }
       FolderMigration folder(*source_, *target_, state_, settings_, plan,
                              [this](std::uint64_t done, std::uint64_t total) {
                                done_ += done > 0;

@@ -25,9 +25,13 @@ std::vector<std::string> levels_of(const AccountFolders& account, std::string_vi
       name.size() > account.prefix.size())
     name.remove_prefix(account.prefix.size());
   std::vector<std::string> levels;
-  if (!account.separator) return {std::string(name)};
-  for (auto level : split(name, *account.separator))
+  auto add = [&](std::string_view level) {
     if (!level.empty()) levels.emplace_back(level);
+  };
+  if (!account.separator)
+    add(name);
+  else
+    for (auto level : split(name, *account.separator)) add(level);
   return levels;
 }
 
@@ -89,7 +93,9 @@ class Planner {
     if (same_use && !taken_.contains(same_use->name)) {
       plan.to = same_use->name;
     } else {
-      auto name = name_in(to_, levels_of(from_, folder.name));
+      auto levels = levels_of(from_, folder.name);
+      if (levels.empty()) return plan;  // "/": nothing but separators
+      auto name = name_in(to_, levels);
       plan.to = name;
       for (int n = 2; taken_.contains(plan.to); ++n) plan.to = fmt::format("{} ({})", name, n);
       if (!same_use && to_.can_create_special_use) plan.special_use = use;

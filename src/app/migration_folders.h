@@ -22,7 +22,7 @@ struct AccountFolders {
 /// One folder to be copied.
 struct FolderPlan {
   std::string from;
-  std::string to;
+  std::string to;           ///< empty: its name has no level that could be a name there
   bool exists = false;      ///< `to` is there already
   std::string special_use;  ///< to create it with ("\Sent"), or empty
   bool subscribe = false;   ///< it is subscribed there, and not here

@@ -116,6 +116,7 @@ void FolderState::read_line(std::string_view line) {
   } else if (kind == "f") {
     message->flags = flags_id(line);
   } else if (kind == "x") {
+    bad_copies_[*from] = message->to;
     messages_.erase(messages_.begin() + (message - messages_.data()));
   }
 }
@@ -166,9 +167,16 @@ void FolderState::set_flags(std::uint32_t from, std::uint32_t flags) {
 }
 
 void FolderState::forget(std::uint32_t from) {
-  if (auto* message = find_mutable(from))
+  if (auto* message = find_mutable(from)) {
+    bad_copies_[from] = message->to;
     messages_.erase(messages_.begin() + (message - messages_.data()));
+  }
   unsaved_ += fmt::format("x {}\n", from);
+}
+
+std::optional<std::uint32_t> FolderState::bad_copy(std::uint32_t from) const {
+  auto found = bad_copies_.find(from);
+  return found == bad_copies_.end() ? std::nullopt : std::optional(found->second);
 }
 
 Result<> FolderState::save() {

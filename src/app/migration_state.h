@@ -60,8 +60,11 @@ class FolderState {
   void set_target(std::uint32_t from, std::uint32_t to);
   void set_checked(std::uint32_t from);
   void set_flags(std::uint32_t from, std::uint32_t flags);
-  /// It is to be copied once more: the target has not what was sent.
+  /// It is to be copied once more: what the target has of it is not what was sent.
   void forget(std::uint32_t from);
+  /// The UID at the target of the copy for which it was forgotten; 0: that was not found. nullopt:
+  /// it never was.
+  std::optional<std::uint32_t> bad_copy(std::uint32_t from) const;
   /// Writes what was changed. Io, NoSpace.
   Result<> save();
 
@@ -74,6 +77,7 @@ class FolderState {
 
   net::UniqueFd file_;
   std::vector<MovedMessage> messages_;
+  std::map<std::uint32_t, std::uint32_t> bad_copies_;  // UID at the source → UID at the target
   std::vector<std::string> flag_texts_;
   std::map<std::string, std::uint32_t, std::less<>> flag_ids_;
   std::string unsaved_;

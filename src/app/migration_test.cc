@@ -72,6 +72,18 @@ TEST_CASE("migration: which folder becomes which") {
        {.folders = {folder("a*"), folder("a%")}, .separator = '/'},
        {.separator = '/'},
        "a% -> a_\na* -> a_ (2)\n"},
+      {"nothing but separators, or nothing: it has no name there",
+       {.folders = {folder("/"), folder(""), folder("x"), folder("//")}, .separator = '/'},
+       {.separator = '/', .can_create_special_use = true},
+       " -> \n/ -> \n// -> \nx -> x\n"},
+      {"nothing, from a server without levels",
+       {.folders = {folder(""), folder("/")}},
+       {.prefix = "INBOX.", .separator = '.'},
+       " -> \n/ -> INBOX./\n"},
+      {"unless its use tells what it becomes",
+       {.folders = {folder("/", {"\\Trash"})}, .separator = '/'},
+       {.folders = {folder("Trash", {"\\Trash"})}, .separator = '/'},
+       "/ -> Trash exists\n"},
       {"subscriptions",
        {.folders = {folder("a"), folder("b")}, .subscribed = {"a", "b"}, .separator = '/'},
        {.folders = {folder("a")}, .subscribed = {"a"}, .separator = '/'},
@@ -136,7 +148,9 @@ TEST_CASE("migration: the notes survive a line that was cut, and forget other ma
     notes.set_checked(3);
     notes.set_flags(3, notes.flags_id("\\Seen"));
     notes.add({9, 90, notes.flags_id(""), false, hash});
+    CHECK_FALSE(notes.bad_copy(9));
     notes.forget(9);
+    CHECK(notes.bad_copy(9) == 90);
     CHECK(notes.save().has_value());
     for (auto& entry : std::filesystem::directory_iterator(state.path()))
       if (entry.path().filename() != "accounts") file = entry.path();
@@ -146,6 +160,8 @@ TEST_CASE("migration: the notes survive a line that was cut, and forget other ma
     auto state = MigrationState::open(directory, "a", "b", false).value();
     auto notes = state.folder(pair).value();
     CHECK(notes.messages().size() == 2);
+    CHECK(notes.bad_copy(9) == 90);
+    CHECK_FALSE(notes.bad_copy(3));
     CHECK(notes.find(3)->to == 30);
     CHECK(notes.find(3)->checked);
     CHECK(notes.flags_text(notes.find(3)->flags) == "\\Seen");

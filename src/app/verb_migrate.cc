@@ -30,12 +30,14 @@ constexpr Phrase kProven{
     "{} 通、{} フォルダー({}): すべて1バイトも違わず移行されています。"};
 constexpr Phrase kNotProven{
     "{} of {} [message is|messages are] there. Look at the lines above; the same command tries the "
-    "rest again.",
-    "{} / {} 通が移行済みです。上の行を確認してください。同じコマンドで残りを再試行します。"};
+    "rest again, but not what is left alone.",
+    "{} / {} 通が移行済みです。上の行を確認してください。同じコマンドで残りを再試行します(そのまま"
+    "にするもの、left alone とあるものを除く)。"};
 constexpr Phrase kWouldMove{
     "{} of {} [message|messages] ({}) would be moved, in {} [folder|folders]. Nothing was done.",
     "{} / {} 通({})、{} フォルダーを移行します。まだ何もしていません。"};
-constexpr Phrase kMissing{"{} [was|were] deleted at the target since", "{} 通は移行先で削除済み"};
+constexpr Phrase kMissing{"{} [was|were] deleted at the target since, and [is|are] left alone",
+                          "{} 通は移行先で削除済みのため、そのままにします"};
 constexpr Phrase kFolder{"Folder", "フォルダー"};
 constexpr Phrase kBecomes{"becomes", "移行先"};
 constexpr Phrase kMessages{"messages", "メール"};
