@@ -31,6 +31,9 @@ void give_back(std::unique_ptr<char[]> buffer, std::size_t used) {
   if (spare.size() < kSpareBuffers) spare.push_back(std::move(buffer));
 }
 
+/// A look at the clock costs a tenth of a small command; who waits after each never comes to one.
+constexpr unsigned kAskedPerLook = 8;
+
 }  // namespace
 
 Input::Input(Stream& stream) : stream_(stream) {}
@@ -76,20 +79,16 @@ std::optional<std::size_t> Input::read() {
 }
 
 bool Input::turn_is_over() {
-  if (!std::exchange(in_turn_, true)) return false;
+  if (turn_.over || ++turn_.asked % kAskedPerLook != 0) return turn_.over;
   auto now = std::chrono::steady_clock::now();
-  if (!turn_began_) turn_began_ = now;
-  return now - *turn_began_ >= kTurn;
-}
-
-void Input::begin_turn() {
-  in_turn_ = false;
-  turn_began_.reset();
+  if (!turn_.began) turn_.began = now;
+  turn_.over = now - *turn_.began >= kTurn;
+  return turn_.over;
 }
 
 Task<void> Input::end_turn() {
   co_await yield_now();
-  begin_turn();
+  turn_ = {};
   stream_.check();
 }
 
@@ -97,7 +96,7 @@ Task<Input::Filled> Input::fill() {
   if (turn_is_over()) co_await end_turn();
   while (true) {
     if (auto count = read()) co_return *count > 0 ? Filled::Bytes : Filled::End;
-    begin_turn();
+    turn_ = {};
     if (co_await stream_.wait_readable() == Wake::Woken) co_return Filled::Woken;
   }
 }

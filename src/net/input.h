@@ -60,17 +60,19 @@ class Input {
 
  private:
   std::optional<std::size_t> read();
-  void begin_turn();
 
   Stream& stream_;
   std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t used_ = 0;  ///< the most that end_ was with this buffer
-  /// Since it last waited, or let the others run: set when that is asked for a second time, so that
-  /// who waits after each command costs no look at the clock.
-  std::optional<std::chrono::steady_clock::time_point> turn_began_;
-  bool in_turn_ = false;
+  /// The present turn: since it last waited, or let the others run.
+  struct Turn {
+    unsigned asked = 0;  ///< how often whether it is over
+    bool over = false;
+    std::optional<std::chrono::steady_clock::time_point> began;
+  };
+  Turn turn_;
 };
 
 }  // namespace hikyaku::net
