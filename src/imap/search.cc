@@ -176,6 +176,23 @@ void fold_strings(SearchKey& key, std::string_view charset) {
 
 }  // namespace
 
+SearchTexts::SearchTexts(const SearchKey& key) : bodies({}), headers({}) {
+  std::vector<std::string> in_bodies;
+  std::vector<std::string> in_headers;
+  std::map<std::string, std::vector<std::string>> in_fields;
+  auto collect = [&](const auto& self, const SearchKey& one) -> void {
+    if (one.kind == Kind::Body || one.kind == Kind::Text) in_bodies.push_back(one.text);
+    if (one.kind == Kind::Text) in_headers.push_back(one.text);
+    if (own_cost(one.kind) == SearchCost::Header)
+      in_fields[to_lower(field_name(one))].push_back(one.text);
+    for (auto& child : one.children) self(self, child);
+  };
+  collect(collect, key);
+  bodies = mime::FoldedTexts(std::move(in_bodies));
+  headers = mime::FoldedTexts(std::move(in_headers));
+  for (auto& [name, texts] : in_fields) fields.emplace(name, std::move(texts));
+}
+
 std::optional<bool> evaluate(const SearchKey& key, const SearchMessage& message, Time now,
                              SearchCost available) {
   switch (key.kind) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +16,7 @@
 #include "imap/flags.h"
 #include "imap/reply.h"
 #include "imap/sequence_set.h"
+#include "mime/text.h"
 
 namespace hikyaku::imap {
 
@@ -117,11 +120,11 @@ class SearchMessage {
   virtual std::string_view email_id() const = 0;
   virtual std::string_view thread_id() const = 0;
 
-  // Header, Body. The needle is as prepare_strings() left it, folded: to be looked for with
-  // mime/text.h. An empty needle is in every text that exists.
+  // Header, Body. The needle is as prepare_strings() left it, folded: one of the key's
+  // SearchTexts. An empty needle is in every text that exists.
   /// A field `name` exists whose decoded value contains `needle`.
   virtual bool header_contains(std::string_view name, std::string_view needle) const = 0;
-  /// Any field (name or value) contains it.
+  /// Any field (name or value) of the message or of one of its parts contains it.
   virtual bool any_header_contains(std::string_view needle) const = 0;
   virtual bool body_contains(std::string_view needle) const = 0;
 };
@@ -132,6 +135,17 @@ class SearchMessage {
 /// limit).
 std::optional<bool> evaluate(const SearchKey& key, const SearchMessage& message, Time now,
                              SearchCost available = SearchCost::Body);
+
+/// The texts that a key looks for, each once: a message that is asked for one of them is looked
+/// through for all.
+struct SearchTexts {
+  explicit SearchTexts(const SearchKey& key);
+
+  mime::FoldedTexts bodies;   ///< of BODY and TEXT
+  mime::FoldedTexts headers;  ///< of TEXT
+  /// Of HEADER, SUBJECT, FROM and so on: by the field's name in small letters.
+  std::map<std::string, mime::FoldedTexts, std::less<>> fields;
+};
 
 /// How many keys there are in the tree.
 std::size_t count_keys(const SearchKey& key);

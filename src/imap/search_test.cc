@@ -151,6 +151,28 @@ TEST_CASE("what the top of the tree demands bounds the search") {
   CHECK(uses_saved_result(program("NOT UID $").key));
 }
 
+TEST_CASE("what a search looks for is collected once") {
+  auto key = program("BODY Minutes TEXT minutes NOT SUBJECT x HEADER SUBJECT X FROM b").key;
+  SearchTexts texts(key);
+  CHECK(texts.bodies.size() == 1);
+  CHECK(texts.headers.size() == 1);
+  CHECK(texts.fields.size() == 2);
+  CHECK(texts.fields.find("subject")->second.size() == 1);
+}
+
+TEST_CASE("those that ask for the saved result share what it means") {
+  // It may be large, and a command has room for a thousand of them.
+  auto key = program("OR UID $ NOT UID $").key;
+  std::vector<const NumberSet*> sets;
+  auto collect = [&](const auto& self, const SearchKey& one) -> void {
+    if (one.kind == SearchKey::Kind::Uids) sets.push_back(one.resolved.get());
+    for (auto& child : one.children) self(self, child);
+  };
+  collect(collect, key);
+  REQUIRE(sets.size() == 2);
+  CHECK(sets.front() == sets.back());
+}
+
 TEST_CASE("strings in other charsets") {
   // 会議 in ISO-2022-JP, Shift_JIS and EUC-JP
   for (std::string_view arguments :

@@ -72,11 +72,20 @@ bool asks_for_kept_fields(const imap::SearchKey& key) {
 }  // namespace
 
 struct Session::Searching {
+  Searching(imap::SearchProgram planned, Time at)
+      : program(std::move(planned)),
+        texts(program.key),
+        cost(imap::cost(program.key)),
+        rows_decide(!asks_for_save_date(program.key)),
+        kept_fields(asks_for_kept_fields(program.key)),
+        now(at) {}
+
   imap::SearchProgram program;
-  imap::SearchCost cost = imap::SearchCost::Row;
-  bool rows_decide = true;  ///< rows may be asked by themselves
-  bool kept_fields = true;  ///< the records' header fields are enough for header keys
-  Time now{};
+  imap::SearchTexts texts;
+  imap::SearchCost cost;
+  bool rows_decide;  ///< rows may be asked by themselves
+  bool kept_fields;  ///< the records' header fields are enough for header keys
+  Time now;
   std::vector<std::uint32_t> found;  ///< sequence numbers, at the end ascending
   std::size_t unread = 0;            ///< messages that are damaged: not among them
 
@@ -117,12 +126,7 @@ Task<imap::Reply> Session::handle(imap::SearchCommand command) {
   imap::resolve(program.key, meaning);
   imap::plan(program.key);
 
-  Searching searching;
-  searching.cost = imap::cost(program.key);
-  searching.rows_decide = !asks_for_save_date(program.key);
-  searching.kept_fields = asks_for_kept_fields(program.key);
-  searching.now = services_.clock.now();
-  searching.program = std::move(program);
+  Searching searching(std::move(program), services_.clock.now());
   auto done = co_await search(searching);
   if (!done) {
     if (searching.program.wants(imap::SearchReturn::Save)) selected_->saved = {};
@@ -205,7 +209,7 @@ Task<Result<std::size_t>> Session::search_records(Searching& searching,
     if (!records[i]) continue;
     auto& row = messages.at(sequences[i]);
     open.emplace_back(sequences[i], row, selected_->recent.contains(row.uid),
-                      std::move(*records[i]));
+                      std::move(*records[i]), searching.texts);
   }
   CO_TRY_DO(co_await search_messages(searching, open));
   co_return records.size();

@@ -248,7 +248,10 @@ Task<Result<void>> Session::send_section(Piece piece, std::optional<mailbox::Sec
   }
   if (found->to_select) {
     CO_TRY(auto header, co_await piece.content.read_all(*found));
-    found = mailbox::Sections::select(header, piece.item.section, piece.item.partial);
+    auto select = [&] {
+      return mailbox::Sections::select(header, piece.item.section, piece.item.partial);
+    };
+    found = header.size() <= kInlineDigest ? select() : co_await run_on(services_.workers, select);
   }
   SectionReader reader(piece.content, *found);
   CO_TRY_DO(co_await reader.prepare());

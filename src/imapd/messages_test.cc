@@ -415,6 +415,10 @@ TEST_CASE("SEARCH: every key") {
            {"BODY x-odd", ""},
            {"TEXT x-odd", " 1"},
            {"TEXT hay", " 2"},
+           {"TEXT \"Transfer-Encoding: base64\"", " 1"},
+           {"TEXT inner@a", " 1"},
+           {"OR BODY absent OR TEXT hay BODY needle", " 1 2"},
+           {"OR SUBJECT absent OR SUBJECT plain FROM ann", " 1 2"},
            {"BODY hay SEEN", ""},
            {"OR BODY hay BODY needle", " 1 2"},
            {"NOT BODY hay", " 1 3"},
@@ -431,7 +435,7 @@ TEST_CASE("SEARCH: every key") {
   CHECK(client("SEARCH CHARSET KLINGON TEXT x").starts_with("NO [BADCHARSET"));
   CHECK(client("UID SEARCH 2:3") == "* SEARCH 2 3\nOK Searched\n");
   CHECK(client("SEARCH RETURN (MIN MAX COUNT ALL) ALL") ==
-        "* ESEARCH (TAG \"a67\") MIN 1 MAX 3 ALL 1:3 COUNT 3\nOK Searched\n");
+        "* ESEARCH (TAG \"a71\") MIN 1 MAX 3 ALL 1:3 COUNT 3\nOK Searched\n");
 }
 
 TEST_CASE("SEARCH RETURN (SAVE) and \"$\"") {

@@ -1,6 +1,7 @@
 // What a message says to a SEARCH, from as much of it as has been read. Private to imapd/.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "imap/search.h"
 #include "mailbox/messages.h"
 #include "mime/message.h"
+#include "mime/text.h"
 
 namespace hikyaku::imapd {
 
@@ -44,8 +46,9 @@ class SearchedRow : public imap::SearchMessage {
 /// A message with its record and, once they have been read, its header or bytes.
 class SearchedMessage final : public SearchedRow {
  public:
+  /// `texts` must outlive it: nothing else is looked for.
   SearchedMessage(std::uint32_t number, const mailbox::MessageSummary& row, bool recent,
-                  mailbox::MessageRecord record);
+                  mailbox::MessageRecord record, const imap::SearchTexts& texts);
   SearchedMessage(const SearchedMessage&) = delete;
 
   const mailbox::MessageRecord& record() const { return record_; }
@@ -53,7 +56,7 @@ class SearchedMessage final : public SearchedRow {
   void set_header(std::string header) { header_ = std::move(header); }
   /// The whole message, or its beginning.
   void set_bytes(std::string bytes) { bytes_ = std::move(bytes); }
-  /// Gives the memory of header and bytes back.
+  /// Gives the memory of header and bytes back, and with them what was found in them.
   void forget();
 
   std::optional<Time> save_date() const override { return record_.saved; }
@@ -65,15 +68,26 @@ class SearchedMessage final : public SearchedRow {
   bool body_contains(std::string_view needle) const override;
 
  private:
+  using Found = mime::FoldedTexts::Found;
+
   std::string_view header() const;
   const mime::Message& message() const;
+  void look_in_fields() const;
+  Found look_in_headers() const;
+  Found look_in_bodies() const;
 
   mailbox::MessageRecord record_;
   std::string email_id_;
   std::string thread_id_;
   std::string header_;
   std::string bytes_;
+  const imap::SearchTexts& texts_;
+  // Made when they are asked for, and kept: there may be a thousand keys that ask.
   mutable std::optional<mime::Message> message_;  ///< of bytes_
+  mutable std::optional<imap::Day> sent_day_;
+  mutable std::map<std::string_view, Found> in_fields_;  ///< empty, or for all of texts_
+  mutable std::optional<Found> in_headers_;
+  mutable std::optional<Found> in_bodies_;
 };
 
 }  // namespace hikyaku::imapd

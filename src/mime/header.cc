@@ -1,6 +1,9 @@
 #include "mime/header.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
+#include <string>
 
 #include "base/text.h"
 
@@ -197,8 +200,11 @@ std::string unfold(std::string_view value) {
 std::string select_fields(std::string_view header, const std::vector<std::string>& names,
                           Select select) {
   std::string result;
+  // Both may be many: a command has room for thousands of names, a header for a million fields.
+  std::set<std::string, std::less<>> wanted;
+  for (auto& name : names) wanted.insert(to_lower(name));
   for (auto& field : HeaderView(header)) {
-    bool named = std::ranges::any_of(names, [&](auto& name) { return field.is(name); });
+    bool named = wanted.contains(to_lower(field.name));
     if (named == (select == Select::Named)) result += field.raw;
   }
   result += "\r\n";

@@ -25,6 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (auto hostile = Digest::decode(bytes)) hostile->find({{1, 2}, Section::What::Header});
   describe_json(message, 1000);
   describe_text(message);
-  search_message(message, "x", true, 100'000);
+  FoldedTexts texts({"x"});
+  FoldedTexts::Found found(texts);
+  look_in_bodies(message, found, 100'000);
   return 0;
 }

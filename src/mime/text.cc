@@ -146,10 +146,59 @@ std::string disposition_kind(const Part& part) {
   return part.disposition.empty() ? std::string() : parse_parameterized(part.disposition).value;
 }
 
-std::string fold(std::string_view utf8) {
-  if (is_ascii(utf8)) return to_lower(utf8);
+namespace {
+
+/// Text is folded in pieces of about this size: while it is done it takes ten times as much.
+constexpr std::size_t kFoldAtOnce = 64 * 1024;
+
+/// Characters in a row that combine with what stands before them, as of the Stream-Safe Text
+/// Format (UAX #15 §13): no language has more, and to put them in order takes the square of their
+/// number.
+constexpr std::size_t kMostCombining = 30;
+
+/// The place of the character that the byte at `at` is of.
+std::size_t begin_of_character(std::string_view utf8, std::size_t at) {
+  auto begin = at;
+  while (begin > 0 && at - begin < 3 && (static_cast<unsigned char>(utf8[begin]) & 0xC0) == 0x80)
+    --begin;
+  return begin;
+}
+
+/// Moves `at` behind the character there; true if it combines.
+bool next_combines(std::string_view utf8, std::size_t& at, const UNormalizer2* folding) {
+  UChar32 character;
+  U8_NEXT(utf8.data(), at, utf8.size(), character);
+  return character >= 0x80 && unorm2_hasBoundaryBefore(folding, character) == 0;
+}
+
+/// False when there are surely no more combining characters in a row than there may be: one of them
+/// would be at one of these places, for each has two bytes.
+bool may_have_too_many(std::string_view utf8, const UNormalizer2* folding) {
+  constexpr auto kStep = 2 * kMostCombining;
+  for (auto place = kStep; place < utf8.size(); place += kStep) {
+    auto at = begin_of_character(utf8, place);
+    if (next_combines(utf8, at, folding)) return true;
+  }
+  return false;
+}
+
+/// The length of the piece of the text that is folded next: as far as it folds as it would within
+/// the whole, but for more combining characters in a row than there may be.
+std::size_t piece_to_fold(std::string_view utf8, const UNormalizer2* folding) {
+  auto least = utf8.size() <= kFoldAtOnce ? utf8.size() : begin_of_character(utf8, kFoldAtOnce);
+  auto next = may_have_too_many(utf8.substr(0, least), folding) ? 0 : least;
+  std::size_t combining = 0;
+  while (next < utf8.size()) {
+    auto at = next;
+    combining = next_combines(utf8, next, folding) ? combining + 1 : 0;
+    if (combining > kMostCombining || (combining == 0 && at >= least)) return at;
+  }
+  return utf8.size();
+}
+
+/// Folds a piece of some length, and appends it.
+void append_folded_piece(std::string_view utf8, const UNormalizer2* folding, std::string& out) {
   UErrorCode status = U_ZERO_ERROR;
-  auto* folding = unorm2_getNFKCCasefoldInstance(&status);
   std::vector<char16_t> from;
   from.reserve(utf8.size());
   append_utf16(is_utf8(utf8) ? std::string(utf8) : to_valid_utf8(utf8), from);
@@ -164,73 +213,95 @@ std::string fold(std::string_view utf8) {
     folded.resize(static_cast<std::size_t>(length));
     length = run();
   }
-  if (U_FAILURE(status)) return to_lower(utf8);
-  std::string result;
-  result.reserve(utf8.size());
-  append_utf16_as_utf8(folded.data(), static_cast<std::size_t>(length), result);
-  return result;
+  if (U_FAILURE(status))
+    out += to_lower(utf8);
+  else
+    append_utf16_as_utf8(folded.data(), static_cast<std::size_t>(length), out);
 }
 
-namespace {
-
-/// Text is folded in pieces of about this size: while it is done it takes ten times as much.
-constexpr std::size_t kFoldAtOnce = 64 * 1024;
-
-/// Where a piece of text may end so that it folds as it would within the whole: at about `at`,
-/// before a character that does not combine with what stands before it.
-std::size_t end_of_piece(std::string_view utf8, std::size_t at) {
-  UErrorCode status = U_ZERO_ERROR;
-  auto* folding = unorm2_getNFKCCasefoldInstance(&status);
-  for (; at < utf8.size(); ++at) {
-    auto byte = static_cast<unsigned char>(utf8[at]);
-    if (byte < 0x80) return at;
-    if (byte < 0xC0) continue;  // within a character
-    UChar32 character;
-    std::size_t next = at;
-    U8_NEXT(utf8.data(), next, utf8.size(), character);
-    if (character >= 0 && unorm2_hasBoundaryBefore(folding, character)) return at;
+/// Folds the text's next piece, appends it, and takes it off the text.
+void fold_next(std::string_view& utf8, std::string& out) {
+  auto piece = utf8.substr(0, kFoldAtOnce);
+  if (is_ascii(piece)) {
+    // What follows may combine with the last character.
+    if (piece.size() < utf8.size()) piece.remove_suffix(1);
+    auto at = out.size();
+    out += piece;
+    std::transform(out.begin() + static_cast<std::ptrdiff_t>(at), out.end(),
+                   out.begin() + static_cast<std::ptrdiff_t>(at), ascii_lower);
+  } else {
+    UErrorCode status = U_ZERO_ERROR;
+    auto* folding = unorm2_getNFKCCasefoldInstance(&status);
+    piece = utf8.substr(0, piece_to_fold(utf8, folding));
+    append_folded_piece(piece, folding, out);
   }
-  return utf8.size();
+  utf8.remove_prefix(piece.size());
 }
 
 }  // namespace
 
-bool contains_folded(std::string_view text, std::string_view folded_needle) {
-  if (folded_needle.empty()) return true;
-  std::string folded;
-  while (!text.empty()) {
-    auto end = end_of_piece(text, kFoldAtOnce);
-    // What begins in one piece may end in the next.
-    folded.erase(0, folded.size() - std::min(folded.size(), folded_needle.size() - 1));
-    folded += fold(text.substr(0, end));
-    if (folded.contains(folded_needle)) return true;
-    text.remove_prefix(end);
+std::string fold(std::string_view utf8) {
+  if (is_ascii(utf8)) return to_lower(utf8);
+  std::string result;
+  result.reserve(utf8.size());
+  while (!utf8.empty()) fold_next(utf8, result);
+  return result;
+}
+
+FoldedTexts::FoldedTexts(std::vector<std::string> folded) : texts_(std::move(folded)) {
+  std::ranges::sort(texts_);
+  auto doubles = std::ranges::unique(texts_);
+  texts_.erase(doubles.begin(), doubles.end());
+  for (auto& text : texts_) longest_ = std::max(longest_, text.size());
+}
+
+bool FoldedTexts::Found::contains(std::string_view folded) const {
+  auto& texts = *texts_;
+  auto at = std::ranges::lower_bound(texts.texts_, folded);
+  if (at == texts.texts_.end() || *at != folded) return false;
+  return found_[static_cast<std::size_t>(at - texts.texts_.begin())];
+}
+
+bool FoldedTexts::Found::look_at(std::string_view folded) {
+  for (std::size_t i = 0; i < found_.size(); ++i) {
+    if (found_[i] || !folded.contains(texts_->texts_[i])) continue;
+    found_[i] = true;
+    --left_;
   }
-  return false;
+  return left_ == 0;
+}
+
+bool FoldedTexts::Found::look_in(std::string_view text) {
+  std::string folded;
+  do {
+    // What begins in one piece may end in the next.
+    auto kept = std::max<std::size_t>(texts_->longest_, 1) - 1;
+    folded.erase(0, folded.size() - std::min(folded.size(), kept));
+    fold_next(text, folded);
+    if (look_at(folded)) return true;
+  } while (!text.empty());
+  return left_ == 0;
+}
+
+bool contains_folded(std::string_view text, std::string_view folded_needle) {
+  FoldedTexts needle({std::string(folded_needle)});
+  return FoldedTexts::Found(needle).look_in(text);
 }
 
 std::string field_text(const Field& field) {
   return decode_words(field.value);
 }
 
-bool search_message(const Message& message, std::string_view folded_needle, bool with_headers,
-                    std::size_t limit) {
-  if (folded_needle.empty()) return true;
+void look_in_bodies(const Message& message, FoldedTexts::Found& found, std::size_t limit) {
   for (auto& part : message.parts) {
-    if (with_headers) {
-      for (auto& field : message.fields(part))
-        if (contains_folded(std::string(field.name) + ": " + field_text(field), folded_needle))
-          return true;
-    }
     if (part.kind != PartKind::Leaf) continue;
     if (part.media_type.type != "text" && part.media_type.type != "message") continue;
-    if (limit == 0) return false;
+    if (limit == 0) return;
     auto text = part.is_text() ? body_text(message, part, limit)
                                : to_utf8(decoded_body(message, part, limit), "");
     limit -= std::min<std::size_t>(limit, part.body.size);
-    if (contains_folded(text, folded_needle)) return true;
+    if (found.look_in(text)) return;
   }
-  return false;
 }
 
 std::string base_subject(std::string_view subject_value, bool* is_reply) {

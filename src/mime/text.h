@@ -28,15 +28,48 @@ std::string file_name(const Part& part);
 std::string disposition_kind(const Part& part);
 
 /// Text made comparable: Unicode NFKC and case folding, so that "Ｈｅｌｌｏ", "hello" and "HELLO",
-/// half- and full-width kana are the same. Ill-formed UTF-8 becomes U+FFFD.
+/// half- and full-width kana are the same. Ill-formed UTF-8 becomes U+FFFD. Of more than 30
+/// combining characters in a row, each 30 are folded for themselves (UAX #15 §13).
 std::string fold(std::string_view utf8);
 
 /// True if `text` contains `folded_needle`, which fold() made. An empty needle is in every text.
 bool contains_folded(std::string_view text, std::string_view folded_needle);
 
-/// What IMAP's SEARCH BODY looks at: the text of all text parts, and with `with_headers` (SEARCH
-/// TEXT) all header fields decoded too. Stops after `limit` bytes. (RFC 9051 §6.4.4)
-bool search_message(const Message& message, std::string_view folded_needle, bool with_headers,
+/// Texts made by fold() that are looked for together: what is looked through is folded once.
+class FoldedTexts {
+ public:
+  explicit FoldedTexts(std::vector<std::string> folded);
+
+  std::size_t size() const { return texts_.size(); }
+
+  /// Which of the texts were found in what has been looked through.
+  class Found {
+   public:
+    /// `texts` must outlive it.
+    explicit Found(const FoldedTexts& texts)
+        : texts_(&texts), found_(texts.texts_.size()), left_(found_.size()) {}
+
+    /// Looks through a whole text (not a piece of one). True when nothing is left to be found.
+    bool look_in(std::string_view text);
+    /// Whether the text, one of those looked for, was found.
+    bool contains(std::string_view folded) const;
+
+   private:
+    bool look_at(std::string_view folded);
+
+    const FoldedTexts* texts_;
+    std::vector<bool> found_;
+    std::size_t left_;
+  };
+
+ private:
+  std::vector<std::string> texts_;  ///< sorted, each once
+  std::size_t longest_ = 0;
+};
+
+/// What IMAP's SEARCH BODY looks at: the text of all text parts, `limit` bytes of it.
+/// (RFC 9051 §6.4.4)
+void look_in_bodies(const Message& message, FoldedTexts::Found& found,
                     std::size_t limit = 64 * 1024 * 1024);
 
 /// A header field as search sees it: unfolded and decoded.
