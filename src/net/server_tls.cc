@@ -101,6 +101,7 @@ Result<SSL_CTX*> ServerTls::Snapshot::context_for(const std::vector<std::size_t>
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION |
                                SSL_OP_CLEANSE_PLAINTEXT);
+  SSL_CTX_clear_mode(raw, SSL_MODE_AUTO_RETRY);  // else a flood of TLS messages keeps the loop
   SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);

@@ -79,7 +79,7 @@ std::optional<std::size_t> Socket::try_read(std::span<char> into) {
   if (count) {
     bytes_in_ += *count;
     unanswered_ = true;
-  } else {
+  } else if (tls_drained_) {
     readiness_->nothing_to_read();
   }
   return count;
@@ -88,19 +88,26 @@ std::optional<std::size_t> Socket::try_read(std::span<char> into) {
 std::optional<std::size_t> Socket::try_read_tls(std::span<char> into) {
   std::size_t count = 0;
   ERR_clear_error();
+  errno = 0;
   int result = SSL_read_ex(ssl_.get(), into.data(), into.size(), &count);
+  auto was_empty = errno == EAGAIN || errno == EWOULDBLOCK;
   if (result == 1) {
     tls_drained_ = false;
     return count;
   }
   if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_ZERO_RETURN) return 0;
   read_wants_ = want_of(result, "reading");
-  tls_drained_ = true;
+  // Without SSL_MODE_AUTO_RETRY it stops behind messages of the protocol itself, such as new keys,
+  // when it has no more that was read ahead. The socket may have more.
+  tls_drained_ = was_empty || read_wants_ == Want::Write;
+  had_message_ = !tls_drained_;
   return std::nullopt;
 }
 
 Task<Wake> Socket::wait_readable() {
   check_open();
+  // A peer may send such messages without end, and nothing else.
+  if (std::exchange(had_message_, false)) co_await yield_now();
   if (!tls_drained_) {
     // Bytes inside the TLS layer raise no event; reading until it has none clears this.
     if (readiness_->shutting_down()) throw_outcome(Outcome::Shutdown);

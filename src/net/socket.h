@@ -86,6 +86,7 @@ class Socket final : public Stream {
   Want write_wants_ = Want::Write;
   /// OpenSSL has said that it holds nothing more: only then does readiness of the socket tell all.
   bool tls_drained_ = true;
+  bool had_message_ = false;  ///< reading came to a message of TLS itself
   bool finished_ = false;
   /// Something was read, and nothing written since.
   bool unanswered_ = false;
