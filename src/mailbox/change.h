@@ -148,18 +148,17 @@ class FlagsTranslator {
 // threads.cc
 /// What is known when an email enters a thread, and need not be read again.
 struct Joining {
-  bool new_email = false;   ///< it lies nowhere yet
-  bool new_thread = false;  ///< nor does any other of its thread
-  MailboxId lies_in = 0;    ///< a mailbox that has one of its thread, if known
+  bool new_email = false;  ///< it lies nowhere yet
+  bool here = false;       ///< of a new one: the mailbox has another of its thread
 };
-/// The thread that an email with these hashes belongs to; `email` itself begins a new one. The
+/// The thread that a new email with these hashes belongs to; `email` itself begins a new one. The
 /// hashes lead to it from now on.
 struct AssignedThread {
   ThreadId thread = 0;
-  bool is_new = false;
-  MailboxId lies_in = 0;  ///< a mailbox that has an email of it
+  bool here = false;  ///< `mailbox` has an email of it
 };
-AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email);
+AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email,
+                             MailboxId mailbox);
 /// The email lies in a mailbox (once more), or no longer. Gives the change of the number of threads
 /// in the mailbox: -1, 0 or 1.
 int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email,

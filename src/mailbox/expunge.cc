@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "mailbox/change.h"
 #include "mailbox/check.h"
@@ -56,9 +57,16 @@ void read_key(std::string_view key, ExpungedMessage& message) {
   if (fields.failed()) throw CorruptRow(key);
 }
 
+/// Whether threads are dead, each looked up once: dead ones are looked through to their end, and
+/// many messages may be of the same.
+using KnownThreads = std::map<ThreadId, bool>;
+
 /// Message-IDs that lead to a thread of which nothing is left are forgotten.
-void forget_thread(store::Transaction& tx, AccountId account, const MessageRecord& record) {
-  if (!thread_is_empty(tx, account, record.thread)) return;
+void forget_thread(store::Transaction& tx, AccountId account, const MessageRecord& record,
+                   KnownThreads& known) {
+  auto [dead, unknown] = known.try_emplace(record.thread);
+  if (unknown) dead->second = thread_is_empty(tx, account, record.thread);
+  if (!dead->second) return;
   auto forget = [&](std::uint64_t hash) {
     auto key = thread_of_key(account, hash);
     auto bytes = tx.get(key);
@@ -69,9 +77,9 @@ void forget_thread(store::Transaction& tx, AccountId account, const MessageRecor
 }
 
 void forget(store::Transaction& tx, AccountId account, std::string_view key,
-            const ExpungedMessage& message) {
+            const ExpungedMessage& message, KnownThreads& known) {
   auto row = message_key(account, message.mailbox, message.uid);
-  if (auto record = load<MessageRecord>(tx, row)) forget_thread(tx, account, *record);
+  if (auto record = load<MessageRecord>(tx, row)) forget_thread(tx, account, *record, known);
   tx.erase(row);
   tx.erase(key);
 }
@@ -118,8 +126,9 @@ bool date_back_expunged(store::Transaction& tx, AccountId account, Time now) {
 }
 
 void forget_expunged(store::Transaction& tx, AccountId account, const ExpungedMessage& message) {
+  KnownThreads known;
   forget(tx, account, expunged_key(account, message.expunged, message.mailbox, message.uid).bytes(),
-         message);
+         message, known);
 }
 
 bool trim_expunged(store::Transaction& tx, AccountId account, Time before) {
@@ -132,7 +141,8 @@ bool trim_expunged(store::Transaction& tx, AccountId account, Time before) {
     old.emplace_back(key, message);
     return old.size() < kMaxBatch;
   });
-  for (const auto& [key, message] : old) forget(tx, account, key, message);
+  KnownThreads known;
+  for (const auto& [key, message] : old) forget(tx, account, key, message, known);
   return old.size() < kMaxBatch;
 }
 

@@ -46,7 +46,7 @@ Removed remove_place(Change& change, MailboxId mailbox, const MessageSummary& me
     tx.erase(key);
     tx.disown(email->blob, key);
     record.emails_destroyed.add(message.email);
-    if (thread_is_empty(tx, account, message.thread))
+    if (threads < 0 && thread_is_empty(tx, account, message.thread))
       record.threads_destroyed.add(message.thread);
     else
       record.threads_updated.add(message.thread);
@@ -78,11 +78,11 @@ Joining add_email(Change& change, MessageRecord& record, const store::StagedBlob
     record.blob = tx.own(*body, key);
   else
     tx.own(record.blob, key);
-  auto assigned = assign_thread(change, record.digest, record.email);
+  auto assigned = assign_thread(change, record.digest, record.email, place.mailbox);
   record.thread = assigned.thread;
   change.record().emails_created.add(record.email);
   tx.put(key, encode(EmailRow{record.blob, record.thread, record.size, {place}}));
-  return {.new_email = true, .new_thread = assigned.is_new, .lies_in = assigned.lies_in};
+  return {.new_email = true, .here = assigned.here};
 }
 
 Joining add_place(Change& change, MessageRecord& record, Place place) {

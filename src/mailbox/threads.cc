@@ -6,14 +6,46 @@ namespace hikyaku::mailbox {
 
 namespace {
 
-/// True if there is any key in the range.
-bool any(store::Reader& reader, const store::KeyRange& range) {
+using Direction = store::Reader::Direction;
+
+/// True if there is any key in the range. A scan steps over keys that were erased, too, until the
+/// index has forgotten them; so where it begins and where it ends is what it costs.
+bool any(store::Reader& reader, const store::KeyRange& range, Direction direction) {
   bool found = false;
-  reader.scan(range, [&](std::string_view, std::string_view) {
+  reader.scan(range, direction, [&](std::string_view, std::string_view) {
     found = true;
     return false;
   });
   return found;
+}
+
+/// True if another email of the thread than this one lies in the mailbox. Looked for from this one
+/// outwards, both ways by turns and ever further: when a thread goes email by email, those that
+/// have gone before lie on one side (which one depends on the order), the next one on the other.
+/// From one end on, each email would step over all that have gone.
+bool others_lie_in(Change& change, ThreadId thread, MailboxId mailbox, EmailId email) {
+  constexpr EmailId kNear = 16;
+  constexpr EmailId kFurther = 64;
+  auto key = [&](EmailId at) { return thread_key(change.account(), thread, mailbox, at).bytes(); };
+  auto is_above = [&](EmailId from, EmailId to) {
+    return any(change.tx(), {key(from), key(to)}, Direction::Forward);
+  };
+  auto is_below = [&](EmailId from, EmailId to) {
+    return any(change.tx(), {key(from), key(to)}, Direction::Backward);
+  };
+  // A thread has the id of its first email.
+  const auto first = std::min(thread, email);
+  const auto end = std::max(change.row().next_email, email + 1);
+  auto low = email, high = email + 1;
+  for (auto step = kNear;; step *= kFurther) {
+    // Where one side ends, all of the other is looked at: once, for it has no neighbour then. Most
+    // threads have but one email, and are done here.
+    if (low - first <= step) return is_below(first, low) || is_above(high, end);
+    if (end - high <= step) return is_above(high, end) || is_below(first, low);
+    if (is_above(high, high + step) || is_below(low - step, low)) return true;
+    high += step;
+    low -= step;
+  }
 }
 
 /// The hashes to look a thread up by, the nearest first: the message itself (a second copy of it),
@@ -32,34 +64,29 @@ std::vector<std::uint64_t> hashes_of(const Digest& digest) {
   return hashes;
 }
 
-}  // namespace
+/// What a new email of a thread finds.
+enum class Life { Dead, Elsewhere, Here };
 
-namespace {
-
-/// A mailbox that has an email of the thread; 0 if the thread is dead.
-MailboxId lies_in(store::Reader& reader, AccountId account, ThreadId thread) {
-  MailboxId mailbox = 0;
-  reader.scan(store::Key(account, kTableThread).u64(thread).children(),
-              [&](std::string_view key, std::string_view) {
-                auto fields = store::key_fields(key);
-                fields.u64_be();
-                mailbox = fields.u32_be();
-                return false;
-              });
-  return mailbox;
+Life life_of(store::Reader& reader, AccountId account, ThreadId thread, MailboxId mailbox) {
+  // From the newest on: what was erased is mostly old.
+  auto here = store::Key(account, kTableThread).u64(thread).u32(mailbox).children();
+  if (any(reader, here, Direction::Backward)) return Life::Here;
+  return thread_is_empty(reader, account, thread) ? Life::Dead : Life::Elsewhere;
 }
 
 }  // namespace
 
 bool thread_is_empty(store::Reader& reader, AccountId account, ThreadId thread) {
-  return lies_in(reader, account, thread) == 0;
+  return !any(reader, store::Key(account, kTableThread).u64(thread).children(),
+              Direction::Backward);
 }
 
-AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email) {
+AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email,
+                             MailboxId mailbox) {
   auto& tx = change.tx();
   auto account = change.account();
-  ThreadId thread = 0;
-  MailboxId somewhere = 0;
+  ThreadId thread = 0, dead = 0;
+  bool here = false;
   std::vector<std::uint64_t> unmapped;
   for (auto hash : hashes_of(digest)) {
     auto key = thread_of_key(account, hash);
@@ -72,12 +99,13 @@ AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email
     auto mapped = in.u64_be();
     if (in.failed()) throw CorruptRow(key);
     if (mapped == thread) continue;
-    auto mailbox = lies_in(tx, account, mapped);
-    if (mailbox == 0) {
-      unmapped.push_back(hash);  // its thread has died; ids do not come back
+    auto life = mapped == dead ? Life::Dead : life_of(tx, account, mapped, mailbox);
+    if (life == Life::Dead) {
+      dead = mapped;
+      unmapped.push_back(hash);  // ids do not come back
     } else if (thread == 0) {
       thread = mapped;
-      somewhere = mailbox;
+      here = life == Life::Here;
     }
   }
   bool is_new = thread == 0;
@@ -90,7 +118,7 @@ AssignedThread assign_thread(Change& change, const Digest& digest, EmailId email
   Encoder value;
   value.u64_be(thread);
   for (auto hash : unmapped) tx.put(thread_of_key(account, hash), value.bytes());
-  return {thread, is_new, somewhere};
+  return {thread, here};
 }
 
 int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email,
@@ -105,17 +133,12 @@ int enter_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId ema
       if (in.failed()) throw CorruptRow(key);
     }
   }
-  int threads = 1;
-  if (count > 0 || joining.lies_in == mailbox) {
-    threads = 0;
-  } else if (!joining.new_thread) {
-    auto here = store::Key(change.account(), kTableThread).u64(thread).u32(mailbox).children();
-    threads = any(tx, here) ? 0 : 1;
-  }
+  bool here =
+      joining.new_email ? joining.here : count > 0 || others_lie_in(change, thread, mailbox, email);
   Encoder out;
   out.varint(count + 1);
   tx.put(key, out.bytes());
-  return threads;
+  return here ? 0 : 1;
 }
 
 int leave_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId email) {
@@ -132,8 +155,7 @@ int leave_thread(Change& change, ThreadId thread, MailboxId mailbox, EmailId ema
     return 0;
   }
   tx.erase(key);
-  auto here = store::Key(change.account(), kTableThread).u64(thread).u32(mailbox).children();
-  return any(tx, here) ? 0 : -1;
+  return others_lie_in(change, thread, mailbox, email) ? 0 : -1;
 }
 
 }  // namespace hikyaku::mailbox
