@@ -129,6 +129,19 @@ class Undelete(unittest.TestCase):
             server.stop()
             self.assertIn("Everything is as it was written", server.run("verify").stdout)
 
+    def test_a_large_mailbox_comes_back_once_it_is_deleted(self):
+        with Instance(ANNA) as server:
+            client = imap(server)
+            client.create("Large")
+            fill(server, ANNA, 250, "Large", flags=r"\Seen")
+            self.assertEqual(client.delete("Large")[0], "OK")
+            client.logout()
+            self.assertEqual(len(json.loads(server.run("undelete", "--list", ANNA, "--json").stdout)), 250)
+            self.assertEqual(json.loads(server.run("undelete", ANNA, "--json").stdout)["restored"], 250)
+            self.assertEqual(flags_by_subject(server, ANNA, "Undeleted"), {f"Message {i}": {"\\Seen"} for i in range(1, 251)})
+            server.stop()
+            self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
     def test_before_and_renamed(self):
         with Instance(ANNA) as server:
             server.add_account(BOB)

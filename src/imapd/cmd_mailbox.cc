@@ -51,6 +51,9 @@ Task<imap::Reply> Session::handle(imap::DeleteCommand command) {
     leave_mailbox();
     write(imap::ok("The mailbox is closed", "CLOSED"));
   }
+  // The mailbox is gone; now the messages of a large one go in pieces, to where undelete finds
+  // them. What fails is done at the next start.
+  (void)co_await mailbox::work_off_bulk(bulk(), account());
   co_return imap::ok("Deleted");
 }
 

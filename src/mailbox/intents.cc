@@ -12,6 +12,9 @@ namespace {
 /// UIDs that stay free for deliveries below a long append.
 constexpr Uid kHeadroom = 1U << 16;
 
+/// Messages that are erased or undone in one transaction: some milliseconds. Users wait meanwhile.
+constexpr std::size_t kErasePiece = 256;
+
 constexpr Flags kSystemFlags = kSeen | kAnswered | kFlagged | kDeleted | kDraft;
 
 using Kind = IntentRow::Kind;
@@ -77,14 +80,14 @@ void scan_numbered_groups(store::Reader& reader, AccountId account, MailboxId ma
       });
 }
 
-/// At most kMaxBatch messages of the mailbox (about), from group `first` to `end`.
+/// At most kErasePiece messages of the mailbox, from group `first` to `end`.
 std::vector<MessageSummary> some_messages(Change& change, MailboxId mailbox, std::uint32_t first,
                                           std::uint32_t end) {
   std::vector<MessageSummary> messages;
   scan_numbered_groups(change.tx(), change.account(), mailbox, first, end,
                        [&](std::uint32_t, SummaryGroup& group) {
                          messages.insert(messages.end(), group.rows().begin(), group.rows().end());
-                         return messages.size() + kGroup <= kMaxBatch;
+                         return messages.size() + kGroup <= kErasePiece;
                        });
   return messages;
 }
@@ -97,7 +100,7 @@ bool erase_mailbox_piece(Change& change, IntentId intent, const IntentRow& row) 
     Expunger expunger(change, row.mailbox, row.path, row.uid_validity);
     for (const auto& message : messages) expunger.expunge(message);
   }
-  if (messages.size() + kGroup > kMaxBatch) return false;
+  if (messages.size() + kGroup > kErasePiece) return false;
   change.tx().erase_range(store::Key(change.account(), kTableKeyword).u32(row.mailbox).children());
   change.tx().erase(intent_key(change.account(), intent));
   return true;
@@ -111,7 +114,7 @@ bool undo_piece(Change& change, IntentId intent, IntentRow row) {
     row.threads += remove_place(change, row.mailbox, message).threads;
     change.tx().erase(message_key(change.account(), row.mailbox, message.uid));
   }
-  if (messages.size() + kGroup > kMaxBatch) {
+  if (messages.size() + kGroup > kErasePiece) {
     save(change, intent, row);
     return false;
   }
