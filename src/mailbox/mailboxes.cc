@@ -144,6 +144,8 @@ void adopt_children(Change& change, MailboxId from, MailboxId to) {
                      children.push_back(Decoder(value).u32_be());
                      return true;
                    });
+  // The change names mailboxes in this order: each goes to its end, however many there are.
+  std::ranges::sort(children);
   for (auto id : children) {
     auto* child = change.find(id, false);
     if (!child) throw CorruptRow(mailbox_key(change.account(), id));
@@ -151,7 +153,9 @@ void adopt_children(Change& change, MailboxId from, MailboxId to) {
     child->row.parent = to;
     put_name(change, to, child->row.name, id);
     save(change, *child);
-    change.record(*child).attributes = true;
+    // Not touched: to those who have it open, and to IMAP, it is as it was.
+    change.number();
+    change.record().mailbox(id).attributes = true;
   }
 }
 
