@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import time
 
-from harness import PASSWORD
+from harness import HIKYAKU, PASSWORD
 
 
 def tls():
@@ -38,6 +38,15 @@ def imap(server, user=None, password=PASSWORD):
     client = imaplib.IMAP4_SSL(server.host, server.port("imaps"), ssl_context=tls(), timeout=20)
     client.login(user or server.address, password)
     return client
+
+
+def deliver_with_sendmail(server, text, *arguments, check=True, name="sendmail", cwd=None):
+    """Runs `hikyaku sendmail`; gives the CompletedProcess."""
+    done = subprocess.run([str(HIKYAKU), "sendmail", "--dir", str(server.dir), *arguments], input=text,
+                          capture_output=True, text=True, timeout=30)
+    if check and done.returncode != 0:
+        raise AssertionError(f"sendmail exited {done.returncode}: {done.stdout}{done.stderr}")
+    return done
 
 
 def pop(server, user=None, password=PASSWORD):

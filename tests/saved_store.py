@@ -1,5 +1,6 @@
 """A store with mail that tests damage: made once, and each test gets it as it was."""
 import base64
+import json
 import pathlib
 import random
 import shutil
@@ -7,6 +8,7 @@ import signal
 import smtplib
 import tempfile
 import unittest
+import urllib.request
 
 from harness import Instance
 
@@ -19,6 +21,23 @@ def flip(path, offset, bits=0x10):
         byte = file.read(1)[0]
         file.seek(offset)
         file.write(bytes([byte ^ bits]))
+
+
+class Watching:
+    """What the test's `server`, one with metrics, tells about itself."""
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.server.metrics_port}{path}", timeout=20) as answer:
+            return answer.read().decode()
+
+    def health(self):
+        return next(check for check in json.loads(self.get("/health"))["checks"] if check["name"] == "store")
+
+    def metric(self, name):
+        return next(float(line.split()[1]) for line in self.get("/metrics").splitlines() if line.startswith(name + " "))
+
+    def logged(self, event):
+        return [line for line in self.server.log if f"event={event} " in line]
 
 
 class SavedStore(unittest.TestCase):
