@@ -11,17 +11,15 @@
 #include "base/rounds.h"
 #include "base/wakeup.h"
 #include "queue/queue.h"
-#include "smtp/received.h"
 #include "store/index_error.h"
 #include "story/story.h"
+#include "transmit/job.h"
 #include "transmit/running_attempts.h"
 #include "transmit/source.h"
 
 namespace hikyaku::transmit {
 namespace {
 
-/// Recipients in one SMTP transaction (RFC 5321 §4.5.3.1.8: every server takes 100).
-constexpr std::size_t kRecipientsPerJob = 100;
 /// However far off the next entry is, the schedule is looked at this often (the clock may be set).
 constexpr seconds kLookAgain{60};
 constexpr std::chrono::hours kLease{2};
@@ -36,12 +34,6 @@ constexpr std::chrono::minutes kUnreadableFor{10};
 constexpr seconds kPostponed{30};
 constexpr milliseconds kPostponedStep{60};
 constexpr std::chrono::minutes kPostponedMost{15};
-
-/// One message for one destination.
-struct Job {
-  queue::Message message;
-  std::vector<queue::Entry> entries;
-};
 
 class Service final : public Transmitter {
  public:
@@ -188,12 +180,6 @@ class Service final : public Transmitter {
                                     {"untold", unreadable.size() - 1}});
   }
 
-  static Outcome abandoned() {
-    Outcome outcome;
-    outcome.kind = Outcome::Kind::Abandoned;
-    return outcome;
-  }
-
   /// Nothing is put off for longer, as long as the clock goes on.
   milliseconds longest_wait() const {
     milliseconds longest = kPostponedMost;
@@ -329,26 +315,6 @@ class Service final : public Transmitter {
         {.may_use_reserve = true});
   }
 
-  /// Entries of one message for one destination go together, if they get the same bytes.
-  static void add_to_jobs(store::Reader& reader, std::vector<Job>& jobs, queue::Entry entry) {
-    for (auto& job : jobs) {
-      auto& first = job.entries.front();
-      if (first.message == entry.message && first.destination == entry.destination &&
-          first.delivered_to == entry.delivered_to && job.entries.size() < kRecipientsPerJob) {
-        job.entries.push_back(std::move(entry));
-        return;
-      }
-    }
-    auto message = queue::get_message(reader, entry.message);
-    if (!message) return;
-    if (!entry.delivered_to.empty()) {
-      auto field = smtp::format_delivered_to(entry.delivered_to);
-      message->prefix.insert(0, field);
-      message->size += field.size();
-    }
-    jobs.push_back({std::move(*message), {std::move(entry)}});
-  }
-
   // --- destinations ---
 
   /// First come, first served: whoever sends without end goes to the end of the line between two
@@ -447,13 +413,14 @@ class Service final : public Transmitter {
     auto most = std::min(settings_.messages_per_connection,
                          connection.client->offers().max_mails.value_or(SIZE_MAX));
     while (!destination.jobs.empty() && sent < std::max<std::size_t>(most, 1) && !stopping_) {
-      auto job = take_job(destination, connection);
+      auto job = take_next(destination.jobs, connection);
       std::vector<Outcome> outcomes;
       auto usable = false;
       try {
         // Before the other server is told that something comes.
         auto whole = co_await check_body(services_.store, job.message);
-        outcomes = whole ? co_await send(job, connection) : unreadable(job, whole.error());
+        outcomes = whole ? co_await send(job, connection, services_.store, services_.metrics)
+                         : unreadable(job, whole.error());
         usable = connection.client->usable();
       } catch (const net::Disconnected& gone) {
         outcomes = lost(job, connection, gone);
@@ -468,137 +435,12 @@ class Service final : public Transmitter {
     co_await connection.client->quit();
   }
 
-  /// The next job, as far as the server takes so many recipients at once (RFC 9422 §2).
-  static Job take_job(Destination& destination, const Connection& connection) {
-    auto job = std::move(destination.jobs.front());
-    destination.jobs.pop_front();
-    auto most = std::max<std::size_t>(
-        connection.client->offers().max_recipients.value_or(kRecipientsPerJob), 1);
-    if (job.entries.size() <= most) return job;
-    auto cut = job.entries.begin() + static_cast<std::ptrdiff_t>(most);
-    destination.jobs.push_front({job.message, {cut, job.entries.end()}});
-    job.entries.erase(cut, job.entries.end());
-    return job;
-  }
-
-  Task<std::vector<Outcome>> send(const Job& job, Connection& connection) {
-    smtp::Outgoing outgoing;
-    if (!job.message.mail_from.empty()) {
-      if (auto from = smtp::parse_mailbox(job.message.mail_from, kAnyAddress))
-        outgoing.from.mailbox = std::move(*from);
-    }
-    outgoing.size = job.message.size;
-    outgoing.has_8bit = job.message.eight_bit;
-    outgoing.has_utf8_header = job.message.smtputf8;
-    outgoing.ret = job.message.ret;
-    if (!job.message.envelope_id.empty()) outgoing.envid = job.message.envelope_id;
-    std::vector<client::SmtpClient::Recipient> recipients;
-    for (auto& entry : job.entries) {
-      auto to = smtp::parse_mailbox(entry.recipient, kAnyAddress);
-      recipients.push_back({to ? std::move(*to) : smtp::Mailbox{},
-                            {queue::notify_of(entry), queue::original_recipient(entry)}});
-      outgoing.has_utf8_recipient |= recipients.back().to.needs_utf8();
-    }
-    QueuedSource source(services_.store, job.message);
-    metrics::Timer timer(services_.metrics.attempts);
-    auto results = co_await connection.client->send(std::move(outgoing), recipients, source);
-
-    std::vector<Outcome> outcomes;
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      auto judgement = smtp::judge(results[i].stage, results[i].reply);
-      auto outcome = about(connection, job.entries[i]);
-      outcome.status = judgement.status;
-      outcome.words = results[i].reply.to_string();
-      // A go-ahead that was not followed by the end of data is no delivery.
-      auto delivered =
-          judgement.meaning == smtp::Meaning::GoOn && results[i].stage == smtp::Stage::EndOfData;
-      outcome.kind = delivered                                       ? Outcome::Kind::Delivered
-                     : judgement.meaning == smtp::Meaning::Permanent ? Outcome::Kind::Failed
-                                                                     : Outcome::Kind::Deferred;
-      outcome.relayed = !connection.client->offers().dsn;
-      outcomes.push_back(std::move(outcome));
-    }
-    co_return outcomes;
-  }
-
-  Outcome about(const Connection& connection, const queue::Entry& entry) const {
-    Outcome outcome;
-    outcome.entry = entry;
-    outcome.host = connection.host;
-    outcome.endpoint = connection.endpoint;
-    outcome.tls = connection.client ? connection.client->tls_summary() : "";
-    outcome.findings = connection.findings;
-    return outcome;
-  }
-
-  std::vector<Outcome> deferred(const Job& job, const Connection& connection,
-                                smtp::EnhancedStatus status, const std::string& words) const {
-    std::vector<Outcome> outcomes;
-    for (auto& entry : job.entries) {
-      auto outcome = about(connection, entry);
-      outcome.status = status;
-      outcome.words = words;
-      outcomes.push_back(std::move(outcome));
-    }
-    return outcomes;
-  }
-
-  /// Trying again does not mend what is damaged.
-  static std::vector<Outcome> unreadable(const Job& job, const Error& error) {
-    auto damaged = error.code == ErrorCode::Corrupt || error.code == ErrorCode::NotFound;
-    std::vector<Outcome> outcomes;
-    for (auto& entry : job.entries) {
-      Outcome outcome;
-      outcome.entry = entry;
-      outcome.kind = damaged ? Outcome::Kind::Held : Outcome::Kind::Deferred;
-      outcome.status = {4, 3, 0};
-      outcome.words = damaged ? std::string(queue::kUnreadable)
-                              : "cannot read the message: " + error.describe();
-      outcomes.push_back(std::move(outcome));
-    }
-    return outcomes;
-  }
-
-  std::vector<Outcome> lost(const Job& job, const Connection& connection,
-                            const net::Disconnected& gone) const {
-    auto outcomes = deferred(job, connection, {4, 4, 2},
-                             std::string("the connection was lost: ") + gone.what());
-    if (gone.why() == net::Disconnected::Why::Shutdown)
-      for (auto& outcome : outcomes) outcome.kind = Outcome::Kind::Abandoned;
-    return outcomes;
-  }
-
-  static Outcome no_way(const Route& route) {
-    Outcome outcome;
-    outcome.kind =
-        route.kind == Route::Kind::Permanent ? Outcome::Kind::Failed : Outcome::Kind::Deferred;
-    outcome.status = route.status;
-    outcome.words = route.problem;
-    outcome.findings = route.findings;
-    return outcome;
-  }
-
-  static Outcome unreachable(const Connection& connection) {
-    Outcome outcome;
-    outcome.kind = connection.permanent ? Outcome::Kind::Failed : Outcome::Kind::Deferred;
-    outcome.status = connection.status;
-    outcome.host = connection.host;
-    outcome.endpoint = connection.endpoint;
-    outcome.words = connection.problem;
-    outcome.findings = connection.findings;
-    return outcome;
-  }
-
   /// The same outcome for everything that waits for this destination: it would not fare better one
   /// by one.
   Task<void> fail_all(Destination& destination, Outcome outcome) {
     auto jobs = std::exchange(destination.jobs, {});
     for (auto& job : jobs) {
-      std::vector<Outcome> outcomes;
-      for (auto& entry : job.entries) {
-        outcomes.push_back(outcome);
-        outcomes.back().entry = entry;
-      }
+      auto outcomes = for_all(job, outcome);
       co_await finish(destination, std::move(job), std::move(outcomes));
     }
   }
@@ -607,22 +449,7 @@ class Service final : public Transmitter {
   Task<void> tell_all(Destination& destination) {
     auto jobs = std::exchange(destination.jobs, {});
     for (auto& job : jobs) {
-      std::vector<Outcome> outcomes;
-      for (auto& entry : job.entries) {
-        Outcome outcome;
-        outcome.entry = entry;
-        auto failed = entry.notice == queue::Notice::Failed;
-        outcome.kind = failed ? Outcome::Kind::Failed : Outcome::Kind::Confirmed;
-        outcome.host = entry.last_host;
-        outcome.words = entry.last_reply;
-        // "552 5.2.2 The mailbox is full"
-        auto words = std::string_view(entry.last_reply)
-                         .substr(std::min<std::size_t>(4, entry.last_reply.size()));
-        outcome.status =
-            smtp::EnhancedStatus::parse(words.substr(0, words.find(' ')))
-                .value_or(failed ? smtp::EnhancedStatus{5, 0, 0} : smtp::EnhancedStatus{2, 0, 0});
-        outcomes.push_back(std::move(outcome));
-      }
+      auto outcomes = told(job);
       co_await finish(destination, std::move(job), std::move(outcomes));
     }
   }
@@ -636,9 +463,6 @@ class Service final : public Transmitter {
     destination.entries -= count;
     wakeup_.wake();
   }
-
-  static constexpr smtp::PathRules kAnyAddress{.characters = smtp::Characters::Utf8,
-                                               .limits = smtp::kReversePathLimits};
 
   Settings settings_;
   Services services_;
