@@ -19,6 +19,29 @@ std::unique_ptr<ServerTls> server_tls(std::vector<std::string> names = {"mx.exam
   return ServerTls::create({*make_self_signed(names, type)}).value();
 }
 
+/// Which certificate a server shows to one who asks for a name.
+class ShownCertificate {
+ public:
+  explicit ShownCertificate(ServerTls& tls)
+      : served_(1, [&tls](std::unique_ptr<Stream> stream) -> Task<void> {
+          if (co_await stream->start_tls(tls)) co_await echo(std::move(stream));
+        }) {}
+
+  std::string operator()(const std::string& name) {
+    std::string subject;
+    served_.client([&](Stream& stream) -> Task<void> {
+      auto info = co_await stream.start_tls(*client_, name);
+      REQUIRE(info);
+      subject = info->peer_subject;
+    });
+    return subject;
+  }
+
+ private:
+  std::unique_ptr<ClientTls> client_ = ClientTls::create({}).value();
+  Served served_;
+};
+
 }  // namespace
 
 TEST_CASE("TLS: large data both ways, what was agreed, and the same bindings at both ends") {
@@ -129,19 +152,7 @@ TEST_CASE("TLS: the certificate follows the name that the client asks for, and r
   auto rsa = make_self_signed({"mx.example.org"}, KeyType::Rsa2048);
   auto other = make_self_signed({"imap.example.org", "*.example.net"}, KeyType::EcP256);
   auto tls = ServerTls::create({*ec, *rsa, *other}).value();
-  auto client = ClientTls::create({}).value();
-  Served served(1, [&](std::unique_ptr<Stream> stream) -> Task<void> {
-    if (co_await stream->start_tls(*tls)) co_await echo(std::move(stream));
-  });
-  auto subject_for = [&](std::string name) {
-    std::string subject;
-    served.client([&](Stream& stream) -> Task<void> {
-      auto info = co_await stream.start_tls(*client, name);
-      REQUIRE(info);
-      subject = info->peer_subject;
-    });
-    return subject;
-  };
+  ShownCertificate subject_for(*tls);
   CHECK(subject_for("mx.example.org") == "CN=mx.example.org");
   CHECK(subject_for("IMAP.example.org") == "CN=imap.example.org");
   CHECK(subject_for("x.example.net") == "CN=imap.example.org");
@@ -165,19 +176,7 @@ TEST_CASE("TLS: a certificate is shown for the names that it was given for, not 
   auto second = *make_self_signed({"imap.example.org"}, KeyType::EcP256);
   second.names = {"Alias.example.org", "*.example.net"};
   auto tls = ServerTls::create({first, second}).value();
-  auto client = ClientTls::create({}).value();
-  Served served(1, [&](std::unique_ptr<Stream> stream) -> Task<void> {
-    if (co_await stream->start_tls(*tls)) co_await echo(std::move(stream));
-  });
-  auto subject_for = [&](std::string name) {
-    std::string subject;
-    served.client([&](Stream& stream) -> Task<void> {
-      auto info = co_await stream.start_tls(*client, name);
-      REQUIRE(info);
-      subject = info->peer_subject;
-    });
-    return subject;
-  };
+  ShownCertificate subject_for(*tls);
   CHECK(subject_for("alias.example.org") == "CN=imap.example.org");
   CHECK(subject_for("x.example.net") == "CN=imap.example.org");
   CHECK(subject_for("imap.example.org") == "CN=mx.example.org");
