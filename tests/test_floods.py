@@ -117,6 +117,15 @@ class OfCommands(Attacked):
         replies = [peer.reply() for _ in range(120)]
         self.assertEqual([r[:3] for r in replies], ["250"] * 100 + ["452"] * 20)
         self.assertRegex(replies[-1], r"^452 4\.5\.3 ")
+        # RFC 5321 §4.5.3.1.10: a client that named all of them at once goes on with those that were taken.
+        self.assertEqual(peer.ask("DATA")[:3], "354")
+        self.assertEqual(peer.ask("Subject: x\r\n\r\nx\r\n.")[:3], "250")
+
+    def test_recipients_without_end(self):
+        """As many as a message may have are put off; each more is an error."""
+        lines = self.answers("smtp", f"RCPT TO:<{BOB}>\r\n".encode(), 3_000, b"EHLO x.test\r\nMAIL FROM:<x@mallory.test>\r\n")
+        answers = [line[:3] for line in lines if line.startswith(("250 2.1.5", "452", "421"))]
+        self.assertEqual(answers, ["250"] * 100 + ["452"] * 105 + ["421"])
 
     def test_guessing_recipients(self):
         """Unknown ones count as errors."""

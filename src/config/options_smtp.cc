@@ -31,7 +31,8 @@ constexpr Option kOptions[] = {
         .fallback = "1000",
         .why = "a mailing list's batch; RFC 5321 §4.5.3.1.8 asks for 100 at least",
         .doc = "Recipients of one message; further ones get 452 4.5.3 and can be sent the message "
-               "again.",
+               "again. Once as many again were put off, each further one counts as an error "
+               "(smtp.max_errors).",
         .least = 100,
         .most = 100000,
     }),

@@ -4,6 +4,7 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "smtp/parameters.h"
 #include "smtp/replies.h"
 
 namespace hikyaku::smtp {
@@ -112,7 +113,7 @@ std::optional<Reply> check_rcpt(const Session& session, const Rcpt& rcpt) {
     return replies::needs_smtputf8(false);
   if ((rcpt.parameters.notify || rcpt.parameters.orcpt) && !settings.dsn)
     return replies::parameter_not_offered("DSN");
-  if (transaction.recipients.size() >= settings.max_recipients)
+  if (transaction.recipients.size() + transaction.repeated_recipients >= settings.max_recipients)
     return replies::too_many_recipients(settings.max_recipients);
   return std::nullopt;
 }
@@ -168,6 +169,16 @@ std::optional<Reply> check_known(const Session& session, const Command& command)
   return std::nullopt;
 }
 
+/// What equals for the same recipient with the same parameters. Local parts are compared in their
+/// own case: what they mean is for their own server to say.
+std::string identity_of(const Rcpt& rcpt) {
+  auto identity = rcpt.to.to_string();
+  auto& [notify, orcpt] = rcpt.parameters;
+  if (notify) identity += " NOTIFY=" + to_string(*notify);
+  if (orcpt) identity += " ORCPT=" + orcpt->type + ";" + orcpt->address;
+  return identity;
+}
+
 }  // namespace
 
 std::string_view to_string(Phase phase) {
@@ -200,13 +211,24 @@ void Session::said_hello(std::string name, bool esmtp) {
 }
 
 void Session::begin(Mail mail) {
+  end_transaction();
   transaction_.emplace();
   transaction_->from = std::move(mail.from);
   transaction_->parameters = std::move(mail.parameters);
 }
 
-void Session::add_recipient(Rcpt rcpt) {
+void Session::end_transaction() {
+  transaction_.reset();
+  named_.clear();
+}
+
+bool Session::add_recipient(Rcpt rcpt) {
+  if (!named_.insert(identity_of(rcpt)).second) {
+    ++transaction_->repeated_recipients;
+    return false;
+  }
   transaction_->recipients.push_back({std::move(rcpt.to), std::move(rcpt.parameters)});
+  return true;
 }
 
 void Session::started_tls() {
@@ -223,12 +245,13 @@ const std::vector<std::string>& Session::mechanisms() const {
 
 std::optional<Reply> Session::count(Verb verb, const Reply& answer) {
   if (answer.closes()) return std::nullopt;
+  auto error = answer.permanent();
   if (transaction_ && verb == Verb::Rcpt) {
     if (answer.permanent()) ++transaction_->refused_recipients;
-    if (answer.temporary()) ++transaction_->deferred_recipients;
+    if (answer.temporary()) error = ++transaction_->deferred_recipients > settings_->max_recipients;
   }
   if (transaction_ && verb == Verb::Bdat && !answer.positive()) transaction_->failed = true;
-  if (answer.permanent() && ++errors_ > settings_->max_errors)
+  if (error && ++errors_ > settings_->max_errors)
     return replies::too_many_errors(settings_->host_name);
   if (rule_of(verb).counts_as_junk) ++junk_;
   if (junk_ > settings_->max_junk) return replies::too_much_junk(settings_->host_name);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +38,12 @@ struct Settings {
   /// second.
   std::vector<std::string> mechanisms_in_clear;
   std::vector<std::string> mechanisms_under_tls;
-  std::size_t max_recipients = 1000;  ///< RFC 5321 §4.5.3.1.8 asks for at least 100
-  int max_errors = 20;                ///< 5yz answers in one session, then 421
-  int max_junk = 100;                 ///< commands that move nothing between two messages, then 421
+  /// RFC 5321 §4.5.3.1.8 asks for at least 100. As many that are put off (too many, or for the time
+  /// being) are forgiven: a client that pipelines learns of the limit when it has named all of them
+  /// (§4.5.3.1.10). Each more of one transaction is an error.
+  std::size_t max_recipients = 1000;
+  int max_errors = 20;  ///< 5yz answers in one session, then 421
+  int max_junk = 100;   ///< commands that move nothing between two messages, then 421
 };
 
 /// One accepted recipient.
@@ -52,7 +56,8 @@ struct Recipient {
 struct Transaction {
   ReversePath from;
   MailParameters parameters;
-  std::vector<Recipient> recipients;
+  std::vector<Recipient> recipients;    ///< each once: see Session::add_recipient
+  std::size_t repeated_recipients = 0;  ///< accepted, and known before
   std::size_t refused_recipients = 0;   ///< answered 5yz
   std::size_t deferred_recipients = 0;  ///< answered 4yz
   bool chunks_begun = false;  ///< a BDAT was accepted: nothing but BDAT, RSET, NOOP, QUIT now
@@ -88,10 +93,12 @@ class Session {
   void said_hello(std::string name, bool esmtp);
   /// MAIL was accepted.
   void begin(Mail mail);
-  /// RCPT was accepted.
-  void add_recipient(Rcpt rcpt);
+  /// RCPT was accepted. False: the same was there already. Who is named twice gets one message, as
+  /// everywhere; what is worked out for each recipient need not be worked out twice. Other
+  /// parameters make another recipient of the same address: each of them is to be heeded.
+  bool add_recipient(Rcpt rcpt);
   /// The message is done with, or RSET.
-  void end_transaction() { transaction_.reset(); }
+  void end_transaction();
   /// A message was accepted: junk is counted anew.
   void message_accepted() { junk_ = 0; }
   /// What was accepted moves no mail, though its kind does (BDAT 0): it is junk, too.
@@ -117,6 +124,7 @@ class Session {
   std::string hello_;
   std::string user_;
   std::optional<Transaction> transaction_;
+  std::set<std::string> named_;  ///< the recipients of the transaction, with their parameters
   int errors_ = 0;
   int junk_ = 0;
 };

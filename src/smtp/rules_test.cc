@@ -169,6 +169,26 @@ TEST_CASE("what is too much") {
                         });
 }
 
+TEST_CASE("who is named twice is one recipient, and counts as two") {
+  auto settings = mx();
+  settings.max_recipients = 7;
+  Server server(settings);
+  for (auto line : {"EHLO c.test", "MAIL FROM:<a@x.test>", "RCPT TO:<b@y.test>",
+                    "RCPT TO:<b@Y.test>", "RCPT TO:<b@y.test>"})
+    CHECK(server.say(line).starts_with("250"));
+  auto& recipients = server.session.transaction()->recipients;
+  CHECK(recipients.size() == 1);
+  for (auto line : {"RCPT TO:<B@y.test>", "RCPT TO:<b@y.test> NOTIFY=NEVER",
+                    "RCPT TO:<b@y.test> NOTIFY=FAILURE ORCPT=rfc822;c@y.test",
+                    "RCPT TO:<b@y.test> NOTIFY=NEVER"})
+    CHECK(server.say(line).starts_with("250"));
+  CHECK(recipients.size() == 4);
+  CHECK(server.say("RCPT TO:<b@y.test>").starts_with("452 4.5.3"));
+  for (auto line : {"RSET", "MAIL FROM:<a@x.test>", "RCPT TO:<b@y.test>"})
+    CHECK(server.say(line).starts_with("250"));
+  CHECK(server.session.transaction()->recipients.size() == 1);
+}
+
 TEST_CASE("UTF-8 addresses need SMTPUTF8") {
   run(Server(mx()), {
                         {"EHLO c.test", "250"},
@@ -257,6 +277,30 @@ TEST_CASE("patience has an end") {
                          {"RCPT TO:<b@y.test>", "250"},
                          {"BDAT 0", "421 4.7.0"}});
   CHECK(Server(mx()).say("GET / HTTP/1.1").starts_with("421"));
+}
+
+TEST_CASE("as many recipients as a message may have are put off for nothing, and no more") {
+  auto settings = mx();
+  settings.max_recipients = 3;
+  settings.max_errors = 2;
+  // Too many, and those who cannot have it for the time being.
+  for (std::string_view address : {"b@y.test", "b@later.test"}) {
+    Server server(settings);
+    auto name = "RCPT TO:<" + std::string(address) + ">";
+    auto accepted = address == "b@y.test" ? 3 : 0;
+    server.say("EHLO c.test");
+    // The next transaction has its own; errors are of the whole session.
+    for (int i = 0; i < 2; ++i) {
+      CHECK(server.say("MAIL FROM:<a@x.test>").starts_with("250"));
+      for (int k = 0; k < accepted; ++k) CHECK(server.say(name).starts_with("250"));
+      for (int k = 0; k < 3; ++k) CHECK(server.say(name).starts_with("452"));
+      CHECK(server.say("RSET").starts_with("250"));
+    }
+    CHECK(server.say("MAIL FROM:<a@x.test>").starts_with("250"));
+    for (int k = 0; k < accepted; ++k) CHECK(server.say(name).starts_with("250"));
+    for (int k = 0; k < 5; ++k) CHECK(server.say(name).starts_with("452"));
+    CHECK(server.say(name).starts_with("421 4.7.0 mx.test: too many errors"));
+  }
 }
 
 TEST_CASE("what EHLO offers") {

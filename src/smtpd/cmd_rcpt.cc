@@ -8,6 +8,13 @@ namespace {
 /// Refused recipients of one transaction that are remembered; who guesses at more is cut off
 /// anyway.
 constexpr std::size_t kMaxRemembered = 50;
+
+/// What an accepted one takes, about: itself, and what it is known again by.
+std::size_t memory_of(const smtp::Rcpt& command) {
+  auto bytes = command.to.local_part.size() + command.to.domain.size();
+  if (auto& orcpt = command.parameters.orcpt) bytes += orcpt->address.size();
+  return sizeof(smtp::Recipient) + sizeof(std::string) + 2 * bytes;
+}
 }  // namespace
 
 Task<smtp::Reply> Session::handle(smtp::Rcpt command) {
@@ -18,9 +25,8 @@ Task<smtp::Reply> Session::handle(smtp::Rcpt command) {
       refusals_->recipients.push_back({command.to.to_string(), *refusal});
     co_return std::move(*refusal);
   }
-  envelope_ += sizeof(smtp::Recipient) + command.to.local_part.size() + command.to.domain.size();
-  if (auto& orcpt = command.parameters.orcpt) envelope_ += orcpt->address.size();
-  state_.add_recipient(std::move(command));
+  auto bytes = memory_of(command);
+  if (state_.add_recipient(std::move(command))) envelope_ += bytes;
   co_return smtp::replies::recipient_ok();
 }
 
