@@ -8,6 +8,7 @@
 #include "auth/directory.h"
 #include "base/async.h"
 #include "smtp/path.h"
+#include "store/counting_reader.h"
 
 namespace hikyaku::auth {
 namespace {
@@ -20,33 +21,6 @@ constexpr std::size_t kRowsPerRead = 1'000;
 constexpr std::size_t kMostFollowed = 1'000;
 /// Steps between two looks at what else is to be done on this loop.
 constexpr std::size_t kStepsPerTurn = 1'000;
-
-/// Counts the rows that a function over it looks at.
-class CountingReader final : public store::Reader {
- public:
-  explicit CountingReader(store::Reader& reader) : reader_(reader) {}
-  std::size_t rows() const { return rows_; }
-
-  std::optional<std::string> get(std::string_view key) override {
-    ++rows_;
-    return reader_.get(key);
-  }
-  void scan(const store::KeyRange& range, Direction direction,
-            const std::function<bool(std::string_view, std::string_view)>& visit) override {
-    reader_.scan(range, direction, [&](std::string_view key, std::string_view value) {
-      ++rows_;
-      return visit(key, value);
-    });
-  }
-  std::optional<std::uint64_t> blob_size(store::BlobId blob) override {
-    return reader_.blob_size(blob);
-  }
-  std::uint32_t epoch() const override { return reader_.epoch(); }
-
- private:
-  store::Reader& reader_;
-  std::size_t rows_ = 0;
-};
 
 /// What the directory says of an address that is no alias's own.
 struct Facts {
@@ -131,7 +105,7 @@ class Search {
   Task<void> look_up(std::set<std::string> wanted) {
     for (auto next = wanted.begin(); next != wanted.end();) {
       auto found = co_await store_.read([&](store::Reader& reader) {
-        CountingReader counted(reader);
+        store::CountingReader counted(reader);
         std::vector<Facts> facts;
         for (auto it = next; it != wanted.end() && counted.rows() < kRowsPerRead; ++it)
           facts.push_back(

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <utility>
 
 #include "auth/alias_pages.h"
+#include "auth/directory_rows.h"
 #include "auth/tables.h"
 #include "base/codec.h"
 #include "base/text.h"
@@ -19,23 +19,6 @@ using store::Key;
 using store::kInstance;
 using store::Reader;
 using store::Transaction;
-
-/// How far and how wide aliases are followed.
-constexpr int kMaxAliasDepth = 10;
-constexpr std::size_t kMaxTargets = 1'000;
-
-enum class AddressKind : std::uint8_t { Account = 1, Alias = 2 };
-
-struct AddressRow {
-  AddressKind kind = AddressKind::Alias;
-  AccountId account = 0;
-  std::vector<std::string> targets;
-};
-
-struct DomainRow {
-  Domain domain;
-  AccountId first_account = 0;  ///< gets postmaster's and abuse's mail; 0: none yet
-};
 
 struct State {
   AccountId next_account = 1;
@@ -57,10 +40,6 @@ Key domain_key(std::string_view name) {
 }
 Key account_key(AccountId id) {
   return Key(kInstance, kTableAccount).u32(id);
-}
-std::pair<std::string, std::string> split_address(std::string_view address) {
-  auto at = address.rfind('@');
-  return {std::string(address.substr(0, at)), std::string(address.substr(at + 1))};
 }
 Key address_key(std::string_view address) {
   auto [local, domain] = split_address(address);
@@ -108,12 +87,6 @@ void write_domain(Transaction& tx, const DomainRow& row) {
   changed(tx);
 }
 
-std::optional<DomainRow> read_domain(Reader& reader, std::string_view name) {
-  auto value = reader.get(domain_key(name));
-  if (!value) return std::nullopt;
-  return decode_domain(name, *value);
-}
-
 Account decode_account(AccountId id, std::string_view value) {
   Decoder in(value);
   Account account;
@@ -139,19 +112,6 @@ void write_account(Transaction& tx, const Account& account) {
   changed(tx);
 }
 
-AddressRow decode_address(std::string_view value) {
-  Decoder in(value);
-  AddressRow row;
-  row.kind = static_cast<AddressKind>(in.u8());
-  if (row.kind == AddressKind::Account) {
-    row.account = in.u32_be();
-    return row;
-  }
-  for (auto left = in.varint(); left > 0 && !in.failed(); --left)
-    row.targets.emplace_back(in.text());
-  return row;
-}
-
 void write_address(Transaction& tx, std::string_view address, const AddressRow& row) {
   Encoder out;
   out.u8(static_cast<std::uint8_t>(row.kind));
@@ -163,12 +123,6 @@ void write_address(Transaction& tx, std::string_view address, const AddressRow& 
   }
   tx.put(address_key(address), out.bytes());
   changed(tx);
-}
-
-std::optional<AddressRow> read_address(Reader& reader, std::string_view address) {
-  auto value = reader.get(address_key(address));
-  if (!value) return std::nullopt;
-  return decode_address(*value);
 }
 
 /// Of a key of kTableAddress.
@@ -188,109 +142,41 @@ void scan_addresses(
   });
 }
 
-bool is_role_address(std::string_view local) {
-  return local == "postmaster" || local == "abuse";
+}  // namespace
+
+std::pair<std::string, std::string> split_address(std::string_view address) {
+  auto at = address.rfind('@');
+  return {std::string(address.substr(0, at)), std::string(address.substr(at + 1))};
 }
 
-/// Follows one address to accounts and foreign addresses.
-class Resolver {
- public:
-  Resolver(Reader& reader, std::string_view delimiters)
-      : reader_(reader), delimiters_(delimiters) {}
+std::optional<DomainRow> read_domain(Reader& reader, std::string_view name) {
+  auto value = reader.get(domain_key(name));
+  if (!value) return std::nullopt;
+  return decode_domain(name, *value);
+}
 
-  Resolution run(const std::string& address) {
-    auto [local, domain] = split_address(address);
-    auto row = read_domain(reader_, domain);
-    if (!row) {
-      result_.kind = Resolution::Kind::Foreign;
-      return result_;
-    }
-    result_.kind = Resolution::Kind::Unknown;
-    follow(address, 0);
-    if (!result_.accounts.empty() || !result_.remote.empty())
-      result_.kind = Resolution::Kind::Local;
-    return result_;
+AddressRow decode_address(std::string_view value) {
+  Decoder in(value);
+  AddressRow row;
+  row.kind = static_cast<AddressKind>(in.u8());
+  if (row.kind == AddressKind::Account) {
+    row.account = in.u32_be();
+    return row;
   }
+  for (auto left = in.varint(); left > 0 && !in.failed(); --left)
+    row.targets.emplace_back(in.text());
+  return row;
+}
 
- private:
-  /// The row for an address: as it stands, without its detail, the role addresses, the catch-all.
-  std::optional<AddressRow> look_up(const std::string& address, std::string& detail, int depth) {
-    if (auto row = read_address(reader_, address)) return row;
-    auto [local, domain] = split_address(address);
-    if (auto split = smtp::split_detail(local, delimiters_);
-        !delimiters_.empty() && split.first.size() < local.size()) {
-      if (auto row = read_address(reader_, std::string(split.first) + "@" + domain)) {
-        detail = split.second;
-        return row;
-      }
-    }
-    auto row = read_domain(reader_, domain);
-    if (!row) return std::nullopt;
-    if (is_role_address(local)) {
-      note("the domain's first account answers for " + local, depth);
-      return role_account(*row);
-    }
-    if (row->domain.catch_all.empty()) return std::nullopt;
-    note("catch-all of " + domain, depth);
-    return AddressRow{AddressKind::Alias, 0, {row->domain.catch_all}};
-  }
+std::optional<std::string> read_address_value(Reader& reader, std::string_view address) {
+  return reader.get(address_key(address));
+}
 
-  /// The domain's first account, or the instance's when the domain has none.
-  std::optional<AddressRow> role_account(const DomainRow& row) {
-    auto id = row.first_account;
-    if (id == 0) {
-      reader_.scan(Key(kInstance, kTableAccount).children(),
-                   [&](std::string_view key, std::string_view) {
-                     id = store::key_fields(key).u32_be();
-                     return false;
-                   });
-    }
-    if (id == 0) return std::nullopt;
-    return AddressRow{AddressKind::Account, id, {}};
-  }
-
-  void note(std::string text, int depth) {
-    if (depth == 0) result_.via = std::move(text);
-  }
-
-  void follow(const std::string& address, int depth) {
-    if (depth > kMaxAliasDepth || !seen_.insert(address).second || seen_.size() > kMaxTargets)
-      return;
-    auto domain = split_address(address).second;
-    if (!read_domain(reader_, domain)) {
-      result_.remote.push_back(address);
-      return;
-    }
-    std::string detail;
-    auto row = look_up(address, detail, depth);
-    if (!row) return;
-    if (row->kind == AddressKind::Account) {
-      add_account_target(row->account, detail);
-      return;
-    }
-    if (result_.via.empty()) note("alias " + address, depth);
-    for (auto& target : row->targets) follow(target, depth + 1);
-  }
-
-  void add_account_target(AccountId id, const std::string& detail) {
-    auto account = get_account(reader_, id);
-    if (!account) return;
-    if (!account->enabled) {
-      if (result_.kind == Resolution::Kind::Unknown) result_.kind = Resolution::Kind::Disabled;
-      return;
-    }
-    auto known =
-        std::ranges::any_of(result_.accounts, [&](auto& target) { return target.account == id; });
-    if (!known) result_.accounts.push_back({id, account->address, detail});
-  }
-
-  Reader& reader_;
-  std::string_view delimiters_;
-  Resolution result_;
-  std::set<std::string> seen_;
-};
-
-}  // namespace
+std::optional<AddressRow> read_address(Reader& reader, std::string_view address) {
+  auto value = read_address_value(reader, address);
+  if (!value) return std::nullopt;
+  return decode_address(*value);
+}
 
 Result<std::string> normalize_address(std::string_view address) {
   TRY(auto mailbox,
@@ -342,6 +228,25 @@ Result<void> set_catch_all(Transaction& tx, std::string_view domain, std::string
   }
   write_domain(tx, *row);
   return {};
+}
+
+AccountId first_account(Reader& reader) {
+  AccountId first = 0;
+  reader.scan(Key(kInstance, kTableAccount).children(),
+              [&](std::string_view key, std::string_view) {
+                first = store::key_fields(key).u32_be();
+                return false;
+              });
+  return first;
+}
+
+std::string first_domain_name(Reader& reader) {
+  std::string first;
+  reader.scan(Key(kInstance, kTableDomain).children(), [&](std::string_view key, std::string_view) {
+    first = key.substr(5);
+    return false;
+  });
+  return first;
 }
 
 std::vector<Domain> list_domains(Reader& reader) {
@@ -558,27 +463,6 @@ std::optional<Alias> find_alias(Reader& reader, std::string_view address) {
   auto row = read_address(reader, *normal);
   if (!row || row->kind != AddressKind::Alias) return std::nullopt;
   return Alias{*normal, std::move(row->targets)};
-}
-
-Resolution resolve(Reader& reader, std::string_view address, std::string_view delimiters) {
-  // RFC 5321 §4.5.1: postmaster without a domain is ours, whoever we are.
-  if (iequals(address, "postmaster")) {
-    auto domains = list_domains(reader);
-    if (domains.empty()) return {};
-    return Resolver(reader, delimiters).run("postmaster@" + domains.front().name);
-  }
-  auto normal = normalize_address(address);
-  if (!normal) return {};
-  return Resolver(reader, delimiters).run(*normal);
-}
-
-bool may_send_as(Reader& reader, AccountId account, std::string_view address,
-                 std::string_view delimiters) {
-  auto resolution = resolve(reader, address, delimiters);
-  // What only the catch-all brings here is nobody's own address.
-  if (resolution.via.starts_with("catch-all")) return false;
-  return std::ranges::any_of(resolution.accounts,
-                             [&](auto& target) { return target.account == account; });
 }
 
 std::uint64_t directory_version(Reader& reader) {

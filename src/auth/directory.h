@@ -1,4 +1,5 @@
-// The directory: domains, accounts, aliases; who gets mail for an address, and who may send as it.
+// The directory: domains, accounts, aliases. Who gets mail for an address, and who may send as it:
+// auth/resolution.h, which comes with it.
 // Functions over a Reader work in reads and in steps alike.
 #pragma once
 
@@ -8,14 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/resolution.h"
 #include "base/phrase.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "store/store.h"
 
 namespace hikyaku::auth {
-
-using store::AccountId;
 
 /// A domain that we are responsible for. Names are A-labels in lower case.
 struct Domain {
@@ -82,34 +82,6 @@ Result<void> remove_alias(store::Transaction& tx, std::string_view address,
 std::vector<Alias> list_aliases(store::Reader& reader, std::string_view domain = {});
 /// The alias with exactly this address.
 std::optional<Alias> find_alias(store::Reader& reader, std::string_view address);
-
-/// How an address is to be delivered. Aliases are followed (≤ 10 deep, ≤ 1,000 targets, loops end
-/// quietly).
-struct Resolution {
-  enum class Kind {
-    Local,  ///< `accounts` and `remote` together are the recipients (either may be empty, not both)
-    Unknown,   ///< our domain, no such address: 550 5.1.1
-    Disabled,  ///< the account is switched off: 550 5.2.1
-    Foreign,   ///< not our domain
-  };
-  struct LocalTarget {
-    AccountId account = 0;
-    std::string address;  ///< the account's primary address
-    std::string detail;   ///< what stood behind the recipient delimiter ("+work"): "work"
-  };
-  Kind kind = Kind::Foreign;
-  std::vector<LocalTarget> accounts;
-  std::vector<std::string> remote;
-  std::string via;  ///< for the story: "alias sales@a.test", "catch-all of a.test", ""
-};
-/// `delimiters`: characters that separate a detail from the local part ("+"); empty: none. The
-/// whole local part is tried first, then without the detail, then the catch-all.
-Resolution resolve(store::Reader& reader, std::string_view address, std::string_view delimiters);
-
-/// True if the account may use this address in MAIL FROM and From: its own, with details, and
-/// aliases that lead to it.
-bool may_send_as(store::Reader& reader, AccountId account, std::string_view address,
-                 std::string_view delimiters);
 
 /// Grows with every change of the directory: caches compare it.
 std::uint64_t directory_version(store::Reader& reader);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <set>
+#include <string_view>
 
 #include "auth/directory.h"
 #include "base/async.h"
@@ -44,6 +46,7 @@ Accepting::Accepting(const Surroundings& surroundings, const Delivery& delivery,
                      MessageBytes& bytes)
     : settings_(surroundings.settings),
       services_(surroundings.services),
+      resolver_(surroundings.resolver),
       delivery_(delivery),
       bytes_(bytes) {}
 
@@ -61,7 +64,7 @@ Task<Result<void>> Accepting::begin() {
 
 /// People may send again what they have got, to whomever they like.
 PlanRules Accepting::plan_rules() const {
-  PlanRules rules{settings_.recipient_delimiters, settings_.report_address, {}, delivery_.began};
+  PlanRules rules{resolver_, settings_.report_address, {}, delivery_.began};
   if (delivery_.peer.kind != Peer::Kind::User)
     rules.passages = find_passages(bytes_.header(), settings_.host_name);
   return rules;
@@ -76,8 +79,7 @@ void Accepting::withhold_notices() {
 
 Task<Result<void>> Accepting::prepare() {
   auto rules = plan_rules();
-  plan_ = co_await services_.store.read(
-      [&](store::Reader& reader) { return make_plan(reader, delivery_.recipients, rules); });
+  plan_ = co_await make_plan(services_.store, delivery_.recipients, rules);
   if (!delivery_.doubt_about_sender().empty()) withhold_notices();
   CO_TRY_DO(co_await work_out_messages());
   // Who gets it from an alias of ours may trust us to say who sent it. How our own users have
@@ -169,9 +171,9 @@ Task<void> Accepting::seal() {
 }
 
 void Accepting::add_accounts(std::vector<store::AccountId>& accounts) const {
+  std::set<store::AccountId> known(accounts.begin(), accounts.end());
   for (auto& local : plan_.local)
-    if (std::ranges::find(accounts, local.account) == accounts.end())
-      accounts.push_back(local.account);
+    if (known.insert(local.account).second) accounts.push_back(local.account);
 }
 
 Result<void> Accepting::put(store::Transaction& tx, const std::vector<story::Finding>& also_found) {
@@ -270,11 +272,14 @@ bool Accepting::confirm(store::Reader& reader, const std::vector<Plan::Failed>& 
   if (delivery_.peer.kind == Peer::Kind::Server &&
       !may_queue(reader, settings_, queued.size() + plan_.confirmed.size(), bytes_.size()))
     return false;
+  std::set<std::size_t> refused;
+  std::set<store::AccountId> full;
+  for (auto& one : failed) {
+    refused.insert(one.declared);
+    if (one.account != 0) full.insert(one.account);
+  }
   for (auto& [declared, notice, account] : plan_.confirmed) {
-    auto gone = std::ranges::any_of(failed, [&](auto& one) {
-      return one.declared == declared || (account != 0 && one.account == account);
-    });
-    if (!gone)
+    if (!refused.contains(declared) && !full.contains(account))
       queued.push_back(confirmation_entry(delivery_.recipients[declared], notice, delivery_.began));
   }
   return true;
@@ -305,14 +310,13 @@ bool Accepting::give_back(std::vector<Plan::Failed> failed, std::vector<queue::E
       queued.push_back(bounce_entry(delivery_.recipients[declared], reply, delivery_.began));
   }
   if (may_bounce || ours) return true;
+  std::set<std::string_view> reached;
+  for (auto& outcome : outcomes)
+    if (outcome.kind != story::RecipientOutcome::Kind::Refused) reached.insert(outcome.address);
   for (auto& one : failed) {
     auto& address = outcomes[one.outcome].address;
     // An alias of several has reached the others; a loop was here before, and would be again.
-    if (is_loop(one.reply) || std::ranges::any_of(outcomes, [&](auto& outcome) {
-          return outcome.address == address &&
-                 outcome.kind != story::RecipientOutcome::Kind::Refused;
-        }))
-      continue;
+    if (is_loop(one.reply) || reached.contains(address)) continue;
     refusal_ = replies::would_be_left_out(address);
     return false;
   }

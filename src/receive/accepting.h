@@ -65,6 +65,7 @@ class Accepting {
 
   const Settings& settings_;
   const Services& services_;
+  auth::CachedResolver& resolver_;
   const Delivery& delivery_;
   MessageBytes& bytes_;
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/resolution.h"
 #include "base/log.h"
 #include "receive/authentication.h"
 #include "receive/receiver.h"
@@ -18,6 +19,7 @@ class Refusals;
 struct Surroundings {
   const Settings& settings;
   Services services;
+  auth::CachedResolver& resolver;
   Refusals& refusals;
   FailureReports& failure_reports;
   Log log;

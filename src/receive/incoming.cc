@@ -97,11 +97,11 @@ Task<std::optional<smtp::Reply>> IncomingMessage::check_authors() {
                           "The From field holds no address; write it as Name <user@example.org>"};
   }
   auto account = delivery_.peer.login->account;
-  auto& delimiters = settings_.recipient_delimiters;
+  auto& resolver = surroundings_.resolver;
   auto foreign = co_await surroundings_.services.store.read(
       [&](store::Reader& reader) -> std::optional<std::string> {
         for (auto& address : addresses) {
-          if (!auth::may_send_as(reader, account, address, delimiters)) return address;
+          if (!resolver.may_send_as(reader, account, address)) return address;
         }
         return std::nullopt;
       });

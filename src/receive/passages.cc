@@ -1,6 +1,7 @@
 #include "receive/passages.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "auth/directory.h"
@@ -40,23 +41,55 @@ std::optional<story::MessageId> our_number(std::string_view value, std::string_v
   return story::parse_message_id(*id);
 }
 
+/// Whether `text` is the address `normal`. What is ASCII and not quoted needs no parsing for that.
+bool is_it(std::string_view text, const std::string& normal) {
+  if (iequals(text, normal)) return true;
+  if (is_ascii(text) && !text.contains('"')) return false;
+  auto other = auth::normalize_address(text);
+  return other && *other == normal;
+}
+
+bool has_passed(const std::vector<story::RecipientOutcome>& recipients,
+                const std::string& address) {
+  return std::ranges::any_of(recipients, [&](auto& recipient) {
+    return recipient.kind != story::RecipientOutcome::Kind::Refused &&
+           (is_it(recipient.address, address) || is_it(recipient.taker, address));
+  });
+}
+
 }  // namespace
 
 std::vector<Passage> find_passages(std::string_view header, std::string_view host_name) {
   std::vector<Passage> passages;
   std::string address;  // of the nearest Delivered-To field above
   for (auto& field : mime::HeaderView(header)) {
+    if (passages.size() == kMostPassages) break;
     if (field.is("Delivered-To")) {
       address = mime::unfold(field.value);
     } else if (field.is("Received")) {
       auto number = address.empty() ? std::nullopt : our_number(field.value, host_name);
       auto normal =
           number ? auth::normalize_address(address) : fail(ErrorCode::NotFound, "somebody else's");
-      if (normal) passages.push_back({std::move(*normal), *number});
+      if (normal) {
+        Passage passage{std::move(*normal), *number};
+        if (std::ranges::find(passages, passage) == passages.end())
+          passages.push_back(std::move(passage));
+      }
       address.clear();
     }
   }
   return passages;
+}
+
+std::set<std::string> proven(store::Reader& reader, const std::vector<Passage>& passages) {
+  std::map<story::MessageId, std::vector<story::RecipientOutcome>> stories;
+  std::set<std::string> addresses;
+  for (auto& [address, id] : passages) {
+    auto [found, is_new] = stories.try_emplace(id);
+    if (is_new) found->second = story::find_recipients(reader, id);
+    if (has_passed(found->second, address)) addresses.insert(address);
+  }
+  return addresses;
 }
 
 }  // namespace hikyaku::receive

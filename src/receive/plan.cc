@@ -1,13 +1,17 @@
 #include "receive/plan.h"
 
-#include <algorithm>
 #include <fmt/core.h>
 #include <map>
+#include <memory>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "auth/directory.h"
+#include "base/async.h"
 #include "reports/report_address.h"
 #include "smtp/replies.h"
+#include "store/counting_reader.h"
 
 namespace hikyaku::receive {
 namespace {
@@ -42,15 +46,27 @@ void merge_notify(queue::Entry& entry, std::uint8_t more) {
 
 using Kind = story::RecipientOutcome::Kind;
 
+/// What the store says of a recipient of the envelope.
+struct Looked {
+  std::shared_ptr<const auth::Resolution> resolution;
+  bool is_report = false;
+};
+
+/// Makes the plan of what was looked up; reads nothing itself.
 class Planner {
  public:
-  Planner(store::Reader& reader, const PlanRules& rules) : reader_(reader), rules_(rules) {}
+  explicit Planner(const PlanRules& rules) : rules_(rules) {}
 
-  void add(const smtp::Recipient& recipient, std::size_t declared) {
+  /// For whom the message was here before: what it has brought on its way once, it would bring on
+  /// its way again.
+  void was_here(std::set<std::string> addresses) { passed_ = std::move(addresses); }
+  void made_on(std::uint64_t directory_version) { plan_.directory_version = directory_version; }
+
+  void add(const smtp::Recipient& recipient, std::size_t declared, const Looked& looked) {
     declared_ = declared;
     auto address = recipient.to.to_string();
-    auto resolution = auth::resolve(reader_, address, rules_.delimiters);
-    if (is_report_address(reader_, address, rules_.report_address)) {
+    auto& resolution = *looked.resolution;
+    if (looked.is_report) {
       plan_.reports = true;
       plan_.outcomes.push_back({address, Kind::Delivered, std::string(kToReports)});
       // An account or alias of that name gets it, too; a catch-all is for what nobody knows.
@@ -71,11 +87,9 @@ class Planner {
       case auth::Resolution::Kind::Local:
         break;
     }
-    // What it has brought on its way once, it would bring on its way again.
-    if (!resolution.remote.empty() && was_here(address))
+    if (!resolution.remote.empty() && has_passed(address))
       return refuse(address, smtp::replies::forwarding_loop(address));
-    if (resolution.accounts.size() + resolution.remote.size() > 1)
-      return expand(recipient, address, resolution);
+    if (resolution.targets() > 1) return expand(recipient, address, looked.resolution);
     for (auto& target : resolution.accounts) {
       deliver(address, target, resolution.via);
       if (wants_success(recipient))
@@ -83,6 +97,11 @@ class Planner {
     }
     // A single target gets what was said of the alias (RFC 3461 §5.2.7.2).
     for (auto& target : resolution.remote) queue(recipient, target, address, resolution.via);
+  }
+
+  /// How many targets add() would go through.
+  std::size_t targets_of(const auth::Resolution& resolution) const {
+    return expanded_.contains(&resolution) ? 0 : resolution.targets();
   }
 
   Plan take() { return std::move(plan_); }
@@ -93,43 +112,32 @@ class Planner {
     plan_.outcomes.push_back({address, Kind::Refused, why.to_string()});
   }
 
-  /// The header says that the message was here before for this address, and its story knows of it:
-  /// what a sender has made up is no loop.
-  bool was_here(const std::string& address) {
-    if (rules_.passages.empty()) return false;
+  bool has_passed(const std::string& address) const {
+    if (passed_.empty()) return false;
     auto normal = auth::normalize_address(address);
-    return normal && std::ranges::any_of(rules_.passages, [&](const Passage& passage) {
-             return passage.address == *normal && passed(passage);
-           });
-  }
-  bool passed(const Passage& passage) {
-    auto is_it = [&](const std::string& address) {
-      auto normal = auth::normalize_address(address);
-      return normal && *normal == passage.address;
-    };
-    auto story = story::find_story(reader_, passage.id);
-    return story && std::ranges::any_of(story->recipients, [&](auto& recipient) {
-             return recipient.kind != Kind::Refused &&
-                    (is_it(recipient.address) || is_it(recipient.taker));
-           });
+    return normal && passed_.contains(*normal);
   }
 
   /// Several targets: the sender hears that there are, and of each only what goes wrong (RFC 3461
   /// §5.2.7.3 (c)).
   void expand(smtp::Recipient recipient, const std::string& address,
-              const auth::Resolution& resolution) {
+              const std::shared_ptr<const auth::Resolution>& resolution) {
     if (wants_success(recipient)) {
       plan_.confirmed.push_back({declared_, queue::Notice::Expanded, 0});
       recipient.parameters.notify->success = false;
     }
-    for (auto& target : resolution.accounts) deliver(address, target, resolution.via);
-    for (auto& target : resolution.remote) queue(recipient, target, address, resolution.via);
+    // Once more for another wish only: all of them have it already.
+    auto& expanded = expanded_[resolution.get()];
+    expanded.resolution = resolution;
+    if (!expanded.notify.insert(queue::notify_bits(recipient.parameters.notify)).second) return;
+    for (auto& target : resolution->accounts) deliver(address, target, resolution->via);
+    for (auto& target : resolution->remote) queue(recipient, target, address, resolution->via);
   }
 
   void deliver(const std::string& address, const auth::Resolution::LocalTarget& target,
                const std::string& via) {
     if (!accounts_.insert(target.account).second) return;
-    if (was_here(target.address))
+    if (has_passed(target.address))
       return refuse(address, smtp::replies::forwarding_loop(target.address));
     plan_.outcomes.push_back(
         {address, Kind::Delivered, via.empty() ? "" : via + ": ", target.address});
@@ -138,9 +146,11 @@ class Planner {
 
   void queue(const smtp::Recipient& recipient, const std::string& target,
              const std::string& address, const std::string& via) {
-    auto entry = entry_for(recipient, rules_.now);
     auto [place, is_new] = queued_.emplace(target, plan_.queued.size());
-    if (!is_new) return merge_notify(plan_.queued[place->second], entry.notify);
+    if (!is_new)
+      return merge_notify(plan_.queued[place->second],
+                          queue::notify_bits(recipient.parameters.notify));
+    auto entry = entry_for(recipient, rules_.now);
     entry.recipient = target;
     entry.destination = domain_of(target);
     if (!via.empty()) entry.delivered_to = auth::normalize_address(address).value_or("");
@@ -149,13 +159,38 @@ class Planner {
         {address, Kind::Queued, (via.empty() ? "" : via + ": ") + "to " + target, target});
   }
 
-  store::Reader& reader_;
+  /// An alias that is in the plan; its targets are there as long as anybody asks by its place.
+  struct Expanded {
+    std::shared_ptr<const auth::Resolution> resolution;
+    std::set<std::uint8_t> notify;  ///< what was said of the recipients that led to it
+  };
+
   const PlanRules& rules_;
   Plan plan_;
   std::size_t declared_ = 0;
+  std::set<std::string> passed_;
   std::set<store::AccountId> accounts_;
   std::map<std::string, std::size_t> queued_;  ///< places in plan_.queued
+  std::map<const auth::Resolution*, Expanded> expanded_;
 };
+
+/// The next recipients from `next` on: one at least, and no more than one turn of the loop is for.
+std::vector<Looked> look_up(store::Reader& reader, std::span<const smtp::Recipient> next,
+                            const PlanRules& rules, const Planner& planner) {
+  store::CountingReader counted(reader);
+  std::set<const auth::Resolution*> seen;
+  std::size_t targets = 0;
+  std::vector<Looked> found;
+  for (auto& recipient : next) {
+    if (!found.empty() && counted.rows() + targets >= kPlannedAtOnce) break;
+    auto address = recipient.to.to_string();
+    found.push_back({rules.resolver.resolve(counted, address),
+                     is_report_address(counted, address, rules.report_address)});
+    auto& resolution = *found.back().resolution;
+    if (seen.insert(&resolution).second) targets += planner.targets_of(resolution);
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -192,13 +227,25 @@ bool is_report_address(store::Reader& reader, std::string_view address, std::str
   return wanted && *wanted == *normal && auth::find_domain(reader, domain);
 }
 
-Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
-               const PlanRules& rules) {
-  Planner planner(reader, rules);
-  for (std::size_t i = 0; i < recipients.size(); ++i) planner.add(recipients[i], i);
-  auto plan = planner.take();
-  plan.directory_version = auth::directory_version(reader);
-  return plan;
+Task<Plan> make_plan(store::Store& store, const std::vector<smtp::Recipient>& recipients,
+                     const PlanRules& rules) {
+  auto state = store.snapshot();
+  Planner planner(rules);
+  planner.made_on(co_await store.read_at(state, auth::directory_version));
+  if (!rules.passages.empty())
+    planner.was_here(co_await store.read_at(
+        state, [&](store::Reader& reader) { return proven(reader, rules.passages); }));
+  for (std::size_t done = 0; done < recipients.size();) {
+    if (done > 0) co_await yield_now();
+    auto next = std::span(recipients).subspan(done);
+    auto found = co_await store.read_at(
+        state, [&](store::Reader& reader) { return look_up(reader, next, rules, planner); });
+    for (auto& looked : found) {
+      planner.add(recipients[done], done, looked);
+      ++done;
+    }
+  }
+  co_return planner.take();
 }
 
 }  // namespace hikyaku::receive

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/resolution.h"
+#include "base/task.h"
 #include "queue/queue.h"
 #include "receive/passages.h"
 #include "receive/receiver.h"
@@ -56,17 +58,22 @@ bool is_report_address(store::Reader& reader, std::string_view address, std::str
 
 /// What a plan depends on beside the directory. Everything outlives the planning.
 struct PlanRules {
-  std::string_view delimiters;
+  auth::CachedResolver& resolver;
   std::string_view report_address;
   std::vector<Passage> passages;  ///< what the header says of earlier ones
   Time now;
 };
 
+/// Rows that one read of the planning looks at, and targets that are gone through after it, about:
+/// then the loop serves others. (A single alias may have more of both.)
+inline constexpr std::size_t kPlannedAtOnce = 1'000;
+
 /// Recipients that cannot be resolved any more, or for whom the message was here before, are in
 /// `failed`, with the outcome "refused". At most about 1,000 targets are followed for each
-/// recipient.
-Plan make_plan(store::Reader& reader, const std::vector<smtp::Recipient>& recipients,
-               const PlanRules& rules);
+/// recipient, and those of one alias once, however many recipients lead to it. All of it is of one
+/// state of the store. The references outlive the task.
+Task<Plan> make_plan(store::Store& store, const std::vector<smtp::Recipient>& recipients,
+                     const PlanRules& rules);
 
 /// Whether the queue has room for so much more.
 bool may_queue(store::Reader& reader, const Settings& settings, std::uint64_t recipients,

@@ -24,6 +24,7 @@ class ReceiverService final : public Receiver {
       : settings_(std::move(settings)),
         services_(services),
         log_(std::move(log)),
+        resolver_(settings_.recipient_delimiters),
         refusals_(services, settings_.max_refusals_per_minute),
         failure_reports_(settings_, services) {}
 
@@ -41,9 +42,8 @@ class ReceiverService final : public Receiver {
     if (peer.kind != Peer::Kind::User || from.is_null()) co_return std::nullopt;
     auto address = from.to_string();
     auto account = peer.login->account;
-    auto allowed = co_await services_.store.read([&](store::Reader& reader) {
-      return auth::may_send_as(reader, account, address, settings_.recipient_delimiters);
-    });
+    auto allowed = co_await services_.store.read(
+        [&](store::Reader& reader) { return resolver_.may_send_as(reader, account, address); });
     if (allowed) co_return std::nullopt;
     co_return smtp::Reply{
         553, smtp::EnhancedStatus{5, 7, 1},
@@ -57,7 +57,8 @@ class ReceiverService final : public Receiver {
     co_return co_await services_.store.read(
         [&](store::Reader& reader) -> std::optional<smtp::Reply> {
           if (is_report_address(reader, address, settings_.report_address)) return std::nullopt;
-          auto resolution = auth::resolve(reader, address, settings_.recipient_delimiters);
+          auto found = resolver_.resolve(reader, address);
+          auto& resolution = *found;
           switch (resolution.kind) {
             case auth::Resolution::Kind::Foreign:
               if (!trusted) return replies::relaying_denied();
@@ -146,9 +147,10 @@ class ReceiverService final : public Receiver {
   Settings settings_;
   Services services_;
   Log log_;
+  auth::CachedResolver resolver_;
   Refusals refusals_;
   FailureReports failure_reports_;
-  Surroundings surroundings_{settings_, services_, refusals_, failure_reports_, log_};
+  Surroundings surroundings_{settings_, services_, resolver_, refusals_, failure_reports_, log_};
   dkim::KeyCache keys_;
 };
 

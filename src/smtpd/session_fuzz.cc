@@ -86,8 +86,8 @@ void check_submitted(testing::World& world, bool let_in, bool accepted) {
     auto message = queue::get_message(world.store.keys(), entry.message);
     if (!message || message->account != world.anna.id) std::abort();
     if (!message->mail_from.empty() &&
-        !auth::may_send_as(world.store.keys(), world.anna.id, message->mail_from,
-                           world.settings.recipient_delimiters))
+        !auth::CachedResolver(world.settings.recipient_delimiters)
+             .may_send_as(world.store.keys(), world.anna.id, message->mail_from))
       std::abort();
   }
 }

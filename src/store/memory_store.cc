@@ -5,6 +5,7 @@
 #include <list>
 
 #include "base/executor.h"
+#include "store/counting_reader.h"
 #include "store/index_error.h"
 
 namespace hikyaku::store {
@@ -142,7 +143,11 @@ Task<void> MemoryStore::run_read(std::shared_ptr<const Snapshot>,
 #ifdef HIKYAKU_DEBUG
   function(keys_);  // a read that counts or takes something shows it when it is run again
 #endif
-  function(keys_);
+  CountingReader counted(keys_);
+  function(counted);
+  ++reads.count;
+  reads.rows += counted.rows();
+  reads.most_rows = std::max(reads.most_rows, counted.rows());
   co_return;
 }
 

@@ -2,6 +2,7 @@
 // calling loop, so that a test's clock may jump and nothing depends on the speed of a disk.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,6 +24,13 @@ class MemoryStore final : public Store {
   /// From now on bodies and transactions get this error (those that may use the reserve do not,
   /// when it is NoSpace); none: all is well again.
   void fail_with(std::optional<ErrorCode> code) { failure_ = code; }
+  /// What was read: a test sees by it that work is bounded. Set it anew as you like.
+  struct Reads {
+    std::size_t count = 0;
+    std::size_t rows = 0;       ///< in all, those that were not there included
+    std::size_t most_rows = 0;  ///< of one read
+  };
+  Reads reads;
   /// Called before every transaction's step: a test puts something in between.
   std::function<void()> before_step;
 

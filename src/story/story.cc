@@ -302,6 +302,12 @@ std::optional<Story> find_story(Reader& reader, MessageId id) {
   return story;
 }
 
+std::vector<RecipientOutcome> find_recipients(Reader& reader, MessageId id) {
+  Story story;
+  if (auto value = reader.get(story_key(id).u8(kArrival))) decode_arrival(*value, story);
+  return std::move(story.recipients);
+}
+
 std::vector<MessageId> find_by_address(Reader& reader, std::string_view address, Time since,
                                        std::size_t most) {
   return find_indexed(reader, kTableStoryAddress, address, since, most);
