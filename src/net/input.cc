@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -31,12 +32,17 @@ void give_back(std::unique_ptr<char[]> buffer, std::size_t used) {
   if (spare.size() < kSpareBuffers) spare.push_back(std::move(buffer));
 }
 
-/// A look at the clock costs a tenth of a small command; who waits after each never comes to one.
-constexpr unsigned kAskedPerLook = 8;
+/// The time as of the kernel's last tick (1 to 10 ms): costs a fraction of a look at the clock
+/// itself, which is a tenth of a small command.
+std::chrono::nanoseconds tick() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
 
 }  // namespace
 
-Input::Input(Stream& stream) : stream_(stream) {}
+Input::Input(Stream& stream) : stream_(stream), turn_began_(tick()) {}
 
 Input::~Input() {
   give_back(std::move(buffer_), std::exchange(used_, 0));
@@ -78,17 +84,13 @@ std::optional<std::size_t> Input::read() {
   return count;
 }
 
-bool Input::turn_is_over() {
-  if (turn_.over || ++turn_.asked % kAskedPerLook != 0) return turn_.over;
-  auto now = std::chrono::steady_clock::now();
-  if (!turn_.began) turn_.began = now;
-  turn_.over = now - *turn_.began >= kTurn;
-  return turn_.over;
+bool Input::turn_is_over() const {
+  return tick() - turn_began_ >= kTurn;
 }
 
 Task<void> Input::end_turn() {
   co_await yield_now();
-  turn_ = {};
+  turn_began_ = tick();
   stream_.check();
 }
 
@@ -96,8 +98,9 @@ Task<Input::Filled> Input::fill() {
   if (turn_is_over()) co_await end_turn();
   while (true) {
     if (auto count = read()) co_return *count > 0 ? Filled::Bytes : Filled::End;
-    turn_ = {};
-    if (co_await stream_.wait_readable() == Wake::Woken) co_return Filled::Woken;
+    auto woken = co_await stream_.wait_readable() == Wake::Woken;
+    turn_began_ = tick();
+    if (woken) co_return Filled::Woken;
   }
 }
 

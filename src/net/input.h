@@ -43,11 +43,12 @@ class Input {
   /// True if available() grew. Drivers flush their replies only when this is false (pipelining).
   bool fill_now();
 
-  /// How long a peer that always has the next bytes there already may keep the loop for itself.
+  /// How long a peer that always has the next bytes there already may keep the loop for itself,
+  /// and for at most a tick of the kernel's more.
   static constexpr std::chrono::milliseconds kTurn{1};
   /// Whether it has had that. Drivers ask between two commands: one that nothing makes wait would
   /// hold up all other sessions of the loop, and nobody could end it.
-  bool turn_is_over();
+  bool turn_is_over() const;
   /// Lets the others run. Throws what ends this session, if it has come meanwhile (Stream::check).
   Task<void> end_turn();
 
@@ -66,13 +67,8 @@ class Input {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t used_ = 0;  ///< the most that end_ was with this buffer
-  /// The present turn: since it last waited, or let the others run.
-  struct Turn {
-    unsigned asked = 0;  ///< how often whether it is over
-    bool over = false;
-    std::optional<std::chrono::steady_clock::time_point> began;
-  };
-  Turn turn_;
+  /// When it last waited, or let the others run.
+  std::chrono::nanoseconds turn_began_;
 };
 
 }  // namespace hikyaku::net
