@@ -161,14 +161,17 @@ Exit submit(const Instance& instance, const SendmailOptions& options, Terminal& 
 
 // --- -bs ---
 
-/// Moves what is there; false at the end.
-bool pump(int from, int to) {
+/// Moves what is there. False at the end; an error when one of the two cannot be used.
+Result<bool> pump(int from, int to) {
   std::array<char, 16384> buffer;
   ssize_t got = 0;
   do {
     got = ::read(from, buffer.data(), buffer.size());
   } while (got < 0 && errno == EINTR);
-  return got > 0 && net::write_all(to, {buffer.data(), static_cast<std::size_t>(got)});
+  if (got < 0) return std::unexpected(errno_error("cannot read", errno));
+  if (got > 0 && !net::write_all(to, {buffer.data(), static_cast<std::size_t>(got)}))
+    return std::unexpected(errno_error("cannot write", errno));
+  return got > 0;
 }
 
 /// The server's answer to the wish for SMTP.
@@ -188,6 +191,36 @@ Result<void> read_consent(int socket) {
   return fail(ErrorCode::Invalid, "the server's answer is not one");
 }
 
+/// Until the server has said its last word. What could not be read to its end is cut off for the
+/// server, too, which takes no message without its end.
+Exit pass_on(int socket, Terminal& terminal) {
+  bool listening = true;
+  auto exit = Exit::Ok;
+  auto fails = [&](const Error& error) {
+    terminal.complain_text("-bs: " + error.describe());
+    exit = Exit::Io;
+  };
+  while (true) {
+    std::array<pollfd, 2> waits{{{socket, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}}};
+    if (::poll(waits.data(), listening ? 2 : 1, -1) < 0) {
+      if (errno == EINTR) continue;
+      return Exit::Io;
+    }
+    if (waits[0].revents != 0) {
+      auto moved = pump(socket, STDOUT_FILENO);
+      if (!moved) fails(moved.error());
+      if (!moved || !*moved) return exit;
+    }
+    if (listening && waits[1].revents != 0) {
+      auto moved = pump(STDIN_FILENO, socket);
+      if (!moved) fails(moved.error());
+      if (moved && *moved) continue;
+      listening = false;
+      ::shutdown(socket, SHUT_WR);
+    }
+  }
+}
+
 /// The dialogue of a program on standard input and output with the server.
 Exit speak_smtp(const Instance& instance, const SendmailOptions& options, Terminal& terminal) {
   wait_for_server(instance, options, terminal);
@@ -203,16 +236,7 @@ Exit speak_smtp(const Instance& instance, const SendmailOptions& options, Termin
     // Nothing was said yet: whatever it was, the caller still has its mail.
     return Exit::TryLater;
   }
-  bool listening = true;
-  while (true) {
-    std::array<pollfd, 2> waits{{{socket->get(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}}};
-    if (::poll(waits.data(), listening ? 2 : 1, -1) < 0 && errno != EINTR) return Exit::Io;
-    if (waits[0].revents != 0 && !pump(socket->get(), STDOUT_FILENO)) return Exit::Ok;
-    if (listening && waits[1].revents != 0 && !pump(STDIN_FILENO, socket->get())) {
-      listening = false;
-      ::shutdown(socket->get(), SHUT_WR);
-    }
-  }
+  return pass_on(socket->get(), terminal);
 }
 
 Exit list_queue(const Invocation& invocation, Terminal& terminal) {

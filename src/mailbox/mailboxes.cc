@@ -6,6 +6,7 @@
 
 #include "mailbox/change.h"
 #include "mailbox/intents.h"
+#include "mailbox/listing.h"
 #include "mailbox/names.h"
 #include "store/erase.h"
 
@@ -82,11 +83,17 @@ OpenMailbox& make(Change& change, MailboxId parent, const std::string& name) {
   return mailbox;
 }
 
+/// Who subscribes and deletes without end must not fill the store with what nobody cleans up.
+bool has_room_for_orphan(store::Reader& reader, AccountId account) {
+  return read_orphaned_subscriptions(reader, account, "", kMostOrphanedSubscriptions).size() <
+         kMostOrphanedSubscriptions;
+}
+
 /// Takes the mailbox out of the tree. Its messages are the caller's matter.
 void remove(Change& change, OpenMailbox& mailbox) {
   auto& tx = change.tx();
   auto account = change.account();
-  if (mailbox.row.subscribed)
+  if (mailbox.row.subscribed && has_room_for_orphan(tx, account))
     tx.put(subscription_key(account, path_of(tx, account, mailbox.id)), "");
   erase_name(change, mailbox.row);
   tx.erase(mailbox_key(account, mailbox.id));

@@ -56,7 +56,9 @@ std::optional<MailboxInfo> find_mailbox(store::Reader& reader, AccountId account
                                         std::string_view path);
 std::optional<MailboxInfo> get_mailbox(store::Reader& reader, AccountId account, MailboxId id);
 std::optional<MailboxInfo> find_role(store::Reader& reader, AccountId account, Role role);
-/// Subscribed paths whose mailbox is gone (RFC 9051 §6.3.7: they stay until UNSUBSCRIBE).
+inline constexpr std::size_t kMostOrphanedSubscriptions = 1000;
+/// Subscribed paths whose mailbox is gone (RFC 9051 §6.3.7: they stay until UNSUBSCRIBE), at most
+/// kMostOrphanedSubscriptions.
 std::vector<std::string> orphaned_subscriptions(store::Reader& reader, AccountId account);
 
 /// Makes a mailbox and the levels above it that are missing. Exists; Invalid (empty level, too

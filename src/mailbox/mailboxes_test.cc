@@ -207,6 +207,16 @@ TEST_CASE("subscriptions outlive their mailbox, until unsubscribed") {
   REQUIRE(subscribe("a", false));
   CHECK(orphaned_subscriptions(account.memory, TestAccount::kId).empty());
   CHECK(subscribe("nothing", false));
+
+  // Not without end.
+  for (std::size_t i = 0; i < kMostOrphanedSubscriptions + 5; ++i) {
+    auto path = "box" + std::to_string(i);
+    account.create(path);
+    REQUIRE(subscribe(path, true));
+    account.remove(path);
+  }
+  CHECK(orphaned_subscriptions(account.memory, TestAccount::kId).size() ==
+        kMostOrphanedSubscriptions);
 }
 
 TEST_CASE("a role goes with its mailbox, INBOX's belongs to nobody else") {

@@ -432,8 +432,11 @@ class Verifier {
     // What reclaiming has removed is in the copy of the index that it keeps.
     if (!complete_ && (findings_.report.problem_count != 0 || options_.open_index)) return {};
     if (!complete_ && !indexes_.has_copy()) return {};
-    if (auto unreadable =
-            complete_ ? std::nullopt : indexes_.fault_of_copy(chain_, index_->position().lsn)) {
+    std::optional<std::string> unreadable;
+    if (!complete_) {
+      TRY(unreadable, indexes_.fault_of_copy(chain_, index_->position().lsn));
+    }
+    if (unreadable) {
       findings_.problem("the copy of the index cannot be read: " + *unreadable);
       if (!how_.repair) return {};
       TRY_DO(keep_rocks_index(*index_, files_, options_.directory));

@@ -66,9 +66,12 @@ void VerifiedIndexes::remove_scratch() const {
   if (!how_.open_scratch) (void)remove_rocks_index(scratch_directory(), options_.files);
 }
 
-std::optional<std::string> VerifiedIndexes::fault_of_copy(const LogChain& chain, Lsn whole) const {
+Result<std::optional<std::string>> VerifiedIndexes::fault_of_copy(const LogChain& chain,
+                                                                  Lsn whole) const {
   try {
     auto opened = open_scratch(Begin::FromCopy);
+    if (!opened && opened.error().code == ErrorCode::NoSpace)
+      return std::unexpected(std::move(opened).error());
     if (!opened) return opened.error().describe();
     // A damaged list of its files may make it older than the journal that is left.
     auto nothing = [](const GroupRecord&, JournalPosition) -> Result<void> { return {}; };

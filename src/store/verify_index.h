@@ -39,8 +39,8 @@ class VerifiedIndexes {
   void remove_scratch() const;
 
   /// What is wrong with the copy: looks at all of its rows, and whether the journal goes on from it
-  /// up to group `whole`. Makes a scratch index.
-  std::optional<std::string> fault_of_copy(const LogChain& chain, Lsn whole) const;
+  /// up to group `whole`. Makes a scratch index; NoSpace if there is no room for one.
+  Result<std::optional<std::string>> fault_of_copy(const LogChain& chain, Lsn whole) const;
 
  private:
   std::optional<std::string> best_copy(bool whole_journal) const;
