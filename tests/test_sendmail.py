@@ -100,6 +100,16 @@ class Sendmail(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?m)^221 ")
         self.arrived("by hand")
 
+    def test_smtp_from_what_cannot_be_read(self):
+        directory = os.open("/", os.O_RDONLY)
+        try:
+            done = subprocess.run([str(HIKYAKU), "sendmail", "--dir", str(self.server.dir), "-bs"], stdin=directory, capture_output=True,
+                                  text=True, timeout=30)
+        finally:
+            os.close(directory)
+        self.assertEqual(done.returncode, 74, done.stdout + done.stderr)
+        self.assertIn("cannot read", done.stderr)
+
     def test_a_message_that_cannot_be_read_to_its_end_is_not_sent(self):
         def refused(standard_input):
             done = subprocess.run([str(HIKYAKU), "sendmail", "--dir", self.server.dir, "-v", "-i", "anna@alpha.test"],
