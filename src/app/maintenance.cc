@@ -153,13 +153,13 @@ Task<bool> Maintenance::reclaim_some(bool urgent) {
 
 Task<void> Maintenance::trim_accounts() {
   auto& config = core_.config();
-  mailbox::BulkContext context{core_.store(), core_.clock()};
+  mailbox::BulkContext context{core_.store(), core_.clock(), [this] { return stopping_; }};
   mailbox::TrimRules rules{.clock_is_settled = core_.patient_clock().is_settled()};
   for (auto& account : co_await all_accounts(core_)) {
     if (stopping_) co_return;
     auto trimmed = co_await mailbox::trim_bulk(
         context, account.id, rules, core_.patient_clock().now() - config.store.retention);
-    if (!trimmed)
+    if (!trimmed && trimmed.error().code != ErrorCode::Shutdown)
       core_.log().warn("account.trim",
                        {{"user", account.address}, {"err", trimmed.error().describe()}});
   }

@@ -205,9 +205,16 @@ std::uint64_t Session::at_once(std::uint64_t most) const {
   return std::clamp(services_.activity->room() / 4, std::min(kLeastPiece, most), most);
 }
 
+bool Session::is_ended() const {
+  return services_.activity && services_.activity->end != Activity::End::Not;
+}
+
+bool Session::server_ends() const {
+  return stream_.out_of_grace() && !is_ended();
+}
+
 Task<void> Session::go_on() {
-  auto ended = services_.activity && services_.activity->end != Activity::End::Not;
-  if (ended || stream_.out_of_grace())
+  if (is_ended() || stream_.out_of_grace())
     throw net::Disconnected(net::Disconnected::Why::Shutdown, "the session is ended");
   switch (stream_.peer_side()) {
     case net::PeerSide::Open:

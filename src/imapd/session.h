@@ -98,6 +98,11 @@ class Session {
   void work_with(std::uint64_t bytes);
   /// How much a command takes into memory at once: `most`, or a part of what there is room for.
   std::uint64_t at_once(std::uint64_t most) const;
+  /// Somebody has ended this session alone.
+  bool is_ended() const;
+  /// The server has waited for this session long enough. Not for one that is kicked: what it has
+  /// begun would lie half done until the next start.
+  bool server_ends() const;
   /// Between two pieces of long work: throws Disconnected when nobody waits for it any more.
   Task<void> go_on();
   /// Lets the others run, and begins the next turn if this session is to go on.
@@ -203,7 +208,9 @@ class Session {
   Task<Result<void>> read_for_search(const Searching& searching, SearchedMessage& message);
   void tell_found(const Searching& searching, bool uid);
   // cmd_copy.cc
-  mailbox::BulkContext bulk() const { return {services_.store, services_.clock}; }
+  mailbox::BulkContext bulk() const {
+    return {services_.store, services_.clock, [this] { return server_ends(); }};
+  }
   /// The mailbox that messages go to, or the refusal (TRYCREATE).
   Task<std::expected<mailbox::MailboxInfo, imap::Reply>> find_target(std::string path);
   std::vector<mailbox::Uid> uids_of(const SequenceRanges& sequences) const;

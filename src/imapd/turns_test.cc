@@ -4,6 +4,7 @@
 
 #include "base/async.h"
 #include "imapd/fixture_test.h"
+#include "mailbox/intents.h"
 
 namespace hikyaku::imapd::testing {
 namespace {
@@ -59,6 +60,34 @@ TEST_CASE("a LIST with costly patterns takes turns, and so does LSUB") {
   MESSAGE("turns: ", few, " of a cheap pattern, ", many, " of 40 costly ones");
   CHECK(many > few + 10);
   CHECK(turns_during(server, client, "LSUB \"\" " + costly) >= few);
+}
+
+TEST_CASE("a server that ends waits for no command that would take minutes") {
+  for (std::string_view command : {"EXPUNGE", "DELETE Box"}) {
+    CAPTURE(command);
+    Server server;
+    Client client(server);
+    client.login();
+    client("CREATE Box");
+    std::string append = "APPEND Box";
+    for (int i = 0; i < 900; ++i) append += " (\\Deleted) {3+}\r\nabc";
+    for (int i = 0; i < 4; ++i) CHECK(client(append).starts_with("OK [APPENDUID"));
+    client("SELECT Box");
+    auto listening = server.store->subscribe(Server::kAccount, store::Store::kEveryTopic,
+                                             [&] { client.stream().shut_down(seconds(0)); });
+    client.send("t " + std::string(command) + "\r\n");
+    client.read_until("* BYE ");
+    listening.reset();
+    std::size_t left = 0;
+    server.transact([&](store::Transaction& tx) -> Result<void> {
+      if (auto box = mailbox::find_mailbox(tx, Server::kAccount, "Box"))
+        left = mailbox::get_counters(tx, Server::kAccount, box->id).total;
+      else
+        left = mailbox::work_off(tx, Server::kAccount, server.loop.now()) ? 0 : 1;
+      return {};
+    });
+    CHECK(left > 0);
+  }
 }
 
 TEST_CASE("more mailboxes and subscriptions than one read takes are listed all, in order") {

@@ -46,10 +46,18 @@ void append(std::vector<Item>& to, const std::vector<Item>& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 
+/// Before each piece.
+Result<void> go_on(const BulkContext& context) {
+  if (context.stopping && context.stopping())
+    return fail(ErrorCode::Shutdown, "the server ends, and the rest was not done");
+  return {};
+}
+
 /// Repeats a step that says when nothing is left.
 Task<Result<void>> repeat(BulkContext context, AccountId account,
                           bool (*piece)(store::Transaction&, AccountId, Time)) {
   for (bool done = false; !done;) {
+    CO_TRY_DO(go_on(context));
     CO_TRY_DO(co_await context.store.transact(
         only(account),
         [&, now = context.clock.now()](store::Transaction& tx) -> Result<void> {
@@ -111,6 +119,7 @@ Task<Result<IntentId>> begin(BulkContext context, AccountId account, MailboxId m
 Task<Result<void>> write_pieces(BulkContext context, AccountId account, IntentId intent,
                                 const std::vector<NewMessage>& messages) {
   for (std::size_t at = 0; at < messages.size(); at += kPiece) {
+    CO_TRY_DO(go_on(context));
     auto piece = piece_at(messages, at, kPiece);
     CO_TRY_DO(co_await context.store.transact(
         only(account), [&, now = context.clock.now()](store::Transaction& tx) {
@@ -127,6 +136,7 @@ store::TransactOptions space_for(const BulkCopy& wish) {
 Task<Result<void>> copy_pieces(BulkContext context, AccountId account, IntentId intent,
                                const BulkCopy& wish, std::vector<Uid>& copied) {
   for (std::size_t at = 0; at < wish.uids.size(); at += kPiece) {
+    CO_TRY_DO(go_on(context));
     auto piece = piece_at(wish.uids, at, kPiece);
     std::optional<std::vector<Uid>> written;
     CO_TRY_DO(co_await context.store.transact(
@@ -151,6 +161,7 @@ Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId accoun
                                                     (wish.system_flags & kDeleted) != 0};
   StoredFlags all;
   for (std::size_t at = 0; at < uids.size(); at += kMaxBatch) {
+    CO_TRY_DO(go_on(context));
     auto piece = piece_at(uids, at, kMaxBatch);
     std::optional<StoredFlags> stored;
     CO_TRY_DO(co_await context.store.transact(
@@ -218,6 +229,7 @@ Task<Result<void>> move_bulk(BulkContext context, AccountId account, MailboxId f
                              std::vector<Uid> uids, MailboxId to, Copied& moved) {
   sort_unique(uids);
   for (std::size_t at = 0; at < uids.size(); at += kPiece) {
+    CO_TRY_DO(go_on(context));
     auto piece = piece_at(uids, at, kPiece);
     std::optional<Copied> went;
     CO_TRY_DO(co_await context.store.transact(
@@ -240,6 +252,7 @@ Task<Result<std::vector<Uid>>> expunge_bulk(BulkContext context, AccountId accou
   sort_unique(uids);
   std::vector<Uid> gone;
   for (std::size_t at = 0; at < uids.size(); at += kPiece) {
+    CO_TRY_DO(go_on(context));
     auto piece = piece_at(uids, at, kPiece);
     std::vector<Uid> went;
     CO_TRY_DO(co_await context.store.transact(
@@ -265,6 +278,7 @@ Task<Result<void>> recover_bulk(BulkContext context, AccountId account) {
 Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules rules,
                              Time expunged_before) {
   for (bool done = false; !done;) {
+    CO_TRY_DO(go_on(context));
     CO_TRY_DO(co_await context.store.transact(
         only(account),
         [&, now = context.clock.now()](store::Transaction& tx) -> Result<void> {

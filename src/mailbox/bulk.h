@@ -2,6 +2,7 @@
 // command for 100,000 messages holds nobody else up.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "base/result.h"
@@ -12,10 +13,14 @@
 
 namespace hikyaku::mailbox {
 
-/// Where bulk work is done. Both must outlive it.
+/// Where bulk work is done. All of it must outlive it.
 struct BulkContext {
   store::Store& store;
   const Clock& clock;
+  /// Asked before each piece: true when the server ends and cannot wait for the rest, which is left
+  /// as after an error (Shutdown); what must not be left so is taken up at the next start. Empty:
+  /// it waits.
+  std::function<bool()> stopping = nullptr;
 };
 
 /// STORE, in pieces: what a piece has changed stays when a later one fails. UIDs in any order.

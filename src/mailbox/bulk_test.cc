@@ -61,6 +61,48 @@ TEST_CASE("thousands of messages: flags, copies, moves, expunges") {
   CHECK(expunged() == 0);
 }
 
+TEST_CASE("bulk work ends between two pieces when the server does, and is taken up again") {
+  OnDisk disk;
+  disk.deliver(disk.inbox, 4'000);
+  auto archive = disk.id("Archive");
+  auto pieces = 0;
+  BulkContext context{*disk.store, disk.loop, [&] { return pieces-- == 0; }};
+  auto ends = [&](auto work, int after = 1) {
+    pieces = after;
+    auto done = disk.loop.run(std::move(work));
+    return !done && done.error().code == ErrorCode::Shutdown;
+  };
+  auto left = [&] { return disk.counters(disk.inbox).total; };
+  CHECK(ends(
+      store_flags_bulk(context, kId, disk.inbox, up_to(4'000), {FlagChange::Add, kSeen, {}, {}})));
+  auto unseen = disk.counters(disk.inbox).unseen;
+  CHECK(unseen > 0);
+  CHECK(unseen < 4'000);
+  Copied moved;
+  CHECK(ends(move_bulk(context, kId, disk.inbox, up_to(2'000), archive, moved)));
+  CHECK(moved.to.size() > 0);
+  CHECK(left() == 4'000 - moved.to.size());
+  auto before = left();
+  CHECK(ends(expunge_bulk(context, kId, disk.inbox, up_to(4'000), false), 2));
+  CHECK(left() > 2'000);
+  CHECK(left() < before);
+
+  // What must be whole is undone, or gone, when the next start has taken it up.
+  before = left();
+  CHECK(ends(copy_bulk(context, kId, {disk.inbox, archive, up_to(4'000)})));
+  disk.transact([&](store::Transaction& tx) {
+    REQUIRE(rename_mailbox(tx, kId, "INBOX", "Old", disk.loop.now()));
+    return delete_mailbox(tx, kId, "Old", disk.loop.now());
+  });
+  CHECK(ends(work_off_bulk(context, kId)));
+  REQUIRE(disk.loop.run(recover_bulk({*disk.store, disk.loop}, kId)));
+  CHECK(disk.counters(archive).total == moved.to.size());
+  disk.transact([&](store::Transaction& tx) -> Result<void> {
+    CHECK(recover_intents(tx, kId, disk.loop.now()));
+    return {};
+  });
+}
+
 TEST_CASE("appending many is all or nothing") {
   OnDisk disk;
   BulkContext context{*disk.store, disk.loop};

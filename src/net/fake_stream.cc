@@ -129,8 +129,9 @@ void FakeStream::wake() {
   Direction::ring(in_->reader);
 }
 
-void FakeStream::shut_down(std::chrono::milliseconds) {
+void FakeStream::shut_down(std::chrono::milliseconds grace) {
   shutting_down_ = true;
+  out_of_grace_ |= grace == std::chrono::milliseconds::zero();
   Direction::ring(in_->reader);
 }
 

@@ -51,7 +51,9 @@ class FakeStream final : public Stream {
   void finish() override;
   void close() override;
   void wake() override;
+  /// No grace is over at once, any other never.
   void shut_down(std::chrono::milliseconds grace) override;
+  bool out_of_grace() const override { return out_of_grace_; }
   void set_timeout(std::chrono::milliseconds per_wait) override { per_wait_ = per_wait; }
   void set_total_timeout(std::chrono::milliseconds total) override;
   void end_by(std::chrono::steady_clock::time_point deadline) override;
@@ -87,6 +89,7 @@ class FakeStream final : public Stream {
   bool out_of_time_ = false;
   bool woken_ = false;
   bool shutting_down_ = false;
+  bool out_of_grace_ = false;
   bool closed_ = false;
   bool finished_ = false;
   bool failed_ = false;

@@ -47,10 +47,12 @@ Session::Answer Session::handle(pop3::QuitCommand) {
   closing_ = true;
   if (!maildrop_) co_return ok("Goodbye");
   state_.phase = pop3::Phase::Update;
-  auto updated = co_await maildrop_->update({services_.store, services_.clock});
+  auto updated = co_await maildrop_->update(
+      {services_.store, services_.clock, [this] { return stream_.out_of_grace(); }});
   lock_.reset();
   if (!updated) {
-    log_.error("pop3.update", {{"err", updated.error().describe()}});
+    if (updated.error().code != ErrorCode::Shutdown)
+      log_.error("pop3.update", {{"err", updated.error().describe()}});
     co_return err("Some deleted messages were not removed", pop3::kCodeSysTemp);
   }
   co_return ok("Goodbye");
