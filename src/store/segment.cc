@@ -140,9 +140,11 @@ Result<std::shared_ptr<Segment>> create_segment(FileSystem& files, const std::st
   auto beside = path + ".new";
   auto is_named = false;
   auto make = [&]() -> Result<std::unique_ptr<File>> {
-    // Renaming would replace it, with all the mail in it.
-    if (files.open(path, OpenMode::Read))
+    // Renaming would replace it, with all the mail in it; also one that cannot be opened now.
+    auto there = files.open(path, OpenMode::Read);
+    if (there)
       return fail(ErrorCode::Io, "there is one of that name, which the directory does not list");
+    if (there.error().code != ErrorCode::NotFound) return std::unexpected(there.error());
     TRY(auto file, files.open(beside, OpenMode::Create));
     TRY_DO(file->preallocate(std::max(size, kSegmentStart)));
     TRY_DO(write_all(*file, 0, encode_segment_header(header)));

@@ -89,6 +89,29 @@ TEST_CASE("segments: one that is there and was not listed is not replaced") {
 
 namespace {
 
+struct Unreadable : SimulatedFileSystem {
+  using SimulatedFileSystem::SimulatedFileSystem;
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    if (mode == OpenMode::Read) return fail(ErrorCode::Io, "cannot open {}", path);
+    return SimulatedFileSystem::open(path, mode);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("segments: one that may be there, but cannot be opened, is not replaced") {
+  testing::TestLoop loop;
+  Unreadable files{1};
+  REQUIRE(files.make_directory("/journal"));
+  Segments segments(files, loop, "/journal", std::string(16, 's'));
+  SegmentHeader header;
+  header.kind = SegmentKind::Log;
+  CHECK(segments.create(header, kSegmentStart).error().code == ErrorCode::Io);
+  CHECK(files.list("/journal")->empty());
+}
+
+namespace {
+
 struct UnsureOfNames : SimulatedFileSystem {
   using SimulatedFileSystem::SimulatedFileSystem;
   Result<void> sync_directory(const std::string&) override {
