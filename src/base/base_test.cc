@@ -299,14 +299,14 @@ TEST_CASE("a round that throws is told, not every time, and the loop goes on") {
     std::vector<std::string> all;
   } lines;
   TestLoop loop;
-  Rounds rounds(Log(lines, LogLevel::Info), "a test", milliseconds(20));
+  Rounds rounds(Log(lines, LogLevel::Info), "a test", milliseconds(500));
   CHECK(loop.run(rounds.run(answer(), 7)) == 42);
   CHECK(loop.run(rounds.run(throws(), 7)) == 7);
   CHECK_FALSE(loop.run(rounds.run(fails("again"))));
   CHECK_FALSE(loop.run(rounds.run(fails("and again"))));
   CHECK(loop.run(rounds.run([]() -> Task<void> { co_return; }())));
   CHECK(lines.all == std::vector<std::string>{"event=work.fail what=\"a test\" untold=0 err=no"});
-  std::this_thread::sleep_for(milliseconds(30));
+  std::this_thread::sleep_for(milliseconds(510));
   // As the outermost of a task that nobody waits for.
   Gate gate([&](std::exception_ptr error) { rounds.tell(error); });
   gate.spawn(fails("later"));
