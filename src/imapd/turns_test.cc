@@ -111,7 +111,9 @@ TEST_CASE("more mailboxes and subscriptions than one read takes are listed all, 
   std::string here, gone;
   for (int i = 0; i < kMany; ++i) {
     here += "* LIST (\\HasNoChildren) \"/\" " + path("here", i + 1) + "\n";
-    gone += "* LSUB (\\Noselect) \"/\" " + path("gone", i) + "\n";
+    // As many as are kept: one whole read, and another that finds no more.
+    if (static_cast<std::size_t>(i) < mailbox::kMostOrphanedSubscriptions)
+      gone += "* LSUB (\\Noselect) \"/\" " + path("gone", i) + "\n";
   }
   Client client(server);
   client.login();
