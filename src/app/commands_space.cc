@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "mailbox/bulk.h"
+#include "mailbox/intents.h"
 #include "mailbox/messages.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
@@ -63,6 +64,12 @@ Task<Result<std::vector<auth::Account>>> accounts_of(Core& core, ControlCall& ca
     if (!found)
       co_return fail(ErrorCode::NotFound, "there is no account {}: hikyaku account list", address);
     accounts = {std::move(*found)};
+  }
+  // The messages of a large mailbox that was deleted just now are on their way here.
+  for (auto& account : accounts) {
+    auto begun = co_await core.store().read(
+        [&](store::Reader& reader) { return mailbox::has_intents(reader, account.id); });
+    if (begun) CO_TRY_DO(co_await mailbox::work_off_bulk({core.store(), core.clock()}, account.id));
   }
   co_return accounts;
 }

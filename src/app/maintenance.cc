@@ -1,9 +1,12 @@
 #include "app/maintenance.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <span>
 
 #include "auth/directory.h"
 #include "mailbox/bulk.h"
+#include "mailbox/intents.h"
 #include "story/story.h"
 
 namespace hikyaku::app {
@@ -22,11 +25,12 @@ Task<std::vector<auth::Account>> all_accounts(Core& core) {
       [](store::Reader& reader) { return auth::list_accounts(reader); });
 }
 
-Task<void> erase_removed(Core& core) {
+Task<void> erase_removed(Core& core, const bool& stopping) {
   auto removed = co_await core.store().read(
       [](store::Reader& reader) { return auth::removed_accounts(reader); });
   for (auto account : removed) {
     for (bool done = false; !done;) {
+      if (stopping) co_return;
       auto piece = co_await core.store().transact({store::kInstance, account},
                                                   [&](store::Transaction& tx) -> Result<void> {
                                                     done = auth::erase_removed_account(tx, account);
@@ -41,13 +45,33 @@ Task<void> erase_removed(Core& core) {
   }
 }
 
-Task<void> recover_accounts(Core& core) {
-  mailbox::BulkContext context{core.store(), core.clock()};
-  for (auto& account : co_await all_accounts(core)) {
-    auto recovered = co_await mailbox::recover_bulk(context, account.id);
-    if (!recovered)
+/// Those for which bulk work was begun.
+Task<std::vector<auth::Account>> begun_accounts(Core& core) {
+  auto accounts = co_await all_accounts(core);
+  std::vector<auth::Account> begun;
+  constexpr std::size_t kPerRead = 500;
+  for (std::size_t at = 0; at < accounts.size(); at += kPerRead) {
+    auto some = std::span(accounts).subspan(at, std::min(kPerRead, accounts.size() - at));
+    co_await core.store().read([&](store::Reader& reader) {
+      for (auto& account : some)
+        if (mailbox::has_intents(reader, account.id)) begun.push_back(account);
+      return true;
+    });
+  }
+  co_return begun;
+}
+
+Task<void> abandon_appends(Core& core) {
+  for (auto& account : co_await begun_accounts(core)) {
+    auto done = co_await core.store().transact({account.id},
+                                               [&](store::Transaction& tx) -> Result<void> {
+                                                 mailbox::abandon_appends(tx, account.id);
+                                                 return {};
+                                               },
+                                               {.may_use_reserve = true});
+    if (!done)
       core.log().error("account.recover",
-                       {{"user", account.address}, {"err", recovered.error().describe()}});
+                       {{"user", account.address}, {"err", done.error().describe()}});
   }
 }
 
@@ -56,11 +80,11 @@ Task<void> recover_accounts(Core& core) {
 Task<void> Maintenance::recover(Core& core) {
   // A row that cannot be read keeps nobody from being served the rest.
   Rounds rounds(core.log(), "maintenance");
-  co_await rounds.run(recover_accounts(core));
-  co_await rounds.run(erase_removed(core));
+  co_await rounds.run(abandon_appends(core));
 }
 
 void Maintenance::start() {
+  gate_.spawn(work_off());
   gate_.spawn(run());
   gate_.spawn(reclaim());
   gate_.spawn(scrub());
@@ -70,15 +94,48 @@ void Maintenance::stop(Callback stopped) {
   stopping_ = true;
   wakeup_.wake();
   reclaim_wakeup_.wake();
+  begun_wakeup_.wake();
   scrubbing_.stop();
   gate_.close(std::move(stopped));
 }
 
+void Maintenance::take_up(store::AccountId account) {
+  begun_.insert(account);
+  begun_wakeup_.wake();
+}
+
+/// What is not done then, because the store could not, is tried again a day later.
+Task<void> Maintenance::work_off() {
+  while (!stopping_) {
+    co_await rounds_.run(find_begun());
+    do {
+      while (!begun_.empty() && !stopping_)
+        co_await rounds_.run(work_off(begun_.extract(begun_.begin()).value()));
+      if (!stopping_) co_await begun_wakeup_.wait(kEvery);
+    } while (!begun_.empty());
+  }
+}
+
+Task<void> Maintenance::find_begun() {
+  for (auto& account : co_await begun_accounts(core_)) begun_.insert(account.id);
+}
+
+Task<void> Maintenance::work_off(store::AccountId account) {
+  auto done = co_await mailbox::work_off_bulk(
+      {core_.store(), core_.clock(), [this] { return stopping_; }}, account);
+  if (done || done.error().code == ErrorCode::Shutdown) co_return;
+  auto of = co_await core_.store().read(
+      [account](store::Reader& reader) { return auth::get_account(reader, account); });
+  core_.log().error("account.recover",
+                    {{"user", of ? of->address : std::string()}, {"err", done.error().describe()}});
+}
+
 Task<void> Maintenance::run() {
-  co_await wakeup_.wait(kFirst);
+  co_await rounds_.run(erase_removed(core_, stopping_));
+  if (!stopping_) co_await wakeup_.wait(kFirst);
   while (!stopping_) {
     co_await rounds_.run(trim_accounts());
-    co_await rounds_.run(erase_removed(core_));
+    co_await rounds_.run(erase_removed(core_, stopping_));
     co_await rounds_.run(trim_stories());
     if (stopping_) co_return;
     co_await wakeup_.wait(kEvery);

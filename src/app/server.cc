@@ -317,8 +317,20 @@ class RunningServer final : public Server {
   }
 
   imapd::Services imap_services(Activity* activity) {
-    return {core_->store(),   *authenticator_,   *views_,        core_->workers(), core_->clock(),
-            *large_messages_, server_tls_.get(), &metrics_.imap, activity};
+    return {core_->store(),
+            *authenticator_,
+            *views_,
+            core_->workers(),
+            core_->clock(),
+            *large_messages_,
+            server_tls_.get(),
+            &metrics_.imap,
+            activity,
+            [this](store::AccountId account) {
+              cores_[0].post([this, account] {
+                if (maintenance_) maintenance_->take_up(account);
+              });
+            }};
   }
 
   /// An IMAP session that the owner of the instance has asked for (imap.session).

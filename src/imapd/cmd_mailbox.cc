@@ -52,8 +52,14 @@ Task<imap::Reply> Session::handle(imap::DeleteCommand command) {
     write(imap::ok("The mailbox is closed", "CLOSED"));
   }
   // The mailbox is gone; now the messages of a large one go in pieces, to where undelete finds
-  // them. What fails is done at the next start.
-  (void)co_await mailbox::work_off_bulk(bulk(), account());
+  // them: those of a very large one behind the answer.
+  auto context = bulk();
+  auto until = std::chrono::steady_clock::now() + settings_.delete_waits;
+  context.stopping = [stopping = std::move(context.stopping), until] {
+    return stopping() || std::chrono::steady_clock::now() >= until;
+  };
+  auto all = co_await mailbox::work_off_bulk(std::move(context), id);
+  if (!all && services_.take_up) services_.take_up(id);
   co_return imap::ok("Deleted");
 }
 

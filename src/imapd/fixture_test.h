@@ -75,7 +75,8 @@ struct Server {
   FakeAuthenticator authenticator;
   Semaphore large_messages{2};
   Settings settings;
-  Activity* activity = nullptr;  ///< of the next client's session
+  std::vector<store::AccountId> taken_up;  ///< accounts whose work is to be done by others
+  Activity* activity = nullptr;            ///< of the next client's session
   Gate gate{end_process};
 
   static constexpr auto kAccount = FakeAuthenticator::kAccount;
@@ -127,7 +128,11 @@ struct Server {
   }
 
   Services services(const net::ServerTls* tls = nullptr) {
-    return {*store, authenticator, *views, pool, loop, large_messages, tls, nullptr, activity};
+    return {*store,   authenticator,
+            *views,   pool,
+            loop,     large_messages,
+            tls,      nullptr,
+            activity, [this](store::AccountId account) { taken_up.push_back(account); }};
   }
   /// Runs what is ready until `done`, without time passing.
   template <class Done>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,8 @@ struct Settings {
   std::uint32_t max_errors = 50;  ///< commands in a row answered BAD (or failed logins)
   /// After so much silence a session lets go of its mailbox's rows.
   milliseconds park_after = std::chrono::seconds(10);
+  /// So long a client waits for the messages of a mailbox that it has deleted.
+  milliseconds delete_waits = std::chrono::seconds(1);
   /// Bytes of one message that SEARCH looks at.
   std::uint64_t search_bytes = 64ULL * 1024 * 1024;
 };
@@ -69,6 +72,9 @@ struct Services {
   const net::ServerTls* tls = nullptr;  ///< null: no STARTTLS; implicit TLS needs it
   const Metrics* metrics = nullptr;     ///< null: nothing is counted
   Activity* activity = nullptr;         ///< of this session alone; null: nobody looks
+  /// Called with an account for which there is bulk work (mailbox::work_off_bulk) that no client
+  /// has to wait for. Empty: it is left for the next start.
+  std::function<void(store::AccountId)> take_up = {};
 };
 
 /// Serves one connection to its end. Never throws. With `login` the client is logged in from the

@@ -62,6 +62,31 @@ TEST_CASE("a LIST with costly patterns takes turns, and so does LSUB") {
   CHECK(turns_during(server, client, "LSUB \"\" " + costly) >= few);
 }
 
+TEST_CASE("the messages of a large mailbox go behind the answer to DELETE") {
+  Server server;
+  Client client(server);
+  client.login();
+  std::string append = "APPEND Box";
+  for (int i = 0; i < 900; ++i) append += " {3+}\r\nabc";
+  auto deleted = [&] {
+    client("CREATE Box");
+    CHECK(client(append).starts_with("OK [APPENDUID"));
+    CHECK(client("DELETE Box") == "OK Deleted\n");
+    CHECK(client("STATUS Box (MESSAGES)").starts_with("NO [NONEXISTENT]"));
+    bool left = false;
+    server.transact([&](store::Transaction& tx) -> Result<void> {
+      left = mailbox::has_intents(tx, Server::kAccount);
+      return {};
+    });
+    return left;
+  };
+  CHECK_FALSE(deleted());
+  CHECK(server.taken_up.empty());
+  server.settings.delete_waits = {};
+  CHECK(deleted());
+  CHECK(server.taken_up == std::vector{Server::kAccount});
+}
+
 TEST_CASE("a server that ends waits for no command that would take minutes") {
   for (std::string_view command : {"EXPUNGE", "DELETE Box"}) {
     CAPTURE(command);

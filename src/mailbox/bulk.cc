@@ -271,10 +271,6 @@ Task<Result<void>> work_off_bulk(BulkContext context, AccountId account) {
   return repeat(context, account, work_off);
 }
 
-Task<Result<void>> recover_bulk(BulkContext context, AccountId account) {
-  return repeat(context, account, recover_intents);
-}
-
 Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules rules,
                              Time expunged_before) {
   for (bool done = false; !done;) {

@@ -49,10 +49,9 @@ Task<Result<void>> move_bulk(BulkContext context, AccountId account, MailboxId f
 Task<Result<std::vector<Uid>>> expunge_bulk(BulkContext context, AccountId account,
                                             MailboxId mailbox, std::vector<Uid> uids,
                                             bool only_deleted);
-/// Works off what delete_mailbox and abandoned appends have left. Call it after delete_mailbox.
+/// Works off what delete_mailbox and abandoned appends have left. Call it after delete_mailbox, and
+/// for every account that has_intents() at start.
 Task<Result<void>> work_off_bulk(BulkContext context, AccountId account);
-/// For every account at start, before its first session.
-Task<Result<void>> recover_bulk(BulkContext context, AccountId account);
 /// Housekeeping, once a day or so: old changes, messages that were expunged before
 /// `expunged_before`.
 Task<Result<void>> trim_bulk(BulkContext context, AccountId account, TrimRules rules,

@@ -129,30 +129,25 @@ bool undo_piece(Change& change, IntentId intent, IntentRow row) {
   return true;
 }
 
-struct Waiting {
-  IntentId id = 0;
-  IntentRow row;
-};
-/// The first intent that work_off has something to do for.
-std::optional<Waiting> next_intent(store::Reader& reader, AccountId account, bool appends_too) {
-  std::optional<Waiting> found;
+/// Calls visit(id, row) for the account's intents, until it gives false.
+void scan_intents(store::Reader& reader, AccountId account,
+                  const std::function<bool(IntentId, const IntentRow&)>& visit) {
   reader.scan(store::Key(account, kTableIntent).children(),
               [&](std::string_view key, std::string_view value) {
-                Waiting waiting{store::key_fields(key).u64_be(), {}};
-                if (!decode(value, waiting.row)) throw CorruptRow(key);
-                if (waiting.row.kind == Kind::Append && !appends_too) return true;
-                found = std::move(waiting);
-                return false;
+                IntentRow row;
+                if (!decode(value, row)) throw CorruptRow(key);
+                return visit(store::key_fields(key).u64_be(), row);
               });
-  return found;
 }
 
-bool work(store::Transaction& tx, AccountId account, Time now, bool appends_too) {
-  auto waiting = next_intent(tx, account, appends_too);
-  if (!waiting) return true;
-  if (waiting->row.kind == Kind::Append) abandon(tx, account, waiting->id);
-  erase_piece(tx, account, waiting->id, now);
-  return !next_intent(tx, account, appends_too);
+/// The first intent that work_off has something to do for.
+std::optional<IntentId> next_intent(store::Reader& reader, AccountId account) {
+  std::optional<IntentId> found;
+  scan_intents(reader, account, [&](IntentId id, const IntentRow& row) {
+    if (row.kind != Kind::Append) found = id;
+    return !found;
+  });
+  return found;
 }
 
 }  // namespace
@@ -279,11 +274,28 @@ void abandon(store::Transaction& tx, AccountId account, IntentId intent) {
 }
 
 bool work_off(store::Transaction& tx, AccountId account, Time now) {
-  return work(tx, account, now, false);
+  auto intent = next_intent(tx, account);
+  if (!intent) return true;
+  erase_piece(tx, account, *intent, now);
+  return !next_intent(tx, account);
 }
 
-bool recover_intents(store::Transaction& tx, AccountId account, Time now) {
-  return work(tx, account, now, true);
+bool has_intents(store::Reader& reader, AccountId account) {
+  bool found = false;
+  scan_intents(reader, account, [&](IntentId, const IntentRow&) {
+    found = true;
+    return false;
+  });
+  return found;
+}
+
+void abandon_appends(store::Transaction& tx, AccountId account) {
+  std::vector<IntentId> appends;
+  scan_intents(tx, account, [&](IntentId id, const IntentRow& row) {
+    if (row.kind == Kind::Append) appends.push_back(id);
+    return true;
+  });
+  for (auto intent : appends) abandon(tx, account, intent);
 }
 
 IntentId begin_erasing(Change& change, MailboxId mailbox, std::string path,

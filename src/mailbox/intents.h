@@ -46,8 +46,10 @@ void abandon(store::Transaction& tx, AccountId account, IntentId intent);
 /// One piece (at most kMaxBatch messages) of what is to be erased or undone. True when nothing is
 /// left.
 bool work_off(store::Transaction& tx, AccountId account, Time now);
-/// The same at start, before any session: long appends that a crash has cut short are undone too.
-bool recover_intents(store::Transaction& tx, AccountId account, Time now);
+/// Whether work_off has something to do, or there are long appends.
+bool has_intents(store::Reader& reader, AccountId account);
+/// At start, before any session: gives up the long appends that a crash has cut short.
+void abandon_appends(store::Transaction& tx, AccountId account);
 
 // mailbox/'s own:
 IntentId begin_erasing(Change& change, MailboxId mailbox, std::string path,

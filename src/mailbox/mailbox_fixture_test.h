@@ -84,6 +84,13 @@ struct TestAccount {
         [&](auto& tx) { return expunge_messages(tx, kId, id(path), uids, only_deleted, now); });
   }
   /// Works off all intents; gives the number of transactions.
+  /// As a start does it.
+  void abandon_all() {
+    run([&](auto& tx) -> Result<void> {
+      abandon_appends(tx, kId);
+      return {};
+    });
+  }
   int work_off_all() {
     for (int pieces = 1;; ++pieces)
       if (run([&](auto& tx) { return work_off(tx, kId, now); })) return pieces;

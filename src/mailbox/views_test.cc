@@ -96,12 +96,6 @@ TEST_CASE("everything is there again after a restart, and a cut-short append is 
   });
   disk.store.reset();
   disk.open();
-  bool done = false;
-  while (!done)
-    disk.transact([&](store::Transaction& tx) -> Result<void> {
-      done = recover_intents(tx, kId, disk.loop.now());
-      return {};
-    });
   auto views = make_views(*disk.store, 1 << 20);
   auto view = disk.loop.run(views->open(kId, disk.inbox)).value();
   CHECK(view->size() == 9);
