@@ -86,7 +86,7 @@ class Pipelined(Attacked):
             before = [flood.answered for flood in floods]
             for service, seconds in served(self.server).items():
                 self.assertLess(seconds, SOON, service)
-            eventually(lambda: all(flood.answered > then for flood, then in zip(floods, before)), 10)
+            eventually(lambda: all(flood.answered > then for flood, then in zip(floods, before)), 5 * SOON)
         self.assertEqual([flood.tail for flood in floods if flood.ended], [])
 
     def test_strangers(self):
