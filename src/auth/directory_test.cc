@@ -78,6 +78,38 @@ TEST_CASE("aliases lead to several, to others' servers, through others, and neve
   CHECK(f.ask("all@alpha.test").kind == Kind::Unknown);
 }
 
+TEST_CASE("what an alias names and nobody gets is known, with the reason") {
+  using Why = Resolution::DeadEnd::Why;
+  Fixture f;
+  auto dead = [&](std::string_view address) {
+    std::map<std::string, Why> ends;
+    for (auto& end : f.ask(address).dead_ends) CHECK(ends.emplace(end.address, end.why).second);
+    return ends;
+  };
+  using Ends = std::map<std::string, Why>;
+  REQUIRE(add_alias(f.tx, "team@alpha.test",
+                    {"anna@alpha.test", "nobody@alpha.test", "ext@beta.test", "more@alpha.test"}));
+  REQUIRE(add_alias(f.tx, "more@alpha.test", {"nobody@alpha.test", "bob@alpha.test"}));
+  CHECK(f.ask("team@alpha.test").targets() == 3);
+  CHECK(dead("team@alpha.test") == Ends{{"nobody@alpha.test", Why::Nobody}});
+  auto bob = f.bob;
+  bob.enabled = false;
+  REQUIRE(update_account(f.tx, bob));
+  CHECK(dead("team@alpha.test") ==
+        Ends{{"nobody@alpha.test", Why::Nobody}, {"bob@alpha.test", Why::Disabled}});
+  // Back to where it came from, which leads somewhere: nothing is lost.
+  REQUIRE(add_alias(f.tx, "a@alpha.test", {"b@alpha.test", "anna@alpha.test"}));
+  REQUIRE(add_alias(f.tx, "b@alpha.test", {"c@alpha.test"}));
+  REQUIRE(add_alias(f.tx, "c@alpha.test", {"a@alpha.test"}));
+  CHECK(dead("a@alpha.test").empty());
+  CHECK(dead("b@alpha.test").empty());
+  // Only back to each other.
+  REQUIRE(add_alias(f.tx, "p@alpha.test", {"q@alpha.test"}));
+  REQUIRE(add_alias(f.tx, "q@alpha.test", {"p+x@alpha.test"}));
+  REQUIRE(add_alias(f.tx, "z@alpha.test", {"p@alpha.test", "q@alpha.test", "anna@alpha.test"}));
+  CHECK(dead("z@alpha.test") == Ends{{"p@alpha.test", Why::Circle}});
+}
+
 TEST_CASE("an alias has so many targets, leads to so many addresses, and through so many others") {
   Fixture f;
   std::vector<std::string> targets;
@@ -98,6 +130,10 @@ TEST_CASE("an alias has so many targets, leads to so many addresses, and through
   for (int i = 1; i < 12; ++i) REQUIRE(add_alias(f.tx, name(i), {name(i - 1)}));
   CHECK(f.ask(name(9)).accounts.size() == 1);
   CHECK(f.ask(name(10)).accounts.empty());
+  using Why = Resolution::DeadEnd::Why;
+  CHECK(f.ask("both@alpha.test").dead_ends.at(0).why == Why::TooFar);
+  CHECK(f.ask(name(10)).dead_ends.at(0).address == "anna@alpha.test");
+  CHECK(f.ask(name(10)).dead_ends.at(0).why == Why::TooFar);
 }
 
 TEST_CASE("an alias is followed once for all who name it, until the directory changes") {

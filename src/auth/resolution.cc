@@ -57,7 +57,7 @@ class Resolver {
     if (row_) {
       seen_.insert(row_->at);
       result_.via = row_->via;
-      follow(*row_, 0);
+      follow(row_->at, *row_, 0);
     }
     if (result_.targets() > 0) result_.kind = Resolution::Kind::Local;
     return std::move(result_);
@@ -112,23 +112,81 @@ class Resolver {
     return found;
   }
 
-  void follow(const std::string& address, int depth) {
-    if (depth > kMaxAliasDepth || !seen_.insert(address).second) return;
-    if (!domain(split_address(address).second)) {
-      result_.remote.push_back(address);
-      return;
-    }
-    if (auto row = look_up(address)) follow(*row, depth);
+  using Why = Resolution::DeadEnd::Why;
+
+  /// Where something leads that was followed.
+  struct Lead {
+    bool somewhere = true;  ///< to somebody, or to a dead end that is told
+    /// Otherwise: only back to an alias that the way came by, the first of these. Empty: to none.
+    std::string back_to = {};
+  };
+  /// An alias that was come to.
+  struct Passed {
+    int depth = 0;
+    bool done = false;  ///< else the way still goes on from it
+    Lead lead = {};     ///< when it is done
+  };
+
+  void end_dead(const std::string& address, Why why) {
+    result_.dead_ends.push_back({address, why});
   }
 
-  void follow(const Row& row, int depth) {
-    if (row.kind == AddressKind::Account) return add_account_target(row);
-    // Others may have come to it with other details, or by other unknown names.
-    if (!expanded_.insert(row.at).second) return;
-    for (auto& target : row.targets()) {
-      if (seen_.size() >= kMaxTargets) return;
-      follow(target, depth + 1);
+  Lead follow(const std::string& address, int depth) {
+    if (auto alias = aliases_.find(address); alias != aliases_.end()) return known(alias->second);
+    if (seen_.contains(address)) return {};
+    if (depth > kMaxAliasDepth) {
+      end_dead(address, Why::TooFar);
+      return {};
     }
+    seen_.insert(address);
+    if (!domain(split_address(address).second)) {
+      result_.remote.push_back(address);
+      return {};
+    }
+    if (auto row = look_up(address)) return follow(address, *row, depth);
+    end_dead(address, Why::Nobody);
+    return {};
+  }
+
+  Lead follow(const std::string& address, const Row& row, int depth) {
+    if (row.kind == AddressKind::Account) {
+      add_account_target(row);
+      return {};
+    }
+    aliases_.emplace(address, row.at);
+    // Others may have come to it with other details, or by other unknown names.
+    if (!passed_.try_emplace(row.at, Passed{.depth = depth}).second) return known(row.at);
+    auto lead = follow_targets(row, depth);
+    if (lead.back_to == row.at) lead.back_to.clear();
+    if (!lead.somewhere && lead.back_to.empty()) {
+      end_dead(row.at, Why::Circle);
+      lead.somewhere = true;
+    }
+    passed_[row.at] = {.depth = depth, .done = true, .lead = lead};
+    return lead;
+  }
+
+  Lead follow_targets(const Row& row, int depth) {
+    Lead all{.somewhere = false};
+    for (auto& target : row.targets()) {
+      if (seen_.size() >= kMaxTargets) {
+        if (!seen_.contains(target)) end_dead(target, Why::TooFar);
+        return {};
+      }
+      auto lead = follow(target, depth + 1);
+      if (lead.somewhere) all.somewhere = true;
+      if (!lead.back_to.empty() &&
+          (all.back_to.empty() || passed_[lead.back_to].depth < passed_[all.back_to].depth))
+        all.back_to = lead.back_to;
+    }
+    return all;
+  }
+
+  /// Where an alias leads that was come to before.
+  Lead known(const std::string& at) {
+    auto& passed = passed_[at];
+    if (!passed.done) return {.somewhere = false, .back_to = at};
+    return passed.lead.somewhere ? Lead{} : known(passed.lead.back_to);
   }
 
   void add_account_target(const Row& row) {
@@ -137,7 +195,7 @@ class Resolver {
     if (!account) return;
     if (!account->enabled) {
       if (result_.kind == Resolution::Kind::Unknown) result_.kind = Resolution::Kind::Disabled;
-      return;
+      return end_dead(account->address, Why::Disabled);
     }
     result_.accounts.push_back({row.account, std::move(account->address), row.detail});
   }
@@ -147,8 +205,9 @@ class Resolver {
   Resolution result_;
   std::optional<Row> row_;
   std::map<std::string, std::optional<DomainRow>> domains_;
-  std::unordered_set<std::string> seen_;      ///< addresses
-  std::unordered_set<std::string> expanded_;  ///< Row::at
+  std::unordered_set<std::string> seen_;                  ///< addresses
+  std::unordered_map<std::string, std::string> aliases_;  ///< addresses, and their Row::at
+  std::map<std::string, Passed> passed_;                  ///< by Row::at
   std::unordered_set<AccountId> accounts_;
 };
 
@@ -166,6 +225,21 @@ std::optional<std::string> key_of(Reader& reader, std::string_view address) {
 }
 
 }  // namespace
+
+std::string_view to_string(Resolution::DeadEnd::Why why) {
+  using Why = Resolution::DeadEnd::Why;
+  switch (why) {
+    case Why::Nobody:
+      return "nobody has this address";
+    case Why::Disabled:
+      return "the account is switched off";
+    case Why::Circle:
+      return "it leads only back to itself";
+    case Why::TooFar:
+      return "it lies behind too many others";
+  }
+  return "";
+}
 
 Resolution resolve(Reader& reader, std::string_view address, std::string_view delimiters) {
   auto key = key_of(reader, address);
@@ -209,7 +283,7 @@ CachedResolver::Known CachedResolver::find(std::uint64_t version, const std::str
 void CachedResolver::keep(std::uint64_t version, const std::string& row, const Known& found) {
   std::lock_guard lock(mutex_);
   if (version < version_) return;  // a read that began earlier
-  auto weight = 1 + found->targets();
+  auto weight = 1 + found->targets() + found->dead_ends.size();
   if (version > version_ || targets_ + weight > kMostTargets) {
     known_.clear();
     targets_ = 0;

@@ -16,8 +16,7 @@ namespace hikyaku::auth {
 
 using store::AccountId;
 
-/// How an address is to be delivered. Aliases are followed (≤ 10 deep, ≤ 1,000 targets, loops end
-/// quietly).
+/// How an address is to be delivered. Aliases are followed (≤ 10 deep, ≤ 1,000 targets).
 struct Resolution {
   enum class Kind {
     Local,  ///< `accounts` and `remote` together are the recipients (either may be empty, not both)
@@ -30,13 +29,28 @@ struct Resolution {
     std::string address;  ///< the account's primary address
     std::string detail;   ///< what stood behind the recipient delimiter ("+work"): "work"
   };
+  /// What an alias names, and nobody gets by it.
+  struct DeadEnd {
+    enum class Why {
+      Nobody,    ///< in a domain of ours, and nobody has the address
+      Disabled,  ///< an account that is switched off
+      Circle,    ///< an alias that leads only back to where the way came from
+      TooFar,    ///< behind more aliases, or more targets, than are followed
+    };
+    std::string address;
+    Why why = Why::Nobody;
+  };
   Kind kind = Kind::Foreign;
   std::vector<LocalTarget> accounts;  ///< each once
   std::vector<std::string> remote;    ///< each once
+  std::vector<DeadEnd> dead_ends;     ///< each once
   std::string via;  ///< for the story: "alias sales@a.test", "catch-all of a.test", ""
 
   std::size_t targets() const { return accounts.size() + remote.size(); }
 };
+/// "no such address" and the like.
+std::string_view to_string(Resolution::DeadEnd::Why why);
+
 /// `delimiters`: characters that separate a detail from the local part ("+"); empty: none. The
 /// whole local part is tried first, then without the detail, then the catch-all. Up to about 3,000
 /// rows are read.

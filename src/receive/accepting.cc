@@ -29,6 +29,8 @@ constexpr std::size_t kInline = 32 * 1024;
 constexpr std::size_t kMost = 64 * 1024;
 /// Digests of one message that need no turn.
 constexpr std::size_t kAside = 1024 * 1024;
+/// Lines in the log of one message about shares that nobody gets.
+constexpr std::size_t kMostLostTold = 10;
 /// Where mail goes that fails DMARC, in an account that has no mailbox with the role.
 constexpr std::string_view kJunkName = "Junk";
 
@@ -194,9 +196,19 @@ Result<void> Accepting::put(store::Transaction& tx, const std::vector<story::Fin
     for (auto& finding : arrived.findings)
       if (finding.check == "decision") finding.result = plan_.reports ? "report" : "sent-on";
   std::ranges::copy(also_found, std::back_inserter(arrived.findings));
+  std::ranges::copy(plan_.lost, std::back_inserter(outcomes));
   story::record_arrival(tx, delivery_.id, arrived, outcomes);
   for (auto& evaluation : evaluated_) reports::record_evaluation(tx, evaluation);
   return {};
+}
+
+void Accepting::tell_lost() const {
+  for (std::size_t i = 0; i < std::min(plan_.lost.size(), kMostLostTold); ++i) {
+    auto& lost = plan_.lost[i];
+    delivery_.log.warn("recipient.lost", {{"rcpt", lost.address}, {"why", lost.detail}});
+  }
+  if (plan_.lost.size() > kMostLostTold)
+    delivery_.log.warn("recipient.lost", {{"untold", plan_.lost.size() - kMostLostTold}});
 }
 
 /// Where others take the message too, a report too many is lost for us, and the story says so.

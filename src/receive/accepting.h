@@ -34,6 +34,9 @@ class Accepting {
   /// one than that of the plan. Denied: see refusal().
   Result<void> put(store::Transaction& tx, const std::vector<story::Finding>& also_found = {});
 
+  /// After the commit: the log has whose share nobody gets.
+  void tell_lost() const;
+
   /// Set by put(): none of the recipients can have it any more, or it would be queued and the queue
   /// is full.
   const std::optional<smtp::Reply>& refusal() const { return refusal_; }

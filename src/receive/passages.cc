@@ -52,7 +52,8 @@ bool is_it(std::string_view text, const std::string& normal) {
 bool has_passed(const std::vector<story::RecipientOutcome>& recipients,
                 const std::string& address) {
   return std::ranges::any_of(recipients, [&](auto& recipient) {
-    return recipient.kind != story::RecipientOutcome::Kind::Refused &&
+    using Kind = story::RecipientOutcome::Kind;
+    return recipient.kind != Kind::Refused && recipient.kind != Kind::Lost &&
            (is_it(recipient.address, address) || is_it(recipient.taker, address));
   });
 }

@@ -89,6 +89,7 @@ class Planner {
     }
     if (!resolution.remote.empty() && has_passed(address))
       return refuse(address, smtp::replies::forwarding_loop(address));
+    tell_lost(address, looked.resolution);
     if (resolution.targets() > 1) return expand(recipient, address, looked.resolution);
     for (auto& target : resolution.accounts) {
       deliver(address, target, resolution.via);
@@ -101,7 +102,7 @@ class Planner {
 
   /// How many targets add() would go through.
   std::size_t targets_of(const auth::Resolution& resolution) const {
-    return expanded_.contains(&resolution) ? 0 : resolution.targets();
+    return expanded_.contains(&resolution) ? 0 : resolution.targets() + resolution.dead_ends.size();
   }
 
   Plan take() { return std::move(plan_); }
@@ -116,6 +117,18 @@ class Planner {
     if (passed_.empty()) return false;
     auto normal = auth::normalize_address(address);
     return normal && passed_.contains(*normal);
+  }
+
+  /// No bounce tells of these: who writes to a list has reached the list, cannot mend it, and would
+  /// get one for every message. The operator hears.
+  void tell_lost(const std::string& address,
+                 const std::shared_ptr<const auth::Resolution>& resolution) {
+    if (resolution->dead_ends.empty() || !told_.insert(resolution).second) return;
+    for (auto& end : resolution->dead_ends)
+      plan_.lost.push_back(
+          {address, Kind::Lost,
+           fmt::format("{}: {}: {}", resolution->via, end.address, auth::to_string(end.why)),
+           end.address});
   }
 
   /// Several targets: the sender hears that there are, and of each only what goes wrong (RFC 3461
@@ -172,6 +185,7 @@ class Planner {
   std::set<store::AccountId> accounts_;
   std::map<std::string, std::size_t> queued_;  ///< places in plan_.queued
   std::map<const auth::Resolution*, Expanded> expanded_;
+  std::set<std::shared_ptr<const auth::Resolution>> told_;  ///< whose dead ends are in the plan
 };
 
 /// The next recipients from `next` on: one at least, and no more than one turn of the loop is for.

@@ -47,6 +47,8 @@ struct Plan {
   std::vector<Failed> failed;
   std::vector<story::RecipientOutcome>
       outcomes;  ///< one for each recipient and one more for each further target
+  /// What aliases name, and nobody gets (kind Lost), though others get their share.
+  std::vector<story::RecipientOutcome> lost;
 };
 
 /// What the story says of a mail that was taken in as a report.

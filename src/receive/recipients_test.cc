@@ -98,6 +98,50 @@ TEST_CASE("aliases, details, the catch-all, doubles, and other people's servers"
   CHECK(f.inbox(f.bob.id)[1].bytes.starts_with("Return-Path: <>\r\n"));
 }
 
+TEST_CASE("a list's dead member is told in the story and the log, and not to the sender") {
+  Fixture f;
+  f.change([](store::Transaction& tx) -> Result<void> {
+    return auth::add_alias(
+        tx, "list@alpha.test",
+        {"anna@alpha.test", "bob@alpha.test", "nobody@alpha.test", "carl@alpha.test"});
+  });
+  struct Lines final : LogSink {
+    std::vector<std::string> texts;
+    void write(LogLevel, std::string_view line) override { texts.emplace_back(line); }
+  } lines;
+  auto peer = f.server();
+  peer.log = Log(lines, LogLevel::Warn);
+  auto to_list = Fixture::envelope("x@beta.test", {"list@alpha.test", "list+1@alpha.test"});
+  REQUIRE(f.send(peer, to_list, kMessage).positive());
+  CHECK(f.inbox(f.anna.id).size() == 1);
+  CHECK(f.inbox(f.bob.id).size() == 1);
+  CHECK(f.queued().empty());  // no bounce
+  auto story = story::find_story(f.store.keys(), f.last);
+  REQUIRE(story->recipients.size() == 4);
+  auto& nobody = story->recipients[2];
+  CHECK(nobody.kind == story::RecipientOutcome::Kind::Lost);
+  CHECK(nobody.address == "list@alpha.test");
+  CHECK(nobody.detail == "alias list@alpha.test: nobody@alpha.test: nobody has this address");
+  CHECK(story->recipients[3].detail ==
+        "alias list@alpha.test: carl@alpha.test: the account is switched off");
+  CHECK(story::tell(*story, Language::English).contains("nobody@alpha.test: nobody has"));
+  CHECK(story::tell(*story, Language::Japanese).contains("nobody@alpha.test: この"));
+  REQUIRE(lines.texts.size() == 2);
+  CHECK(lines.texts[0].contains("event=recipient.lost"));
+  CHECK(lines.texts[0].contains("nobody@alpha.test: nobody has"));
+}
+
+TEST_CASE("the only live member of a list is full: nobody is left, whoever else it names") {
+  Fixture f;
+  f.change([&](store::Transaction& tx) -> Result<void> {
+    f.bob.quota = 1;
+    TRY_DO(auth::update_account(tx, f.bob));
+    return auth::add_alias(tx, "list@alpha.test", {"bob@alpha.test", "nobody@alpha.test"});
+  });
+  auto reply = f.send(f.server(), Fixture::envelope("x@beta.test", {"list@alpha.test"}), kMessage);
+  CHECK(reply.code == 452);
+}
+
 TEST_CASE("the directory changes between RCPT and the end of data") {
   Fixture f;
   auto remove_bob = [&](store::Transaction& tx) {

@@ -103,6 +103,7 @@ Task<Result<void>> commit(store::Store& store, Together together, Log log) {
     };
     auto committed = co_await store.transact(accounts, step, together.options);
     if (committed) {
+      if (message) message->tell_lost();
       if (report) report->settle(log);
       co_return Result<void>{};
     }

@@ -31,7 +31,7 @@ constexpr std::size_t kMaxOutcomes = 1'000;
 constexpr std::size_t kMaxFindings = 40;
 
 /// Kinds of outcomes as they are stored, and shown in JSON.
-constexpr std::array<std::string_view, 3> kKinds{"delivered", "queued", "refused"};
+constexpr std::array<std::string_view, 4> kKinds{"delivered", "queued", "refused", "lost"};
 
 constexpr std::string_view kBase32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

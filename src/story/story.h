@@ -56,7 +56,8 @@ struct RecipientOutcome {
   enum class Kind {
     Delivered,  ///< to a mailbox here
     Queued,     ///< for another server
-    Refused,    ///< nobody gets it
+    Refused,    ///< nobody gets it, and the sender knows
+    Lost,       ///< what an alias of ours names, and nobody gets: others do, and only we know
     Unknown,    ///< written by a program that knows more kinds
   };
   std::string address;  ///< as in RCPT TO
@@ -67,7 +68,7 @@ struct RecipientOutcome {
   /// recorded before this was).
   std::string taker = {};
 };
-/// "delivered", "queued", "refused", "unknown".
+/// "delivered", "queued", "refused", "lost", "unknown".
 std::string_view to_string(RecipientOutcome::Kind kind);
 
 /// One try to hand the message on.

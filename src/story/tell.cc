@@ -50,6 +50,8 @@ constexpr Phrase kDelivered{"    for {}: delivered: {}\n", "    {} 宛: 配達�
 constexpr Phrase kQueued{"    for {}: put into the queue: {}\n",
                          "    {} 宛: キューに入りました: {}\n"};
 constexpr Phrase kRefused{"    for {}: refused: {}\n", "    {} 宛: 拒否しました: {}\n"};
+constexpr Phrase kLost{"    for {}: lost, nobody gets this share: {}\n",
+                       "    {} 宛: 失われました(この分は誰にも届きません): {}\n"};
 constexpr Phrase kOther{"    for {}: {}\n", "    {} 宛: {}\n"};
 constexpr Phrase kTried{"{}  attempt {} for {}", "{}  {} 回目の送信、{} 宛"};
 constexpr Phrase kAtHost{" at {} [{}]", "、{} [{}] へ"};
@@ -67,6 +69,13 @@ constexpr Phrase kWasDropped{": dropped", ": 破棄しました"};
 constexpr Phrase kWhy{"    because {}\n", "    理由: {}\n"};
 constexpr Phrase kMailbox{"mailbox {} of {}, UID {}", "{1} のメールボックス {0}、UID {2}"};
 constexpr Phrase kToReports{"to the reports about our domains", "自ドメインについての報告として"};
+/// Why what an alias names gets nothing (auth::Resolution::DeadEnd).
+constexpr Phrase kLostWhy[] = {
+    {"nobody has this address", "このアドレスは誰のものでもありません"},
+    {"the account is switched off", "アカウントが無効になっています"},
+    {"it leads only back to itself", "自分自身に戻るだけです"},
+    {"it lies behind too many others", "別名または宛先が多すぎて、たどれません"},
+};
 constexpr Phrase kReply{"    they said: {}\n", "    相手の言葉: {}\n"};
 constexpr Phrase kNext{"    next attempt {}\n", "    次の送信は {}\n"};
 
@@ -78,6 +87,8 @@ const Phrase& outcome_phrase(RecipientOutcome::Kind kind) {
       return kQueued;
     case RecipientOutcome::Kind::Refused:
       return kRefused;
+    case RecipientOutcome::Kind::Lost:
+      return kLost;
     case RecipientOutcome::Kind::Unknown:
       break;
   }
@@ -99,6 +110,11 @@ const Phrase* result_phrase(std::string_view result) {
 std::string tell_detail(std::string_view detail, Language language) {
   if (language == Language::English) return printable(detail);
   if (detail == kToReports.en) return std::string(kToReports.ja);
+  for (auto& why : kLostWhy) {
+    if (!detail.ends_with(why.en)) continue;
+    detail.remove_suffix(why.en.size());
+    return printable(detail) + std::string(why.ja);
+  }
   auto place = detail.find("mailbox ");
   auto uid = detail.rfind(", UID ");
   auto of = uid == std::string_view::npos ? uid : detail.rfind(" of ", uid);
@@ -302,13 +318,15 @@ std::string to_json(const Story& story) {
   }
   json.key("recipients").begin_array();
   for (auto& recipient : story.recipients) {
+    using Kind = RecipientOutcome::Kind;
+    auto is_lost = recipient.kind == Kind::Refused || recipient.kind == Kind::Lost;
     json.begin_object()
         .member("address", recipient.address)
         .member("outcome", to_string(recipient.kind))
         .member("detail", recipient.detail)
-        .member("taker", recipient.kind == RecipientOutcome::Kind::Refused ? ""
-                         : recipient.taker.empty()                         ? recipient.address
-                                                                           : recipient.taker)
+        .member("taker", is_lost                   ? ""
+                         : recipient.taker.empty() ? recipient.address
+                                                   : recipient.taker)
         .end_object();
   }
   json.end_array().key("events").begin_array();
