@@ -268,6 +268,60 @@ class Backup(BackedUp):
             server.stop()
             self.verify(server)
 
+    def test_what_was_moved_or_renamed_is_still_there(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            fill(server, BOB, 6)
+            client = imap(server, BOB)
+            for name in ("Archive", "Old", "Deep/Inner"):
+                client.create(name)
+            client.select()
+            client.copy("1:2", "Archive")  # these lie in two mailboxes
+            client.store("3", "+FLAGS", r"(\Flagged)")
+            client.copy("3:4", "Old")
+            client.copy("5", "Deep/Inner")
+            client.store("3:4", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            client.logout()
+            self.backup(server)
+            client = imap(server, BOB)
+            client.rename("Old", "New")
+            client.rename("Deep", "Deeper")
+            client.select()
+            client.uid("MOVE", "6", "Archive")
+            client.select("Archive")
+            client.store("1:2", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            client.select("Deeper/Inner")
+            client.store("1", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            client.logout()
+            server.run("undelete", "--purge")
+
+            # Of those in two mailboxes one copy is missing, each where it was.
+            done = json.loads(server.run("restore", self.to, "--account", BOB, "--json").stdout)
+            self.assertEqual((done["imported"], done["known"]), (3, 6))
+            client = imap(server, BOB)
+            names = {line.decode().rsplit(" ", 1)[1].strip('"') for line in client.list()[1]}
+            client.logout()
+            self.assertNotIn("Old", names)
+            self.assertEqual(len(raw_messages(server, BOB, "New")), 2)
+            self.assertEqual(len(raw_messages(server, BOB, "Archive")), 3)
+            self.assertEqual(len(raw_messages(server, BOB, "Deep/Inner")), 1)
+            self.assertEqual(len(raw_messages(server, BOB)), 3)
+            done = json.loads(server.run("restore", self.to, "--account", BOB, "--json").stdout)
+            self.assertEqual(done["imported"], 0)
+            # Asked for by name it is there again, whole.
+            done = json.loads(server.run("restore", self.to, "--account", BOB, "--mailbox", "Old", "--json").stdout)
+            self.assertEqual(done["imported"], 2)
+            self.assertEqual(len(raw_messages(server, BOB, "Old")), 2)
+            client = imap(server, BOB)
+            client.select("Old")
+            self.assertEqual(len(client.search(None, "FLAGGED")[1][0].split()), 1)
+            client.logout()
+            server.stop()
+            self.verify(server)
+
     def test_an_account_comes_back_without_what_cannot_be_read(self):
         with Instance(ANNA) as server:
             server.add_account(BOB)

@@ -10,6 +10,7 @@
 
 #include "app/commands.h"
 #include "app/kept_messages.h"
+#include "app/still_there.h"
 #include "auth/directory.h"
 #include "base/async.h"
 #include "base/base64.h"
@@ -204,14 +205,21 @@ class DataInput {
 
 class Import {
  public:
-  Import(Core& core, ControlCall& call, auth::Account account, bool duplicates)
+  enum class Known {
+    Nothing,   ///< everything is taken
+    Mailbox,   ///< not what the mailbox that it is for has
+    Anywhere,  ///< nor what the account has in any mailbox
+  };
+  Import(Core& core, ControlCall& call, auth::Account account, Known known)
       : core_(core),
         data_(call),
         account_(std::move(account)),
-        duplicates_(duplicates),
+        left_out_(known),
+        still_there_(core, account_.id),
         max_size_(core.config().imap.max_append_size.count) {}
 
   Task<Answer> run() {
+    if (left_out_ == Known::Anywhere) co_await still_there_.look();
     while (true) {
       CO_TRY(auto line, co_await data_.line());
       if (!line) break;
@@ -243,7 +251,7 @@ class Import {
     }
   };
   struct Target {
-    mailbox::MailboxId id = 0;
+    mailbox::MailboxId id = 0;                ///< 0: still to be made
     std::map<Identity, std::uint32_t> there;  ///< what was in it before, not yet met
   };
   struct Waiting {
@@ -281,24 +289,32 @@ class Import {
     return parsed;
   }
 
-  /// The mailbox of this path, made if it is not there.
-  Task<Result<Target*>> target(const std::string& path) {
+  /// What is known of the mailbox of this path.
+  Task<Target*> target(const std::string& path) {
     auto found = targets_.find(path);
     if (found != targets_.end()) co_return &found->second;
-    Target made;
+    auto there = co_await core_.store().read(
+        [&](store::Reader& reader) { return mailbox::find_mailbox(reader, account_.id, path); });
+    Target target;
+    if (there && there->selectable) target.id = there->id;
+    if (target.id != 0 && left_out_ != Known::Nothing) co_await remember(target);
+    co_return &targets_.emplace(path, std::move(target)).first->second;
+  }
+
+  /// Only for a message that goes into it.
+  Task<Result<void>> make(Target& target, const std::string& path) {
+    if (target.id != 0) co_return Result<void>{};
     auto now = core_.clock().now();  // not within the step: it may run more than once
-    CO_TRY_DO(
-        co_await core_.store().transact({account_.id}, [&](store::Transaction& tx) -> Result<void> {
+    co_return co_await core_.store().transact(
+        {account_.id}, [&](store::Transaction& tx) -> Result<void> {
           if (auto there = mailbox::find_mailbox(tx, account_.id, path); there) {
-            made.id = there->id;
+            target.id = there->id;
             if (there->selectable) return {};
           }
           TRY(auto info, mailbox::create_mailbox(tx, account_.id, path, mailbox::Role::None, now));
-          made.id = info.id;
+          target.id = info.id;
           return mailbox::subscribe_mailbox(tx, account_.id, path, true, now);
-        }));
-    if (!duplicates_) co_await remember(made);
-    co_return &targets_.emplace(path, std::move(made)).first->second;
+        });
   }
 
   struct Piece {
@@ -328,13 +344,7 @@ class Import {
 
   /// Reads the chunks of one message and puts it among those that wait for the next commit.
   Task<Result<void>> receive(Message message) {
-    auto into = co_await target(message.mailbox);
     std::string problem;
-    if (!into) {
-      if (into.error().code == ErrorCode::Unavailable || into.error().code == ErrorCode::NoSpace)
-        co_return std::unexpected(std::move(into).error());
-      problem = into.error().describe();
-    }
     auto writer = core_.store().stage("imported into " + account_.address);
     std::string body;
     while (true) {
@@ -360,14 +370,46 @@ class Import {
     }
     message.message.digest =
         co_await run_on(core_.workers(), [&body] { return mailbox::make_digest("", body); });
-    if (is_known(**into, message.message, body.size())) {
-      ++known_;
+    auto into = co_await target(message.mailbox);
+    auto wanted = co_await missing(message, *into, body);
+    if (!wanted) co_return Result<void>{};
+    if (wanted->mailbox != message.mailbox) into = co_await target(wanted->mailbox);
+    message.mailbox = wanted->mailbox;
+    message.message.system_flags = wanted->system_flags;
+    message.message.keywords = std::move(wanted->keywords);
+    if (auto made = co_await make(*into, message.mailbox); !made) {
+      if (made.error().code == ErrorCode::Unavailable || made.error().code == ErrorCode::NoSpace)
+        co_return made;
+      refuse(message.mailbox, made.error().describe());
       co_return Result<void>{};
     }
     CO_TRY(message.message.body, co_await writer->finish());
     waiting_bytes_ += body.size();
-    waiting_.push_back({(*into)->id, std::move(message.message)});
+    waiting_.push_back({into->id, std::move(message.message)});
     co_return Result<void>{};
+  }
+
+  /// What is to be put somewhere with these bytes, if anything is: it need not be this message,
+  /// but may be another one with the same bytes that it was taken for until now.
+  Task<std::optional<StillThere::Wanted>> missing(const Message& message, Target& into,
+                                                  std::string_view body) {
+    auto& facts = message.message;
+    std::optional<StillThere::Wanted> wanted{{message.mailbox, facts.system_flags, facts.keywords}};
+    auto same = co_await still_there_.find(facts.digest, facts.received, body);
+    std::optional<StillThere::Wanted> instead;
+    auto own = StillThere::take_own(same, into.id, instead);
+    // Whichever of the two knows it: the other counts it, too.
+    if (is_known(into, facts, body.size()) || own) {
+      if (!instead) ++known_;  // else it takes the place of the other in the count
+      wanted = std::move(instead);
+      if (!wanted) co_return std::nullopt;
+      if (!StillThere::take_moved(same, *wanted)) co_return wanted;
+      ++known_;
+      co_return std::nullopt;
+    }
+    if (!StillThere::take_moved(same, *wanted)) co_return wanted;
+    ++known_;
+    co_return std::nullopt;
   }
 
   static bool is_known(Target& target, const mailbox::NewMessage& message, std::uint64_t size) {
@@ -402,7 +444,8 @@ class Import {
   Core& core_;
   DataInput data_;
   auth::Account account_;
-  bool duplicates_;
+  Known left_out_;
+  StillThere still_there_;
   std::uint64_t max_size_;
   std::map<std::string, Target> targets_;
   std::vector<Waiting> waiting_;
@@ -416,7 +459,10 @@ class Import {
 Task<Answer> account_import(Core& core, ControlCall& call) {
   CO_TRY(auto account, co_await account_of(core, call));
   CO_TRY(auto duplicates, call.flag("duplicates"));
-  Import work(core, call, std::move(account), duplicates);
+  CO_TRY(auto anywhere, call.flag("anywhere"));
+  using Known = Import::Known;
+  auto known = duplicates ? Known::Nothing : anywhere ? Known::Anywhere : Known::Mailbox;
+  Import work(core, call, std::move(account), known);
   co_return co_await work.run();
 }
 

@@ -10,6 +10,20 @@ constexpr std::uint64_t kPiece = 256 * 1024;
 
 }  // namespace
 
+Task<std::string> digest_of(Core& core, store::BlobId blob, std::string prefix) {
+  crypto::Digest digest(crypto::Hash::Sha256);
+  digest.update(prefix);
+  auto opened = co_await core.store().open_blob(blob);
+  if (!opened) co_return std::string();
+  for (std::uint64_t at = 0; at < (*opened)->size();) {
+    auto piece = co_await (*opened)->read(at, kPiece);
+    if (!piece || piece->empty()) co_return std::string();
+    digest.update(*piece);
+    at += piece->size();
+  }
+  co_return digest.finish();
+}
+
 /// The messages of a mailbox that may be asked for.
 Task<PresentMessages::Copies> PresentMessages::look_into(mailbox::MailboxId mailbox) const {
   Copies found;
@@ -50,11 +64,11 @@ Task<bool> PresentMessages::has(mailbox::MailboxId mailbox, const mailbox::Messa
   for (auto at = begin; at != end; ++at)
     if (at->second.blob == record.blob && at->second.prefix == record.prefix) co_return true;
   if (begin == end) co_return false;
-  auto wanted = co_await digest_of(record.blob, record.prefix);
+  auto wanted = co_await digest_of(core_, record.blob, record.prefix);
   if (wanted.empty()) co_return false;
   for (auto at = begin; at != end; ++at) {
     auto& copy = at->second;
-    if (copy.digest.empty()) copy.digest = co_await digest_of(copy.blob, copy.prefix);
+    if (copy.digest.empty()) copy.digest = co_await digest_of(core_, copy.blob, copy.prefix);
     if (copy.digest == wanted) co_return true;
   }
   co_return false;
@@ -62,21 +76,6 @@ Task<bool> PresentMessages::has(mailbox::MailboxId mailbox, const mailbox::Messa
 
 void PresentMessages::add(mailbox::MailboxId mailbox, const mailbox::MessageRecord& record) {
   known_[mailbox].insert({key_of(record), {record.blob, record.prefix}});
-}
-
-/// Of all bytes of a message; empty if they cannot be read.
-Task<std::string> PresentMessages::digest_of(store::BlobId blob, std::string prefix) const {
-  crypto::Digest digest(crypto::Hash::Sha256);
-  digest.update(prefix);
-  auto opened = co_await core_.store().open_blob(blob);
-  if (!opened) co_return std::string();
-  for (std::uint64_t at = 0; at < (*opened)->size();) {
-    auto piece = co_await (*opened)->read(at, kPiece);
-    if (!piece || piece->empty()) co_return std::string();
-    digest.update(*piece);
-    at += piece->size();
-  }
-  co_return digest.finish();
 }
 
 }  // namespace hikyaku::app

@@ -13,6 +13,9 @@
 
 namespace hikyaku::app {
 
+/// SHA-256 of all bytes of a message; empty if they cannot be read. `core` outlives the task.
+Task<std::string> digest_of(Core& core, store::BlobId blob, std::string prefix);
+
 /// One account's messages, as far as they could be the same as those that are to come back: looked
 /// for by size and Message-ID, and compared by all of their bytes.
 class PresentMessages {
@@ -44,7 +47,6 @@ class PresentMessages {
     return {record.size, record.digest.message_id_hash};
   }
   Task<Copies> look_into(mailbox::MailboxId mailbox) const;
-  Task<std::string> digest_of(store::BlobId blob, std::string prefix) const;
 
   Core& core_;
   store::AccountId account_;

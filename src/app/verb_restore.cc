@@ -122,9 +122,12 @@ Exit restore_mail(const Invocation& invocation, Terminal& terminal, const Backup
                                                       : exit_for(source.error().code);
   }
   Commands commands(invocation, terminal);
+  // A mailbox that is asked for by name is to be there again, whole.
+  bool anywhere = !invocation.has("--mailbox");
   ImportData data(**source, terminal, std::string(kLabel.in(terminal.language())));
   auto answer =
-      commands.run("account.import", {{"address", json_text(into)}, {"duplicates", false}},
+      commands.run("account.import",
+                   {{"address", json_text(into)}, {"duplicates", false}, {"anywhere", anywhere}},
                    {.data = [&] { return data.next(); }});
   if (data.error()) return report(*data.error(), terminal);
   if (!answer) return commands.report(answer.error());
@@ -374,8 +377,12 @@ Verb verb_restore() {
            "What was in the queue is held, for it may have been sent meanwhile. What was copied is "
            "compared with its checksums and verified; where something is lost of it, that is told "
            "and nothing is changed, unless --with-losses is given. With --account: "
-           "the messages that the account (or the mailbox) had then and has no longer, beside what "
-           "is there, with flags and dates, also while the server runs.",
+           "the messages that the account had then and has no longer, beside what is there, with "
+           "flags and dates, also while the server runs. What was moved since, or lies in a "
+           "mailbox that was renamed, is still there: the same bytes with the same date of "
+           "arrival, in any mailbox, as many times as then. With --mailbox that mailbox becomes "
+           "whole again: all that it had and has no longer comes back, also what is still there "
+           "elsewhere.",
            "--account "
            "なし: サーバーが動いていないときに保管庫全体を戻します。すでにある保管庫は --force "
            "で脇へ移し、決して消しません。メールソフトには分かります。"
@@ -384,8 +391,13 @@ Verb verb_restore() {
            "すでに送信済みかもしれないため保留になります。複製したものはチェックサムと比べて検査し"
            "、"
            "失われたものがあれば、それを示して何も変更しません(--with-losses で続行)。--account "
-           "あり: その時点でアカウント(またはメールボックス)にあり今はないメッセージを、"
-           "フラグと日付とともに今あるものに加えます。サーバーが動いていても可能です。"},
+           "あり: その時点でアカウントにあり今はないメッセージを、フラグと日付とともに今あるものに"
+           "加えます。サーバーが動いていても可能です。内容と受信日時が同じものが、どのメールボック"
+           "スで"
+           "あれ当時と同じ数だけあれば(移動や名前の変更をした場合も)"
+           "、まだあるものとして戻しません。"
+           "--mailbox では、そのメールボックスから失われたものを、別のメールボックスに残っている"
+           "ものも含めてすべて戻します。"},
       .arguments = {{"PATH",
                      {"a dated directory of a backup, or the directory of all: then the newest",
                       "日付のバックアップ、または全体のディレクトリ(最新のものを使う)"}}},
