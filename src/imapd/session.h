@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/turn.h"
 #include "imap/capability.h"
 #include "imap/command.h"
 #include "imap/parser.h"
@@ -19,7 +20,6 @@
 #include "imapd/content.h"
 #include "imapd/selected.h"
 #include "imapd/server.h"
-#include "imapd/turn.h"
 #include "mailbox/bulk.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/section.h"

@@ -1,4 +1,4 @@
-#include "imapd/turn.h"
+#include "base/turn.h"
 
 #include "base/async.h"
 #include "imapd/session.h"

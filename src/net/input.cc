@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -32,17 +31,9 @@ void give_back(std::unique_ptr<char[]> buffer, std::size_t used) {
   if (spare.size() < kSpareBuffers) spare.push_back(std::move(buffer));
 }
 
-/// The time as of the kernel's last tick (1 to 10 ms): costs a fraction of a look at the clock
-/// itself, which is a tenth of a small command.
-std::chrono::nanoseconds tick() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-}
-
 }  // namespace
 
-Input::Input(Stream& stream) : stream_(stream), turn_began_(tick()) {}
+Input::Input(Stream& stream) : stream_(stream) {}
 
 Input::~Input() {
   give_back(std::move(buffer_), std::exchange(used_, 0));
@@ -84,13 +75,9 @@ std::optional<std::size_t> Input::read() {
   return count;
 }
 
-bool Input::turn_is_over() const {
-  return tick() - turn_began_ >= kTurn;
-}
-
 Task<void> Input::end_turn() {
   co_await yield_now();
-  turn_began_ = tick();
+  turn_.begin();
   stream_.check();
 }
 
@@ -99,7 +86,7 @@ Task<Input::Filled> Input::fill() {
   while (true) {
     if (auto count = read()) co_return *count > 0 ? Filled::Bytes : Filled::End;
     auto woken = co_await stream_.wait_readable() == Wake::Woken;
-    turn_began_ = tick();
+    turn_.begin();
     if (woken) co_return Filled::Woken;
   }
 }

@@ -2,13 +2,13 @@
 // bytes.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string_view>
 
 #include "base/task.h"
+#include "base/turn.h"
 #include "net/stream.h"
 
 namespace hikyaku::net {
@@ -43,12 +43,10 @@ class Input {
   /// True if available() grew. Drivers flush their replies only when this is false (pipelining).
   bool fill_now();
 
-  /// How long a peer that always has the next bytes there already may keep the loop for itself,
-  /// and for at most a tick of the kernel's more.
-  static constexpr std::chrono::milliseconds kTurn{1};
-  /// Whether it has had that. Drivers ask between two commands: one that nothing makes wait would
-  /// hold up all other sessions of the loop, and nobody could end it.
-  bool turn_is_over() const;
+  /// Whether the peer, which may always have its next bytes there already, has had the loop for
+  /// long enough. Drivers ask between two commands: one that nothing makes wait would hold up all
+  /// other sessions of the loop, and nobody could end it.
+  bool turn_is_over() const { return turn_.is_over(); }
   /// Lets the others run. Throws what ends this session, if it has come meanwhile (Stream::check).
   Task<void> end_turn();
 
@@ -67,8 +65,7 @@ class Input {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t used_ = 0;  ///< the most that end_ was with this buffer
-  /// When it last waited, or let the others run.
-  std::chrono::nanoseconds turn_began_;
+  Turn turn_;             ///< since it last waited, or let the others run
 };
 
 }  // namespace hikyaku::net

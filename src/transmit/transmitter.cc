@@ -119,7 +119,8 @@ class Service final : public Transmitter {
   /// it.
   Task<void> recover() {
     for (int i = 1; !stopping_; ++i) {
-      auto recovered = co_await attempts_.recover();
+      auto recovered = co_await rounds_.run(attempts_.recover(),
+                                            Result<void>(fail(ErrorCode::Corrupt, "it threw")));
       if (recovered || (recovered.error().code == ErrorCode::Corrupt && i >= kRecoveries))
         co_return;
       co_await wakeup_.wait(kAfterFailure);
