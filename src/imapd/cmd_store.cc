@@ -53,6 +53,8 @@ Task<void> Session::tell_stored(const imap::StoreCommand& command,
   for (auto& row : changed) {
     auto sequence = selected_->messages.sequence_of(row.uid);
     if (!sequence) continue;
+    // Somebody has changed it since: that has been told, and this would be older.
+    if (selected_->messages.at(*sequence).changed > row.changed) continue;
     if (command.silent) {
       imap::FetchResponse response(out(), *sequence);
       response.uid(row.uid);

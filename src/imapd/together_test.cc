@@ -46,10 +46,12 @@ TEST_CASE("two sessions see each other's changes at their next command") {
 class InterruptedViews final : public mailbox::Views {
  public:
   explicit InterruptedViews(std::unique_ptr<mailbox::Views> below) : below_(std::move(below)) {}
+  std::function<Task<void>()> before;
   std::function<Task<void>()> between;
 
   Task<Result<std::shared_ptr<const mailbox::View>>> open(mailbox::AccountId account,
                                                           mailbox::MailboxId mailbox) override {
+    if (auto act = std::exchange(before, {})) co_await act();
     auto view = co_await below_->open(account, mailbox);
     if (auto act = std::exchange(between, {})) co_await act();
     co_return view;
@@ -60,16 +62,19 @@ class InterruptedViews final : public mailbox::Views {
   std::unique_ptr<mailbox::Views> below_;
 };
 
-TEST_CASE("what is committed while SELECT reads the mailbox is told") {
+/// A server whose views are interrupted by another client that flags the second message.
+struct Interrupted {
   Server server;
-  auto* views = new InterruptedViews(std::move(server.views));
-  server.views.reset(views);
-  Client client(server);
-  client.login();
-  fill(client, 2);
-  client("SELECT INBOX");
-  client("UNSELECT");
-  auto flag = [&]() -> Task<void> {
+  InterruptedViews* views = new InterruptedViews(std::move(server.views));
+  Client client;
+
+  Interrupted() : client((server.views.reset(views), server)) {
+    client.login();
+    fill(client, 2);
+    client("SELECT INBOX");
+  }
+
+  Task<void> flag() {
     bool told = false;
     auto topic = store::Store::kEveryTopic;
     auto listening = server.store->subscribe(Server::kAccount, topic, [&] { told = true; });
@@ -82,10 +87,24 @@ TEST_CASE("what is committed while SELECT reads the mailbox is told") {
     };
     CHECK(co_await server.store->transact({Server::kAccount}, step));
     while (!told) co_await yield_now();
-  };
-  views->between = flag;
-  CHECK(client("SELECT INBOX")
+  }
+};
+
+TEST_CASE("what is committed while SELECT reads the mailbox is told") {
+  Interrupted one;
+  one.client("UNSELECT");
+  one.views->between = [&] { return one.flag(); };
+  CHECK(one.client("SELECT INBOX")
             .ends_with("* 2 FETCH (UID 2 FLAGS (\\Flagged))\nOK [READ-WRITE] Opened\n"));
+}
+
+TEST_CASE("what somebody else changes while STORE is answered is not told as it was before") {
+  Interrupted one;
+  one.views->before = [&] { return one.flag(); };
+  CHECK(one.client("STORE 1:2 +FLAGS (\\Seen)") ==
+        "* 2 FETCH (UID 2 FLAGS (\\Flagged \\Seen \\Recent))\n"
+        "* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent))\nOK Stored\n");
+  CHECK(one.client("NOOP") == "OK Nothing done\n");
 }
 
 TEST_CASE("no EXPUNGE during commands by number; expunged messages keep theirs until then") {
