@@ -21,6 +21,7 @@ class Checker {
 
   AccountReport run() {
     load_rows();
+    make_mailboxes();
     check_tree();
     check_messages();
     check_ghosts();
@@ -84,6 +85,38 @@ class Checker {
       problem("there are counters of mailbox {}, which is not there", id);
       erase(key);
     });
+  }
+
+  /// Mailboxes that a damaged index has lost, and in which there are messages.
+  void make_mailboxes() {
+    std::set<MailboxId> lost;
+    each(kTableSummary, [&](std::string_view, Decoder fields, std::string_view) {
+      auto id = fields.u32_be();
+      auto is_begun = std::ranges::any_of(
+          intents_, [&](const auto& intent) { return intent.second.mailbox == id; });
+      if (!mailboxes_.contains(id) && !is_begun) lost.insert(id);
+    });
+    if (lost.empty()) return;
+    for (auto id : lost) {
+      auto& row = mailboxes_[id];
+      row.name = fmt::format("Recovered {}", id);
+      row.uid_validity = ++wanted_.uid_validity;
+      row.epoch = row_.epoch;
+      row.subscribed = true;
+      for (const auto& [role, of] : row_.roles)
+        if (of == id) row.role = role;
+    }
+    each(kTableMailboxName, [&](std::string_view, Decoder fields, std::string_view value) {
+      auto parent = fields.u32_be();
+      auto id = Decoder(value).u32_be();
+      if (!lost.contains(id)) return;
+      mailboxes_[id].parent = parent;
+      mailboxes_[id].name = fields.rest();
+    });
+    for (auto id : lost) {
+      problem("mailbox {} has lost its row, and is called \"{}\" now", id, mailboxes_[id].name);
+      put(mailbox_key(account_, id), encode(mailboxes_[id]));
+    }
   }
 
   void check_tree() {
@@ -157,9 +190,13 @@ class Checker {
         return;
       }
       auto kept = group;
-      for (const auto& message : group.rows())
-        if (!check_message(mailbox, message)) kept.remove(message.uid);
-      if (kept.rows().size() == group.rows().size()) return;
+      for (auto message : group.rows()) {
+        if (check_message(mailbox, message))
+          kept.put(message);
+        else
+          kept.remove(message.uid);
+      }
+      if (std::ranges::equal(kept.rows(), group.rows())) return;
       if (kept.empty())
         erase(key);
       else
@@ -167,8 +204,36 @@ class Checker {
     });
   }
 
+  /// The row of a message that a damaged index has lost: of the same message elsewhere or, without
+  /// the header fields that we had put in front of it, from the body. What follows from the body's
+  /// bytes is put in when the messages are read.
+  std::optional<MessageRecord> make_record(MailboxId mailbox, const MessageSummary& message) {
+    auto row = reader_.get(email_key(account_, message.email));
+    EmailRow email;
+    Place here{mailbox, message.uid};
+    if (!row || !decode(*row, email) || std::ranges::find(email.places, here) == email.places.end())
+      return std::nullopt;
+    auto body = reader_.blob_size(email.blob);
+    if (!body) return std::nullopt;
+    MessageRecord made;
+    made.email = message.email;
+    made.thread = email.thread;
+    made.blob = email.blob;
+    made.size = *body;
+    made.digest.header_set = make_digest("", "").header_set;
+    for (auto place : email.places) {
+      auto bytes = reader_.get(message_key(account_, place.mailbox, place.uid));
+      MessageRecord other;
+      if (!bytes || !decode(*bytes, other) || other.email != message.email) continue;
+      made = std::move(other);
+      break;
+    }
+    made.received = made.saved = message.received;
+    return made;
+  }
+
   /// False if there is no such message (any more).
-  bool check_message(MailboxId mailbox, const MessageSummary& message) {
+  bool check_message(MailboxId mailbox, MessageSummary& message) {
     auto where = mailboxes_.find(mailbox);
     const auto* append = append_into(mailbox, message.uid);
     if (where == mailboxes_.end() && !erasing_.contains(mailbox) && !append) {
@@ -178,8 +243,18 @@ class Checker {
     auto bytes = reader_.get(message_key(account_, mailbox, message.uid));
     MessageRecord record;
     if (!bytes || !decode(*bytes, record)) {
-      lose(mailbox, message, {}, "its row is lost");
-      return false;
+      auto made = make_record(mailbox, message);
+      if (!made) {
+        lose(mailbox, message, {}, "its row is lost");
+        return false;
+      }
+      record = std::move(*made);
+      message.size = record.size;
+      message.thread = record.thread;
+      problem("message {} of mailbox {} has lost its row, which is made again from its body{}",
+              message.uid, mailbox,
+              record.prefix.empty() ? " without the header fields of its arrival" : "");
+      put(message_key(account_, mailbox, message.uid), encode(record));
     }
     records_.insert({mailbox, message.uid});
     auto body = reader_.blob_size(record.blob);
@@ -251,10 +326,43 @@ class Checker {
       problem("message {} of mailbox {} was expunged and has no row", uid, mailbox);
       erase(key);
     });
-    for (auto [mailbox, uid] : ghosts) {
-      problem("message {} of mailbox {} has a row and no summary", uid, mailbox);
-      erase(message_key(account_, mailbox, uid));
+    for (auto [mailbox, uid] : ghosts)
+      if (!make_summary(mailbox, uid)) {
+        problem("message {} of mailbox {} has a row and no summary", uid, mailbox);
+        erase(message_key(account_, mailbox, uid));
+      }
+    for (const auto& [where, group] : made_summaries_)
+      put(summary_key(account_, where.first, where.second), group.encode(base_of(where.second)));
+  }
+
+  /// The summary of a message that a damaged index has lost, if it lies there still; its flags are
+  /// gone.
+  bool make_summary(MailboxId mailbox, Uid uid) {
+    auto bytes = reader_.get(message_key(account_, mailbox, uid));
+    MessageRecord record;
+    if (!mailboxes_.contains(mailbox) || !bytes || !decode(*bytes, record)) return false;
+    auto row = reader_.get(email_key(account_, record.email));
+    EmailRow email;
+    if (row && decode(*row, email)) {
+      if (std::ranges::find(email.places, Place{mailbox, uid}) == email.places.end()) return false;
+    } else if (!store::is_owner(reader_, record.blob, email_key(account_, record.email))) {
+      return false;
     }
+    MessageSummary message;
+    message.uid = uid;
+    message.changed = std::max<ChangeNumber>(counters_[mailbox].highest_change, 1);
+    message.size = record.size;
+    message.received = record.received;
+    message.email = record.email;
+    message.thread = record.thread;
+    problem("message {} of mailbox {} has lost its flags with its summary", uid, mailbox);
+    if (!check_message(mailbox, message)) return true;  // told, and gone
+    auto [group, made] = made_summaries_.try_emplace({mailbox, group_of(uid)});
+    if (made)
+      if (auto there = reader_.get(summary_key(account_, mailbox, group_of(uid))))
+        if (!group->second.decode(*there, base_of(group_of(uid)))) group->second = {};
+    group->second.put(message);
+    return true;
   }
 
   void check_counters() {
@@ -416,6 +524,7 @@ class Checker {
   std::map<EmailId, EmailRow> emails_;  ///< as they should be
   std::map<std::tuple<ThreadId, MailboxId, EmailId>, std::uint64_t> threads_;
   std::set<std::pair<MailboxId, Uid>> records_;
+  std::map<std::pair<MailboxId, std::uint32_t>, SummaryGroup> made_summaries_;  ///< by group_of()
   std::uint64_t bytes_ = 0;
   std::uint64_t messages_ = 0;
 };
