@@ -4,7 +4,8 @@
 // Import data is a sequence of messages: a line of JSON {"mailbox","flags","received"}, then chunks
 // (a line with the number of bytes, the bytes), then the line "0". Export answers with the same as
 // items: {"message":{…}}, {"bytes":"<base64>"} …, {"end":true}. {"unreadable":{…}} stands for a
-// message that is damaged, or in place of the end of one.
+// message that is damaged, or in place of the end of one; {"unreadable_mailbox":{…}} for the rest
+// of a mailbox of which the index cannot be read.
 #include <fmt/core.h>
 #include <map>
 
@@ -20,6 +21,7 @@
 #include "mailbox/messages.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
+#include "store/index_error.h"
 
 namespace hikyaku::app {
 namespace {
@@ -57,10 +59,17 @@ class Export {
     for (auto& one : mailboxes) {
       if (!only.empty() && one.path != only && !one.path.starts_with(only + '/')) continue;
       found = true;
-      if (one.selectable) CO_TRY_DO(co_await folder(one));
+      if (!one.selectable) continue;
+      co_await call_.item({{"mailbox", json_text(one.path)}});
+      auto done = co_await readable_folder(one);
+      if (!done && !is_damage(done.error())) co_return std::unexpected(std::move(done).error());
+      if (!done) co_await unreadable_rest(one, done.error());
     }
     if (!found) co_return fail(ErrorCode::NotFound, "there is no mailbox {}", only);
-    co_return object{{"count", count_}, {"bytes", bytes_}, {"unreadable", unreadable_}};
+    co_return object{{"count", count_},
+                     {"bytes", bytes_},
+                     {"unreadable", unreadable_},
+                     {"unreadable_mailboxes", unreadable_mailboxes_}};
   }
 
  private:
@@ -78,20 +87,44 @@ class Export {
                            {"subject", json_text(mime::decode_words(header.value("Subject")))},
                            {"why", json_text(error.describe())}}}});
   }
+  /// Nor is one mailbox.
+  Task<void> unreadable_rest(const mailbox::MailboxInfo& info, const Error& error) {
+    ++unreadable_mailboxes_;
+    co_await call_.item({{"unreadable_mailbox",
+                          {{"mailbox", json_text(info.path)},
+                           {"from", next_uid_},
+                           {"why", json_text(error.describe())}}}});
+  }
   static bool is_damage(const Error& error) {
     return error.code == ErrorCode::Corrupt || error.code == ErrorCode::Io;
+  }
+
+  /// What the index cannot tell of a folder or a message is Corrupt.
+  Task<Result<void>> readable_folder(const mailbox::MailboxInfo& info) {
+    next_uid_ = 1;
+    try {
+      co_return co_await folder(info);
+    } catch (const store::IndexError& error) {
+      co_return fail(ErrorCode::Corrupt, "{}", error.what());
+    }
+  }
+  Task<Result<std::unique_ptr<store::Blob>>> open(store::BlobId blob) {
+    try {
+      co_return co_await core_.store().open_blob(blob);
+    } catch (const store::IndexError& error) {
+      co_return fail(ErrorCode::Corrupt, "{}", error.what());
+    }
   }
 
   Task<Result<void>> folder(const mailbox::MailboxInfo& info) {
     auto names = co_await core_.store().read(
         [&](store::Reader& reader) { return mailbox::keywords(reader, account_, info.id); });
-    co_await call_.item({{"mailbox", json_text(info.path)}});
-    mailbox::Uid first = 1;
     while (true) {
-      auto rows = co_await core_.store().read(
-          [&](store::Reader& reader) { return kept_messages(reader, account_, info.id, first); });
+      auto rows = co_await core_.store().read([&](store::Reader& reader) {
+        return kept_messages(reader, account_, info.id, next_uid_);
+      });
       if (rows.empty()) co_return Result<void>{};
-      first = rows.back().summary.uid + 1;
+      next_uid_ = rows.back().summary.uid + 1;
       for (auto& row : rows) {
         if (row.blob != 0) CO_TRY_DO(co_await message(info, names, row));
       }
@@ -100,7 +133,7 @@ class Export {
 
   Task<Result<void>> message(const mailbox::MailboxInfo& info,
                              const std::vector<std::string>& names, const KeptMessage& row) {
-    auto blob = co_await core_.store().open_blob(row.blob);
+    auto blob = co_await open(row.blob);
     // Before anything of it is given away.
     auto whole = blob ? co_await (*blob)->check(0, (*blob)->size())
                       : Result<void>(std::unexpected(blob.error()));
@@ -143,6 +176,8 @@ class Export {
   std::uint64_t count_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t unreadable_ = 0;
+  std::uint64_t unreadable_mailboxes_ = 0;
+  mailbox::Uid next_uid_ = 1;  ///< of the folder, to be read
 };
 
 Task<Answer> account_export(Core& core, ControlCall& call) {

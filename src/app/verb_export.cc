@@ -24,13 +24,17 @@ constexpr Phrase kUnreadable{
     "破損のため {0} 通を書き出せませんでした({2} の {1} に一覧があります)。サーバーを止めて "
     "hikyaku "
     "verify で調べてください"};
+constexpr Phrase kUnreadableMailboxes{
+    "{} [mailbox is|mailboxes are] not here as a whole, because a part of the index is damaged ({} "
+    "in {} names [it|them]). Stop the server, then: hikyaku verify",
+    "索引の一部が壊れているため、メールボックス {0} 個は全部を書き出せませんでした({2} の {1} に"
+    "一覧があります)。サーバーを止めて hikyaku verify で調べてください"};
 constexpr Phrase kStopped{"What is in {} is not all of it: the export did not come to its end.",
                           "{} にあるのは一部だけです。書き出しは最後まで終わりませんでした。"};
 
 constexpr std::string_view kNotFinished =
     "This export has not come to its end: only a part of the mail is here.\n";
-constexpr std::string_view kMissing =
-    "These messages are not here, because the server could not read them:\n\n";
+constexpr std::string_view kMissing = "This is not here, because the server could not read it:\n\n";
 constexpr Phrase kLongNames{
     "{} [mailbox has a name|mailboxes have names] that no file can bear. {} says what [it is|they "
     "are] called, and import reads it:",
@@ -44,6 +48,12 @@ std::string name_of(const boost::json::object& message, std::string_view account
   return fmt::format("{}, {}, UID {}, {}, {} bytes, From: {}, Subject: {}: {}", account,
                      text("mailbox"), number_in(message, "uid"), text("received"),
                      number_in(message, "size"), text("from"), text("subject"), text("why"));
+}
+
+std::string name_of_rest(const boost::json::object& rest, std::string_view account) {
+  return fmt::format("{}, {}, all messages from UID {} on: {}", account,
+                     printable(text_in(rest, "mailbox"), 200), number_in(rest, "from"),
+                     printable(text_in(rest, "why"), 200));
 }
 
 /// Ends the call from within its handler: what cannot be written need not be read.
@@ -79,6 +89,8 @@ class Writer {
     } else if (auto unreadable = item.if_contains("unreadable")) {
       if (std::exchange(in_message_, false)) must(sink_.abandon());
       if (missing_.size() < kNamed) missing_.push_back(name_of(unreadable->as_object(), account_));
+    } else if (auto rest = item.if_contains("unreadable_mailbox")) {
+      if (missing_.size() < kNamed) missing_.push_back(name_of_rest(rest->as_object(), account_));
     } else if (item.contains("bytes")) {
       auto bytes = base64_decode(text_in(item, "bytes"));
       if (!bytes) throw Stopped{{ErrorCode::Invalid, "the server's data is not base64", nullptr}};
@@ -178,6 +190,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     return code;
   }
   auto unreadable = number_in(*answer, "unreadable");
+  auto mailboxes = number_in(*answer, "unreadable_mailboxes");
   if (invocation.json()) {
     (*answer)["missing"] = json_texts(missing);
     (*answer)["long_names"] = long_names_in((*sink)->long_names());
@@ -189,8 +202,10 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     for (auto& one : missing) terminal.complain_text(one);
     if (unreadable != 0)
       terminal.complain(kUnreadable, grouped(unreadable), kIncompleteNote, path.string());
+    if (mailboxes != 0)
+      terminal.complain(kUnreadableMailboxes, grouped(mailboxes), kIncompleteNote, path.string());
   }
-  return unreadable == 0 ? Exit::Ok : Exit::Failed;
+  return unreadable == 0 && mailboxes == 0 ? Exit::Ok : Exit::Failed;
 }
 
 }  // namespace
@@ -208,7 +223,7 @@ Verb verb_export() {
            "fields that would be taken for its flags get a \">\" in front, which import takes "
            "away. A mailbox whose name is longer than a file's may be gets a shortened one, and "
            "the file LONG-NAMES says the true one, which import reads. "
-           "Messages that are damaged are left out and named, "
+           "Messages that are damaged, and what a damaged index hides, are left out and named, "
            "on the screen and in the file INCOMPLETE beside the others (which also stands "
            "there until an export has come to its end); the exit code is 1 then.",
            "フォルダー、フラグ、キーワード、日付も保存します。結果は `hikyaku import` や "
@@ -218,7 +233,7 @@ Verb verb_export() {
            "がそれを外します。"
            "ファイル名には長すぎる名前のメールボックスは短い名前になり、"
            "本来の名前はファイル LONG-NAMES に残り、import がそれを読みます。"
-           "破損したメッセージは除かれ、"
+           "破損したメッセージや、壊れた索引のために読めないものは除かれ、"
            "画面と、書き出し先のファイル INCOMPLETE "
            "に一覧を残し(このファイルは書き出しが終わるまでの間もあります)、"
            "終了コードは 1 になります。"},
