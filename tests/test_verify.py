@@ -433,17 +433,35 @@ class Notes(VerifiedStore):
             self.server.stop()
 
     def test_what_went_with_a_body_is_said_to_be_unknown(self):
-        """Its date and its sender stood beside it. The message's row has them: so they are named there."""
+        """Its date and its sender stood beside it. The message's row has them: so they are named there, also before a repair."""
         self.body_of(LARGE)[0].unlink()
         done = self.server.run("verify", check=False)
-        self.assertRegex(" ".join(done.stdout.split()), r"date unknown\) whose it was is not known any more")
+        self.assertRegex(" ".join(done.stdout.split()), rf"anna@alpha.test, INBOX, UID {LARGE + 1}, 20\d\d-[^,]*, From: [^,]*, Subject: m{LARGE} \(")
+        self.assertNotIn("unknown", done.stdout)
         self.assertNotIn("1970", done.stdout)
         self.assertIsNone(self.verify()[1]["lost"][0]["staged"])
         self.server.run("verify", "--repair", check=False)
         text = self.note()[0].read_text()
         self.assertNotIn("1970", text)
-        self.assertRegex(text, r"(?m)^lost: body \d+ \(\d+ bytes, date unknown\): whose it was is not known any more")
+        self.assertRegex(text, r"(?m)^lost: body \d+ \(\d+ bytes, date unknown\): what stood beside it is gone, too$")
         self.assertRegex(text, rf"(?m)^lost: anna@alpha.test, INBOX, UID {LARGE + 1}, 20\d\d-.*Subject: m{LARGE} ")
+
+    def test_long_lists_are_cut_in_the_terminal_alone(self):
+        self.body_of(1)[0].unlink()
+        report = self.verify()[1]
+        self.assertGreaterEqual(len(report["lost"]), COUNT - 1)
+        told = " ".join(self.server.run("verify", check=False).stdout.split())
+        self.assertIn(f"… and {report['problem_count'] - 20} more; --json lists them", told)
+        self.assertEqual(told.count("UID"), 20)
+
+    def test_what_a_repair_has_lost_was_not_deleted_and_is_not_counted_later(self):
+        path, at = self.body_of(3)
+        flip(path, at + 400)
+        told = " ".join(self.server.run("verify", "--repair", check=False).stdout.split())
+        self.assertNotIn("brought back any more", told)
+        told = " ".join(self.server.run("verify").stdout.split())
+        self.assertIn(f"as it was written: {COUNT - 1} bodies (", told)
+        self.assertIn("1 more body cannot be read; no message has it any more", told)
 
     def test_how_many_bodies_there_are_beside_the_messages_is_explained(self):
         self.server.start()

@@ -3,22 +3,19 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "app/lost_names.h"
 #include "app/shown_time.h"
-#include "auth/directory.h"
 #include "base/text.h"
 #include "mailbox/check.h"
 #include "mailbox/messages.h"
-#include "mime/encoded_word.h"
-#include "mime/header.h"
 #include "net/cores.h"
+#include "store/index_error.h"
 
 namespace hikyaku::app {
 namespace {
 
 /// One repair may show what the next has to do.
 constexpr int kMostRounds = 4;
-/// Of a header field, characters.
-constexpr std::size_t kMostShown = 100;
 
 class MailChecker {
  public:
@@ -38,20 +35,18 @@ class MailChecker {
     for (auto id : accounts) {
       tell_("mail", static_cast<double>(report_.accounts++) / static_cast<double>(accounts.size()));
       auto name = co_await name_of(id);
+      auto promised = report_.promised.size();
       if (!damaged_.empty()) co_await name_promises(id, name);
+      promised = report_.promised.size() - promised;
       CO_TRY_DO(co_await check(id, name));
-      if (repair_ && !damaged_.empty()) CO_TRY_DO(co_await withdraw_promises(id, name));
+      if (repair_ && !damaged_.empty()) CO_TRY_DO(co_await withdraw_promises(id, name, promised));
     }
     co_return std::move(report_);
   }
 
  private:
   Task<std::string> name_of(store::AccountId id) {
-    co_return co_await store_.read([id](store::Reader& reader) -> std::string {
-      for (const auto& account : auth::list_accounts(reader))
-        if (account.id == id) return account.address;
-      return fmt::format("account {}", id);
-    });
+    co_return co_await store_.read([id](store::Reader& reader) { return address_of(reader, id); });
   }
 
   Task<Result<mailbox::AccountReport>> look(store::AccountId id) {
@@ -112,8 +107,10 @@ class MailChecker {
                                              message.record.size));
   }
 
-  /// Also those that a repair has just taken out of the mailboxes.
-  Task<Result<void>> withdraw_promises(store::AccountId id, std::string name) {
+  /// Also those that a repair has just taken out of the mailboxes; they are told as lost, and only
+  /// the `promised` ones are told here.
+  Task<Result<void>> withdraw_promises(store::AccountId id, std::string name,
+                                       std::size_t promised) {
     auto broken = co_await broken_promises(id);
     if (broken.empty()) co_return Result<void>{};
     if (before_repair_) CO_TRY_DO(before_repair_(report_));
@@ -124,26 +121,17 @@ class MailChecker {
                                          return {};
                                        },
                                        {.may_use_reserve = true}));
-    report_.repairs.push_back(
-        fmt::format("{}: deleted messages that are damaged cannot be brought back any more: "
-                    "messages: {}",
-                    name, broken.size()));
+    if (promised != 0)
+      report_.repairs.push_back(
+          fmt::format("{}: deleted messages that are damaged cannot be brought back any more: "
+                      "messages: {}",
+                      name, promised));
     co_return Result<void>{};
   }
 
-  static std::string known_by(std::string_view fields) {
-    std::string known;
-    mime::HeaderView header(fields);
-    for (auto field : {"From", "Subject"})
-      if (auto value = mime::decode_words(header.value(field)); !value.empty())
-        known += fmt::format(", {}: {}", field, printable(value, kMostShown));
-    return known;
-  }
-
   void lose(const std::string& name, const mailbox::LostMessage& message) {
-    auto known = minute_in_utc(format_rfc3339(message.received)) + known_by(message.fields);
-    report_.lost.push_back(fmt::format("{}, {}, UID {}, {} ({} bytes: {})", name, message.path,
-                                       message.uid, known, message.size, message.reason));
+    auto known = describe({name, message.path, message.uid, message.received, message.fields});
+    report_.lost.push_back(fmt::format("{} ({} bytes: {})", known, message.size, message.reason));
   }
 
   /// "message 16 of mailbox 1", of a sentence that begins so.
@@ -178,7 +166,13 @@ Result<MailReport> check_mail(const store::Options& options, bool repair,
   net::Cores cores(1);
   cores.start();
   MailChecker checker(*store, options.clock, repair, tell, before_repair, damaged);
-  auto report = cores.run(0, [&] { return checker.run(); });
+  auto report = [&]() -> Result<MailReport> {
+    try {
+      return cores.run(0, [&] { return checker.run(); });
+    } catch (const store::IndexError& error) {
+      return fail(ErrorCode::Corrupt, "the index cannot be read: {}", error.what());
+    }
+  }();
   store->close();
   cores.stop();
   cores.join();

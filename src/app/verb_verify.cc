@@ -7,6 +7,7 @@
 #include "app/cli.h"
 #include "app/core.h"
 #include "app/error_phrases.h"
+#include "app/lost_names.h"
 #include "app/mail_check.h"
 #include "app/missing_store.h"
 #include "app/next_steps.h"
@@ -28,6 +29,25 @@ constexpr Phrase kGood{"Everything is as it was written: {} [body|bodies] ({}), 
 constexpr Phrase kGoodButDeleted{
     "What nobody has deleted is as it was written: {} [body|bodies] in all ({}), {} [row|rows].",
     "削除されていないものはすべて書き込んだとおりです。本文は全部で {} 通({})、{} 行。"};
+constexpr Phrase kGoodUncompared{"Everything is as it was written: {} [body|bodies] ({}).",
+                                 "すべて書き込んだとおりです。本文 {} 通({})。"};
+constexpr Phrase kGoodUncomparedButDeleted{
+    "What nobody has deleted is as it was written: {} [body|bodies] in all ({}).",
+    "削除されていないものはすべて書き込んだとおりです。本文は全部で {} 通({})。"};
+constexpr Phrase kUncompared{
+    "The rows of the index could not be compared with the journal: parts of the journal have gone "
+    "with mail that was deleted, and there is no copy of the index (checkpoint/) from before. Each "
+    "of its blocks was read, and is as its checksum says. The server makes that copy at its next "
+    "start.",
+    "索引の各行をジャーナルと突き合わせることはできませんでした。削除されたメールとともにジャーナル"
+    "の一部がすでになく、それ以前の索引の写し(checkpoint/)もないためです。索引のブロックはすべて"
+    "読み、チェックサムと一致しました。写しはサーバーの次の起動時に作られます。"};
+constexpr Phrase kGone{
+    "{} more [body|bodies] cannot be read; no message has [it|them] any more, and the space "
+    "returns in time.",
+    "このほか {} "
+    "通の本文は読めませんが、どのメッセージのものでもなく、領域はやがて再利用されます。"};
+constexpr Phrase kMore{"… and {} more; --json lists them.", "…ほか {} 件(--json で見られます)。"};
 constexpr Phrase kWaiting{
     "{} of the bodies [is|are] of mail that was deleted or has been sent, kept for a while so that "
     "it can be brought back; a message and its copies share one body.",
@@ -37,7 +57,8 @@ constexpr Phrase kShared{
     "A message and its copies share one body; mail that waits in the queue has bodies, too.",
     "同じメッセージの複製は一つの本文を共有します。キューで待つメールにも本文があります。"};
 constexpr Phrase kUnknownDate{"date unknown", "日時不明"};
-constexpr Phrase kUnknownOrigin{"whose it was is not known any more", "誰のものかは分かりません"};
+constexpr Phrase kNoMessage{"no message in a mailbox", "メールボックスのメッセージではありません"};
+constexpr std::string_view kNothingBeside = "what stood beside it is gone, too";
 constexpr Phrase kPerhapsLost{"Perhaps lost:", "失われた可能性があるもの:"};
 constexpr Phrase kProblems{"{} [problem|problems]:", "問題が {} 件あります:"};
 constexpr Phrase kLost{"{} [body|bodies] cannot be read any more:",
@@ -109,13 +130,19 @@ bool is_lost(std::string_view line) {
 }
 
 /// What stands beside a body that is gone with it is not known; the message's row may have more.
-std::string date_of(const store::VerifyReport::LostBody& body, Language language) {
+std::string date_of(const store::LostBody& body, Language language) {
   if (!body.staged) return std::string(kUnknownDate.in(language));
   return minute_in_utc(format_rfc3339(*body.staged));
 }
-std::string origin_of(const store::VerifyReport::LostBody& body, Language language) {
-  if (body.salvage.empty()) return std::string(kUnknownOrigin.in(language));
-  return printable(body.salvage);
+std::string origin_of(const store::LostBody& body, std::string_view unknown) {
+  return body.salvage.empty() ? std::string(unknown) : printable(body.salvage);
+}
+
+/// What a message is known by has its date.
+std::string line_of(const store::LostBody& body, Language language) {
+  if (!body.name.empty()) return fmt::format("{} ({})", body.name, short_size(body.size));
+  return fmt::format("{} ({}, {}) {}", body.id, short_size(body.size), date_of(body, language),
+                     origin_of(body, kNoMessage.in(language)));
 }
 
 /// The lines of the note: the word first, so that one can look for what is lost.
@@ -128,8 +155,7 @@ std::vector<std::string> note_lines(const store::VerifyReport& report) {
     lines.push_back(fmt::format("{}perhaps: {}", kLostWord, text));
   for (auto& body : report.lost)
     lines.push_back(fmt::format("{}body {} ({} bytes, {}): {}", kLostWord, body.id, body.size,
-                                date_of(body, Language::English),
-                                origin_of(body, Language::English)));
+                                date_of(body, Language::English), origin_of(body, kNothingBeside)));
   return lines;
 }
 std::vector<std::string> note_lines(const MailReport& mail) {
@@ -149,7 +175,8 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
         {{"id", body.id},
          {"size", body.size},
          {"staged", body.staged ? json_text(format_rfc3339(*body.staged)) : boost::json::value()},
-         {"salvage", json_text(printable(body.salvage))}});
+         {"salvage", json_text(printable(body.salvage))},
+         {"name", json_text(body.name)}});
   print_json(terminal, boost::json::object{{"good", good(report, mail)},
                                            {"segments", report.segments},
                                            {"groups", report.groups},
@@ -158,6 +185,7 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
                                            {"waiting_damaged", report.waiting_damaged.size()},
                                            {"body_bytes", report.body_bytes},
                                            {"rows", report.rows},
+                                           {"rows_compared", report.rows_compared()},
                                            {"problems", json_texts(report.problems)},
                                            {"problem_count", report.problem_count},
                                            {"lost", std::move(lost)},
@@ -171,10 +199,18 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
                                            {"mail", mail_json(mail)}});
 }
 
+/// As many of `texts` as people read in a terminal; there are `all` of them.
+void list_some(const std::vector<std::string>& texts, std::uint64_t all, Terminal& terminal) {
+  constexpr std::size_t kShown = 20;
+  auto shown = std::min(kShown, texts.size());
+  for (std::size_t i = 0; i < shown; ++i) terminal.paragraph(printable(texts[i]), 2);
+  if (shown < all) terminal.paragraph(say(terminal.language(), kMore, grouped(all - shown)), 2);
+}
+
 void tell_noted(const Noted& noted, const Instance& instance, Terminal& terminal) {
   if (!noted.earlier.empty()) {
     terminal.say(kEarlier);
-    for (auto& line : noted.earlier) terminal.paragraph(printable(line), 2);
+    list_some(noted.earlier, noted.earlier.size(), terminal);
     if (std::ranges::any_of(noted.earlier, is_lost)) terminal.say(kBringBack, dir_words(instance));
   }
   if (noted.file) terminal.say(kNoted, noted.file->string());
@@ -183,7 +219,7 @@ void tell_noted(const Noted& noted, const Instance& instance, Terminal& terminal
 void list(const Phrase& title, const std::vector<std::string>& texts, Terminal& terminal) {
   if (texts.empty()) return;
   terminal.say(title, grouped(texts.size()));
-  for (auto& text : texts) terminal.paragraph(printable(text), 2);
+  list_some(texts, texts.size(), terminal);
 }
 
 /// `damaged`: how many bodies of deleted mail.
@@ -199,28 +235,37 @@ void tell_mail(const std::optional<MailReport>& mail, std::size_t damaged, Termi
   list(kLostMail, mail->lost, terminal);
 }
 
+/// Everything is as it was written.
+void tell_good(const store::VerifyReport& report, const std::optional<MailReport>& mail,
+               Terminal& terminal) {
+  bool promised = !mail || !mail->promised.empty();
+  // Those that cannot be read are told apart: here, or with the messages that undelete promises.
+  auto gone = promised ? 0 : report.waiting_damaged.size();
+  auto bodies = grouped(report.bodies - gone), size = short_size(report.body_bytes);
+  if (report.rows_compared())
+    terminal.say(promised ? kGoodButDeleted : kGood, bodies, size, grouped(report.rows));
+  else
+    terminal.say(promised ? kGoodUncomparedButDeleted : kGoodUncompared, bodies, size);
+  if (report.comparing == store::VerifyReport::Comparing::NoCopy) terminal.say(kUncompared);
+  if (report.waiting != gone)
+    terminal.say(kWaiting, grouped(report.waiting - gone));
+  else if (mail && mail->messages != report.bodies - gone)
+    terminal.say(kShared);
+  if (gone != 0) terminal.say(kGone, grouped(gone));
+}
+
 /// What `mail` names of what is lost is told with it.
 void tell(const store::VerifyReport& report, const std::optional<MailReport>& mail,
           Terminal& terminal) {
-  if (report.good()) {
-    terminal.say(mail && mail->promised.empty() ? kGood : kGoodButDeleted, grouped(report.bodies),
-                 short_size(report.body_bytes), grouped(report.rows));
-    if (report.waiting != 0)
-      terminal.say(kWaiting, grouped(report.waiting));
-    else if (mail && mail->messages != report.bodies)
-      terminal.say(kShared);
-    return;
-  }
+  if (report.good()) return tell_good(report, mail, terminal);
   bool named = mail && mail->lost.size() >= report.lost.size();
   terminal.say(kProblems, grouped(report.problem_count));
-  for (auto& problem : report.problems) terminal.paragraph(printable(problem), 2);
+  list_some(report.problems, report.problem_count, terminal);
   if (!report.lost.empty() && !named) {
     terminal.say(kLost, grouped(report.lost.size()));
-    for (auto& body : report.lost)
-      terminal.paragraph(
-          fmt::format("{} ({}, {}) {}", body.id, short_size(body.size),
-                      date_of(body, terminal.language()), origin_of(body, terminal.language())),
-          2);
+    std::vector<std::string> lines;
+    for (auto& body : report.lost) lines.push_back(line_of(body, terminal.language()));
+    list_some(lines, lines.size(), terminal);
   }
 }
 
@@ -232,7 +277,7 @@ void tell_remedy(const store::VerifyReport& report, const std::optional<MailRepo
   auto repairs = report.repairs;
   if (mail) repairs.insert(repairs.end(), mail->repairs.begin(), mail->repairs.end());
   if (!repairs.empty()) terminal.say(kRepaired);
-  for (auto& one : repairs) terminal.paragraph(printable(one), 2);
+  list_some(repairs, repairs.size(), terminal);
   list(kPerhapsLost, report.perhaps_lost, terminal);
   if (loses(report) || (mail && !(mail->lost.empty() && mail->promised.empty())))
     terminal.say(kBringBack, dir_words(instance));
@@ -273,6 +318,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   options.staged_memory = memory.staged;
   store::VerifyOptions how;
   how.repair = invocation.has("--repair");
+  how.name = name_lost_body;
   std::optional<PartProgress> progress;
   how.progress = [&](std::string_view doing, double part) {
     if (!progress) progress.emplace(terminal, std::string(kChecking.in(terminal.language())));

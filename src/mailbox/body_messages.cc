@@ -19,7 +19,8 @@ std::vector<BodyMessage> messages_of_body(store::Reader& reader, store::BlobId b
     if (!row || !decode(*row, email)) continue;
     for (auto place : email.places)
       if (found.size() < most)
-        found.push_back({account, path_of(reader, account, place.mailbox), place.uid});
+        found.push_back(
+            {account, place.mailbox, path_of(reader, account, place.mailbox), place.uid});
   }
   return found;
 }

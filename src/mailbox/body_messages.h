@@ -12,6 +12,7 @@ namespace hikyaku::mailbox {
 /// A message by the names that people know.
 struct BodyMessage {
   AccountId account = 0;
+  MailboxId mailbox = 0;
   std::string path;  ///< of its mailbox
   Uid uid = 0;
 };

@@ -145,7 +145,7 @@ Result<std::unique_ptr<Index>> IndexOpening::make_again() {
   if (!is_within({}, chain_))
     return fail(ErrorCode::Corrupt,
                 "the index of {} cannot be read, and parts of the journal that it could be made "
-                "from are gone",
+                "from are gone: hikyaku verify --repair saves what can be read of it",
                 options_.directory);
   TRY_DO(make_way());
   return open_once();

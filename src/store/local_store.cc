@@ -14,6 +14,7 @@
 #include "store/freeze.h"
 #include "store/index_job.h"
 #include "store/index_opening.h"
+#include "store/index_source.h"
 #include "store/layered_reader.h"
 #include "store/misnamed.h"
 #include "store/posix_file_system.h"
@@ -186,11 +187,25 @@ Result<void> LocalStore::start() {
     options_.log.error("store.read_only", {{"reason", read_only_}});
     fixed_view_ = index_->view();
   } else {
-    if (!options_.open_index) TRY_DO(forget_damaged_indexes(files_, directory));
+    if (!options_.open_index) {
+      TRY_DO(forget_damaged_indexes(files_, directory));
+      keep_first_copy();
+    }
     ballast_.keep();
   }
   look_for_lost_segments();
   return {};
+}
+
+/// A store that came out of a backup has no copy of its index, and perhaps no longer all of the
+/// journal: from now on there is something to make the index again from. So it is with one whose
+/// index has been made from its copy, and shares that one's tables.
+void LocalStore::keep_first_copy() {
+  if (whole_journal_ || index_damage_->any()) return;
+  if (has_own_kept_index(files_, options_.directory)) return;
+  // What a full disk refuses now, reclaiming or the next start makes.
+  if (auto kept = keep_index(); !kept)
+    options_.log.warn("store.index_not_kept", {{"err", kept.error().describe()}});
 }
 
 /// Somebody has renamed files of the journal: they get their names back before anything is missed.
@@ -258,6 +273,7 @@ Result<void> LocalStore::recover() {
   TRY(auto clean, read_clean_mark(files_, options_.directory));
   segments_->number_above(index_->position().segment);
   TRY(auto chain, open_log_chain(*segments_));
+  whole_journal_ = chain.problems.empty() && is_within({}, chain);
   if (!chain.links.empty()) segments_->set_epoch(chain.links.back().segment->header().epoch);
   // Before anything is made of what another version has written, or shown to anybody.
   TRY_DO(check_schema(*index_->view(), options_));

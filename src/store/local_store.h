@@ -53,6 +53,7 @@ class LocalStore final : public Store {
   Result<LogWriter> begin_log(const LogChain& chain, const ReplayResult& replayed, bool clean);
   Result<void> start_for_reading();
   Result<JournalPosition> keep_index();
+  void keep_first_copy();
   std::shared_ptr<const IndexView> newest() const;
   bool closed() const;
   Result<void> name_segments(const std::string& id);
@@ -63,6 +64,7 @@ class LocalStore final : public Store {
   FileSystem& files_;
   std::unique_ptr<FileLock> lock_;
   std::string read_only_;
+  bool whole_journal_ = true;  ///< every group since the first is there
   std::uint64_t replayed_groups_ = 0;
   std::vector<LostSegment> lost_segments_;  ///< as they were found at the start
   std::shared_ptr<UnreadableBodies> unreadable_;

@@ -335,4 +335,10 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
   return lock;
 }
 
+bool is_same_file(const std::string& a, const std::string& b) {
+  struct stat of_a{}, of_b{};
+  return ::stat(a.c_str(), &of_a) == 0 && ::stat(b.c_str(), &of_b) == 0 &&
+         of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
 }  // namespace hikyaku::store

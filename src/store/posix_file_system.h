@@ -19,4 +19,7 @@ class PosixFileSystem final : public FileSystem {
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 };
 
+/// Whether two names are one file.
+bool is_same_file(const std::string& a, const std::string& b);
+
 }  // namespace hikyaku::store

@@ -15,11 +15,13 @@
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <sys/stat.h>
+#include <tuple>
 
 #include "base/codec.h"
 #include "store/rocks_environment.h"
 #include "store/rocks_files.h"
 #include "store/rocks_table.h"
+#include "store/table_salvage.h"
 
 namespace hikyaku::store {
 namespace {
@@ -228,12 +230,9 @@ class RocksIndex final : public Index {
     auto status = db_->Get({}, slice(kPositionKey), &value);
     if (status.IsNotFound()) return {};
     if (!status.ok()) return std::unexpected(to_error(status, "cannot read the index"));
-    Decoder in(value);
-    position_.lsn = in.varint();
-    position_.segment = static_cast<SegmentNumber>(in.varint());
-    position_.end = in.varint();
-    if (in.failed()) return fail(ErrorCode::Corrupt, "the index has lost its place in the journal");
-    flushed_ = position_;
+    auto position = decode_position(value);
+    if (!position) return fail(ErrorCode::Corrupt, "the index has lost its place in the journal");
+    flushed_ = position_ = *position;
     return {};
   }
 
@@ -485,6 +484,78 @@ Result<JournalPosition> check_rocks_index(const RocksIndexOptions& options) {
   TRY(auto index, open_rocks_index_for_reading(options));
   TRY_DO(static_cast<RocksIndex&>(*index).check_tables());
   return index->position();
+}
+
+bool is_position_key(std::string_view key) {
+  return key == kPositionKey;
+}
+
+std::optional<JournalPosition> decode_position(std::string_view value) {
+  Decoder in(value);
+  JournalPosition position;
+  position.lsn = in.varint();
+  position.segment = static_cast<SegmentNumber>(in.varint());
+  position.end = in.varint();
+  return in.failed() ? std::nullopt : std::optional(position);
+}
+
+namespace {
+
+/// Deeper levels have what was written before; within the first, numbers tell.
+Result<std::vector<RocksTable>> listed_tables(const RocksIndexOptions& options) {
+  auto list = [&](rocksdb::DB& db) {
+    std::vector<rocksdb::LiveFileMetaData> live;
+    db.GetLiveFilesMetaData(&live);
+    std::ranges::sort(live, {}, [](auto& file) {
+      return std::tuple(-file.level, file.largest_seqno, file.name);
+    });
+    std::vector<RocksTable> tables;
+    for (auto& file : live)
+      tables.push_back({file.db_path + file.name, file.smallestkey, file.largestkey});
+    return tables;
+  };
+  auto db_options = make_options(options);
+  db_options.create_if_missing = false;
+  db_options.paranoid_checks = false;  // tables that cannot be opened are listed, too
+  std::optional<RocksEnvironment> environment;
+  std::shared_ptr<rocksdb::Env> own;
+  if (options.files) {
+    use(environment.emplace(*options.files), db_options);
+  } else {
+    own = checked_environment();
+    db_options.env = own.get();
+  }
+  rocksdb::DB* opened = nullptr;
+  auto status = rocksdb::DB::OpenForReadOnly(db_options, options.directory, &opened);
+  if (!status.ok()) return std::unexpected(to_opening_error(status, "cannot open the index"));
+  std::unique_ptr<rocksdb::DB> db(opened);
+  return list(*db);
+}
+
+/// In the order of what was written last into each.
+Result<std::vector<RocksTable>> tables_there(const std::string& directory, FileSystem& files) {
+  TRY(auto names, files.list(directory));
+  std::vector<std::pair<std::uint64_t, RocksTable>> found;
+  for (const auto& name : names) {
+    if (!is_table(name)) continue;
+    RocksTable table{directory + "/" + name, std::string(kPositionKey), std::string(8, '\xFF')};
+    auto nothing = [](std::string_view, std::optional<std::string_view>) { return Result<void>(); };
+    TRY(auto salvaged, salvage_table(files, table.path, nothing));
+    found.emplace_back(salvaged.newest, std::move(table));
+  }
+  std::ranges::stable_sort(found, {}, [](auto& one) { return one.first; });
+  std::vector<RocksTable> tables;
+  for (auto& [newest, table] : found) tables.push_back(std::move(table));
+  return tables;
+}
+
+}  // namespace
+
+Result<std::vector<RocksTable>> list_rocks_tables(const RocksIndexOptions& options,
+                                                  FileSystem& files) {
+  auto listed = listed_tables(options);
+  if (listed || listed.error().code == ErrorCode::NoSpace) return listed;
+  return tables_there(options.directory, files);
 }
 
 Result<void> copy_rocks_index(FileSystem& files, const std::string& from, const std::string& to) {

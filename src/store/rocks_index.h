@@ -32,6 +32,22 @@ Result<std::unique_ptr<Index>> open_rocks_index_for_reading(const RocksIndexOpti
 /// come. Corrupt, Io.
 Result<JournalPosition> check_rocks_index(const RocksIndexOptions& options);
 
+/// A table of an index, and the keys between which its rows lie, both of them among them.
+struct RocksTable {
+  std::string path;
+  std::string first;
+  std::string last;
+};
+/// The tables of an index that is not open, also when some cannot be opened; a row stands in the
+/// last of them that has its key. Where the index's list of them cannot be read: all that are
+/// there. Io.
+Result<std::vector<RocksTable>> list_rocks_tables(const RocksIndexOptions& options,
+                                                  FileSystem& files);
+
+/// The row, nobody else's, that says how far an index has come.
+bool is_position_key(std::string_view key);
+std::optional<JournalPosition> decode_position(std::string_view value);
+
 /// Copies the files of an index that is not open, those that never change by hard links. `to`, in
 /// place of what may be there, is an index once all of it is on the disk.
 Result<void> copy_rocks_index(FileSystem& files, const std::string& from, const std::string& to);

@@ -28,4 +28,26 @@ using ReadTable = std::function<Result<void>(std::uint64_t offset, std::span<cha
 /// before it uses it. The errors of `read`.
 Result<void> check_table(std::uint64_t size, const ReadTable& read);
 
+/// Where in a table a block stands, without its trailer.
+struct TablePlace {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  /// Whether it can stand in a table of so many bytes.
+  bool is_inside(std::uint64_t table) const;
+};
+/// Behind each block: how it is compressed (1 byte), its checksum (4).
+constexpr std::size_t kTableTrailer = 5;
+/// A block ends with the count of its restart points.
+constexpr std::size_t kSmallestTableBlock = 4;
+
+/// Where the footer says that the list of the blocks of rows stands. Corrupt, and what `read` says.
+Result<TablePlace> find_table_list(std::uint64_t size, const ReadTable& read);
+
+/// Whether a block has the checksum that stands behind it in `bytes`.
+bool table_block_holds(std::string_view bytes);
+/// The same, when the hash of the block is known.
+bool table_trailer_holds(std::uint32_t hash, std::string_view trailer);
+
+std::uint64_t little_endian(std::string_view bytes);
+
 }  // namespace hikyaku::store

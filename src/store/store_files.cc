@@ -5,7 +5,9 @@
 #include "base/codec.h"
 #include "crypto/random.h"
 #include "store/crc32c.h"
+#include "store/posix_file_system.h"
 #include "store/rocks_index.h"
+#include "store/rocks_table.h"
 
 namespace hikyaku::store {
 namespace {
@@ -147,10 +149,67 @@ bool has_index(FileSystem& files, const std::string& directory) {
   return opened || opened.error().code != ErrorCode::NotFound;
 }
 
+namespace {
+
+/// What tables of their own leave free of a disk, in parts of what they take.
+constexpr std::uint64_t kRoomLeft = 3;
+/// The end of a table names it: index, number, when it was made.
+constexpr std::uint64_t kTableEnd = 4096;
+
+Result<std::string> end_of_table(FileSystem& files, const std::string& path, std::uint64_t& size) {
+  TRY(auto file, files.open(path, OpenMode::Read));
+  TRY(size, file->size());
+  auto length = std::min(size, kTableEnd);
+  return read_exactly(*file, size - length, length);
+}
+
+/// What is damaged in the middle of one of them later is whole in the other.
+bool is_same_table(FileSystem& files, const std::string& a, const std::string& b) {
+  std::uint64_t size_of_a = 0, size_of_b = 0;
+  auto end_of_a = end_of_table(files, a, size_of_a), end_of_b = end_of_table(files, b, size_of_b);
+  return end_of_a && end_of_b && size_of_a == size_of_b && *end_of_a == *end_of_b;
+}
+
+/// The tables of a copy that shares them with the index become its own, so that no damage of the
+/// device hits both: what the copy `before` has is taken from there. A disk without room for that
+/// leaves them shared.
+Result<void> take_own_tables(FileSystem& files, const std::string& copy,
+                             const std::string& before) {
+  constexpr const char* kOwn = ".own";
+  TRY(auto names, files.list(copy));
+  std::erase_if(names, [](auto& name) { return !is_table(name); });
+  for (const auto& name : names) {
+    auto table = copy + "/" + name, old = before + "/" + name;
+    bool known = !is_same_file(table, old) && is_same_table(files, table, old);
+    auto made = files.link(known ? old : table, table + kOwn);
+    // Such files are never shared.
+    if (!made && made.error().code == ErrorCode::Unsupported) return {};
+    TRY_DO(std::move(made));
+    if (!known) {
+      TRY_DO(files.unlink(table + kOwn));
+      std::uint64_t size = 0;
+      TRY_DO(end_of_table(files, table, size));
+      TRY(auto room, files.free_space(copy));
+      if (room / kRoomLeft < size) continue;
+      made = copy_file(files, table, table + kOwn);
+      if (!made && made.error().code == ErrorCode::NoSpace) {
+        (void)files.unlink(table + kOwn);
+        continue;
+      }
+      TRY_DO(std::move(made));
+    }
+    TRY_DO(files.rename(table + kOwn, table));
+  }
+  return files.sync_directory(copy);
+}
+
+}  // namespace
+
 Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
                                          const std::string& directory) {
   TRY_DO(remove_files(files, directory + kKeptNew));
   TRY(auto position, index.checkpoint(directory + kKeptNew));
+  TRY_DO(take_own_tables(files, directory + kKeptNew, directory + kKept));
   // At any moment one of the two is there, whole.
   if (has_index(files, directory + kKept)) {
     TRY_DO(remove_files(files, directory + kKeptBefore));
@@ -164,6 +223,11 @@ Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
   return position;
 }
 
+Result<void> forget_kept_indexes(FileSystem& files, const std::string& directory) {
+  for (auto name : {kKept, kKeptBefore}) TRY_DO(remove_files(files, directory + name));
+  return {};
+}
+
 std::vector<std::string> kept_indexes(FileSystem& files, const std::string& directory) {
   std::vector<std::string> kept;
   for (auto name : {kKept, kKeptBefore})
@@ -175,6 +239,15 @@ std::optional<std::string> kept_index(FileSystem& files, const std::string& dire
   auto kept = kept_indexes(files, directory);
   if (kept.empty()) return std::nullopt;
   return kept.front();
+}
+
+bool has_own_kept_index(FileSystem& files, const std::string& directory) {
+  auto kept = kept_index(files, directory);
+  auto names = kept ? files.list(*kept) : fail(ErrorCode::NotFound, "there is none");
+  return names && std::ranges::none_of(*names, [&](const std::string& name) {
+           return is_table(name) &&
+                  is_same_file(*kept + "/" + name, index_directory(directory) + "/" + name);
+         });
 }
 
 Result<void> remove_clean_mark(FileSystem& files, const std::string& directory) {
@@ -240,11 +313,15 @@ Result<void> forget_damaged_indexes(FileSystem& files, const std::string& direct
 
 Result<void> copy_kept_index(FileSystem& files, const std::string& directory,
                              const std::string& kept) {
-  return copy_rocks_index(files, kept, directory + kMade);
+  return copy_rocks_index(files, kept, copied_index(directory));
+}
+
+std::string copied_index(const std::string& directory) {
+  return directory + kMade;
 }
 
 Result<void> put_copied_index(FileSystem& files, const std::string& directory) {
-  TRY_DO(files.rename(directory + kMade, index_directory(directory)));
+  TRY_DO(files.rename(copied_index(directory), index_directory(directory)));
   return files.sync_directory(directory);
 }
 

@@ -55,6 +55,10 @@ bool has_index(FileSystem& files, const std::string& directory);
 /// gone. Makes a new one in place of the old one and gives its position. Blocks.
 Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
                                          const std::string& directory);
+/// There is one, and no file of it is the index's, too.
+bool has_own_kept_index(FileSystem& files, const std::string& directory);
+/// Before one is made in place of a damaged one, which would pass tables on.
+Result<void> forget_kept_indexes(FileSystem& files, const std::string& directory);
 /// Where it is; nullopt if there is none. All: also the one before, if a crash has left it.
 std::vector<std::string> kept_indexes(FileSystem& files, const std::string& directory);
 std::optional<std::string> kept_index(FileSystem& files, const std::string& directory);
@@ -77,6 +81,7 @@ Result<void> forget_damaged_indexes(FileSystem& files, const std::string& direct
 /// crash leaves the index that was there, or that one put aside.
 Result<void> copy_kept_index(FileSystem& files, const std::string& directory,
                              const std::string& kept);
+std::string copied_index(const std::string& directory);
 Result<void> put_copied_index(FileSystem& files, const std::string& directory);
 
 /// The id that the journal's segments name. Corrupt when none can be read.

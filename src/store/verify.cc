@@ -39,9 +39,9 @@ class Verifier {
     TRY(auto fixes, check_bodies(*index_, *segments_, options_.clock, findings_));
     TRY_DO(append(fixes));
     // Replaying must not come to the damaged ranges again.
-    if (how_.repair && !findings_.report.repairs.empty() && !skipped_.empty() &&
+    if (how_.repair && !findings_.report.repairs.empty() && (!skipped_.empty() || salvaged_) &&
         !options_.open_index)
-      TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
+      TRY_DO(keep_copy());
     findings_.report.epoch = segments_->epoch();
     if (index_is_scratch_) {
       index_.reset();
@@ -115,6 +115,8 @@ class Verifier {
     if (auto mark = find_damage_mark(files_, options_.directory);
         mark && unreadable_.empty() && (indexes_.has_copy() || whole_journal()))
       unreadable_ = *mark;
+    // Also what nobody asks for here, and what the journal cannot be compared with.
+    if (unreadable_.empty()) unreadable_ = indexes_.find_damage().value_or("");
     if (unreadable_.empty()) {
       auto opened = indexes_.open();
       if (opened) {
@@ -127,9 +129,20 @@ class Verifier {
     }
     findings_.problem("the index cannot be read: " + unreadable_);
     if (how_.repair) return make_index_again();
-    // What the journal says can be looked at all the same.
-    TRY(index_, indexes_.open_scratch(indexes_.has_copy() ? Begin::FromCopy : Begin::Empty));
+    // What the journal says, and what can be read of the index, can be looked at all the same.
     index_is_scratch_ = true;
+    if (indexes_.must_salvage(chain_)) {
+      SalvagedIndex found;
+      auto salvaged = indexes_.open_scratch(chain_, found);
+      if (!salvaged && salvaged.error().code != ErrorCode::NotFound)
+        return std::unexpected(salvaged.error());
+      if (salvaged) {
+        index_ = std::move(*salvaged);
+        note_salvaged(found);
+        return load_skipped();
+      }
+    }
+    TRY(index_, indexes_.open_scratch(indexes_.has_copy() ? Begin::FromCopy : Begin::Empty));
     return {};
   }
 
@@ -169,16 +182,45 @@ class Verifier {
 
   /// It is where its copy is, or empty: the journal is still to be replayed.
   Result<void> make_index_again() {
+    index_.reset();
+    if (indexes_.must_salvage(chain_)) {
+      auto salvaged = salvage_index();
+      if (salvaged || salvaged.error().code != ErrorCode::NotFound) return salvaged;
+    }
     if (!indexes_.has_copy() && !whole_journal())
       return fail(ErrorCode::Corrupt,
-                  "the index cannot be made again: parts of the journal are gone, and no copy of "
-                  "the index from that time is there; restore a backup");
-    index_.reset();
+                  "the index cannot be made again: nothing of it can be read, parts of the journal "
+                  "are gone, and no copy of the index from that time is there; restore a backup");
     TRY(index_, indexes_.make_again(whole_journal()));
     findings_.repaired("the index is made again from the journal");
     // What the copy knows to be missing is not missed again.
     TRY_DO(load_skipped());
     return load_reclaimed();
+  }
+
+  /// What can be read of it takes its place; what that lacks of the journal is still to be
+  /// replayed.
+  Result<void> salvage_index() {
+    TRY(auto found, indexes_.salvage(chain_));
+    note_salvaged(found);
+    TRY_DO(announce());
+    TRY(index_, indexes_.use_salvaged());
+    findings_.repaired(fmt::format(
+        "the index is made again from what can be read of it ({} rows) and from what there is of "
+        "the journal",
+        found.rows));
+    TRY_DO(load_skipped());
+    return load_reclaimed();
+  }
+
+  void note_salvaged(const SalvagedIndex& found) {
+    salvaged_ = true;
+    complete_ = false;
+    rows_lost_ = !found.unreadable.empty();
+    for (const auto& keys : found.unreadable)
+      findings_.report.perhaps_lost.push_back(fmt::format(
+          "{} cannot be read; what is left of the journal says again what it can of them",
+          describe_keys(keys)));
   }
 
   /// Ranges that an earlier repair went over are no news.
@@ -313,7 +355,9 @@ class Verifier {
         if (!end_is_known && gone >= known && replayed.last.segment <= gone)
           perhaps_lost(broken_link.text);
       }
-    if (!skipped.empty()) return begin_new_epoch(replayed.last, skipped);
+    // Numbers that were given out may be among the rows that are lost.
+    if (!skipped.empty() || (how_.repair && rows_lost_))
+      return begin_new_epoch(replayed.last, skipped);
     return write_last_group_again(*segments_, replayed);
   }
 
@@ -428,18 +472,26 @@ class Verifier {
 
   /// The index must hold what all groups together say; that can be told while all are there.
   Result<void> compare_with_replay() {
+    using Comparing = VerifyReport::Comparing;
+    auto& comparing = findings_.report.comparing;
+    comparing = Comparing::Skipped;
     if (chain_.links.empty() || options_.for_reading || index_is_scratch_) return {};
     // What reclaiming has removed is in the copy of the index that it keeps.
     if (!complete_ && (findings_.report.problem_count != 0 || options_.open_index)) return {};
-    if (!complete_ && !indexes_.has_copy()) return {};
+    if (!complete_ && !indexes_.has_copy()) {
+      comparing = Comparing::NoCopy;
+      return {};
+    }
+    comparing = Comparing::Done;
     std::optional<std::string> unreadable;
     if (!complete_) {
       TRY(unreadable, indexes_.fault_of_copy(chain_, index_->position().lsn));
     }
     if (unreadable) {
       findings_.problem("the copy of the index cannot be read: " + *unreadable);
+      comparing = Comparing::Skipped;
       if (!how_.repair) return {};
-      TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
+      TRY_DO(keep_copy());
       findings_.repaired("the copy of the index is made again");
       return {};
     }
@@ -447,6 +499,13 @@ class Verifier {
     if (same || !how_.repair) return {};
     TRY_DO(make_index_again());
     return bring_index_up();
+  }
+
+  /// In place of a copy that is damaged, or older than what was mended.
+  Result<void> keep_copy() {
+    TRY_DO(forget_kept_indexes(files_, options_.directory));
+    TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
+    return {};
   }
 
   Result<bool> replay_gives_the_same() {
@@ -475,6 +534,8 @@ class Verifier {
   Findings findings_;
   std::string unreadable_;
   bool index_is_scratch_ = false;
+  bool salvaged_ = false;   ///< the index is what could be read of it
+  bool rows_lost_ = false;  ///< and that was not all
   PosixFileSystem system_files_;
   FileSystem& files_;
   VerifiedIndexes indexes_;

@@ -13,6 +13,7 @@
 namespace hikyaku::store {
 
 struct VerifyReport;
+struct LostBody;
 
 struct VerifyOptions {
   /// Go over what cannot be read, and make an index again that does not agree with the journal.
@@ -25,9 +26,21 @@ struct VerifyOptions {
   std::function<void()> remove_scratch = {};
   /// Removes the store's index, so that opening it gives an empty one; empty: RocksDB's files.
   std::function<Result<void>()> remove_index = {};
+  /// Gives LostBody::name from rows and what else is known of it; empty: there are no names.
+  std::function<std::string(Reader& reader, const LostBody& body)> name = {};
   /// Called with what has been found so far before a repair writes what makes a loss no news any
   /// more: what it tells must be on a disk when it returns. An error ends the repair there.
   std::function<Result<void>(const VerifyReport& found)> before_repair = {};
+};
+
+/// A body that cannot be read, or that no row knows any more.
+struct LostBody {
+  BlobId id = 0;  ///< 0 if unknown
+  std::uint64_t size = 0;
+  std::optional<Time> staged = {};       ///< nullopt if unknown
+  std::string salvage = {};              ///< as it was given to stage(); empty if unknown
+  std::vector<std::string> owners = {};  ///< keys
+  std::string name = {};                 ///< what people know it by; empty if unknown
 };
 
 struct VerifyReport {
@@ -41,18 +54,17 @@ struct VerifyReport {
   std::vector<BlobId> waiting_damaged = {};
   std::uint64_t body_bytes = 0;
   std::uint64_t rows = 0;  ///< compared with a replay; 0 if that was not possible
+  /// Whether the rows of the index were compared with what the journal says.
+  enum class Comparing {
+    Done,
+    NoCopy,   ///< parts of the journal are gone, and no copy of the index is there to begin from
+    Skipped,  ///< the store is looked at without writing, or damage stands in the way
+  };
+  Comparing comparing = Comparing::Done;
   /// What is not as it should be, a sentence each; the first thousand of `problem_count`.
   std::vector<std::string> problems;
   std::uint64_t problem_count = 0;
 
-  /// A body that cannot be read, or that no row knows any more.
-  struct LostBody {
-    BlobId id = 0;  ///< 0 if unknown
-    std::uint64_t size = 0;
-    std::optional<Time> staged = {};       ///< nullopt if unknown
-    std::string salvage = {};              ///< as it was given to stage(); empty if unknown
-    std::vector<std::string> owners = {};  ///< keys
-  };
   std::vector<LostBody> lost;
   std::uint64_t lost_groups = 0;
   /// Parts of the journal that a repair gave up, of which nothing tells whether there were groups
@@ -63,6 +75,7 @@ struct VerifyReport {
   std::uint32_t epoch = 0;
 
   bool good() const { return problem_count == 0; }
+  bool rows_compared() const { return comparing == Comparing::Done; }
 };
 
 /// Locks the store and checks it. Conflict when a process has it open; NotFound: there is none; Io.

@@ -6,6 +6,7 @@
 
 #include "crypto/digest.h"
 #include "store/blob.h"
+#include "store/layered_reader.h"
 #include "store/rows.h"
 
 namespace hikyaku::store {
@@ -137,6 +138,7 @@ class BodyCheck {
     if (checked.error().code == ErrorCode::Io) return checked;
     if (!owned) {
       findings_.damaged_while_waiting(id);
+      findings_.report.body_bytes -= place.size;  // of those that can be read
       return {};
     }
     findings_.problem(fmt::format("body {}: {}", id, checked.error().describe()));
@@ -158,8 +160,8 @@ class BodyCheck {
     return {};
   }
 
-  VerifyReport::LostBody describe_lost(BlobId id, const BodyPlace& place) {
-    VerifyReport::LostBody body;
+  LostBody describe_lost(BlobId id, const BodyPlace& place) {
+    LostBody body;
     body.id = id;
     body.size = place.size;
     auto view = index_.view();
@@ -172,6 +174,10 @@ class BodyCheck {
         body.staged = header->staged;
         body.salvage = header->salvage;
       }
+    if (findings_.how.name) {
+      ViewReader reader(*view, Reach::Disk, segments_.epoch());
+      body.name = findings_.how.name(reader, body);
+    }
     return body;
   }
 

@@ -19,7 +19,7 @@ struct Findings {
     if (report.problems.size() < kMostProblems) report.problems.push_back(std::move(text));
   }
   void repaired(std::string text) { report.repairs.push_back(std::move(text)); }
-  void lost(VerifyReport::LostBody body) {
+  void lost(LostBody body) {
     if (report.lost.size() < kMostLost) report.lost.push_back(std::move(body));
   }
   void damaged_while_waiting(BlobId body) {

@@ -1,6 +1,9 @@
 #include "store/verify_index.h"
 
+#include <fmt/format.h>
+
 #include "store/group.h"
+#include "store/index_source.h"
 #include "store/rocks_index.h"
 #include "store/store_files.h"
 
@@ -18,6 +21,25 @@ bool VerifiedIndexes::is_missing() const {
   auto directory = index_directory(options_.directory);
   if (options_.open_index || has_index(files_, directory)) return false;
   return has_copy() || has_files(files_, directory);
+}
+
+std::optional<std::string> VerifiedIndexes::find_damage() const {
+  if (options_.open_index) return std::nullopt;
+  constexpr std::uint64_t kMemory = 8ull << 20;  // each block is read once
+  auto index = open_rocks_index_for_reading(
+      {index_directory(options_.directory), kMemory, options_.log, options_.files});
+  if (!index) return std::nullopt;
+  auto tables = (*index)->files();
+  std::string first;
+  std::size_t damaged = 0;
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    if (how_.progress) how_.progress("index", double(i) / double(tables.size()));
+    auto checked = (*index)->check_file(tables[i].name);
+    if (checked) continue;
+    if (++damaged == 1) first = checked.error().describe();
+  }
+  if (damaged == 0) return std::nullopt;
+  return damaged == 1 ? first : fmt::format("{} (one of {} damaged tables)", first, damaged);
 }
 
 Result<std::unique_ptr<Index>> VerifiedIndexes::open() const {
@@ -50,6 +72,30 @@ Result<std::unique_ptr<Index>> VerifiedIndexes::make_again(bool whole_journal) c
     opened = open();
   }
   return opened;
+}
+
+bool VerifiedIndexes::must_salvage(const LogChain& chain) const {
+  if (options_.open_index) return false;
+  if (!has_files(files_, index_directory(options_.directory)) && !has_copy()) return false;
+  return !find_index_source(files_, options_.files != nullptr, options_.directory, chain, 0);
+}
+
+Result<SalvagedIndex> VerifiedIndexes::salvage(const LogChain& chain) const {
+  return salvage_index(options_, files_, chain, copied_index(options_.directory));
+}
+
+Result<std::unique_ptr<Index>> VerifiedIndexes::use_salvaged() const {
+  TRY_DO(put_index_aside(files_, options_.directory));
+  TRY_DO(put_copied_index(files_, options_.directory));
+  return open();
+}
+
+Result<std::unique_ptr<Index>> VerifiedIndexes::open_scratch(const LogChain& chain,
+                                                             SalvagedIndex& found) const {
+  remove_scratch();
+  TRY(found, salvage_index(options_, files_, chain, scratch_directory()));
+  return open_rocks_index(
+      {scratch_directory(), options_.index_memory, options_.log, options_.files});
 }
 
 Result<std::unique_ptr<Index>> VerifiedIndexes::open_scratch(Begin begin) const {

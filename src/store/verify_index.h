@@ -8,6 +8,7 @@
 #include <string>
 
 #include "store/index.h"
+#include "store/index_salvage.h"
 #include "store/recovery.h"
 #include "store/verify.h"
 
@@ -27,15 +28,28 @@ class VerifiedIndexes {
   /// The store's own has no files, though the copy says that there was one.
   bool is_missing() const;
 
+  /// What of the store's own cannot be read: every block of its tables is, and held against its
+  /// checksum. nullopt also for one that cannot be opened at all, which open() tells. Blocks.
+  std::optional<std::string> find_damage() const;
+
   /// The store's own. Corrupt, Io.
   Result<std::unique_ptr<Index>> open() const;
   /// The store's own, removed and begun again: with what the copy has or, if that is not there or
   /// cannot be opened and the whole journal is, with nothing. Nobody has it open.
   Result<std::unique_ptr<Index>> make_again(bool whole_journal) const;
 
+  /// Nothing leads to all that the store's own has had, and there is something of it, or of a copy
+  /// of it, to read.
+  bool must_salvage(const LogChain& chain) const;
+  /// What can be read of the store's own is in a new one beside it, which takes its place next.
+  Result<SalvagedIndex> salvage(const LogChain& chain) const;
+  Result<std::unique_ptr<Index>> use_salvaged() const;
+
   enum class Begin { Empty, FromCopy };
   /// The one beside them, in place of any from before.
   Result<std::unique_ptr<Index>> open_scratch(Begin begin) const;
+  /// The same with what can be read of the store's own.
+  Result<std::unique_ptr<Index>> open_scratch(const LogChain& chain, SalvagedIndex& found) const;
   void remove_scratch() const;
 
   /// What is wrong with the copy: looks at all of its rows, and whether the journal goes on from it

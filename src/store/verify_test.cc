@@ -61,9 +61,12 @@ struct Yard {
         store->read([=](Reader& reader) { return reader.get(Key(1, kTable).raw(key)); }));
   }
   BlobId deliver(std::size_t size, std::string salvage) {
-    auto whole = [](Store& in, std::size_t length, std::string beside) -> Task<BlobId> {
+    return deliver(std::string(size, 'b'), std::move(salvage));
+  }
+  BlobId deliver(std::string body, std::string salvage) {
+    auto whole = [](Store& in, std::string bytes, std::string beside) -> Task<BlobId> {
       auto writer = in.stage(beside);
-      REQUIRE(co_await writer->append(std::string(length, 'b')));
+      REQUIRE(co_await writer->append(bytes));
       auto staged = *co_await writer->finish();
       BlobId id = 0;
       REQUIRE(co_await in.transact({1}, [&](Transaction& tx) -> Result<void> {
@@ -72,7 +75,7 @@ struct Yard {
       }));
       co_return id;
     };
-    return loop.run(whole(*store, size, salvage));
+    return loop.run(whole(*store, body, salvage));
   }
   VerifyReport verify(bool repair = false) {
     store.reset();
@@ -320,4 +323,142 @@ TEST_CASE("a body that cannot be read is counted once, and found by looking at i
     CHECK(yard.loop.run((*blob)->check(0, UINT64_MAX)).error().code == ErrorCode::Corrupt);
   CHECK(yard.loop.run((*blob)->read(299'000, 1'000)).error().code == ErrorCode::Corrupt);
   CHECK(yard.store->statistics().unreadable_bodies == 1);
+}
+
+namespace {
+
+/// A journal of which segments in the middle are gone, many rows, and (unless told otherwise) a
+/// copy of the index.
+struct ReclaimedYard : Yard {
+  static constexpr int kRows = 4'000;
+
+  ReclaimedYard() {
+    std::vector<BlobId> dropped;
+    for (int i = 0; i < 40; ++i) dropped.push_back(deliver(value(i, 9'000), ""));
+    REQUIRE(loop.run(store->transact({1}, [&](Transaction& tx) -> Result<void> {
+      for (int i = 0; i < kRows; ++i) tx.put(row(i), value(i));
+      for (auto id : dropped) tx.disown(id, Key(1, kTable).raw("owner"));
+      return {};
+    })));
+    // Into the tables, and out of the segments that go.
+    store.reset();
+    open();
+    auto rules =
+        ReclaimRules{.before = Time::max(), .dead_percent = 1, .least_age = {}, .urgent = true};
+    for (bool more = true; more;) {
+      auto done = loop.run(store->reclaim(rules));
+      REQUIRE_MESSAGE(done, done.error().describe());
+      more = done->more;
+    }
+    for (int i = 0; i < 30; ++i) put("later " + std::to_string(i));
+    store.reset();
+    REQUIRE_FALSE(std::filesystem::exists(directory.path / "journal" / "0000000003.log"));
+    REQUIRE(std::filesystem::exists(directory.path / "checkpoint" / "CURRENT"));
+  }
+  static std::string row(int i) {
+    return Key(2, kTable).u32(static_cast<std::uint32_t>(i)).bytes();
+  }
+  static std::string value(int i, std::size_t size = 64) {
+    std::string text;
+    for (std::uint32_t x = static_cast<std::uint32_t>(i) * 2654435761U; text.size() < size;
+         x = x * 1664525U + 1013904223U)
+      text += static_cast<char>(x >> 24);
+    return text;
+  }
+  /// Damages the largest table.
+  void spoil(const std::string& of) {
+    std::filesystem::path table;
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path / of))
+      if (entry.path().extension() == ".sst" &&
+          (table.empty() || entry.file_size() > std::filesystem::file_size(table)))
+        table = entry.path();
+    flip((".." / std::filesystem::path(of) / table.filename()).string(),
+         static_cast<std::streamoff>(std::filesystem::file_size(table) / 2));
+  }
+  int rows_there() {
+    open();
+    int there = 0;
+    for (int i = 0; i < kRows; ++i) {
+      auto found = loop.run(store->read([&](Reader& reader) { return reader.get(row(i)); }));
+      if (!found) continue;
+      CHECK(*found == value(i));
+      ++there;
+    }
+    store.reset();
+    return there;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the copy of the index has tables of its own") {
+  ReclaimedYard yard;
+  int tables = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(yard.directory.path / "checkpoint"))
+    if (entry.path().extension() == ".sst") {
+      CHECK(std::filesystem::hard_link_count(entry.path()) == 1);
+      ++tables;
+    }
+  CHECK(tables > 0);
+  yard.spoil("index");
+  CHECK_FALSE(yard.verify().good());
+  auto repaired = yard.verify(true);
+  CHECK(repaired.perhaps_lost.empty());
+  CHECK(Epoch::of(repaired.epoch).turn == 1);
+  auto again = yard.verify();
+  CHECK(again.good());
+  CHECK(again.rows > ReclaimedYard::kRows);
+  CHECK(yard.rows_there() == ReclaimedYard::kRows);
+}
+
+TEST_CASE("verify: without a copy of the index its damage is found all the same, and salvaged") {
+  ReclaimedYard yard;
+  bool copy = false;
+  SUBCASE("there is none") {
+    std::filesystem::remove_all(yard.directory.path / "checkpoint");
+  }
+  SUBCASE("it is damaged in the same place") {
+    copy = true;
+    yard.spoil("checkpoint");
+  }
+  if (!copy) {
+    auto report = yard.verify();
+    CHECK(report.good());
+    CHECK_FALSE(report.rows_compared());
+    CHECK(report.rows == 0);
+  }
+  yard.spoil("index");
+  auto found = yard.verify();
+  REQUIRE_FALSE(found.good());
+  CHECK(found.problems.front().contains("the index cannot be read"));
+  CHECK_FALSE(std::filesystem::exists(yard.directory.path / "index.damaged"));
+  auto repaired = yard.verify(true);
+  CHECK(repaired.lost.empty());
+  CHECK(repaired.lost_groups == 0);
+  REQUIRE(repaired.perhaps_lost.size() == 1);
+  CHECK_MESSAGE(repaired.perhaps_lost[0].starts_with("some rows of account 2, table 0xf0"),
+                repaired.perhaps_lost[0]);
+  CHECK(Epoch::of(repaired.epoch).turn == 2);
+  CHECK(std::filesystem::exists(yard.directory.path / "index.damaged"));
+  auto again = yard.verify();
+  for (const auto& problem : again.problems) MESSAGE(problem);
+  CHECK(again.good());
+  auto there = yard.rows_there();
+  CHECK(there < ReclaimedYard::kRows);
+  CHECK(there > ReclaimedYard::kRows - 500);
+  yard.open();
+  for (int i = 0; i < 10; ++i) CHECK(yard.get("k" + std::to_string(i)));
+  for (int i = 0; i < 30; ++i) CHECK(yard.get("later " + std::to_string(i)));
+}
+
+TEST_CASE("a store whose journal is not whole gets a copy of its index at the start") {
+  ReclaimedYard yard;
+  std::filesystem::remove_all(yard.directory.path / "checkpoint");
+  yard.open();
+  yard.store.reset();
+  CHECK(std::filesystem::exists(yard.directory.path / "checkpoint" / "CURRENT"));
+  auto report = yard.verify();
+  CHECK(report.good());
+  CHECK(report.rows_compared());
+  CHECK(report.rows > ReclaimedYard::kRows);
 }
