@@ -274,24 +274,12 @@ void append_status(std::string& out, std::string_view mailbox, NameForm form, St
   out += ")\r\n";
 }
 
-void append_search(std::string& out, const NumberSet& found, std::optional<std::uint64_t> modseq) {
-  out += "* SEARCH";
-  for (auto& range : found.ranges()) {
-    for (std::uint64_t number = range.first; number <= range.last; ++number) {
-      out += ' ';
-      append_number(out, number);
-    }
+void SearchResponse::begin(std::string& out, std::string_view tag, bool uid,
+                           const SearchProgram& program) {
+  if (form_ == Form::Search) {
+    out += "* SEARCH";
+    return;
   }
-  if (modseq && !found.empty()) {
-    out += " (MODSEQ ";
-    append_number(out, *modseq);
-    out += ')';
-  }
-  out += "\r\n";
-}
-
-void append_esearch(std::string& out, std::string_view tag, bool uid, const SearchProgram& program,
-                    const NumberSet& found, std::optional<std::uint64_t> modseq) {
   out += "* ESEARCH (TAG ";
   append_string(out, tag);
   out += uid ? ") UID" : ")";
@@ -299,16 +287,51 @@ void append_esearch(std::string& out, std::string_view tag, bool uid, const Sear
     out += name;
     append_number(out, value);
   };
-  if (!found.empty()) {
-    if (program.wants(SearchReturn::Min)) put(" MIN ", found.lowest());
-    if (program.wants(SearchReturn::Max)) put(" MAX ", found.highest());
-    if (program.wants(SearchReturn::All) || program.options == 0) {
-      out += " ALL ";
-      found.append_to(out);
-    }
+  if (!found_.empty() && program.wants(SearchReturn::Min)) put(" MIN ", found_.lowest());
+  if (!found_.empty() && program.wants(SearchReturn::Max)) put(" MAX ", found_.highest());
+  if (program.wants(SearchReturn::Count)) put(" COUNT ", found_.count());
+  if (modseq_ && !found_.empty()) put(" MODSEQ ", *modseq_);
+  has_numbers_ = !found_.empty() && (program.wants(SearchReturn::All) || program.options == 0);
+  if (has_numbers_) out += " ALL ";
+}
+
+bool SearchResponse::append_some(std::string& out) {
+  constexpr std::size_t kAtOnce = 1'000;
+  for (std::size_t i = 0; i < kAtOnce; ++i) {
+    if (!has_numbers_ || range_ == found_.ranges().size()) return false;
+    append_next(out);
   }
-  if (program.wants(SearchReturn::Count)) put(" COUNT ", found.count());
-  if (modseq && !found.empty()) put(" MODSEQ ", *modseq);
+  return true;
+}
+
+void SearchResponse::append_next(std::string& out) {
+  auto& range = found_.ranges()[range_];
+  if (form_ == Form::ESearch) {
+    if (range_ != 0) out += ',';
+    append_number(out, range.first);
+    if (range.last != range.first) {
+      out += ':';
+      append_number(out, range.last);
+    }
+    ++range_;
+    return;
+  }
+  out += ' ';
+  append_number(out, range.first + done_);
+  if (range.first + done_ != range.last) {
+    ++done_;
+  } else {
+    ++range_;
+    done_ = 0;
+  }
+}
+
+void SearchResponse::end(std::string& out) const {
+  if (form_ == Form::Search && modseq_ && !found_.empty()) {
+    out += " (MODSEQ ";
+    append_number(out, *modseq_);
+    out += ')';
+  }
   out += "\r\n";
 }
 

@@ -114,13 +114,33 @@ struct StatusValues {
 void append_status(std::string& out, std::string_view mailbox, NameForm form, StatusItems items,
                    const StatusValues& values);
 
-/// "* SEARCH 1 5 7", with "(MODSEQ n)" if given and anything was found (RFC 7162 §3.1.5).
-void append_search(std::string& out, const NumberSet& found, std::optional<std::uint64_t> modseq);
+/// What a SEARCH has found, in pieces: it may be megabytes.
+/// "* SEARCH 1 5 7", with "(MODSEQ n)" if given and anything was found (RFC 7162 §3.1.5); or
 /// "* ESEARCH (TAG "a1") UID MIN 1 MAX 7 COUNT 3 ALL 1,5,7" by the program's options; what does not
 /// exist is left out (RFC 4731 §3.1). Without options, ALL: what IMAP4rev2 answers to a SEARCH
-/// without RETURN (RFC 9051 §6.4.4). Not to be called when SAVE is the only option: nothing is
-/// asked for then (RFC 5182 §2.1).
-void append_esearch(std::string& out, std::string_view tag, bool uid, const SearchProgram& program,
-                    const NumberSet& found, std::optional<std::uint64_t> modseq);
+/// without RETURN (RFC 9051 §6.4.4). Not to be used when SAVE is the only option: nothing is asked
+/// for then (RFC 5182 §2.1).
+class SearchResponse {
+ public:
+  enum class Form { Search, ESearch };
+  SearchResponse(Form form, NumberSet found, std::optional<std::uint64_t> modseq)
+      : form_(form), found_(std::move(found)), modseq_(modseq) {}
+
+  /// Up to the first number.
+  void begin(std::string& out, std::string_view tag, bool uid, const SearchProgram& program);
+  /// The next numbers, some kilobytes of them. False when there are no more.
+  bool append_some(std::string& out);
+  void end(std::string& out) const;
+
+ private:
+  void append_next(std::string& out);
+
+  Form form_;
+  NumberSet found_;
+  std::optional<std::uint64_t> modseq_;
+  bool has_numbers_ = true;
+  std::size_t range_ = 0;   ///< the next to be written
+  std::uint32_t done_ = 0;  ///< numbers of it that are written
+};
 
 }  // namespace hikyaku::imap

@@ -100,9 +100,19 @@ TEST_CASE("STATUS writes what was asked for") {
 }
 
 TEST_CASE("SEARCH and ESEARCH") {
-  auto search = [](std::string_view set, std::optional<std::uint64_t> modseq = std::nullopt) {
-    return written(
-        [&](auto& out) { append_search(out, set.empty() ? NumberSet() : numbers(set), modseq); });
+  SearchProgram program;
+  auto whole = [&](SearchResponse::Form form, NumberSet found,
+                   std::optional<std::uint64_t> modseq) {
+    SearchResponse response(form, std::move(found), modseq);
+    return written([&](auto& out) {
+      response.begin(out, "a\"1", true, program);
+      while (response.append_some(out)) {
+      }
+      response.end(out);
+    });
+  };
+  auto search = [&](std::string_view set, std::optional<std::uint64_t> modseq = std::nullopt) {
+    return whole(SearchResponse::Form::Search, set.empty() ? NumberSet() : numbers(set), modseq);
   };
   CHECK(search("") == "* SEARCH\r\n");
   CHECK(search("1:3,7") == "* SEARCH 1 2 3 7\r\n");
@@ -110,18 +120,29 @@ TEST_CASE("SEARCH and ESEARCH") {
   CHECK(search("", 9) == "* SEARCH\r\n");
   CHECK(search("4294967295") == "* SEARCH 4294967295\r\n");
 
-  SearchProgram program;
   program.options = 15;
   auto esearch = [&](NumberSet found, std::optional<std::uint64_t> modseq = std::nullopt) {
-    return written([&](auto& out) { append_esearch(out, "a\"1", true, program, found, modseq); });
+    return whole(SearchResponse::Form::ESearch, std::move(found), modseq);
   };
   CHECK(esearch(numbers("2,8:9"), 5) ==
-        "* ESEARCH (TAG \"a\\\"1\") UID MIN 2 MAX 9 ALL 2,8:9 COUNT 3 MODSEQ 5\r\n");
+        "* ESEARCH (TAG \"a\\\"1\") UID MIN 2 MAX 9 COUNT 3 MODSEQ 5 ALL 2,8:9\r\n");
   CHECK(esearch({}, 5) == "* ESEARCH (TAG \"a\\\"1\") UID COUNT 0\r\n");
   program.options = 0;
   CHECK(esearch(numbers("4")) == "* ESEARCH (TAG \"a\\\"1\") UID ALL 4\r\n");
   program.options = static_cast<std::uint8_t>(SearchReturn::All);
   CHECK(esearch({}) == "* ESEARCH (TAG \"a\\\"1\") UID\r\n");
+
+  // In pieces, whose ends are not seen.
+  std::string all;
+  for (int i = 1; i <= 5'000; ++i) all += " " + std::to_string(i);
+  CHECK(search("1:5000") == "* SEARCH" + all + "\r\n");
+  NumberSet odd;
+  std::string odds;
+  for (int i = 1; i <= 5'000; i += 2) {
+    odd.add(static_cast<std::uint32_t>(i));
+    odds += (odds.empty() ? "" : ",") + std::to_string(i);
+  }
+  CHECK(esearch(odd) == "* ESEARCH (TAG \"a\\\"1\") UID ALL " + odds + "\r\n");
 }
 
 TEST_CASE("FLAGS, PERMANENTFLAGS, ID, ENABLED, CAPABILITY") {

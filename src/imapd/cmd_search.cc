@@ -86,10 +86,14 @@ struct Session::Searching {
   bool rows_decide;  ///< rows may be asked by themselves
   bool kept_fields;  ///< the records' header fields are enough for header keys
   Time now;
-  std::vector<std::uint32_t> found;  ///< sequence numbers, at the end ascending
-  std::size_t unread = 0;            ///< messages that are damaged: not among them
+  imap::NumberSet found;              ///< sequence numbers of rows that were enough
+  std::vector<std::uint32_t> behind;  ///< of messages for which more had to be read
+  std::size_t unread = 0;             ///< messages that are damaged: not among them
 
-  std::size_t memory() const { return found.capacity() * sizeof(std::uint32_t); }
+  std::size_t memory() const {
+    return found.ranges().size() * sizeof(imap::NumberRange) +
+           behind.capacity() * sizeof(std::uint32_t);
+  }
 };
 
 Task<imap::Reply> Session::handle(imap::SearchCommand command) {
@@ -132,7 +136,7 @@ Task<imap::Reply> Session::handle(imap::SearchCommand command) {
     if (searching.program.wants(imap::SearchReturn::Save)) selected_->saved = {};
     co_return refusal(done.error());
   }
-  tell_found(searching, command.uid);
+  co_await tell_found(searching, command.uid);
   if (searching.unread != 0)
     co_return imap::ok(fmt::format("Searched, but {} {} cannot be read", searching.unread,
                                    searching.unread == 1 ? "message" : "messages"));
@@ -172,7 +176,7 @@ Task<Result<void>> Session::search(Searching& searching) {
         SearchedRow message(sequence, row, selected_->recent.contains(row.uid));
         decided = imap::evaluate(key, message, searching.now, imap::SearchCost::Row);
       }
-      if (decided && *decided) searching.found.push_back(sequence);
+      if (decided && *decided) searching.found.add(sequence);
       if (decided) continue;
       if (undecided.empty() || undecided.back().last + 1 != sequence)
         undecided.push_back({sequence, sequence});
@@ -189,7 +193,11 @@ Task<Result<void>> Session::search(Searching& searching) {
       left = left.subspan(done);
     }
   }
-  std::ranges::sort(searching.found);
+  if (!searching.behind.empty()) {
+    auto both = searching.found.ranges();
+    for (auto number : searching.behind) both.push_back({number, number});
+    searching.found = imap::NumberSet::from_ranges(std::move(both));
+  }
   co_return Result<void>{};
 }
 
@@ -259,7 +267,7 @@ Task<Result<void>> Session::search_messages(Searching& searching,
     if (!verdicts[i])
       undecided.push_back(whole[i]);
     else if (*verdicts[i])
-      searching.found.push_back(whole[i]->number());
+      searching.behind.push_back(whole[i]->number());
   }
 
   std::vector<SearchedMessage*> turn;
@@ -288,7 +296,7 @@ Task<Result<void>> Session::search_messages(Searching& searching,
     if (!permit && bytes < most && i + 1 < undecided.size()) continue;
     verdicts = co_await decide(services_.workers, key, searching.now, turn, imap::SearchCost::Body);
     for (std::size_t n = 0; n < turn.size(); ++n)
-      if (*verdicts[n]) searching.found.push_back(turn[n]->number());
+      if (*verdicts[n]) searching.behind.push_back(turn[n]->number());
     turn.clear();
     bytes = 0;
     work_with(records);
@@ -311,38 +319,52 @@ Task<Result<void>> Session::read_for_search(const Searching& searching, Searched
   co_return Result<void>{};
 }
 
-void Session::tell_found(const Searching& searching, bool uid) {
+Task<void> Session::tell_found(Searching& searching, bool uid) {
   auto& program = searching.program;
-  auto& messages = selected_->messages;
+  auto found = std::move(searching.found);
   auto only_ends =
       program.extended && !program.wants(imap::SearchReturn::All) &&
       !program.wants(imap::SearchReturn::Count) &&
       (program.wants(imap::SearchReturn::Min) || program.wants(imap::SearchReturn::Max));
   // RFC 5182 §2.1, RFC 7162 §3.1.5: with MIN or MAX alone, only those count.
-  std::vector<std::uint32_t> numbers;
-  if (only_ends && !searching.found.empty()) {
-    if (program.wants(imap::SearchReturn::Min)) numbers.push_back(searching.found.front());
-    if (program.wants(imap::SearchReturn::Max)) numbers.push_back(searching.found.back());
-  } else {
-    numbers = searching.found;
+  if (only_ends && !found.empty()) {
+    imap::NumberSet ends;
+    if (program.wants(imap::SearchReturn::Min)) ends.add(found.lowest());
+    if (program.wants(imap::SearchReturn::Max)) ends.add(found.highest());
+    found = std::move(ends);
   }
+  auto saves = program.wants(imap::SearchReturn::Save);
+  auto wants_modseq = imap::uses_modseq(program.key);
+  Turn turn;
   std::uint64_t modseq = 0;
   imap::NumberSet uids;
-  for (auto number : numbers) {
-    auto& row = messages.at(number);
-    uids.add(row.uid);
-    modseq = std::max<std::uint64_t>(modseq, row.changed);
+  if (uid || saves || wants_modseq) {
+    RowWalk walk(selected_->messages);
+    std::size_t rows = 0;
+    for (auto& range : found.ranges()) {
+      for (std::uint64_t number = range.first; number <= range.last; ++number) {
+        auto& row = walk.at(static_cast<std::uint32_t>(number));
+        uids.add(row.uid);
+        modseq = std::max<std::uint64_t>(modseq, row.changed);
+        if (++rows % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
+      }
+    }
   }
-  if (program.wants(imap::SearchReturn::Save)) selected_->saved = uids;
+  if (saves) selected_->saved = uids;
 
-  auto found = uid ? std::move(uids) : imap::NumberSet::from_numbers(numbers);
-  auto told = imap::uses_modseq(program.key) ? std::optional(modseq) : std::nullopt;
   auto save_only = program.options == static_cast<std::uint8_t>(imap::SearchReturn::Save);
-  if (program.extended && save_only) return;
-  if (program.extended || state_.has(imap::Enabled::Imap4Rev2))
-    imap::append_esearch(out(), tag_, uid, program, found, told);
-  else
-    imap::append_search(out(), found, told);
+  if (program.extended && save_only) co_return;
+  using Form = imap::SearchResponse::Form;
+  auto form =
+      program.extended || state_.has(imap::Enabled::Imap4Rev2) ? Form::ESearch : Form::Search;
+  imap::SearchResponse response(form, uid ? std::move(uids) : std::move(found),
+                                wants_modseq ? std::optional(modseq) : std::nullopt);
+  response.begin(out(), tag_, uid, program);
+  while (response.append_some(out())) {
+    if (output_.full()) co_await output_.flush();
+    if (turn.is_over()) co_await take_turn(turn);
+  }
+  response.end(out());
 }
 
 }  // namespace hikyaku::imapd

@@ -435,7 +435,7 @@ TEST_CASE("SEARCH: every key") {
   CHECK(client("SEARCH CHARSET KLINGON TEXT x").starts_with("NO [BADCHARSET"));
   CHECK(client("UID SEARCH 2:3") == "* SEARCH 2 3\nOK Searched\n");
   CHECK(client("SEARCH RETURN (MIN MAX COUNT ALL) ALL") ==
-        "* ESEARCH (TAG \"a71\") MIN 1 MAX 3 ALL 1:3 COUNT 3\nOK Searched\n");
+        "* ESEARCH (TAG \"a71\") MIN 1 MAX 3 COUNT 3 ALL 1:3\nOK Searched\n");
 }
 
 TEST_CASE("SEARCH RETURN (SAVE) and \"$\"") {

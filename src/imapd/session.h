@@ -206,7 +206,7 @@ class Session {
                                            std::span<const std::uint32_t> sequences);
   Task<Result<void>> search_messages(Searching& searching, std::deque<SearchedMessage>& open);
   Task<Result<void>> read_for_search(const Searching& searching, SearchedMessage& message);
-  void tell_found(const Searching& searching, bool uid);
+  Task<void> tell_found(Searching& searching, bool uid);
   // cmd_copy.cc
   mailbox::BulkContext bulk() const {
     return {services_.store, services_.clock, [this] { return server_ends(); }};
