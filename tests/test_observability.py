@@ -6,6 +6,7 @@ import re
 import shutil
 import smtplib
 import socket
+import threading
 import unittest
 
 from harness import HIKYAKU, PASSWORD, TOP, Instance, eventually, hikyaku
@@ -334,6 +335,39 @@ class Observability(unittest.TestCase):
         self.assertGreater(numbers["memory"]["resident"], 0)
         self.assertIn("sync_p99", numbers["store"])
         client.logout()
+
+    def test_top_shows_who_connects_anew_for_every_command(self):
+        stop = threading.Event()
+
+        def flood():
+            while not stop.is_set():
+                with smtplib.SMTP("127.0.0.1", self.server.port("smtp"), source_address=("127.0.0.77", 0)) as client:
+                    client.ehlo("x.test")
+                    client.mail("x@beta.test")
+                    client.rcpt("nobody@alpha.test")
+
+        def log_in_and_out():
+            while not stop.is_set():
+                self.imap().logout()
+
+        workers = [threading.Thread(target=work) for work in (flood, log_in_and_out)]
+        for worker in workers:
+            worker.start()
+        try:
+            numbers = json.loads(self.server.run("top", "--json", "--interval", "2").stdout)
+            frame = self.server.run("top", "--once").stdout
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join()
+        address = next(row for row in numbers["addresses"] if row["name"] == "127.0.0.77")
+        self.assertGreater(address["commands"], 5)
+        # All of its commands, not only those of the session that is there.
+        self.assertGreater(address["commands"], numbers["commands_per_second"]["smtp"] * 0.7)
+        account = next(row for row in numbers["accounts"] if row["name"] == "anna@alpha.test")
+        self.assertGreater(account["commands"], 1)
+        self.assertGreater(numbers["recipients_per_second"]["5yz"], 1)
+        self.assertNotIn(" 0/s refused", re.search("recipients .*", frame)[0])
 
     def test_without_a_server_it_is_said(self):
         """As other commands that need one say it: with the instance that was named, and 75; 66 where there is no instance."""

@@ -15,9 +15,8 @@ using boost::json::array;
 using boost::json::object;
 using Answer = Result<object>;
 
-/// Sessions of this program's own commands are not shown.
 bool is_shown(const SessionFacts& facts) {
-  return facts.activity.protocol != "control";
+  return facts.activity.protocol != kControlProtocol;
 }
 
 /// In a word, what it is about.
@@ -104,34 +103,53 @@ object to_json(const std::map<std::string, double>& values) {
   return result;
 }
 
-/// Sessions by what `key` says of them: how many, and their commands.
-template <class Key>
-array busiest(const std::vector<SessionFacts>& sessions, Key key) {
-  struct Sum {
-    std::uint64_t sessions = 0, commands = 0, bytes = 0;
+/// One of those that are compared.
+struct Busy {
+  std::string name;
+  std::uint64_t sessions = 0;
+  EndedSessions::Sum sum;  ///< of sessions that have ended and of those that are there
+};
+/// So many are told; of these at most half for what they did in sessions that ended lately.
+constexpr std::size_t kMostBusy = 400;
+
+/// Those who did most, in sessions that have ended lately or at all.
+void keep_busiest(std::vector<Busy>& rows) {
+  if (rows.size() <= kMostBusy) return;
+  auto sort = [](auto first, auto middle, auto last, auto key) {
+    std::partial_sort(first, middle, last,
+                      [&](const Busy& a, const Busy& b) { return key(a) > key(b); });
   };
-  std::map<std::string, Sum> sums;
+  auto half = rows.begin() + kMostBusy / 2;
+  sort(rows.begin(), half, rows.end(), [](auto& row) { return row.sum.recent; });
+  sort(half, rows.begin() + kMostBusy, rows.end(), [](auto& row) { return row.sum.commands; });
+  rows.resize(kMostBusy);
+}
+
+/// Sessions by what `key` says of them, with what others did that had it: how many are there, and
+/// their commands. "more": not all are told.
+template <class Key>
+void tell_busiest(object& result, std::string_view kind, const std::vector<SessionFacts>& sessions,
+                  const std::map<std::string, EndedSessions::Sum>& ended, Key key) {
+  std::map<std::string, Busy> all;
+  for (auto& [name, sum] : ended) all[name].sum = sum;
   for (auto& facts : sessions) {
     auto name = is_shown(facts) ? key(facts) : std::string();
     if (name.empty()) continue;
-    auto& sum = sums[name];
-    ++sum.sessions;
-    sum.commands += facts.activity.commands;
-    sum.bytes += facts.bytes_in + facts.bytes_out;
+    auto& busy = all[name];
+    ++busy.sessions;
+    busy.sum += {facts.activity.commands, facts.bytes_in + facts.bytes_out, 0};
   }
-  std::vector<std::pair<std::string, Sum>> rows(sums.begin(), sums.end());
-  constexpr std::size_t kMost = 50;
-  auto most = std::min(kMost, rows.size());
-  std::ranges::partial_sort(rows, rows.begin() + static_cast<std::ptrdiff_t>(most), std::greater(),
-                            [](auto& row) { return row.second.commands; });
-  rows.resize(most);
-  array result;
-  for (auto& [name, sum] : rows)
-    result.push_back(object{{"name", json_text(name)},
-                            {"sessions", sum.sessions},
-                            {"commands", sum.commands},
-                            {"bytes", sum.bytes}});
-  return result;
+  std::vector<Busy> rows;
+  for (auto& [name, busy] : all) rows.push_back({name, busy.sessions, busy.sum});
+  keep_busiest(rows);
+  array told;
+  for (auto& row : rows)
+    told.push_back(object{{"name", json_text(row.name)},
+                          {"sessions", row.sessions},
+                          {"commands", row.sum.commands},
+                          {"bytes", row.sum.bytes}});
+  result["more"].as_object()[kind] = rows.size() < all.size();
+  result[kind] = std::move(told);
 }
 
 /// Totals since the start; who asks twice has rates.
@@ -150,6 +168,7 @@ Task<Answer> stats(Watched watched, ControlCall&) {
                 {"connections", by("hikyaku_connections_total", "protocol")},
                 {"refused", by("hikyaku_connections_refused_total", "protocol")},
                 {"commands", by("hikyaku_command_seconds", "protocol")},
+                {"recipients", by("hikyaku_recipients_total", "reply")},
                 {"messages", by("hikyaku_messages_total", "reply")},
                 {"deliveries", by("hikyaku_deliveries_total", "outcome")},
                 {"logins", by("hikyaku_logins_total", "outcome")},
@@ -175,8 +194,11 @@ Task<Answer> stats(Watched watched, ControlCall&) {
                              {"queued", total("hikyaku_worker_queue_length")}};
   result["memory"] = object{{"resident", total("hikyaku_memory_resident_bytes")},
                             {"plan", total("hikyaku_memory_plan_bytes")}};
-  result["accounts"] = busiest(sessions, [](auto& facts) { return facts.activity.user; });
-  result["addresses"] = busiest(sessions, [](auto& facts) {
+  auto ended = co_await watched.sessions.ended();
+  result["more"] = object{};
+  tell_busiest(result, "accounts", sessions, ended.accounts,
+               [](auto& facts) { return facts.activity.user; });
+  tell_busiest(result, "addresses", sessions, ended.addresses, [](auto& facts) {
     return facts.peer.port == 0 ? std::string() : facts.peer.address.to_string();
   });
   co_return result;

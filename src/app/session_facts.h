@@ -3,12 +3,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/activity.h"
 #include "base/ip.h"
 #include "base/time.h"
 
 namespace hikyaku::app {
+
+/// Sessions of this program's own commands are not shown.
+inline constexpr std::string_view kControlProtocol = "control";
 
 /// What is told of a session (`hikyaku who`), a copy.
 struct SessionFacts {

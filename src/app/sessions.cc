@@ -31,10 +31,21 @@ Task<void> Sessions::run(Loop& loop, std::string_view protocol, std::unique_ptr<
       loop.sessions
           .emplace(activity.id, Entry{stream.get(), &activity, std::chrono::steady_clock::now()})
           .first;
+  auto peer = stream->peer();
   co_await loop.rounds.run(serve(std::move(stream), activity));
   loop.sessions.erase(place);
+  note_end(loop, activity, peer);
   activity.hold(0);
   memory_.end_session();
+}
+
+void Sessions::note_end(Loop& loop, const Activity& activity, const Endpoint& peer) {
+  if (activity.protocol == kControlProtocol) return;
+  auto now = std::chrono::steady_clock::now();
+  auto bytes = activity.bytes_in + activity.bytes_out;
+  loop.ended_accounts.add(activity.user, activity.commands, bytes, now);
+  if (peer.port != 0)
+    loop.ended_addresses.add(peer.address.to_string(), activity.commands, bytes, now);
 }
 
 SessionFacts Sessions::facts_of(std::uint64_t id, const Entry& entry, Moment now) {
@@ -64,6 +75,24 @@ Activity* Sessions::activity_of(const net::Stream& stream) const {
 Task<std::vector<SessionFacts>> Sessions::list() {
   auto all = co_await gather([](const Activity&) { return true; });
   std::ranges::sort(all, {}, &SessionFacts::id);
+  co_return all;
+}
+
+Task<Sessions::Ended> Sessions::ended() {
+  Ended all;
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    Completion<Ended> here;
+    cores_[i].post([loop = loops_[i].get(), give = here.giver()]() mutable {
+      Ended found;
+      auto now = std::chrono::steady_clock::now();
+      loop->ended_accounts.add_to(found.accounts, now);
+      loop->ended_addresses.add_to(found.addresses, now);
+      give(std::move(found));
+    });
+    auto found = co_await here;
+    for (auto& [name, sum] : found.accounts) all.accounts[name] += sum;
+    for (auto& [name, sum] : found.addresses) all.addresses[name] += sum;
+  }
   co_return all;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/ended_sessions.h"
 #include "app/give_way.h"
 #include "app/session_facts.h"
 #include "base/activity.h"
@@ -40,6 +41,13 @@ class Sessions {
 
   /// Everybody, in the order of arrival. On a loop.
   Task<std::vector<SessionFacts>> list();
+  /// What those did that have ended (but for the program's own commands), by account and by
+  /// address; of each loop those who ended last. On a loop.
+  struct Ended {
+    std::map<std::string, EndedSessions::Sum> accounts;
+    std::map<std::string, EndedSessions::Sum> addresses;
+  };
+  Task<Ended> ended();
   /// Ends those that are chosen, each with its protocol's farewell; how many. On a loop.
   using Choose = std::function<bool(const SessionFacts&)>;
   Task<std::size_t> end(Choose choose, Activity::End why);
@@ -66,9 +74,12 @@ class Sessions {
     Rounds rounds;
     Gate gate{[this](std::exception_ptr error) { rounds.tell(error); }};
     std::map<std::uint64_t, Entry> sessions;
+    EndedSessions ended_accounts;
+    EndedSessions ended_addresses;
   };
   Task<void> run(Loop& loop, std::string_view protocol, std::unique_ptr<net::Stream> stream,
                  Serve serve);
+  static void note_end(Loop& loop, const Activity& activity, const Endpoint& peer);
   using Wanted = std::function<bool(const Activity&)>;
   Task<std::vector<SessionFacts>> gather(Wanted wanted);
   Task<void> end_strangers();

@@ -66,10 +66,14 @@ std::vector<Busy> busiest(const TopView& view, std::string_view kind) {
     return found;
   };
   auto before = rows(view.before);
+  // Who was not among those told before is new only if all were.
+  auto& more = part(view.before, "more");
+  auto cut = more.if_contains(kind);
+  auto unknown = cut && cut->is_bool() && cut->get_bool();
   std::vector<Busy> all;
   for (auto& [name, row] : rows(view.now)) {
     static const object kNone;
-    auto old = before.contains(name) ? before[name] : &kNone;
+    auto old = before.contains(name) ? before[name] : unknown ? row : &kNone;
     auto per_second = [&](const char* what) {
       return rate(number_in(*old, what), number_in(*row, what), view.seconds);
     };
@@ -117,6 +121,7 @@ constexpr Phrase kHeading{"hikyaku top   {}   up {}   q: quit",
 constexpr Phrase kConnections{"connections|{} open{}|{}/s new, {}/s refused",
                               "接続|{} 件{}|新規 {}/秒、拒否 {}/秒"};
 constexpr Phrase kCommands{"commands|{}/s{}", "コマンド|{}/秒{}"};
+constexpr Phrase kRecipients{"recipients|{}/s taken, {}/s refused", "宛先|受付 {}/秒、拒否 {}/秒"};
 constexpr Phrase kMessages{
     "messages|in {}/s, refused {}/s|out {}/s, deferred {}/s, failed {}/s|accept p99 {}",
     "メッセージ|受信 {}/秒、拒否 {}/秒|送信 {}/秒、延期 {}/秒、失敗 {}/秒|受付 p99 {}"};
@@ -261,6 +266,7 @@ object top_numbers(const TopView& view) {
                  {"connections_per_second", total("connections")},
                  {"refused_per_second", total("refused")},
                  {"commands_per_second", rates("commands")},
+                 {"recipients_per_second", rates("recipients")},
                  {"messages_per_second", rates("messages")},
                  {"accept_p99", accept.quantile(0.99)},
                  {"deliveries_per_second", rates("deliveries")},
@@ -313,8 +319,11 @@ std::string top_frame(const TopView& view, const Terminal& terminal, TopSize siz
        short_rate(number(all, "connections_per_second")),
        short_rate(number(all, "refused_per_second")));
   line(kCommands, short_rate(commands), by_protocol(group("commands_per_second"), short_rate));
-  auto refused = in("messages_per_second", "4yz") + in("messages_per_second", "5yz");
-  line(kMessages, short_rate(in("messages_per_second", "2yz")), short_rate(refused),
+  auto refused = [&](const char* what) { return in(what, "4yz") + in(what, "5yz"); };
+  line(kRecipients, short_rate(in("recipients_per_second", "2yz")),
+       short_rate(refused("recipients_per_second")));
+  line(kMessages, short_rate(in("messages_per_second", "2yz")),
+       short_rate(refused("messages_per_second")),
        short_rate(in("deliveries_per_second", "delivered")),
        short_rate(in("deliveries_per_second", "deferred")),
        short_rate(in("deliveries_per_second", "failed")), short_time(number(all, "accept_p99")));
