@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import smtplib
 import socket
 import subprocess
@@ -175,6 +176,46 @@ class Directory(unittest.TestCase):
                 self.assertEqual((server.dir / name).stat().st_mode & 0o777, 0o700, name)
             open_to_others = {p.name for p in server.dir.iterdir() if p.is_file() and p.stat().st_mode & 0o077}
             self.assertEqual(open_to_others, {"hikyaku.toml"})
+
+    def test_a_reader_who_has_seen_enough(self):
+        """A closed pipe is its wish: no words, and an end as by SIGPIPE, also where the program ignores that signal."""
+        with Instance("anna@alpha.test") as server:
+            for name in [f"a{number}@alpha.test" for number in range(40)]:
+                server.run("alias", "add", name, "anna@alpha.test")
+            for words in (["metrics"], ["config", "explain"], ["alias", "list", "--json"]):
+                with self.subTest(words):
+                    reading, writing = os.pipe()
+                    os.close(reading)
+                    done = subprocess.run([HIKYAKU, *words, *(["--dir", server.dir] if words[0] != "config" else [])], stdout=writing,
+                                          stderr=subprocess.PIPE, restore_signals=False, text=True)
+                    os.close(writing)
+                    self.assertEqual((done.returncode, done.stderr), (-signal.SIGPIPE, ""))
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([HIKYAKU, "config", "explain"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 74)
+        self.assertIn("could not be written", done.stderr)
+
+    def test_mistakes_are_told_in_japanese(self):
+        """What people meet by their own mistakes: nothing of it stays English."""
+        with Instance("anna@alpha.test") as server, tempfile.TemporaryDirectory() as top:
+            (pathlib.Path(top) / "something").write_text("x\n")
+            for words in (["throttle", "lift", "x"], ["domain", "add", "foo bar"], ["domain", "add", "a..b"], ["domain", "acount"],
+                          ["app-password", "remove", "anna@alpha.test", "nope"], ["app-password", "add", "anna@alpha.test", ""],
+                          ["account", "add", "bad"], ["account", "add", "a b@alpha.test"], ["alias", "add", "x", "anna@alpha.test"],
+                          ["account", "password", "anna@alpha.test", "--password-stdin"],
+                          ["account", "add", "anna@alpha.test", "--password-stdin"],
+                          ["export", "--account", "anna@alpha.test", top], ["import", "--account", "anna@alpha.test", f"{top}/42"],
+                          ["import", "--account", "anna@alpha.test", f"{top}/something"], ["import", "--account", "anna@alpha.test", top],
+                          ["migrate", "anna@alpha.test", "--from", "imap://a:b@127.0.0.1:1"],
+                          ["migrate", "anna@alpha.test", "--from", "imap://a@127.0.0.1:1", "--password-stdin"],
+                          ["serve"]):
+                with self.subTest(words):
+                    done = server.run(*words, input="secret word\n" if words[0] in ("migrate",) or words[1:2] == ["add"] else "\n",
+                                      check=False, env={"LANG": "ja_JP.UTF-8"})
+                    self.assertNotEqual(done.returncode, 0)
+                    told = "\n".join(line for line in done.stderr.splitlines() if "event=" not in line)
+                    self.assertRegex(told, "[ぁ-ん]", told)
+                    self.assertNotRegex(told, r"\b(is|no|there|the|cannot)\b(?!-)", told)
 
     def test_short_passwords_are_refused(self):
         with Instance("anna@alpha.test") as server:

@@ -4,6 +4,7 @@ import base64
 import imaplib
 import json
 import re
+import shutil
 import unittest
 
 from harness import PASSWORD, TOP, Instance, eventually
@@ -237,6 +238,22 @@ class TheSearch(unittest.TestCase):
 
 class Json(unittest.TestCase):
     """log.format = "json": every line is one object whose keys docs/log-keys.txt has."""
+
+    def test_why_the_server_does_not_start_is_an_object_too(self):
+        server = Instance(ANNA, config={"log.format": '"json"'})
+        self.addCleanup(shutil.rmtree, server.dir)
+        server.quickstart()
+        for path, words in (((server.dir / "tls"), "cannot read"), ((server.dir / "data"), "store")):
+            with self.subTest(path):
+                away = path.with_name("away")
+                path.rename(away)
+                done = server.run("serve", check=False)
+                away.rename(path)
+                self.assertNotEqual(done.returncode, 0)
+                *before, entry = (json.loads(line) for line in done.stderr.splitlines())
+                self.assertEqual({one["level"] for one in before} - {"info", "warn"}, set())
+                self.assertEqual((entry["level"], entry["event"]), ("error", "server.fail"))
+                self.assertIn(words, entry["err"])
 
     def test_every_line_is_an_object(self):
         listed = [line.split()[0] for line in (TOP / "docs/log-keys.txt").read_text().splitlines() if line and not line.startswith("#")]

@@ -52,7 +52,7 @@ Exit run_command_line(std::span<const std::string> words, std::span<const Verb> 
       break;
   }
   if (!terminal.intact() && exit == Exit::Ok) {
-    terminal.complain(kNotWritten);
+    if (!terminal.reader_left()) terminal.complain(kNotWritten);
     return Exit::Io;
   }
   return exit;

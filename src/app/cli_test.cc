@@ -158,7 +158,10 @@ TEST_CASE("a wrong command line is told what would be right") {
     CHECK(outcome.out == "");
   }
   CHECK(run("--lang ja ehco", verbs).err ==
-        "hikyaku: 'ehco' という動詞はありません。'echo' のことですか?\n");
+        "hikyaku: 'ehco' というサブコマンドはありません。'echo' のことですか?\n");
+  CHECK(run("--lang ja config exlain").err ==
+        "hikyaku: 'config' に 'exlain' というサブコマンドはありません。'config explain' "
+        "のことですか?\n");
 }
 
 TEST_CASE("every text is there in every language") {
@@ -268,11 +271,11 @@ TEST_CASE("config verbs") {
   CHECK(run("config explain pop3.lock --lang ja").out == R"(pop3.lock
   一つのクライアントがメールドロップを開いている間、ほかには -ERR [IN-USE] と答えます。false: どちらも使えます。番号はそれぞれのもので、QUIT はメッセージの識別子で削除します。
 
-  書けるもの  true か false
+  書けるもの  true か false のどちらか
   既定値      true
   理由        RFC 1939 §4 は排他ロックを求める
   反映        再読み込み (reload) で
-  版          0.1
+  導入        0.1
 )");
   CHECK(run("config explain retention").out.starts_with("store.retention\n"));
   CHECK(run("config explain pop3").out.contains("pop3.timeout\n"));

@@ -9,10 +9,12 @@
 namespace hikyaku::app {
 namespace {
 
-constexpr Phrase kUnknownVerb{"unknown verb '{}'.", "'{}' という動詞はありません。"};
+constexpr Phrase kUnknownVerb{"unknown verb '{}'.", "'{}' というサブコマンドはありません。"};
+constexpr Phrase kUnknownSecond{"unknown verb '{} {}'.",
+                                "'{}' に '{}' というサブコマンドはありません。"};
 constexpr Phrase kDidYouMean{" Did you mean '{}'?", "'{}' のことですか?"};
 constexpr Phrase kSeeHelp{" `hikyaku --help` lists all verbs.",
-                          "すべての動詞は `hikyaku --help` で見られます。"};
+                          "すべてのサブコマンドは `hikyaku --help` で見られます。"};
 constexpr Phrase kUnknownOption{"{} has no option '{}'.",
                                 "{} に '{}' というオプションはありません。"};
 constexpr Phrase kSeeVerbHelp{" `hikyaku {} --help` lists its options.",
@@ -121,7 +123,10 @@ class Parser {
 
   void unknown_verb(std::string_view before, std::string_view word,
                     const std::vector<std::string_view>& candidates) {
-    wrong(kUnknownVerb, std::string(before) + shown(word));
+    if (before.empty())
+      wrong(kUnknownVerb, shown(word));
+    else
+      wrong(kUnknownSecond, trim(before), shown(word));
     auto near = closest(word, candidates);
     if (!near.empty())
       add_remedy(kDidYouMean, std::string(before) + std::string(near));

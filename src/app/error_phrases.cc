@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 
+#include "base/text.h"
 #include "base/translate.h"
 #include "dkim/problem.h"
 #include "dmarc/problem.h"
@@ -27,8 +28,8 @@ constexpr Phrase kErrors[] = {
     {"the domain {} is here already", "ドメイン {} はすでにあります"},
     {"{} is still in use (by {}): remove its accounts and aliases first",
      "{} は使用中です ({})。先にそのアカウントと別名を削除してください"},
-    {"{} is an account already", "{} はすでにアカウントです"},
-    {"{} is an alias already", "{} はすでに別名です"},
+    {"{} is an account already", "{} のアカウントはすでにあります"},
+    {"{} is an alias already", "別名 {} はすでにあります"},
     {"{} is an account", "{} はアカウントです"},
     {"{} is an address, not a domain", "{} はアドレスで、ドメインではありません"},
     {"an account cannot have an address literal as its domain",
@@ -136,15 +137,170 @@ constexpr Phrase kErrors[] = {
      "--time {}: 1970 年からの秒数か、2026-11-21T12:00:00Z のような時刻を指定してください"},
     {"give --domain, and a --selector for each --key",
      "--domain と、--key ごとに --selector を指定してください"},
+    // Mistakes in what was typed, and what stands in the way.
+    {"there is no @ in {}", "{} に @ がありません"},
+    {"nothing stands before the @", "@ の前に何もありません"},
+    {"nothing stands behind the @", "@ の後に何もありません"},
+    {"\"{}\" is no local part: use letters, digits and !#$%&'*+-/=?^_`{|}~, single dots between "
+     "them, or quote it",
+     "\"{}\" はローカルパート (@ の前) として使えません。英数字、記号 "
+     "!#$%&'*+-/=?^_`{{|}}~、間に一つずつのドットを使うか、引用符で囲んでください"},
+    {"a control character stands in the local part",
+     "ローカルパート (@ の前) に制御文字があります"},
+    {"the quoted local part has no end", "ローカルパートの引用符が閉じていません"},
+    {"the @ must follow the quoted local part at once",
+     "引用符で囲んだローカルパートのすぐ後に @ が必要です"},
+    {"the address literal lacks its ]", "IP アドレスの ] がありません"},
+    {"{} is no address literal: write [192.0.2.1] or [IPv6:2001:db8::1]",
+     "{} は IP アドレスの書き方ではありません。[192.0.2.1] や [IPv6:2001:db8::1] のように書きます"},
+    {"the domain {} has an empty label (a dot too many)",
+     "ドメイン {} に空のラベルがあります(余分なドット)"},
+    {"the label {} begins or ends with a hyphen", "ラベル {} がハイフンで始まるか終わっています"},
+    {"\"{}\" is no domain: use letters, digits, hyphens and dots",
+     "\"{}\" はドメインではありません。英数字、ハイフン、ドットを使います"},
+    {"a label of the domain is longer than 63 octets",
+     "ドメインのラベルが 63 オクテットを超えています"},
+    {"the address is not UTF-8", "アドレスが UTF-8 ではありません"},
+    {"the address is longer than {} octets", "アドレスが {} オクテットを超えています"},
+    {"the local part is longer than {} octets",
+     "ローカルパート (@ の前) が {} オクテットを超えています"},
+    {"the domain is longer than {} octets", "ドメインが {} オクテットを超えています"},
+    {"nobody is kept out as {}; who is: hikyaku throttle list",
+     "{} として制限中の相手はいません。一覧: hikyaku throttle list"},
+    {"there is no app password \"{}\"", "アプリパスワード \"{}\" はありません"},
+    {"an app password needs a name of 1 to 64 bytes, and not \"{}\"",
+     "アプリパスワードには 1 から 64 バイトの名前が必要で、\"{}\" は使えません"},
+    {"the password has fewer than {} characters and is soon guessed: choose a longer one (a few "
+     "words will do), or none, and one is made up",
+     "パスワードが {} "
+     "文字未満で、すぐ推測されます。もっと長いもの(いくつかの単語でも可)"
+     "にするか、省いて自動で作らせてください"},
+    {"the password is empty", "パスワードが空です"},
+    {"the password is longer than {} bytes", "パスワードが {} バイトを超えています"},
+    {"a password has at most {} bytes", "パスワードは {} バイトまでです"},
+    {"the first line of standard input is empty, no password",
+     "標準入力の 1 行目が空で、パスワードがありません"},
+    {"the two passwords differ; nothing was changed",
+     "二つのパスワードが一致しません。何も変更していません"},
+    {"the key {} of {} is {}: {}", "{1} の鍵 {0} は {2} です: {3}"},
+    {"{} is there already: name a new or empty directory",
+     "{} はすでにあります。新しいディレクトリか空のディレクトリを指定してください"},
+    {"{} is no mbox: it does not begin with a \"From \" line",
+     "{} は mbox ではありません。\"From \" の行で始まっていません"},
+    {"{} is neither a Maildir (no cur/ in it) nor a directory with *.mbox files",
+     "{} は Maildir (中に cur/ があるもの) でも、*.mbox ファイルのあるディレクトリでもありません"},
+    {"cannot remove {}: {}", "{} を消せません: {}"},
+    {"{} is larger than {} bytes", "{} は {} バイトを超えています"},
+    {"{} is in the store itself", "{} は保管庫の中にあります"},
+    {"{} is no backup's", "{} はバックアップのものではありません"},
+    {"{} was made by a newer version of this program (format {})",
+     "{} はこのプログラムの新しい版で作られています(形式 {})"},
+    {"{} was made without checksums", "{} はチェックサムなしで作られています"},
+    {"{} is not what was written", "{} は書き込んだ内容と異なります"},
+    {"{} is what a restore was copying into, and goes when another begins: move it away first",
+     "{} は復元の複製先で、次の復元が始まると消えます。先に移してください"},
+    {"a backup is being made: try again when it is done",
+     "バックアップの作成中です。終わってからもう一度実行してください"},
+    {"port {} on {} is taken (by {})", "{1} のポート {0} は使用中です ({2})"},
+    {"port {} on {} is taken", "{1} のポート {0} は使用中です"},
+    {"cannot listen on {}: this machine does not have the address {}",
+     "{} で待ち受けられません: このマシンにアドレス {} はありません"},
+    {"cannot listen on {}: {}", "{} で待ち受けられません: {}"},
+    {"{} is in the way: it is not a socket", "{} が妨げています。ソケットではありません"},
+    {"{} is taken: somebody listens there", "{} は使用中です。ほかのプログラムが待ち受けています"},
+    {"there is no user {} (server.user): useradd --system --shell /usr/sbin/nologin {}",
+     "ユーザー {} がいません (server.user): useradd --system --shell /usr/sbin/nologin {}"},
+    {"there is no user {} (server.user)", "ユーザー {} がいません (server.user)"},
+    {"there is no user {} to run the server as, and it could not be made: useradd --system "
+     "--user-group {}",
+     "サーバーを動かすユーザー {} がおらず、作ることもできませんでした: useradd --system "
+     "--user-group {}"},
+    {"there is an instance already: {}. To add an account to it: hikyaku account add; for another "
+     "instance name another directory with --dir",
+     "インスタンスはすでにあります: {}。アカウントを加えるには hikyaku account "
+     "add、別のインスタンスなら --dir で別のディレクトリを指定してください"},
+    {"{} is there already, but no {}: the rest of another instance? Move it away, or name another "
+     "directory with --dir",
+     "{} がすでにありますが、{} がありません。ほかのインスタンスの残りでしょうか? 移すか、--dir "
+     "で別のディレクトリを指定してください"},
+    {"there is a store in {} already", "{} にはすでに保管庫があります"},
+    {"the key of {} is protected by a passphrase; remove it with \"openssl pkey -in KEY -out "
+     "NEWKEY\"",
+     "{} の鍵はパスフレーズで保護されています。\"openssl pkey -in KEY -out NEWKEY\" "
+     "で外してください"},
+    {"{}: the key does not belong to this certificate (the first certificate in the file must be "
+     "the server's own)",
+     "{}: "
+     "鍵がこの証明書のものではありません("
+     "ファイルの最初の証明書はサーバー自身のものでなければなりません)"},
+    {"{} is no certificate: it is larger than 1 MB",
+     "{} は証明書ではありません。1 MB を超えています"},
+    {"Address already in use", "アドレスは使用中です"},
+    {"Connection refused", "接続を拒否されました"},
+    {"Connection timed out", "時間内に応答がありません"},
+    {"Network is unreachable", "ネットワークに到達できません"},
+    {"No route to host", "ホストへの経路がありません"},
+    {"--from: {}", "--from: {}"},
+    {"--to: {}", "--to: {}"},
+    {"no password in the URL, others could read it: it is asked for, or taken from "
+     "--password-stdin",
+     "URL "
+     "にパスワードを書かないでください(ほかの人に見えます)。尋ねられたときに入力するか、--password-"
+     "stdin で渡します"},
+    {"\"{}\" does not begin with imaps:// or imap://",
+     "\"{}\" が imaps:// でも imap:// でも始まっていません"},
+    {"no user name: imaps://USER@HOST is wanted",
+     "ユーザー名がありません。imaps://USER@HOST のように書きます"},
+    {"no host name: imaps://USER@HOST is wanted",
+     "ホスト名がありません。imaps://USER@HOST のように書きます"},
+    {"\"{}\" is no port", "\"{}\" はポート番号ではありません"},
+    {"\"[\" without \"]\"", "\"[\" に対する \"]\" がありません"},
+    {"a \"%\" that two hexadecimal digits do not follow", "\"%\" の後に 16 進数 2 桁がありません"},
+    {"cannot find the host {}: {}", "ホスト {} が見つかりません: {}"},
+    {"the host {} has no address", "ホスト {} にアドレスがありません"},
+    {"cannot reach {}: {}", "{} に接続できません: {}"},
+    {"{}: the server offers no TLS; try imaps://",
+     "{}: サーバーは TLS に対応していません。imaps:// を試してください"},
+    {"another hikyaku migrate is moving this account",
+     "ほかの hikyaku migrate がこのアカウントを移行中です"},
+    {"the target takes no more: {}", "移行先がこれ以上受け取りません: {}"},
+    {"the server knows no command '{}'; it may be older than this program",
+     "サーバーはコマンド '{}' を知りません。このプログラムより古いのかもしれません"},
+    {"'{}' is for root and the user of this instance; you are user {}",
+     "'{}' は root とこのインスタンスのユーザーだけが使えます(あなたはユーザー {} です)"},
+    {"the server is gone: {}", "サーバーとの接続が切れました: {}"},
+    {"the server ended the connection", "サーバーが接続を切りました"},
+    {"a mailbox name has an empty level", "メールボックス名に空の階層があります"},
+    {"a mailbox name is longer than {} bytes", "メールボックス名が {} バイトを超えています"},
+    {"a mailbox name is not UTF-8", "メールボックス名が UTF-8 ではありません"},
+    {"a mailbox name contains control characters", "メールボックス名に制御文字があります"},
+    {"a mailbox name has more than {} levels", "メールボックス名の階層が {} を超えています"},
+    {"an account has at most {} mailboxes", "アカウントのメールボックスは {} 個までです"},
+    {"the mailbox is full ({} of {} bytes are used)",
+     "メールボックスがいっぱいです({1} バイトのうち {0} バイトを使用)"},
+};
+
+/// What fits much, after all else.
+constexpr Phrase kLast[] = {
+    {"{}: no answer within {}", "{}: {} 以内に応答がありません"},
+    {"{} is missing", "{} がありません"},
+    {"there is no {}", "{} はありません"},
 };
 
 }  // namespace
 
 std::string error_in(const Error& error, Language language) {
-  static const std::array<std::span<const Phrase>, 4> kTables{
+  static const std::array<std::span<const Phrase>, 5> kTables{
       std::span<const Phrase>(kErrors), dkim::problem_phrases(), dmarc::problem_phrases(),
-      dns::problem_phrases()};
-  return translate(error.describe(), kTables, language);
+      dns::problem_phrases(), std::span<const Phrase>(kLast)};
+  // Each line is an error of its own.
+  std::string told;
+  auto text = error.describe();
+  for (auto line : split(text, '\n')) {
+    if (line.data() != text.data()) told += '\n';
+    told += translate(line, kTables, language);
+  }
+  return told;
 }
 
 }  // namespace hikyaku::app

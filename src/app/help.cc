@@ -38,7 +38,7 @@ constexpr Phrase kArguments{"Arguments", "引数"};
 constexpr Phrase kOptions{"Options", "オプション"};
 constexpr Phrase kExamples{"Examples", "例"};
 constexpr Phrase kMore{"`hikyaku VERB --help` tells about one verb, with examples.",
-                       "`hikyaku 動詞 --help` で、それぞれの動詞の説明と例が見られます。"};
+                       "`hikyaku サブコマンド --help` で、それぞれの説明と例が見られます。"};
 
 void heading(Terminal& terminal, std::string_view text) {
   terminal.out('\n' + terminal.toned(Tone::Strong, std::string(text) + ':') + '\n');

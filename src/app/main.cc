@@ -39,6 +39,16 @@ void allow_open_files() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/// As a program ends that does not ignore SIGPIPE: its reader wanted no more, which shells know.
+void end_by_closed_pipe() {
+  std::signal(SIGPIPE, SIG_DFL);
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_UNBLOCK, &pipe, nullptr);
+  std::raise(SIGPIPE);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -55,5 +65,7 @@ int main(int count, char** arguments) {
   auto verbs = all_verbs();
   auto terminal = Terminal::for_process();
   if (count > 0) terminal.set_program(program_name(arguments[0]));
-  return static_cast<int>(run_command_line(words, verbs, terminal));
+  auto exit = run_command_line(words, verbs, terminal);
+  if (exit == Exit::Io && terminal.reader_left()) end_by_closed_pipe();
+  return static_cast<int>(exit);
 }

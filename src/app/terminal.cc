@@ -1,6 +1,7 @@
 #include "app/terminal.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -95,7 +96,9 @@ Terminal Terminal::for_process() {
 }
 
 void Terminal::out(std::string_view text) {
-  if (intact_) intact_ = out_(text);
+  if (!intact_) return;
+  intact_ = out_(text);
+  reader_left_ = !intact_ && errno == EPIPE;
 }
 
 void Terminal::err(std::string_view text) {

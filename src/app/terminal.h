@@ -24,7 +24,8 @@ struct Table {
 /// one thread.
 class Terminal {
  public:
-  using Write = std::function<bool(std::string_view)>;  ///< false: it could not be written
+  /// False: it could not be written, and errno says why.
+  using Write = std::function<bool(std::string_view)>;
 
   /// How an output is; see for_process() for the real one.
   struct Shape {
@@ -78,12 +79,15 @@ class Terminal {
 
   /// False once something could not be written to standard output (a full disk): exit 74 then.
   bool intact() const { return intact_; }
+  /// That was because whoever read it wanted no more (a pipe into head).
+  bool reader_left() const { return reader_left_; }
 
  private:
   Write out_, err_;
   Shape shape_;
   std::string program_ = "hikyaku";
   bool intact_ = true;
+  bool reader_left_ = false;
 };
 
 }  // namespace hikyaku::app

@@ -25,7 +25,7 @@ constexpr Phrase kWhy{"why", "理由"};
 constexpr Phrase kApplies{"applies", "反映"};
 constexpr Phrase kOnReload{"on reload", "再読み込み (reload) で"};
 constexpr Phrase kOnRestart{"after a restart", "再起動の後"};
-constexpr Phrase kSince{"since", "版"};
+constexpr Phrase kSince{"since", "導入"};
 
 boost::json::object as_json(const config::Option& option, Language language) {
   return {

@@ -3,6 +3,7 @@
 
 #include "app/account_session.h"
 #include "app/cli.h"
+#include "app/error_phrases.h"
 #include "app/json.h"
 #include "app/migration.h"
 #include "app/password_input.h"
@@ -59,7 +60,8 @@ std::expected<Ends, Exit> read_ends(const Invocation& invocation, Terminal& term
     if (!text) continue;
     auto parsed = ImapUrl::parse(*text);
     if (!parsed) {
-      terminal.complain_text(fmt::format("{}: {}", option, parsed.error().describe()));
+      terminal.complain_text(
+          fmt::format("{}: {}", option, error_in(parsed.error(), terminal.language())));
       return std::unexpected(Exit::Usage);
     }
     *url = std::move(*parsed);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "app/cli.h"
+#include "app/error_phrases.h"
 #include "app/instance.h"
 #include "app/log_journal.h"
 #include "app/log_sink.h"
@@ -37,6 +38,31 @@ void keep_memory_small() {
   ::mallopt(M_ARENA_MAX, static_cast<int>(std::max(4u, 2 * std::thread::hardware_concurrency())));
 }
 
+/// Tells why there will be no server: as the configuration wants its log lines, once it could be
+/// read; programs read those.
+class StartProblem {
+ public:
+  StartProblem(const Log& log, config::LogFormat format, Terminal& terminal)
+      : log_(log), is_json_(format == config::LogFormat::Json), terminal_(terminal) {}
+
+  Language language() const { return is_json_ ? Language::English : terminal_.language(); }
+  Exit tell(std::string_view what, Exit exit) const {
+    if (is_json_)
+      log_.error("server.fail", {{"err", what}});
+    else
+      terminal_.complain_text(what);
+    return exit;
+  }
+  Exit tell(const Error& error) const {
+    return tell(error_in(error, language()), exit_for(error.code));
+  }
+
+ private:
+  const Log& log_;
+  bool is_json_;
+  Terminal& terminal_;
+};
+
 Exit run(const Invocation& invocation, Terminal& terminal) {
   keep_memory_small();
   auto instance = Instance::from(invocation.value("--dir"));
@@ -51,27 +77,24 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     return Exit::Config;
   }
   instance = instance.with(*config);
-  // Before the sandbox, which sees nothing of what may be beside the store.
-  auto which = invocation.has("--new-store") ? WhichStore::New : WhichStore::Existing;
-  auto missing = describe_missing_store(instance, terminal.language());
-  if (which == WhichStore::New && !missing) {
-    terminal.complain(kThereAlready, instance.data.string());
-    return Exit::CannotCreate;
-  }
-  if (which == WhichStore::Existing && missing) {
-    terminal.complain_text(*missing);
-    return Exit::NoInput;
-  }
   SystemClock clock;
   StandardErrorSink sink(config->log.format, clock);
   ServerMetrics metrics;
   auto journal = config->log.format == config::LogFormat::Text ? JournalSink::open(sink) : nullptr;
   CountingSink counting(journal ? static_cast<LogSink&>(*journal) : sink, metrics);
   Log log(counting, config->log.level);
+  StartProblem problem(log, config->log.format, terminal);
+  // Before the sandbox, which sees nothing of what may be beside the store.
+  auto which = invocation.has("--new-store") ? WhichStore::New : WhichStore::Existing;
+  auto missing = describe_missing_store(instance, problem.language());
+  if (which == WhichStore::New && !missing)
+    return problem.tell(say(problem.language(), kThereAlready, instance.data.string()),
+                        Exit::CannotCreate);
+  if (which == WhichStore::Existing && missing) return problem.tell(*missing, Exit::NoInput);
   auto server = Server::start(
       instance, std::move(*config), log, [&](std::string line) { terminal.out(line + "\n"); },
       metrics, which);
-  if (!server) return report(server.error(), terminal);
+  if (!server) return problem.tell(server.error());
   (*server)->run();
   return Exit::Ok;
 }

@@ -512,6 +512,6 @@ TEST_CASE("a mistake in Japanese") {
         "h.toml:2: smtp.max_errors には 3 から 10000 までの整数を書きます(\"x or y\" ではなく)。"
         "既定値は max_errors = 20 です。\n");
   CHECK(told("[log]\nlevel = \"wran\"") ==
-        "h.toml:2: log.level には \"error\", \"warn\", \"info\", \"debug\" または \"trace\""
-        "を書きます(\"wran\" ではなく)。\"warn\" のことですか?\n");
+        "h.toml:2: log.level には \"error\", \"warn\", \"info\", \"debug\" または \"trace\" "
+        "のどちらかを書きます(\"wran\" ではなく)。\"warn\" のことですか?\n");
 }

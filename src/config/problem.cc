@@ -51,7 +51,7 @@ constexpr Phrase kProblems[] = {
     {"a table", "表"},
 
     // What may be written: describe_kind().
-    {"true or false", "true か false"},
+    {"true or false", "true か false のどちらか"},
     {"an integer from {} to {}", "{} から {} までの整数"},
     {"a size from {} to {}", "{} から {} までの大きさ"},
     {"a duration from {} to {}", "{} から {} までの時間"},
@@ -63,7 +63,7 @@ constexpr Phrase kProblems[] = {
     {"a list of ports or \"ADDRESS:PORT\"", "ポート番号または \"ADDRESS:PORT\" のリスト"},
     {"a list of {}, names optional", "{} のリスト (names は省略可)"},
     {"a list of {}", "{} のリスト"},
-    {"{} or \"{}", "{} または \"{}"},
+    {"{} or \"{}", "{} または \"{} のどちらか"},
 
     // The checks of single values.
     {"a host name has at most 253 characters", "ホスト名は 253 文字までです"},

@@ -117,6 +117,8 @@ constexpr Phrase kDefer{"to be sent again later: {}", "後で再送を求めま�
 constexpr Phrase kRefuse{"refused: {}", "拒否: {}"};
 
 constexpr Phrase kAsked{" [asked: {}]", " [問い合わせ: {}]"};
+/// No protocol's words, as those of SPF are.
+constexpr Phrase kSenderLine{"    sender: unchecked: {}\n", "    送信者: 検証なし: {}\n"};
 constexpr Phrase kLine{"    {}: {}: {}\n", "    {}: {}: {}\n"};
 
 /// "key=value; key=value", taken apart.
@@ -337,6 +339,7 @@ std::optional<std::string> tell_check(const Finding& finding, Language language)
   auto text = words(finding, facts, language);
   if (text.empty()) return std::nullopt;
   if (facts.has("asked")) text += say(language, kAsked, facts["asked"]);
+  if (finding.check == "sender") return say(language, kSenderLine, text);
   return say(language, kLine, finding.check, finding.result, text);
 }
 

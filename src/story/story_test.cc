@@ -278,11 +278,13 @@ TEST_CASE("what is recorded in English is told in Japanese") {
   Story story;
   story.arrival = an_arrival();
   story.arrival->findings = {{"iprev", "permerror", "problem=the address has no name"},
+                             {"sender", "unchecked", "client=loopback"},
                              {"dsn", "sent to", "bob@beta.test"}};
   story.recipients = {{"dmarc@alpha.test", Kind::Delivered, "to the reports about our domains"}};
   auto text = tell(story, Language::Japanese);
-  for (std::string words : {"iprev: permerror: アドレスに逆引き名がありません",
-                            "dsn: 送信: bob@beta.test", "自ドメインについての報告として"})
+  for (std::string words :
+       {"iprev: permerror: アドレスに逆引き名がありません", "送信者: 検証なし: 接続元は",
+        "dsn: 送信: bob@beta.test", "自ドメインについての報告として"})
     CHECK_MESSAGE(text.contains(words), text);
 }
 
