@@ -99,8 +99,7 @@ class IndexSalvage {
           return put(rows);
         }));
     TRY_DO(put(rows));
-    if (source.rows == 0)
-      return fail(ErrorCode::NotFound, "nothing of the index can be read");
+    if (source.rows == 0) return fail(ErrorCode::NotFound, "nothing of the index can be read");
     TRY(auto older, look_at_journal(source.unreadable));
     for (auto copy = sources.begin() + 1; copy != sources.end(); ++copy)
       TRY_DO(fill_from(*copy, source));

@@ -24,7 +24,8 @@ struct SalvagedIndex {
 /// store's, block by block. Rows that cannot be read come from the copies of the index, as far as
 /// the journal goes on from them, and from what there is of the journal. Its position is where the
 /// last run of groups without a gap begins, so that replaying sets right what they touch. Nothing
-/// else changes. NotFound: there is nothing to read. Io, NoSpace. Nobody has the store open. Blocks.
+/// else changes. NotFound: there is nothing to read. Io, NoSpace. Nobody has the store open.
+/// Blocks.
 Result<SalvagedIndex> salvage_index(const Options& options, FileSystem& files,
                                     const LogChain& chain, const std::string& to);
 
