@@ -88,7 +88,7 @@ std::optional<FileFacts> facts_of(const FileBelow& path, std::uint64_t length = 
                    some_of(*file, end)};
 }
 
-/// Whether a sealed file of an earlier backup was this one, as far as a look at both ends tells.
+/// Whether a file of an earlier backup was this one, as far as a look at both ends tells.
 bool looks_the_same(const FileFacts& before, const FileFacts& now, std::uint64_t length) {
   return before.size == length && before.begin == now.begin && before.end == now.end;
 }
@@ -109,19 +109,21 @@ class Before {
 
   FileBelow file(const std::string& name) const { return {path_, name}; }
 
-  /// The sum of a sealed file that can be linked to, or nothing. `now` is the store's own.
+  /// The sum of a file that can be linked to, or nothing. `now` is the store's own.
   std::optional<std::string> usable(const std::string& name, const FileBelow& now,
-                                    std::uint64_t length) const {
+                                    const store::Frozen::File& frozen) const {
+    auto length = frozen.length;
     auto mine = facts_of(file(name), length);
     auto theirs = facts_of(now, length);
     if (!mine || !theirs || !looks_the_same(*mine, *theirs, length)) return std::nullopt;
-    auto read = [](const FileBelow& file) {
-      return sum_of_file(file, std::nullopt, [](std::uint64_t) {}).value_or("");
+    auto read = [length](const FileBelow& file) {
+      return sum_of_file(file, length, [](std::uint64_t) {}).value_or("");
     };
     auto sum = sums_.of(name);
     auto touched = std::pair(mine->changed.tv_sec, mine->changed.tv_nsec) >
                    std::pair(made_.tv_sec, made_.tv_nsec);
     if (mine->id == theirs->id) {
+      if (!frozen.sealed) return std::nullopt;  // the server goes on writing to it
       // A copy would be no better.
       if (sum.empty() || touched) sum = read(now);
     } else if (rotten_.contains(mine->id)) {
@@ -133,6 +135,8 @@ class Before {
       return std::nullopt;
     }
     if (sum.empty()) return std::nullopt;
+    // Both ends tell whether a sealed file is the same; of one that may be written to, all must.
+    if (!frozen.sealed && sum != read(now)) return std::nullopt;
     return sum;
   }
 
@@ -255,17 +259,16 @@ class Maker {
       done_ += bytes;
       if (plan_.progress) plan_.progress(done_, total_);
     };
-    if (file.sealed) {
-      auto name = "store/" + file.to;
-      if (auto sum = before_ ? before_->usable(name, source, file.length) : std::nullopt) {
-        if (link_file(before_->file(name), target)) {
-          advance(file.length);
-          return *sum;
-        }
+    auto name = "store/" + file.to;
+    if (auto sum = before_ ? before_->usable(name, source, file) : std::nullopt) {
+      if (link_file(before_->file(name), target)) {
+        advance(file.length);
+        return *sum;
       }
-      if (link_file(source, target)) return sum_of_file({info_.path, name}, std::nullopt, advance);
-      // Another file system, or none that has links.
     }
+    // One that may be written to is never shared with the store. Another file system has no links.
+    if (file.sealed && link_file(source, target))
+      return sum_of_file({info_.path, name}, std::nullopt, advance);
     info_.copied += file.length;
     return copy_file(source, target, file.length, advance);
   }

@@ -346,6 +346,58 @@ TEST_CASE("what has rotted is not linked to, but copied anew from the store") {
   }
 }
 
+TEST_CASE("what may yet be written to is linked to the backup before, never to the store") {
+  Bench bench;
+  auto live = bench.instance.data / "journal/1";
+  auto file = [](const Result<BackupInfo>& info) { return info->store() / "journal/1"; };
+  auto first = make_backup(bench.frozen, bench.plan);
+  REQUIRE(first);
+  CHECK(first->copied == 6'000'000);
+  auto second = make_backup(bench.frozen, bench.plan);
+  REQUIRE(second);
+  CHECK(second->copied == 0);
+  CHECK(fs::equivalent(file(first), file(second)));
+  CHECK_FALSE(fs::equivalent(file(second), live));
+  CHECK(check_files(*second, "", [](std::uint64_t) {}).good());
+  SUBCASE("it has grown in the store, but not in what is backed up") {
+    std::ofstream(live, std::ios::app) << "more";
+    auto third = make_backup(bench.frozen, bench.plan);
+    REQUIRE(third);
+    CHECK(third->copied == 0);
+    CHECK(fs::equivalent(file(first), file(third)));
+  }
+  SUBCASE("it has grown") {
+    std::ofstream(live, std::ios::app) << "more";
+    bench.frozen.files[0].length += 4;
+    auto third = make_backup(bench.frozen, bench.plan);
+    REQUIRE(third);
+    CHECK(third->copied == 3'000'004);
+    CHECK(bytes_of(file(third)) == bytes_of(live));
+    CHECK(bytes_of(file(second)).size() == 3'000'000);
+  }
+  SUBCASE("another byte in the middle makes another file, whatever its time says") {
+    rot(live);
+    auto third = make_backup(bench.frozen, bench.plan);
+    REQUIRE(third);
+    CHECK(third->copied == 3'000'000);
+    CHECK(bytes_of(file(third)) == bytes_of(live));
+  }
+  SUBCASE("the copy of before has rotted") {
+    rot(file(second));
+    note_rotten(*second, {"store/journal/1"});
+    auto third = make_backup(bench.frozen, bench.plan);
+    REQUIRE(third);
+    CHECK(bytes_of(file(third)) == bytes_of(live));
+  }
+  SUBCASE("the copy of before is the store's own file") {
+    fs::remove(file(second));
+    fs::create_hard_link(live, file(second));
+    auto third = make_backup(bench.frozen, bench.plan);
+    REQUIRE(third);
+    CHECK_FALSE(fs::equivalent(file(third), live));
+  }
+}
+
 TEST_CASE("a directory that is there stays as it is, and so does what others have in it") {
   Bench bench;
   fs::create_directory(bench.plan.repository);

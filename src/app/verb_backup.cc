@@ -240,8 +240,10 @@ Verb verb_backup() {
       .details =
           {"Each backup is a dated directory below PATH, complete in itself: everything that was "
            "accepted before it began is in it. What has not changed since the one before becomes a "
-           "hard link, so that daily backups take little space; on the store's own file system "
-           "they are made in seconds after the first (but then share its fate: copy them away). "
+           "hard link, so that daily backups take little space: what is new, and of what is being "
+           "written 512 MB at most once more (two files of the journal). On the store's own file "
+           "system they are made in seconds after the first (but then share its fate: copy them "
+           "away). "
            "What was "
            "copied is read again; every file's checksum is kept in SUMS, which --check compares, "
            "and "
@@ -251,7 +253,9 @@ Verb verb_backup() {
            "a backup: keep it apart.",
            "PATH の下に日付のディレクトリができ、それぞれが完結しています。"
            "開始前に受け付けたものはすべて含まれます。"
-           "前回から変わらないものはハードリンクになるので、毎日でも場所を取りません。"
+           "前回から変わらないものはハードリンクになるので、毎日でも場所を取りません。増えるのは新"
+           "しい分と、"
+           "書き込み中のもの(ジャーナルの二ファイル)の再複製、多くても 512 MB だけです。"
            "保管庫と同じファイルシステムなら二回目からは数秒で終わります"
            "(ただし運命を共にするので、別の場所にも複製してください)。"
            "複製したものは読み直して確かめ、各ファイルのチェックサムを SUMS に残します。--check "
