@@ -9,13 +9,14 @@ import random
 import re
 import shutil
 import smtplib
+import subprocess
 import tempfile
 import threading
 import time
 import unittest
 
 from backed_up import BackedUp, number
-from harness import PASSWORD, Instance, eventually, hikyaku
+from harness import HIKYAKU, PASSWORD, Instance, eventually, hikyaku
 from mail import fill, imap, message, raw_messages, subjects, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
@@ -190,6 +191,59 @@ class Backup(BackedUp):
             self.verify(server)
             server.start()
             self.assertEqual(subjects(server, BOB), former)
+
+    def test_nothing_new_takes_no_space(self):
+        with Instance(ANNA) as server:
+            for i in range(3):
+                submit(server, message(ANNA, ANNA, f"Big {i}", random.Random(i).randbytes(900_000).hex()))
+            first = self.backup(server)
+            second = self.backup(server)
+            self.assertGreater(first["copied"], 3 << 20)
+            self.assertLess(second["copied"], 64 << 10)
+            live = {path.stat().st_ino for path in (server.dir / "data" / "journal").iterdir()}
+            self.assertEqual([name for name, path in files_of(second).items() if "journal" in name and path.stat().st_ino in live], [])
+            submit(server, message(ANNA, ANNA, "Later"))
+            self.assertTrue(json.loads(server.run("backup", "--check", second["path"], "--json").stdout)["good"])
+
+    def test_quiet_says_only_what_is_wrong(self):
+        with Instance(ANNA) as server:
+            for words in (("--with-config", "--keep", "2"), ("--keep", "1"), ("--check",)):
+                done = server.run("backup", self.to, *words, "--quiet")
+                self.assertEqual((done.stdout, done.stderr), ("", ""), words)
+            path = next(self.to.glob("*/store/STORE"))
+            path.write_bytes(b"")
+            done = server.run("backup", "--check", self.to, "--quiet", check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("STORE", done.stdout)
+            self.assertEqual(server.run("backup", "--list", self.to, "--quiet", check=False).returncode, 64)
+
+    def test_everything_is_for_its_owner_alone(self):
+        with Instance(ANNA) as server:
+            submit(server, message(ANNA, ANNA, "Private"))
+            server.restart()
+            self.backup(server)
+            server.stop()
+            for top in (server.dir / "data", self.to):
+                for path in [top, *top.rglob("*")]:
+                    self.assertEqual(path.stat().st_mode & 0o777, 0o700 if path.is_dir() else 0o600, path)
+
+    def test_what_of_a_backup_was_not_used_is_named(self):
+        with Instance(ANNA, config={"imap.max_errors": 17}) as server:
+            self.backup(server, "--with-config")
+            key = (server.dir / "secret.key").read_bytes()
+            other = Instance(ANNA, base=server.base)
+            self.addCleanup(shutil.rmtree, other.dir, True)
+            other.quickstart()
+            (other.dir / "secret.key").write_bytes(key)
+            told = " ".join(other.run("restore", self.to, "--force").stdout.split())
+            self.assertIn(f"was not used: {other.dir}/hikyaku.toml, {other.dir}/tls, {other.dir}/dkim", told)
+            again = re.search(r"restore once more: hikyaku (restore \S+ --force)", told)[1].split()
+            self.assertNotIn("max_errors", (other.dir / "hikyaku.toml").read_text())
+            for name in ("hikyaku.toml", "tls", "dkim"):
+                (other.dir / name).rename(other.dir / f"{name}.old")
+            self.assertNotIn("not used", " ".join(other.run(*again).stdout.split()))
+            self.assertIn("max_errors = 17", (other.dir / "hikyaku.toml").read_text())
+            self.assertEqual(json.loads(other.run(*again, "--json").stdout)["config_unused"], [])
 
     def test_other_file_system(self):
         if not os.access("/dev/shm", os.W_OK) or os.stat("/dev/shm").st_dev == os.stat(tempfile.gettempdir()).st_dev:
@@ -501,6 +555,88 @@ class AsRoot(unittest.TestCase):
         done = json.loads(hikyaku("restore", self.backups, "--force", "--json", directory=self.dir).stdout)
         self.assertTrue(pathlib.Path(done["former"]).exists())
         self.check_store()
+
+    def test_a_copied_key_gets_the_mode_that_the_server_needs(self):
+        kept = (self.dir / "secret.key").read_bytes()
+        shutil.rmtree(self.dir)
+        self.dir.mkdir()
+        key = self.dir / "secret.key"
+        key.write_bytes(kept)
+        key.chmod(0o600)
+        told = " ".join(hikyaku("restore", self.backups, directory=self.dir).stdout.split())
+        self.assertIn("can be read by the group of hikyaku now", told)
+        self.assertEqual((key.owner(), key.group(), key.stat().st_mode & 0o777), ("root", "hikyaku", 0o640))
+        # Another time it is as it should be; what no restore has mended is told with the command that does.
+        self.assertNotIn("can be read by", hikyaku("restore", self.backups, "--force", directory=self.dir).stdout)
+        key.chmod(0o600)
+        refused = " ".join(hikyaku("account", "list", directory=self.dir, check=False).stderr.split())
+        self.assertIn(f"chgrp hikyaku {key} && chmod 640 {key}", refused)
+
+    def test_a_link_to_what_others_must_not_read_is_not_followed(self):
+        secret = self.place / "another"
+        secret.write_bytes((self.dir / "secret.key").read_bytes())
+        secret.chmod(0o600)
+        (self.dir / "secret.key").unlink()
+        (self.dir / "secret.key").symlink_to(secret)
+        refused = hikyaku("restore", self.backups, "--force", directory=self.dir, check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("is a link", refused.stderr)
+        self.assertEqual((secret.group(), secret.stat().st_mode & 0o777), ("root", 0o600))
+
+    def test_without_the_servers_user_the_command_that_makes_it_is_named(self):
+        key = (self.dir / "secret.key").read_bytes()
+        for file in self.backups.glob("*/config/hikyaku.toml"):
+            text = file.read_text() + '\n[server]\nuser = "no-such-user"\n' if "[server]" not in file.read_text() else \
+                file.read_text().replace("[server]\n", '[server]\nuser = "no-such-user"\n')
+            file.write_text(text)
+        shutil.rmtree(self.dir)
+        self.dir.mkdir()
+        (self.dir / "secret.key").write_bytes(key)
+        refused = hikyaku("restore", self.backups, "--with-losses", directory=self.dir, check=False)
+        self.assertEqual(refused.returncode, 66)
+        self.assertIn("useradd --system --user-group --no-create-home --home-dir /var/lib/hikyaku --shell /usr/sbin/nologin no-such-user",
+                      " ".join(refused.stderr.split()))
+        self.assertEqual([path.name for path in self.dir.iterdir()], ["secret.key"])
+
+    def test_files_are_judged_as_the_server_reads_them(self):
+        """A certificate of certbot's: root reads it, the server does not."""
+        live, archive = self.place / "live", self.place / "archive"
+        for directory in (live, archive):
+            directory.mkdir(mode=0o700)
+        for name in ("cert.pem", "key.pem"):
+            shutil.copy(self.dir / "tls" / name, archive / name)
+            (live / name).symlink_to(f"../archive/{name}")
+        config = self.dir / "hikyaku.toml"
+        kept = config.read_text()
+        config.write_text(kept + f'\n[tls]\ncertificates = [{{ cert = "{live}/cert.pem", key = "{live}/key.pem" }}]\n')
+        line = config.read_text().splitlines().index(next(l for l in config.read_text().splitlines() if l.startswith("certificates")))
+
+        def problems():
+            found = json.loads(hikyaku("check", "--no-dns", "--json", directory=self.dir, check=False).stdout)
+            return [one["text"] for one in found if one["level"] == "problem"]
+
+        for way, closed in ((live, live), (live, archive)):
+            told = [text for text in problems() if f"{closed} is closed to it (root:root 0700)" in text]
+            self.assertEqual(len(told), 2, problems())
+            self.assertIn(f"install -m 0640 -g hikyaku {live}/cert.pem {self.dir}/tls/", told[0])
+            refused = hikyaku("config", "check", directory=self.dir, check=False)
+            self.assertEqual(refused.returncode, 78)
+            self.assertIn(f"hikyaku.toml:{line + 1}: hikyaku (server.user) cannot read {live}/cert.pem", refused.stderr)
+            closed.chmod(0o755)
+        (archive / "key.pem").chmod(0o600)
+        shutil.chown(archive / "key.pem", "root", "root")
+        self.assertTrue(any(f"chgrp hikyaku {archive}/key.pem && chmod 640 {archive}/key.pem" in text for text in problems()), problems())
+        shutil.chown(archive / "key.pem", "root", "hikyaku")
+        (archive / "key.pem").chmod(0o640)
+        self.assertFalse(any("cannot read" in text for text in problems()), problems())
+        hikyaku("config", "check", directory=self.dir)
+        (archive / "cert.pem").unlink()
+        refused = hikyaku("config", "check", directory=self.dir, check=False)
+        self.assertEqual(refused.returncode, 78)
+        self.assertIn(f"{live}/cert.pem is not there", refused.stderr)
+        # Without a server's user to judge for, too.
+        missing = subprocess.run([str(HIKYAKU), "config", "check", str(config)], capture_output=True, text=True, user=65534)
+        self.assertNotIn("no mistakes", missing.stdout)
 
     def test_the_keys_can_be_read_by_the_server(self):
         key = (self.dir / "secret.key").read_bytes()

@@ -106,7 +106,9 @@ class Undelete(unittest.TestCase):
             self.assertEqual(sorted((m["mailbox"], m["subject"]) for m in listed),
                              [("INBOX", "Message 1"), ("INBOX", "Message 2"), ("INBOX", "Message 3"),
                               ("Work/Old", "Message 4")])
-            self.assertIn("Message 2", server.run("undelete", "--list").stdout)
+            shown = server.run("undelete", "--list").stdout
+            self.assertIn("Message 2", shown)
+            self.assertRegex(shown, r"DELETED \(UTC\) +UNTIL \(UTC\) +ACCOUNT")
 
             # By mailbox and time; while the server runs.
             done = json.loads(server.run("undelete", BOB, "--mailbox", "INBOX", "--since", "1h", "--json").stdout)

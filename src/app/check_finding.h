@@ -34,6 +34,7 @@ class Findings {
     all_.push_back({level, area, std::move(text)});
   }
 
+  Language language() const { return language_; }
   const std::vector<Finding>& all() const { return all_; }
   std::size_t count(Level level) const {
     return static_cast<std::size_t>(std::ranges::count(all_, level, &Finding::level));

@@ -6,6 +6,7 @@
 #include "app/command_line.h"
 #include "app/error_phrases.h"
 #include "app/help.h"
+#include "app/next_steps.h"
 
 namespace hikyaku::app {
 namespace {
@@ -14,6 +15,16 @@ constexpr Phrase kDefect{"a defect in Hikyaku ended this command: {}. Please rep
                          "Hikyaku の不具合で、このコマンドは終わりました: {}。ご報告ください。"};
 constexpr Phrase kNotWritten{"the output could not be written completely",
                              "出力をすべて書き出すことができませんでした"};
+
+/// Commands that are shown for copying mean the same instance.
+void name_instance(const Invocation& invocation, std::span<const Verb> verbs, Terminal& terminal) {
+  auto dir = invocation.value("--dir");
+  if (!dir) return;
+  std::vector<std::string> names;
+  for (auto& verb : verbs)
+    if (verb.uses_instance) names.emplace_back(verb.name);
+  terminal.name_instance(std::move(names), dir_words(Instance::from(dir)));
+}
 
 Exit run_verb(const Invocation& invocation, Terminal& terminal) {
   // The one place for what nobody expected; a verb reports what it expects itself.
@@ -48,6 +59,7 @@ Exit run_command_line(std::span<const std::string> words, std::span<const Verb> 
       terminal.out(std::string(version_text()) + '\n');
       break;
     case Parsed::What::Run:
+      name_instance(*parsed->invocation, verbs, terminal);
       exit = run_verb(*parsed->invocation, terminal);
       break;
   }

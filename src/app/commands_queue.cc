@@ -108,9 +108,12 @@ std::string state_line(const queue::Entry& entry, Language language) {
   if (entry.destination == queue::kNotice) return say(language, kNotice, entry.number, to);
   auto line = say(language, kWaits, entry.number, to,
                   minute_in_utc(format_rfc3339(entry.next_attempt)), entry.attempts);
-  if (!entry.last_reply.empty())
-    line += fmt::format("     {}: {}\n", printable(entry.last_host, 200),
-                        printable(entry.last_reply, 500));
+  if (entry.last_reply.empty()) return line;
+  auto reply = printable(entry.last_reply, 500);
+  // No host has said it where none was found.
+  line += entry.last_host.empty()
+              ? fmt::format("     {}\n", reply)
+              : fmt::format("     {}: {}\n", printable(entry.last_host, 200), reply);
   return line;
 }
 

@@ -117,6 +117,7 @@ object describe(const auth::Account& account, const mailbox::ExpungedMessage& me
 Task<Answer> undelete_list(Core& core, ControlCall& call) {
   CO_TRY(auto selection, Selection::of(call));
   CO_TRY(auto accounts, co_await accounts_of(core, call));
+  auto now = core.clock().now();
   std::uint64_t count = 0;
   std::uint64_t bytes = 0;
   for (auto& account : accounts) {
@@ -124,10 +125,12 @@ Task<Answer> undelete_list(Core& core, ControlCall& call) {
       auto piece = co_await next_piece(core, account.id, selection, *from);
       from = piece.next;
       for (auto& message : piece.messages) {
+        auto until = message.expunged + core.config().store.retention;
+        if (until <= now) continue;  // it goes with the next look at what is old
         ++count;
         bytes += message.record.size;
         auto told = describe(account, message);
-        told["until"] = format_rfc3339(message.expunged + core.config().store.retention);
+        told["until"] = format_rfc3339(until);
         co_await call.item(std::move(told));
       }
     }

@@ -7,6 +7,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "app/file_access.h"
 #include "app/machine_memory.h"
 #include "app/missing_store.h"
 #include "base/text.h"
@@ -19,6 +20,17 @@ namespace hikyaku::app {
 namespace {
 
 constexpr std::uint64_t kLeastMemory = 64ull << 20;
+
+/// Where the server's user itself may not read it, that is what has to be mended.
+Result<std::string> read_secret_key(const Instance& instance, const config::Config& config) {
+  auto key = read_file(instance.secret_key, 4096);
+  auto user = config.server.user;
+  if (key || key.error().code != ErrorCode::Denied || judged_as(config) != user) return key;
+  auto obstacle = find_obstacle(instance.secret_key);
+  if (!obstacle) return key;
+  return fail(ErrorCode::Invalid, "{} cannot be read by {} (server.user): {}",
+              instance.secret_key.string(), user, command_to_let_read(*obstacle, user));
+}
 
 }  // namespace
 
@@ -74,6 +86,18 @@ Result<void> write_new_file(const std::filesystem::path& path, std::string_view 
   return {};
 }
 
+Result<void> make_public_directories(const std::filesystem::path& path) {
+  std::error_code error;
+  if (path.empty() || std::filesystem::is_directory(path, error)) return {};
+  if (path.has_parent_path() && path.parent_path() != path)
+    TRY_DO(make_public_directories(path.parent_path()));
+  if (::mkdir(path.c_str(), 0755) != 0)
+    return errno == EEXIST ? Result<void>()
+                           : std::unexpected(errno_error("cannot make " + path.string(), errno));
+  ::chmod(path.c_str(), 0755);  // whatever the umask says
+  return {};
+}
+
 MemoryPlan plan_memory(const config::Config& config) {
   MemoryPlan plan;
   plan.total = config.server.memory.count;
@@ -119,7 +143,7 @@ void Core::close_store() {
 Result<std::unique_ptr<Core>> Core::open(Instance instance, config::Config config, Log log,
                                          Opening opening) {
   std::unique_ptr<Core> core(new Core(std::move(instance), std::move(config), std::move(log)));
-  TRY(auto key, read_file(core->instance_.secret_key, 4096));
+  TRY(auto key, read_secret_key(core->instance_, core->config()));
   TRY(auto master, crypto::MasterKey::parse(key));
   core->master_ = std::make_unique<crypto::MasterKey>(std::move(master));
   core->workers_ =

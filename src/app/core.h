@@ -119,6 +119,9 @@ std::string key_mark(std::string_view secret_key);
 /// The name of this machine, in lower case; "localhost" if it has none.
 std::string machine_name();
 
+/// Makes a directory that everybody may enter, and those above it that are missing. Denied, Io.
+Result<void> make_public_directories(const std::filesystem::path& path);
+
 /// The whole of a small file. NotFound, Denied, Io; TooLarge above `most` bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t most = 1 << 20);
 /// Writes a new file with these permissions; Exists when it is there already.

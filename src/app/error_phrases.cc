@@ -19,6 +19,13 @@ constexpr Phrase kErrors[] = {
     {"there is no account {}", "アカウント {} はありません"},
     {"there is no alias {}", "別名 {} はありません"},
     {"there is no mailbox {}", "メールボックス {} はありません"},
+    {"there is no user {} (server.user). Make it: {}",
+     "ユーザー {} (server.user) がいません。作るには: {}"},
+    {"{} cannot be read by {} (server.user): {}",
+     "{} を {} (server.user) が読めません。読めるようにするには: {}"},
+    {"{} is a link, or belongs to another user: put a file of root's there, then restore again",
+     "{} はリンクか、別のユーザーのものです。root "
+     "のファイルを置いてから、もう一度復元してください"},
     {"there is no user {}", "ユーザー {} はいません"},
     {"there is no domain {} here: hikyaku domain add {}",
      "ドメイン {} はここにはありません: hikyaku domain add {}"},

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <vector>
 
 #include "app/cli.h"
@@ -60,6 +61,8 @@ int main(int count, char** arguments) {
   // What a limit of file sizes (ulimit -f) refuses is an error of write(), like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   allow_open_files();
+  // Mail and keys are for their owner alone; what others need as well gets its mode by name.
+  ::umask(077);
   std::vector<std::string> words(arguments + (count > 0 ? 1 : 0), arguments + count);
   if (count > 0) words = words_for_name(arguments[0], std::move(words));
   auto verbs = all_verbs();

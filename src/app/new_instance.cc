@@ -46,6 +46,7 @@ class Made {
     if (path.has_parent_path() && path.parent_path() != path && !fs::exists(path.parent_path()))
       TRY_DO(directory(path.parent_path(), 0755));
     if (::mkdir(path.c_str(), mode) == 0) {
+      ::chmod(path.c_str(), mode);  // whatever the umask says
       paths_.push_back(path);
       return {};
     }
@@ -75,11 +76,7 @@ Result<void> add_system_user(const std::string& name) {
   if (error == 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) &&
       WEXITSTATUS(status) == 0)
     return {};
-  return fail(
-      ErrorCode::NotFound,
-      "there is no user {} to run the server as, and it could not be made: useradd --system "
-      "--user-group {}",
-      name, name);
+  return std::unexpected(no_such_user(name));
 }
 
 /// The user whom the server's files shall belong to; nullopt: who we are.
@@ -88,7 +85,7 @@ Result<std::optional<SystemUser>> owner_of(const config::Config& config) {
   if (name.empty() || ::geteuid() != 0) return std::optional<SystemUser>();
   if (!find_user(name) && name == config::defaults().server.user) TRY_DO(add_system_user(name));
   auto user = find_user(name);
-  if (!user) return fail(ErrorCode::NotFound, "there is no user {} (server.user)", name);
+  if (!user) return std::unexpected(no_such_user(name));
   return user;
 }
 

@@ -259,14 +259,6 @@ Result<std::uint32_t> next_epoch(const BackupInfo& backup, const fs::path& data)
               backup.path.string());
 }
 
-/// Whose the store and the keys shall be; nullopt: ours.
-Result<std::optional<SystemUser>> owner_of(const config::Config& config) {
-  if (::geteuid() != 0 || config.server.user.empty()) return std::optional<SystemUser>();
-  auto user = find_user(config.server.user);
-  if (!user) return fail(ErrorCode::NotFound, "there is no user {}", config.server.user);
-  return user;
-}
-
 /// As quickstart leaves it: directories and keys for root and the server.
 Result<void> let_server_read(const fs::path& path, const std::optional<SystemUser>& owner) {
   struct stat facts{};
@@ -311,23 +303,48 @@ Result<void> restore_config(const BackupInfo& backup, const Instance& instance) 
   TRY(auto text, read_below({backup.config(), file.filename().string()}, config::kMaxFileSize));
   auto config = config::load_text(text, file);
   if (!config) return fail(ErrorCode::Invalid, "{}", config.error().describe());
-  TRY(auto owner, owner_of(*config));
-  fs::create_directories(instance.config.parent_path(), error);
-  if (error) return failed("cannot make " + instance.config.parent_path().string(), error);
+  TRY(auto owner, owner_for(config->server.user));
+  TRY_DO(make_public_directories(instance.config.parent_path()));
   for (auto& path : {instance.tls, instance.dkim, instance.config})
     if (!fs::exists(path, error) && fs::exists(in_backup(path), error))
       TRY_DO(put_config(in_backup(path), path, owner));
   return {};
 }
 
+std::vector<fs::path> unused_config(const BackupInfo& backup, const Instance& instance) {
+  std::vector<fs::path> unused;
+  if (!backup.with_config) return unused;
+  auto ignored = [](std::uint64_t) {};
+  auto differs = [&](const fs::path& theirs, const fs::path& ours) {
+    auto sum = sum_of_file({theirs.parent_path(), theirs.filename()}, std::nullopt, ignored);
+    auto own = sum_of_file({ours.parent_path(), ours.filename()}, std::nullopt, ignored);
+    return !sum || !own || *sum != *own;
+  };
+  auto any_differs = [&](const fs::path& theirs, const fs::path& ours) {
+    std::error_code error;
+    if (!fs::is_directory(theirs, error)) return differs(theirs, ours);
+    for (fs::recursive_directory_iterator entry(theirs, error), end; !error && entry != end;
+         entry.increment(error))
+      if (entry->is_regular_file() &&
+          differs(entry->path(), ours / entry->path().lexically_relative(theirs)))
+        return true;
+    return false;
+  };
+  for (auto& path : {instance.config, instance.tls, instance.dkim}) {
+    auto theirs = backup.config() / path.filename();
+    std::error_code error;
+    if (fs::exists(theirs, error) && any_differs(theirs, path)) unused.push_back(path);
+  }
+  return unused;
+}
+
 Result<std::unique_ptr<HeldData>> HeldData::take(const Instance& instance,
                                                  const config::Config& config) {
   const auto& data = instance.data;
   std::unique_ptr<HeldData> held(new HeldData(data));
-  TRY(held->owner_, owner_of(config));
+  TRY(held->owner_, owner_for(config.server.user));
   std::error_code error;
-  fs::create_directories(data.parent_path(), error);
-  if (error) return failed("cannot make " + data.parent_path().string(), error);
+  TRY_DO(make_public_directories(data.parent_path()));
   held->made_directory_ = ::mkdir(data.c_str(), 0700) == 0;
   if (!held->made_directory_ && errno != EEXIST)
     return std::unexpected(errno_error("cannot make " + data.string(), errno));

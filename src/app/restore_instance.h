@@ -58,6 +58,10 @@ std::filesystem::path resolve_place(const std::filesystem::path& data);
 /// hikyaku.toml has errors; NotFound: there is no server.user; Corrupt: there are links in it.
 Result<void> restore_config(const BackupInfo& backup, const Instance& instance);
 
+/// What of hikyaku.toml, tls/ and dkim/ the backup has otherwise than the instance.
+std::vector<std::filesystem::path> unused_config(const BackupInfo& backup,
+                                                 const Instance& instance);
+
 /// The directory of an instance's store, which nobody else opens while this lives. If it had to be
 /// made for that, it goes again, unless something was put there.
 class HeldData {

@@ -575,11 +575,7 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
   // Before there is anything that it should not have.
   TRY(auto confined, start_confined(config, log));
   TRY(auto listeners, bind_listeners(config));
-  std::error_code error;
-  std::filesystem::create_directories(instance.control_socket.parent_path(), error);
-  if (error)
-    return std::unexpected(errno_error(
-        "cannot make " + instance.control_socket.parent_path().string(), error.value()));
+  TRY_DO(make_public_directories(instance.control_socket.parent_path()));
   TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
   TRY(auto submit, net::Listener::bind_unix(instance.submit_socket.string(), 0666));
   TRY_DO(become_user(config.server.user));  // root was needed for the ports only

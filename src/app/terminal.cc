@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "app/hints.h"
 #include "app/text_width.h"
 #include "base/text.h"
 #include "net/fd.h"
@@ -110,11 +111,16 @@ void Terminal::lines(std::string_view text) {
 }
 
 void Terminal::complain_text(std::string_view text) {
-  err(wrapped("hikyaku: " + without_hidden(text), 0, shape_.width));
+  err(wrapped("hikyaku: " + for_instance(without_hidden(text)), 0, shape_.width));
 }
 
 void Terminal::paragraph(std::string_view text, std::size_t indent) {
-  out(wrapped(without_hidden(text), indent, shape_.width));
+  out(wrapped(for_instance(without_hidden(text)), indent, shape_.width));
+}
+
+std::string Terminal::for_instance(std::string_view text) const {
+  if (dir_words_.empty()) return std::string(text);
+  return with_dir_words(text, instance_verbs_, dir_words_);
 }
 
 void Terminal::table(const Table& table) {

@@ -47,6 +47,13 @@ class Terminal {
   void set_program(std::string program) { program_ = std::move(program); }
   /// Columns to write in: the terminal's, but at most 100, which reads better.
   std::size_t width() const { return shape_.width; }
+  /// From now on commands in texts for people are to be for this instance: hints.h.
+  void name_instance(std::vector<std::string> verbs, std::string dir_words) {
+    instance_verbs_ = std::move(verbs);
+    dir_words_ = std::move(dir_words);
+  }
+  /// A text as say() would show it, but for its lines.
+  std::string for_instance(std::string_view text) const;
   bool shows_progress() const { return shape_.progress; }
 
   /// To standard output, as it is.
@@ -86,6 +93,8 @@ class Terminal {
   Write out_, err_;
   Shape shape_;
   std::string program_ = "hikyaku";
+  std::vector<std::string> instance_verbs_;
+  std::string dir_words_;
   bool intact_ = true;
   bool reader_left_ = false;
 };

@@ -52,6 +52,8 @@ constexpr Phrase kAnother{"another backup is being made in {}: wait until it is 
 constexpr Phrase kInStore{
     "{} is in the store itself ({}): name a directory elsewhere, at best on another disk",
     "{} は保管庫({})の中です。別の場所、できれば別のディスクを指定してください"};
+constexpr Phrase kQuietList{"--quiet does not go with --list",
+                            "--quiet は --list とは併用できません"};
 constexpr Phrase kNoPath{"PATH is empty: name the directory of the backups",
                          "PATH が空です。バックアップのディレクトリを指定してください"};
 
@@ -68,7 +70,7 @@ Exit list(const Invocation& invocation, Terminal& terminal) {
   complain_of(all->unreadable, terminal);
   ItemList items(
       invocation, terminal,
-      {{"made (UTC)", "作成 (UTC)"}, {"size", "大きさ"}, {"new", "新規分"}, {"path", "場所"}},
+      {{"MADE (UTC)", "作成 (UTC)"}, {"SIZE", "大きさ"}, {"NEW", "新規分"}, {"PATH", "場所"}},
       [](const boost::json::object& item) {
         return std::vector<std::string>{
             minute_of(text_in(item, "made")), short_size(number_in(item, "bytes")),
@@ -147,6 +149,7 @@ Exit check(const Invocation& invocation, Terminal& terminal) {
                                              {"rotten", std::move(files)},
                                              {"problems", std::move(problems)}});
   } else if (good) {
+    if (invocation.has("--quiet")) return Exit::Ok;
     terminal.say(kWhole, info->path.string(), grouped(checked->store.bodies),
                  short_size(checked->store.body_bytes));
   } else {
@@ -168,6 +171,7 @@ void tell(const BackupInfo& made, const std::vector<std::filesystem::path>& remo
     print_json(terminal, object);
     return;
   }
+  if (invocation.has("--quiet")) return;
   terminal.say(kDone, made.path.string(), short_size(made.bytes), grouped(made.files),
                short_size(made.copied));
   if (!removed.empty()) terminal.say(kRemoved, grouped(removed.size()));
@@ -224,6 +228,10 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     terminal.complain(kNoPath);
     return Exit::Usage;
   }
+  if (invocation.has("--list") && invocation.has("--quiet")) {
+    terminal.complain(kQuietList);
+    return Exit::Usage;
+  }
   if (invocation.has("--list")) return list(invocation, terminal);
   if (invocation.has("--check")) return check(invocation, terminal);
   return make(invocation, terminal);
@@ -276,11 +284,13 @@ Verb verb_backup() {
                             "その後、この保管庫の古いものを消し、壊れていない N 個を残す"},
                    .least = 1,
                    .most = 100'000},
+                  {.name = "--quiet",
+                   .help = {"say only what is wrong: for cron", "問題だけを示す(cron 用)"}},
                   {.name = "--list", .help = {"show what is there", "一覧を表示する"}},
                   {.name = "--check",
                    .help = {"read a backup (the newest) whole, and tell what is wrong with it",
                             "バックアップ(最新のもの)をすべて読み、問題を示す"}}},
-      .examples = {{"hikyaku backup /backup/mail --keep 30",
+      .examples = {{"hikyaku backup /backup/mail --with-config --keep 30 --quiet",
                     {"every night: a month of them", "毎晩: 一か月分"}},
                    {"hikyaku backup --check /backup/mail", {"now and then", "時々"}},
                    {"hikyaku backup --list /backup/mail", {"what there is", "一覧"}}},

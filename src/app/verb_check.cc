@@ -3,6 +3,7 @@
 #include "app/check_finding.h"
 #include "app/core.h"
 #include "app/dkim_keys.h"
+#include "app/files_check.h"
 #include "app/names_check.h"
 #include "app/progress.h"
 #include "app/repair_note.h"
@@ -155,6 +156,7 @@ class Check {
   /// False: the directory could not be asked; said already.
   std::optional<Exit> run() {
     check_settings(findings_, instance_, config_, host_name_);
+    check_files(findings_, instance_, config_);
     check_certificates(findings_, config_, host_name_, SystemClock().now());
     Commands commands(invocation_, terminal_);
     std::vector<std::string> domains;
@@ -318,7 +320,7 @@ void tell(const Findings& findings, Terminal& terminal) {
   for (auto& finding : findings.all()) {
     auto level = static_cast<std::size_t>(finding.level);
     auto word = padded(kLevels[level].in(language), 9);
-    auto text = wrapped(finding.text, 9, terminal.width());
+    auto text = wrapped(terminal.for_instance(finding.text), 9, terminal.width());
     terminal.lines(terminal.toned(kTones[level], word) + text.substr(9));
   }
   terminal.say(kSummary, findings.count(Level::Problem), findings.count(Level::Note));
@@ -352,12 +354,14 @@ Verb verb_check() {
       .group = Group::Start,
       .summary = {"looks whether the instance is set up as it should be",
                   "インスタンスの設定が正しいか調べる"},
-      .details = {"Configuration, certificates (dates, names, keys), DNS records of the domains "
+      .details = {"Configuration, whether the server's user can read its files (run it as root for "
+                  "that), certificates (dates, names, keys), DNS records of the domains "
                   "and the way back from the server's address, passwords that do not work with "
                   "the mechanisms that are switched on, aliases that lead to nobody, and what is "
                   "weaker than it need be. Exit "
                   "code 0: no problems (there may be notes); 1: problems.",
-                  "設定、証明書(期限、名前、鍵)、ドメインの DNS "
+                  "設定、サーバーのユーザーがファイルを読めるか(root で実行したとき)、"
+                  "証明書(期限、名前、鍵)、ドメインの DNS "
                   "レコードとサーバーのアドレスの逆引き、有効なログイン方式で使えないパスワード、"
                   "誰にも届かない別名、"
                   "必要以上に弱い設定を調べます。終了コード 0: 問題なし(注意はありうる)、1: "

@@ -1,8 +1,11 @@
 #include <fmt/core.h>
 
+#include "app/core.h"
+#include "app/files_check.h"
 #include "app/instance.h"
 #include "app/json.h"
 #include "app/verbs.h"
+#include "base/text.h"
 #include "config/load.h"
 #include "config/problem.h"
 
@@ -10,6 +13,29 @@ namespace hikyaku::app {
 namespace {
 
 constexpr Phrase kFine{"{}: no mistakes.", "{}: 誤りはありません。"};
+
+/// The line that names a file; 0: none does so in one piece.
+int line_of(const std::filesystem::path& file, std::string_view text) {
+  int line = 1;
+  auto name = file.filename().string();
+  for (auto one : split(text, '\n')) {
+    auto comment = trim(one).starts_with('#');
+    if (!comment && (one.contains(name + '"') || one.contains(name + '\''))) return line;
+    ++line;
+  }
+  return 0;
+}
+
+/// What the file names must be there, too, and open to the server.
+config::Problems problems_of_files(const std::filesystem::path& file, const config::Config& config,
+                                   Language language) {
+  config::Problems problems{file.string(), {}};
+  auto text = read_file(file, config::kMaxFileSize);
+  auto instance = Instance::in(file.parent_path());
+  for (auto& [path, what] : find_unusable(instance, config, language))
+    problems.list.push_back({text ? line_of(path, *text) : 0, what, ""});
+  return problems;
+}
 
 std::string as_json(const config::Problems& problems, Language language) {
   boost::json::array list;
@@ -25,6 +51,10 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto file = invocation.arguments().empty() ? Instance::from(invocation.value("--dir")).config
                                              : std::filesystem::path(invocation.argument(0));
   auto config = config::load_file(file);
+  if (config) {
+    auto files = problems_of_files(file, *config, terminal.language());
+    if (!files.list.empty()) config = std::unexpected(std::move(files));
+  }
   if (invocation.json()) {
     terminal.out(as_json(config ? config::Problems{file.string(), {}} : config.error(),
                          terminal.language()) +
@@ -44,11 +74,15 @@ Verb verb_config_check() {
       .name = "config check",
       .group = Group::Help,
       .summary = {"names every mistake in hikyaku.toml", "hikyaku.toml の誤りをすべて挙げる"},
-      .details = {"Each mistake comes with its file, its line, what is wrong and what would be "
-                  "right. Exit code 0: there are none; 78: there are.",
-                  "誤りごとに、ファイル、行、何が誤りで、どう書けば正しいかを示します。終了コードは"
-                  "、誤りがなければ "
-                  "0、あれば 78 です。"},
+      .details =
+          {"Each mistake comes with its file, its line, what is wrong and what would be "
+           "right; also files that it names and that are not there, or (run by root) closed to "
+           "the server's user. Exit code 0: there are none; 78: there are.",
+           "誤りごとに、ファイル、行、何が誤りで、どう書けば正しいかを示します。そこに書かれたファ"
+           "イルがない、"
+           "または(root で実行したとき)サーバーのユーザーが読めない場合も示します。終了コードは"
+           "、誤りがなければ "
+           "0、あれば 78 です。"},
       .arguments = {{"FILE",
                      {"the file to read instead of the instance's",
                       "インスタンスのものの代わりに読むファイル"},

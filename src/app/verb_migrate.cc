@@ -339,8 +339,10 @@ Verb verb_migrate() {
             .help = {"leave out this folder and what is below it", "このフォルダーとその下を除く"},
             .repeatable = true},
            {.name = "--any-certificate",
-            .help = {"accept whatever certificate the other servers show",
-                     "相手サーバーの証明書を検証しない"}},
+            .help = {"accept whatever certificate the other servers show, as is done anyway of one "
+                     "on loopback (a tunnel, say)",
+                     "相手サーバーの証明書を検証しない(ループバック上の相手、"
+                     "たとえばトンネルでは、指定がなくても検証しない)"}},
            {.name = "--state",
             .value = "DIR",
             .help = {"keep in DIR what has been done", "作業記録を DIR に保存する"}}},

@@ -1,5 +1,6 @@
 // hikyaku reload: certificates and options anew, and which of them count now.
 #include "app/error_phrases.h"
+#include "app/next_steps.h"
 #include "app/run_command.h"
 #include "app/verbs.h"
 
@@ -19,6 +20,9 @@ constexpr Phrase kNothing{"No option has changed. The certificates were read ane
                           "変わったオプションはありません。証明書は読み直しました。"};
 constexpr Phrase kRestart{"Restart the server for what needs it: systemctl restart hikyaku",
                           "必要なものはサーバーを再起動してください: systemctl restart hikyaku"};
+constexpr Phrase kRestartYours{
+    "For what needs it, end the server (Ctrl-C, SIGTERM) and start it again: hikyaku serve{}",
+    "必要なものはサーバーを終了し(Ctrl-C、SIGTERM)、もう一度起動してください: hikyaku serve{}"};
 
 class Shown {
  public:
@@ -70,7 +74,9 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
     (*answer)["options"] = std::move(all);
     print_json(terminal, *answer);
   } else {
-    if (shown.restarts != 0) terminal.say(kRestart);
+    auto dir = dir_words(Instance::from(invocation.value("--dir")));
+    if (shown.restarts != 0 && dir.empty()) terminal.say(kRestart);
+    if (shown.restarts != 0 && !dir.empty()) terminal.say(kRestartYours, dir);
     if (shown.options == 0 && unreadable.empty()) terminal.say(kNothing);
     if (!unreadable.empty() && remedy.empty())
       terminal.complain(kUnreadable, unreadable);

@@ -42,6 +42,15 @@ constexpr Phrase kPasswordsLost{
     "対象の確認: hikyaku check{}"};
 constexpr Phrase kKeyMade{"A new secret key is in {}: keep a copy of it apart.",
                           "新しい秘密鍵は {} にあります。複製を別に保管してください。"};
+constexpr Phrase kKeyGiven{
+    "{0} can be read by the group of {1} now (0640), for the server needs it.",
+    "サーバーが必要とするため、{0} を {1} のグループが読めるようにしました (0640)。"};
+constexpr Phrase kUnused{
+    "These are this instance's own; what the backup has in their place was not used: {0}. To "
+    "use it: stop the server, move them away, then restore once more: hikyaku restore {1} "
+    "--force{2}",
+    "次のものはこのインスタンスのもので、バックアップにあるものは使っていません: {0}。使うには、"
+    "サーバーを止めてそれらを移し、もう一度復元してください: hikyaku restore {1} --force{2}"};
 constexpr Phrase kHeld{
     "{} [message is|messages are] held in the queue, for [it|they] may have been sent since then: "
     "hikyaku queue "
@@ -271,8 +280,27 @@ Result<RestoreOutcome> do_restore(const Invocation& invocation, Terminal& termin
   return restore_instance(backup, instance, config, held, rules);
 }
 
+/// What was done beside the store, or not.
+struct Beside {
+  KeyThere key{};
+  bool key_given = false;  ///< to the server's user, to read it
+  std::string owner;       ///< that user
+  std::vector<std::filesystem::path> unused = {};
+};
+
+void tell_beside(const Beside& beside, const BackupInfo& backup, const Instance& instance,
+                 Terminal& terminal) {
+  if (beside.key == KeyThere::None) terminal.say(kKeyMade, instance.secret_key.string());
+  if (beside.key != KeyThere::Right) terminal.say(kPasswordsLost, dir_words(instance));
+  if (beside.key_given) terminal.say(kKeyGiven, instance.secret_key.string(), beside.owner);
+  if (beside.unused.empty()) return;
+  std::vector<std::string> names;
+  for (auto& path : beside.unused) names.push_back(path.string());
+  terminal.say(kUnused, join(names, ", "), backup.path.string(), dir_words(instance));
+}
+
 void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instance& instance,
-          KeyThere key, Terminal& terminal) {
+          const Beside& beside, Terminal& terminal) {
   auto list = [&](const std::vector<std::string>& all) {
     for (auto& one : all) terminal.paragraph(printable(one), 2);
   };
@@ -288,11 +316,16 @@ void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instanc
   }
   if (!outcome.in_place) return terminal.say(kNotRestored, backup.path.parent_path().string());
   terminal.say(kDone, instance.data.string(), minute_in_utc(backup.made), dir_words(instance));
-  if (key == KeyThere::None) terminal.say(kKeyMade, instance.secret_key.string());
-  if (key != KeyThere::Right) terminal.say(kPasswordsLost, dir_words(instance));
+  tell_beside(beside, backup, instance, terminal);
   if (outcome.held != 0) terminal.say(kHeld, grouped(outcome.held), dir_words(instance));
   if (!outcome.note.empty()) terminal.say(kNoted, (instance.data / outcome.note).string());
   if (!outcome.former.empty()) terminal.say(kFormer, outcome.former.string());
+}
+
+boost::json::array json_paths(const std::vector<std::filesystem::path>& paths) {
+  boost::json::array all;
+  for (auto& path : paths) all.push_back(json_text(path.string()));
+  return all;
 }
 
 boost::json::value note_json(const RestoreOutcome& outcome, const Instance& instance) {
@@ -326,22 +359,30 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
   if (*key == KeyThere::None)
     if (auto made = make_key(instance, (*held)->owner()); !made)
       return report(made.error(), terminal);
+  Beside done{.key = *key, .owner = config->server.user};
+  if (auto& owner = (*held)->owner(); owner && *key != KeyThere::None) {
+    auto given = let_read_secret(instance.secret_key, *owner);
+    if (!given) return report(given.error(), terminal);
+    done.key_given = *given;
+  }
   auto outcome = do_restore(invocation, terminal, backup, instance, *config, **held);
   if (!outcome) return report(outcome.error(), terminal);
   if (outcome->in_place) beside.keep();
+  done.unused = unused_config(backup, instance);
   if (invocation.json())
     print_json(terminal, boost::json::object{{"made", backup.made},
                                              {"restored", outcome->in_place},
                                              {"epoch", outcome->epoch},
                                              {"held", outcome->held},
                                              {"other_key", *key != KeyThere::Right},
+                                             {"config_unused", json_paths(done.unused)},
                                              {"former", json_text(outcome->former.string())},
                                              {"damage", json_texts(outcome->damage)},
                                              {"lost", json_texts(outcome->lost)},
                                              {"lost_count", outcome->lost_count},
                                              {"note", note_json(*outcome, instance)}});
   else
-    tell(*outcome, backup, instance, *key, terminal);
+    tell(*outcome, backup, instance, done, terminal);
   return outcome->lost_count == 0 ? Exit::Ok : Exit::Failed;
 }
 

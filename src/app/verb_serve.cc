@@ -10,6 +10,7 @@
 #include "app/log_journal.h"
 #include "app/log_sink.h"
 #include "app/missing_store.h"
+#include "app/next_steps.h"
 #include "app/server.h"
 #include "app/server_metrics.h"
 #include "app/verbs.h"
@@ -26,6 +27,12 @@ constexpr Phrase kThereAlready{
     "{} has a store already: leave out --new-store. (To begin anew, move that directory away.)",
     "{} にはすでに保管庫があります。--new-store "
     "を外してください(新しく始めるなら、そのディレクトリを移してから)。"};
+
+constexpr Phrase kAskCheck{
+    ". The server's user (server.user) must be able to read it; what stands in the way, and the "
+    "remedy, root learns from: hikyaku check{}",
+    "。サーバーのユーザー (server.user) がそれを読める必要があります。何が妨げ、どう直すかは、root "
+    "で次を実行してください: hikyaku check{}"};
 
 /// Large blocks (messages that are parsed as a whole) go back to the system as soon as they are
 /// free. glibc would learn from the first one to keep them,
@@ -53,8 +60,11 @@ class StartProblem {
       terminal_.complain_text(what);
     return exit;
   }
-  Exit tell(const Error& error) const {
-    return tell(error_in(error, language()), exit_for(error.code));
+  Exit tell(const Error& error, const Instance& instance) const {
+    auto what = error_in(error, language());
+    if (error.code == ErrorCode::Denied && error.text.starts_with("cannot read "))
+      what += say(language(), kAskCheck, dir_words(instance));
+    return tell(what, exit_for(error.code));
   }
 
  private:
@@ -94,7 +104,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   auto server = Server::start(
       instance, std::move(*config), log, [&](std::string line) { terminal.out(line + "\n"); },
       metrics, which);
-  if (!server) return problem.tell(server.error());
+  if (!server) return problem.tell(server.error(), instance);
   (*server)->run();
   return Exit::Ok;
 }

@@ -59,12 +59,12 @@ Exit list(Commands& commands, const Invocation& invocation, Terminal& terminal,
           boost::json::object args) {
   ItemList items(
       invocation, terminal,
-      {{"deleted (UTC)", "削除日時 (UTC)"},
-       {"until (UTC)", "期限 (UTC)"},
-       {"account", "アカウント"},
-       {"mailbox", "メールボックス"},
-       {"from", "差出人"},
-       {"subject", "件名"}},
+      {{"DELETED (UTC)", "削除日時 (UTC)"},
+       {"UNTIL (UTC)", "期限 (UTC)"},
+       {"ACCOUNT", "アカウント"},
+       {"MAILBOX", "メールボックス"},
+       {"FROM", "差出人"},
+       {"SUBJECT", "件名"}},
       [](const boost::json::object& item) {
         auto text = [&](std::string_view name) { return printable(text_in(item, name), 60); };
         auto minute = [&](std::string_view name) { return minute_of(text_in(item, name)); };

@@ -228,7 +228,8 @@ TEST_CASE("every mistake is named with its line and what would be right") {
        "h.toml:2: listen.addresses must be a list of IP addresses, not \"127.0.0.1\". Put it in "
        "brackets: addresses = [\"127.0.0.1\"].\n"},
       {"[listen]\nsmtp = [25, 70000]",
-       "h.toml:2: listen.smtp must be a list of ports or \"ADDRESS:PORT\", not 70000. The default "
+       "h.toml:2: listen.smtp must be a list of ports (1 to 65535) or \"ADDRESS:PORT\", not 70000. "
+       "The default "
        "is smtp = [25].\n"},
       {"[queue]\nretry = [\n  \"5m\",\n  \"soon\",\n]",
        "h.toml:4: queue.retry must be a list of durations from 1s to 1d, not \"soon\". The default "

@@ -114,7 +114,7 @@ std::string describe_kind(const Option& option) {
     case Kind::Endpoints:
       return "a list of \"ADDRESS\" or \"ADDRESS:PORT\"";
     case Kind::Listen:
-      return "a list of ports or \"ADDRESS:PORT\"";
+      return "a list of ports (1 to 65535) or \"ADDRESS:PORT\"";
     case Kind::Certificates:
       return "a list of { cert = \"FILE\", key = \"FILE\", names = [\"NAME\"] }, names optional";
   }
