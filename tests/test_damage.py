@@ -79,7 +79,7 @@ class Damage(WatchedStore):
         self.assertEqual(self.metric("hikyaku_store_lost_segments"), 1)
         checked = self.server.run("check", "--no-dns", check=False)
         self.assertNotEqual(checked.returncode, 0, checked.stdout)
-        self.assertIn("hikyaku verify --repair", " ".join(checked.stdout.split()))
+        self.assertIn(f"hikyaku verify --dir {self.server.dir} --repair", " ".join(checked.stdout.split()))
         self.assertEqual(json.loads(self.server.run("top", "--once", "--json").stdout)["store"]["lost_segments"], 1)
         self.read(lost)
         # Mail comes in all the same; and after a repair nothing is left to tell.

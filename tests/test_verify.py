@@ -91,7 +91,7 @@ class Damage(VerifiedStore):
         self.assertEqual(text.count("Subject: m3"), 1, text)
         self.assertEqual(text.count("UID 4"), 1, text)
         self.assertNotIn("NIL", text)
-        self.assertNotIn("hikyaku verify --repair", text)
+        self.assertNotIn("--repair", text)
         self.assertNotIn("0 rows written", text)
         self.assertIn("hikyaku restore BACKUP --account", text)
 

@@ -37,10 +37,12 @@ std::string with_dir_words(std::string_view text, std::span<const std::string> v
     if (at == text.npos) return all;
     text.remove_prefix(begin);
     auto verb = whole ? verb_at(text, verbs) : std::string_view();
+    // "process 17 (hikyaku serve)" is a name.
+    bool named = all.ends_with("(hikyaku ") && text.substr(verb.size()).starts_with(')');
     all += verb;
     text.remove_prefix(verb.size());
     auto command = text.substr(0, text.find(kProgram));
-    if (!verb.empty() && !command.contains(" --dir ")) all += dir_words;
+    if (!verb.empty() && !named && !command.contains(" --dir ")) all += dir_words;
   }
 }
 

@@ -21,9 +21,10 @@ TEST_CASE("commands in texts mean the instance that was asked about") {
            {"hikyaku queue list の後", "hikyaku queue list --dir /m の後"},
            {"hikyaku verify、または", "hikyaku verify --dir /m、または"},
            {"hikyaku spf --ip 192.0.2.1", "hikyaku spf --ip 192.0.2.1"},  // has no instance
-           {"hikyaku verifying", "hikyaku verifying"},                    // no verb
-           {"/etc/hikyaku account", "/etc/hikyaku account"},              // a path
-           {"systemctl restart hikyaku", "systemctl restart hikyaku"},    // no command of ours
+           {"process 17 (hikyaku verify). Wait.", "process 17 (hikyaku verify). Wait."},  // a name
+           {"hikyaku verifying", "hikyaku verifying"},                                    // no verb
+           {"/etc/hikyaku account", "/etc/hikyaku account"},                              // a path
+           {"systemctl restart hikyaku", "systemctl restart hikyaku"},  // no command of ours
        }) {
     CAPTURE(row.text);
     CHECK(with_dir_words(row.text, verbs, " --dir /m") == row.shown);
