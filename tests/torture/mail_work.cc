@@ -28,7 +28,12 @@ constexpr store::Table kLoose = 0xF0;
 Task<void> MailWork::start() {
   for (AccountId account = 1; account <= kAccounts; ++account) {
     BulkContext context{world_.store(), world_.loop};
-    (void)co_await mailbox::recover_bulk(context, account);
+    (void)co_await context.store.transact({account},
+                                          [account](store::Transaction& tx) -> Result<void> {
+                                            mailbox::abandon_appends(tx, account);
+                                            return {};
+                                          });
+    (void)co_await mailbox::work_off_bulk(context, account);
     (void)co_await world_.store().transact(
         {account},
         [=, now = world_.loop.now()](Transaction& tx) -> Result<void> {
