@@ -97,16 +97,23 @@ struct Unreadable : SimulatedFileSystem {
   }
 };
 
-}  // namespace
-
-TEST_CASE("segments: one that may be there, but cannot be opened, is not replaced") {
+/// Of a new segment in an empty journal.
+ErrorCode error_of_creating(SimulatedFileSystem& files) {
   testing::TestLoop loop;
-  Unreadable files{1};
   REQUIRE(files.make_directory("/journal"));
   Segments segments(files, loop, "/journal", std::string(16, 's'));
   SegmentHeader header;
   header.kind = SegmentKind::Log;
-  CHECK(segments.create(header, kSegmentStart).error().code == ErrorCode::Io);
+  auto created = segments.create(header, kSegmentStart);
+  REQUIRE_FALSE(created);
+  return created.error().code;
+}
+
+}  // namespace
+
+TEST_CASE("segments: one that may be there, but cannot be opened, is not replaced") {
+  Unreadable files{1};
+  CHECK(error_of_creating(files) == ErrorCode::Io);
   CHECK(files.list("/journal")->empty());
 }
 
@@ -122,11 +129,6 @@ struct UnsureOfNames : SimulatedFileSystem {
 }  // namespace
 
 TEST_CASE("segments: one whose name may be there ends the log, though only space is missing") {
-  testing::TestLoop loop;
   UnsureOfNames files{1};
-  REQUIRE(files.make_directory("/journal"));
-  Segments segments(files, loop, "/journal", std::string(16, 's'));
-  SegmentHeader header;
-  header.kind = SegmentKind::Log;
-  CHECK(segments.create(header, kSegmentStart).error().code == ErrorCode::Io);
+  CHECK(error_of_creating(files) == ErrorCode::Io);
 }
