@@ -1,6 +1,7 @@
 #include "app/lab_process.h"
 
 #include <array>
+#include <boost/json.hpp>
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,6 +22,23 @@ using std::chrono::steady_clock;
 constexpr milliseconds kForTerm = std::chrono::seconds(15);
 constexpr milliseconds kPoll{5};
 constexpr std::size_t kMostLog = 16 << 20;
+
+/// What a line of the server's log says to people: why there is no server, or words outside the
+/// log. Other log lines are for the log, which is named where it helps.
+std::string said_in(std::string_view line) {
+  constexpr std::string_view kOurs = "hikyaku: ";
+  if (line.starts_with('{')) {
+    boost::system::error_code failed;
+    auto entry = boost::json::parse(line, failed);
+    if (failed || !entry.is_object()) return "";
+    auto event = entry.as_object().if_contains("event"), why = entry.as_object().if_contains("err");
+    if (!event || *event != "server.fail" || !why || !why->is_string()) return "";
+    return std::string(why->as_string());
+  }
+  if (line.contains("event=")) return "";
+  if (line.starts_with(kOurs)) line.remove_prefix(kOurs.size());
+  return std::string(trim(line));
+}
 
 /// In the child, between fork and exec: only what is safe there.
 [[noreturn]] void become_server(pid_t parent, const char* directory, int output, int log) {
@@ -99,11 +117,8 @@ Error ServerProcess::complaint() const {
   std::string words;
   if (bytes && bytes->size() > log_start_) {
     for (auto line : split(std::string_view(*bytes).substr(log_start_), '\n')) {
-      constexpr std::string_view kOurs = "hikyaku: ";
-      // Log lines are for the log, which is named where it helps.
-      if (line.starts_with('{') || line.contains("event=")) continue;
-      if (line.starts_with(kOurs)) line.remove_prefix(kOurs.size());
-      if (!trim(line).empty()) words += (words.empty() ? "" : "\n") + std::string(trim(line));
+      auto said = said_in(line);
+      if (!said.empty()) words += (words.empty() ? "" : "\n") + said;
     }
   }
   if (words.empty()) words = "the server ended without a word; see " + log_.string();
