@@ -7,6 +7,7 @@
 #include "arc/sealer.h"
 #include "base/text.h"
 #include "dkim/header_fields.h"
+#include "story/story.h"
 
 namespace hikyaku::app::lab {
 namespace {
@@ -72,15 +73,17 @@ void show_questions(Play& play, const boost::json::object& story) {
   }
 }
 
-/// The lines of a story that say what was found out; their labels are English in every language.
-std::string lines_of_checks(std::string_view text) {
-  constexpr std::array kLabels{
-      "iprev:", "blocklists:", "spf:", "spf-helo:", "dkim:", "arc:", "dmarc:", "decision:"};
+/// The lines of a story that say what was found out.
+std::string lines_of_checks(std::string_view text, Language language) {
+  constexpr std::array kChecks{"iprev", "blocklists", "spf",   "spf-helo",
+                               "dkim",  "arc",        "dmarc", "decision"};
   std::string lines;
   for (auto line : split(text, '\n')) {
     auto words = trim(line);
-    auto starts = [&](const char* label) { return words.starts_with(label); };
-    if (std::ranges::any_of(kLabels, starts)) lines += std::string(words) + "\n";
+    auto starts = [&](const char* check) {
+      return words.starts_with(std::string(story::check_name(check, language)) + ":");
+    };
+    if (std::ranges::any_of(kChecks, starts)) lines += std::string(words) + "\n";
   }
   return lines;
 }
@@ -101,7 +104,7 @@ bool show_reasons(Play& play, std::string_view name, Site& site, std::string_vie
   auto traced = play.await_story(site, message_id, [](auto&) { return true; });
   if (!traced) return false;
   show_questions(play, traced->story);
-  play.stage.story(name, lines_of_checks(traced->text));
+  play.stage.story(name, lines_of_checks(traced->text, play.stage.language()));
   return true;
 }
 

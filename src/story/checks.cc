@@ -1,5 +1,6 @@
 #include "story/checks.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string_view>
@@ -117,9 +118,59 @@ constexpr Phrase kDefer{"to be sent again later: {}", "後で再送を求めま�
 constexpr Phrase kRefuse{"refused: {}", "拒否: {}"};
 
 constexpr Phrase kAsked{" [asked: {}]", " [問い合わせ: {}]"};
-/// No protocol's words, as those of SPF are.
-constexpr Phrase kSenderLine{"    sender: unchecked: {}\n", "    送信者: 検証なし: {}\n"};
-constexpr Phrase kLine{"    {}: {}: {}\n", "    {}: {}: {}\n"};
+constexpr Phrase kLine{"    {}: {}\n", "    {}: {}\n"};
+
+/// Checks that are ours, and their results; those of SPF, DKIM and their like are protocols' words.
+constexpr Phrase kChecks[] = {
+    {"sender", "送信者"},
+    {"decision", "判断"},
+    {"notices", "通知"},
+    {"blocklists", "ブロックリスト"},
+    {"dkim-sign", "DKIM 署名"},
+    {"arc-seal", "ARC 封印"},
+    {"failure-report", "失敗レポート"},
+    {"return-path", "Return-Path"},
+    {"authentication-results", "Authentication-Results"},
+    {"dsn", "dsn"},
+    {"mx", "MX"},
+    {"address", "アドレス"},
+    {"host", "ホスト"},
+    {"tls", "TLS"},
+};
+constexpr Phrase kResults[] = {
+    {"unchecked", "検証なし"},
+    {"deliver", "配送"},
+    {"junk", "迷惑メール"},
+    {"sent-on", "転送"},
+    {"report", "報告"},
+    {"defer", "延期"},
+    {"refuse", "拒否"},
+    {"withheld", "送らない"},
+    {"listed", "掲載あり"},
+    {"clear", "掲載なし"},
+    {"signed", "署名あり"},
+    {"unsigned", "署名なし"},
+    {"sealed", "封印あり"},
+    {"unsealed", "封印なし"},
+    {"sent", "送信"},
+    {"limited", "上限"},
+    {"unreachable", "接続できず"},
+    {"lost", "切断"},
+    {"refused", "拒否"},
+    {"unasked", "確認できず"},
+    {"dropped", "中止"},
+    {"removed", "除去"},
+    {"sent to", "送信"},
+    {"not sent", "送らない"},
+    {"asked for", "要望"},
+    {"left out", "省略"},
+    {"no such name", "その名前は存在しません"},
+    {"null", "受信しない"},
+    {"none", "なし"},
+    {"found", "あり"},
+    {"failed", "失敗"},
+    {"not offered", "提供なし"},
+};
 
 /// "key=value; key=value", taken apart.
 class Facts {
@@ -339,8 +390,20 @@ std::optional<std::string> tell_check(const Finding& finding, Language language)
   auto text = words(finding, facts, language);
   if (text.empty()) return std::nullopt;
   if (facts.has("asked")) text += say(language, kAsked, facts["asked"]);
-  if (finding.check == "sender") return say(language, kSenderLine, text);
-  return say(language, kLine, finding.check, finding.result, text);
+  return say(language, kLine, label_of(finding, language), text);
+}
+
+std::string_view check_name(std::string_view check, Language language) {
+  auto known = std::ranges::find(kChecks, check, &Phrase::en);
+  return known == std::end(kChecks) ? check : known->in(language);
+}
+
+std::string label_of(const Finding& finding, Language language) {
+  auto is_ours = std::ranges::find(kChecks, finding.check, &Phrase::en) != std::end(kChecks);
+  auto result = std::ranges::find(kResults, finding.result, &Phrase::en);
+  return fmt::format(
+      "{}: {}", check_name(finding.check, language),
+      is_ours && result != std::end(kResults) ? result->in(language) : finding.result);
 }
 
 }  // namespace hikyaku::story

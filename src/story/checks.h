@@ -13,4 +13,7 @@ namespace hikyaku::story {
 /// nullopt for findings of other kinds.
 std::optional<std::string> tell_check(const Finding& finding, Language language);
 
+/// "check: result".
+std::string label_of(const Finding& finding, Language language);
+
 }  // namespace hikyaku::story

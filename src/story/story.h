@@ -126,6 +126,9 @@ std::vector<MessageId> find_by_message_id(store::Reader& reader, std::string_vie
 
 /// The story in words, as `hikyaku trace` prints it.
 std::string tell(const Story& story, Language language);
+
+/// How the telling calls a check ("decision").
+std::string_view check_name(std::string_view check, Language language);
 std::string to_json(const Story& story);
 
 /// Removes the stories of whole days that ended before `before`, at most `most` rows: call it again

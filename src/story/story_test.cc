@@ -103,6 +103,21 @@ TEST_CASE("the checks of a sender are told in words") {
   }
 }
 
+TEST_CASE("our own checks and their results have names in Japanese, protocols' words stay") {
+  Story story;
+  story.arrival = an_arrival();
+  story.arrival->findings = {{"decision", "junk", "why=quarantined"},
+                             {"notices", "withheld", "by=spf; to=x@b.test"},
+                             {"blocklists", "clear", ""},
+                             {"dsn", "left out", "the queue is full"},
+                             {"spf", "pass", "domain=b.test; by=mx"}};
+  auto text = tell(story, Language::Japanese);
+  for (std::string_view words :
+       {"    判断: 迷惑メール: ", "    通知: 送らない: ", "    ブロックリスト: 掲載なし\n",
+        "    dsn: 省略: キューがいっぱいです\n", "    spf: pass: "})
+    CHECK_MESSAGE(text.contains(words), text);
+}
+
 TEST_CASE("why mail leaves unsigned or unsealed is told in Japanese, too") {
   for (std::string problem : {
            "no key of a.test is active",

@@ -44,8 +44,8 @@ constexpr Phrase kMessageId{"Message-ID {}", "Message-ID {}"};
 constexpr Phrase kNoMessageId{"no Message-ID", "Message-ID なし"};
 constexpr Phrase kSubject{"subject “{}”", "件名「{}」"};
 constexpr Phrase kNoSubject{"no subject", "件名なし"};
-constexpr Phrase kFinding{"    {}: {}: {}\n", "    {}: {}: {}\n"};
-constexpr Phrase kFindingBare{"    {}: {}\n", "    {}: {}\n"};
+constexpr Phrase kFinding{"    {}: {}\n", "    {}: {}\n"};
+constexpr Phrase kFindingBare{"    {}\n", "    {}\n"};
 constexpr Phrase kDelivered{"    for {}: delivered: {}\n", "    {} 宛: 配達済み: {}\n"};
 constexpr Phrase kQueued{"    for {}: put into the queue: {}\n",
                          "    {} 宛: キューに入りました: {}\n"};
@@ -155,12 +155,9 @@ constexpr Phrase kRecorded[] = {
     {"a report of ours did not reach {}", "こちらからの報告が届きませんでした: {}"},
     {"held: {}", "保留しました: {}"},
     // Findings.
-    {"sent to", "送信"},
-    {"not sent", "送らない"},
-    {"asked for", "要望"},
     {"the message has a null sender", "差出人が空 (<>) です"},
     {"the sender wants none (NOTIFY)", "差出人が不要としています (NOTIFY)"},
-    {"no such name", "その名前は存在しません"},
+    {"the queue is full", "キューがいっぱいです"},
     {"{} takes no mail (RFC 7505)", "{} はメールを受け取りません (RFC 7505)"},
     {"{} has no MX: its own address is used", "{} に MX がないため、そのアドレスに直接送ります"},
     // Why it came to nothing before anybody was called.
@@ -183,10 +180,10 @@ std::string tell_findings(const std::vector<Finding>& findings, Language languag
       text += *check;
       continue;
     }
-    auto result = tell_recorded(finding.result, language);
-    text += finding.reason.empty() ? say(language, kFindingBare, finding.check, result)
-                                   : say(language, kFinding, finding.check, result,
-                                         tell_recorded(finding.reason, language));
+    auto label = printable(label_of(finding, language));
+    text += finding.reason.empty()
+                ? say(language, kFindingBare, label)
+                : say(language, kFinding, label, tell_recorded(finding.reason, language));
   }
   return text;
 }
