@@ -139,21 +139,6 @@ void Scrubber::next_segment() {
 void Scrubber::begin_segment(SegmentNumber number) {
   segment_ = number;
   note_.next = number + 1;
-  auto opened = context_.segments.open_for_scrubbing(number);
-  auto names = context_.segments.names();
-  bool gone = std::ranges::none_of(names, [&](auto name) { return name.number == number; });
-  if (gone) return;
-  opened_ = {};
-  open_ = nullptr;
-  if (opened) {
-    open_ = std::move(*opened);
-    context_.records.forget({number, 0});
-  } else {
-    auto error = std::move(opened).error();
-    if (error.code == ErrorCode::NotFound) error.code = ErrorCode::Corrupt;
-    found(context_.records.found({number, 0}, error));
-    opened_ = std::unexpected(std::move(error));
-  }
   auto use = segment_use(context_.view()->get(segment_use_key(number), Reach::Once));
   places_.clear();
   place_ = use.empty() ? 1 : use.first;
@@ -186,18 +171,43 @@ void Scrubber::find_places() {
     }
     if (cursor->valid() && place_ <= last_place_) return;
   }
-  std::optional<ScrubRecords> records;
-  if (open_) records = records_of(*open_, *view);
+  begin_reading(*view);
+}
+
+/// Opens the segment once all that is to be read in it is known: a file that is read in large
+/// pieces does not show what is written behind the place where it was read.
+void Scrubber::begin_reading(const IndexView& view) {
+  auto records = records_of(segment_, view);
+  auto opened = context_.segments.open_for_scrubbing(segment_);
+  if (!kind_of(segment_)) return end_segment();  // it is gone
+  opened_ = {};
+  open_ = nullptr;
+  if (opened) {
+    open_ = std::move(*opened);
+    context_.records.forget({segment_, 0});
+  } else {
+    auto error = std::move(opened).error();
+    if (error.code == ErrorCode::NotFound) error.code = ErrorCode::Corrupt;
+    found(context_.records.found({segment_, 0}, error));
+    opened_ = std::unexpected(std::move(error));
+    records.reset();
+  }
   reading_ = std::make_unique<SegmentScrub>(open_, std::move(places_), std::move(records));
   places_ = {};
   phase_ = Phase::Reading;
 }
 
+/// nullopt: there is no such segment any more.
+std::optional<SegmentKind> Scrubber::kind_of(SegmentNumber number) const {
+  for (auto name : context_.segments.names())
+    if (name.number == number) return name.kind;
+  return std::nullopt;
+}
+
 /// Where groups stand in a log segment; nothing for others.
-std::optional<ScrubRecords> Scrubber::records_of(const Segment& segment,
+std::optional<ScrubRecords> Scrubber::records_of(SegmentNumber number,
                                                  const IndexView& view) const {
-  if (segment.header().kind != SegmentKind::Log) return std::nullopt;
-  auto number = segment.number();
+  if (kind_of(number) != SegmentKind::Log) return std::nullopt;
   ScrubRecords records;
   auto position = context_.index.position();
   if (position.segment == number) {
@@ -319,16 +329,15 @@ Result<void> Scrubber::check_again(const BodyPlace& place) {
 }
 
 Result<void> Scrubber::check_again(RecordPlace record) {
-  auto names = context_.segments.names();
-  if (std::ranges::none_of(names, [&](auto name) { return name.number == record.segment; }))
-    return {};
+  if (!kind_of(record.segment)) return {};
   auto segment = context_.segments.open_for_scrubbing(record.segment);
   if (!segment && segment.error().code == ErrorCode::NotFound)
     return fail(ErrorCode::Corrupt, "{}", segment.error().describe());
   if (!segment) return std::unexpected(std::move(segment).error());
   if (record.offset == 0) return {};
   auto view = context_.view();
-  auto records = records_of(**segment, *view);
+  auto records = records_of(record.segment, *view);
+  if (!records) return {};
   auto skipped = records->skipped.upper_bound(record.offset);
   if (skipped != records->skipped.begin() && std::prev(skipped)->second > record.offset) return {};
   return check_record(std::move(*segment), record.offset);

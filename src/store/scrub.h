@@ -68,9 +68,11 @@ class Scrubber {
   void begin_segment(SegmentNumber number);
   void end_segment();
   void find_places();
+  void begin_reading(const IndexView& view);
+  std::optional<SegmentKind> kind_of(SegmentNumber number) const;
   void read_segment(Scrubbed& done);
   void read_index(Scrubbed& done);
-  std::optional<ScrubRecords> records_of(const Segment& segment, const IndexView& view) const;
+  std::optional<ScrubRecords> records_of(SegmentNumber number, const IndexView& view) const;
 
   void look_again(Scrubbed& done);
   Result<void> check_again(const BodyPlace& place);
