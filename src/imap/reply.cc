@@ -98,12 +98,12 @@ std::string append_uid_code(std::uint32_t uid_validity, const NumberSet& uids) {
   return fmt::format("APPENDUID {} {}", uid_validity, uids.to_string());
 }
 
-std::string copy_uid_code(std::uint32_t uid_validity, const NumberSet& from, const NumberSet& to) {
-  return fmt::format("COPYUID {} {} {}", uid_validity, from.to_string(), to.to_string());
+std::string copy_uid_code(std::uint32_t uid_validity, std::string_view from, std::string_view to) {
+  return fmt::format("COPYUID {} {} {}", uid_validity, from, to);
 }
 
-std::string modified_code(const NumberSet& numbers) {
-  return "MODIFIED " + numbers.to_string();
+std::string modified_code(std::string_view numbers) {
+  return fmt::format("MODIFIED {}", numbers);
 }
 
 Reply bad_charset(std::string_view charset) {

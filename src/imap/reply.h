@@ -46,8 +46,9 @@ Reply reply_for(const Error& error);
 
 // Response codes with arguments.
 std::string append_uid_code(std::uint32_t uid_validity, const NumberSet& uids);
-std::string copy_uid_code(std::uint32_t uid_validity, const NumberSet& from, const NumberSet& to);
-std::string modified_code(const NumberSet& numbers);
+/// The sets as text: there may be a million ranges in them.
+std::string copy_uid_code(std::uint32_t uid_validity, std::string_view from, std::string_view to);
+std::string modified_code(std::string_view numbers);
 /// BADCHARSET with what can be used instead.
 Reply bad_charset(std::string_view charset);
 

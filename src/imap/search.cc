@@ -245,9 +245,9 @@ namespace {
 using Shared = std::shared_ptr<const NumberSet>;
 
 struct SharedMeaning {
-  const Meaning& meaning;
-  Shared saved_numbers = std::make_shared<const NumberSet>(meaning.saved_numbers);
-  Shared saved_uids = std::make_shared<const NumberSet>(meaning.saved_uids);
+  Meaning& meaning;
+  Shared saved_numbers = std::make_shared<const NumberSet>(std::move(meaning.saved_numbers));
+  Shared saved_uids = std::make_shared<const NumberSet>(std::move(meaning.saved_uids));
 };
 
 Shared set_of(const SearchKey& key, std::uint32_t largest, const Shared& saved) {
@@ -271,7 +271,7 @@ void resolve(SearchKey& key, const SharedMeaning& shared) {
 
 }  // namespace
 
-void resolve(SearchKey& key, const Meaning& meaning) {
+void resolve(SearchKey& key, Meaning meaning) {
   resolve(key, SharedMeaning{meaning});
 }
 

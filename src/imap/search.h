@@ -165,7 +165,7 @@ struct Meaning {
 };
 /// Fills `resolved` of every Numbers and Uids key: "*" as the largest number or UID (0: the mailbox
 /// is empty), "$" as the saved result's numbers and UIDs; and the bit of every Keyword key.
-void resolve(SearchKey& key, const Meaning& meaning);
+void resolve(SearchKey& key, Meaning meaning);
 
 /// The UIDs or numbers outside of which nothing can match, when the top of the tree names some:
 /// a search over 100,000 messages with "UID 5:9" looks at five. nullopt: all must be looked at.

@@ -43,6 +43,11 @@ NumberSet NumberSet::from_ranges(std::vector<NumberRange> ranges) {
   auto by_first = [](const NumberRange& a, const NumberRange& b) { return a.first < b.first; };
   if (!std::ranges::is_sorted(ranges, by_first)) std::ranges::sort(ranges, by_first);
   NumberSet set;
+  auto meets = [](const NumberRange& a, const NumberRange& b) { return touches(a, b); };
+  if (std::ranges::adjacent_find(ranges, meets) == ranges.end()) {
+    set.ranges_ = std::move(ranges);
+    return set;
+  }
   for (auto& range : ranges) {
     if (set.ranges_.empty() || !touches(set.ranges_.back(), range))
       set.ranges_.push_back(range);

@@ -7,15 +7,6 @@
 namespace hikyaku::imapd {
 namespace {
 
-imap::NumberSet set_of(const std::vector<mailbox::Uid>& uids) {
-  return imap::NumberSet::from_numbers(uids);
-}
-
-/// COPYUID's two sets must pair up: both are ascending, as UIDs were named.
-std::string copy_uid(const mailbox::Copied& copied) {
-  return imap::copy_uid_code(copied.uid_validity, set_of(copied.from), set_of(copied.to));
-}
-
 imap::Reply expunged_meanwhile() {
   return imap::no("Some of the messages have been expunged", "EXPUNGEISSUED");
 }
@@ -31,71 +22,49 @@ Task<std::expected<mailbox::MailboxInfo, imap::Reply>> Session::find_target(std:
   co_return std::move(*found);
 }
 
-std::vector<mailbox::Uid> Session::uids_of(const SequenceRanges& sequences) const {
-  std::vector<mailbox::Uid> uids;
-  for (auto& range : sequences) {
-    auto part = selected_->messages.uids(range.first, range.last);
-    uids.insert(uids.end(), part.begin(), part.end());
-  }
-  return uids;
-}
-
-std::uint64_t Session::bytes_of(const SequenceRanges& sequences) const {
-  std::uint64_t bytes = 0;
-  RowWalk walk(selected_->messages);
-  for (auto& range : sequences) {
-    for (auto sequence = range.first; sequence <= range.last; ++sequence)
-      bytes += walk.at(sequence).size;
-  }
-  return bytes;
+/// COPYUID's two sets must pair up: both are ascending, as UIDs were named.
+Task<std::string> Session::copy_uid(const mailbox::Copied& copied) {
+  auto from = co_await text_of(copied.from);
+  co_return imap::copy_uid_code(copied.uid_validity, from, co_await text_of(copied.to));
 }
 
 Task<imap::Reply> Session::handle(imap::CopyCommand command) {
   co_await unpark();
-  auto sequences = resolve(*selected_, command.set, command.uid);
+  auto sequences = co_await named(command.set, command.uid);
   if (!sequences) co_return sequences.error();
   auto target = co_await find_target(command.mailbox);
   if (!target) co_return target.error();
-  auto uids = uids_of(*sequences);
-  if (uids.empty()) co_return imap::ok("Nothing to copy");
-  if (!command.uid && has_ghost(*sequences)) co_return expunged_meanwhile();
+  auto chosen = co_await choose(*sequences);
+  if (chosen.uids.empty()) co_return imap::ok("Nothing to copy");
+  if (!command.uid && chosen.has_ghost) co_return expunged_meanwhile();
 
   mailbox::BulkCopy wish{.from = selected_->mailbox,
                          .to = target->id,
-                         .uids = std::move(uids),
-                         .bytes = bytes_of(*sequences),
+                         .uids = std::move(chosen.uids),
+                         .bytes = chosen.bytes,
                          // To many clients deleting is copying to Trash, then expunging.
                          .is_deleting = target->role == mailbox::Role::Trash};
   auto copied = co_await mailbox::copy_bulk(bulk(), account(), std::move(wish));
   if (!copied) co_return refusal(copied.error());
   if (target->id == selected_->mailbox) co_await refresh(Expunges::Tell);
   if (copied->from.empty()) co_return imap::ok("Nothing to copy");
-  co_return imap::ok("Copied", copy_uid(*copied));
-}
-
-bool Session::has_ghost(const SequenceRanges& sequences) const {
-  auto& messages = selected_->messages;
-  if (messages.ghosts() == 0) return false;
-  for (auto& range : sequences) {
-    for (auto sequence = range.first; sequence <= range.last; ++sequence)
-      if (messages.is_ghost(sequence)) return true;
-  }
-  return false;
+  co_return imap::ok("Copied", co_await copy_uid(*copied));
 }
 
 Task<imap::Reply> Session::handle(imap::MoveCommand command) {
   co_await unpark();
-  auto sequences = resolve(*selected_, command.set, command.uid);
+  auto sequences = co_await named(command.set, command.uid);
   if (!sequences) co_return sequences.error();
   auto target = co_await find_target(command.mailbox);
   if (!target) co_return target.error();
-  if (!command.uid && has_ghost(*sequences)) co_return expunged_meanwhile();
+  auto chosen = co_await choose(*sequences);
+  if (!command.uid && chosen.has_ghost) co_return expunged_meanwhile();
 
   mailbox::Copied moved;
   auto done = co_await mailbox::move_bulk(bulk(), account(), selected_->mailbox,
-                                          uids_of(*sequences), target->id, moved);
+                                          std::move(chosen.uids), target->id, moved);
   // RFC 6851 §4.3: COPYUID untagged, before the EXPUNGEs; also when only a part has been moved.
-  if (!moved.from.empty()) write(imap::ok("Moved", copy_uid(moved)));
+  if (!moved.from.empty()) write(imap::ok("Moved", co_await copy_uid(moved)));
   co_await refresh(Expunges::Tell);
   if (!done) co_return refusal(done.error());
   co_return imap::ok(moved.from.empty() ? "Nothing to move" : "Done");

@@ -6,17 +6,10 @@
 namespace hikyaku::imapd {
 
 Task<Result<void>> Session::expunge(SequenceRanges sequences) {
-  std::vector<mailbox::Uid> uids;
-  RowWalk walk(selected_->messages);
-  for (auto& range : sequences) {
-    for (auto sequence = range.first; sequence <= range.last; ++sequence) {
-      auto& row = walk.at(sequence);
-      if ((row.flags & mailbox::kDeleted) != 0) uids.push_back(row.uid);
-    }
-  }
+  auto deleted = co_await choose(sequences, mailbox::kDeleted);
   // What another session has undeleted meanwhile stays.
-  CO_TRY_DO(
-      co_await mailbox::expunge_bulk(bulk(), account(), selected_->mailbox, std::move(uids), true));
+  CO_TRY_DO(co_await mailbox::expunge_bulk(bulk(), account(), selected_->mailbox,
+                                           std::move(deleted.uids), true));
   co_return Result<void>{};
 }
 
@@ -25,9 +18,9 @@ Task<imap::Reply> Session::handle(imap::ExpungeCommand command) {
   co_await refresh(Expunges::HoldBack);
   SequenceRanges sequences;
   if (command.uids) {
-    auto named = resolve(*selected_, *command.uids, true);
-    if (!named) co_return named.error();
-    sequences = std::move(*named);
+    auto found = co_await named(*command.uids, true);
+    if (!found) co_return found.error();
+    sequences = std::move(*found);
   } else if (auto all = static_cast<std::uint32_t>(selected_->messages.size())) {
     sequences.push_back({1, all});
   }

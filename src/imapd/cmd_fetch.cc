@@ -32,7 +32,7 @@ Task<imap::Reply> Session::handle(imap::FetchCommand command) {
   if (since) command.items.add(FetchAtt::ModSeq);
   if (command.items.has(FetchAtt::ModSeq)) enable_condstore();
   co_await unpark();
-  auto sequences = resolve(*selected_, command.set, command.uid);
+  auto sequences = co_await named(command.set, command.uid);
   if (!sequences) co_return sequences.error();
   if (command.modifiers.vanished && since)
     co_await tell_vanished(*since, uids_named(command.set), std::nullopt);

@@ -124,10 +124,9 @@ Task<imap::Reply> Session::handle(imap::SearchCommand command) {
   meaning.largest_uid = size == 0 ? 0 : messages.at(size).uid;
   if (imap::uses_saved_result(program.key)) {
     meaning.saved_uids = selected_->saved;
-    auto saved = resolve(*selected_, imap::SequenceSet::of(selected_->saved), true);
-    meaning.saved_numbers = imap::NumberSet::from_ranges(std::move(*saved));
+    meaning.saved_numbers = imap::NumberSet::from_ranges(co_await by_uid(selected_->saved));
   }
-  imap::resolve(program.key, meaning);
+  imap::resolve(program.key, std::move(meaning));
   imap::plan(program.key);
 
   Searching searching(std::move(program), services_.clock.now());
@@ -149,7 +148,7 @@ Task<Result<void>> Session::search(Searching& searching) {
   SequenceRanges ranges;
   auto size = static_cast<std::uint32_t>(messages.size());
   if (auto uids = imap::required_uids(key))
-    ranges = *resolve(*selected_, imap::SequenceSet::of(std::move(*uids)), true);
+    ranges = co_await by_uid(*uids);
   else if (auto numbers = imap::required_numbers(key))
     ranges = numbers->ranges();
   else if (size > 0)
@@ -362,7 +361,7 @@ Task<void> Session::tell_found(Searching& searching, bool uid) {
   response.begin(out(), tag_, uid, program);
   while (response.append_some(out())) {
     if (output_.full()) co_await output_.flush();
-    if (turn.is_over()) co_await take_turn(turn);
+    if (turn.is_over()) co_await take_turn_within_line(turn);
   }
   response.end(out());
 }

@@ -1,6 +1,5 @@
 // STORE (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
-#include <algorithm>
-
+#include "imapd/limits.h"
 #include "imapd/session.h"
 
 namespace hikyaku::imapd {
@@ -30,19 +29,19 @@ mailbox::StoreFlags wish_of(const imap::StoreCommand& command) {
 Task<imap::Reply> Session::handle(imap::StoreCommand command) {
   if (command.unchanged_since) enable_condstore();
   co_await unpark();
-  auto sequences = resolve(*selected_, command.set, command.uid);
+  auto sequences = co_await named(command.set, command.uid);
   if (!sequences) co_return sequences.error();
 
-  auto uids = uids_of(*sequences);
-  auto wanted = uids.size();
+  auto chosen = co_await choose(*sequences);
+  auto wanted = chosen.uids.size();
   auto stored = co_await mailbox::store_flags_bulk(bulk(), account(), selected_->mailbox,
-                                                   std::move(uids), wish_of(command));
+                                                   std::move(chosen.uids), wish_of(command));
   if (!stored) co_return refusal(stored.error());
-  std::ranges::sort(stored->changed, {}, &mailbox::MessageSummary::uid);
   co_await refresh(Expunges::HoldBack, stored->changed);
   // RFC 7162 §3.1.3: the mod-sequence is told even when .SILENT wants no flags.
   if (!command.silent || command.unchanged_since) co_await tell_stored(command, stored->changed);
-  if (!stored->modified.empty()) co_return modified(command, stored->modified);
+  if (!stored->modified.empty())
+    co_return co_await modified(command.uid, std::move(stored->modified));
   if (stored->changed.size() < wanted && !command.uid)
     co_return imap::no("Some of the messages have been expunged", "EXPUNGEISSUED");
   co_return imap::ok("Stored");
@@ -50,35 +49,47 @@ Task<imap::Reply> Session::handle(imap::StoreCommand command) {
 
 Task<void> Session::tell_stored(const imap::StoreCommand& command,
                                 const std::vector<mailbox::MessageSummary>& changed) {
+  auto& messages = selected_->messages;
+  mailbox::SessionView::Finder finder(messages);
+  RowWalk walk(messages);
+  Turn turn;
+  std::size_t rows = 0;
   for (auto& row : changed) {
-    auto sequence = selected_->messages.sequence_of(row.uid);
-    if (!sequence) continue;
-    // Somebody has changed it since: that has been told, and this would be older.
-    if (selected_->messages.at(*sequence).changed > row.changed) continue;
+    if (++rows % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
+    auto sequence = finder.lower_bound(row.uid);
+    if (sequence > messages.size()) break;
+    auto& known = walk.at(sequence);
+    // Or somebody has changed it since: that has been told, and this would be older.
+    if (known.uid != row.uid || known.changed > row.changed) continue;
     if (command.silent) {
-      imap::FetchResponse response(out(), *sequence);
+      imap::FetchResponse response(out(), sequence);
       response.uid(row.uid);
       response.modseq(row.changed);
       response.end();
     } else {
-      append_changed_row(*sequence, row);
+      append_changed_row(sequence, row);
     }
     if (output_.full()) co_await output_.flush();
   }
 }
 
 /// UNCHANGEDSINCE kept these as they are.
-imap::Reply Session::modified(const imap::StoreCommand& command,
-                              const std::vector<mailbox::Uid>& uids) const {
-  std::vector<std::uint32_t> numbers;
-  for (auto uid : uids) {
-    if (command.uid)
-      numbers.push_back(uid);
-    else if (auto sequence = selected_->messages.sequence_of(uid))
-      numbers.push_back(*sequence);
+Task<imap::Reply> Session::modified(bool by_uid, std::vector<mailbox::Uid> uids) {
+  if (!by_uid) {
+    auto& messages = selected_->messages;
+    mailbox::SessionView::Finder finder(messages);
+    RowWalk walk(messages);
+    Turn turn;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < uids.size(); ++i) {
+      if (i % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
+      auto sequence = finder.lower_bound(uids[i]);
+      if (sequence <= messages.size() && walk.at(sequence).uid == uids[i]) uids[kept++] = sequence;
+    }
+    uids.resize(kept);
   }
-  return imap::ok("Some messages were changed meanwhile",
-                  imap::modified_code(imap::NumberSet::from_numbers(numbers)));
+  co_return imap::ok("Some messages were changed meanwhile",
+                     imap::modified_code(co_await text_of(uids)));
 }
 
 }  // namespace hikyaku::imapd

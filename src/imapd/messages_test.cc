@@ -248,6 +248,36 @@ TEST_CASE("STORE: replaced, added, removed, silent; conditional") {
         "* 2 FETCH (UID 2 MODSEQ (9))\n* 3 FETCH (UID 3 MODSEQ (9))\nOK Fetched\n");
 }
 
+TEST_CASE("a thousand messages that are apart: what is told of them is one set") {
+  Server server;
+  Client client(server);
+  client.login();
+  std::string append = "APPEND INBOX";
+  for (int i = 0; i < 800; ++i) append += " {3+}\r\nabc";
+  for (int i = 0; i < 3; ++i) CHECK(client(append).starts_with("OK [APPENDUID"));
+  client("SELECT INBOX");
+  std::string odd = "1";
+  for (int i = 3; i < 2'400; i += 2) odd += "," + std::to_string(i);
+  CHECK((client("COPY " + odd + " Archive") ==
+         "OK [COPYUID 1795219203 " + odd + " 65568:66767] Copied\n"));
+  client("STORE " + odd + " +FLAGS.SILENT (\\Answered)");
+  CHECK((client("SEARCH RETURN (SAVE) ANSWERED") == "OK Searched\n"));
+  CHECK((client("UID SEARCH RETURN (ALL) $") ==
+         "* ESEARCH (TAG \"a9\") UID ALL " + odd + "\nOK Searched\n"));
+  CHECK((client("UID STORE $ (UNCHANGEDSINCE 1) +FLAGS (\\Seen)") ==
+         "OK [MODIFIED " + odd + "] Some messages were changed meanwhile\n"));
+  CHECK((client("STORE 2:2400 (UNCHANGEDSINCE 1) +FLAGS (\\Seen)") ==
+         "OK [MODIFIED 2:2400] Some messages were changed meanwhile\n"));
+  // Their UIDs stay apart, and are neighbours.
+  client("STORE 1:2400 +FLAGS.SILENT (\\Deleted)");
+  client("STORE $ -FLAGS.SILENT (\\Deleted)");
+  client("ENABLE QRESYNC");
+  CHECK(client("EXPUNGE").ends_with(" Expunged\n"));
+  CHECK((client("STORE $ (UNCHANGEDSINCE 1) +FLAGS (\\Seen)") ==
+         "OK [MODIFIED 1:1200] Some messages were changed meanwhile\n"));
+  CHECK(client("SEARCH RETURN (COUNT) $").ends_with(" COUNT 1200\nOK Searched\n"));
+}
+
 TEST_CASE("EXPUNGE and UID EXPUNGE") {
   Server server;
   Client client(server);

@@ -3,28 +3,27 @@
 #include <algorithm>
 
 namespace hikyaku::imapd {
-namespace {
 
-/// From UIDs to the sequence numbers that they have.
-SequenceRanges by_uid(const mailbox::SessionView& messages, const imap::NumberSet& uids) {
-  SequenceRanges ranges;
-  auto end = static_cast<std::uint32_t>(messages.size()) + 1;
-  for (auto& range : uids.ranges()) {
-    auto first = messages.lower_bound(range.first);
-    auto behind = range.last == UINT32_MAX ? end : messages.lower_bound(range.last + 1);
-    if (first < behind) ranges.push_back({first, behind - 1});
+bool SequencesOf::find_some(std::size_t limit) {
+  auto& ranges = uids_.ranges();
+  auto stop = std::min(ranges.size(), next_ + limit);
+  for (; next_ < stop; ++next_) {
+    auto& range = ranges[next_];
+    auto first = finder_.lower_bound(range.first);
+    auto behind = range.last == UINT32_MAX ? end_ : finder_.lower_bound(range.last + 1);
+    if (first >= behind) continue;
+    // UIDs that are apart may be those of neighbours.
+    if (!found_.empty() && found_.back().last + 1 == first)
+      found_.back().last = behind - 1;
+    else
+      found_.push_back({first, behind - 1});
   }
-  return ranges;
+  return next_ < ranges.size();
 }
 
-}  // namespace
-
-std::expected<SequenceRanges, imap::Reply> resolve(const Selected& selected,
-                                                   const imap::SequenceSet& set, bool uid) {
-  auto& messages = selected.messages;
+std::expected<SequenceRanges, imap::Reply> by_number(const mailbox::SessionView& messages,
+                                                     const imap::SequenceSet& set) {
   auto size = static_cast<std::uint32_t>(messages.size());
-  if (set.is_saved_result()) return by_uid(messages, selected.saved);
-  if (uid) return by_uid(messages, set.resolve(size == 0 ? 0 : messages.at(size).uid));
   auto numbers = set.resolve(size);
   if (numbers.highest() > size) {
     // Clients fetch 1:* of a mailbox without looking whether there is anything.

@@ -43,11 +43,29 @@ struct Selected {
 
 using SequenceRanges = std::vector<imap::NumberRange>;
 
-/// The messages that a set of a command names now, as ascending ranges of sequence numbers. The
-/// refusal when it names a number that there is not (RFC 3501 §9 seq-number); UIDs that do not
-/// exist are passed over.
-std::expected<SequenceRanges, imap::Reply> resolve(const Selected& selected,
-                                                   const imap::SequenceSet& set, bool uid);
+/// Finds the messages of a set of UIDs, a piece at a time. Those that do not exist are passed over.
+class SequencesOf {
+ public:
+  /// Both must outlive it, and stay as they are.
+  SequencesOf(const mailbox::SessionView& messages, const imap::NumberSet& uids)
+      : finder_(messages), uids_(uids), end_(static_cast<std::uint32_t>(messages.size()) + 1) {}
+  /// Looks for the next `limit` ranges of UIDs; false when that was all.
+  bool find_some(std::size_t limit);
+  /// What has been found: ascending, and apart.
+  SequenceRanges take() { return std::move(found_); }
+
+ private:
+  mailbox::SessionView::Finder finder_;
+  const imap::NumberSet& uids_;
+  std::uint32_t end_;
+  std::size_t next_ = 0;
+  SequenceRanges found_;
+};
+
+/// The messages that a set of a command names by their numbers. The refusal when it names one that
+/// there is not (RFC 3501 §9 seq-number).
+std::expected<SequenceRanges, imap::Reply> by_number(const mailbox::SessionView& messages,
+                                                     const imap::SequenceSet& set);
 
 std::uint64_t count(const SequenceRanges& ranges);
 
@@ -57,7 +75,10 @@ class RowWalk {
   explicit RowWalk(const mailbox::SessionView& messages) : messages_(messages) {}
   const mailbox::MessageSummary& at(std::uint32_t sequence) {
     if (messages_.ghosts() > 0) return messages_.at(sequence);
-    if (run_.empty() || sequence != next_) run_ = messages_.view().run(sequence - 1);
+    if (sequence >= next_ && sequence - next_ < run_.size())
+      run_ = run_.subspan(sequence - next_);
+    else
+      run_ = messages_.view().run(sequence - 1);
     auto& row = run_.front();
     run_ = run_.subspan(1);
     next_ = sequence + 1;

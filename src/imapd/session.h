@@ -105,8 +105,11 @@ class Session {
   bool server_ends() const;
   /// Between two pieces of long work: throws Disconnected when nobody waits for it any more.
   Task<void> go_on();
-  /// Lets the others run, and begins the next turn if this session is to go on.
+  /// Lets the others run, and begins the next turn if this session is to go on. Between lines: the
+  /// client may be sent a word.
   Task<void> take_turn(Turn& turn);
+  /// The same in the middle of a line, where nothing else can be said.
+  Task<void> take_turn_within_line(Turn& turn);
   Task<void> execute(imap::Command command);
   Task<void> answer(std::string_view tag, imap::Reply reply);
   Task<bool> start_tls();
@@ -149,6 +152,22 @@ class Session {
   void append_changed_row(std::uint32_t sequence, const mailbox::MessageSummary& row);
   void tell_mailbox_flags();
   void enable_condstore() { state_.enable(imap::Enabled::CondStore); }
+
+  // named.cc: the messages of a command, in turns: there may be a million, in as many ranges.
+  /// What a set names now, as ascending ranges of sequence numbers, or the refusal. `set` outlives
+  /// the task.
+  Task<std::expected<SequenceRanges, imap::Reply>> named(const imap::SequenceSet& set, bool uid);
+  /// Those of a set of UIDs, which outlives the task and stays as it is.
+  Task<SequenceRanges> by_uid(const imap::NumberSet& uids);
+  struct Chosen {
+    std::vector<mailbox::Uid> uids;  ///< ascending
+    std::uint64_t bytes = 0;         ///< all together
+    bool has_ghost = false;          ///< one is expunged, and the client does not know yet
+  };
+  /// `sequences` outlives the task. With `flags`: only those that have one of them.
+  Task<Chosen> choose(const SequenceRanges& sequences, mailbox::Flags flags = 0);
+  /// As a set of IMAP. They outlive the task.
+  Task<std::string> text_of(const std::vector<std::uint32_t>& ascending);
 
   // cmd_select.cc
   Task<void> tell_since(const imap::QResync& known);
@@ -213,14 +232,11 @@ class Session {
   }
   /// The mailbox that messages go to, or the refusal (TRYCREATE).
   Task<std::expected<mailbox::MailboxInfo, imap::Reply>> find_target(std::string path);
-  std::vector<mailbox::Uid> uids_of(const SequenceRanges& sequences) const;
-  std::uint64_t bytes_of(const SequenceRanges& sequences) const;
-  bool has_ghost(const SequenceRanges& sequences) const;
+  Task<std::string> copy_uid(const mailbox::Copied& copied);
   // cmd_store.cc
   Task<void> tell_stored(const imap::StoreCommand& command,
                          const std::vector<mailbox::MessageSummary>& changed);
-  imap::Reply modified(const imap::StoreCommand& command,
-                       const std::vector<mailbox::Uid>& uids) const;
+  Task<imap::Reply> modified(bool by_uid, std::vector<mailbox::Uid> uids);
   // cmd_expunge.cc
   Task<Result<void>> expunge(SequenceRanges sequences);
   // cmd_mailbox.cc, cmd_list.cc

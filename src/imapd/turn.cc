@@ -11,4 +11,11 @@ Task<void> Session::take_turn(Turn& turn) {
   turn.begin();
 }
 
+Task<void> Session::take_turn_within_line(Turn& turn) {
+  co_await yield_now();
+  // Whom nobody listens to any more learns so by writing.
+  co_await output_.flush();
+  turn.begin();
+}
+
 }  // namespace hikyaku::imapd

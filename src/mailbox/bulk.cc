@@ -1,6 +1,7 @@
 #include "mailbox/bulk.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -21,6 +22,8 @@ std::vector<AccountId> only(AccountId account) {
 }
 
 void sort_unique(std::vector<Uid>& uids) {
+  // As they mostly come, however many they are.
+  if (std::ranges::adjacent_find(uids, std::greater_equal<>()) == uids.end()) return;
   std::sort(uids.begin(), uids.end());
   uids.erase(std::unique(uids.begin(), uids.end()), uids.end());
 }

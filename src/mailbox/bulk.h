@@ -23,8 +23,8 @@ struct BulkContext {
   std::function<bool()> stopping = nullptr;
 };
 
-/// STORE, in pieces: what a piece has changed stays when a later one fails. UIDs in any order.
-/// Adding \Deleted may use the reserve of disk space: deleting begins so.
+/// STORE, in pieces: what a piece has changed stays when a later one fails. UIDs in any order; the
+/// answer is ascending. Adding \Deleted may use the reserve of disk space: deleting begins so.
 Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId account,
                                            MailboxId mailbox, std::vector<Uid> uids,
                                            StoreFlags wish);

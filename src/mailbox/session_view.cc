@@ -196,6 +196,24 @@ std::uint32_t SessionView::lower_bound(Uid uid) const {
   return static_cast<std::uint32_t>(view_->lower_bound(uid) + ghosts_below(uid) + 1);
 }
 
+std::uint32_t SessionView::Finder::lower_bound(Uid uid) {
+  auto& view = messages_.view();
+  if (run_.empty() || uid < last_ || uid > run_.back().uid) {
+    row_ = view.lower_bound(uid);
+    run_ = view.run(row_);
+  } else if (uid > run_.front().uid) {
+    std::size_t high = 1;
+    while (high < run_.size() && run_[high].uid < uid) high *= 2;
+    auto near = run_.subspan(high / 2, std::min(high + 1, run_.size()) - high / 2);
+    auto found = std::ranges::lower_bound(near, uid, {}, &MessageSummary::uid);
+    auto passed = high / 2 + static_cast<std::size_t>(found - near.begin());
+    row_ += passed;
+    run_ = run_.subspan(passed);
+  }
+  last_ = uid;
+  return static_cast<std::uint32_t>(row_ + messages_.ghosts_below(uid) + 1);
+}
+
 std::optional<std::uint32_t> SessionView::sequence_of(Uid uid) const {
   auto sequence = lower_bound(uid);
   if (sequence > size() || at(sequence).uid != uid) return std::nullopt;

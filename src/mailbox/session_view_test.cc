@@ -50,12 +50,17 @@ struct Session {
   void fetch() {
     REQUIRE(client.messages.size() == shown.size());
     bool agree = true;
+    SessionView::Finder finder(shown);
     for (std::uint32_t sequence = 1; sequence <= shown.size(); ++sequence) {
       auto& known = client.messages[sequence - 1];
       const auto& row = shown.at(sequence);
       agree = agree && (known.uid == 0 || known.uid == row.uid);
       if (known.uid == 0) known = {row.uid, row.flags};
       agree = agree && shown.sequence_of(row.uid) == sequence;
+      // One walk for all of them, or for some that are far apart, or for what is not there.
+      if (row.uid % 7 < 3) agree = agree && finder.lower_bound(row.uid) == sequence;
+      if (row.uid % 5 == 0)
+        agree = agree && finder.lower_bound(row.uid + 1) == shown.lower_bound(row.uid + 1);
     }
     REQUIRE(agree);
   }

@@ -117,6 +117,19 @@ class SessionView {
   std::optional<std::uint32_t> sequence_of(Uid uid) const;
   /// The first sequence number whose UID is at least `uid`; size() + 1 if none.
   std::uint32_t lower_bound(Uid uid) const;
+  /// lower_bound() of many UIDs one after another: next to the one before a look-up costs little.
+  /// The session's view must stay as it is meanwhile.
+  class Finder {
+   public:
+    explicit Finder(const SessionView& messages) : messages_(messages) {}
+    std::uint32_t lower_bound(Uid uid);
+
+   private:
+    const SessionView& messages_;
+    Uid last_ = UINT32_MAX;  ///< what was asked for before
+    std::size_t row_ = 0;    ///< where that was
+    std::span<const MessageSummary> run_;
+  };
   /// The UIDs with sequence numbers [first, last], as far as they exist, ghosts included.
   std::vector<Uid> uids(std::uint32_t first, std::uint32_t last) const;
   std::size_t ghosts() const { return ghosts_.size(); }
