@@ -318,6 +318,30 @@ class Backup(BackedUp):
             server.stop()
             self.verify(server)
 
+    def test_what_only_looks_the_same_is_no_copy(self):
+        """A Message-ID is what its sender makes it: with it and the size alone mail would be lost."""
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            first, second = (f"Message-ID: <same@beta.test>\r\nSubject: s\r\n\r\nversion {v}\r\n".encode()
+                             for v in "AB")
+            client = imap(server, BOB)
+            for options in ((), ("--mailbox", "INBOX")):
+                with self.subTest(options=options):
+                    client.append("INBOX", None, None, first)
+                    backup = self.backup(server)["path"]
+                    client.select()
+                    client.store("1:*", "+FLAGS", r"(\Deleted)")
+                    client.expunge()
+                    client.append("INBOX", None, None, second)
+                    for imported, known in ((1, 0), (0, 1)):
+                        done = json.loads(server.run("restore", backup, "--account", BOB, *options, "--json").stdout)
+                        self.assertEqual((done["imported"], done["known"]), (imported, known))
+                    self.assertEqual(sorted(raw_messages(server, BOB)), [first, second])
+                    client.select()
+                    client.store("1:*", "+FLAGS", r"(\Deleted)")
+                    client.expunge()
+            client.logout()
+
     def test_what_was_moved_or_renamed_is_still_there(self):
         with Instance(ANNA) as server:
             server.add_account(BOB)

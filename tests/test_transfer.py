@@ -110,6 +110,28 @@ class Transfer(unittest.TestCase):
                                                  "--json").stdout)
                     self.assertEqual((made["imported"], made["known"]), (1, 1 if running else 2))
 
+    def test_what_only_looks_the_same_is_taken(self):
+        """Message-ID and size may be those of another one: copies of a mailing list, a forged one."""
+        with Instance("anna@alpha.test") as server:
+            def taken(*versions):
+                (server.dir / "box").unlink(missing_ok=True)
+                box = mailbox.mbox(server.dir / "box")
+                for version in versions:
+                    box.add(f"From: a@b.test\nMessage-ID: <same@x>\n\nversion {version}\n")
+                box.close()
+                made = json.loads(server.run("import", "--account", "anna@alpha.test", server.dir / "box", "--json").stdout)
+                return made["imported"], made["known"]
+
+            self.assertEqual(taken("A"), (1, 0))
+            self.assertEqual(taken("B"), (1, 0))
+            for running in (True, False):
+                with self.subTest(running=running):
+                    if not running:
+                        server.stop()
+                    self.assertEqual(taken("B"), (0, 1))
+                    self.assertEqual(taken("B", "C", "A"), (1, 2) if running else (0, 3))
+            self.assertEqual(taken("C", "C"), (1, 1))
+
     def test_files_of_others(self):
         with Instance("anna@alpha.test") as server:
             top = server.dir / "files"

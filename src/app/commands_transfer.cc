@@ -272,23 +272,6 @@ class Import {
   }
 
  private:
-  /// What makes two messages of a mailbox the same one for us. Without a Message-ID the date
-  /// decides.
-  struct Identity {
-    std::uint64_t message_id = 0;
-    std::uint64_t size = 0;
-    std::int64_t received = 0;
-    auto operator<=>(const Identity&) const = default;
-
-    static Identity of(const mailbox::Digest& digest, std::uint64_t size, Time received) {
-      auto seconds = std::chrono::floor<std::chrono::seconds>(received).time_since_epoch().count();
-      return {digest.message_id_hash, size, digest.message_id_hash ? 0 : seconds};
-    }
-  };
-  struct Target {
-    mailbox::MailboxId id = 0;                ///< 0: still to be made
-    std::map<Identity, std::uint32_t> there;  ///< what was in it before, not yet met
-  };
   struct Waiting {
     mailbox::MailboxId mailbox = 0;
     mailbox::NewMessage message;
@@ -324,57 +307,31 @@ class Import {
     return parsed;
   }
 
-  /// What is known of the mailbox of this path.
-  Task<Target*> target(const std::string& path) {
+  /// The mailbox of this path; 0: it is still to be made.
+  Task<mailbox::MailboxId*> target(const std::string& path) {
     auto found = targets_.find(path);
     if (found != targets_.end()) co_return &found->second;
     auto there = co_await core_.store().read(
         [&](store::Reader& reader) { return mailbox::find_mailbox(reader, account_.id, path); });
-    Target target;
-    if (there && there->selectable) target.id = there->id;
-    if (target.id != 0 && left_out_ != Known::Nothing) co_await remember(target);
-    co_return &targets_.emplace(path, std::move(target)).first->second;
+    mailbox::MailboxId id = there && there->selectable ? there->id : 0;
+    if (id != 0 && left_out_ == Known::Mailbox) co_await still_there_.look_into(id);
+    co_return &targets_.emplace(path, id).first->second;
   }
 
   /// Only for a message that goes into it.
-  Task<Result<void>> make(Target& target, const std::string& path) {
-    if (target.id != 0) co_return Result<void>{};
+  Task<Result<void>> make(mailbox::MailboxId& target, const std::string& path) {
+    if (target != 0) co_return Result<void>{};
     auto now = core_.clock().now();  // not within the step: it may run more than once
     co_return co_await core_.store().transact(
         {account_.id}, [&](store::Transaction& tx) -> Result<void> {
           if (auto there = mailbox::find_mailbox(tx, account_.id, path); there) {
-            target.id = there->id;
+            target = there->id;
             if (there->selectable) return {};
           }
           TRY(auto info, mailbox::create_mailbox(tx, account_.id, path, mailbox::Role::None, now));
-          target.id = info.id;
+          target = info.id;
           return mailbox::subscribe_mailbox(tx, account_.id, path, true, now);
         });
-  }
-
-  struct Piece {
-    std::vector<Identity> there;
-    mailbox::Uid next = 0;
-  };
-  /// What the mailbox has already.
-  Task<void> remember(Target& target) {
-    for (mailbox::Uid first = 1; first != 0;) {
-      auto piece = co_await core_.store().read([&](store::Reader& reader) {
-        Piece found;
-        mailbox::scan_messages(
-            reader, account_.id, target.id, first, UINT32_MAX,
-            [&](mailbox::Uid uid, const mailbox::MessageRecord& record) {
-              found.there.push_back(Identity::of(record.digest, record.size, record.received));
-              if (found.there.size() < 1000) return true;
-              found.next = uid + 1;
-              return false;
-            });
-        return found;
-      });
-      // Not within the read, which may run more than once.
-      for (auto& message : piece.there) ++target.there[message];
-      first = piece.next;
-    }
   }
 
   /// Reads the chunks of one message and puts it among those that wait for the next commit.
@@ -420,38 +377,28 @@ class Import {
     }
     CO_TRY(message.message.body, co_await writer->finish());
     waiting_bytes_ += body.size();
-    waiting_.push_back({into->id, std::move(message.message)});
+    waiting_.push_back({*into, std::move(message.message)});
     co_return Result<void>{};
   }
 
   /// What is to be put somewhere with these bytes, if anything is: it need not be this message,
   /// but may be another one with the same bytes that it was taken for until now.
-  Task<std::optional<StillThere::Wanted>> missing(const Message& message, Target& into,
+  Task<std::optional<StillThere::Wanted>> missing(const Message& message, mailbox::MailboxId into,
                                                   std::string_view body) {
     auto& facts = message.message;
     std::optional<StillThere::Wanted> wanted{{message.mailbox, facts.system_flags, facts.keywords}};
-    auto same = co_await still_there_.find(facts.digest, facts.received, body);
+    auto same = co_await still_there_.find(into, facts.digest, facts.received, body);
     std::optional<StillThere::Wanted> instead;
-    auto own = StillThere::take_own(same, into.id, instead);
-    // Whichever of the two knows it: the other counts it, too.
-    if (is_known(into, facts, body.size()) || own) {
-      if (!instead) ++known_;  // else it takes the place of the other in the count
-      wanted = std::move(instead);
-      if (!wanted) co_return std::nullopt;
-      if (!StillThere::take_moved(same, *wanted)) co_return wanted;
-      ++known_;
-      co_return std::nullopt;
+    if (StillThere::take_own(same, into, instead)) {
+      if (!instead) {
+        ++known_;
+        co_return std::nullopt;
+      }
+      wanted = std::move(instead);  // this one takes its place in the count, too
     }
-    if (!StillThere::take_moved(same, *wanted)) co_return wanted;
+    if (left_out_ != Known::Anywhere || !StillThere::take_moved(same, *wanted)) co_return wanted;
     ++known_;
     co_return std::nullopt;
-  }
-
-  static bool is_known(Target& target, const mailbox::NewMessage& message, std::uint64_t size) {
-    auto found = target.there.find(Identity::of(message.digest, size, message.received));
-    if (found == target.there.end() || found->second == 0) return false;
-    --found->second;
-    return true;
   }
 
   void refuse(const std::string& mailbox, const std::string& why) {
@@ -482,7 +429,7 @@ class Import {
   Known left_out_;
   StillThere still_there_;
   std::uint64_t max_size_;
-  std::map<std::string, Target> targets_;
+  std::map<std::string, mailbox::MailboxId> targets_;
   std::vector<Waiting> waiting_;
   std::uint64_t waiting_bytes_ = 0;
   std::uint64_t imported_ = 0;

@@ -1,9 +1,11 @@
 #include "app/still_there.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "app/present_messages.h"
+#include "base/async.h"
 #include "crypto/digest.h"
 #include "mailbox/mailboxes.h"
 
@@ -28,6 +30,7 @@ Task<void> StillThere::look() {
 }
 
 Task<void> StillThere::look_into(mailbox::MailboxId mailbox) {
+  if (!looked_into_.insert(mailbox).second) co_return;
   using Found = std::vector<std::pair<Key, mailbox::Uid>>;
   mailbox::Uid first = 1;
   for (bool more = true; more;) {
@@ -48,47 +51,62 @@ Task<void> StillThere::look_into(mailbox::MailboxId mailbox) {
   }
 }
 
-Task<StillThere::Same> StillThere::find(const mailbox::Digest& digest, Time received,
-                                        std::string_view body) {
-  auto [begin, end] = places_.equal_range(key_of(digest, body.size(), received));
+Task<bool> StillThere::has_bytes(Place& place, const std::string& digest) {
+  if (!place.digest) {
+    auto record = co_await core_.store().read([&](store::Reader& reader) {
+      return mailbox::get_message(reader, account_, place.mailbox, place.uid);
+    });
+    std::string found;
+    if (record) found = co_await digest_of(core_, record->blob, record->prefix);
+    place.digest = std::make_unique<std::string>(std::move(found));
+  }
+  co_return *place.digest == digest;
+}
+
+Task<StillThere::Same> StillThere::find(mailbox::MailboxId mailbox, const mailbox::Digest& digest,
+                                        Time received, std::string_view body) {
+  auto wanted = key_of(digest, body.size(), received);
+  auto begin = places_.lower_bound({wanted.size, wanted.message_id, INT64_MIN});
+  auto end = places_.upper_bound({wanted.size, wanted.message_id, INT64_MAX});
+  // Without a Message-ID the date says whether it is the same one once more.
+  if (wanted.message_id == 0) std::tie(begin, end) = places_.equal_range(wanted);
   Same same;
-  if (begin == end) co_return same;
-  crypto::Digest whole(crypto::Hash::Sha256);
-  whole.update(body);
-  auto wanted = whole.finish();
+  std::string bytes;
   for (auto at = begin; at != end; ++at) {
     auto& place = at->second;
-    if (place.digest.empty()) {
-      auto record = co_await core_.store().read([&](store::Reader& reader) {
-        return mailbox::get_message(reader, account_, place.mailbox, place.uid);
-      });
-      if (record) place.digest = co_await digest_of(core_, record->blob, record->prefix);
-    }
-    if (place.digest == wanted) same.push_back(&place);
+    auto is_exact = at->first == wanted;
+    if (!is_exact && place.mailbox != mailbox) continue;
+    if (bytes.empty())
+      bytes = co_await run_on(core_.workers(),
+                              [body] { return crypto::digest(crypto::Hash::Sha256, body); });
+    if (co_await has_bytes(place, bytes))
+      (is_exact ? same.places : same.of_other).push_back(&place);
   }
   co_return same;
 }
 
 bool StillThere::take_own(const Same& same, mailbox::MailboxId mailbox,
                           std::optional<Wanted>& instead) {
-  auto is_own = [&](Place* place) {
-    return place->mailbox == mailbox && (!place->is_taken || place->moved_of);
+  auto take = [](const std::vector<Place*>& places, const auto& predicate) {
+    auto found = std::ranges::find_if(places, predicate);
+    if (found == places.end()) return static_cast<Place*>(nullptr);
+    (*found)->is_taken = true;
+    return *found;
   };
+  auto is_free = [&](Place* place) { return place->mailbox == mailbox && !place->is_taken; };
   // Rather one that stands for nothing.
-  auto found =
-      std::ranges::find_if(same, [&](Place* place) { return is_own(place) && !place->is_taken; });
-  if (found == same.end()) found = std::ranges::find_if(same, is_own);
-  if (found == same.end()) return false;
-  auto& place = **found;
-  if (place.moved_of) instead = std::move(*place.moved_of);
-  place.moved_of.reset();
-  place.is_taken = true;
+  if (take(same.places, is_free) || take(same.of_other, is_free)) return true;
+  auto* moved =
+      take(same.places, [&](Place* place) { return place->mailbox == mailbox && place->moved_of; });
+  if (!moved) return false;
+  instead = std::move(*moved->moved_of);
+  moved->moved_of.reset();
   return true;
 }
 
 bool StillThere::take_moved(const Same& same, const Wanted& wanted) {
-  auto found = std::ranges::find_if(same, [](Place* place) { return !place->is_taken; });
-  if (found == same.end()) return false;
+  auto found = std::ranges::find_if(same.places, [](Place* place) { return !place->is_taken; });
+  if (found == same.places.end()) return false;
   (*found)->is_taken = true;
   (*found)->moved_of = std::make_unique<Wanted>(wanted);
   return true;

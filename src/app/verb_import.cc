@@ -82,15 +82,17 @@ Verb verb_import() {
       .details =
           {"A Maildir comes with its folders, flags, keywords and dates; an mbox file goes into "
            "--mailbox or INBOX, a directory of *.mbox files becomes folders. What the account has "
-           "already (the same Message-ID and size in the same mailbox) is passed over, so an "
-           "interrupted import can simply be run again. The files are read by this program, with "
+           "already (the same bytes in the same mailbox, as many times; without a Message-ID also "
+           "with "
+           "the same date) is passed over, so an interrupted import can simply be run again. The "
+           "files are read by this program, with "
            "your rights, whether the server runs or not. Exit code 1: some messages were not "
            "taken, or some folders or files could not be read; they are named, and all others "
            "were imported.",
            "Maildir はフォルダー、フラグ、キーワード、日付とともに取り込みます。mbox "
            "ファイルは --mailbox か INBOX に入り、*.mbox のディレクトリはフォルダーになります。"
-           "同じメールボックスに同じ Message-ID "
-           "と大きさのものがあれば飛ばすので、中断しても同じ操作をやり直すだけで済みます。"
+           "同じメールボックスに内容がすべて同じものが同じ数だけあれば(Message-ID "
+           "がなければ日付も同じなら)飛ばすので、中断しても同じ操作をやり直すだけで済みます。"
            "サーバーが動いていてもいなくても、ファイルはこのプログラムがあなたの権限で読みます。"
            "終了コード 1: 取り込めないメッセージや読めないフォルダー・ファイルがあり、それらの名前"
            "を示します。ほかはすべて取り込まれています。"},

@@ -422,8 +422,8 @@ Verb verb_restore() {
            "flags and dates, also while the server runs. What was moved since, or lies in a "
            "mailbox that was renamed, is still there: the same bytes with the same date of "
            "arrival, in any mailbox, as many times as then. With --mailbox that mailbox becomes "
-           "whole again: all that it had and has no longer comes back, also what is still there "
-           "elsewhere.",
+           "whole again: all that it had and of which it has not the same bytes any longer comes "
+           "back, also what is still there elsewhere.",
            "--account "
            "なし: サーバーが動いていないときに保管庫全体を戻します。すでにある保管庫は --force "
            "で脇へ移し、決して消しません。メールソフトには分かります。"
@@ -437,8 +437,8 @@ Verb verb_restore() {
            "スで"
            "あれ当時と同じ数だけあれば(移動や名前の変更をした場合も)"
            "、まだあるものとして戻しません。"
-           "--mailbox では、そのメールボックスから失われたものを、別のメールボックスに残っている"
-           "ものも含めてすべて戻します。"},
+           "--mailbox では、そのメールボックスに内容の同じものがなくなったメッセージを、別のメール"
+           "ボックスに残っているものも含めてすべて戻します。"},
       .arguments = {{"PATH",
                      {"a dated directory of a backup, or the directory of all: then the newest",
                       "日付のバックアップ、または全体のディレクトリ(最新のものを使う)"}}},
