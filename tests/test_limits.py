@@ -115,15 +115,16 @@ class OfMemoryOfOne(Attacked):
         """What POP3 must remember of a maildrop counts too; there IMAP is the way."""
         message = b"Subject: x\r\n\r\nx\r\n"
         reader = self.reader(mailbox=None, timeout=60)
-        for _ in range(70):
+        for _ in range(170):
             reader.send(b"a APPEND INBOX" + (b" {%d+}\r\n" % len(message) + message) * 100 + b"\r\n")
             self.assertTrue(reader.until("a ")[-1].startswith("a OK"))
         with Meanwhile(self.server):
             pop = self.peer("pop3")
-            pop.send(f"USER {BOB}\r\nPASS {PASSWORD}\r\n")
-            said = [line for line in iter(pop.line, None)]
-            self.assertRegex(said[-1], r"^-ERR \[SYS/TEMP\] .*memory")
-            self.assertIn("MESSAGES 7000", reader.tagged("STATUS INBOX (MESSAGES)")[0])
+            pop.send(f"USER {BOB}\r\nPASS {PASSWORD}\r\nCAPA\r\n")
+            said = [pop.line() for _ in range(3)]
+            self.assertRegex(said[1], r"^-ERR \[SYS/PERM\] the inbox has 17000 messages, .*\(limits.memory_per_connection\): use IMAP")
+            self.assertRegex(said[2], r"^\+OK")  # and goes on
+            self.assertIn("MESSAGES 17000", reader.tagged("STATUS INBOX (MESSAGES)")[0])
 
 
 class OfTheQueue(Attacked):

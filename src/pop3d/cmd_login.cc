@@ -71,6 +71,15 @@ Session::Answer Session::handle(pop3::AuthCommand command) {
   }
 }
 
+pop3::Reply Session::refusal(const Error& error) const {
+  if (error.code != ErrorCode::TooLarge) return pop3::reply_for(error);
+  // A limit of one connection stays; what all together hold becomes less.
+  auto& memory = *services_.activity->memory_of_all;
+  if (memory.crowded())
+    return err("Too much is going on here, try again later", pop3::kCodeSysTemp);
+  return err(error.text, pop3::kCodeSysPerm);
+}
+
 Session::Answer Session::logged_in(std::variant<auth::Login, auth::LoginFailure> result) {
   if (auto failure = std::get_if<auth::LoginFailure>(&result)) {
     switch (*failure) {
@@ -92,8 +101,9 @@ Session::Answer Session::logged_in(std::variant<auth::Login, auth::LoginFailure>
     lock = services_.locks.try_lock(login.account);
     if (!lock) co_return pop3::mailbox_in_use();
   }
-  auto opened = co_await Maildrop::open(services_.store, login.account);
-  if (!opened) co_return pop3::reply_for(opened.error());
+  auto room = services_.activity ? services_.activity->room() : UINT64_MAX;
+  auto opened = co_await Maildrop::open(services_.store, login.account, room);
+  if (!opened) co_return refusal(opened.error());
   maildrop_ = std::move(*opened);
   lock_ = std::move(lock);
   user_ = login.address;

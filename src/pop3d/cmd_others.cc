@@ -7,9 +7,8 @@ using pop3::err;
 using pop3::ok;
 
 Session::Answer Session::handle(pop3::DeleCommand command) {
-  auto message = maildrop_->find(command.message);
-  if (!message) co_return pop3::no_such_message(command.message);
-  message->deleted = true;
+  if (!maildrop_->find(command.message)) co_return pop3::no_such_message(command.message);
+  maildrop_->mark_deleted(command.message);
   co_return ok("It goes at QUIT");
 }
 

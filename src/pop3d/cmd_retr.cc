@@ -56,7 +56,7 @@ std::vector<std::uint32_t> Session::asked_for(std::uint32_t number) {
     if (end == std::string_view::npos) break;
     auto asked = message_in(input.substr(0, end));
     input.remove_prefix(end + 1);
-    auto* message = maildrop_->find(asked);
+    auto message = maildrop_->find(asked);
     if (!message || asked < number || asked - number > kAhead) continue;
     bytes += message->size;
     if (bytes > kBytesAhead) break;
@@ -73,7 +73,7 @@ Task<Session::Retrieved> Session::retrieve(std::uint32_t number) {
     std::vector<mailbox::Uid> uids;
     for (auto asked : asked_for(number)) {
       ahead_.push_back({.number = asked});
-      auto* message = maildrop_->find(asked);
+      auto message = maildrop_->find(asked);
       uids.push_back(message->uid);
       ahead_bytes_ += std::min(message->size, kBytesAhead);
     }
@@ -100,7 +100,7 @@ Task<Session::Retrieved> Session::retrieve(std::uint32_t number) {
 
 Session::Answer Session::handle(pop3::RetrCommand command) {
   auto reply = co_await send_message(command.message, pop3::DotStuffer::kAllLines);
-  if (!reply) maildrop_->find(command.message)->retrieved = true;
+  if (!reply) maildrop_->mark_retrieved(command.message);
   co_return reply;
 }
 

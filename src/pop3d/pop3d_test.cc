@@ -195,6 +195,67 @@ Task<std::string> ask(Talker& talker, std::string command) {
   co_return co_await talker.line();
 }
 
+TEST_CASE(
+    "a maildrop takes little more than eight bytes a message, and is refused beyond the limit") {
+  Transcript script;
+  script.settings = {"pop3s"};
+  Fixture f(script);
+  constexpr std::size_t kMany = 8'500;  // more than every connection may always hold
+  mailbox::NewMessage mail;
+  mail.body = store::MemoryTransaction::stage("Subject: x\r\n\r\n");
+  f.change([&](store::Transaction& tx) -> Result<void> {
+    auto inbox = mailbox::find_role(tx, f.anna.id, mailbox::Role::Inbox);
+    for (std::size_t i = 3; i < kMany; ++i)
+      TRY_DO(mailbox::deliver(tx, f.anna.id, inbox->id, mail, f.loop.now()));
+    return {};
+  });
+  auto open = [&](std::uint64_t most) {
+    return f.loop.run(Maildrop::open(f.store, f.anna.id, most));
+  };
+  auto drop = open(UINT64_MAX);
+  REQUIRE(drop);
+  CHECK(drop->size() == kMany);
+  CHECK(drop->memory() < kMany * 8.3);
+  CHECK(open(drop->memory()));
+  auto refused = open(kMany * 8);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::TooLarge);
+
+  // Marks change nothing but what they mark.
+  auto octets = drop->octets();
+  auto size = drop->find(kMany)->size;
+  drop->mark_retrieved(1);
+  drop->mark_deleted(kMany);
+  CHECK(drop->octets() == octets - size);
+  CHECK(drop->count() == kMany - 1);
+  CHECK_FALSE(drop->find(kMany));
+  CHECK(drop->find(1));
+  drop->undelete_all();
+  CHECK(drop->octets() == octets);
+  CHECK(drop->count() == kMany);
+
+  SessionMemory memory;
+  Activity session;
+  session.memory_of_all = &memory;
+  f.activity = &session;
+  auto answer = [&](std::uint64_t most) {
+    memory.set_limits({.per_session = most});
+    auto client = f.connect();
+    auto said = f.loop.run([](FakeStream& on) -> Task<std::string> {
+      Talker talker(on);
+      co_return co_await user_pass(talker);
+    }(*client));
+    client->close();
+    while (f.loop.run_ready()) {
+    }
+    return said;
+  };
+  CHECK(answer(64 * 1024) ==
+        "-ERR [SYS/PERM] the inbox has 8500 messages, more than one connection may hold here "
+        "(limits.memory_per_connection): use IMAP");
+  CHECK(answer(200 * 1024).starts_with("+OK anna@alpha.test has 8500 messages"));
+}
+
 TEST_CASE("one session at a time, unless that is switched off") {
   for (bool lock : {true, false}) {
     Transcript script;

@@ -99,7 +99,7 @@ Task<std::optional<std::string>> Session::next_line() {
 void Session::count_memory() {
   if (!services_.activity) return;
   auto held = stream_.memory() + input_.memory() + output_.memory() + ahead_bytes_;
-  if (maildrop_) held += maildrop_->size() * sizeof(Maildrop::Message);
+  if (maildrop_) held += maildrop_->memory();
   if (!services_.activity->hold(held)) stream_.shut_down();
 }
 

@@ -61,6 +61,8 @@ class Session {
   Task<bool> start_tls();
   /// A login has come to its end.
   Answer logged_in(std::variant<auth::Login, auth::LoginFailure> result);
+  /// Of a maildrop that cannot be opened.
+  pop3::Reply refusal(const Error& error) const;
   /// A message that is to be sent.
   struct Retrieved {
     std::uint32_t number = 0;
