@@ -6,13 +6,15 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import smtplib
+import subprocess
 import tempfile
 import threading
 import time
 
 from backed_up import BackedUp, number
-from harness import hikyaku, Instance
+from harness import HIKYAKU, hikyaku, Instance
 from mail import fill, imap, message, raw_messages, subjects, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
@@ -438,6 +440,28 @@ class Backup(BackedUp):
             server.start()
             self.assertIn(note.name, "".join(server.run("check", check=False).stdout.split()))
             self.assertEqual(sorted(subjects(server, BOB)), ["After", "Small"])
+
+    def test_a_server_that_ends_in_the_middle_is_to_be_asked_again(self):
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            for i in range(40):
+                submit(server, message(ANNA, BOB, f"Big {i}", "z" * 900 + "\n" * 900_000))
+            making = subprocess.Popen([str(HIKYAKU), "backup", str(self.to), "--dir", str(server.dir)], stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True, env={**os.environ, "LANG": "C.UTF-8"})
+            deadline = time.monotonic() + 30
+            while not list(self.to.glob(".partial-*/store/*")):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.001)
+            making.send_signal(signal.SIGSTOP)
+            server.kill()
+            server.start()
+            making.send_signal(signal.SIGCONT)
+            told = " ".join(making.communicate(timeout=60)[1].split())
+            self.assertEqual(making.returncode, 75, told)
+            self.assertIn("the server ended or was started again before the backup was whole", told)
+            self.assertIn("make it once more", told)
+            self.assertEqual([entry.name for entry in self.to.iterdir()], [".lock"])
+            self.backup(server)
 
     def test_reclaiming_waits_for_a_backup_and_goes_on_after_it(self):
         with Instance(ANNA) as server:

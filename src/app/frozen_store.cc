@@ -73,6 +73,10 @@ class ByServer final : public FrozenStore {
     cores_.join();
   }
   const store::Frozen& frozen() const override { return frozen_; }
+  bool is_held() override {
+    // It says nothing more and hears nothing: its end is all that there is to see.
+    return cores_.call(0, [this] { return stream_->peer_side() == net::PeerSide::Open; });
+  }
 
   /// False: no server runs.
   Result<bool> ask(const Instance& instance) {

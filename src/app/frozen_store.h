@@ -18,6 +18,8 @@ class FrozenStore {
                                                    const config::Config& config);
   virtual ~FrozenStore() = default;
   virtual const store::Frozen& frozen() const = 0;
+  /// False when the server that held it has ended: its files may be gone.
+  virtual bool is_held() { return true; }
 };
 
 }  // namespace hikyaku::app

@@ -49,6 +49,12 @@ constexpr Phrase kMakeAnother{
     "このバックアップから復元すると、失われたものを示します。"};
 constexpr Phrase kAnother{"another backup is being made in {}: wait until it is done",
                           "{} では別のバックアップが進行中です。終わるまでお待ちください"};
+constexpr Phrase kServerEnded{
+    "the server ended or was started again before the backup was whole ({}); nothing of it is "
+    "left: "
+    "make it once more",
+    "バックアップの途中でサーバーが終了したか再起動されました({})。途中までのものは残っていませ"
+    "ん。もう一度実行してください"};
 constexpr Phrase kInStore{
     "{} is in the store itself ({}): name a directory elsewhere, at best on another disk",
     "{} は保管庫({})の中です。別の場所、できれば別のディスクを指定してください"};
@@ -211,6 +217,10 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
   progress.reset();
   if (!made && made.error().code == ErrorCode::Conflict) {
     terminal.complain(kAnother, plan.repository.string());
+    return Exit::TryLater;
+  }
+  if (!made && !(*frozen)->is_held()) {
+    terminal.complain(kServerEnded, made.error().describe());
     return Exit::TryLater;
   }
   if (!made) return report(made.error(), terminal);
