@@ -126,6 +126,24 @@ class DomainCheck(unittest.TestCase):
                 name = spf if old == "spf1 mx" else dmarc
                 self.assertIn(remedy, self.remedies((old, name + published))[name.split(". IN")[0] + " TXT"])
 
+    def test_a_host_without_an_address_is_given_one(self):
+        """The remedy is the record itself: published as it is told, all is well."""
+        remedy = self.remedies((" A 127.0.1.1", None))["mail.alpha.test A"]
+        self.assertEqual(remedy, "publish: mail.alpha.test. IN A 127.0.1.1")
+        self.assertEqual(self.problems(" A 127.0.1.1", remedy.removeprefix("publish: ")), "")
+        told = self.problems(" A 127.0.1.1", None)
+        self.assertIn("mail.alpha.test A: the server's name has no address", told)
+        # Another exchange beside it is somebody else's: its address is not known here.
+        second = "alpha.test. IN MX 20 mx.partner.test."
+        found = self.check(lambda lines: [*lines, second])[1]["findings"]
+        (bad,) = [f for f in found if f["level"] == "problem"]
+        self.assertEqual((bad["type"], bad["what"], bad["remedy"]),
+                         ("MX", "the exchange mx.partner.test has no address",
+                          "give it an A or AAAA record, or take it out of the MX records"))
+        for address in ("A 192.0.2.7", "AAAA 2001:db8::7"):
+            code, found = self.check(lambda lines: [*lines, second, f"mx.partner.test. IN {address}"])
+            self.assertEqual(code, 0, found)
+
     def test_what_follows_from_another_record_says_so(self):
         spf, host = "alpha.test TXT", "mail.alpha.test TXT"
         for mx in (None, "alpha.test. IN MX 10 mx.elsewhere.test.", "alpha.test. IN MX 0 ."):
