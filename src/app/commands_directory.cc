@@ -136,8 +136,9 @@ Task<Answer> account_add(Core& core, ControlCall& call) {
 
 Task<Answer> account_remove(Core& core, ControlCall& call) {
   CO_TRY(auto address, call.needed_text("address"));
+  auto now = core.clock().now();
   auto removed = co_await change(
-      core, [&](store::Transaction& tx) { return auth::remove_account(tx, address); });
+      core, [&](store::Transaction& tx) { return auth::remove_account(tx, address, now); });
   if (!removed) co_return removed;
   // The mail goes behind, piece by piece; a crash in between is taken up at the next start.
   auto left = co_await core.store().read(
@@ -146,7 +147,8 @@ Task<Answer> account_remove(Core& core, ControlCall& call) {
     for (bool done = false; !done;) {
       CO_TRY_DO(co_await core.store().transact({store::kInstance, account},
                                                [&](store::Transaction& tx) -> Result<void> {
-                                                 done = auth::erase_removed_account(tx, account);
+                                                 done =
+                                                     auth::erase_removed_account(tx, account, now);
                                                  return {};
                                                },
                                                {.may_use_reserve = true}));

@@ -1,10 +1,12 @@
 #include "app/mail_check.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <set>
 
 #include "app/lost_names.h"
 #include "app/shown_time.h"
+#include "auth/directory.h"
 #include "base/text.h"
 #include "mailbox/check.h"
 #include "mailbox/messages.h"
@@ -16,6 +18,14 @@ namespace {
 
 /// One repair may show what the next has to do.
 constexpr int kMostRounds = 4;
+
+/// What is left of removed accounts is nobody's mail: the server erases it.
+std::vector<store::AccountId> present_accounts(store::Reader& reader) {
+  auto all = mailbox::list_accounts(reader);
+  auto removed = auth::removed_accounts(reader);
+  std::erase_if(all, [&](auto account) { return std::ranges::binary_search(removed, account); });
+  return all;
+}
 
 class MailChecker {
  public:
@@ -31,7 +41,7 @@ class MailChecker {
         damaged_(damaged) {}
 
   Task<Result<MailReport>> run() {
-    auto accounts = co_await store_.read(mailbox::list_accounts);
+    auto accounts = co_await store_.read(present_accounts);
     for (auto id : accounts) {
       tell_("mail", static_cast<double>(report_.accounts++) / static_cast<double>(accounts.size()));
       auto name = co_await name_of(id);

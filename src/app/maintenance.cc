@@ -28,15 +28,17 @@ Task<std::vector<auth::Account>> all_accounts(Core& core) {
 Task<void> erase_removed(Core& core, const bool& stopping) {
   auto removed = co_await core.store().read(
       [](store::Reader& reader) { return auth::removed_accounts(reader); });
+  auto now = core.clock().now();
   for (auto account : removed) {
     for (bool done = false; !done;) {
       if (stopping) co_return;
-      auto piece = co_await core.store().transact({store::kInstance, account},
-                                                  [&](store::Transaction& tx) -> Result<void> {
-                                                    done = auth::erase_removed_account(tx, account);
-                                                    return {};
-                                                  },
-                                                  {.may_use_reserve = true});
+      auto piece =
+          co_await core.store().transact({store::kInstance, account},
+                                         [&](store::Transaction& tx) -> Result<void> {
+                                           done = auth::erase_removed_account(tx, account, now);
+                                           return {};
+                                         },
+                                         {.may_use_reserve = true});
       if (!piece) {
         core.log().warn("account.erase", {{"err", piece.error().describe()}});
         co_return;

@@ -10,6 +10,7 @@
 #include "base/codec.h"
 #include "base/text.h"
 #include "mailbox/mailboxes.h"
+#include "mailbox/numbers.h"
 #include "smtp/path.h"
 
 namespace hikyaku::auth {
@@ -288,6 +289,7 @@ Result<Account> add_account(Transaction& tx, std::string_view address, std::stri
     TRY_DO(add_domain(tx, domain, now));
   }
   auto state = read_state(tx);
+  mailbox::begin_former_numbers(tx, state.next_account == 1);
   Account account;
   account.id = state.next_account++;
   account.address = normal;
@@ -306,7 +308,7 @@ Result<Account> add_account(Transaction& tx, std::string_view address, std::stri
   return account;
 }
 
-Result<void> remove_account(Transaction& tx, std::string_view address) {
+Result<void> remove_account(Transaction& tx, std::string_view address, Time now) {
   TRY(auto normal, normalize_address(address));
   auto row = read_address(tx, normal);
   if (!row || row->kind != AddressKind::Account)
@@ -315,6 +317,7 @@ Result<void> remove_account(Transaction& tx, std::string_view address) {
   tx.erase(account_key(row->account));
   tx.erase_range(Key(kInstance, kTableCredential).u32(row->account).children());
   tx.put(Key(kInstance, kTableRemoved).u32(row->account), {});
+  mailbox::close_account(tx, row->account, now);
 
   auto domain = read_domain(tx, split_address(normal).second);
   if (domain && domain->first_account == row->account) {
@@ -341,7 +344,8 @@ std::vector<AccountId> removed_accounts(Reader& reader) {
   return removed;
 }
 
-bool erase_removed_account(Transaction& tx, AccountId account) {
+bool erase_removed_account(Transaction& tx, AccountId account, Time now) {
+  mailbox::close_account(tx, account, now);  // an earlier version may have removed it
   if (!mailbox::erase_account(tx, account)) return false;
   tx.erase(Key(kInstance, kTableRemoved).u32(account));
   return true;

@@ -61,12 +61,13 @@ std::optional<Domain> find_domain(store::Reader& reader, std::string_view name);
 /// `add_missing_domain`. Exists (an account or alias), NotFound (domain), Invalid.
 Result<Account> add_account(store::Transaction& tx, std::string_view address, std::string_view name,
                             Language language, bool add_missing_domain, Time now);
-/// Marks it; its mail is erased in pieces behind (auth/ keeps what is left to do).
-Result<void> remove_account(store::Transaction& tx, std::string_view address);
+/// Marks it, and nothing is written into its mailboxes any more; its mail is erased in pieces
+/// behind (auth/ keeps what is left to do).
+Result<void> remove_account(store::Transaction& tx, std::string_view address, Time now);
 /// Removed accounts whose mail is still to be erased; erase_removed_account does a piece and is
 /// true when all is gone.
 std::vector<AccountId> removed_accounts(store::Reader& reader);
-bool erase_removed_account(store::Transaction& tx, AccountId account);
+bool erase_removed_account(store::Transaction& tx, AccountId account, Time now);
 Result<void> update_account(store::Transaction& tx, const Account& account);
 std::vector<Account> list_accounts(store::Reader& reader, std::string_view domain = {});
 std::optional<Account> find_account(store::Reader& reader, std::string_view address);

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 #include <memory>
 
+#include "mailbox/mailboxes.h"
 #include "store/memory_transaction.h"
 
 namespace hikyaku::auth {
@@ -52,7 +53,7 @@ TEST_CASE("postmaster and abuse are there from the start") {
   }
   REQUIRE(add_alias(f.tx, "postmaster@alpha.test", {"bob@alpha.test"}));
   CHECK(f.ask("postmaster@alpha.test").accounts[0].account == f.bob.id);
-  REQUIRE(remove_account(f.tx, "anna@alpha.test"));
+  REQUIRE(remove_account(f.tx, "anna@alpha.test", kNow));
   CHECK(f.ask("abuse@alpha.test").accounts[0].account == f.bob.id);
   REQUIRE(add_domain(f.tx, "empty.test", kNow));
   CHECK(f.ask("postmaster@empty.test").accounts[0].account == f.bob.id);
@@ -217,12 +218,31 @@ TEST_CASE("a disabled account takes no mail") {
   CHECK(f.ask("anna@alpha.test").kind == Kind::Disabled);
 }
 
+TEST_CASE("an account that is made again has none of the UIDVALIDITYs and ids of the first") {
+  Fixture f;
+  auto boxes = [&](AccountId account) { return mailbox::list_mailboxes(f.tx, account); };
+  auto first = boxes(f.anna.id);
+  REQUIRE(remove_account(f.tx, "anna@alpha.test", kNow));
+  CHECK_FALSE(mailbox::create_mailbox(f.tx, f.anna.id, "late", mailbox::Role::None, kNow));
+  while (!erase_removed_account(f.tx, f.anna.id, kNow)) continue;
+  auto again = add_account(f.tx, "anna@alpha.test", "", Language::English, false, kNow);
+  REQUIRE(again);
+  CHECK(boxes(f.anna.id).empty());
+  for (const auto& box : boxes(again->id)) {
+    auto taken = [&](const auto& other) {
+      return other.id == box.id || other.uid_validity == box.uid_validity;
+    };
+    CHECK(std::ranges::none_of(first, taken));
+  }
+  CHECK(mailbox::create_mailbox(f.tx, again->id, "new", mailbox::Role::None, kNow));
+}
+
 TEST_CASE("a domain goes only when it is empty; every change gets a new version") {
   Fixture f;
   auto version = directory_version(f.tx);
   CHECK(remove_domain(f.tx, "alpha.test").error().code == ErrorCode::Conflict);
-  REQUIRE(remove_account(f.tx, "anna@alpha.test"));
-  REQUIRE(remove_account(f.tx, "bob@alpha.test"));
+  REQUIRE(remove_account(f.tx, "anna@alpha.test", kNow));
+  REQUIRE(remove_account(f.tx, "bob@alpha.test", kNow));
   REQUIRE(remove_domain(f.tx, "alpha.test"));
   CHECK(f.ask("anna@alpha.test").kind == Kind::Foreign);
   CHECK(directory_version(f.tx) > version);

@@ -2,68 +2,36 @@
 
 #include <algorithm>
 #include <cassert>
-#include <fmt/core.h>
-#include <stdexcept>
 
+#include "mailbox/numbers.h"
 #include "store/epoch.h"
 
 namespace hikyaku::mailbox {
-
-namespace {
-
-/// So many numbers may be given out in a time that is lost, and do not come twice for that.
-constexpr std::uint64_t kLostNumbers = std::uint64_t{1} << 32;
-constexpr std::uint64_t kLostMailboxes = std::uint64_t{1} << 16;
-/// A clock that is further off counts for nothing.
-constexpr std::uint64_t kHighestTime = 0xF0000000;
-
-}  // namespace
 
 Change::Change(store::Transaction& tx, AccountId account, Time now)
     : tx_(tx), account_(account), now_(now) {
   if (auto row = load<AccountRow>(tx, account_key(account))) {
     row_ = std::move(*row);
   } else {
-    row_.epoch = tx.epoch();
+    gone_ = true;
   }
   row_before_ = row_;
 }
 
-std::uint64_t Change::moved(std::uint64_t lost) const {
-  return row_.epoch == tx_.epoch() ? 0 : store::epoch_distance(row_.epoch, tx_.epoch(), lost);
-}
-
-std::uint64_t Change::seconds() const {
-  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now_.time_since_epoch()).count();
-  auto time = static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 0));
-  return time < kHighestTime ? time : 0;
-}
-
 bool Change::is_lost(ChangeNumber number) const {
   auto within = [&](const AccountRow::Gap& gap) { return number > gap.last && number < gap.first; };
+  if (std::ranges::any_of(row_.gaps, within)) return true;
   // The gap that the next change will note is one already.
-  return std::ranges::any_of(row_.gaps, within) ||
-         within({row_.change, row_.change + moved(kLostNumbers)});
+  return row_.epoch != tx_.epoch() &&
+         within({row_.change,
+                 row_.change + store::epoch_distance(row_.epoch, tx_.epoch(), kLostNumbers)});
 }
 
 void Change::enter_epoch() {
   if (row_.epoch == tx_.epoch()) return;
-  auto distance = moved(kLostMailboxes);
-  // From the time on, if that is ahead: otherwise it would take the place of what chance gave.
-  auto uid_validity = std::max<std::uint64_t>(row_.uid_validity, seconds());
-  if (uid_validity + distance > kHighestTime) uid_validity = row_.uid_validity;
-  // Numbers that come round would be given out twice, so nothing is written any more.
-  if (distance > UINT32_MAX - std::max<std::uint64_t>(row_.next_mailbox, uid_validity))
-    throw std::overflow_error(
-        fmt::format("account {} is of epoch {}, and the store of {}: its numbers do not go so far",
-                    account_, row_.epoch, tx_.epoch()));
-  AccountRow::Gap gap{row_.change, row_.change + moved(kLostNumbers)};
-  row_.change = gap.first;
-  row_.gaps.push_back(gap);
-  row_.next_email += moved(kLostNumbers);
-  row_.next_mailbox += static_cast<MailboxId>(distance);
-  row_.uid_validity = static_cast<std::uint32_t>(uid_validity + distance);
-  row_.epoch = tx_.epoch();
+  auto last = row_.change;
+  row_.numbers() = in_epoch(row_, tx_.epoch(), now_);
+  row_.gaps.push_back({last, row_.change});
 }
 
 ChangeNumber Change::number() {
@@ -89,7 +57,14 @@ ChangeRow::Mailbox& Change::record(OpenMailbox& mailbox) {
   return record_.mailbox(mailbox.id);
 }
 
+Result<void> Change::check_account() const {
+  if (gone_) return fail(ErrorCode::NotFound, "the account is gone");
+  return {};
+}
+
 OpenMailbox* Change::find(MailboxId id, bool selectable_only) {
+  // What is left of a removed account is not there, and goes.
+  if (gone_) return nullptr;
   auto found = mailboxes_.find(id);
   if (found == mailboxes_.end()) {
     auto row = load<MailboxRow>(tx_, mailbox_key(account_, id));
@@ -121,11 +96,21 @@ void Change::drop(MailboxId mailbox) {
 
 std::uint32_t Change::next_uid_validity() {
   number();
-  // At least the time: an account that was removed and made again under the same address goes on
-  // above what its clients have seen (RFC 9051 §2.3.1.1).
-  auto next = std::max(std::uint64_t{row_.uid_validity} + 1, seconds());
+  // At least the time: stores of earlier versions did not note how far those of removed accounts
+  // had come, whose addresses may be used again (RFC 9051 §2.3.1.1).
+  auto next = std::max(std::uint64_t{row_.uid_validity} + 1, uid_validity_time(now_));
   row_.uid_validity = static_cast<std::uint32_t>(std::min<std::uint64_t>(next, UINT32_MAX));
   return row_.uid_validity;
+}
+
+MailboxId Change::next_mailbox() {
+  number();  // which enters the epoch
+  return row_.next_mailbox++;
+}
+
+EmailId Change::next_email() {
+  number();
+  return row_.next_email++;
 }
 
 Result<void> Change::reserve_uids(const OpenMailbox& mailbox, std::size_t count) const {
@@ -177,6 +162,7 @@ Result<void> Change::check_quota(std::uint64_t bytes) const {
 }
 
 void Change::finish() {
+  if (gone_) return;
   bool list_changed = false;
   if (numbered_) {
     for (const auto& section : record_.mailboxes) {

@@ -38,6 +38,10 @@ class Change {
   Time now() const { return now_; }
   AccountRow& row() { return row_; }
 
+  /// NotFound once it has been removed, whatever is still left of it. Who writes without looking
+  /// for a mailbox first asks this.
+  Result<void> check_account() const;
+
   /// nullptr if there is none. Selectable ones only, unless told otherwise.
   OpenMailbox* find(MailboxId mailbox, bool selectable_only = true);
   /// A mailbox that this change makes.
@@ -56,6 +60,9 @@ class Change {
 
   /// The next UIDVALIDITY: it only grows, also over a lost future.
   std::uint32_t next_uid_validity();
+  /// The next ids: they grow in the same way.
+  MailboxId next_mailbox();
+  EmailId next_email();
   /// Makes sure that UIDs of this mailbox have not been given out in a future that a restore took
   /// back: a new UIDVALIDITY with the first UID of an epoch. Then room for `count` UIDs: TooLarge,
   /// Unavailable.
@@ -80,17 +87,13 @@ class Change {
   };
   Group& load_group(MailboxId mailbox, std::uint32_t number);
   void enter_epoch();
-  /// How far numbers, of which `lost` may have been given out in a lost time, move in the epochs
-  /// that have begun since the account's last change.
-  std::uint64_t moved(std::uint64_t lost) const;
-  /// The time as UIDVALIDITY knows it; 0: the clock is far off.
-  std::uint64_t seconds() const;
 
   store::Transaction& tx_;
   AccountId account_;
   Time now_;
   AccountRow row_;
   AccountRow row_before_;
+  bool gone_ = false;  ///< there is no such account (any more)
   bool numbered_ = false;
   ChangeRow record_;
   std::map<MailboxId, std::unique_ptr<OpenMailbox>> mailboxes_;

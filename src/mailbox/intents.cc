@@ -274,6 +274,8 @@ void abandon(store::Transaction& tx, AccountId account, IntentId intent) {
 }
 
 bool work_off(store::Transaction& tx, AccountId account, Time now) {
+  // What is left of a removed account goes as a whole.
+  if (!tx.get(account_key(account))) return true;
   auto intent = next_intent(tx, account);
   if (!intent) return true;
   erase_piece(tx, account, *intent, now);

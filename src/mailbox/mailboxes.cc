@@ -8,6 +8,7 @@
 #include "mailbox/intents.h"
 #include "mailbox/listing.h"
 #include "mailbox/names.h"
+#include "mailbox/numbers.h"
 #include "store/erase.h"
 
 namespace hikyaku::mailbox {
@@ -67,7 +68,7 @@ void take_subscription(Change& change, OpenMailbox& mailbox) {
 
 /// A new mailbox below `parent`.
 OpenMailbox& make(Change& change, MailboxId parent, const std::string& name) {
-  auto id = change.row().next_mailbox++;
+  auto id = change.next_mailbox();
   ++change.row().mailboxes;
   MailboxRow row;
   row.name = name;
@@ -189,7 +190,7 @@ int height_of(store::Reader& reader, AccountId account, MailboxId mailbox) {
 /// with its UIDs.
 void rename_inbox(Change& change, OpenMailbox& inbox, MailboxId parent, const std::string& name) {
   MailboxRow fresh = inbox.row;
-  auto id = change.row().next_mailbox++;
+  auto id = change.next_mailbox();
   ++change.row().mailboxes;
   erase_name(change, inbox.row);
   inbox.row.parent = parent;
@@ -227,6 +228,7 @@ void create_standard_mailboxes(store::Transaction& tx, AccountId account, Langua
       {Role::Sent, {"Sent", "送信済み"}},   {Role::Archive, {"Archive", "アーカイブ"}},
       {Role::Junk, {"Junk", "迷惑メール"}}, {Role::Trash, {"Trash", "ゴミ箱"}},
   };
+  begin_account(tx, account, now);
   Change change(tx, account, now);
   for (const auto& standard : kStandard) {
     if (holder_of(change.row(), standard.role) != 0) continue;
@@ -245,6 +247,7 @@ Result<MailboxInfo> create_mailbox(store::Transaction& tx, AccountId account, st
                                    Role role, Time now) {
   TRY(auto levels, parse_path(path));
   Change change(tx, account, now);
+  TRY_DO(change.check_account());
   auto* there = change.find(find_levels(tx, account, levels), false);
   if (there && there->row.selectable)
     return fail(ErrorCode::Exists, "the mailbox {} exists", format_path(levels));
@@ -333,7 +336,7 @@ Result<void> delete_mailbox(store::Transaction& tx, AccountId account, std::stri
   remove(change, *mailbox);
   if (parent) {
     // Another id, so that what is made under this name later is not this mailbox (RFC 8474 §4).
-    auto new_id = change.row().next_mailbox++;
+    auto new_id = change.next_mailbox();
     ++change.row().mailboxes;
     placeholder.selectable = false;
     placeholder.role = Role::None;

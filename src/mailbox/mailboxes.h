@@ -105,8 +105,11 @@ Usage usage(store::Reader& reader, AccountId account);
 /// Sets the limit. What is there already may exceed it.
 void set_quota(store::Transaction& tx, AccountId account, std::uint64_t bytes);
 
+/// From now on nothing is written for the account any more, by whoever has begun to: it is removed.
+/// Accounts that are made later go on behind its numbers. Nothing if it was closed before.
+void close_account(store::Transaction& tx, AccountId account, Time now);
 /// Removes everything of the account, in pieces of at most kMaxBatch rows: call it again (in new
-/// transactions) until it returns true. Nobody else uses the account any more.
+/// transactions) until it returns true. It is closed.
 bool erase_account(store::Transaction& tx, AccountId account);
 
 }  // namespace hikyaku::mailbox

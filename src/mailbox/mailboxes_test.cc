@@ -271,6 +271,22 @@ TEST_CASE("after a restore, numbers that clients may have seen are not given out
   CHECK(account.check() == "");
 }
 
+TEST_CASE("after a restore, the first mailbox that is made has no id of the lost time") {
+  TestAccount account;
+  account.put("INBOX");
+  auto lost = account.create("of the lost time")->id;
+  REQUIRE(account.remove("of the lost time"));
+  account.memory.set_epoch(2);
+  SUBCASE("CREATE") {
+    CHECK(account.create("new")->id > lost + 1'000);
+  }
+  SUBCASE("RENAME INBOX") {
+    REQUIRE(account.rename("INBOX", "old"));
+    CHECK(account.id("INBOX") > lost + 1'000);
+  }
+  CHECK(account.check() == "");
+}
+
 TEST_CASE("an epoch so far off that numbers would come round is refused, and nothing is changed") {
   TestAccount account;
   account.put("INBOX");

@@ -71,8 +71,7 @@ void count_out(Change& change, OpenMailbox& mailbox, const MessageSummary& messa
 Joining add_email(Change& change, MessageRecord& record, const store::StagedBlob* body,
                   Place place) {
   auto& tx = change.tx();
-  change.number();
-  record.email = change.row().next_email++;
+  record.email = change.next_email();
   auto key = email_key(change.account(), record.email);
   if (body)
     record.blob = tx.own(*body, key);

@@ -47,6 +47,27 @@ Role take_role(Decoder& in, bool& good) {
 
 }  // namespace
 
+std::string encode(const Numbers& numbers) {
+  Encoder out;
+  out.varint(numbers.epoch);
+  out.varint(numbers.change);
+  out.varint(numbers.next_mailbox);
+  out.varint(numbers.next_email);
+  out.varint(numbers.uid_validity);
+  return out.take();
+}
+
+bool decode(std::string_view bytes, Numbers& numbers) {
+  Decoder in(bytes);
+  bool good = true;
+  numbers.epoch = take_u32(in, good);
+  numbers.change = in.varint();
+  numbers.next_mailbox = take_u32(in, good);
+  numbers.next_email = in.varint();
+  numbers.uid_validity = take_u32(in, good);
+  return good && !in.failed();
+}
+
 std::string encode(const AccountRow& row) {
   Encoder out;
   out.varint(row.epoch);

@@ -23,16 +23,23 @@ class CorruptRow : public std::runtime_error {
   explicit CorruptRow(std::string_view key);
 };
 
-/// What there is once per account.
-struct AccountRow {
-  std::uint32_t epoch = 0;        ///< the store's epoch at the last change
-  ChangeNumber change = 1;        ///< the last change number given out
-  ChangeNumber change_floor = 1;  ///< changes up to this one have been trimmed
-  std::uint64_t change_rows = 0;  ///< rows in kTableChange
+/// How far the numbers have come that are never given out twice.
+struct Numbers {
+  std::uint32_t epoch = 0;  ///< the store's epoch at the last change
+  ChangeNumber change = 1;  ///< the last change number given out
   MailboxId next_mailbox = 1;
   EmailId next_email = 1;
-  std::uint64_t next_intent = 1;
   std::uint32_t uid_validity = 0;  ///< the last one given out
+  bool operator==(const Numbers&) const = default;
+};
+
+/// What there is once per account.
+struct AccountRow : Numbers {
+  Numbers& numbers() { return *this; }
+
+  ChangeNumber change_floor = 1;  ///< changes up to this one have been trimmed
+  std::uint64_t change_rows = 0;  ///< rows in kTableChange
+  std::uint64_t next_intent = 1;
   std::uint64_t used_bytes = 0;
   std::uint64_t used_messages = 0;
   std::uint64_t quota = 0;  ///< bytes; 0: no limit
@@ -133,6 +140,7 @@ struct ExpungedRow {
   bool operator==(const ExpungedRow&) const = default;
 };
 
+std::string encode(const Numbers& numbers);
 std::string encode(const AccountRow& row);
 std::string encode(const MailboxRow& row);
 std::string encode(const Counters& row);
@@ -141,6 +149,7 @@ std::string encode(const ChangeRow& row);
 std::string encode(const IntentRow& row);
 std::string encode(const ExpungedRow& row);
 /// False for bytes that no version of `encode` writes.
+bool decode(std::string_view bytes, Numbers& numbers);
 bool decode(std::string_view bytes, AccountRow& row);
 bool decode(std::string_view bytes, MailboxRow& row);
 bool decode(std::string_view bytes, Counters& row);
@@ -160,6 +169,9 @@ std::optional<Row> load(store::Reader& reader, std::string_view key) {
 }
 
 // Keys.
+inline store::Key former_key() {
+  return store::Key(store::kInstance, kTableFormer);
+}
 inline store::Key account_key(AccountId account) {
   return store::Key(account, kTableAccount);
 }

@@ -62,7 +62,7 @@ void sections(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 12) {
+  switch (data[0] % 13) {
     case 0:
       round_trip<AccountRow>(bytes);
       break;
@@ -95,6 +95,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 10:
       sections(bytes);
+      break;
+    case 11:
+      round_trip<Numbers>(bytes);
       break;
     default:
       expect(body_form(bytes).size() <= bytes.size());

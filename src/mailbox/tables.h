@@ -36,6 +36,8 @@ inline constexpr store::Table kTableSubscription = 0x1B;
 inline constexpr store::Table kTableIntent = 0x1C;
 // key: u64 expunged-at ms, u32 mailbox, u32 uid   value: ExpungedRow
 inline constexpr store::Table kTableExpunged = 0x1D;
+// key: - (of the instance)            value: Numbers, what removed accounts' have come to
+inline constexpr store::Table kTableFormer = 0x1E;
 /// The first table behind mailbox/'s.
 inline constexpr store::Table kTableEnd = 0x40;
 

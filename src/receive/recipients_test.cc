@@ -145,7 +145,7 @@ TEST_CASE("the only live member of a list is full: nobody is left, whoever else 
 TEST_CASE("the directory changes between RCPT and the end of data") {
   Fixture f;
   auto remove_bob = [&](store::Transaction& tx) {
-    return auth::remove_account(tx, "bob@alpha.test");
+    return auth::remove_account(tx, "bob@alpha.test", Time{});
   };
   SUBCASE("the only recipient has gone") {
     f.change(remove_bob);
