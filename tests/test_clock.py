@@ -82,6 +82,7 @@ class Clock(unittest.TestCase):
         # Reclaiming has looked.
         eventually(lambda: any("event=clock.ahead" in line for line in self.server.log), timeout=100, every=1)
         time.sleep(2)
+        self.assertEqual(len(json.loads(self.server.run("undelete", "--list", ANNA, "--json").stdout)), 1)
         self.ahead(0)
         self.assertEqual([e["recipient"] for e in self.queue()], ["late@down.test"])
         self.assertEqual(subjects(self.server, ANNA), [])  # neither given up nor late

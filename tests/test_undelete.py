@@ -37,6 +37,19 @@ def flags_by_subject(server, user, mailbox="INBOX"):
     return found
 
 
+def filled_at_once(server, user, mailbox, count):
+    """A client whose mailbox has got so many tiny messages."""
+    client = imap(server, user)
+    client.create(mailbox)
+    most = 900
+    for done in range(0, count, most):
+        tag = client._new_tag()
+        client.send(tag + f" APPEND {mailbox}".encode() + b" {3+}\r\nabc" * min(most, count - done) + b"\r\n")
+        status, why = client._command_complete("APPEND", tag)
+        assert status == "OK", why
+    return client
+
+
 class Undelete(unittest.TestCase):
     def test_what_is_damaged_is_named_and_the_others_come_back(self):
         with Instance(ANNA) as server:
@@ -143,6 +156,27 @@ class Undelete(unittest.TestCase):
             self.assertEqual(flags_by_subject(server, ANNA, "Undeleted"), {f"Message {i}": {"\\Seen"} for i in range(1, 251)})
             server.stop()
             self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+    def test_a_purge_gives_up_what_a_delete_has_only_begun(self):
+        with Instance(ANNA) as server:
+            client = filled_at_once(server, ANNA, "Large", 36_000)
+            self.assertEqual(client.delete("Large")[0], "OK")
+            client.logout()
+            server.run("undelete", "--purge", timeout=120)
+            self.assertEqual(json.loads(server.run("undelete", "--list", ANNA, "--json").stdout), [])
+
+    def test_the_server_ends_while_deletes_are_worked_off(self):
+        """Two accounts have such work: the one in hand stops, the other is not begun; the next start goes on."""
+        with Instance(ANNA) as server:
+            server.add_account(BOB)
+            for client in [filled_at_once(server, user, "Large", 27_000) for user in (ANNA, BOB)]:
+                self.assertEqual(client.delete("Large")[0], "OK")
+            started = time.monotonic()
+            server.stop()
+            self.assertLess(time.monotonic() - started, 15)
+            server.start()
+            for user in (ANNA, BOB):
+                self.assertEqual(len(json.loads(server.run("undelete", "--list", user, "--json", timeout=120).stdout)), 27_000)
 
     def test_before_and_renamed(self):
         with Instance(ANNA) as server:

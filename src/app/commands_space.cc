@@ -54,6 +54,17 @@ struct Selection {
   }
 };
 
+/// The messages of a large mailbox that was deleted just now are on their way to what can be
+/// brought back.
+Task<Result<void>> work_off_deletes(Core& core, const std::vector<auth::Account>& accounts) {
+  for (auto& account : accounts) {
+    auto begun = co_await core.store().read(
+        [&](store::Reader& reader) { return mailbox::has_intents(reader, account.id); });
+    if (begun) CO_TRY_DO(co_await mailbox::work_off_bulk({core.store(), core.clock()}, account.id));
+  }
+  co_return Result<void>();
+}
+
 Task<Result<std::vector<auth::Account>>> accounts_of(Core& core, ControlCall& call) {
   CO_TRY(auto address, call.text("address"));
   auto accounts =
@@ -65,12 +76,7 @@ Task<Result<std::vector<auth::Account>>> accounts_of(Core& core, ControlCall& ca
       co_return fail(ErrorCode::NotFound, "there is no account {}: hikyaku account list", address);
     accounts = {std::move(*found)};
   }
-  // The messages of a large mailbox that was deleted just now are on their way here.
-  for (auto& account : accounts) {
-    auto begun = co_await core.store().read(
-        [&](store::Reader& reader) { return mailbox::has_intents(reader, account.id); });
-    if (begun) CO_TRY_DO(co_await mailbox::work_off_bulk({core.store(), core.clock()}, account.id));
-  }
+  CO_TRY_DO(co_await work_off_deletes(core, accounts));
   co_return accounts;
 }
 
@@ -117,7 +123,7 @@ object describe(const auth::Account& account, const mailbox::ExpungedMessage& me
 Task<Answer> undelete_list(Core& core, ControlCall& call) {
   CO_TRY(auto selection, Selection::of(call));
   CO_TRY(auto accounts, co_await accounts_of(core, call));
-  auto now = core.clock().now();
+  auto now = core.patient_clock().now();
   std::uint64_t count = 0;
   std::uint64_t bytes = 0;
   for (auto& account : accounts) {
@@ -283,6 +289,9 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
 /// Gives up what could have been brought back, and its space.
 Task<Answer> undelete_purge(Core& core, ControlCall& call) {
   CO_TRY(auto before_text, call.text("before"));
+  auto accounts =
+      co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
+  CO_TRY_DO(co_await work_off_deletes(core, accounts));
   auto before = core.clock().now() + std::chrono::milliseconds(1);
   if (!before_text.empty()) {
     auto told = parse_rfc3339(before_text);
@@ -290,8 +299,6 @@ Task<Answer> undelete_purge(Core& core, ControlCall& call) {
     before = *told;
   }
   CO_TRY(auto used, co_await core.store().space_use());
-  auto accounts =
-      co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
   for (auto& account : accounts)
     CO_TRY_DO(co_await mailbox::trim_bulk({core.store(), core.clock()}, account.id, {}, before));
   store::ReclaimRules rules{.before = before, .dead_percent = 10, .least_age = {}, .urgent = true};

@@ -28,7 +28,7 @@ Result<std::string> read_secret_key(const Instance& instance, const config::Conf
   if (key || key.error().code != ErrorCode::Denied || judged_as(config) != user) return key;
   auto obstacle = find_obstacle(instance.secret_key);
   if (!obstacle) return key;
-  return fail(ErrorCode::Invalid, "{} cannot be read by {} (server.user): {}",
+  return fail(ErrorCode::Denied, "{} cannot be read by {} (server.user): {}",
               instance.secret_key.string(), user, command_to_let_read(*obstacle, user));
 }
 
@@ -86,15 +86,25 @@ Result<void> write_new_file(const std::filesystem::path& path, std::string_view 
   return {};
 }
 
+Result<bool> make_directory(const std::filesystem::path& path, unsigned mode) {
+  auto failed = [&] { return std::unexpected(errno_error("cannot make " + path.string(), errno)); };
+  std::error_code error;
+  if (::mkdir(path.c_str(), mode) != 0) {
+    if (errno == EEXIST && std::filesystem::is_directory(path, error)) return false;
+    return failed();
+  }
+  // Whatever the umask says; no link is followed that somebody has put there since.
+  net::UniqueFd made(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (made.get() < 0 || ::fchmod(made.get(), mode) != 0) return failed();
+  return true;
+}
+
 Result<void> make_public_directories(const std::filesystem::path& path) {
   std::error_code error;
   if (path.empty() || std::filesystem::is_directory(path, error)) return {};
   if (path.has_parent_path() && path.parent_path() != path)
     TRY_DO(make_public_directories(path.parent_path()));
-  if (::mkdir(path.c_str(), 0755) != 0)
-    return errno == EEXIST ? Result<void>()
-                           : std::unexpected(errno_error("cannot make " + path.string(), errno));
-  ::chmod(path.c_str(), 0755);  // whatever the umask says
+  TRY_DO(make_directory(path, 0755));
   return {};
 }
 

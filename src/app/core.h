@@ -119,6 +119,9 @@ std::string key_mark(std::string_view secret_key);
 /// The name of this machine, in lower case; "localhost" if it has none.
 std::string machine_name();
 
+/// Makes a directory with this mode; false: it is there already. Denied, Io.
+Result<bool> make_directory(const std::filesystem::path& path, unsigned mode);
+
 /// Makes a directory that everybody may enter, and those above it that are missing. Denied, Io.
 Result<void> make_public_directories(const std::filesystem::path& path);
 

@@ -162,7 +162,7 @@ constexpr Phrase kErrors[] = {
      "{} は IP アドレスの書き方ではありません。[192.0.2.1] や [IPv6:2001:db8::1] のように書きます"},
     {"the domain {} has an empty label (a dot too many)",
      "ドメイン {} に空のラベルがあります(余分なドット)"},
-    {"the label {} begins or ends with a hyphen", "ラベル {} がハイフンで始まるか終わっています"},
+    {"the label {} begins or ends with a hyphen", "ラベル {} の先頭か末尾がハイフンです"},
     {"\"{}\" is no domain: use letters, digits, hyphens and dots",
      "\"{}\" はドメインではありません。英数字、ハイフン、ドットを使います"},
     {"a label of the domain is longer than 63 octets",
@@ -173,7 +173,7 @@ constexpr Phrase kErrors[] = {
      "ローカルパート (@ の前) が {} オクテットを超えています"},
     {"the domain is longer than {} octets", "ドメインが {} オクテットを超えています"},
     {"nobody is kept out as {}; who is: hikyaku throttle list",
-     "{} として制限中の相手はいません。一覧: hikyaku throttle list"},
+     "{} は制限されていません。一覧: hikyaku throttle list"},
     {"there is no app password \"{}\"", "アプリパスワード \"{}\" はありません"},
     {"an app password needs a name of 1 to 64 bytes, and not \"{}\"",
      "アプリパスワードには 1 から 64 バイトの名前が必要で、\"{}\" は使えません"},
@@ -213,15 +213,9 @@ constexpr Phrase kErrors[] = {
     {"cannot listen on {}: this machine does not have the address {}",
      "{} で待ち受けられません: このマシンにアドレス {} はありません"},
     {"cannot listen on {}: {}", "{} で待ち受けられません: {}"},
-    {"{} is in the way: it is not a socket", "{} が妨げています。ソケットではありません"},
+    {"{} is in the way: it is not a socket", "{} がその場所にありますが、ソケットではありません"},
     {"{} is taken: somebody listens there", "{} は使用中です。ほかのプログラムが待ち受けています"},
-    {"there is no user {} (server.user): useradd --system --shell /usr/sbin/nologin {}",
-     "ユーザー {} がいません (server.user): useradd --system --shell /usr/sbin/nologin {}"},
     {"there is no user {} (server.user)", "ユーザー {} がいません (server.user)"},
-    {"there is no user {} to run the server as, and it could not be made: useradd --system "
-     "--user-group {}",
-     "サーバーを動かすユーザー {} がおらず、作ることもできませんでした: useradd --system "
-     "--user-group {}"},
     {"there is an instance already: {}. To add an account to it: hikyaku account add; for another "
      "instance name another directory with --dir",
      "インスタンスはすでにあります: {}。アカウントを加えるには hikyaku account "
@@ -255,7 +249,7 @@ constexpr Phrase kErrors[] = {
      "にパスワードを書かないでください(ほかの人に見えます)。尋ねられたときに入力するか、--password-"
      "stdin で渡します"},
     {"\"{}\" does not begin with imaps:// or imap://",
-     "\"{}\" が imaps:// でも imap:// でも始まっていません"},
+     "\"{}\" は imaps:// でも imap:// でも始まっていません"},
     {"no user name: imaps://USER@HOST is wanted",
      "ユーザー名がありません。imaps://USER@HOST のように書きます"},
     {"no host name: imaps://USER@HOST is wanted",
@@ -287,6 +281,33 @@ constexpr Phrase kErrors[] = {
      "メールボックスがいっぱいです({1} バイトのうち {0} バイトを使用)"},
 };
 
+/// What a migration says of one folder or message.
+constexpr Phrase kMigration[] = {
+    {"it has no name that the target could give a folder: it is left alone (--exclude names what "
+     "is "
+     "not to be moved)",
+     "移行先でフォルダー名にできる名前がないため、そのままにします (--exclude で除外できます)"},
+    {"message {}: {}; the same command copies it once more",
+     "メッセージ {}: {}。同じコマンドでもう一度複製します"},
+    {"message {}: {}, though it was copied twice (the first copy has UID {}): it is left alone",
+     "メッセージ {}: 二度複製しましたが、{}。最初の複製は UID {} です。そのままにします"},
+    {"message {}: {}, though it was copied twice: it is left alone",
+     "メッセージ {}: 二度複製しましたが、{}。そのままにします"},
+    {"no copy with the same bytes is at the target", "同じ内容の複製が移行先にありません"},
+    {"its copy at the target (UID {}) is not the same", "移行先の複製 (UID {}) の内容が異なります"},
+    {"its copy at the target (UID {}) has gone before it was read back",
+     "移行先の複製 (UID {}) は読み返す前になくなりました"},
+    {"message {} refused: {}", "メッセージ {} は拒否されました: {}"},
+    {"message {}: the source did not give it: {}", "メッセージ {}: 移行元が渡しませんでした: {}"},
+    {"message {}: the source did not give it", "メッセージ {}: 移行元が渡しませんでした"},
+    {"flags refused: {}", "フラグが拒否されました: {}"},
+    {"not subscribed: {}", "購読できません: {}"},
+    {"cannot be opened at the source: {}", "移行元で開けません: {}"},
+    {"cannot be opened at the target: {}", "移行先で開けません: {}"},
+    {"cannot be created at the target: {}", "移行先で作成できません: {}"},
+    {"and more", "ほかにもあります"},
+};
+
 /// What fits much, after all else.
 constexpr Phrase kLast[] = {
     {"{}: no answer within {}", "{}: {} 以内に応答がありません"},
@@ -297,9 +318,10 @@ constexpr Phrase kLast[] = {
 }  // namespace
 
 std::string error_in(const Error& error, Language language) {
-  static const std::array<std::span<const Phrase>, 5> kTables{
-      std::span<const Phrase>(kErrors), dkim::problem_phrases(), dmarc::problem_phrases(),
-      dns::problem_phrases(), std::span<const Phrase>(kLast)};
+  static const std::array<std::span<const Phrase>, 6> kTables{
+      std::span<const Phrase>(kErrors), std::span<const Phrase>(kMigration),
+      dkim::problem_phrases(),          dmarc::problem_phrases(),
+      dns::problem_phrases(),           std::span<const Phrase>(kLast)};
   // Each line is an error of its own.
   std::string told;
   auto text = error.describe();

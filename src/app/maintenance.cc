@@ -47,34 +47,46 @@ Task<void> erase_removed(Core& core, const bool& stopping) {
   }
 }
 
-/// Those for which bulk work was begun.
-Task<std::vector<auth::Account>> begun_accounts(Core& core) {
+using Begun = std::optional<std::vector<auth::Account>>;
+
+Task<Begun> begun_among(Core& core, std::span<const auth::Account> accounts) {
+  co_return co_await core.store().read([accounts](store::Reader& reader) {
+    Begun begun(std::in_place);
+    for (auto& account : accounts)
+      if (mailbox::has_intents(reader, account.id)) begun->push_back(account);
+    return begun;
+  });
+}
+
+/// Those for which bulk work was begun. A row that cannot be read leaves out its account alone.
+Task<std::vector<auth::Account>> begun_accounts(Core& core, Rounds& rounds) {
   auto accounts = co_await all_accounts(core);
   std::vector<auth::Account> begun;
+  std::span<const auth::Account> rest(accounts);
   constexpr std::size_t kPerRead = 500;
-  for (std::size_t at = 0; at < accounts.size(); at += kPerRead) {
-    auto some = std::span(accounts).subspan(at, std::min(kPerRead, accounts.size() - at));
-    co_await core.store().read([&](store::Reader& reader) {
-      for (auto& account : some)
-        if (mailbox::has_intents(reader, account.id)) begun.push_back(account);
-      return true;
-    });
+  for (auto most = kPerRead; !rest.empty();) {
+    auto some = rest.first(std::min(most, rest.size()));
+    auto found = co_await rounds.run(begun_among(core, some), Begun());
+    if (!found && some.size() > 1) {
+      most = 1;
+      continue;
+    }
+    if (found) std::ranges::move(*found, std::back_inserter(begun));
+    rest = rest.subspan(some.size());
   }
   co_return begun;
 }
 
-Task<void> abandon_appends(Core& core) {
-  for (auto& account : co_await begun_accounts(core)) {
-    auto done = co_await core.store().transact({account.id},
-                                               [&](store::Transaction& tx) -> Result<void> {
-                                                 mailbox::abandon_appends(tx, account.id);
-                                                 return {};
-                                               },
-                                               {.may_use_reserve = true});
-    if (!done)
-      core.log().error("account.recover",
-                       {{"user", account.address}, {"err", done.error().describe()}});
-  }
+Task<void> abandon_appends(Core& core, const auth::Account& account) {
+  auto done = co_await core.store().transact({account.id},
+                                             [&](store::Transaction& tx) -> Result<void> {
+                                               mailbox::abandon_appends(tx, account.id);
+                                               return {};
+                                             },
+                                             {.may_use_reserve = true});
+  if (!done)
+    core.log().error("account.recover",
+                     {{"user", account.address}, {"err", done.error().describe()}});
 }
 
 }  // namespace
@@ -82,7 +94,8 @@ Task<void> abandon_appends(Core& core) {
 Task<void> Maintenance::recover(Core& core) {
   // A row that cannot be read keeps nobody from being served the rest.
   Rounds rounds(core.log(), "maintenance");
-  co_await rounds.run(abandon_appends(core));
+  for (auto& account : co_await rounds.run(begun_accounts(core, rounds), {}))
+    co_await rounds.run(abandon_appends(core, account));
 }
 
 void Maintenance::start() {
@@ -114,12 +127,12 @@ Task<void> Maintenance::work_off() {
       while (!begun_.empty() && !stopping_)
         co_await rounds_.run(work_off(begun_.extract(begun_.begin()).value()));
       if (!stopping_) co_await begun_wakeup_.wait(kEvery);
-    } while (!begun_.empty());
+    } while (!begun_.empty() && !stopping_);
   }
 }
 
 Task<void> Maintenance::find_begun() {
-  for (auto& account : co_await begun_accounts(core_)) begun_.insert(account.id);
+  for (auto& account : co_await begun_accounts(core_, rounds_)) begun_.insert(account.id);
 }
 
 Task<void> Maintenance::work_off(store::AccountId account) {

@@ -45,13 +45,9 @@ class Made {
   Result<void> directory(const fs::path& path, mode_t mode) {
     if (path.has_parent_path() && path.parent_path() != path && !fs::exists(path.parent_path()))
       TRY_DO(directory(path.parent_path(), 0755));
-    if (::mkdir(path.c_str(), mode) == 0) {
-      ::chmod(path.c_str(), mode);  // whatever the umask says
-      paths_.push_back(path);
-      return {};
-    }
-    if (errno == EEXIST) return {};
-    return std::unexpected(errno_error("cannot make " + path.string(), errno));
+    TRY(bool made, make_directory(path, mode));
+    if (made) paths_.push_back(path);
+    return {};
   }
   Result<void> file(const fs::path& path, std::string_view bytes, mode_t mode) {
     TRY_DO(write_new_file(path, bytes, mode));

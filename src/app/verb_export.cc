@@ -27,7 +27,7 @@ constexpr Phrase kUnreadable{
 constexpr Phrase kUnreadableMailboxes{
     "{} [mailbox is|mailboxes are] not here as a whole, because a part of the index is damaged ({} "
     "in {} names [it|them]). Stop the server, then: hikyaku verify",
-    "索引の一部が壊れているため、メールボックス {0} 個は全部を書き出せませんでした({2} の {1} に"
+    "索引の一部が壊れているため、メールボックス {0} 個は一部しか書き出せませんでした({2} の {1} に"
     "一覧があります)。サーバーを止めて hikyaku verify で調べてください"};
 constexpr Phrase kStopped{"What is in {} is not all of it: the export did not come to its end.",
                           "{} にあるのは一部だけです。書き出しは最後まで終わりませんでした。"};

@@ -32,8 +32,8 @@ constexpr Phrase kProven{
 constexpr Phrase kNotProven{
     "{} of {} [message is|messages are] there. Look at the lines above; the same command tries the "
     "rest again, but not what is left alone.",
-    "{} / {} 通が移行済みです。上の行を確認してください。同じコマンドで残りを再試行します(そのまま"
-    "にするもの、left alone とあるものを除く)。"};
+    "{} / {} 通が移行済みです。上の行を確認してください。同じコマンドで残りを再試行します(「そのま"
+    "まにします」とあるものを除く)。"};
 constexpr Phrase kWouldMove{
     "{} of {} [message|messages] ({}) would be moved, in {} [folder|folders]. Nothing was done.",
     "{} / {} 通({})、{} フォルダーを移行します。まだ何もしていません。"};
@@ -258,7 +258,9 @@ class Run {
     terminal_.table(table);
     for (auto& folder : reports) {
       for (auto& problem : folder.problems)
-        terminal_.complain_text(fmt::format("{}: {}", folder.from, problem));
+        terminal_.complain_text(
+            folder.from + ": " +
+            error_in({ErrorCode::Invalid, problem, nullptr}, terminal_.language()));
       if (folder.missing > 0)
         terminal_.complain_text(folder.from + ": " +
                                 say(terminal_.language(), kMissing, grouped(folder.missing)));

@@ -288,11 +288,16 @@ struct Beside {
   std::vector<std::filesystem::path> unused = {};
 };
 
+/// It stays given, also where nothing else was done.
+void tell_key_given(const Beside& beside, const Instance& instance, Terminal& terminal) {
+  if (beside.key_given) terminal.say(kKeyGiven, instance.secret_key.string(), beside.owner);
+}
+
 void tell_beside(const Beside& beside, const BackupInfo& backup, const Instance& instance,
                  Terminal& terminal) {
   if (beside.key == KeyThere::None) terminal.say(kKeyMade, instance.secret_key.string());
   if (beside.key != KeyThere::Right) terminal.say(kPasswordsLost, dir_words(instance));
-  if (beside.key_given) terminal.say(kKeyGiven, instance.secret_key.string(), beside.owner);
+  tell_key_given(beside, instance, terminal);
   if (beside.unused.empty()) return;
   std::vector<std::string> names;
   for (auto& path : beside.unused) names.push_back(path.string());
@@ -314,7 +319,10 @@ void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instanc
     list(outcome.lost);
     if (outcome.lost.size() < outcome.lost_count) terminal.paragraph("…", 2);
   }
-  if (!outcome.in_place) return terminal.say(kNotRestored, backup.path.parent_path().string());
+  if (!outcome.in_place) {
+    tell_key_given(beside, instance, terminal);
+    return terminal.say(kNotRestored, backup.path.parent_path().string());
+  }
   terminal.say(kDone, instance.data.string(), minute_in_utc(backup.made), dir_words(instance));
   tell_beside(beside, backup, instance, terminal);
   if (outcome.held != 0) terminal.say(kHeld, grouped(outcome.held), dir_words(instance));
@@ -366,7 +374,10 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
     done.key_given = *given;
   }
   auto outcome = do_restore(invocation, terminal, backup, instance, *config, **held);
-  if (!outcome) return report(outcome.error(), terminal);
+  if (!outcome) {
+    tell_key_given(done, instance, terminal);
+    return report(outcome.error(), terminal);
+  }
   if (outcome->in_place) beside.keep();
   done.unused = unused_config(backup, instance);
   if (invocation.json())
@@ -375,6 +386,7 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
                                              {"epoch", outcome->epoch},
                                              {"held", outcome->held},
                                              {"other_key", *key != KeyThere::Right},
+                                             {"key_given", done.key_given},
                                              {"config_unused", json_paths(done.unused)},
                                              {"former", json_text(outcome->former.string())},
                                              {"damage", json_texts(outcome->damage)},

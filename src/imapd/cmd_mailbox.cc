@@ -58,7 +58,12 @@ Task<imap::Reply> Session::handle(imap::DeleteCommand command) {
   context.stopping = [stopping = std::move(context.stopping), until] {
     return stopping() || std::chrono::steady_clock::now() >= until;
   };
-  auto all = co_await mailbox::work_off_bulk(std::move(context), id);
+  bool all = false;
+  try {
+    all = (co_await mailbox::work_off_bulk(std::move(context), id)).has_value();
+  } catch (const std::exception&) {
+    // A row that cannot be read: the mailbox is gone all the same, and who works it off tells it.
+  }
   if (!all && services_.take_up) services_.take_up(id);
   co_return imap::ok("Deleted");
 }

@@ -115,10 +115,10 @@ void record_refusal(store::Transaction& tx, MessageId id, const Arrival& arrival
                     const std::vector<RecipientOutcome>& recipients);
 
 std::optional<Story> find_story(store::Reader& reader, MessageId id);
-/// Newest first. `address`: envelope sender, header From or recipient, in lower case.
 /// What became of the recipients at arrival alone: one row, however much has happened since. Empty:
 /// there is no such message.
 std::vector<RecipientOutcome> find_recipients(store::Reader& reader, MessageId id);
+/// Newest first. `address`: envelope sender, header From or recipient, in lower case.
 std::vector<MessageId> find_by_address(store::Reader& reader, std::string_view address, Time since,
                                        std::size_t most);
 std::vector<MessageId> find_by_message_id(store::Reader& reader, std::string_view message_id,
