@@ -65,6 +65,30 @@ class Upgrade(unittest.TestCase):
                 self.assertEqual([line for line in server.log if " error event=" in line], [])
                 self.assertIn("Everything is as it was written", server.run("verify").stdout)
 
+    def test_an_account_of_an_old_store_that_is_made_again(self):
+        """It goes on above what its clients have seen of the first."""
+        for archive in STORES:
+            with self.subTest(archive.name), OldInstance(archive) as server:
+                passwords = json.loads((server.dir / "expected.json").read_text()).get("passwords", {})
+                first = self.numbers(server, passwords.get(BOB, PASSWORD))
+                server.run("account", "remove", BOB, "--yes")
+                server.add_account(BOB)
+                for before, after in zip(first, self.numbers(server, PASSWORD), strict=True):
+                    self.assertGreater(after, before)
+                server.stop()
+                self.assertIn("Everything is as it was written", server.run("verify").stdout)
+
+    def numbers(self, server, password):
+        """The highest UIDVALIDITY, MAILBOXID, EMAILID, THREADID and MODSEQ of Bob's."""
+        submit(server, message(ANNA, BOB, "Today"))
+        with Wire(server, "imap") as client:
+            self.assertIn("a OK", client.login(BOB, password))
+            told = client.tagged('LIST "" * RETURN (STATUS (UIDVALIDITY MAILBOXID))')
+            client.tagged("EXAMINE INBOX")
+            told = " ".join(told + client.tagged("FETCH 1:* (EMAILID THREADID MODSEQ)"))
+        return [max(map(int, re.findall(pattern, told)))
+                for pattern in (r"UIDVALIDITY (\d+)", r"MAILBOXID \(m(\d+)\)", r"EMAILID \(e(\d+)\)", r"THREADID \(t(\d+)\)", r"MODSEQ \((\d+)\)")]
+
     def look_at_the_rest(self, server, further, passwords):
         """Directory, keys, reports and stories are what they were; passwords of every kind open, and reports of ours go on."""
         found = look_further(server)

@@ -9,6 +9,7 @@
 #include "auth/directory.h"
 #include "base/text.h"
 #include "mailbox/check.h"
+#include "mailbox/mailboxes.h"
 #include "mailbox/messages.h"
 #include "net/cores.h"
 #include "store/index_error.h"
@@ -51,6 +52,7 @@ class MailChecker {
       CO_TRY_DO(co_await check(id, name));
       if (repair_ && !damaged_.empty()) CO_TRY_DO(co_await withdraw_promises(id, name, promised));
     }
+    CO_TRY_DO(co_await check_empty(accounts));
     co_return std::move(report_);
   }
 
@@ -94,6 +96,27 @@ class MailChecker {
         report_.repairs.push_back(
             fmt::format("{}: what is lost is out of its mailboxes: messages: {}", name, gone));
     }
+  }
+
+  /// Accounts of which nothing was left get their mailboxes again: for one without its row nothing
+  /// is written any more.
+  Task<Result<void>> check_empty(const std::vector<store::AccountId>& with_rows) {
+    auto known =
+        co_await store_.read([](store::Reader& reader) { return auth::list_accounts(reader); });
+    for (const auto& account : known) {
+      if (std::ranges::binary_search(with_rows, account.id)) continue;
+      report_.problems.push_back(fmt::format("{}: it has no mailboxes", account.address));
+      if (!repair_) continue;
+      if (before_repair_) CO_TRY_DO(before_repair_(report_));
+      CO_TRY_DO(co_await store_.transact(
+          {account.id}, [&, now = clock_.now()](store::Transaction& tx) -> Result<void> {
+            mailbox::create_standard_mailboxes(tx, account.id, account.language, now);
+            mailbox::set_quota(tx, account.id, account.quota);
+            return {};
+          }));
+      report_.repairs.push_back(fmt::format("{}: its mailboxes were made again", account.address));
+    }
+    co_return Result<void>{};
   }
 
   /// The deleted messages whose bodies are damaged, though undelete promises them.

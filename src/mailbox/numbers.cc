@@ -75,10 +75,9 @@ void begin_account(store::Transaction& tx, AccountId account, Time now) {
 void close_account(store::Transaction& tx, AccountId account, Time now) {
   auto row = load<AccountRow>(tx, account_key(account));
   if (!row) return;
-  auto epoch = tx.epoch();
-  auto former =
-      in_epoch(load<Numbers>(tx, former_key()).value_or(first_numbers(epoch)), epoch, now);
-  auto last = in_epoch(row->numbers(), epoch, now);
+  begin_former_numbers(tx, false);
+  auto former = in_epoch(load<Numbers>(tx, former_key()).value(), tx.epoch(), now);
+  auto last = in_epoch(row->numbers(), tx.epoch(), now);
   // One more: who knows the last has not seen how the next account began.
   former.change = std::max(former.change, last.change + 1);
   former.next_mailbox = std::max(former.next_mailbox, last.next_mailbox);

@@ -125,10 +125,19 @@ TEST_CASE("a store of an earlier version, which did not note how far removed acc
     return {};
   });
   account.now += std::chrono::hours(1);
-  account.memory.run([&](store::Transaction& tx) -> Result<void> {
-    begin_former_numbers(tx, false);
-    return {};
-  });
+  SUBCASE("an account is made") {
+    account.memory.run([&](store::Transaction& tx) -> Result<void> {
+      begin_former_numbers(tx, false);
+      return {};
+    });
+  }
+  SUBCASE("another is removed before") {
+    account.memory.run([&](store::Transaction& tx) -> Result<void> {
+      create_standard_mailboxes(tx, kOther + 1, Language::English, account.now);
+      close_account(tx, kOther + 1, account.now);
+      return {};
+    });
+  }
   CHECK(make_other(account).is_above(first));
   auto noted = account.memory.get(former_key());
   account.memory.run([&](store::Transaction& tx) -> Result<void> {

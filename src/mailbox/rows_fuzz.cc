@@ -96,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 10:
       sections(bytes);
       break;
-    case 11:
+    case 12:
       round_trip<Numbers>(bytes);
       break;
     default:
