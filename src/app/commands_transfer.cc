@@ -19,6 +19,7 @@
 #include "mailbox/digest.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/messages.h"
+#include "mailbox/rows.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
 #include "store/index_error.h"
@@ -105,6 +106,8 @@ class Export {
     try {
       co_return co_await folder(info);
     } catch (const store::IndexError& error) {
+      co_return fail(ErrorCode::Corrupt, "{}", error.what());
+    } catch (const mailbox::CorruptRow& error) {
       co_return fail(ErrorCode::Corrupt, "{}", error.what());
     }
   }

@@ -1,5 +1,7 @@
 #include "app/file_access.h"
 
+#include <algorithm>
+#include <cctype>
 #include <deque>
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -48,6 +50,18 @@ Obstacle obstacle_at(const fs::path& path, bool is_directory) {
   found.group = name_of_group(facts.st_gid);
   found.mode = facts.st_mode & 07777;
   return found;
+}
+
+/// As it is, where a shell takes it so.
+std::string quoted_for_shell(const std::string& path) {
+  auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("/._-+:@%,=").contains(c);
+  };
+  if (std::ranges::all_of(path, plain)) return path;
+  std::string quoted = "'";
+  for (char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
 
 bool may(const fs::path& path, int what) {
@@ -145,7 +159,7 @@ std::optional<std::string> judged_as(const config::Config& config) {
 
 std::string command_to_let_read(const Obstacle& obstacle, const std::string& user) {
   auto owner = find_user(user);
-  auto path = obstacle.path.string();
+  auto path = quoted_for_shell(obstacle.path.string());
   return fmt::format("chgrp {0} {1} && chmod {2} {1}", owner ? name_of_group(owner->gid) : user,
                      path, obstacle.is_directory ? "g+x" : "640");
 }
@@ -159,8 +173,8 @@ std::string describe(const Obstacle& obstacle, const std::string& user, const fs
   if (copies_to.empty() || !obstacle.is_directory)
     return tell(kClosed, command_to_let_read(obstacle, user));
   auto owner = find_user(user);
-  return tell(kClosedElsewhere, owner ? name_of_group(owner->gid) : user, obstacle.file.string(),
-              copies_to.string());
+  return tell(kClosedElsewhere, owner ? name_of_group(owner->gid) : user,
+              quoted_for_shell(obstacle.file.string()), quoted_for_shell(copies_to.string()));
 }
 
 }  // namespace hikyaku::app
