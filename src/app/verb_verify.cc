@@ -300,6 +300,102 @@ Result<Noted> finish_note(RepairNote& note, const store::VerifyReport& report,
   return noted;
 }
 
+class Verification {
+ public:
+  Verification(Instance instance, const config::Config& config, bool repair, Terminal& terminal)
+      : instance_(std::move(instance)), terminal_(terminal) {
+    options_.schema = kSchema;
+    options_.ballast = kBallast;
+    auto memory = plan_memory(config);
+    options_.index_memory = memory.index;
+    options_.staged_memory = memory.staged;
+    how_.repair = repair;
+    how_.name = name_lost_body;
+    how_.progress = [this](std::string_view doing, double part) {
+      if (!progress_) progress_.emplace(terminal_, std::string(kChecking.in(terminal_.language())));
+      progress_->set(doing, part);
+    };
+  }
+
+  Exit run(bool json) {
+    if (how_.repair) {
+      auto opened = RepairNote::open(instance_.data, clock_.now(),
+                                     "hikyaku verify --repair, " + instance_.data.string());
+      if (!opened) return app::report(opened.error(), terminal_);
+      note_ = std::move(*opened);
+    }
+    auto report = look_at_store();
+    if (!report) {
+      if (report.error().code != ErrorCode::Conflict) return app::report(report.error(), terminal_);
+      terminal_.complain(kInUse, error_in(report.error(), terminal_.language()));
+      return Exit::TryLater;
+    }
+    // What cannot be replayed whole is to be repaired before anybody looks at what it says.
+    std::optional<MailReport> mail;
+    if (report->good() || how_.repair) {
+      auto looked = look_at_mail(*report);
+      if (!looked) return app::report(looked.error(), terminal_);
+      mail = std::move(*looked);
+    }
+    Noted noted;
+    if (note_) {
+      auto finished = finish_note(*note_, *report, mail);
+      if (!finished) return app::report(finished.error(), terminal_);
+      noted = std::move(*finished);
+    }
+    if (json)
+      tell_json(*report, mail, noted, terminal_);
+    else
+      tell_all(*report, mail, noted);
+    auto whole = std::ranges::none_of(noted.earlier, is_lost) && !loses(*report) && mail &&
+                 mail->lost.empty() && mail->promised.empty();
+    return (good(*report, mail) && !noted.file) || (how_.repair && whole) ? Exit::Ok : Exit::Failed;
+  }
+
+ private:
+  Result<store::VerifyReport> look_at_store() {
+    if (note_)
+      how_.before_repair = [this](const store::VerifyReport& found) {
+        return note_->add(note_lines(found));
+      };
+    auto ballast = instance_.data / "BALLAST";
+    std::error_code ignored;
+    bool kept = std::filesystem::exists(ballast, ignored);
+    auto report = store::verify_store(options_, how_);
+    progress_.reset();
+    if (kept && !std::filesystem::exists(ballast, ignored))
+      terminal_.complain(kBallastUsed, ballast.string());
+    return report;
+  }
+
+  Result<MailReport> look_at_mail(const store::VerifyReport& report) {
+    // Of what is lost the mail has better words; both stay.
+    auto before_repair = [this](const MailReport& found) { return note_->add(note_lines(found)); };
+    auto mail =
+        check_mail(options_, how_.repair, how_.progress, before_repair, damaged_bodies(report));
+    progress_.reset();
+    return mail;
+  }
+
+  void tell_all(const store::VerifyReport& report, const std::optional<MailReport>& mail,
+                const Noted& noted) const {
+    tell(report, mail, terminal_);
+    tell_mail(mail, report.waiting_damaged.size(), terminal_);
+    tell_remedy(report, mail, how_.repair, instance_, terminal_);
+    tell_noted(noted, instance_, terminal_);
+  }
+
+  Instance instance_;
+  Terminal& terminal_;
+  net::ThreadPool workers_{std::max(1u, std::thread::hardware_concurrency())};
+  SystemClock clock_;
+  store::Options options_{
+      .directory = instance_.data.string(), .workers = workers_, .clock = clock_};
+  store::VerifyOptions how_;
+  std::optional<RepairNote> note_;  ///< of a repair
+  std::optional<PartProgress> progress_;
+};
+
 Exit run(const Invocation& invocation, Terminal& terminal) {
   auto instance = Instance::from(invocation.value("--dir"));
   auto config = load_instance_config(instance, terminal);
@@ -308,72 +404,8 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (auto became = become_user(config->server.user); !became)
     return report(became.error(), terminal);
   if (auto missing = report_missing_store(instance, terminal)) return *missing;
-  net::ThreadPool workers(std::max(1u, std::thread::hardware_concurrency()));
-  SystemClock clock;
-  store::Options options{.directory = instance.data.string(), .workers = workers, .clock = clock};
-  auto memory = plan_memory(*config);
-  options.schema = kSchema;
-  options.ballast = kBallast;
-  options.index_memory = memory.index;
-  options.staged_memory = memory.staged;
-  store::VerifyOptions how;
-  how.repair = invocation.has("--repair");
-  how.name = name_lost_body;
-  std::optional<PartProgress> progress;
-  how.progress = [&](std::string_view doing, double part) {
-    if (!progress) progress.emplace(terminal, std::string(kChecking.in(terminal.language())));
-    progress->set(doing, part);
-  };
-  std::optional<RepairNote> note;
-  if (how.repair) {
-    auto opened = RepairNote::open(instance.data, clock.now(),
-                                   "hikyaku verify --repair, " + instance.data.string());
-    if (!opened) return app::report(opened.error(), terminal);
-    note = std::move(*opened);
-    how.before_repair = [&](const store::VerifyReport& found) {
-      return note->add(note_lines(found));
-    };
-  }
-  auto ballast = instance.data / "BALLAST";
-  std::error_code ignored;
-  bool kept = std::filesystem::exists(ballast, ignored);
-  auto report = store::verify_store(options, how);
-  progress.reset();
-  if (kept && !std::filesystem::exists(ballast, ignored))
-    terminal.complain(kBallastUsed, ballast.string());
-  if (!report) {
-    if (report.error().code != ErrorCode::Conflict) return app::report(report.error(), terminal);
-    terminal.complain(kInUse, error_in(report.error(), terminal.language()));
-    return Exit::TryLater;
-  }
-  // What cannot be replayed whole is to be repaired before anybody looks at what it says.
-  std::optional<MailReport> mail;
-  if (report->good() || how.repair) {
-    // Of what is lost the mail has better words; both stay.
-    auto before_repair = [&](const MailReport& found) { return note->add(note_lines(found)); };
-    auto checked =
-        check_mail(options, how.repair, how.progress, before_repair, damaged_bodies(*report));
-    progress.reset();
-    if (!checked) return app::report(checked.error(), terminal);
-    mail = std::move(*checked);
-  }
-  Noted noted;
-  if (note) {
-    auto finished = finish_note(*note, *report, mail);
-    if (!finished) return app::report(finished.error(), terminal);
-    noted = std::move(*finished);
-  }
-  if (invocation.json()) {
-    tell_json(*report, mail, noted, terminal);
-  } else {
-    tell(*report, mail, terminal);
-    tell_mail(mail, report->waiting_damaged.size(), terminal);
-    tell_remedy(*report, mail, how.repair, instance, terminal);
-    tell_noted(noted, instance, terminal);
-  }
-  auto whole = std::ranges::none_of(noted.earlier, is_lost) && !loses(*report) && mail &&
-               mail->lost.empty() && mail->promised.empty();
-  return (good(*report, mail) && !noted.file) || (how.repair && whole) ? Exit::Ok : Exit::Failed;
+  return Verification(instance, *config, invocation.has("--repair"), terminal)
+      .run(invocation.json());
 }
 
 }  // namespace
