@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <optional>
+#include <span>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
 
+#include "store/key_ranges.h"
 #include "store/log.h"
 #include "store/rocks_index.h"
 #include "store/rows.h"
@@ -17,66 +21,73 @@ constexpr std::uint64_t kMemory = 16ull << 20;
 /// Rows are put into the index so many bytes at a time.
 constexpr std::uint64_t kBatch = 4ull << 20;
 
-/// Ranges of keys, disjoint and ascending.
-class KeyRanges {
- public:
-  void add(KeyRange range) {
-    if (range.begin >= range.end) return;
-    auto first = std::ranges::lower_bound(ranges_, range.begin, {}, &KeyRange::end);
-    auto last = first;
-    for (; last != ranges_.end() && last->begin <= range.end; ++last) {
-      range.begin = std::min(range.begin, last->begin);
-      range.end = std::max(range.end, last->end);
-    }
-    ranges_.insert(ranges_.erase(first, last), std::move(range));
-  }
-  bool contains(std::string_view key) const {
-    auto behind = std::ranges::upper_bound(
-        ranges_, key, {}, [](const KeyRange& range) { return std::string_view(range.end); });
-    return behind != ranges_.end() && behind->begin <= key;
-  }
-  KeyRanges common_with(const KeyRanges& others) const {
-    KeyRanges common;
-    for (const auto& a : ranges_)
-      for (const auto& b : others.ranges_)
-        common.add({std::max(a.begin, b.begin), std::min(a.end, b.end)});
-    return common;
-  }
-  KeyRanges without(const KeyRanges& others) const {
-    KeyRanges left;
-    for (const auto& range : ranges_) {
-      auto begin = range.begin;
-      for (const auto& other : others.ranges_) {
-        if (other.end <= begin || other.begin >= range.end) continue;
-        left.add({begin, other.begin});
-        begin = other.end;
-      }
-      left.add({begin, range.end});
-    }
-    return left;
-  }
-  bool empty() const { return ranges_.empty(); }
-  const std::vector<KeyRange>& all() const { return ranges_; }
-
- private:
-  std::vector<KeyRange> ranges_;
-};
-
 std::string behind(std::string_view key) {
   return std::string(key) + '\0';
 }
-
-/// What one of the store's indexes had.
-struct Source {
-  std::uint64_t rows = 0;
-  std::optional<JournalPosition> position;
-  KeyRanges unreadable;
-};
 
 /// The groups at the end of the journal between which none is missing.
 struct LastRun {
   JournalPosition before;  ///< replaying from here reads all of it
   Lsn last = 0;            ///< 0: there are no groups
+
+  bool has(const std::optional<JournalPosition>& position) const {
+    return last != 0 && position && position->lsn >= before.lsn && position->lsn <= last;
+  }
+};
+
+/// One of the store's indexes: what there is of it.
+struct Source {
+  bool own = false;  ///< no copy
+  RocksTables tables;
+  std::vector<KeyRanges> lost;  ///< of each table: what it cannot tell
+  KeyRanges unreadable;         ///< all of them
+  std::uint64_t rows = 0;
+  std::optional<JournalPosition> position;
+
+  /// Where it belongs among the groups. The store's own is ahead of its copies.
+  Lsn lsn() const { return position ? position->lsn : own ? UINT64_MAX : 0; }
+};
+
+/// Tells of rows that come in no order which were written last.
+class LastRows {
+ public:
+  bool is_last(const SalvagedRow& row) {
+    auto key = std::hash<std::string_view>()(row.key);
+    auto known = numbers_.find(key);
+    if (known != numbers_.end() && known->second > row.number) return false;
+    // At the bottom, where most rows are, they have no number: that needs no memory.
+    if (row.number != 0) numbers_[key] = row.number;
+    return true;
+  }
+
+ private:
+  std::unordered_map<std::size_t, std::uint64_t> numbers_;
+};
+
+void add(Overlay& rows, std::string_view key, std::optional<std::string_view> value) {
+  if (value)
+    rows.put(key, *value);
+  else
+    rows.erase(key);
+}
+
+/// Adds what `writes` say of the keys in `of`.
+void add_common(Overlay& to, const Overlay& writes, const KeyRanges& of) {
+  if (of.empty()) return;
+  KeyRanges erased;
+  for (const auto& [begin, end] : writes.ranges()) erased.add({begin, end});
+  for (const auto& range : erased.common_with(of).all()) to.erase_range(range);
+  for (const auto& [key, value] : writes.entries())
+    if (of.contains(key)) add(to, key, value);
+}
+
+/// What is said of keys that the newest source cannot tell.
+struct Others {
+  /// Behind some of it groups are missing, or nothing tells when it was written: better than
+  /// nothing.
+  Overlay doubtful;
+  /// As of the journal's last run: what nothing later is known of.
+  Overlay latest;
 };
 
 class IndexSalvage {
@@ -85,36 +96,214 @@ class IndexSalvage {
       : options_(options), files_(files), chain_(chain), to_(std::move(to)) {}
 
   Result<SalvagedIndex> run() {
+    TRY_DO(each_group([&](const GroupRecord& group, JournalPosition before) {
+      if (run_.last == 0 || group.header.lsn != run_.last + 1) run_.before = before;
+      run_.last = group.header.lsn;
+    }));
+    TRY(auto sources, look_at_all());
+    if (sources.empty()) return fail(ErrorCode::NotFound, "nothing of the index can be read");
+    const auto& newest = sources.front();
+    auto unreadable = newest.unreadable;
+    for (std::size_t i = 1; i < sources.size(); ++i)
+      if (leads_to(newest, sources[i])) unreadable = unreadable.common_with(sources[i].unreadable);
+    TRY(auto others, ask(std::span(sources).subspan(1), newest.unreadable));
     TRY_DO(remove_files(files_, to_));
     TRY_DO(files_.make_directory(to_));
     TRY(index_, open_rocks_index({to_, options_.index_memory, options_.log, options_.files}));
-    auto sources = kept_indexes(files_, options_.directory);
-    auto own = index_directory(options_.directory);
-    if (has_files(files_, own)) sources.insert(sources.begin(), own);
-    if (sources.empty()) return fail(ErrorCode::NotFound, "there is no index to read");
-    Overlay rows;
-    TRY(auto source, read(sources.front(), [&](std::string_view key, auto value) -> Result<void> {
-          add(rows, key, value);
-          if (rows.encoded_bound() < kBatch) return {};
-          return put(rows);
-        }));
-    TRY_DO(put(rows));
-    if (source.rows == 0) return fail(ErrorCode::NotFound, "nothing of the index can be read");
-    TRY(auto older, look_at_journal(source.unreadable));
-    for (auto copy = sources.begin() + 1; copy != sources.end(); ++copy)
-      TRY_DO(fill_from(*copy, source));
-    TRY_DO(fill_from(older));
-    TRY_DO(index_->apply({}, position_for(source)));
+    TRY_DO(write(newest, others));
+    TRY_DO(index_->apply({}, position_of(newest)));
     TRY_DO(index_->flush());
-    return SalvagedIndex{source.rows, source.unreadable.all()};
+    return SalvagedIndex{newest.rows, unreadable.all(), newest.tables.listed};
+  }
+
+  Result<std::optional<JournalPosition>> position_of_own() {
+    TRY(auto tables, list_tables(index_directory(options_.directory)));
+    std::optional<JournalPosition> position;
+    for (const auto& table : tables.all) {
+      // It is the first row of all.
+      auto visit = [&](const SalvagedRow& row) -> Result<void> {
+        learn(row, position);
+        return fail(ErrorCode::Shutdown, "enough");
+      };
+      (void)salvage_table(files_, table.path, visit);
+    }
+    return position;
   }
 
  private:
-  static void add(Overlay& rows, std::string_view key, std::optional<std::string_view> value) {
-    if (value)
-      rows.put(key, *value);
-    else
-      rows.erase(key);
+  // --- the journal -----------------------------------------------------------------------------
+
+  /// Calls visit(group, the position before it) for every group that can be read.
+  template <class Visit>
+  Result<void> each_group(Visit visit) {
+    Lsn last = 0;
+    for (const auto& link : chain_.links) {
+      const auto& segment = *link.segment;
+      TRY(auto size, segment.file().size());
+      auto limit = std::min(size, link.end.value_or(size));
+      for (auto at = kSegmentStart; at < limit;) {
+        auto group = read_group(segment, at, limit);
+        if (!group && group.error().code == ErrorCode::Corrupt) {
+          TRY(auto next, find_group(segment, at, limit, last + 1));
+          if (!next) break;
+          at = *next;
+          continue;
+        }
+        TRY_DO(group);
+        last = group->header.lsn;
+        visit(*group, JournalPosition{last - 1, segment.number(), at});
+        at = group->end;
+      }
+    }
+    return {};
+  }
+
+  /// Whether all that came between the two is in the journal.
+  bool leads_to(const Source& newest, const Source& from) const {
+    if (!from.tables.listed || !from.position || !newest.position) return false;
+    return from.lsn() == newest.lsn() || (run_.has(from.position) && run_.has(newest.position));
+  }
+
+  // --- what there is ---------------------------------------------------------------------------
+
+  Result<RocksTables> list_tables(const std::string& directory) {
+    return list_rocks_tables({directory, kMemory, options_.log, options_.files}, files_);
+  }
+
+  static void learn(const SalvagedRow& row, std::optional<JournalPosition>& position) {
+    if (!is_position_key(row.key) || !row.value) return;
+    auto found = decode_position(*row.value);
+    if (found && (!position || position->lsn < found->lsn)) position = found;
+  }
+
+  /// Those of which something can be read, the newest first: what leads on from there is known, or
+  /// it is the store's own. Which rows are in tables without a list is not, so a copy with one is
+  /// better.
+  Result<std::vector<Source>> look_at_all() {
+    std::vector<Source> sources;
+    auto own = index_directory(options_.directory);
+    if (has_files(files_, own)) TRY_DO(look_at(own, true, sources));
+    for (const auto& kept : kept_indexes(files_, options_.directory))
+      TRY_DO(look_at(kept, false, sources));
+    std::ranges::stable_sort(sources, std::greater(), [&](const Source& source) {
+      bool counts = source.tables.listed && (source.own || run_.has(source.position));
+      return std::tuple(counts, source.lsn());
+    });
+    return sources;
+  }
+
+  Result<void> look_at(const std::string& directory, bool own, std::vector<Source>& sources) {
+    Source source;
+    source.own = own;
+    TRY(source.tables, list_tables(directory));
+    for (const auto& table : source.tables.all) {
+      auto salvaged =
+          salvage_table(files_, table.path, [&](const SalvagedRow& row) -> Result<void> {
+            learn(row, source.position);
+            return {};
+          });
+      KeyRanges lost;
+      if (salvaged) {
+        source.rows += salvaged->rows;
+        for (const auto& keys : salvaged->unreadable)
+          lost.add({keys.after.empty() ? table.first : behind(keys.after),
+                    behind(keys.up_to ? *keys.up_to : table.last)});
+      } else {
+        lost.add({table.first, behind(table.last)});
+      }
+      source.unreadable.add(lost);
+      source.lost.push_back(std::move(lost));
+    }
+    if (source.rows != 0) sources.push_back(std::move(source));
+    return {};
+  }
+
+  /// Calls row(key, value) for all that can be read, so that the last call for a key counts, and
+  /// behind(i) when the i-th table has been read.
+  template <class Row, class Behind>
+  Result<void> read(const Source& source, Row row, Behind behind) {
+    LastRows last_rows;
+    for (std::size_t i = 0; i < source.tables.all.size(); ++i) {
+      Result<void> taken;
+      auto visit = [&](const SalvagedRow& found) -> Result<void> {
+        if (is_position_key(found.key)) return {};
+        if (!source.tables.listed && !last_rows.is_last(found)) return {};
+        return taken = row(found.key, found.value);
+      };
+      // A table that cannot be opened is among what is lost.
+      (void)salvage_table(files_, source.tables.all[i].path, visit);
+      TRY_DO(std::move(taken));
+      TRY_DO(behind(i));
+    }
+    return {};
+  }
+
+  // --- what others say -------------------------------------------------------------------------
+
+  /// What `sources` and the groups say of `keys`, each in its turn, so that what is later counts.
+  Result<Others> ask(std::span<Source> sources, const KeyRanges& keys) {
+    Others said;
+    if (keys.empty()) return said;
+    std::ranges::stable_sort(sources, {}, &Source::lsn);
+    auto next = sources.begin();
+    auto ask_before = [&](Lsn lsn) -> Result<void> {
+      for (; next != sources.end() && next->lsn() < lsn; ++next) TRY_DO(ask(*next, keys, said));
+      return {};
+    };
+    Result<void> asked;
+    TRY_DO(each_group([&](const GroupRecord& group, JournalPosition) {
+      if (asked) asked = ask_before(group.header.lsn);
+      add_common(at(group.header.lsn, said), group.writes, keys);
+    }));
+    TRY_DO(std::move(asked));
+    for (; next != sources.end(); ++next) TRY_DO(ask(*next, keys, said));
+    return said;
+  }
+
+  Overlay& at(Lsn lsn, Others& said) const {
+    bool in_run = run_.last != 0 && lsn > run_.before.lsn;
+    return in_run ? said.latest : said.doubtful;
+  }
+
+  Result<void> ask(const Source& source, const KeyRanges& keys, Others& said) {
+    auto& here = run_.has(source.position) ? said.latest : at(source.lsn(), said);
+    for (const auto& range : keys.without(source.unreadable).all()) here.erase_range(range);
+    auto take = [&](std::string_view key, std::optional<std::string_view> value) -> Result<void> {
+      // What it cannot tell either may have been written once more.
+      if (keys.contains(key))
+        add(source.unreadable.contains(key) ? said.doubtful : here, key, value);
+      return {};
+    };
+    return read(source, take, [](std::size_t) { return Result<void>(); });
+  }
+
+  // --- the new one -----------------------------------------------------------------------------
+
+  /// Table by table, and behind each what the others say of its lost keys: what later tables have
+  /// of these was written after it. Without a list there are none later.
+  Result<void> write(const Source& source, const Others& others) {
+    Overlay rows;
+    auto row = [&](std::string_view key, std::optional<std::string_view> value) -> Result<void> {
+      add(rows, key, value);
+      return rows.encoded_bound() < kBatch ? Result<void>() : put(rows);
+    };
+    bool ordered = source.tables.listed;
+    TRY_DO(read(source, row, [&](std::size_t table) -> Result<void> {
+      if (!ordered || source.lost[table].empty()) return {};
+      TRY_DO(put(rows));
+      return fill(source.lost[table], others);
+    }));
+    TRY_DO(put(rows));
+    return ordered ? Result<void>() : fill(source.unreadable, others);
+  }
+
+  Result<void> fill(const KeyRanges& keys, const Others& others) {
+    Overlay rows;
+    auto view = index_->view();
+    for (const auto& [key, value] : others.doubtful.entries())
+      if (value && keys.contains(key) && !view->get(key, Reach::Disk)) rows.put(key, *value);
+    add_common(rows, others.latest, keys);
+    return put(rows);
   }
 
   Result<void> put(Overlay& rows) {
@@ -124,106 +313,10 @@ class IndexSalvage {
     return {};
   }
 
-  /// Calls row(key, value) for all that can be read, what was written first before the rest.
-  template <class Row>
-  Result<Source> read(const std::string& directory, Row row) {
-    Source source;
-    TRY(auto tables, list_rocks_tables({directory, kMemory, options_.log, options_.files}, files_));
-    for (const auto& table : tables) {
-      auto visit = [&](std::string_view key,
-                       std::optional<std::string_view> value) -> Result<void> {
-        if (!is_position_key(key)) return row(key, value);
-        if (value) source.position = decode_position(*value);
-        return {};
-      };
-      auto salvaged = salvage_table(files_, table.path, visit);
-      if (!salvaged && salvaged.error().code == ErrorCode::NotFound) {
-        source.unreadable.add({table.first, behind(table.last)});
-        continue;
-      }
-      TRY_DO(salvaged);
-      source.rows += salvaged->rows;
-      for (const auto& keys : salvaged->unreadable)
-        source.unreadable.add({keys.after.empty() ? table.first : behind(keys.after),
-                               behind(keys.up_to ? *keys.up_to : table.last)});
-    }
-    return source;
-  }
-
-  /// Finds the last run of groups, and gives what those before it say of keys that are lost.
-  Result<Overlay> look_at_journal(const KeyRanges& lost) {
-    Overlay run, older;
-    for (const auto& link : chain_.links) {
-      const auto& segment = *link.segment;
-      TRY(auto size, segment.file().size());
-      auto limit = std::min(size, link.end.value_or(size));
-      for (auto at = kSegmentStart; at < limit;) {
-        auto group = read_group(segment, at, limit);
-        if (!group && group.error().code == ErrorCode::Corrupt) {
-          TRY(auto next, find_group(segment, at, limit, run_.last + 1));
-          if (!next) break;
-          at = *next;
-          continue;
-        }
-        TRY_DO(group);
-        if (run_.last == 0 || group->header.lsn != run_.last + 1) {
-          older.merge(run);
-          run.clear();
-          run_.before = {group->header.lsn - 1, segment.number(), at};
-        }
-        run_.last = group->header.lsn;
-        add_common(run, group->writes, lost);
-        at = group->end;
-      }
-    }
-    return older;
-  }
-
-  static void add_common(Overlay& to, const Overlay& writes, const KeyRanges& lost) {
-    if (lost.empty()) return;
-    for (const auto& [begin, end] : writes.ranges()) {
-      KeyRanges erased;
-      erased.add({begin, end});
-      for (const auto& range : erased.common_with(lost).all()) to.erase_range(range);
-    }
-    for (const auto& [key, value] : writes.entries())
-      if (lost.contains(key)) add(to, key, value);
-  }
-
-  /// A copy from which the journal leads on has the rows that were there then; what came later is
-  /// replayed.
-  Result<void> fill_from(const std::string& copy, Source& source) {
-    if (source.unreadable.empty()) return {};
-    Overlay rows;
-    TRY(auto kept, read(copy, [&](std::string_view key, auto value) -> Result<void> {
-          if (source.unreadable.contains(key)) add(rows, key, value);
-          return {};
-        }));
-    if (!kept.position || !is_in_run(*kept.position)) return {};
-    Overlay exact;
-    for (const auto& range : source.unreadable.without(kept.unreadable).all())
-      exact.erase_range(range);
-    exact.merge(rows);
-    source.unreadable = source.unreadable.common_with(kept.unreadable);
-    return put(exact);
-  }
-
-  /// What is older than a gap in the journal may have been changed in it: it is better than
-  /// nothing.
-  Result<void> fill_from(const Overlay& older) {
-    auto view = index_->view();
-    Overlay rows;
-    for (const auto& [key, value] : older.entries())
-      if (value && !view->get(key, Reach::Disk)) rows.put(key, *value);
-    return put(rows);
-  }
-
-  bool is_in_run(JournalPosition position) const {
-    return run_.last != 0 && position.lsn >= run_.before.lsn && position.lsn <= run_.last;
-  }
-  /// Groups that the index has already do no harm when none behind them is missing.
-  JournalPosition position_for(const Source& source) const {
-    return !source.position || is_in_run(*source.position) ? run_.before : *source.position;
+  /// Where replaying goes on. Groups that the index has already do no harm when none behind them is
+  /// missing.
+  JournalPosition position_of(const Source& source) const {
+    return !source.position || run_.has(source.position) ? run_.before : *source.position;
   }
 
   const Options& options_;
@@ -248,6 +341,11 @@ std::string describe_key(std::string_view key) {
 Result<SalvagedIndex> salvage_index(const Options& options, FileSystem& files,
                                     const LogChain& chain, const std::string& to) {
   return IndexSalvage(options, files, chain, to).run();
+}
+
+std::optional<JournalPosition> salvage_position(const Options& options, FileSystem& files) {
+  LogChain none;
+  return IndexSalvage(options, files, none, "").position_of_own().value_or(std::nullopt);
 }
 
 std::string describe_keys(const KeyRange& range) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,21 +16,28 @@ namespace hikyaku::store {
 struct SalvagedIndex {
   std::uint64_t rows = 0;  ///< that could be read
   /// Keys whose rows could not be read, and which neither a copy of the index nor the end of the
-  /// journal has for certain; ascending. What older parts of the journal say of them is in the
-  /// index.
+  /// journal has for certain; ascending. The best that is known of them is in the index.
   std::vector<KeyRange> unreadable;
+  /// Which tables were the index's, and in which order, could be read. Otherwise rows that were
+  /// erased may be there again.
+  bool listed = true;
+
+  bool complete() const { return unreadable.empty() && listed; }
 };
 
 /// Puts into `to`, in place of what may be there, an index with every row that can be read of the
-/// store's, block by block. Rows that cannot be read come from the copies of the index, as far as
-/// the journal goes on from them, and from what there is of the journal. Its position is where the
-/// last run of groups without a gap begins, so that replaying sets right what they touch. Nothing
-/// else changes. NotFound: there is nothing to read. Io, NoSpace. Nobody has the store open.
-/// Blocks.
+/// newest of the store's own and its copies, block by block. Of what cannot be read in it the
+/// others, and the groups of the journal, say what they had, the later ones before the earlier
+/// ones. Replaying from its position sets right what later groups touch. Nothing else changes.
+/// NotFound: there is nothing to read. Io, NoSpace. Nobody has the store open. Blocks.
 Result<SalvagedIndex> salvage_index(const Options& options, FileSystem& files,
                                     const LogChain& chain, const std::string& to);
 
-/// "rows of account 3 (table 0x12) to …", for people who look for what is gone.
+/// How far the store's own index has come, also when parts of it are damaged. nullopt: that cannot
+/// be read. Blocks.
+std::optional<JournalPosition> salvage_position(const Options& options, FileSystem& files);
+
+/// "rows from account 3, table 0x12 to …", for people who look for what is gone.
 std::string describe_keys(const KeyRange& range);
 
 }  // namespace hikyaku::store

@@ -21,7 +21,6 @@
 #include "store/rocks_environment.h"
 #include "store/rocks_files.h"
 #include "store/rocks_table.h"
-#include "store/table_salvage.h"
 
 namespace hikyaku::store {
 namespace {
@@ -532,30 +531,23 @@ Result<std::vector<RocksTable>> listed_tables(const RocksIndexOptions& options) 
   return list(*db);
 }
 
-/// In the order of what was written last into each.
 Result<std::vector<RocksTable>> tables_there(const std::string& directory, FileSystem& files) {
   TRY(auto names, files.list(directory));
-  std::vector<std::pair<std::uint64_t, RocksTable>> found;
-  for (const auto& name : names) {
-    if (!is_table(name)) continue;
-    RocksTable table{directory + "/" + name, std::string(kPositionKey), std::string(8, '\xFF')};
-    auto nothing = [](std::string_view, std::optional<std::string_view>) { return Result<void>(); };
-    TRY(auto salvaged, salvage_table(files, table.path, nothing));
-    found.emplace_back(salvaged.newest, std::move(table));
-  }
-  std::ranges::stable_sort(found, {}, [](auto& one) { return one.first; });
   std::vector<RocksTable> tables;
-  for (auto& [newest, table] : found) tables.push_back(std::move(table));
+  for (const auto& name : names)
+    if (is_table(name))
+      tables.push_back({directory + "/" + name, std::string(kPositionKey), std::string(8, '\xFF')});
   return tables;
 }
 
 }  // namespace
 
-Result<std::vector<RocksTable>> list_rocks_tables(const RocksIndexOptions& options,
-                                                  FileSystem& files) {
+Result<RocksTables> list_rocks_tables(const RocksIndexOptions& options, FileSystem& files) {
   auto listed = listed_tables(options);
-  if (listed || listed.error().code == ErrorCode::NoSpace) return listed;
-  return tables_there(options.directory, files);
+  if (listed) return RocksTables{std::move(*listed), true};
+  if (listed.error().code == ErrorCode::NoSpace) return std::unexpected(listed.error());
+  TRY(auto there, tables_there(options.directory, files));
+  return RocksTables{std::move(there), false};
 }
 
 Result<void> copy_rocks_index(FileSystem& files, const std::string& from, const std::string& to) {

@@ -38,11 +38,16 @@ struct RocksTable {
   std::string first;
   std::string last;
 };
-/// The tables of an index that is not open, also when some cannot be opened; a row stands in the
-/// last of them that has its key. Where the index's list of them cannot be read: all that are
-/// there. Io.
-Result<std::vector<RocksTable>> list_rocks_tables(const RocksIndexOptions& options,
-                                                  FileSystem& files);
+/// The tables of an index that is not open, also those that cannot be opened.
+struct RocksTables {
+  std::vector<RocksTable> all;
+  /// The index's list of them could be read: a row stands in the last of them that has its key.
+  /// Otherwise these are all tables that are there, and what was written last only the rows'
+  /// numbers tell; some may be left over from a merge that a crash cut off.
+  bool listed = true;
+};
+/// Io.
+Result<RocksTables> list_rocks_tables(const RocksIndexOptions& options, FileSystem& files);
 
 /// The row, nobody else's, that says how far an index has come.
 bool is_position_key(std::string_view key);

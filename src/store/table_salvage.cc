@@ -17,6 +17,8 @@ namespace {
 constexpr std::uint64_t kMostBlock = 256ull << 20;
 /// Blocks of rows are ended at 16 KB; one that holds a large row is found by the list alone.
 constexpr std::uint64_t kMostSearched = 256ull << 10;
+/// The filter of a table may be larger: ten bits for each row.
+constexpr std::uint64_t kMostFilter = 8ull << 20;
 /// Behind each key: the number of the write, and its kind in the lowest byte.
 constexpr std::size_t kKeyTail = 8;
 constexpr std::uint8_t kErased = 0, kValue = 1, kErasedOnce = 7;
@@ -140,8 +142,11 @@ class Salvage {
     std::string before;
     for (const auto& block : blocks) {
       auto bytes = read(block.place);
-      TRY(bool whole, bytes ? read_rows(*bytes) : Result<bool>(false));
-      if (!whole) lose(before, block.last);
+      // Nothing is given away of a block that is none.
+      if (bytes && has_rows(*bytes))
+        TRY_DO(visit_rows(*bytes));
+      else
+        lose(before, block.last);
       before = block.last;
     }
     return {};
@@ -154,64 +159,78 @@ class Salvage {
       found_.unreadable.push_back({after, up_to});
   }
 
-  /// The blocks of rows stand before all others, and nothing is between them.
+  /// The blocks of rows stand before all others, and nothing is between them. The filter is the
+  /// first of the others.
   Result<void> search() {
     std::uint64_t at = 0;
-    while (auto size = size_of_block_at(at)) {
-      auto bytes = read({at, *size});
-      TRY(bool rows, bytes ? read_rows(*bytes) : Result<bool>(false));
-      if (!rows) return {};  // the filter
-      at += *size + kTableTrailer;
+    for (;;) {
+      auto block = find_block(at, kMostSearched);
+      if (block.kind == FoundBlock::None) block = find_block(at, kMostFilter);
+      if (block.kind == FoundBlock::None) found_.unreadable.push_back({last_key_, std::nullopt});
+      if (block.kind != FoundBlock::Rows) return {};
+      TRY_DO(visit_rows(block.rows));
+      at += block.size + kTableTrailer;
     }
-    found_.unreadable.push_back({last_key_, std::nullopt});
-    return {};
   }
 
-  /// nullopt: no length gives a checksum that is there.
-  std::optional<std::uint64_t> size_of_block_at(std::uint64_t at) const {
-    auto most = std::min(kMostSearched, size_ - std::min(size_, at));
+  struct FoundBlock {
+    enum { None, Rows, Filter } kind = None;
+    std::uint64_t size = 0;
+    std::string rows = {};
+  };
+  /// Tries every length up to `most`. A checksum may hold by chance: rows are what counts, and a
+  /// block without any, which is never packed, is the filter only where there is no longer one.
+  FoundBlock find_block(std::uint64_t at, std::uint64_t most) const {
+    most = std::min(most, size_ - std::min(size_, at));
+    FoundBlock found;
     auto bytes = read_exactly(file_, at, most);
-    if (!bytes) return std::nullopt;
+    if (!bytes) return found;
     std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(),
                                                                   XXH3_freeState);
     XXH3_64bits_reset(hash.get());
     for (std::uint64_t size = 0; size + kTableTrailer <= most; ++size) {
       auto sum = static_cast<std::uint32_t>(XXH3_64bits_digest(hash.get()));
-      if (table_trailer_holds(sum, std::string_view(*bytes).substr(size, kTableTrailer)) &&
-          size >= kSmallestTableBlock)
-        return size;
+      auto trailer = std::string_view(*bytes).substr(size, kTableTrailer);
+      if (size >= kSmallestTableBlock && table_trailer_holds(sum, trailer)) {
+        auto kind = static_cast<std::uint8_t>(trailer[0]);
+        auto block = unpacked(std::string_view(*bytes).substr(0, size), kind);
+        if (block && has_rows(*block)) return {FoundBlock::Rows, size, std::move(*block)};
+        if (kind == kPlain) found = {FoundBlock::Filter, size};
+      }
       XXH3_64bits_update(hash.get(), bytes->data() + size, 1);
     }
-    return std::nullopt;
+    return found;
   }
 
-  /// False: there are no rows in it.
-  Result<bool> read_rows(std::string_view block) {
-    auto is_row = [](const Entry& entry, Decoder&, bool) {
+  static bool has_rows(std::string_view block) {
+    bool any = false;
+    bool all = each_entry(block, true, [&](const Entry& entry, Decoder&, bool) {
       if (entry.key.size() < kKeyTail) return false;
       auto kind = static_cast<std::uint8_t>(entry.key[entry.key.size() - kKeyTail]);
+      any = true;
       return kind == kErased || kind == kValue || kind == kErasedOnce;
-    };
-    // None is given away of a block that is none.
-    if (!each_entry(block, true, is_row)) return false;
+    });
+    return any && all;
+  }
+
+  Result<void> visit_rows(std::string_view block) {
     Result<void> done;
     each_entry(block, true, [&](const Entry& entry, Decoder&, bool) {
       done = visit_row(entry);
       return done.has_value();
     });
-    TRY_DO(std::move(done));
-    return true;
+    return done;
   }
 
   Result<void> visit_row(const Entry& entry) {
     auto key = std::string_view(entry.key).substr(0, entry.key.size() - kKeyTail);
     auto tail = little_endian(std::string_view(entry.key).substr(key.size()));
-    found_.newest = std::max(found_.newest, tail >> 8);
     // What was written last stands first.
     if (found_.rows != 0 && key == last_key_) return {};
     ++found_.rows;
     last_key_ = key;
-    return visit_(key, (tail & 0xFF) == kValue ? std::optional(entry.value) : std::nullopt);
+    bool is_there = (tail & 0xFF) == kValue;
+    return visit_({key, is_there ? std::optional(entry.value) : std::nullopt, tail >> 8});
   }
 
   File& file_;

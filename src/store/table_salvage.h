@@ -21,14 +21,20 @@ struct UnreadableKeys {
 
 struct TableSalvage {
   std::uint64_t rows = 0;
-  std::uint64_t newest = 0;  ///< the highest number of a write in it
   std::vector<UnreadableKeys> unreadable;
 };
 
-/// Of each key what was written last; no value: it was erased. The views are valid in the call
-/// only.
-using VisitRow =
-    std::function<Result<void>(std::string_view key, std::optional<std::string_view> value)>;
+/// What a table says of a key. Valid in the call only.
+struct SalvagedRow {
+  std::string_view key;
+  std::optional<std::string_view> value;  ///< nullopt: it was erased
+  /// Of two tables' rows the one with the higher number was written later. 0: before all that have
+  /// one, for what lies at the bottom loses its number.
+  std::uint64_t number = 0;
+};
+
+/// Of each key what was written last.
+using VisitRow = std::function<Result<void>(const SalvagedRow& row)>;
 
 /// Reads a table as rocks_index.cc has them written, block by block, each by its own checksum: what
 /// cannot be read costs the rows in it. Where the list of the blocks is damaged they are found by

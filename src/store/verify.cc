@@ -216,7 +216,11 @@ class Verifier {
   void note_salvaged(const SalvagedIndex& found) {
     salvaged_ = true;
     complete_ = false;
-    rows_lost_ = !found.unreadable.empty();
+    rows_lost_ = !found.complete();
+    if (!found.listed)
+      findings_.report.perhaps_lost.push_back(
+          "which tables belong to the index cannot be read: rows that were erased may be there "
+          "again, and others may be missing");
     for (const auto& keys : found.unreadable)
       findings_.report.perhaps_lost.push_back(fmt::format(
           "{} cannot be read; what is left of the journal says again what it can of them",
