@@ -140,6 +140,8 @@ class Session {
   /// Before a command uses the rows: an idle session has let go of them.
   Task<void> unpark();
   Task<void> tell(mailbox::Updates updates);
+  /// `uids` outlives the task.
+  Task<void> tell_vanished(const imap::NumberSet& uids);
   /// Learns which of the new messages are \Recent here (RFC 3501 §2.3.2).
   Task<void> claim_recent();
   /// The mailbox has another UIDVALIDITY or is gone: INBOX may have been renamed.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/core.h>
 
+#include "imapd/limits.h"
 #include "imapd/session.h"
 #include "mailbox/tables.h"
 
@@ -136,18 +137,33 @@ void Session::append_changed_row(std::uint32_t sequence, const mailbox::MessageS
   response.end();
 }
 
+Task<void> Session::tell_vanished(const imap::NumberSet& uids) {
+  // A line may have a few thousand ranges: of a large mailbox more vanish.
+  Turn turn;
+  std::span all(uids.ranges());
+  for (; !all.empty(); all = all.subspan(std::min(all.size(), kRowsPerTurn))) {
+    auto some = all.first(std::min(all.size(), kRowsPerTurn));
+    imap::append_vanished(out(), imap::NumberSet::from_ranges({some.begin(), some.end()}), false);
+    if (output_.full()) co_await output_.flush();
+    if (turn.is_over()) co_await take_turn(turn);
+  }
+}
+
 Task<void> Session::tell(mailbox::Updates updates) {
+  Turn turn;
   if (updates.keywords_changed) tell_mailbox_flags();
   if (!updates.expunged.empty()) {
     auto uids = to_imap(updates.expunged_uids);
     selected_->recent = selected_->recent.without(uids);
     selected_->saved = selected_->saved.without(uids);
     if (state_.has(imap::Enabled::QResync)) {
-      imap::append_vanished(out(), uids, false);
+      co_await tell_vanished(uids);
     } else {
+      std::size_t lines = 0;
       for (auto number : updates.expunged) {
         imap::append_expunge(out(), number);
         if (output_.full()) co_await output_.flush();
+        if (++lines % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
       }
     }
   }
@@ -156,9 +172,11 @@ Task<void> Session::tell(mailbox::Updates updates) {
     if (!state_.has(imap::Enabled::Imap4Rev2))
       imap::append_recent(out(), static_cast<std::uint32_t>(selected_->recent.count()));
   }
+  std::size_t rows = 0;
   for (auto& changed : updates.flags) {
     append_changed_row(changed.sequence, changed.message);
     if (output_.full()) co_await output_.flush();
+    if (++rows % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
   }
 }
 

@@ -8,7 +8,7 @@ namespace hikyaku::mailbox {
 
 /// What a newer view has that the client does not know.
 struct SessionView::Difference {
-  std::vector<MessageSummary> vanished;
+  std::vector<Ghost> vanished;       ///< without numbers
   std::vector<std::size_t> changed;  ///< rows of the newer view
   bool more = false;                 ///< it has new messages
 };
@@ -28,6 +28,15 @@ class Rows {
       row_ = 0;
       ++block_;
     }
+  }
+  /// To a row behind this one, or to this one.
+  void skip_to(std::size_t number) {
+    while (number - number_ >= blocks_[block_]->rows.size() - row_) {
+      number_ += blocks_[block_++]->rows.size() - row_;
+      row_ = 0;
+    }
+    row_ += number - number_;
+    number_ = number;
   }
   /// Passes over a block that both have, if both stand at its beginning.
   static bool skip_shared(Rows& a, Rows& b) {
@@ -56,7 +65,7 @@ SessionView::Difference SessionView::from_view(const View& newer) const {
   while (!before.at_end()) {
     if (!now.at_end() && Rows::skip_shared(before, now)) continue;
     if (now.at_end() || before.row().uid < now.row().uid) {
-      difference.vanished.push_back(before.row());
+      difference.vanished.push_back({before.row(), 0});
       before.next();
       continue;
     }
@@ -77,7 +86,7 @@ SessionView::Difference SessionView::from_parked(const View& newer) const {
       if (now.at_end() || uid < now.row().uid) {
         MessageSummary row;
         row.uid = static_cast<Uid>(uid);
-        difference.vanished.push_back(row);
+        difference.vanished.push_back({row, 0});
         continue;
       }
       if (now.row().changed > parked_.change) difference.changed.push_back(now.number());
@@ -95,9 +104,9 @@ std::size_t SessionView::ghosts_below(Uid uid) const {
 }
 
 void SessionView::number_ghosts() {
+  View::Finder rows(*view_);
   for (std::size_t i = 0; i < ghosts_.size(); ++i)
-    ghosts_[i].sequence =
-        static_cast<std::uint32_t>(view_->lower_bound(ghosts_[i].row.uid) + i + 1);
+    ghosts_[i].sequence = static_cast<std::uint32_t>(rows.lower_bound(ghosts_[i].row.uid) + i + 1);
 }
 
 Updates SessionView::advance(std::shared_ptr<const View> newer, bool may_expunge,
@@ -116,27 +125,34 @@ Updates SessionView::advance(std::shared_ptr<const View> newer, bool may_expunge
     view_ = std::move(newer);
   }
 
-  auto older = static_cast<std::ptrdiff_t>(ghosts_.size());
-  for (const auto& row : difference.vanished) ghosts_.push_back({row, 0});
-  std::inplace_merge(ghosts_.begin(), ghosts_.begin() + older, ghosts_.end(),
-                     [](const Ghost& a, const Ghost& b) { return a.row.uid < b.row.uid; });
+  if (ghosts_.empty()) {
+    ghosts_ = std::move(difference.vanished);
+  } else {
+    auto older = static_cast<std::ptrdiff_t>(ghosts_.size());
+    ghosts_.insert(ghosts_.end(), difference.vanished.begin(), difference.vanished.end());
+    std::inplace_merge(ghosts_.begin(), ghosts_.begin() + older, ghosts_.end(),
+                       [](const Ghost& a, const Ghost& b) { return a.row.uid < b.row.uid; });
+  }
   number_ghosts();
   if (may_expunge) {
     for (const auto& ghost : ghosts_) updates.expunged_uids.add(ghost.row.uid);
     for (auto ghost = ghosts_.rbegin(); ghost != ghosts_.rend(); ++ghost)
       updates.expunged.push_back(ghost->sequence);
-    ghosts_.clear();
+    ghosts_ = std::vector<Ghost>();  // their memory, too: it may have been a large mailbox
   }
   if (difference.more) updates.exists = static_cast<std::uint32_t>(size());
 
+  Rows rows(*view_);
+  std::size_t below = 0;  // ghosts
   for (auto row : difference.changed) {
-    const auto& message = (*view_)[row];
+    rows.skip_to(row);
+    const auto& message = rows.row();
     while (!silent.empty() && silent.front().uid < message.uid) silent = silent.subspan(1);
     if (!silent.empty() && silent.front().uid == message.uid &&
         silent.front().flags == message.flags)
       continue;
-    auto sequence = row + 1 + ghosts_below(message.uid);
-    updates.flags.push_back({static_cast<std::uint32_t>(sequence), message});
+    while (below < ghosts_.size() && ghosts_[below].row.uid < message.uid) ++below;
+    updates.flags.push_back({static_cast<std::uint32_t>(row + 1 + below), message});
   }
   return updates;
 }
@@ -194,24 +210,6 @@ const MessageSummary& SessionView::at(std::uint32_t sequence) const {
 
 std::uint32_t SessionView::lower_bound(Uid uid) const {
   return static_cast<std::uint32_t>(view_->lower_bound(uid) + ghosts_below(uid) + 1);
-}
-
-std::uint32_t SessionView::Finder::lower_bound(Uid uid) {
-  auto& view = messages_.view();
-  if (run_.empty() || uid < last_ || uid > run_.back().uid) {
-    row_ = view.lower_bound(uid);
-    run_ = view.run(row_);
-  } else if (uid > run_.front().uid) {
-    std::size_t high = 1;
-    while (high < run_.size() && run_[high].uid < uid) high *= 2;
-    auto near = run_.subspan(high / 2, std::min(high + 1, run_.size()) - high / 2);
-    auto found = std::ranges::lower_bound(near, uid, {}, &MessageSummary::uid);
-    auto passed = high / 2 + static_cast<std::size_t>(found - near.begin());
-    row_ += passed;
-    run_ = run_.subspan(passed);
-  }
-  last_ = uid;
-  return static_cast<std::uint32_t>(row_ + messages_.ghosts_below(uid) + 1);
 }
 
 std::optional<std::uint32_t> SessionView::sequence_of(Uid uid) const {

@@ -157,6 +157,7 @@ TEST_CASE("expunged messages keep their number until the session may tell") {
   CHECK(updates.expunged == std::vector<std::uint32_t>{4, 2});
   CHECK(updates.expunged_uids == NumberSet{2, 4});
   CHECK(!updates.exists);
+  CHECK(shown.memory() == 0);  // what has been told is not held any longer
   CHECK(shown.uids(1, 99) == std::vector<Uid>{1, 3, 5, 6});
   CHECK(shown.advance(account.view(), true).empty());
 }

@@ -55,6 +55,23 @@ std::size_t View::lower_bound(Uid uid) const {
          static_cast<std::size_t>(row - rows.begin());
 }
 
+std::size_t View::Finder::lower_bound(Uid uid) {
+  if (run_.empty() || uid < last_ || uid > run_.back().uid) {
+    row_ = view_.lower_bound(uid);
+    run_ = view_.run(row_);
+  } else if (uid > run_.front().uid) {
+    std::size_t high = 1;
+    while (high < run_.size() && run_[high].uid < uid) high *= 2;
+    auto near = run_.subspan(high / 2, std::min(high + 1, run_.size()) - high / 2);
+    auto found = std::ranges::lower_bound(near, uid, {}, &MessageSummary::uid);
+    auto passed = high / 2 + static_cast<std::size_t>(found - near.begin());
+    row_ += passed;
+    run_ = run_.subspan(passed);
+  }
+  last_ = uid;
+  return row_;
+}
+
 std::optional<std::size_t> View::find(Uid uid) const {
   auto row = lower_bound(uid);
   if (row == size() || (*this)[row].uid != uid) return std::nullopt;

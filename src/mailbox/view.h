@@ -36,6 +36,18 @@ class View {
   /// Rows of the block that holds `row`, from `row` to the block's end: for fast loops. Empty at
   /// the end of the view.
   std::span<const MessageSummary> run(std::size_t row) const;
+  /// lower_bound() of many UIDs one after another: next to the one before a look-up costs little.
+  class Finder {
+   public:
+    explicit Finder(const View& view) : view_(view) {}
+    std::size_t lower_bound(Uid uid);
+
+   private:
+    const View& view_;
+    Uid last_ = UINT32_MAX;  ///< what was asked for before
+    std::size_t row_ = 0;    ///< where that was
+    std::span<const MessageSummary> run_;
+  };
 
   struct Parts;  ///< mailbox/'s own
   explicit View(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
@@ -117,18 +129,18 @@ class SessionView {
   std::optional<std::uint32_t> sequence_of(Uid uid) const;
   /// The first sequence number whose UID is at least `uid`; size() + 1 if none.
   std::uint32_t lower_bound(Uid uid) const;
-  /// lower_bound() of many UIDs one after another: next to the one before a look-up costs little.
-  /// The session's view must stay as it is meanwhile.
+  /// lower_bound() of many UIDs one after another, as a View's. The session's view must stay as it
+  /// is meanwhile.
   class Finder {
    public:
-    explicit Finder(const SessionView& messages) : messages_(messages) {}
-    std::uint32_t lower_bound(Uid uid);
+    explicit Finder(const SessionView& messages) : messages_(messages), rows_(messages.view()) {}
+    std::uint32_t lower_bound(Uid uid) {
+      return static_cast<std::uint32_t>(rows_.lower_bound(uid) + messages_.ghosts_below(uid) + 1);
+    }
 
    private:
     const SessionView& messages_;
-    Uid last_ = UINT32_MAX;  ///< what was asked for before
-    std::size_t row_ = 0;    ///< where that was
-    std::span<const MessageSummary> run_;
+    View::Finder rows_;
   };
   /// The UIDs with sequence numbers [first, last], as far as they exist, ghosts included.
   std::vector<Uid> uids(std::uint32_t first, std::uint32_t last) const;
