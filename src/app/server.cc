@@ -323,6 +323,7 @@ class RunningServer final : public Server {
             core_->workers(),
             core_->clock(),
             *large_messages_,
+            large_updates_,
             server_tls_.get(),
             &metrics_.imap,
             activity,
@@ -510,6 +511,7 @@ class RunningServer final : public Server {
   std::unique_ptr<MeasuredResolver> measured_resolver_;
   std::unique_ptr<mailbox::Views> views_;
   std::unique_ptr<Semaphore> large_messages_;
+  Semaphore large_updates_{1};
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<receive::KeyRing> key_ring_;
   std::unique_ptr<receive::Receiver> receiver_;

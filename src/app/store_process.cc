@@ -78,8 +78,8 @@ class Holder {
   }
 
   Task<void> serve_account(std::unique_ptr<net::Stream> stream, auth::Login login) {
-    imapd::Services services{core_->store(), *authenticator_, *views_, core_->workers(),
-                             core_->clock(), large_messages_, nullptr};
+    imapd::Services services{core_->store(), *authenticator_, *views_,        core_->workers(),
+                             core_->clock(), large_messages_, large_updates_, nullptr};
     co_await imapd::serve(std::move(stream), settings_->imap, services, log_, std::move(login));
   }
 
@@ -99,6 +99,7 @@ class Holder {
   std::shared_ptr<const ServiceSettings> settings_;
   ControlTable table_;
   Semaphore large_messages_{64 << 20};  // bytes
+  Semaphore large_updates_{1};
   Gate gate_{[this](std::exception_ptr error) { Rounds(log_, "sessions").tell(error); }};
   net::Cores cores_;
 };

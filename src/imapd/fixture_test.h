@@ -74,6 +74,7 @@ struct Server {
   std::unique_ptr<mailbox::Views> views;
   FakeAuthenticator authenticator;
   Semaphore large_messages{2};
+  Semaphore large_updates{1};
   Settings settings;
   std::vector<store::AccountId> taken_up;  ///< accounts whose work is to be done by others
   Activity* activity = nullptr;            ///< of the next client's session
@@ -128,11 +129,17 @@ struct Server {
   }
 
   Services services(const net::ServerTls* tls = nullptr) {
-    return {*store,   authenticator,
-            *views,   pool,
-            loop,     large_messages,
-            tls,      nullptr,
-            activity, [this](store::AccountId account) { taken_up.push_back(account); }};
+    return {*store,
+            authenticator,
+            *views,
+            pool,
+            loop,
+            large_messages,
+            large_updates,
+            tls,
+            nullptr,
+            activity,
+            [this](store::AccountId account) { taken_up.push_back(account); }};
   }
   /// Runs what is ready until `done`, without time passing.
   template <class Done>

@@ -69,6 +69,9 @@ struct Services {
   const Clock& clock;
   /// Bytes of messages above 256 KB that may be in memory as a whole at once (base/semaphore.h).
   Semaphore& large_messages;
+  /// One at a time: what there is to tell of a mailbox of a million messages takes 30 ms, and all
+  /// who have it open want to know at once.
+  Semaphore& large_updates;
   const net::ServerTls* tls = nullptr;  ///< null: no STARTTLS; implicit TLS needs it
   const Metrics* metrics = nullptr;     ///< null: nothing is counted
   Activity* activity = nullptr;         ///< of this session alone; null: nobody looks

@@ -2,7 +2,9 @@
 // §3.2.10).
 #include <algorithm>
 #include <fmt/core.h>
+#include <optional>
 
+#include "base/semaphore.h"
 #include "imapd/limits.h"
 #include "imapd/session.h"
 #include "mailbox/tables.h"
@@ -68,6 +70,9 @@ Task<mailbox::Updates> Session::renew(Expunges expunges,
   auto view = opened && (*opened)->uid_validity() == selected_->uid_validity
                   ? std::move(*opened)
                   : co_await follow_inbox();
+  // Others have their turn between two of them.
+  std::optional<Semaphore::Permit> alone;
+  if (view->size() > kLargeMailbox) alone.emplace(co_await services_.large_updates.acquire());
   co_return selected_->messages.advance(std::move(view), expunges == Expunges::Tell, silent);
 }
 
