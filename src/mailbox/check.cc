@@ -25,6 +25,7 @@ class Checker {
     check_tree();
     check_messages();
     check_ghosts();
+    write_groups();
     check_counters();
     check_emails();
     check_threads();
@@ -79,11 +80,7 @@ class Checker {
     each(kTableCounters, [&](std::string_view key, Decoder fields, std::string_view value) {
       auto id = fields.u32_be();
       Counters counters;
-      if (!read(key, value, counters)) return;
-      counters_[id] = counters;
-      if (mailboxes_.contains(id)) return;
-      problem("there are counters of mailbox {}, which is not there", id);
-      erase(key);
+      if (read(key, value, counters)) counters_[id] = counters;
     });
   }
 
@@ -99,7 +96,6 @@ class Checker {
     if (lost.empty()) return;
     for (auto id : lost) {
       auto& row = mailboxes_[id];
-      row.name = fmt::format("Recovered {}", id);
       row.uid_validity = ++wanted_.uid_validity;
       row.epoch = row_.epoch;
       row.subscribed = true;
@@ -114,9 +110,19 @@ class Checker {
       mailboxes_[id].name = fields.rest();
     });
     for (auto id : lost) {
+      if (mailboxes_[id].name.empty()) mailboxes_[id].name = free_name(id);
       problem("mailbox {} has lost its row, and is called \"{}\" now", id, mailboxes_[id].name);
       put(mailbox_key(account_, id), encode(mailboxes_[id]));
     }
+  }
+
+  std::string free_name(MailboxId id) const {
+    auto name = fmt::format("Recovered {}", id);
+    auto is_taken = [&](const auto& mailbox) {
+      return mailbox.second.parent == kRoot && mailbox.second.name == name;
+    };
+    while (std::ranges::any_of(mailboxes_, is_taken)) name += '+';
+    return name;
   }
 
   void check_tree() {
@@ -196,11 +202,8 @@ class Checker {
         else
           kept.remove(message.uid);
       }
-      if (std::ranges::equal(kept.rows(), group.rows())) return;
-      if (kept.empty())
-        erase(key);
-      else
-        put(key, kept.encode(base));
+      if (!std::ranges::equal(kept.rows(), group.rows()))
+        groups_[{mailbox, group_of(base)}] = std::move(kept);
     });
   }
 
@@ -331,8 +334,16 @@ class Checker {
         problem("message {} of mailbox {} has a row and no summary", uid, mailbox);
         erase(message_key(account_, mailbox, uid));
       }
-    for (const auto& [where, group] : made_summaries_)
-      put(summary_key(account_, where.first, where.second), group.encode(base_of(where.second)));
+  }
+
+  void write_groups() {
+    for (const auto& [where, group] : groups_) {
+      auto key = summary_key(account_, where.first, where.second);
+      if (group.empty())
+        erase(key);
+      else
+        put(key, group.encode(base_of(where.second)));
+    }
   }
 
   /// The summary of a message that a damaged index has lost, if it lies there still; its flags are
@@ -357,7 +368,7 @@ class Checker {
     message.thread = record.thread;
     problem("message {} of mailbox {} has lost its flags with its summary", uid, mailbox);
     if (!check_message(mailbox, message)) return true;  // told, and gone
-    auto [group, made] = made_summaries_.try_emplace({mailbox, group_of(uid)});
+    auto [group, made] = groups_.try_emplace({mailbox, group_of(uid)});
     if (made)
       if (auto there = reader_.get(summary_key(account_, mailbox, group_of(uid))))
         if (!group->second.decode(*there, base_of(group_of(uid)))) group->second = {};
@@ -366,6 +377,11 @@ class Checker {
   }
 
   void check_counters() {
+    for (const auto& [id, counters] : counters_) {
+      if (mailboxes_.contains(id)) continue;
+      problem("there are counters of mailbox {}, which is not there", id);
+      erase(counters_key(account_, id));
+    }
     for (const auto& [id, row] : mailboxes_) {
       const auto& have = counters_[id];
       const auto& counted = counted_[id];
@@ -437,8 +453,9 @@ class Checker {
       std::ranges::sort(row.places, order);
       std::ranges::sort(want->second.places, order);
       if (row.places != want->second.places || row.thread != want->second.thread ||
-          row.blob != want->second.blob) {
-        problem("email {} does not lie where its row says, or is of another thread or body", id);
+          row.blob != want->second.blob || row.size != want->second.size) {
+        problem("email {} does not lie where its row says, or is of another thread, body or size",
+                id);
         put(key, encode(want->second));
         if (row.blob != want->second.blob)
           report_.owners.push_back({row.blob, std::string(key), false});
@@ -524,7 +541,8 @@ class Checker {
   std::map<EmailId, EmailRow> emails_;  ///< as they should be
   std::map<std::tuple<ThreadId, MailboxId, EmailId>, std::uint64_t> threads_;
   std::set<std::pair<MailboxId, Uid>> records_;
-  std::map<std::pair<MailboxId, std::uint32_t>, SummaryGroup> made_summaries_;  ///< by group_of()
+  /// To be written, by group_of().
+  std::map<std::pair<MailboxId, std::uint32_t>, SummaryGroup> groups_;
   std::uint64_t bytes_ = 0;
   std::uint64_t messages_ = 0;
 };
@@ -533,60 +551,6 @@ class Checker {
 
 AccountReport check_account(store::Reader& reader, AccountId account, Owners owners) {
   return Checker(reader, account, owners).run();
-}
-
-Task<Result<void>> repair_account(store::Store& store, const Clock& clock, AccountId account,
-                                  const AccountReport& report) {
-  constexpr std::size_t kPiece = 500;
-  for (std::size_t at = 0; at < report.rows.size(); at += kPiece) {
-    auto end = std::min(at + kPiece, report.rows.size());
-    CO_TRY_DO(co_await store.transact({account}, [&](store::Transaction& tx) -> Result<void> {
-      for (auto i = at; i < end; ++i) {
-        const auto& row = report.rows[i];
-        if (row.value)
-          tx.put(row.key, *row.value);
-        else
-          tx.erase(row.key);
-      }
-      return {};
-    }));
-  }
-  for (const auto& fix : report.owners) {
-    CO_TRY_DO(co_await store.transact({account}, [&](store::Transaction& tx) -> Result<void> {
-      if (!tx.blob_size(fix.blob) || store::is_owner(tx, fix.blob, fix.owner) == fix.owns)
-        return {};
-      if (fix.owns)
-        tx.own(fix.blob, fix.owner);
-      else
-        tx.disown(fix.blob, fix.owner);
-      return {};
-    }));
-  }
-  for (const auto& message : report.unreadable) {
-    CO_TRY_DO(co_await store.transact(
-        {account}, [&, now = clock.now()](store::Transaction& tx) -> Result<void> {
-          expunge_messages(tx, account, message.mailbox, std::span(&message.uid, 1), false, now);
-          return {};
-        }));
-  }
-  co_return Result<void>{};
-}
-
-std::vector<AccountId> list_accounts(store::Reader& reader) {
-  std::vector<AccountId> all;
-  AccountId from = 1;
-  while (true) {
-    std::optional<AccountId> next;
-    reader.scan({store::Key(from, 0).bytes(), std::string(5, '\xFF')},
-                [&](std::string_view key, std::string_view) {
-                  next = Decoder(key).u32_be();
-                  return false;
-                });
-    if (!next) return all;
-    all.push_back(*next);
-    if (*next == UINT32_MAX) return all;
-    from = *next + 1;
-  }
 }
 
 }  // namespace hikyaku::mailbox

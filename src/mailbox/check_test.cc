@@ -85,11 +85,24 @@ TEST_CASE("check: a message whose row is lost is made again from its body") {
 TEST_CASE("check: a mailbox whose row is lost keeps its name, its role and its messages") {
   TestAccount account;
   account.put("Sent", kSeen);
+  auto last = account.put("Sent");
+  account.expunge("Sent", {last});
   auto id = account.id("Sent");
   erase(account, mailbox_key(kId, id));
   SUBCASE("its name is there") {
     repair(account);
     CHECK(account.info("Sent").role == Role::Sent);
+  }
+  SUBCASE("its counters stay, with what was given out") {
+    repair(account);
+    CHECK(account.counters("Sent").uid_next == last + 1);
+  }
+  SUBCASE("its name is lost as well, and somebody has the one it would get") {
+    account.create("Recovered " + std::to_string(id));
+    erase(account, name_key(kId, kRoot, "Sent"));
+    repair(account);
+    CHECK(account.list("Recovered " + std::to_string(id) + "+").size() == 1);
+    CHECK(account.list("Recovered " + std::to_string(id)).empty());
   }
   SUBCASE("its name is lost as well") {
     erase(account, name_key(kId, kRoot, "Sent"));
@@ -99,5 +112,48 @@ TEST_CASE("check: a mailbox whose row is lost keeps its name, its role and its m
     CHECK(account.info(name).role == Role::Sent);
     CHECK(account.list(name).size() == 1);
   }
+  CHECK(account.check() == "");
+}
+
+TEST_CASE("check: a group of summaries is mended at once, whatever is wrong in it") {
+  TestAccount account;
+  account.put("INBOX");
+  account.put("INBOX");
+  auto inbox = account.id("INBOX");
+  auto key = summary_key(kId, inbox, group_of(1));
+  SummaryGroup group;
+  REQUIRE(group.decode(*account.memory.get(key), 0));
+  auto first = *group.find(1);
+  first.size += 1;
+  group.put(first);
+  group.remove(2);
+  account.run([&](auto& tx) {
+    tx.put(key, group.encode(0));
+    tx.erase(message_key(kId, inbox, 1));
+    return 0;
+  });
+  auto report = check_account(account.memory, kId);
+  std::erase_if(report.rows, [&](const auto& row) { return row.key != key.bytes(); });
+  REQUIRE(report.rows.size() == 1);
+  REQUIRE(group.decode(*report.rows.front().value, 0));
+  CHECK(group.find(2) != nullptr);
+  CHECK(group.find(1)->size == first.size - 1);
+  repair(account);
+  CHECK(account.check() == "");
+}
+
+TEST_CASE("check: the size in an email's row is that of its messages") {
+  TestAccount account;
+  account.put("INBOX");
+  auto key = email_key(kId, account.list("INBOX").front().email);
+  EmailRow email;
+  REQUIRE(decode(*account.memory.get(key), email));
+  email.size += 1;
+  account.run([&](auto& tx) {
+    tx.put(key, encode(email));
+    return 0;
+  });
+  auto told = repair(account);
+  CHECK_MESSAGE(told.contains("thread, body or size"), told);
   CHECK(account.check() == "");
 }
