@@ -100,6 +100,15 @@ def fill(server, user, count, mailbox="INBOX", flags=None, body="text\r\n", mark
     client.logout()
 
 
+def fill_at_once(client, mailbox, count, most=900):
+    """Puts so many messages of three bytes there, many by each APPEND."""
+    for done in range(0, count, most):
+        tag = client._new_tag()
+        client.send(tag + f' APPEND "{mailbox}"'.encode() + b" {3+}\r\nabc" * min(most, count - done) + b"\r\n")
+        status, why = client._command_complete("APPEND", tag)
+        assert status == "OK", why
+
+
 def run(*command, input=None, check=True, timeout=60, env=None, cwd=None):
     """Runs a client; gives the CompletedProcess, its output joined in `.stdout`."""
     binary = isinstance(input, bytes)

@@ -6,7 +6,7 @@ import unittest
 
 from harness import SANITIZED, PASSWORD, eventually
 from hostile import BOB, Attacked, Meanwhile, descriptors, memory, trickle
-from mail import fill
+from mail import fill, fill_at_once, imap
 
 SHORT = 30 if SANITIZED else 6  # seconds within which everything below must have ended; its limits are 1 or 2 s
 
@@ -150,6 +150,25 @@ class HalfClosed(Attacked):
                     while more := peer.socket.recv(65536):
                         answer += more
                     self.assertIn(last, answer)
+
+    def test_a_long_line_of_an_answer_stays_whole(self):
+        """Whether such a peer is still there is asked between lines, never within one."""
+        client = imap(self.server, BOB)
+        client.create("Large")
+        fill_at_once(client, "Large", 60_000)
+        client.logout()
+        numbers = " ".join(map(str, range(1, 60_001)))
+        peer = self.peer("imap")
+        peer.send(f'a LOGIN "{BOB}" "{PASSWORD}"\r\nb SELECT Large\r\n'.encode() + b"c SEARCH ALL\r\n" * 40)
+        answer = b""
+        while b"* SEARCH" not in answer:
+            answer += peer.socket.recv(4096)
+        time.sleep(1)  # until the server waits for its client
+        peer.socket.shutdown(socket.SHUT_WR)
+        time.sleep(1)
+        while more := peer.socket.recv(65536):
+            answer += more
+        self.assertEqual(answer.decode().count(f"* SEARCH {numbers}\r\n"), 40)
 
     def test_in_the_middle_of_everything(self):
         before = descriptors(self.server)

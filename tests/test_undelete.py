@@ -8,7 +8,7 @@ import time
 import unittest
 
 from harness import HIKYAKU, Instance, eventually
-from mail import fill, imap, message, messages, pop, raw_messages, submit
+from mail import fill, fill_at_once, imap, message, messages, pop, raw_messages, submit
 from saved_store import flip
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
@@ -35,19 +35,6 @@ def flags_by_subject(server, user, mailbox="INBOX"):
             found[part[1].decode().split(":", 1)[1].strip()] = set(flags) - {"\\Recent"}
     client.logout()
     return found
-
-
-def filled_at_once(server, user, mailbox, count):
-    """A client whose mailbox has got so many tiny messages."""
-    client = imap(server, user)
-    client.create(mailbox)
-    most = 900
-    for done in range(0, count, most):
-        tag = client._new_tag()
-        client.send(tag + f" APPEND {mailbox}".encode() + b" {3+}\r\nabc" * min(most, count - done) + b"\r\n")
-        status, why = client._command_complete("APPEND", tag)
-        assert status == "OK", why
-    return client
 
 
 class Undelete(unittest.TestCase):
@@ -159,7 +146,9 @@ class Undelete(unittest.TestCase):
 
     def test_a_purge_gives_up_what_a_delete_has_only_begun(self):
         with Instance(ANNA) as server:
-            client = filled_at_once(server, ANNA, "Large", 36_000)
+            client = imap(server, ANNA)
+            client.create("Large")
+            fill_at_once(client, "Large", 36_000)
             self.assertEqual(client.delete("Large")[0], "OK")
             client.logout()
             server.run("undelete", "--purge", timeout=120)
@@ -169,7 +158,11 @@ class Undelete(unittest.TestCase):
         """Two accounts have such work: the one in hand stops, the other is not begun; the next start goes on."""
         with Instance(ANNA) as server:
             server.add_account(BOB)
-            for client in [filled_at_once(server, user, "Large", 27_000) for user in (ANNA, BOB)]:
+            clients = [imap(server, user) for user in (ANNA, BOB)]
+            for client in clients:
+                client.create("Large")
+                fill_at_once(client, "Large", 27_000)
+            for client in clients:
                 self.assertEqual(client.delete("Large")[0], "OK")
             started = time.monotonic()
             server.stop()
