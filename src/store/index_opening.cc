@@ -42,6 +42,7 @@ class IndexOpening {
   }
   Result<std::unique_ptr<Index>> damaged(const Error& why) const;
   bool has_come_further(const std::string& kept, JournalPosition position) const;
+  Result<void> put_copy(const std::string& kept);
   Result<void> make_way();
 
   const Options& options_;
@@ -116,11 +117,15 @@ Result<std::unique_ptr<Index>> IndexOpening::replace_if_marked(std::unique_ptr<I
 }
 
 Result<std::unique_ptr<Index>> IndexOpening::make_from(const IndexSource& source) {
-  if (source.copy) TRY_DO(copy_kept_index(files_, options_.directory, *source.copy));
-  TRY_DO(make_way());
-  if (source.copy) TRY_DO(put_copied_index(files_, options_.directory));
+  TRY_DO(source.copy ? put_copy(*source.copy) : make_way());
   damage_ = watch_index(options_, files_);
   return open_once();
+}
+
+Result<void> IndexOpening::put_copy(const std::string& kept) {
+  TRY_DO(copy_kept_index(files_, options_.directory, kept));
+  if (std::exchange(put_aside_, true)) TRY_DO(remove_files(files_, directory_));
+  return put_copied_index(files_, options_.directory);
 }
 
 /// What was there before stays beside the index; what this has put there itself goes.
@@ -135,9 +140,7 @@ Result<std::unique_ptr<Index>> IndexOpening::make_again() {
   if (source.error().code != ErrorCode::Corrupt) return std::unexpected(source.error());
   // Nothing has all; what there is opens for reading, and says what is missing.
   for (const auto& kept : kept_) {
-    TRY_DO(copy_kept_index(files_, options_.directory, kept));
-    TRY_DO(make_way());
-    TRY_DO(put_copied_index(files_, options_.directory));
+    TRY_DO(put_copy(kept));
     auto opened = open_once();
     if (opened || opened.error().code != ErrorCode::Corrupt) return opened;
     tell(opened.error());
@@ -166,6 +169,7 @@ Result<std::unique_ptr<Index>> open_index(const Options& options, FileSystem& fi
                                           Segments& segments,
                                           std::shared_ptr<IndexDamage>& damage) {
   if (options.open_index) return options.open_index();
+  TRY_DO(finish_putting_index(files, options.directory));
   TRY(auto chain, open_log_chain(segments));
   IndexOpening opening(options, files, chain, damage);
   TRY(auto present, opening.open_present());

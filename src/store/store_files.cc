@@ -24,6 +24,8 @@ constexpr const char* kDamaged = "/index.damaged";
 /// Within the index. RocksDB leaves files alone whose names mean nothing to it.
 constexpr const char* kDamageMark = "DAMAGED";
 constexpr const char* kMade = "/index.new";
+/// The same when it is whole: nothing else is needed of what was there before.
+constexpr const char* kNext = "/index.next";
 constexpr std::string_view kStoreMagic = "HIKYAKU STORE 1\n";
 constexpr std::string_view kCleanMagic = "HIKYAKU CLEAN 1\n";
 
@@ -321,7 +323,16 @@ std::string copied_index(const std::string& directory) {
 }
 
 Result<void> put_copied_index(FileSystem& files, const std::string& directory) {
-  TRY_DO(files.rename(copied_index(directory), index_directory(directory)));
+  TRY_DO(remove_files(files, directory + kNext));
+  TRY_DO(files.rename(copied_index(directory), directory + kNext));
+  TRY_DO(files.sync_directory(directory));
+  return finish_putting_index(files, directory);
+}
+
+Result<void> finish_putting_index(FileSystem& files, const std::string& directory) {
+  if (!has_index(files, directory + kNext)) return {};
+  TRY_DO(put_index_aside(files, directory));
+  TRY_DO(files.rename(directory + kNext, index_directory(directory)));
   return files.sync_directory(directory);
 }
 

@@ -77,12 +77,16 @@ std::optional<std::string> find_damage_mark(FileSystem& files, const std::string
 Result<void> put_index_aside(FileSystem& files, const std::string& directory);
 /// Once another index has come up: of those that were put aside only the last one stays.
 Result<void> forget_damaged_indexes(FileSystem& files, const std::string& directory);
-/// Copies `kept` beside the index, and gives the copy its name when there is no other any more. A
-/// crash leaves the index that was there, or that one put aside.
+/// Where another index is made beside the store's own.
+std::string copied_index(const std::string& directory);
+/// Copies `kept` there.
 Result<void> copy_kept_index(FileSystem& files, const std::string& directory,
                              const std::string& kept);
-std::string copied_index(const std::string& directory);
+/// The one that is there, whole and on the disk, takes the index's place, and that one is put
+/// aside. A crash leaves the index that was there, or what finish_putting_index() needs.
 Result<void> put_copied_index(FileSystem& files, const std::string& directory);
+/// Before an index is looked for: ends what a crash has interrupted.
+Result<void> finish_putting_index(FileSystem& files, const std::string& directory);
 
 /// The id that the journal's segments name. Corrupt when none can be read.
 Result<std::string> id_of_segments(FileSystem& files, const std::string& directory);

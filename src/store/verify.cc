@@ -110,6 +110,8 @@ class Verifier {
   }
 
   Result<void> open_index() {
+    if (!options_.for_reading && !options_.open_index)
+      TRY_DO(finish_putting_index(files_, options_.directory));
     if (indexes_.is_missing() && unreadable_.empty()) unreadable_ = "it is missing";
     // The server has met it.
     if (auto mark = find_damage_mark(files_, options_.directory);
@@ -128,10 +130,11 @@ class Verifier {
       unreadable_ = opened.error().describe();
     }
     findings_.problem("the index cannot be read: " + unreadable_);
+    known_ = indexes_.position();
     if (how_.repair) return make_index_again();
     // What the journal says, and what can be read of the index, can be looked at all the same.
     index_is_scratch_ = true;
-    if (indexes_.must_salvage(chain_)) {
+    if (indexes_.must_salvage(chain_, known_.lsn)) {
       SalvagedIndex found;
       auto salvaged = indexes_.open_scratch(chain_, found);
       if (!salvaged && salvaged.error().code != ErrorCode::NotFound)
@@ -182,8 +185,9 @@ class Verifier {
 
   /// It is where its copy is, or empty: the journal is still to be replayed.
   Result<void> make_index_again() {
+    known_ = known();
     index_.reset();
-    if (indexes_.must_salvage(chain_)) {
+    if (indexes_.must_salvage(chain_, known_.lsn)) {
       auto salvaged = salvage_index();
       if (salvaged || salvaged.error().code != ErrorCode::NotFound) return salvaged;
     }
@@ -198,19 +202,29 @@ class Verifier {
     return load_reclaimed();
   }
 
-  /// What can be read of it takes its place; what that lacks of the journal is still to be
+  /// What can be read of it is to take its place; what that lacks of the journal is still to be
   /// replayed.
   Result<void> salvage_index() {
-    TRY(auto found, indexes_.salvage(chain_));
+    SalvagedIndex found;
+    TRY(index_, indexes_.salvage(chain_, found));
     note_salvaged(found);
-    TRY_DO(announce());
-    TRY(index_, indexes_.use_salvaged());
+    is_beside_ = true;
     findings_.repaired(fmt::format(
         "the index is made again from what can be read of it ({} rows) and from what there is of "
         "the journal",
         found.rows));
     TRY_DO(load_skipped());
     return load_reclaimed();
+  }
+
+  /// Only now that the epoch says what it lacks: who finds it in its place finds nothing wrong.
+  Result<void> put_in_place() {
+    if (!std::exchange(is_beside_, false)) return {};
+    TRY_DO(announce());
+    TRY_DO(index_->flush());
+    index_.reset();
+    TRY(index_, indexes_.use_salvaged());
+    return {};
   }
 
   void note_salvaged(const SalvagedIndex& found) {
@@ -277,7 +291,7 @@ class Verifier {
       auto group = read_group(segment, at, limit);
       if (!group) {
         TRY(auto next, find_group(segment, at, limit, expected));
-        auto known = index_->position();
+        auto known = this->known();
         bool torn =
             end == End::Unknown || (end == End::OfLog && known.lsn < std::max<Lsn>(expected, 1));
         if (torn && !next) return {};  // the end, or what a crash has left of the last group
@@ -294,8 +308,7 @@ class Verifier {
       ++findings_.report.groups;
       if (auto bodies = check_group_bodies(segment, *group); !bodies) {
         if (bodies.error().code != ErrorCode::Corrupt) return bodies;
-        if ((end == End::Unknown ||
-             (end == End::OfLog && group->header.lsn > index_->position().lsn)) &&
+        if ((end == End::Unknown || (end == End::OfLog && group->header.lsn > known().lsn)) &&
             !read_group(segment, group->end, limit))
           return {};  // cut off by a crash
         // Bodies that somebody owns are named later; nobody misses the others.
@@ -323,15 +336,26 @@ class Verifier {
 
   // --- the index -------------------------------------------------------------------------------
 
-  /// Replays what the index lacks, as opening does; over damage only when repairing.
+  /// How far the index has come, and before a repair had.
+  JournalPosition known() const {
+    auto now = index_ ? index_->position() : JournalPosition{};
+    return now.lsn < known_.lsn ? known_ : now;
+  }
+
   Result<void> bring_index_up() {
+    TRY_DO(replay_into_index());
+    return put_in_place();
+  }
+
+  /// Replays what the index lacks, as opening does; over damage only when repairing.
+  Result<void> replay_into_index() {
     auto apply = [&](const GroupRecord& group, JournalPosition position) {
       return index_->apply(group.writes, position);
     };
     std::vector<SkippedRange> skipped;
     TRY(auto clean, read_clean_mark(files_, options_.directory));
-    auto whole = clean ? clean->lsn : 0;
-    auto known = index_->position().segment;
+    auto known = this->known();
+    auto whole = std::max(clean ? clean->lsn : 0, known.lsn);
     bool end_is_known = clean.has_value();
     TRY(auto replayed, replay(chain_, index_->position(), apply, whole));
     while (replayed.damage) {
@@ -356,7 +380,7 @@ class Verifier {
         skipped.push_back({broken_link.since, 0, 0});
         // Groups behind it count those that are missing before them.
         auto gone = broken_link.missing != 0 ? broken_link.missing : broken_link.since - 1;
-        if (!end_is_known && gone >= known && replayed.last.segment <= gone)
+        if (!end_is_known && gone >= known.segment && replayed.last.segment <= gone)
           perhaps_lost(broken_link.text);
       }
     // Numbers that were given out may be among the rows that are lost.
@@ -400,13 +424,15 @@ class Verifier {
     return {};
   }
 
-  /// Numbers that were given out after the lost groups must not be given out again.
+  /// Numbers that were given out after the lost groups must not be given out again. It is on the
+  /// disk with the group that is written, if there are rows for that or not.
   Result<void> begin_new_epoch(JournalPosition last, const std::vector<SkippedRange>& skipped) {
     if (chain_.links.empty())
       return fail(ErrorCode::Corrupt, "no segment of the journal can be read");
     TRY_DO(announce());
     TRY_DO(remove_clean_mark(files_, options_.directory));
     TRY_DO(segments_->begin_epoch());
+    epoch_is_due_ = true;
     Overlay rows;
     for (const auto& range : skipped) {
       rows.put(skipped_key(range), encode_number(range.end));
@@ -438,7 +464,9 @@ class Verifier {
     return how_.before_repair ? how_.before_repair(findings_.report) : Result<void>();
   }
 
-  Result<void> append(const Overlay& rows) { return append(rows, index_->position()); }
+  Result<void> append(const Overlay& rows) {
+    return rows.empty() ? Result<void>() : append(rows, index_->position());
+  }
 
   /// Where the groups of the last segment end, and what a repair went over there. One without any
   /// was made by a repair that was cut off.
@@ -451,9 +479,8 @@ class Verifier {
     return read_to_.first == segment.number() ? read_to_.second : kSegmentStart;
   }
 
-  /// Writes a group behind `last`, into a segment of its own, and into the index.
+  /// Writes a group behind `last`, into a segment made since the epoch began, and into the index.
   Result<void> append(const Overlay& rows, JournalPosition last) {
-    if (rows.empty()) return {};
     TRY_DO(announce());
     TRY_DO(remove_clean_mark(files_, options_.directory));
     if (!log_) {
@@ -465,7 +492,8 @@ class Verifier {
       if (back.number() == last.segment) end = last.end;
       log_->continue_behind(back.number(), end);
     }
-    if (auto bytes = LogWriter::bound(rows.encoded_bound(), 0); !log_->fits(bytes))
+    auto bytes = LogWriter::bound(rows.encoded_bound(), 0);
+    if (std::exchange(epoch_is_due_, false) || !log_->fits(bytes))
       TRY_DO(log_->roll(last.lsn + 1, bytes));
     Writes group;
     group.rows = rows;
@@ -540,6 +568,8 @@ class Verifier {
   bool index_is_scratch_ = false;
   bool salvaged_ = false;   ///< the index is what could be read of it
   bool rows_lost_ = false;  ///< and that was not all
+  bool is_beside_ = false;  ///< it is not in its place yet
+  JournalPosition known_;   ///< how far the one before it had come
   PosixFileSystem system_files_;
   FileSystem& files_;
   VerifiedIndexes indexes_;
@@ -552,6 +582,7 @@ class Verifier {
   std::vector<SkippedRange> broken_;
   std::pair<SegmentNumber, std::uint64_t> read_to_{};  ///< where the last group that was read ends
   std::optional<LogWriter> log_;                       ///< where repairs are written
+  bool epoch_is_due_ = false;                          ///< no segment has it yet
   std::set<SegmentNumber> reclaimed_;
 };
 

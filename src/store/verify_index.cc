@@ -63,8 +63,8 @@ Result<std::unique_ptr<Index>> VerifiedIndexes::make_again(bool whole_journal) c
     TRY_DO(how_.remove_index());
   } else {
     if (copy) TRY_DO(copy_kept_index(files_, options_.directory, *copy));
-    TRY_DO(put_index_aside(files_, options_.directory));
-    if (copy) TRY_DO(put_copied_index(files_, options_.directory));
+    TRY_DO(copy ? put_copied_index(files_, options_.directory)
+                : put_index_aside(files_, options_.directory));
   }
   auto opened = open();
   if (!opened && copy && whole_journal) {
@@ -74,18 +74,30 @@ Result<std::unique_ptr<Index>> VerifiedIndexes::make_again(bool whole_journal) c
   return opened;
 }
 
-bool VerifiedIndexes::must_salvage(const LogChain& chain) const {
-  if (options_.open_index) return false;
-  if (!has_files(files_, index_directory(options_.directory)) && !has_copy()) return false;
-  return !find_index_source(files_, options_.files != nullptr, options_.directory, chain, 0);
+JournalPosition VerifiedIndexes::position() const {
+  if (options_.open_index) return {};
+  return salvage_position(options_, files_).value_or(JournalPosition{});
 }
 
-Result<SalvagedIndex> VerifiedIndexes::salvage(const LogChain& chain) const {
-  return salvage_index(options_, files_, chain, copied_index(options_.directory));
+bool VerifiedIndexes::must_salvage(const LogChain& chain, Lsn least) const {
+  if (options_.open_index) return false;
+  if (!has_files(files_, index_directory(options_.directory)) && !has_copy()) return false;
+  return !find_index_source(files_, options_.files != nullptr, options_.directory, chain, least);
+}
+
+Result<std::unique_ptr<Index>> VerifiedIndexes::open_salvaged(const LogChain& chain,
+                                                              const std::string& directory,
+                                                              SalvagedIndex& found) const {
+  TRY(found, salvage_index(options_, files_, chain, directory));
+  return open_rocks_index({directory, options_.index_memory, options_.log, options_.files});
+}
+
+Result<std::unique_ptr<Index>> VerifiedIndexes::salvage(const LogChain& chain,
+                                                        SalvagedIndex& found) const {
+  return open_salvaged(chain, copied_index(options_.directory), found);
 }
 
 Result<std::unique_ptr<Index>> VerifiedIndexes::use_salvaged() const {
-  TRY_DO(put_index_aside(files_, options_.directory));
   TRY_DO(put_copied_index(files_, options_.directory));
   return open();
 }
@@ -93,9 +105,7 @@ Result<std::unique_ptr<Index>> VerifiedIndexes::use_salvaged() const {
 Result<std::unique_ptr<Index>> VerifiedIndexes::open_scratch(const LogChain& chain,
                                                              SalvagedIndex& found) const {
   remove_scratch();
-  TRY(found, salvage_index(options_, files_, chain, scratch_directory()));
-  return open_rocks_index(
-      {scratch_directory(), options_.index_memory, options_.log, options_.files});
+  return open_salvaged(chain, scratch_directory(), found);
 }
 
 Result<std::unique_ptr<Index>> VerifiedIndexes::open_scratch(Begin begin) const {

@@ -38,11 +38,14 @@ class VerifiedIndexes {
   /// cannot be opened and the whole journal is, with nothing. Nobody has it open.
   Result<std::unique_ptr<Index>> make_again(bool whole_journal) const;
 
-  /// Nothing leads to all that the store's own has had, and there is something of it, or of a copy
-  /// of it, to read.
-  bool must_salvage(const LogChain& chain) const;
-  /// What can be read of the store's own is in a new one beside it, which takes its place next.
-  Result<SalvagedIndex> salvage(const LogChain& chain) const;
+  /// How far the store's own, which is damaged, had come; zeros if that cannot be read.
+  JournalPosition position() const;
+  /// Nothing leads to all that the store's own has had, up to group `least` at least, and there is
+  /// something of it, or of a copy of it, to read.
+  bool must_salvage(const LogChain& chain, Lsn least) const;
+  /// What can be read of the store's own is in a new one beside it, and takes its place once it is
+  /// closed again and use_salvaged() is called.
+  Result<std::unique_ptr<Index>> salvage(const LogChain& chain, SalvagedIndex& found) const;
   Result<std::unique_ptr<Index>> use_salvaged() const;
 
   enum class Begin { Empty, FromCopy };
@@ -57,6 +60,8 @@ class VerifiedIndexes {
   Result<std::optional<std::string>> fault_of_copy(const LogChain& chain, Lsn whole) const;
 
  private:
+  Result<std::unique_ptr<Index>> open_salvaged(const LogChain& chain, const std::string& directory,
+                                               SalvagedIndex& found) const;
   std::optional<std::string> best_copy(bool whole_journal) const;
   std::string scratch_directory() const { return options_.directory + "/verify"; }
 
