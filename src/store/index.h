@@ -82,6 +82,8 @@ class Index {
   /// Reads one of them and compares its checksums, past all caches. NotFound: it is one no more.
   /// Corrupt, Io. Blocks.
   virtual Result<void> check_file(const std::string&) { return {}; }
+  /// The same with a file of a copy that checkpoint() made.
+  virtual Result<void> check_copied_file(const std::string&) { return {}; }
   /// A value for the metric of stalls: 0 writes flow, 1 they are slowed, 2 they stand.
   virtual int stall_state() const { return 0; }
 };

@@ -182,6 +182,10 @@ Result<void> LocalStore::start() {
         .bodies = *unreadable_,
         .records = damaged_records_,
         .index_damage = *index_damage_,
+        .keep_index_anew = [this]() -> Result<void> {
+          TRY_DO(keep_index(true));
+          return {};
+        },
     });
   if (!read_only_.empty()) {
     options_.log.error("store.read_only", {{"reason", read_only_}});
@@ -250,7 +254,8 @@ Result<void> LocalStore::start_for_reading() {
   return check_schema(*fixed_view_, options_);
 }
 
-Result<JournalPosition> LocalStore::keep_index() {
+Result<JournalPosition> LocalStore::keep_index(bool anew) {
+  std::lock_guard lock(keeping_);
   // The copy that is there may be what the index is made from again.
   if (index_damage_->any())
     return fail(ErrorCode::Corrupt, "the index is damaged: {}", index_damage_->what());
@@ -258,7 +263,8 @@ Result<JournalPosition> LocalStore::keep_index() {
     TRY_DO(index_->flush());
     return index_->flushed();
   }
-  return keep_rocks_index(*index_, files_, options_.directory);
+  return keep_rocks_index(*index_, files_, options_.directory,
+                          {.reserve = options_.reserve, .anew = anew});
 }
 
 Task<Result<std::shared_ptr<const Frozen>>> LocalStore::freeze() {

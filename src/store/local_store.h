@@ -52,7 +52,7 @@ class LocalStore final : public Store {
   Result<void> recover();
   Result<LogWriter> begin_log(const LogChain& chain, const ReplayResult& replayed, bool clean);
   Result<void> start_for_reading();
-  Result<JournalPosition> keep_index();
+  Result<JournalPosition> keep_index(bool anew = false);
   void keep_first_copy();
   std::shared_ptr<const IndexView> newest() const;
   bool closed() const;
@@ -84,6 +84,7 @@ class LocalStore final : public Store {
   std::unique_ptr<Reclaimer> reclaimer_;
   std::unique_ptr<Scrubber> scrubber_;
   std::atomic<unsigned> frozen_count_{0};
+  std::mutex keeping_;  ///< of who makes a copy of the index
   mutable std::mutex reclaimed_mutex_;
   Reclaimed reclaimed_;  ///< in total
 };

@@ -305,15 +305,20 @@ class RocksIndex final : public Index {
   }
 
   Result<void> check_file(const std::string& name) override {
-    auto status = check_table_file(name, true);
-    // Not every file system can be read past the kernel's memory.
-    if (!status.ok()) status = check_table_file(name, false);
-    if (status.ok()) return {};
+    auto checked = check_copied_file(name);
+    if (checked) return checked;
     // A merge may have taken it away meanwhile.
     auto tables = files();
     if (std::ranges::find(tables, name, &IndexFile::name) == tables.end())
       return fail(ErrorCode::NotFound, "{} is gone", name);
-    return std::unexpected(to_error(status, "cannot read the index"));
+    return checked;
+  }
+  Result<void> check_copied_file(const std::string& path) override {
+    auto status = check_table_file(path, true);
+    // Not every file system can be read past the kernel's memory.
+    if (!status.ok()) status = check_table_file(path, false);
+    if (!status.ok()) return std::unexpected(to_error(status, "cannot read " + path));
+    return {};
   }
 
   int stall_state() const override {

@@ -5,6 +5,7 @@
 
 #include "store/idle_disk.h"
 #include "store/index_job.h"
+#include "store/store_files.h"
 
 namespace hikyaku::store {
 namespace {
@@ -106,6 +107,7 @@ void Scrubber::measure() {
     else if (auto size = context_.segments.size(name.number))
       bytes += *size;
   for (const auto& file : context_.index.files()) bytes += file.bytes;
+  for (const auto& file : kept_tables(context_.files, context_.directory)) bytes += file.bytes;
   measured_ = true;
   std::lock_guard lock(mutex_);
   round_bytes_ = bytes;
@@ -271,12 +273,23 @@ void Scrubber::found(bool is_new) {
 
 // --- the index -----------------------------------------------------------------------------------
 
-void Scrubber::read_index(Scrubbed& done) {
-  for (const auto& file : context_.index.files()) {
+/// The first behind the one that was read last.
+std::optional<IndexFile> Scrubber::next_file(const std::vector<IndexFile>& files) {
+  for (const auto& file : files) {
     if (file.name <= index_file_) continue;
     index_file_ = file.name;
-    auto checked = context_.index.check_file(file.name);
-    done.bytes += file.bytes;
+    return file;
+  }
+  return std::nullopt;
+}
+
+void Scrubber::read_index(Scrubbed& done) {
+  // By their names the copy's files come first.
+  if (auto file = next_file(kept_tables(context_.files, context_.directory)))
+    return read_copy(*file, done);
+  if (auto file = next_file(context_.index.files())) {
+    auto checked = context_.index.check_file(file->name);
+    done.bytes += file->bytes;
     if (!checked && checked.error().code != ErrorCode::NotFound) {
       found(!context_.index_damage.any());
       context_.index_damage.found(checked.error());
@@ -285,6 +298,20 @@ void Scrubber::read_index(Scrubbed& done) {
   }
   // What is known to be damaged is looked at within the round.
   if (doubted_bodies_.empty() && doubted_records_.empty()) end_round();
+}
+
+/// What is damaged there would be passed on from copy to copy, and be missed where it is needed.
+void Scrubber::read_copy(const IndexFile& file, Scrubbed& done) {
+  auto checked = context_.index.check_copied_file(file.name);
+  done.bytes += file.bytes;
+  if (checked) return;
+  auto there = kept_tables(context_.files, context_.directory);
+  if (std::ranges::find(there, file.name, &IndexFile::name) == there.end()) return;
+  found(true);
+  auto made = context_.keep_index_anew();
+  Error error = checked.error();
+  if (!made) error.text += "; it cannot be made again: " + made.error().describe();
+  context_.log.error("store.index_copy_damaged", {{"err", error.describe()}});
 }
 
 // --- what is known -------------------------------------------------------------------------------

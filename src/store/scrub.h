@@ -22,7 +22,8 @@
 
 namespace hikyaku::store {
 
-/// Goes round: what is known to be damaged, the segments by their numbers, the index's files.
+/// Goes round: what is known to be damaged, the segments by their numbers, the files of the index
+/// and of its copy.
 /// Segments that are made while a round goes on belong to the next. Any thread may call; one step
 /// at a time.
 class Scrubber {
@@ -39,6 +40,8 @@ class Scrubber {
     UnreadableBodies& bodies;
     DamagedRecords& records;
     IndexDamage& index_damage;
+    /// Makes the copy of the index again, with nothing of the one before.
+    std::function<Result<void>()> keep_index_anew;
   };
   /// Goes on where the last process was.
   explicit Scrubber(Context context);
@@ -55,7 +58,7 @@ class Scrubber {
     Segments,  ///< between two
     Places,    ///< looking for a segment's bodies
     Reading,   ///< it
-    Index,     ///< its files
+    Index,     ///< its files, and its copy's
   };
 
   Result<Scrubbed> locked_step(ScrubRules rules);
@@ -72,6 +75,8 @@ class Scrubber {
   std::optional<SegmentKind> kind_of(SegmentNumber number) const;
   void read_segment(Scrubbed& done);
   void read_index(Scrubbed& done);
+  void read_copy(const IndexFile& file, Scrubbed& done);
+  std::optional<IndexFile> next_file(const std::vector<IndexFile>& files);
   std::optional<ScrubRecords> records_of(SegmentNumber number, const IndexView& view) const;
 
   void look_again(Scrubbed& done);

@@ -153,7 +153,7 @@ bool has_index(FileSystem& files, const std::string& directory) {
 
 namespace {
 
-/// What tables of their own leave free of a disk, in parts of what they take.
+/// Tables of their own take so much of what is free at most: a part of so many.
 constexpr std::uint64_t kRoomLeft = 3;
 /// The end of a table names it: index, number, when it was made.
 constexpr std::uint64_t kTableEnd = 4096;
@@ -172,46 +172,64 @@ bool is_same_table(FileSystem& files, const std::string& a, const std::string& b
   return end_of_a && end_of_b && size_of_a == size_of_b && *end_of_a == *end_of_b;
 }
 
-/// The tables of a copy that shares them with the index become its own, so that no damage of the
-/// device hits both: what the copy `before` has is taken from there. A disk without room for that
-/// leaves them shared.
-Result<void> take_own_tables(FileSystem& files, const std::string& copy,
-                             const std::string& before) {
-  constexpr const char* kOwn = ".own";
-  TRY(auto names, files.list(copy));
-  std::erase_if(names, [](auto& name) { return !is_table(name); });
+struct SharedTables {
+  std::vector<std::string> known;  ///< names; the copy before has them for itself
+  std::vector<std::string> others;
+  std::uint64_t bytes = 0;  ///< of the others
+};
+
+/// Those that the new copy in kKeptNew shares with the index.
+Result<SharedTables> find_shared(FileSystem& files, const std::string& directory, bool anew) {
+  SharedTables shared;
+  TRY(auto names, files.list(directory + kKeptNew));
   for (const auto& name : names) {
-    auto table = copy + "/" + name, old = before + "/" + name;
-    bool known = !is_same_file(table, old) && is_same_table(files, table, old);
-    auto made = files.link(known ? old : table, table + kOwn);
-    // Such files are never shared.
-    if (!made && made.error().code == ErrorCode::Unsupported) return {};
-    TRY_DO(std::move(made));
-    if (!known) {
-      TRY_DO(files.unlink(table + kOwn));
-      std::uint64_t size = 0;
-      TRY_DO(end_of_table(files, table, size));
-      TRY(auto room, files.free_space(copy));
-      if (room / kRoomLeft < size) continue;
-      made = copy_file(files, table, table + kOwn);
-      if (!made && made.error().code == ErrorCode::NoSpace) {
-        (void)files.unlink(table + kOwn);
-        continue;
-      }
-      TRY_DO(std::move(made));
+    auto table = directory + kKeptNew + "/" + name, old = directory + kKept + "/" + name;
+    if (!is_table(name) || !is_same_file(table, index_directory(directory) + "/" + name)) continue;
+    if (!anew && !is_same_file(table, old) && is_same_table(files, table, old)) {
+      shared.known.push_back(name);
+      continue;
     }
-    TRY_DO(files.rename(table + kOwn, table));
+    std::uint64_t size = 0;
+    TRY_DO(end_of_table(files, table, size));
+    shared.bytes += size;
+    shared.others.push_back(name);
   }
-  return files.sync_directory(copy);
+  return shared;
+}
+
+/// They become the copy's own, so that no damage of the device hits both. A disk without room for
+/// all of them leaves those shared that the copy before does not have.
+Result<void> take_own_tables(FileSystem& files, const std::string& directory,
+                             const KeptIndexRules& rules) {
+  constexpr const char* kOwn = ".own";
+  auto copy = directory + kKeptNew + "/", before = directory + kKept + "/";
+  TRY(auto shared, find_shared(files, directory, rules.anew));
+  for (const auto& name : shared.known) {
+    TRY_DO(files.link(before + name, copy + name + kOwn));
+    TRY_DO(files.rename(copy + name + kOwn, copy + name));
+  }
+  TRY(auto free, files.free_space(directory));
+  auto room = free - std::min(free, rules.reserve);
+  if (shared.bytes > room / kRoomLeft) shared.others.clear();
+  for (const auto& name : shared.others) {
+    auto made = copy_file(files, copy + name, copy + name + kOwn);
+    if (!made && made.error().code == ErrorCode::NoSpace) {
+      (void)files.unlink(copy + name + kOwn);
+      break;
+    }
+    TRY_DO(std::move(made));
+    TRY_DO(files.rename(copy + name + kOwn, copy + name));
+  }
+  return files.sync_directory(directory + kKeptNew);
 }
 
 }  // namespace
 
 Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
-                                         const std::string& directory) {
+                                         const std::string& directory, KeptIndexRules rules) {
   TRY_DO(remove_files(files, directory + kKeptNew));
   TRY(auto position, index.checkpoint(directory + kKeptNew));
-  TRY_DO(take_own_tables(files, directory + kKeptNew, directory + kKept));
+  TRY_DO(take_own_tables(files, directory, rules));
   // At any moment one of the two is there, whole.
   if (has_index(files, directory + kKept)) {
     TRY_DO(remove_files(files, directory + kKeptBefore));
@@ -241,6 +259,21 @@ std::optional<std::string> kept_index(FileSystem& files, const std::string& dire
   auto kept = kept_indexes(files, directory);
   if (kept.empty()) return std::nullopt;
   return kept.front();
+}
+
+std::vector<IndexFile> kept_tables(FileSystem& files, const std::string& directory) {
+  std::vector<IndexFile> tables;
+  auto kept = kept_index(files, directory);
+  if (!kept) return tables;
+  auto names = files.list(*kept);
+  if (!names) return tables;
+  for (const auto& name : *names) {
+    if (!is_table(name)) continue;
+    auto file = files.open(*kept + "/" + name, OpenMode::Read);
+    auto size = file ? (*file)->size() : std::unexpected(file.error());
+    tables.push_back({*kept + "/" + name, size.value_or(0)});
+  }
+  return tables;
 }
 
 bool has_own_kept_index(FileSystem& files, const std::string& directory) {

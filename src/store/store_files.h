@@ -51,13 +51,19 @@ bool has_files(FileSystem& files, const std::string& directory);
 /// Whether a directory holds an index, in whatever state.
 bool has_index(FileSystem& files, const std::string& directory);
 
+struct KeptIndexRules {
+  std::uint64_t reserve = 0;  ///< of the disk: tables of its own are not to take it
+  /// Nothing is taken from the copy before: a table of it is damaged.
+  bool anew = false;
+};
 /// A copy of the index is kept beside it, for the time when segments that it was made from are
 /// gone. Makes a new one in place of the old one and gives its position. Blocks.
 Result<JournalPosition> keep_rocks_index(Index& index, FileSystem& files,
-                                         const std::string& directory);
+                                         const std::string& directory, KeptIndexRules rules);
+/// The tables of the one there is, sorted by name.
+std::vector<IndexFile> kept_tables(FileSystem& files, const std::string& directory);
 /// There is one, and no file of it is the index's, too.
 bool has_own_kept_index(FileSystem& files, const std::string& directory);
-/// Before one is made in place of a damaged one, which would pass tables on.
 Result<void> forget_kept_indexes(FileSystem& files, const std::string& directory);
 /// Where it is; nullopt if there is none. All: also the one before, if a crash has left it.
 std::vector<std::string> kept_indexes(FileSystem& files, const std::string& directory);

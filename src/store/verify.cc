@@ -535,8 +535,13 @@ class Verifier {
 
   /// In place of a copy that is damaged, or older than what was mended.
   Result<void> keep_copy() {
-    TRY_DO(forget_kept_indexes(files_, options_.directory));
-    TRY_DO(keep_rocks_index(*index_, files_, options_.directory));
+    KeptIndexRules rules{.reserve = options_.reserve, .anew = true};
+    auto kept = keep_rocks_index(*index_, files_, options_.directory, rules);
+    if (!kept && kept.error().code == ErrorCode::NoSpace) {
+      TRY_DO(forget_kept_indexes(files_, options_.directory));
+      kept = keep_rocks_index(*index_, files_, options_.directory, rules);
+    }
+    TRY_DO(std::move(kept));
     return {};
   }
 
