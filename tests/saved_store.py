@@ -23,6 +23,22 @@ def flip(path, offset, bits=0x10):
         file.write(bytes([byte ^ bits]))
 
 
+def data_blocks(index):
+    """The largest table of an index, and where its rows end: behind them stand the filter, the list of the blocks, and its properties."""
+    path = max(index.glob("*.sst"), key=lambda p: p.stat().st_size)
+    table = path.read_bytes()
+    # The metaindex, near the end, gives the filter's place as two varints behind its name.
+    name = b"fullfilter.rocksdb.BuiltinBloomFilter"
+    at = table.rindex(name) + len(name)
+    place = shift = 0
+    while True:
+        place |= (table[at] & 0x7F) << shift
+        shift += 7
+        at += 1
+        if table[at - 1] < 0x80:
+            return path, place
+
+
 class Watching:
     """What the test's `server`, one with metrics, tells about itself."""
 

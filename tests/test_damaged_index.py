@@ -14,7 +14,7 @@ import unittest
 from harness import PASSWORD, eventually, free_port_base, Instance
 from mail import fill, imap, message, messages, submit, tls
 from test_dsn import Recorder
-from saved_store import ANNA, flip, Watching
+from saved_store import ANNA, data_blocks, flip, Watching
 
 BOB = "bob@alpha.test"
 ZONE = """\
@@ -24,21 +24,6 @@ alpha       MX 10 mx.alpha
 mx.alpha    A 127.0.1.1
 down        A 127.0.2.4
 """
-
-
-def data_blocks(index):
-    """The largest table of an index, and where its data ends: behind it stand the filter, the list of the blocks, and its properties."""
-    path = max(index.glob("*.sst"), key=lambda p: p.stat().st_size)
-    table = path.read_bytes()
-    # The metaindex, near the end, gives the filter's place as two varints behind its name.
-    at = table.rindex(b"fullfilter.rocksdb.BuiltinBloomFilter") + len("fullfilter.rocksdb.BuiltinBloomFilter")
-    place = shift = 0
-    while True:
-        place |= (table[at] & 0x7F) << shift
-        shift += 7
-        at += 1
-        if table[at - 1] < 0x80:
-            return path, place
 
 
 class Index(Watching, unittest.TestCase):

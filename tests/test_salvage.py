@@ -7,12 +7,14 @@ import mailbox
 import pathlib
 import random
 import shutil
+import signal
+import subprocess
 import tempfile
 import unittest
 
-from harness import Instance, restored_instance
+from harness import HIKYAKU, Instance, restored_instance, turn
 from mail import fill, imap, messages
-from saved_store import ANNA, flip
+from saved_store import ANNA, data_blocks, flip
 
 LARGE, SMALL = 40, 240
 
@@ -165,6 +167,131 @@ class Salvage(unittest.TestCase):
         self.assertEqual(code, 0, text)
         self.assertEqual(report["perhaps_lost"], [])
         self.assertEqual(self.verify()[0], 0)
+
+
+class Apart(unittest.TestCase):
+    """A server of whose journal a part is gone, in which things were taken back that were done before it; the index has all of it."""
+
+    COUNT = 240
+    GONE, LATER = "gone@alpha.test", "later@alpha.test"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(Instance(ANNA))
+        cls.data = cls.server.dir / "data"
+        cls.server.run("alias", "add", cls.GONE, ANNA)
+        cls.server.run("alias", "add", cls.LATER, ANNA)
+        fill(cls.server, ANNA, cls.COUNT, marks="before")
+        cls.server.restart(signal.SIGKILL)  # what comes now is in another segment
+        cls.server.run("alias", "remove", cls.GONE)
+        cls.server.run("alias", "remove", cls.LATER)
+        client = imap(cls.server, ANNA)
+        client.select()
+        client.store(f"1:{cls.COUNT // 2}", "+FLAGS", r"(\Flagged)")
+        client.logout()
+        cls.server.restart(signal.SIGKILL)
+        fill(cls.server, ANNA, cls.COUNT, marks="after")
+        cls.server.stop()
+        logs = sorted((cls.data / "journal").glob("*.log"))
+        assert len(logs) == 3, logs
+        logs[1].unlink()
+        cls.server.run("verify", "--repair", check=False)
+        cls.server.start()
+        cls.server.run("alias", "add", cls.LATER, ANNA)
+        cls.state = cls.look()
+        cls.server.stop()
+        cls.epoch = turn(json.loads(cls.server.run("verify", "--json").stdout)["epoch"])
+        assert (cls.data / "checkpoint").exists()
+        cls.saved = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "saved"
+        shutil.copytree(cls.data, cls.saved)
+
+    def setUp(self):
+        self.again()
+
+    def again(self):
+        shutil.rmtree(self.data)
+        shutil.copytree(self.saved, self.data)  # the copy of the index shares no file with it now
+
+    @classmethod
+    def look(cls):
+        """What a user sees: the subjects and flags, and which aliases there are."""
+        client = imap(cls.server, ANNA)
+        client.select(readonly=True)
+        flags = [b"Flagged" in line for line in client.fetch("1:*", "(FLAGS)")[1]]
+        client.logout()
+        return [m["Subject"] for m in messages(cls.server, ANNA)], flags, [a for a in (cls.GONE, cls.LATER) if a in cls.server.run("alias", "list").stdout]
+
+    def spoil(self, name, eighth):
+        path, end = data_blocks(self.data / name)
+        flip(path, end * eighth // 8 + 20)
+
+    def verify(self, *options):
+        done = self.server.run("verify", "--json", *options, check=False)
+        self.assertIn(done.returncode, (0, 1), done.stdout + done.stderr)
+        return json.loads(done.stdout), done.stdout
+
+    def after(self):
+        self.server.start()
+        try:
+            return self.look()
+        finally:
+            self.server.stop()
+
+    def test_index_and_copy_damaged_in_different_places(self):
+        """All is as it was last, and nothing that was erased comes back, for each has what the other lacks."""
+        for eighth in range(8):
+            with self.subTest(eighth=eighth):
+                self.again()
+                self.spoil("index", eighth)
+                self.spoil("checkpoint", (eighth + 4) % 8)
+                self.assertEqual(self.verify()[0]["repairs"], [])
+                report, text = self.verify("--repair")
+                self.assertTrue(any("index cannot be read" in p for p in report["problems"]), text)
+                self.assertEqual(report["perhaps_lost"], [], text)
+                self.assertEqual(self.after(), self.state)
+
+    def test_without_the_list_of_the_tables(self):
+        """A damaged copy and the journal know better which rows are the last; without a copy the doubt is told, and mail is there all the same."""
+        for copy in (True, False):
+            with self.subTest(copy=copy):
+                self.again()
+                for path in (self.data / "index").glob("MANIFEST-*"):
+                    path.unlink()
+                if copy:
+                    self.spoil("checkpoint", 5)
+                else:
+                    shutil.rmtree(self.data / "checkpoint")
+                report, text = self.verify("--repair")
+                self.assertNotEqual(report["perhaps_lost"], [], text)
+                self.assertEqual(any("which tables belong to the index" in p for p in report["perhaps_lost"]), not copy, text)
+                self.assertGreater(turn(report["epoch"]), self.epoch)
+                self.assertEqual(self.verify()[0]["problems"], [])
+                subjects, _, aliases = self.after()
+                self.assertEqual(sorted(subjects), sorted(self.state[0]))
+                self.assertNotIn(self.GONE, aliases)
+
+    def test_a_repair_that_is_killed_within_a_salvage(self):
+        """Whenever that is: what is there can be served, and a second repair ends with an epoch that knows of what was lost."""
+        cut_off = set()
+        for moment in ("index.new", "index.new/CURRENT", "index.next", "index.damaged", "checkpoint.new"):
+            with self.subTest(moment=moment):
+                self.again()
+                shutil.rmtree(self.data / "checkpoint")
+                self.spoil("index", 5)
+                repair = subprocess.Popen([str(HIKYAKU), "verify", "--repair", "--json", "--dir", str(self.server.dir)], stdout=subprocess.DEVNULL,
+                                          stderr=subprocess.DEVNULL)
+                while repair.poll() is None and not (self.data / moment).exists():
+                    pass
+                repair.kill()
+                if repair.wait() == -signal.SIGKILL:
+                    cut_off.add(moment)
+                self.server.start()  # serves what there is
+                self.server.stop()
+                report, text = self.verify("--repair")
+                self.assertGreater(turn(report["epoch"]), self.epoch, text)
+                self.assertEqual(self.verify()[0]["problems"], [])
+                self.assertEqual(sorted(self.after()[0]), sorted(self.state[0]))
+        self.assertTrue({"index.new", "index.new/CURRENT"} <= cut_off, cut_off)
 
 
 if __name__ == "__main__":
