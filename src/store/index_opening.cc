@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "store/index_salvage.h"
 #include "store/index_source.h"
 #include "store/recovery.h"
 #include "store/rocks_index.h"
@@ -135,9 +136,16 @@ Result<void> IndexOpening::make_way() {
 }
 
 Result<std::unique_ptr<Index>> IndexOpening::make_again() {
-  auto source = find_source(0);
+  auto had = salvage_position(options_, files_).value_or(JournalPosition{});
+  auto source = find_source(had.lsn);
   if (source) return make_from(*source);
   if (source.error().code != ErrorCode::Corrupt) return std::unexpected(source.error());
+  // What the end of the journal has lost would look like a group that a crash has torn.
+  if (had.lsn != 0 && find_source(0))
+    return fail(ErrorCode::Corrupt,
+                "the index of {} cannot be opened, and {}: hikyaku verify --repair saves what can "
+                "be read of it",
+                options_.directory, source.error().describe());
   // Nothing has all; what there is opens for reading, and says what is missing.
   for (const auto& kept : kept_) {
     TRY_DO(put_copy(kept));

@@ -113,7 +113,11 @@ class IndexSalvage {
     TRY_DO(write(newest, others));
     TRY_DO(index_->apply({}, position_of(newest)));
     TRY_DO(index_->flush());
-    return SalvagedIndex{newest.rows, unreadable.all(), newest.tables.listed};
+    auto is_ahead = [&](const Source& source) {
+      return source.lsn() > std::max(newest.lsn(), run_.last);
+    };
+    bool certain = newest.tables.listed && std::ranges::none_of(sources, is_ahead);
+    return SalvagedIndex{newest.rows, unreadable.all(), certain};
   }
 
   Result<std::optional<JournalPosition>> position_of_own() {
@@ -176,18 +180,22 @@ class IndexSalvage {
     if (found && (!position || position->lsn < found->lsn)) position = found;
   }
 
-  /// Those of which something can be read, the newest first: what leads on from there is known, or
-  /// it is the store's own. Which rows are in tables without a list is not, so a copy with one is
-  /// better.
+  /// Those of which something can be read, the newest first. Which rows are in tables without a
+  /// list is not known, so a copy is better that has a list, and from which something leads to all
+  /// that any of them has.
   Result<std::vector<Source>> look_at_all() {
     std::vector<Source> sources;
     auto own = index_directory(options_.directory);
     if (has_files(files_, own)) TRY_DO(look_at(own, true, sources));
     for (const auto& kept : kept_indexes(files_, options_.directory))
       TRY_DO(look_at(kept, false, sources));
+    Lsn furthest = 0;
+    for (const auto& source : sources)
+      if (source.position) furthest = std::max(furthest, source.position->lsn);
     std::ranges::stable_sort(sources, std::greater(), [&](const Source& source) {
-      bool counts = source.tables.listed && (source.own || run_.has(source.position));
-      return std::tuple(counts, source.lsn());
+      bool leads_on =
+          source.lsn() == furthest || (furthest <= run_.last && run_.has(source.position));
+      return std::tuple(source.tables.listed && (source.own || leads_on), source.lsn());
     });
     return sources;
   }

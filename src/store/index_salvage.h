@@ -18,11 +18,11 @@ struct SalvagedIndex {
   /// Keys whose rows could not be read, and which neither a copy of the index nor the end of the
   /// journal has for certain; ascending. The best that is known of them is in the index.
   std::vector<KeyRange> unreadable;
-  /// Which tables were the index's, and in which order, could be read. Otherwise rows that were
-  /// erased may be there again.
-  bool listed = true;
+  /// Which tables were the index's, and in which order, could be read of the one with all groups.
+  /// Otherwise rows that were erased may be there again.
+  bool certain = true;
 
-  bool complete() const { return unreadable.empty() && listed; }
+  bool complete() const { return unreadable.empty() && certain; }
 };
 
 /// Puts into `to`, in place of what may be there, an index with every row that can be read of the

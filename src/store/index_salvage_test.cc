@@ -153,7 +153,7 @@ struct Damaged {
     return there;
   }
   bool told(int number) const {
-    return !found.listed || std::ranges::any_of(found.unreadable, [&](const KeyRange& range) {
+    return !found.certain || std::ranges::any_of(found.unreadable, [&](const KeyRange& range) {
       return range.begin <= key_of(number) && key_of(number) < range.end;
     });
   }
@@ -308,7 +308,7 @@ TEST_CASE(
     CHECK(there == store.rows);
     CHECK_FALSE(store.found.complete());
     CHECK(store.told(lost));
-    CHECK(store.found.listed == copy);
+    CHECK(store.found.certain == copy);
     CHECK(store.told(kRows / 8) != copy);
   }
 }

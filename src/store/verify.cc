@@ -231,7 +231,7 @@ class Verifier {
     salvaged_ = true;
     complete_ = false;
     rows_lost_ = !found.complete();
-    if (!found.listed)
+    if (!found.certain)
       findings_.report.perhaps_lost.push_back(
           "which tables belong to the index cannot be read: rows that were erased may be there "
           "again, and others may be missing");

@@ -197,6 +197,33 @@ TEST_CASE("verify --repair: what a damaged index had come to is not undone by a 
   CHECK(yard.verify().good());
 }
 
+TEST_CASE("a start does not undo what an index that it cannot open had come to") {
+  ReclaimedYard yard;
+  for (const auto& entry : fs::directory_iterator(yard.directory.path / "index"))
+    if (entry.path().filename().string().starts_with("MANIFEST")) fs::remove(entry.path());
+  bool lost = false;
+  SUBCASE("the journal has all of it") {}
+  SUBCASE("the journal has lost its end") {
+    lost = true;
+    fs::remove(yard.directory.path / kCleanMark);
+    auto [name, at] = yard.find("later 29");
+    yard.flip(name, at);
+  }
+  if (lost) {
+    auto opened = open_store(yard.options);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == ErrorCode::Corrupt);
+    CHECK_MESSAGE(opened.error().describe().contains("verify --repair"), opened.error().describe());
+    CHECK_FALSE(yard.verify(true).perhaps_lost.empty());
+  }
+  yard.open();
+  CHECK(yard.store->statistics().read_only == "");
+  CHECK(yard.get("later 29"));
+  yard.store.reset();
+  CHECK(yard.rows_there() == ReclaimedYard::kRows);
+  CHECK(yard.verify().good());
+}
+
 TEST_CASE("a start ends what a crash has left of putting another index in place") {
   ReclaimedYard yard;
   auto path = yard.directory.path;
