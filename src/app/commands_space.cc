@@ -56,13 +56,11 @@ struct Selection {
 
 /// The messages of a large mailbox that was deleted just now are on their way to what can be
 /// brought back.
-Task<Result<void>> work_off_deletes(Core& core, const std::vector<auth::Account>& accounts) {
-  for (auto& account : accounts) {
-    auto begun = co_await core.store().read(
-        [&](store::Reader& reader) { return mailbox::has_intents(reader, account.id); });
-    if (begun) CO_TRY_DO(co_await mailbox::work_off_bulk({core.store(), core.clock()}, account.id));
-  }
-  co_return Result<void>();
+Task<Result<void>> work_off_deletes(Core& core, const auth::Account& account) {
+  auto begun = co_await core.store().read(
+      [&](store::Reader& reader) { return mailbox::has_intents(reader, account.id); });
+  if (!begun) co_return Result<void>();
+  co_return co_await mailbox::work_off_bulk({core.store(), core.clock()}, account.id);
 }
 
 Task<Result<std::vector<auth::Account>>> accounts_of(Core& core, ControlCall& call) {
@@ -76,7 +74,7 @@ Task<Result<std::vector<auth::Account>>> accounts_of(Core& core, ControlCall& ca
       co_return fail(ErrorCode::NotFound, "there is no account {}: hikyaku account list", address);
     accounts = {std::move(*found)};
   }
-  CO_TRY_DO(co_await work_off_deletes(core, accounts));
+  for (auto& account : accounts) CO_TRY_DO(co_await work_off_deletes(core, account));
   co_return accounts;
 }
 
@@ -286,22 +284,47 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
                    {"why", json_text(total.why)}};
 }
 
-/// Gives up what could have been brought back, and its space.
+/// What is done by now was done before this.
+Time behind_now(Core& core) {
+  return core.clock().now() + std::chrono::milliseconds(1);
+}
+
+/// What is deleted by now, or was by `before`. What the account's rows cannot tell is Corrupt.
+Task<Result<void>> give_up(Core& core, const auth::Account& account, std::optional<Time> before) {
+  try {
+    CO_TRY_DO(co_await work_off_deletes(core, account));
+    co_return co_await mailbox::trim_bulk({core.store(), core.clock()}, account.id, {},
+                                          before.value_or(behind_now(core)));
+  } catch (const std::exception& error) {
+    co_return fail(ErrorCode::Corrupt, "{}", error.what());
+  }
+}
+
+/// Gives up what could have been brought back, and its space. An account that is damaged keeps
+/// nothing of the others.
 Task<Answer> undelete_purge(Core& core, ControlCall& call) {
   CO_TRY(auto before_text, call.text("before"));
-  auto accounts =
-      co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
-  CO_TRY_DO(co_await work_off_deletes(core, accounts));
-  auto before = core.clock().now() + std::chrono::milliseconds(1);
+  std::optional<Time> before;
   if (!before_text.empty()) {
     auto told = parse_rfc3339(before_text);
     if (!told) co_return fail(ErrorCode::Invalid, "{} is no time", before_text);
     before = *told;
   }
+  auto accounts =
+      co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
   CO_TRY(auto used, co_await core.store().space_use());
-  for (auto& account : accounts)
-    CO_TRY_DO(co_await mailbox::trim_bulk({core.store(), core.clock()}, account.id, {}, before));
-  store::ReclaimRules rules{.before = before, .dead_percent = 10, .least_age = {}, .urgent = true};
+  Result<void> damage;
+  for (auto& account : accounts) {
+    auto done = co_await give_up(core, account, before);
+    if (done) continue;
+    if (done.error().code != ErrorCode::Corrupt) co_return std::unexpected(std::move(done).error());
+    damage =
+        wrap(std::move(done).error(), "what {} has deleted cannot be given up", account.address);
+  }
+  store::ReclaimRules rules{.before = before.value_or(behind_now(core)),
+                            .dead_percent = 10,
+                            .least_age = {},
+                            .urgent = true};
   store::Reclaimed total;
   int waited = 0;
   while (true) {
@@ -318,6 +341,7 @@ Task<Answer> undelete_purge(Core& core, ControlCall& call) {
     waited = 0;  // it went on between two backups
     if (!done.more) break;
   }
+  if (!damage) co_return std::unexpected(std::move(damage).error());
   co_return object{{"bodies", total.bodies_forgotten}, {"bytes", total.bytes_returned}};
 }
 

@@ -95,8 +95,10 @@ Result<bool> make_directory(const std::filesystem::path& path, unsigned mode) {
   }
   // Whatever the umask says; no link is followed that somebody has put there since.
   net::UniqueFd made(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (made.get() < 0 || ::fchmod(made.get(), mode) != 0) return failed();
-  return true;
+  if (made.get() >= 0 && ::fchmod(made.get(), mode) == 0) return true;
+  auto why = failed();
+  ::rmdir(path.c_str());
+  return why;
 }
 
 Result<void> make_public_directories(const std::filesystem::path& path) {

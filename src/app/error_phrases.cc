@@ -276,6 +276,7 @@ constexpr Phrase kErrors[] = {
     {"a mailbox name is not UTF-8", "メールボックス名が UTF-8 ではありません"},
     {"a mailbox name contains control characters", "メールボックス名に制御文字があります"},
     {"a mailbox name has more than {} levels", "メールボックス名の階層が {} を超えています"},
+    {"what {} has deleted cannot be given up: {}", "{} の削除済みメールを手放せません: {}"},
     {"an account has at most {} mailboxes", "アカウントのメールボックスは {} 個までです"},
     {"the mailbox is full ({} of {} bytes are used)",
      "メールボックスがいっぱいです({1} バイトのうち {0} バイトを使用)"},

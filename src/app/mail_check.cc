@@ -52,7 +52,7 @@ class MailChecker {
       CO_TRY_DO(co_await check(id, name));
       if (repair_ && !damaged_.empty()) CO_TRY_DO(co_await withdraw_promises(id, name, promised));
     }
-    CO_TRY_DO(co_await check_empty(accounts));
+    CO_TRY_DO(co_await check_directory());
     co_return std::move(report_);
   }
 
@@ -71,6 +71,8 @@ class MailChecker {
   }
 
   Task<Result<void>> check(store::AccountId id, std::string name) {
+    CO_TRY(bool has_row, co_await check_row(id, name));
+    if (!has_row) co_return Result<void>{};
     for (int round = 0;; ++round) {
       CO_TRY(auto found, co_await look(id));
       report_.messages += round == 0 ? found.messages : 0;
@@ -98,14 +100,40 @@ class MailChecker {
     }
   }
 
-  /// Accounts of which nothing was left get their mailboxes again: for one without its row nothing
-  /// is written any more.
-  Task<Result<void>> check_empty(const std::vector<store::AccountId>& with_rows) {
+  /// False: it has lost its row, and nobody is to make it again.
+  Task<Result<bool>> check_row(store::AccountId id, const std::string& name) {
+    if (co_await store_.read(
+            [id](store::Reader& reader) { return mailbox::has_account_row(reader, id); }))
+      co_return true;
+    report_.problems.push_back(fmt::format("{}: its row is lost", name));
+    if (!repair_) co_return false;
+    if (before_repair_) CO_TRY_DO(before_repair_(report_));
+    CO_TRY_DO(co_await store_.transact(
+        {id}, [&, now = clock_.now()](store::Transaction& tx) -> Result<void> {
+          mailbox::make_account_row(tx, id, now);
+          return {};
+        }));
+    report_.repairs.push_back(fmt::format("{}: its row was made again", name));
+    co_return true;
+  }
+
+  /// What is wrong with what the directory says that an account has; "": nothing.
+  static std::string lack_of(store::Reader& reader, const auth::Account& account) {
+    if (!mailbox::find_role(reader, account.id, mailbox::Role::Inbox)) return "it has no INBOX";
+    if (mailbox::usage(reader, account.id).quota != account.quota)
+      return "its quota is not that of the directory";
+    return "";
+  }
+
+  /// What an account has lost with its rows, it gets again from the directory.
+  Task<Result<void>> check_directory() {
     auto known =
         co_await store_.read([](store::Reader& reader) { return auth::list_accounts(reader); });
     for (const auto& account : known) {
-      if (std::ranges::binary_search(with_rows, account.id)) continue;
-      report_.problems.push_back(fmt::format("{}: it has no mailboxes", account.address));
+      auto lack =
+          co_await store_.read([&](store::Reader& reader) { return lack_of(reader, account); });
+      if (lack.empty()) continue;
+      report_.problems.push_back(fmt::format("{}: {}", account.address, lack));
       if (!repair_) continue;
       if (before_repair_) CO_TRY_DO(before_repair_(report_));
       CO_TRY_DO(co_await store_.transact(
@@ -114,7 +142,8 @@ class MailChecker {
             mailbox::set_quota(tx, account.id, account.quota);
             return {};
           }));
-      report_.repairs.push_back(fmt::format("{}: its mailboxes were made again", account.address));
+      report_.repairs.push_back(
+          fmt::format("{}: it has its mailboxes and its quota again", account.address));
     }
     co_return Result<void>{};
   }

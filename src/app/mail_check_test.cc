@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "auth/directory.h"
+#include "mailbox/digest.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/messages.h"
 #include "store/store_on_disk_test.h"
@@ -82,6 +83,47 @@ TEST_CASE("an account of which nothing is left gets its mailboxes again") {
   CHECK(bench.check(false).problems.empty());
 }
 
+TEST_CASE("an account that has lost its first rows has an INBOX again, and its quota") {
+  Bench bench;
+  auto account =
+      bench.loop.run(bench.store->read([&](auto& reader) { return auth::list_accounts(reader); }))
+          .front();
+  account.quota = 1 << 20;
+  bench.change([&](auto& tx) { REQUIRE(auth::update_account(tx, account)); });
+  auto old_validity = bench.boxes().front().uid_validity;
+  SUBCASE("with messages") {
+    constexpr std::string_view kText = "Subject: hello\r\n\r\nhello\r\n";
+    auto body = bench.stage(kText);
+    bench.change([&](auto& tx) {
+      mailbox::NewMessage message;
+      message.body = body;
+      message.digest = mailbox::make_digest("", kText);
+      auto inbox = mailbox::find_role(tx, bench.anna, mailbox::Role::Inbox);
+      REQUIRE(mailbox::deliver(tx, bench.anna, inbox->id, message, bench.loop.now()));
+    });
+  }
+  SUBCASE("without any") {}
+  bench.change([&](auto& tx) {
+    mailbox::subscribe_mailbox(tx, bench.anna, "gone", true, bench.loop.now());
+    for (int table = 0x10; table <= 0x13; ++table) {
+      auto rows = store::Key(bench.anna, static_cast<store::Table>(table)).children();
+      tx.erase_range(rows);
+    }
+    tx.erase(store::Key(bench.anna, store::Table{0x10}).bytes());
+  });
+  CHECK_FALSE(bench.check(false).problems.empty());
+  CHECK_FALSE(bench.check(true).repairs.empty());
+  CHECK(bench.check(false).problems.empty());
+  auto again = bench.loop.run(bench.store->read([&](auto& reader) {
+    return std::pair(mailbox::find_role(reader, bench.anna, mailbox::Role::Inbox),
+                     mailbox::usage(reader, bench.anna).quota);
+  }));
+  REQUIRE(again.first);
+  CHECK(again.first->uid_validity >= old_validity);
+  CHECK(again.second == account.quota);
+  for (const auto& box : bench.boxes()) CHECK(box.uid_validity >= old_validity);
+}
+
 TEST_CASE("an account that has lost its row takes nothing until that is made again") {
   Bench bench;
   auto create = [&] {
@@ -96,7 +138,8 @@ TEST_CASE("an account that has lost its row takes nothing until that is made aga
     tx.erase(store::Key(bench.anna, store::Table{0x10}).bytes());
   });
   CHECK_FALSE(create());
-  CHECK(bench.check(true).repairs.size() == 1);
+  CHECK(bench.check(false).problems.front() == "anna@alpha.test: its row is lost");
+  CHECK_FALSE(bench.check(true).repairs.empty());
   CHECK(create());
   CHECK(bench.check(false).problems.empty());
 }

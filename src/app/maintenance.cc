@@ -25,25 +25,18 @@ Task<std::vector<auth::Account>> all_accounts(Core& core) {
       [](store::Reader& reader) { return auth::list_accounts(reader); });
 }
 
-Task<void> erase_removed(Core& core, const bool& stopping) {
-  auto removed = co_await core.store().read(
-      [](store::Reader& reader) { return auth::removed_accounts(reader); });
-  auto now = core.clock().now();
-  for (auto account : removed) {
-    for (bool done = false; !done;) {
-      if (stopping) co_return;
-      auto piece =
-          co_await core.store().transact({store::kInstance, account},
-                                         [&](store::Transaction& tx) -> Result<void> {
-                                           done = auth::erase_removed_account(tx, account, now);
-                                           return {};
-                                         },
-                                         {.may_use_reserve = true});
-      if (!piece) {
-        core.log().warn("account.erase", {{"err", piece.error().describe()}});
-        co_return;
-      }
-    }
+Task<void> erase_removed_account(Core& core, store::AccountId account, const bool& stopping) {
+  for (bool done = false; !done && !stopping;) {
+    auto piece = co_await core.store().transact(
+        {store::kInstance, account},
+        [&, now = core.clock().now()](store::Transaction& tx) -> Result<void> {
+          done = auth::erase_removed_account(tx, account, now);
+          return {};
+        },
+        {.may_use_reserve = true});
+    if (piece) continue;
+    core.log().warn("account.erase", {{"err", piece.error().describe()}});
+    co_return;
   }
 }
 
@@ -145,12 +138,19 @@ Task<void> Maintenance::work_off(store::AccountId account) {
                     {{"user", of ? of->address : std::string()}, {"err", done.error().describe()}});
 }
 
+Task<void> Maintenance::erase_removed() {
+  auto removed = co_await core_.store().read(
+      [](store::Reader& reader) { return auth::removed_accounts(reader); });
+  for (auto account : removed)
+    co_await rounds_.run(erase_removed_account(core_, account, stopping_));
+}
+
 Task<void> Maintenance::run() {
-  co_await rounds_.run(erase_removed(core_, stopping_));
+  co_await rounds_.run(erase_removed());
   if (!stopping_) co_await wakeup_.wait(kFirst);
   while (!stopping_) {
     co_await rounds_.run(trim_accounts());
-    co_await rounds_.run(erase_removed(core_, stopping_));
+    co_await rounds_.run(erase_removed());
     co_await rounds_.run(trim_stories());
     if (stopping_) co_return;
     co_await wakeup_.wait(kEvery);
@@ -224,17 +224,20 @@ Task<bool> Maintenance::reclaim_some(bool urgent) {
 }
 
 Task<void> Maintenance::trim_accounts() {
-  auto& config = core_.config();
-  mailbox::BulkContext context{core_.store(), core_.clock(), [this] { return stopping_; }};
-  mailbox::TrimRules rules{.clock_is_settled = core_.patient_clock().is_settled()};
   for (auto& account : co_await all_accounts(core_)) {
     if (stopping_) co_return;
-    auto trimmed = co_await mailbox::trim_bulk(
-        context, account.id, rules, core_.patient_clock().now() - config.store.retention);
-    if (!trimmed && trimmed.error().code != ErrorCode::Shutdown)
-      core_.log().warn("account.trim",
-                       {{"user", account.address}, {"err", trimmed.error().describe()}});
+    co_await rounds_.run(trim(account));
   }
+}
+
+Task<void> Maintenance::trim(const auth::Account& account) {
+  auto& clock = core_.patient_clock();
+  auto trimmed = co_await mailbox::trim_bulk(
+      {core_.store(), core_.clock(), [this] { return stopping_; }}, account.id,
+      {.clock_is_settled = clock.is_settled()}, clock.now() - core_.config().store.retention);
+  if (!trimmed && trimmed.error().code != ErrorCode::Shutdown)
+    core_.log().warn("account.trim",
+                     {{"user", account.address}, {"err", trimmed.error().describe()}});
 }
 
 Task<void> Maintenance::trim_stories() {

@@ -38,7 +38,9 @@ class Maintenance {
   Task<void> work_off();
   Task<void> find_begun();
   Task<void> work_off(store::AccountId account);
+  Task<void> erase_removed();
   Task<void> trim_accounts();
+  Task<void> trim(const auth::Account& account);
   Task<void> trim_stories();
   Task<void> reclaim();
   Task<bool> reclaim_some(bool urgent);

@@ -67,6 +67,12 @@ Task<void> check_messages(store::Store& store, AccountId account, AccountReport&
 Task<Result<void>> repair_account(store::Store& store, const Clock& clock, AccountId account,
                                   const AccountReport& report);
 
+/// Whether the account's own row is there and can be read. Without it nothing is written for the
+/// account, and what a check says of it is of no use.
+bool has_account_row(store::Reader& reader, AccountId account);
+/// Makes it again: its numbers begin as those of an account that is made now.
+void make_account_row(store::Transaction& tx, AccountId account, Time now);
+
 /// Every account that has rows, ascending.
 std::vector<AccountId> list_accounts(store::Reader& reader);
 

@@ -1,8 +1,11 @@
 // Writes what a check has found to be mended.
+#include <algorithm>
 #include <span>
 
 #include "mailbox/check.h"
 #include "mailbox/messages.h"
+#include "mailbox/numbers.h"
+#include "mailbox/record.h"
 #include "store/key.h"
 #include "store/owners.h"
 
@@ -43,6 +46,22 @@ Task<Result<void>> repair_account(store::Store& store, const Clock& clock, Accou
         }));
   }
   co_return Result<void>{};
+}
+
+bool has_account_row(store::Reader& reader, AccountId account) {
+  auto bytes = reader.get(account_key(account));
+  AccountRow row;
+  return bytes && decode(*bytes, row);
+}
+
+void make_account_row(store::Transaction& tx, AccountId account, Time now) {
+  tx.erase(account_key(account));
+  begin_account(tx, account, now);
+  AccountRow row;
+  if (auto bytes = tx.get(account_key(account)); !bytes || !decode(*bytes, row)) return;
+  // What its mailboxes had came from the clock.
+  row.uid_validity = std::max(row.uid_validity, static_cast<std::uint32_t>(uid_validity_time(now)));
+  tx.put(account_key(account), encode(row));
 }
 
 std::vector<AccountId> list_accounts(store::Reader& reader) {
