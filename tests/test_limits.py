@@ -14,7 +14,7 @@ import time
 import unittest
 
 from harness import PASSWORD, SANITIZED, Instance, eventually
-from hostile import ANNA, BOB, Attacked, Meanwhile, Peer
+from hostile import ANNA, BOB, Attacked, Meanwhile, Peer, memory
 from mail import subjects
 
 BUSY = {"smtp": r"^421 4\.3\.1 ", "submission": r"^421 4\.3\.1 ", "imap": r"^\* BYE \[UNAVAILABLE\] Too much", "pop3": r"^-ERR \[SYS/TEMP\] Too much"}
@@ -125,6 +125,67 @@ class OfMemoryOfOne(Attacked):
             self.assertRegex(said[1], r"^-ERR \[SYS/PERM\] the inbox has 17000 messages, .*\(limits.memory_per_connection\): use IMAP")
             self.assertRegex(said[2], r"^\+OK")  # and goes on
             self.assertIn("MESSAGES 17000", reader.tagged("STATUS INBOX (MESSAGES)")[0])
+
+
+class OfWhatIsTold(Attacked):
+    """What others have changed is told to those who read slowly, too; nobody remembers it for each of them."""
+    config = {"limits.connections_per_account": 100}
+    MESSAGES = 51_200
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        message = b"Subject: x\r\n\r\nx\r\n"
+        with Peer(cls.server, "imap", "127.0.0.70", timeout=60) as peer:
+            peer.login(BOB)
+            peer.tagged("CREATE told")
+            peer.send(b"a APPEND told" + (b" {%d+}\r\n" % len(message) + message) * 100 + b"\r\n")
+            assert "a OK" in peer.until("a ")[-1]
+            peer.tagged("SELECT told")
+            for _ in range(9):
+                assert "a OK" in peer.tagged("COPY 1:* told")[-1]
+                peer.tagged("NOOP")
+            # Lines that are long enough: more than what the kernel takes.
+            assert "a OK" in peer.tagged(f"STORE 1:* +FLAGS.SILENT ({'a' * 50} {'b' * 50})")[-1]
+
+    def slow_readers(self, command, before=lambda: None):
+        """Twenty ask for more than what the kernel takes for them, and read none of it. Kilobytes that the server grew by, and their
+        connections."""
+        slow = [self.reader(mailbox="told", receive_buffer=4096, timeout=60) for _ in range(20)]
+        before()
+        first = self.reader(mailbox="told", receive_buffer=4096, timeout=60)  # all share the view that this one has
+        first.tagged("NOOP")
+        held = memory(self.server)
+        for one in slow:
+            one.send(f"a {command}\r\n")
+
+        def waiting():
+            sessions = json.loads(self.server.run("who", "--json").stdout)
+            return [s["memory"] for s in sessions if s["state"] == "busy"]
+        eventually(lambda: len(waiting()) == 20 and min(waiting()) > 10_000, timeout=30)
+        self.assertLess(max(waiting()), 1 << 20)
+        return memory(self.server) - held, slow
+
+    def check(self, command, before):
+        grown, slow = self.slow_readers(command, before)
+        if not SANITIZED:
+            self.assertLess(grown, 16_000)
+        # And everybody is told all of it.
+        for one in slow[:2]:
+            lines = one.until("a ")
+            self.assertIn("a OK", lines[-1])
+            self.assertEqual(sum(" FETCH (UID " in line for line in lines), self.MESSAGES)
+        for one in slow:
+            one.socket.close()
+
+    def test_what_others_have_changed(self):
+        writer = self.reader(mailbox="told", timeout=60)
+        self.check("NOOP", lambda: self.assertIn("a OK", writer.tagged(r"STORE 1:* +FLAGS.SILENT (\Flagged)")[-1]))
+
+    def test_what_they_have_stored(self):
+        writer = self.reader(mailbox="told", timeout=60)
+        self.assertIn("a OK", writer.tagged(r"STORE 1:* +FLAGS.SILENT (\Seen)")[-1])
+        self.check(r"STORE 1:* +FLAGS (\Seen)", lambda: None)
 
 
 class OfTheQueue(Attacked):

@@ -37,6 +37,7 @@
 #include "auth/authenticator.h"
 #include "base/async.h"
 #include "base/semaphore.h"
+#include "base/semaphores.h"
 #include "base/shared_value.h"
 #include "base/text.h"
 #include "config/diff.h"
@@ -511,7 +512,7 @@ class RunningServer final : public Server {
   std::unique_ptr<MeasuredResolver> measured_resolver_;
   std::unique_ptr<mailbox::Views> views_;
   std::unique_ptr<Semaphore> large_messages_;
-  Semaphore large_updates_{1};
+  Semaphores<store::AccountId> large_updates_{1};
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<receive::KeyRing> key_ring_;
   std::unique_ptr<receive::Receiver> receiver_;

@@ -16,6 +16,7 @@
 #include "base/gate.h"
 #include "base/rounds.h"
 #include "base/semaphore.h"
+#include "base/semaphores.h"
 #include "mailbox/view.h"
 #include "net/connect.h"
 #include "net/cores.h"
@@ -99,7 +100,7 @@ class Holder {
   std::shared_ptr<const ServiceSettings> settings_;
   ControlTable table_;
   Semaphore large_messages_{64 << 20};  // bytes
-  Semaphore large_updates_{1};
+  Semaphores<store::AccountId> large_updates_{1};
   Gate gate_{[this](std::exception_ptr error) { Rounds(log_, "sessions").tell(error); }};
   net::Cores cores_;
 };

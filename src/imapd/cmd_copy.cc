@@ -44,6 +44,7 @@ Task<imap::Reply> Session::handle(imap::CopyCommand command) {
                          .bytes = chosen.bytes,
                          // To many clients deleting is copying to Trash, then expunging.
                          .is_deleting = target->role == mailbox::Role::Trash};
+  work_with(2 * wish.uids.capacity() * sizeof(mailbox::Uid));  // with those it gets
   auto copied = co_await mailbox::copy_bulk(bulk(), account(), std::move(wish));
   if (!copied) co_return refusal(copied.error());
   if (target->id == selected_->mailbox) co_await refresh(Expunges::Tell);
@@ -60,14 +61,18 @@ Task<imap::Reply> Session::handle(imap::MoveCommand command) {
   auto chosen = co_await choose(*sequences);
   if (!command.uid && chosen.has_ghost) co_return expunged_meanwhile();
 
+  work_with(2 * chosen.memory());  // with the UIDs it gets
   mailbox::Copied moved;
   auto done = co_await mailbox::move_bulk(bulk(), account(), selected_->mailbox,
                                           std::move(chosen.uids), target->id, moved);
   // RFC 6851 §4.3: COPYUID untagged, before the EXPUNGEs; also when only a part has been moved.
-  if (!moved.from.empty()) write(imap::ok("Moved", co_await copy_uid(moved)));
+  auto none = moved.from.empty();
+  if (!none) write(imap::ok("Moved", co_await copy_uid(moved)));
+  moved = {};
+  work_with(0);
   co_await refresh(Expunges::Tell);
   if (!done) co_return refusal(done.error());
-  co_return imap::ok(moved.from.empty() ? "Nothing to move" : "Done");
+  co_return imap::ok(none ? "Nothing to move" : "Done");
 }
 
 }  // namespace hikyaku::imapd

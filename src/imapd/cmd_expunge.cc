@@ -6,10 +6,14 @@
 namespace hikyaku::imapd {
 
 Task<Result<void>> Session::expunge(SequenceRanges sequences) {
-  auto deleted = co_await choose(sequences, mailbox::kDeleted);
-  // What another session has undeleted meanwhile stays.
-  CO_TRY_DO(co_await mailbox::expunge_bulk(bulk(), account(), selected_->mailbox,
-                                           std::move(deleted.uids), true));
+  SequencePieces pieces(sequences);
+  for (auto piece = pieces.next_ranges(uids_at_once()); !piece.empty();
+       piece = pieces.next_ranges(uids_at_once())) {
+    auto deleted = co_await choose(piece, mailbox::kDeleted);
+    // What another session has undeleted meanwhile stays.
+    CO_TRY_DO(co_await mailbox::expunge_bulk(bulk(), account(), selected_->mailbox,
+                                             std::move(deleted.uids), true));
+  }
   co_return Result<void>{};
 }
 

@@ -166,7 +166,7 @@ Task<imap::Reply> Session::handle(imap::CloseCommand) {
   if (!state_.read_only) {
     // Untold: no expunge may be told now, and of later changes alone the client would conclude that
     // it knows the earlier ones, too (RFC 7162 §3.2, §3.2.8).
-    co_await renew(Expunges::HoldBack, {});
+    co_await renew(Expunges::HoldBack);
     auto all = static_cast<std::uint32_t>(selected_->messages.size());
     SequenceRanges everything;
     if (all > 0) everything.push_back({1, all});

@@ -1,5 +1,6 @@
 // STORE (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
 #include "imapd/limits.h"
+#include "imapd/own_changes.h"
 #include "imapd/session.h"
 
 namespace hikyaku::imapd {
@@ -32,44 +33,63 @@ Task<imap::Reply> Session::handle(imap::StoreCommand command) {
   auto sequences = co_await named(command.set, command.uid);
   if (!sequences) co_return sequences.error();
 
-  auto chosen = co_await choose(*sequences);
-  auto wanted = chosen.uids.size();
-  auto stored = co_await mailbox::store_flags_bulk(bulk(), account(), selected_->mailbox,
-                                                   std::move(chosen.uids), wish_of(command));
+  auto wanted = count(*sequences);
+  auto stored = co_await store(*sequences, wish_of(command));
   if (!stored) co_return refusal(stored.error());
-  co_await refresh(Expunges::HoldBack, stored->changed);
+  OwnChanges own{std::move(*sequences), std::move(stored->modified), std::move(stored->pieces)};
+  work_with(own.memory());
+  co_await refresh(Expunges::HoldBack, &own);
   // RFC 7162 §3.1.3: the mod-sequence is told even when .SILENT wants no flags.
-  if (!command.silent || command.unchanged_since) co_await tell_stored(command, stored->changed);
-  if (!stored->modified.empty())
-    co_return co_await modified(command.uid, std::move(stored->modified));
-  if (stored->changed.size() < wanted && !command.uid)
+  if (!command.silent || command.unchanged_since) co_await tell_stored(command, own);
+  if (!own.left_alone.empty()) co_return co_await modified(command.uid, std::move(own.left_alone));
+  if (stored->stored < wanted && !command.uid)
     co_return imap::no("Some of the messages have been expunged", "EXPUNGEISSUED");
   co_return imap::ok("Stored");
 }
 
-Task<void> Session::tell_stored(const imap::StoreCommand& command,
-                                const std::vector<mailbox::MessageSummary>& changed) {
+/// A piece after the other, however many there are.
+Task<Result<mailbox::BulkStored>> Session::store(const SequenceRanges& sequences,
+                                                 mailbox::StoreFlags wish) {
+  mailbox::BulkStored all;
+  SequencePieces pieces(sequences);
+  for (auto piece = pieces.next_ranges(uids_at_once()); !piece.empty();
+       piece = pieces.next_ranges(uids_at_once())) {
+    auto chosen = co_await choose(piece);
+    CO_TRY(auto stored, co_await mailbox::store_flags_bulk(bulk(), account(), selected_->mailbox,
+                                                           std::move(chosen.uids), wish));
+    all.stored += stored.stored;
+    all.modified.insert(all.modified.end(), stored.modified.begin(), stored.modified.end());
+    all.pieces.insert(all.pieces.end(), stored.pieces.begin(), stored.pieces.end());
+    work_with(all.modified.capacity() * sizeof(mailbox::Uid) +
+              all.pieces.capacity() * sizeof(mailbox::BulkStored::Piece));
+  }
+  co_return all;
+}
+
+/// As the rows are in the session's view. What somebody has changed since has been told already,
+/// and what is expunged has no flags any more.
+Task<void> Session::tell_stored(const imap::StoreCommand& command, const OwnChanges& own) {
   auto& messages = selected_->messages;
-  mailbox::SessionView::Finder finder(messages);
   RowWalk walk(messages);
+  OwnWalk own_walk(&own);
   Turn turn;
   std::size_t rows = 0;
-  for (auto& row : changed) {
-    if (++rows % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
-    auto sequence = finder.lower_bound(row.uid);
-    if (sequence > messages.size()) break;
-    auto& known = walk.at(sequence);
-    // Or somebody has changed it since: that has been told, and this would be older.
-    if (known.uid != row.uid || known.changed > row.changed) continue;
-    if (command.silent) {
-      imap::FetchResponse response(out(), sequence);
-      response.uid(row.uid);
-      response.modseq(row.changed);
-      response.end();
-    } else {
-      append_changed_row(sequence, row);
+  for (auto& range : own.messages) {
+    for (auto sequence = range.first; sequence <= range.last; ++sequence) {
+      if (++rows % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
+      auto& row = walk.at(sequence);
+      if (!own_walk.has(sequence, row)) continue;
+      if (messages.ghosts() > 0 && messages.is_ghost(sequence)) continue;
+      if (command.silent) {
+        imap::FetchResponse response(out(), sequence);
+        response.uid(row.uid);
+        response.modseq(row.changed);
+        response.end();
+      } else {
+        append_changed_row(sequence, row);
+      }
+      if (output_.full()) co_await output_.flush();
     }
-    if (output_.full()) co_await output_.flush();
   }
 }
 

@@ -9,6 +9,7 @@
 #include "imapd/content.h"
 #include "imapd/fetching.h"
 #include "imapd/limits.h"
+#include "imapd/own_changes.h"
 #include "mailbox/section.h"
 #include "mime/transfer.h"
 #include "store/index_error.h"
@@ -162,9 +163,12 @@ Task<std::size_t> Session::fetch_first_of(Fetching& fetching,
 
 Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t>& sequences) {
   std::vector<mailbox::Uid> uids;
+  OwnChanges own;
   for (auto sequence : sequences) {
     auto& row = selected_->messages.at(sequence);
-    if ((row.flags & mailbox::kSeen) == 0) uids.push_back(row.uid);
+    if ((row.flags & mailbox::kSeen) != 0) continue;
+    uids.push_back(row.uid);
+    own.messages.push_back({sequence, sequence});
   }
   fetching.just_seen.clear();
   if (uids.empty()) co_return;
@@ -181,9 +185,13 @@ Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t
       });
   // A full disk is no reason not to show the message.
   if (!done) co_return;
-  std::ranges::sort(stored.changed, {}, &mailbox::MessageSummary::uid);
-  for (auto& row : stored.changed) fetching.just_seen.push_back(row.uid);
-  co_await refresh(Expunges::HoldBack, stored.changed);
+  own.stored.push_back({UINT32_MAX, 0});
+  for (auto& row : stored.changed) {
+    fetching.just_seen.push_back(row.uid);
+    own.stored.back().change = std::max(own.stored.back().change, row.changed);
+  }
+  std::ranges::sort(fetching.just_seen);
+  co_await refresh(Expunges::HoldBack, &own);
 }
 
 Task<void> Session::fetch_message(Fetching& fetching, std::uint32_t sequence,

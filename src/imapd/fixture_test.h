@@ -10,6 +10,7 @@
 #include "auth/login.h"
 #include "base/gate.h"
 #include "base/semaphore.h"
+#include "base/semaphores.h"
 #include "base/text.h"
 #include "imapd/server.h"
 #include "mailbox/digest.h"
@@ -74,7 +75,7 @@ struct Server {
   std::unique_ptr<mailbox::Views> views;
   FakeAuthenticator authenticator;
   Semaphore large_messages{2};
-  Semaphore large_updates{1};
+  Semaphores<store::AccountId> large_updates{1};
   Settings settings;
   std::vector<store::AccountId> taken_up;  ///< accounts whose work is to be done by others
   Activity* activity = nullptr;            ///< of the next client's session

@@ -8,8 +8,11 @@ namespace hikyaku::imapd {
 
 /// Rows that are written between two looks at what else is to be done on this loop.
 inline constexpr std::size_t kRowsPerTurn = 1'000;
-/// Of mailboxes above this size, one session after the other works out what is new.
-inline constexpr std::size_t kLargeMailbox = 20'000;
+/// When more than so many messages have gone, one session of the account after the other works out
+/// which.
+inline constexpr std::size_t kManyExpunged = 20'000;
+/// Messages of which a STORE or EXPUNGE has the UIDs in memory at once.
+inline constexpr std::size_t kUidsAtOnce = 16'000;
 /// Messages whose records one read takes.
 inline constexpr std::size_t kRecordsPerRead = 256;
 /// Their memory: a read ends early then.

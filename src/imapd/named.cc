@@ -25,6 +25,7 @@ Task<std::expected<SequenceRanges, imap::Reply>> Session::named(const imap::Sequ
 Task<Session::Chosen> Session::choose(const SequenceRanges& sequences, mailbox::Flags flags) {
   auto& messages = selected_->messages;
   Chosen chosen;
+  if (flags == 0) chosen.uids.reserve(count(sequences));
   RowWalk walk(messages);
   Turn turn;
   std::size_t rows = 0;

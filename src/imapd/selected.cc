@@ -39,20 +39,28 @@ std::uint64_t count(const SequenceRanges& ranges) {
   return total;
 }
 
-std::vector<std::uint32_t> SequencePieces::next(std::size_t limit) {
-  std::vector<std::uint32_t> piece;
-  while (range_ < ranges_.size() && piece.size() < limit) {
+SequenceRanges SequencePieces::next_ranges(std::size_t limit) {
+  SequenceRanges piece;
+  while (range_ < ranges_.size() && limit > 0) {
     auto& range = ranges_[range_];
     auto first = range.first + done_;
     auto left = range.last - first + 1;
-    auto take = static_cast<std::uint32_t>(std::min<std::size_t>(left, limit - piece.size()));
-    for (std::uint32_t i = 0; i < take; ++i) piece.push_back(first + i);
+    auto take = static_cast<std::uint32_t>(std::min<std::size_t>(left, limit));
+    piece.push_back({first, first + take - 1});
+    limit -= take;
     done_ += take;
     if (take == left) {
       ++range_;
       done_ = 0;
     }
   }
+  return piece;
+}
+
+std::vector<std::uint32_t> SequencePieces::next(std::size_t limit) {
+  std::vector<std::uint32_t> piece;
+  for (auto& range : next_ranges(limit))
+    for (auto sequence = range.first; sequence <= range.last; ++sequence) piece.push_back(sequence);
   return piece;
 }
 

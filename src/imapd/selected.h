@@ -97,6 +97,8 @@ class SequencePieces {
   explicit SequencePieces(const SequenceRanges& ranges) : ranges_(ranges) {}
   /// At most `limit` more; empty at the end.
   std::vector<std::uint32_t> next(std::size_t limit);
+  /// The same, as ranges.
+  SequenceRanges next_ranges(std::size_t limit);
 
  private:
   const SequenceRanges& ranges_;

@@ -23,7 +23,9 @@
 
 namespace hikyaku {
 class Semaphore;
-}
+template <class Key>
+class Semaphores;
+}  // namespace hikyaku
 
 namespace hikyaku::imapd {
 
@@ -69,9 +71,9 @@ struct Services {
   const Clock& clock;
   /// Bytes of messages above 256 KB that may be in memory as a whole at once (base/semaphore.h).
   Semaphore& large_messages;
-  /// One at a time: what there is to tell of a mailbox of a million messages takes 30 ms, and all
-  /// who have it open want to know at once.
-  Semaphore& large_updates;
+  /// One session of an account at a time: which of a million messages have gone takes some
+  /// milliseconds, and all who have the mailbox open want to know at once.
+  Semaphores<store::AccountId>& large_updates;
   const net::ServerTls* tls = nullptr;  ///< null: no STARTTLS; implicit TLS needs it
   const Metrics* metrics = nullptr;     ///< null: nothing is counted
   Activity* activity = nullptr;         ///< of this session alone; null: nobody looks

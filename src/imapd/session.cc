@@ -205,6 +205,10 @@ std::uint64_t Session::at_once(std::uint64_t most) const {
   return std::clamp(services_.activity->room() / 4, std::min(kLeastPiece, most), most);
 }
 
+std::size_t Session::uids_at_once() const {
+  return at_once(kUidsAtOnce * sizeof(mailbox::Uid)) / sizeof(mailbox::Uid);
+}
+
 bool Session::is_ended() const {
   return services_.activity && services_.activity->end != Activity::End::Not;
 }
@@ -213,22 +217,20 @@ bool Session::server_ends() const {
   return stream_.out_of_grace() && !is_ended();
 }
 
-Task<void> Session::go_on() {
+void Session::check_still_wanted() {
   if (is_ended() || stream_.out_of_grace())
     throw net::Disconnected(net::Disconnected::Why::Shutdown, "the session is ended");
-  switch (stream_.peer_side()) {
-    case net::PeerSide::Open:
-      break;
-    case net::PeerSide::Ended:
-      // A client that has said all may wait for its answers yet; one that is gone answers a word
-      // from us with a reset.
-      if (std::exchange(probed_, true)) break;
-      write(imap::ok("Still at work"));
-      co_await output_.flush();
-      break;
-    case net::PeerSide::Gone:
-      throw net::Disconnected(net::Disconnected::Why::Closed, "the client is gone");
-  }
+  if (stream_.peer_side() == net::PeerSide::Gone)
+    throw net::Disconnected(net::Disconnected::Why::Closed, "the client is gone");
+}
+
+Task<void> Session::go_on() {
+  check_still_wanted();
+  // A client that has said all may wait for its answers yet; one that is gone answers a word from
+  // us with a reset.
+  if (stream_.peer_side() != net::PeerSide::Ended || std::exchange(probed_, true)) co_return;
+  write(imap::ok("Still at work"));
+  co_await output_.flush();
 }
 
 Task<void> Session::wait_for_client() {

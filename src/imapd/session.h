@@ -28,6 +28,7 @@
 
 namespace hikyaku::imapd {
 
+struct OwnChanges;
 class SearchedMessage;
 
 /// The session must end now, with these last words: what was promised to the client cannot be kept
@@ -98,11 +99,15 @@ class Session {
   void work_with(std::uint64_t bytes);
   /// How much a command takes into memory at once: `most`, or a part of what there is room for.
   std::uint64_t at_once(std::uint64_t most) const;
+  /// Messages, when it takes their UIDs.
+  std::size_t uids_at_once() const;
   /// Somebody has ended this session alone.
   bool is_ended() const;
   /// The server has waited for this session long enough. Not for one that is kicked: what it has
   /// begun would lie half done until the next start.
   bool server_ends() const;
+  /// Throws Disconnected when the session is ended or its client is gone.
+  void check_still_wanted();
   /// Between two pieces of long work: throws Disconnected when nobody waits for it any more.
   Task<void> go_on();
   /// Lets the others run, and begins the next turn if this session is to go on. Between lines: the
@@ -128,18 +133,20 @@ class Session {
   // updates.cc: what the client must be told of its mailbox.
   /// EXPUNGE may be told now, or must wait (RFC 9051 §7.5.1).
   enum class Expunges { Tell, HoldBack };
-  /// Brings the session's numbering up to date and tells the client. Flag changes of `silent` (by
-  /// UID, ascending) are left out as far as they are still those.
-  Task<void> refresh(Expunges expunges, std::span<const mailbox::MessageSummary> silent = {});
+  /// Brings the session's numbering up to date and tells the client. Flags that the command has set
+  /// itself are left out as far as they are still those; `own` outlives the task.
+  Task<void> refresh(Expunges expunges, const OwnChanges* own = nullptr);
   /// The first half of it: what there is to tell.
-  Task<mailbox::Updates> renew(Expunges expunges, std::span<const mailbox::MessageSummary> silent);
+  Task<mailbox::Updates> renew(Expunges expunges);
   /// refresh() if there may be anything to tell; and how far the client has now been told all.
   Task<void> refresh_if_changed(Expunges expunges);
   /// Which HIGHESTMODSEQ a client with QRESYNC may keep, when it cannot know by itself.
   void tell_known_change();
   /// Before a command uses the rows: an idle session has let go of them.
   Task<void> unpark();
-  Task<void> tell(mailbox::Updates updates);
+  Task<void> tell(mailbox::Updates updates, const OwnChanges* own);
+  Task<void> tell_expunged(mailbox::Updates& updates);
+  Task<void> tell_flags(const mailbox::Updates& updates, const OwnChanges* own);
   /// `uids` outlives the task.
   Task<void> tell_vanished(const imap::NumberSet& uids);
   /// Learns which of the new messages are \Recent here (RFC 3501 §2.3.2).
@@ -165,6 +172,8 @@ class Session {
     std::vector<mailbox::Uid> uids;  ///< ascending
     std::uint64_t bytes = 0;         ///< all together
     bool has_ghost = false;          ///< one is expunged, and the client does not know yet
+
+    std::size_t memory() const { return uids.capacity() * sizeof(mailbox::Uid); }
   };
   /// `sequences` outlives the task. With `flags`: only those that have one of them.
   Task<Chosen> choose(const SequenceRanges& sequences, mailbox::Flags flags = 0);
@@ -236,8 +245,9 @@ class Session {
   Task<std::expected<mailbox::MailboxInfo, imap::Reply>> find_target(std::string path);
   Task<std::string> copy_uid(const mailbox::Copied& copied);
   // cmd_store.cc
-  Task<void> tell_stored(const imap::StoreCommand& command,
-                         const std::vector<mailbox::MessageSummary>& changed);
+  Task<Result<mailbox::BulkStored>> store(const SequenceRanges& sequences,
+                                          mailbox::StoreFlags wish);
+  Task<void> tell_stored(const imap::StoreCommand& command, const OwnChanges& own);
   Task<imap::Reply> modified(bool by_uid, std::vector<mailbox::Uid> uids);
   // cmd_expunge.cc
   Task<Result<void>> expunge(SequenceRanges sequences);

@@ -115,6 +115,45 @@ TEST_CASE("a server that ends waits for no command that would take minutes") {
   }
 }
 
+TEST_CASE("those of an account wait for each other when many messages have gone, and only then") {
+  Server server;
+  Client client(server), other(server);
+  client.login();
+  std::string append = "APPEND INBOX";
+  for (int i = 0; i < 900; ++i) append += " {3+}\r\nabc";
+  CHECK(client(append).starts_with("OK [APPENDUID"));
+  client("SELECT INBOX");
+  for (int messages = 900; messages < 22'000; messages *= 2)
+    CHECK(client("COPY 1:* INBOX").find("OK [COPYUID") != std::string::npos);
+  other.login();
+  other("SELECT INBOX");
+  using Permit = Semaphores<store::AccountId>::Permit;
+  auto take = [&] {
+    return std::make_unique<Permit>(
+        server.loop.run(server.large_updates.acquire(Server::kAccount)));
+  };
+
+  auto permit = take();
+  CHECK(client("STORE 7 +FLAGS (\\Seen)").starts_with("* 7 FETCH (UID 7 FLAGS (\\Seen"));
+  CHECK(other("NOOP").starts_with("* 7 FETCH (UID 7 FLAGS (\\Seen"));
+  CHECK(client("STORE 1:* +FLAGS.SILENT (\\Deleted)") == "OK Stored\n");
+  CHECK(other("NOOP").starts_with("* 1 FETCH (UID 1 FLAGS (\\Deleted"));
+  permit.reset();
+
+  CHECK(client("EXPUNGE").starts_with("* 28800 EXPUNGE\n* 28799 EXPUNGE\n"));
+  permit = take();
+  other.send("t NOOP\r\n");
+  auto said = other.stream().bytes_out();
+  for (int i = 0; i < 20; ++i) {
+    while (server.loop.run_ready()) continue;
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  CHECK(other.stream().bytes_out() == said);
+  permit.reset();
+  CHECK(other.answer("t").starts_with("* 28800 EXPUNGE\n"));
+  CHECK(server.large_updates.size() == 0);
+}
+
 TEST_CASE("more mailboxes and subscriptions than one read takes are listed all, in order") {
   Server server;
   constexpr int kMany = 1'050;

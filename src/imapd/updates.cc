@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <optional>
+#include <utility>
 
-#include "base/semaphore.h"
+#include "base/semaphores.h"
 #include "imapd/limits.h"
+#include "imapd/own_changes.h"
 #include "imapd/session.h"
 #include "mailbox/tables.h"
 
@@ -55,25 +57,28 @@ Task<void> Session::unpark() {
   if (selected_ && selected_->messages.parked()) co_await refresh(Expunges::HoldBack);
 }
 
-Task<void> Session::refresh(Expunges expunges, std::span<const mailbox::MessageSummary> silent) {
+Task<void> Session::refresh(Expunges expunges, const OwnChanges* own) {
   if (!selected_) co_return;
-  auto updates = co_await renew(expunges, silent);
+  auto updates = co_await renew(expunges);
   if (updates.exists) co_await claim_recent();
-  co_await tell(std::move(updates));
+  co_await tell(std::move(updates), own);
 }
 
-Task<mailbox::Updates> Session::renew(Expunges expunges,
-                                      std::span<const mailbox::MessageSummary> silent) {
+Task<mailbox::Updates> Session::renew(Expunges expunges) {
   selected_->watch->changed = false;
   selected_->may_park = true;
   auto opened = co_await services_.views.open(account(), selected_->mailbox);
   auto view = opened && (*opened)->uid_validity() == selected_->uid_validity
                   ? std::move(*opened)
                   : co_await follow_inbox();
-  // Others have their turn between two of them.
-  std::optional<Semaphore::Permit> alone;
-  if (view->size() > kLargeMailbox) alone.emplace(co_await services_.large_updates.acquire());
-  co_return selected_->messages.advance(std::move(view), expunges == Expunges::Tell, silent);
+  // What has gone is looked at message by message, by all who have the mailbox open: others have
+  // their turn between two of them.
+  std::optional<Semaphores<mailbox::AccountId>::Permit> alone;
+  if (selected_->messages.missing_in(*view) > kManyExpunged) {
+    alone.emplace(co_await services_.large_updates.acquire(account()));
+    check_still_wanted();
+  }
+  co_return selected_->messages.advance(std::move(view), expunges == Expunges::Tell);
 }
 
 Task<std::shared_ptr<const mailbox::View>> Session::follow_inbox() {
@@ -154,34 +159,69 @@ Task<void> Session::tell_vanished(const imap::NumberSet& uids) {
   }
 }
 
-Task<void> Session::tell(mailbox::Updates updates) {
-  Turn turn;
+namespace {
+
+imap::NumberSet set_of(const std::vector<mailbox::Updates::Range>& ranges) {
+  std::vector<imap::NumberRange> all;
+  all.reserve(ranges.size());
+  for (auto& range : ranges) all.push_back({range.first, range.last});
+  return imap::NumberSet::from_ranges(std::move(all));
+}
+
+}  // namespace
+
+Task<void> Session::tell(mailbox::Updates updates, const OwnChanges* own) {
+  auto others = work_;
+  work_with(others + updates.memory());
   if (updates.keywords_changed) tell_mailbox_flags();
-  if (!updates.expunged.empty()) {
-    auto uids = to_imap(updates.expunged_uids);
-    selected_->recent = selected_->recent.without(uids);
-    selected_->saved = selected_->saved.without(uids);
-    if (state_.has(imap::Enabled::QResync)) {
-      co_await tell_vanished(uids);
-    } else {
-      std::size_t lines = 0;
-      for (auto number : updates.expunged) {
-        imap::append_expunge(out(), number);
-        if (output_.full()) co_await output_.flush();
-        if (++lines % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
-      }
-    }
-  }
+  if (!updates.expunged.empty()) co_await tell_expunged(updates);
+  work_with(others + updates.memory());
   if (updates.exists) {
     imap::append_exists(out(), *updates.exists);
     if (!state_.has(imap::Enabled::Imap4Rev2))
       imap::append_recent(out(), static_cast<std::uint32_t>(selected_->recent.count()));
   }
+  co_await tell_flags(updates, own);
+  work_with(others);
+}
+
+/// What has been told is held no longer.
+Task<void> Session::tell_expunged(mailbox::Updates& updates) {
+  auto expunged = std::exchange(updates.expunged, {});
+  auto uids = set_of(std::exchange(updates.expunged_uids, {}));
+  selected_->recent = selected_->recent.without(uids);
+  selected_->saved = selected_->saved.without(uids);
+  if (state_.has(imap::Enabled::QResync)) {
+    expunged = std::vector<mailbox::Updates::Range>();
+    co_await tell_vanished(uids);
+    co_return;
+  }
+  uids = {};
+  Turn turn;
+  std::size_t lines = 0;
+  for (; !expunged.empty(); expunged.pop_back()) {
+    auto range = expunged.back();
+    for (auto number = range.last; number >= range.first; --number) {
+      imap::append_expunge(out(), number);
+      if (output_.full()) co_await output_.flush();
+      if (++lines % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
+    }
+  }
+}
+
+Task<void> Session::tell_flags(const mailbox::Updates& updates, const OwnChanges* own) {
+  RowWalk walk(selected_->messages);
+  OwnWalk own_walk(own);
+  Turn turn;
   std::size_t rows = 0;
-  for (auto& changed : updates.flags) {
-    append_changed_row(changed.sequence, changed.message);
-    if (output_.full()) co_await output_.flush();
-    if (++rows % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
+  for (auto& range : updates.flags) {
+    for (auto sequence = range.first; sequence <= range.last; ++sequence) {
+      if (++rows % kRowsPerTurn == 0 && turn.is_over()) co_await take_turn(turn);
+      auto& row = walk.at(sequence);
+      if (row.changed <= updates.flags_after || own_walk.has(sequence, row)) continue;
+      append_changed_row(sequence, row);
+      if (output_.full()) co_await output_.flush();
+    }
   }
 }
 

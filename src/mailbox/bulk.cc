@@ -49,6 +49,12 @@ void append(std::vector<Item>& to, const std::vector<Item>& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 
+ChangeNumber last_change(const std::vector<MessageSummary>& rows) {
+  ChangeNumber last = 0;
+  for (const auto& row : rows) last = std::max(last, row.changed);
+  return last;
+}
+
 /// Before each piece.
 Result<void> go_on(const BulkContext& context) {
   if (context.stopping && context.stopping())
@@ -156,13 +162,12 @@ Task<Result<void>> copy_pieces(BulkContext context, AccountId account, IntentId 
 
 }  // namespace
 
-Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId account,
-                                           MailboxId mailbox, std::vector<Uid> uids,
-                                           StoreFlags wish) {
+Task<Result<BulkStored>> store_flags_bulk(BulkContext context, AccountId account, MailboxId mailbox,
+                                          std::vector<Uid> uids, StoreFlags wish) {
   sort_unique(uids);
   store::TransactOptions options{.may_use_reserve = wish.change != FlagChange::Remove &&
                                                     (wish.system_flags & kDeleted) != 0};
-  StoredFlags all;
+  BulkStored all;
   for (std::size_t at = 0; at < uids.size(); at += kMaxBatch) {
     CO_TRY_DO(go_on(context));
     auto piece = piece_at(uids, at, kMaxBatch);
@@ -174,8 +179,9 @@ Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId accoun
                  return store_flags(tx, account, mailbox, piece, wish, now);
                }),
         options));
-    append(all.changed, stored->changed);
+    all.stored += stored->changed.size();
     append(all.modified, stored->modified);
+    all.pieces.push_back({piece.back(), last_change(stored->changed)});
   }
   co_return all;
 }

@@ -23,11 +23,21 @@ struct BulkContext {
   std::function<bool()> stopping = nullptr;
 };
 
-/// STORE, in pieces: what a piece has changed stays when a later one fails. UIDs in any order; the
-/// answer is ascending. Adding \Deleted may use the reserve of disk space: deleting begins so.
-Task<Result<StoredFlags>> store_flags_bulk(BulkContext context, AccountId account,
-                                           MailboxId mailbox, std::vector<Uid> uids,
-                                           StoreFlags wish);
+/// What became of a STORE. Of the messages themselves it holds nothing: there may be a million, and
+/// who asked for it can look at them.
+struct BulkStored {
+  std::uint64_t stored = 0;   ///< messages whose flags are now as asked for
+  std::vector<Uid> modified;  ///< left alone: changed after unchanged_since; ascending
+  struct Piece {
+    Uid last = 0;             ///< the pieces are ascending by UID, this one goes up to here
+    ChangeNumber change = 0;  ///< a message of it with a later change has been changed since
+  };
+  std::vector<Piece> pieces;
+};
+/// STORE, in pieces: what a piece has changed stays when a later one fails. UIDs in any order.
+/// Adding \Deleted may use the reserve of disk space: deleting begins so.
+Task<Result<BulkStored>> store_flags_bulk(BulkContext context, AccountId account, MailboxId mailbox,
+                                          std::vector<Uid> uids, StoreFlags wish);
 struct BulkCopy {
   MailboxId from = 0, to = 0;
   std::vector<Uid> uids;     ///< in any order; those that are gone are passed over

@@ -25,7 +25,10 @@ TEST_CASE("thousands of messages: flags, copies, moves, expunges") {
   auto stored = disk.loop.run(
       store_flags_bulk(context, kId, disk.inbox, uids, {FlagChange::Add, kFlagged, {"x"}, {}}));
   REQUIRE(stored);
-  CHECK(stored->changed.size() == 2'300);
+  CHECK(stored->stored == 2'300);
+  REQUIRE(stored->pieces.size() == 3);
+  CHECK(stored->pieces[1].last == 2'000);
+  CHECK(stored->pieces[1].change > stored->pieces[0].change);
   auto copied = disk.loop.run(copy_bulk(context, kId, {disk.inbox, archive, uids}));
   REQUIRE(copied);
   CHECK(copied->from.size() == 2'300);

@@ -260,9 +260,9 @@ int main() {
   spent = bench.read(
       [&](store::Reader& reader) { view = update_view(reader, kId, bench.inbox, view); });
   start = moment();
-  auto told = shown.advance(view, true).flags.size();
-  fmt::print("view after it: {:.2f} ms; session told of {}: {:.2f} ms\n", spent / 1e3, told,
-             us_since(start) / 1e3);
+  auto ranges = shown.advance(view, true).flags.size();
+  fmt::print("view after it: {:.2f} ms; what to tell a session ({} ranges): {:.2f} ms\n",
+             spent / 1e3, ranges, us_since(start) / 1e3);
 
   auto archive = bench.inbox;
   bench.read([&](store::Reader& reader) { archive = find_mailbox(reader, kId, "Archive")->id; });

@@ -6,14 +6,38 @@
 
 namespace hikyaku::mailbox {
 
-/// What a newer view has that the client does not know.
-struct SessionView::Difference {
-  std::vector<Ghost> vanished;       ///< without numbers
-  std::vector<std::size_t> changed;  ///< rows of the newer view
-  bool more = false;                 ///< it has new messages
-};
-
 namespace {
+
+using Range = Updates::Range;
+
+/// Behind all that are there, or next to the last.
+void add(std::vector<Range>& ranges, std::uint32_t first, std::uint32_t last) {
+  if (!ranges.empty() && ranges.back().last + 1 == first)
+    ranges.back().last = last;
+  else
+    ranges.push_back({first, last});
+}
+
+/// How many of the first `count` are in order, when all behind the first that is not are not,
+/// either: quick for few and for all.
+template <class InOrder>
+std::size_t leading(std::size_t count, InOrder in_order) {
+  if (count == 0 || in_order(count - 1)) return count;
+  std::size_t good = 0, step = 1;
+  while (good + step < count && in_order(good + step - 1)) {
+    good += step;
+    step *= 2;
+  }
+  auto end = std::min(good + step, count);  // one of [good, end) is not
+  while (good < end) {
+    auto middle = good + (end - good) / 2;
+    if (in_order(middle))
+      good = middle + 1;
+    else
+      end = middle;
+  }
+  return good;
+}
 
 /// A walk over the rows of a view that can pass over whole blocks.
 class Rows {
@@ -22,21 +46,17 @@ class Rows {
   bool at_end() const { return block_ == blocks_.size(); }
   const MessageSummary& row() const { return blocks_[block_]->rows[row_]; }
   std::size_t number() const { return number_; }
-  void next() {
-    ++number_;
-    if (++row_ == blocks_[block_]->rows.size()) {
-      row_ = 0;
-      ++block_;
-    }
+  /// From this one to the end of its block.
+  std::span<const MessageSummary> run() const {
+    return std::span(blocks_[block_]->rows).subspan(row_);
   }
-  /// To a row behind this one, or to this one.
-  void skip_to(std::size_t number) {
-    while (number - number_ >= blocks_[block_]->rows.size() - row_) {
-      number_ += blocks_[block_++]->rows.size() - row_;
-      row_ = 0;
-    }
-    row_ += number - number_;
-    number_ = number;
+  /// Behind the next `count` of its run.
+  void pass(std::size_t count) {
+    number_ += count;
+    row_ += count;
+    if (row_ < blocks_[block_]->rows.size()) return;
+    row_ = 0;
+    ++block_;
   }
   /// Passes over a block that both have, if both stand at its beginning.
   static bool skip_shared(Rows& a, Rows& b) {
@@ -57,44 +77,112 @@ class Rows {
 
 }  // namespace
 
+/// What a newer view has that the client does not know.
+struct SessionView::Difference {
+  /// Nothing holds expunges back, and none was: they need no rows.
+  bool tells_at_once = false;
+  std::vector<Ghost> ghosts;         ///< else; without numbers
+  std::vector<Range> expunged;       ///< sequence numbers as they were
+  std::vector<Range> expunged_uids;  ///< ascending
+  std::vector<Range> same;  ///< rows of the newer view that are in both, and may have changed
+  bool more = false;        ///< it has new messages
+
+  /// `rows` of the older view are gone, the first of which was the message of this number.
+  void gone(std::span<const MessageSummary> rows, std::size_t sequence) {
+    if (!tells_at_once) {
+      for (const auto& row : rows) ghosts.push_back({row, 0});
+      return;
+    }
+    auto first = static_cast<std::uint32_t>(sequence);
+    add(expunged, first, first + static_cast<std::uint32_t>(rows.size()) - 1);
+    if (rows.back().uid - rows.front().uid == rows.size() - 1)
+      add(expunged_uids, rows.front().uid, rows.back().uid);
+    else
+      for (const auto& row : rows) add(expunged_uids, row.uid, row.uid);
+  }
+  /// Of these nothing is known but their UIDs.
+  void gone(Uid first, Uid last, std::size_t sequence) {
+    if (tells_at_once) {
+      auto number = static_cast<std::uint32_t>(sequence);
+      add(expunged, number, number + last - first);
+      add(expunged_uids, first, last);
+      return;
+    }
+    for (std::uint64_t uid = first; uid <= last; ++uid) {
+      Ghost ghost;
+      ghost.row.uid = static_cast<Uid>(uid);
+      ghosts.push_back(ghost);
+    }
+  }
+  void stayed(std::size_t row, std::size_t count) {
+    add(same, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(row + count - 1));
+  }
+};
+
 SessionView::SessionView(std::shared_ptr<const View> view) : view_(std::move(view)) {}
 
-SessionView::Difference SessionView::from_view(const View& newer) const {
-  Difference difference;
+void SessionView::compare_view(const View& newer, Difference& difference) const {
   Rows before(*view_), now(newer);
   while (!before.at_end()) {
     if (!now.at_end() && Rows::skip_shared(before, now)) continue;
-    if (now.at_end() || before.row().uid < now.row().uid) {
-      difference.vanished.push_back({before.row(), 0});
-      before.next();
+    auto old = before.run();
+    auto gone = leading(old.size(),
+                        [&](std::size_t i) { return now.at_end() || old[i].uid < now.row().uid; });
+    if (gone > 0) {
+      difference.gone(old.first(gone), before.number() + 1);
+      before.pass(gone);
       continue;
     }
-    assert(before.row().uid == now.row().uid && "new messages are behind all others");
-    if (before.row().changed != now.row().changed) difference.changed.push_back(now.number());
-    before.next();
-    now.next();
+    // New messages are behind all others, so the newer view has some of these, in this order: where
+    // both have the same number up to the same UID, they are the same.
+    auto present = now.run();
+    auto same = leading(std::min(old.size(), present.size()),
+                        [&](std::size_t i) { return old[i].uid == present[i].uid; });
+    assert(same > 0 && "new messages are behind all others");
+    same = std::max<std::size_t>(same, 1);
+    difference.stayed(now.number(), same);
+    before.pass(same);
+    now.pass(same);
   }
   difference.more = !now.at_end();
-  return difference;
 }
 
-SessionView::Difference SessionView::from_parked(const View& newer) const {
-  Difference difference;
+void SessionView::compare_parked(const View& newer, Difference& difference) const {
   Rows now(newer);
+  std::size_t sequence = 1;
   for (const auto& range : parked_.uids.ranges()) {
-    for (auto uid = range.first; uid <= range.last; ++uid) {
+    for (auto uid = range.first; uid <= range.last;) {
       if (now.at_end() || uid < now.row().uid) {
-        MessageSummary row;
-        row.uid = static_cast<Uid>(uid);
-        difference.vanished.push_back({row, 0});
+        auto last = range.last;
+        if (!now.at_end()) last = std::min<std::uint64_t>(last, now.row().uid - 1);
+        difference.gone(static_cast<Uid>(uid), static_cast<Uid>(last), sequence);
+        sequence += last - uid + 1;
+        uid = last + 1;
         continue;
       }
-      if (now.row().changed > parked_.change) difference.changed.push_back(now.number());
-      now.next();
+      auto present = now.run();
+      auto same = leading(std::min<std::size_t>(present.size(), range.last - uid + 1),
+                          [&](std::size_t i) { return present[i].uid == uid + i; });
+      same = std::max<std::size_t>(same, 1);
+      difference.stayed(now.number(), same);
+      now.pass(same);
+      sequence += same;
+      uid += same;
     }
   }
   difference.more = !now.at_end();
-  return difference;
+}
+
+std::size_t SessionView::missing_in(const View& newer) const {
+  std::uint64_t behind = 1;  // the first UID above those the client knows
+  if (!parked()) {
+    if (view_->size() > 0) behind = std::uint64_t{(*view_)[view_->size() - 1].uid} + 1;
+  } else if (!parked_.uids.empty()) {
+    behind = parked_.uids.ranges().back().last + 1;
+  }
+  auto known = parked() ? parked_.size : view_->size();
+  auto still = behind > UINT32_MAX ? newer.size() : newer.lower_bound(static_cast<Uid>(behind));
+  return known > still ? known - still : 0;
 }
 
 std::size_t SessionView::ghosts_below(Uid uid) const {
@@ -109,50 +197,51 @@ void SessionView::number_ghosts() {
     ghosts_[i].sequence = static_cast<std::uint32_t>(rows.lower_bound(ghosts_[i].row.uid) + i + 1);
 }
 
-Updates SessionView::advance(std::shared_ptr<const View> newer, bool may_expunge,
-                             std::span<const MessageSummary> silent) {
+/// Of many ghosts their memory, too, is given back: it may have been a large mailbox.
+void SessionView::tell_ghosts(Updates& updates) {
+  for (const auto& ghost : ghosts_) {
+    add(updates.expunged, ghost.sequence, ghost.sequence);
+    add(updates.expunged_uids, ghost.row.uid, ghost.row.uid);
+  }
+  ghosts_ = std::vector<Ghost>();
+}
+
+Updates SessionView::advance(std::shared_ptr<const View> newer, bool may_expunge) {
   Updates updates;
+  updates.flags_after = change();
   Difference difference;
+  difference.tells_at_once = may_expunge && ghosts_.empty();
   if (ghosts_.empty()) before_ghosts_ = change();
   if (parked()) {
-    difference = from_parked(*newer);
+    compare_parked(*newer, difference);
     updates.keywords_changed = parked_.keywords != newer->keywords();
     parked_ = {};
     view_ = std::move(newer);
   } else if (newer->parts().account_change > view_->parts().account_change) {
-    difference = from_view(*newer);
+    compare_view(*newer, difference);
     updates.keywords_changed = view_->keywords() != newer->keywords();
     view_ = std::move(newer);
   }
 
+  updates.expunged = std::move(difference.expunged);
+  updates.expunged_uids = std::move(difference.expunged_uids);
   if (ghosts_.empty()) {
-    ghosts_ = std::move(difference.vanished);
+    ghosts_ = std::move(difference.ghosts);
   } else {
     auto older = static_cast<std::ptrdiff_t>(ghosts_.size());
-    ghosts_.insert(ghosts_.end(), difference.vanished.begin(), difference.vanished.end());
+    ghosts_.insert(ghosts_.end(), difference.ghosts.begin(), difference.ghosts.end());
     std::inplace_merge(ghosts_.begin(), ghosts_.begin() + older, ghosts_.end(),
                        [](const Ghost& a, const Ghost& b) { return a.row.uid < b.row.uid; });
   }
   number_ghosts();
-  if (may_expunge) {
-    for (const auto& ghost : ghosts_) updates.expunged_uids.add(ghost.row.uid);
-    for (auto ghost = ghosts_.rbegin(); ghost != ghosts_.rend(); ++ghost)
-      updates.expunged.push_back(ghost->sequence);
-    ghosts_ = std::vector<Ghost>();  // their memory, too: it may have been a large mailbox
-  }
+  if (may_expunge) tell_ghosts(updates);
   if (difference.more) updates.exists = static_cast<std::uint32_t>(size());
 
-  Rows rows(*view_);
-  std::size_t below = 0;  // ghosts
-  for (auto row : difference.changed) {
-    rows.skip_to(row);
-    const auto& message = rows.row();
-    while (!silent.empty() && silent.front().uid < message.uid) silent = silent.subspan(1);
-    if (!silent.empty() && silent.front().uid == message.uid &&
-        silent.front().flags == message.flags)
-      continue;
-    while (below < ghosts_.size() && ghosts_[below].row.uid < message.uid) ++below;
-    updates.flags.push_back({static_cast<std::uint32_t>(row + 1 + below), message});
+  updates.flags = std::move(difference.same);
+  for (auto& range : updates.flags) {
+    // Ghosts that are among them have rows from before.
+    range.first += static_cast<std::uint32_t>(1 + ghosts_below((*view_)[range.first].uid));
+    range.last += static_cast<std::uint32_t>(1 + ghosts_below((*view_)[range.last].uid));
   }
   return updates;
 }

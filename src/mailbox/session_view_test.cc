@@ -11,6 +11,15 @@ namespace {
 
 constexpr AccountId kId = TestAccount::kId;
 
+/// The messages whose flags are to be told.
+std::vector<std::uint32_t> changed_by(const Updates& updates, const SessionView& shown) {
+  std::vector<std::uint32_t> changed;
+  for (auto& range : updates.flags)
+    for (auto sequence = range.first; sequence <= range.last; ++sequence)
+      if (shown.at(sequence).changed > updates.flags_after) changed.push_back(sequence);
+  return changed;
+}
+
 /// Applies untagged responses as RFC 9051 §7.5 says.
 struct Client {
   struct Message {
@@ -19,21 +28,29 @@ struct Client {
   };
   std::vector<Message> messages;
 
-  void apply(const Updates& updates) {
-    for (auto sequence : updates.expunged) {
-      REQUIRE(sequence >= 1);
-      REQUIRE(sequence <= messages.size());
-      messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(sequence) - 1);
+  void apply(const Updates& updates, const SessionView& shown) {
+    std::size_t uids = 0, numbers = 0;
+    for (auto& range : updates.expunged_uids) uids += range.last - range.first + 1;
+    for (auto range = updates.expunged.rbegin(); range != updates.expunged.rend(); ++range) {
+      REQUIRE(range->first >= 1);
+      REQUIRE(range->last <= messages.size());
+      auto begin = messages.begin();
+      messages.erase(begin + static_cast<std::ptrdiff_t>(range->first) - 1,
+                     begin + static_cast<std::ptrdiff_t>(range->last));
+      numbers += range->last - range->first + 1;
     }
+    REQUIRE(numbers == uids);
     if (updates.exists) {
       REQUIRE(*updates.exists > messages.size());
       messages.resize(*updates.exists);
     }
-    for (const auto& changed : updates.flags) {
-      REQUIRE(changed.sequence <= messages.size());
-      auto& message = messages[changed.sequence - 1];
-      REQUIRE((message.uid == 0 || message.uid == changed.message.uid));
-      message = {changed.message.uid, changed.message.flags};
+    for (auto sequence : changed_by(updates, shown)) {
+      REQUIRE(sequence <= messages.size());
+      auto& row = shown.at(sequence);
+      auto& message = messages[sequence - 1];
+      REQUIRE(!shown.is_ghost(sequence));
+      REQUIRE((message.uid == 0 || message.uid == row.uid));
+      message = {row.uid, row.flags};
     }
   }
 };
@@ -113,11 +130,16 @@ TEST_CASE("every client ends with the mailbox as it is, whatever happened in bet
 
       auto& session = sessions[number(3)];
       if (number(4) == 0) session.shown.park();
-      session.client.apply(session.shown.advance(view, number(2) == 0));
+      auto missing = session.shown.missing_in(*view);
+      auto ghosts = session.shown.ghosts();
+      auto may_expunge = number(2) == 0;
+      auto updates = session.shown.advance(view, may_expunge);
+      CHECK((may_expunge || session.shown.ghosts() == ghosts + missing));
+      session.client.apply(updates, session.shown);
       session.fetch();
     }
     for (auto& session : sessions) {
-      session.client.apply(session.shown.advance(view, true));
+      session.client.apply(session.shown.advance(view, true), session.shown);
       session.fetch();
       REQUIRE(session.shown.ghosts() == 0);
       auto rows = account.list("INBOX");
@@ -154,25 +176,53 @@ TEST_CASE("expunged messages keep their number until the session may tell") {
   CHECK(!shown.sequence_of(7));
   CHECK(shown.lower_bound(7) == 7);
   updates = shown.advance(account.view(), true);
-  CHECK(updates.expunged == std::vector<std::uint32_t>{4, 2});
-  CHECK(updates.expunged_uids == NumberSet{2, 4});
+  CHECK(updates.expunged == std::vector<Updates::Range>{{2, 2}, {4, 4}});
+  CHECK(updates.expunged_uids == std::vector<Updates::Range>{{2, 2}, {4, 4}});
   CHECK(!updates.exists);
   CHECK(shown.memory() == 0);  // what has been told is not held any longer
   CHECK(shown.uids(1, 99) == std::vector<Uid>{1, 3, 5, 6});
   CHECK(shown.advance(account.view(), true).empty());
 }
 
-TEST_CASE("a session does not hear what it has done itself, but what others made of it") {
+TEST_CASE("what there is to tell takes memory for what has gone in pieces, and for nothing else") {
   Shown account;
-  account.put("INBOX");
-  account.put("INBOX");
-  SessionView shown(account.view());
-  auto stored = account.flag("INBOX", {1, 2}, {FlagChange::Add, kSeen, {}, {}});
-  account.flag("INBOX", {2}, {FlagChange::Add, kFlagged, {}, {}});
-  auto updates = shown.advance(account.view(), true, stored->changed);
-  REQUIRE(updates.flags.size() == 1);
-  CHECK(updates.flags[0].sequence == 2);
-  CHECK(updates.flags[0].message.flags == (kSeen | kFlagged));
+  std::vector<Uid> all, even;
+  for (Uid uid = 1; uid <= 3'000; ++uid) {
+    account.put("INBOX");
+    all.push_back(uid);
+    if (uid % 2 == 0) even.push_back(uid);
+  }
+  auto view = account.view();
+  SessionView shown(view), parked(view);
+  CHECK(parked.park());
+  account.flag("INBOX", all, {FlagChange::Add, kSeen, {}, {}});
+  auto seen = account.view();
+  for (auto* session : {&shown, &parked}) {
+    auto updates = session->advance(seen, true);
+    CHECK(updates.flags == std::vector<Updates::Range>{{1, 3'000}});
+    CHECK(changed_by(updates, *session).size() == 3'000);
+    CHECK(updates.memory() < 100);
+  }
+  // One message of a large mailbox: only its block is to be looked through.
+  account.flag("INBOX", {700}, {FlagChange::Add, kFlagged, {}, {}});
+  auto flagged = update_view(account.memory, kId, account.id("INBOX"), seen);
+  auto updates = shown.advance(flagged, true);
+  CHECK(updates.flags == std::vector<Updates::Range>{{513, 1'024}});
+  CHECK(changed_by(updates, shown) == std::vector<std::uint32_t>{700});
+
+  SessionView other(flagged);
+  account.expunge("INBOX", even);
+  auto halved = account.view();
+  CHECK(shown.missing_in(*halved) == 1'500);
+  updates = shown.advance(halved, true);
+  CHECK(updates.expunged.size() == 1'500);
+  CHECK(updates.memory() < 40'000);
+  CHECK(shown.memory() == 0);
+  account.expunge("INBOX", all);
+  updates = other.advance(account.view(), true);
+  CHECK(updates.expunged == std::vector<Updates::Range>{{1, 3'000}});
+  CHECK(updates.expunged_uids == std::vector<Updates::Range>{{1, 3'000}});
+  CHECK(updates.memory() < 200);
 }
 
 TEST_CASE("new keywords are announced") {
@@ -192,7 +242,7 @@ TEST_CASE("INBOX renamed away: all is gone, and new mail comes with new numbers"
   account.rename("INBOX", "old");
   account.put("INBOX");
   auto updates = shown.advance(account.view(), true);
-  CHECK(updates.expunged == std::vector<std::uint32_t>{2, 1});
+  CHECK(updates.expunged == std::vector<Updates::Range>{{1, 2}});
   CHECK(updates.exists == 1);
   CHECK(shown.at(1).uid == 3);
 }

@@ -86,19 +86,30 @@ std::shared_ptr<const View> read_view(store::Reader& reader, AccountId account, 
 std::shared_ptr<const View> update_view(store::Reader& reader, AccountId account, MailboxId mailbox,
                                         std::shared_ptr<const View> old);
 
-/// What a session must tell its client, in this order.
+/// What a session must tell its client, in this order. Its client may take long to read all that:
+/// it says where in the session's view to look, and holds no rows.
 struct Updates {
-  bool keywords_changed = false;  ///< FLAGS and PERMANENTFLAGS
-  std::vector<std::uint32_t>
-      expunged;  ///< sequence numbers, each valid when the ones before were told (descending)
-  NumberSet expunged_uids;              ///< the same as UIDs: for VANISHED
-  std::optional<std::uint32_t> exists;  ///< the new number of messages, when there are more
-  struct FlagsChanged {
-    std::uint32_t sequence = 0;  ///< valid after all of the above
-    MessageSummary message;
+  /// From first to last, both included.
+  struct Range {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    bool operator==(const Range&) const = default;
   };
-  std::vector<FlagsChanged> flags;  ///< ascending
+  bool keywords_changed = false;  ///< FLAGS and PERMANENTFLAGS
+  /// Sequence numbers as they were, ascending: told from the last to the first, each is valid.
+  std::vector<Range> expunged;
+  std::vector<Range> expunged_uids;     ///< the same as UIDs, ascending: for VANISHED
+  std::optional<std::uint32_t> exists;  ///< the new number of messages, when there are more
+  /// Sequence numbers, valid after all of the above, ascending. What has new flags is among them:
+  /// those whose row is of a later change than `flags_after`.
+  std::vector<Range> flags;
+  ChangeNumber flags_after = 0;
+
   bool empty() const { return expunged.empty() && !exists && flags.empty() && !keywords_changed; }
+  /// Bytes beside the value itself.
+  std::size_t memory() const {
+    return (expunged.capacity() + expunged_uids.capacity() + flags.capacity()) * sizeof(Range);
+  }
 };
 
 /// What one session has been told of its mailbox: the numbering that its client uses. Pure. One
@@ -109,10 +120,11 @@ class SessionView {
 
   /// Moves on to a newer view (an older one changes nothing). Without `may_expunge` (RFC 9051
   /// §7.5.1: during FETCH, STORE, SEARCH) rows that are gone stay as ghosts under their number;
-  /// flags and new messages are told at once. Rows of `silent` (by UID, ascending) whose flags are
-  /// still those are not reported (the client asked for .SILENT, or is told by its command).
-  Updates advance(std::shared_ptr<const View> newer, bool may_expunge,
-                  std::span<const MessageSummary> silent = {});
+  /// flags and new messages are told at once. It costs next to nothing where both views have the
+  /// same messages, and a row at a time where some have gone.
+  Updates advance(std::shared_ptr<const View> newer, bool may_expunge);
+  /// How many of its messages are not in that newer view, ghosts apart.
+  std::size_t missing_in(const View& newer) const;
 
   /// Lets go of the rows: an idle session keeps only the UIDs that its client knows, as ranges.
   /// Until advance() brings a view, only size() and told_up_to() may be called. False, and nothing
@@ -160,8 +172,9 @@ class SessionView {
     std::uint32_t sequence = 0;
   };
   struct Difference;
-  Difference from_view(const View& newer) const;
-  Difference from_parked(const View& newer) const;
+  void compare_view(const View& newer, Difference& difference) const;
+  void compare_parked(const View& newer, Difference& difference) const;
+  void tell_ghosts(Updates& updates);
   std::size_t ghosts_below(Uid uid) const;
   void number_ghosts();
   ChangeNumber change() const { return parked() ? parked_.change : view_->change(); }
