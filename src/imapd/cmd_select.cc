@@ -159,7 +159,7 @@ Task<void> Session::tell_vanished(
     auto counted = messages.uids(1, static_cast<std::uint32_t>(messages.size()));
     vanished = vanished.without(imap::NumberSet::from_numbers(counted));
   }
-  imap::append_vanished(out(), vanished, true);
+  co_await write_vanished(vanished, true);
 }
 
 Task<imap::Reply> Session::handle(imap::CloseCommand) {

@@ -276,6 +276,9 @@ TEST_CASE("a thousand messages that are apart: what is told of them is one set")
   for (int i = 4; i <= 2'400; i += 2)
     vanished += (i == 2'002 ? "\n* VANISHED " : ",") + std::to_string(i);
   CHECK(client("EXPUNGE").starts_with(vanished + "\nOK ["));
+  for (std::size_t at = 0; (at = vanished.find("VANISHED ", at)) != std::string::npos; at += 9)
+    vanished.insert(at + 9, "(EARLIER) ");
+  CHECK(client("UID FETCH 1:* (UID) (CHANGEDSINCE 1 VANISHED)").starts_with(vanished + "\n* 1 "));
   CHECK((client("STORE $ (UNCHANGEDSINCE 1) +FLAGS (\\Seen)") ==
          "OK [MODIFIED 1:1200] Some messages were changed meanwhile\n"));
   CHECK(client("SEARCH RETURN (COUNT) $").ends_with(" COUNT 1200\nOK Searched\n"));

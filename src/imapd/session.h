@@ -148,7 +148,7 @@ class Session {
   Task<void> tell_expunged(mailbox::Updates& updates);
   Task<void> tell_flags(const mailbox::Updates& updates, const OwnChanges* own);
   /// `uids` outlives the task.
-  Task<void> tell_vanished(const imap::NumberSet& uids);
+  Task<void> write_vanished(const imap::NumberSet& uids, bool earlier);
   /// Learns which of the new messages are \Recent here (RFC 3501 §2.3.2).
   Task<void> claim_recent();
   /// The mailbox has another UIDVALIDITY or is gone: INBOX may have been renamed.

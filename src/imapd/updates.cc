@@ -147,13 +147,13 @@ void Session::append_changed_row(std::uint32_t sequence, const mailbox::MessageS
   response.end();
 }
 
-Task<void> Session::tell_vanished(const imap::NumberSet& uids) {
+Task<void> Session::write_vanished(const imap::NumberSet& uids, bool earlier) {
   // A line may have a few thousand ranges: of a large mailbox more vanish.
   Turn turn;
   std::span all(uids.ranges());
   for (; !all.empty(); all = all.subspan(std::min(all.size(), kRowsPerTurn))) {
     auto some = all.first(std::min(all.size(), kRowsPerTurn));
-    imap::append_vanished(out(), imap::NumberSet::from_ranges({some.begin(), some.end()}), false);
+    imap::append_vanished(out(), imap::NumberSet::from_ranges({some.begin(), some.end()}), earlier);
     if (output_.full()) co_await output_.flush();
     if (turn.is_over()) co_await take_turn(turn);
   }
@@ -193,7 +193,7 @@ Task<void> Session::tell_expunged(mailbox::Updates& updates) {
   selected_->saved = selected_->saved.without(uids);
   if (state_.has(imap::Enabled::QResync)) {
     expunged = std::vector<mailbox::Updates::Range>();
-    co_await tell_vanished(uids);
+    co_await write_vanished(uids, false);
     co_return;
   }
   uids = {};
