@@ -150,6 +150,11 @@ Task<std::size_t> Session::fetch_first_of(Fetching& fetching,
       bodies = co_await open_bodies(services_.store, records, i, at_once(kBodiesAtOnce));
     }
     auto blob = bodies.take(i);
+    if (!blob && blob.error().code == ErrorCode::NotFound && !co_await is_still_there(uids[i])) {
+      fetching.missing = true;
+      held -= records[i]->memory();
+      continue;
+    }
     // With the piece that is on its way: the client may let us wait.
     work_with(held +
               (fetching.needs_bodies ? bodies.bytes + std::min(records[i]->size, kReadPiece) : 0));
@@ -159,6 +164,14 @@ Task<std::size_t> Session::fetch_first_of(Fetching& fetching,
   }
   work_with(0);
   co_return records.size();
+}
+
+/// False: it was expunged and given up, perhaps since its record was read.
+Task<bool> Session::is_still_there(mailbox::Uid uid) {
+  co_return co_await services_.store.read(
+      [id = account(), mailbox = selected_->mailbox, uid](store::Reader& reader) {
+        return mailbox::get_message_or_ghost(reader, id, mailbox, uid).has_value();
+      });
 }
 
 Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t>& sequences) {

@@ -194,6 +194,7 @@ class Session {
   Task<void> fetch_content_of(Fetching& fetching, std::vector<std::uint32_t> sequences);
   /// How many of them: as many as may be in memory at once.
   Task<std::size_t> fetch_first_of(Fetching& fetching, std::span<const std::uint32_t> sequences);
+  Task<bool> is_still_there(mailbox::Uid uid);
   Task<void> fetch_message(Fetching& fetching, std::uint32_t sequence,
                            mailbox::MessageRecord record,
                            Result<std::unique_ptr<store::Blob>> blob);
