@@ -284,17 +284,10 @@ Task<Answer> undelete_restore(Core& core, ControlCall& call) {
                    {"why", json_text(total.why)}};
 }
 
-/// What is done by now was done before this.
-Time behind_now(Core& core) {
-  return core.clock().now() + std::chrono::milliseconds(1);
-}
-
-/// What is deleted by now, or was by `before`. What the account's rows cannot tell is Corrupt.
-Task<Result<void>> give_up(Core& core, const auth::Account& account, std::optional<Time> before) {
+/// What the rows of one account cannot tell is Corrupt.
+Task<Result<void>> of_account(Task<Result<void>> work) {
   try {
-    CO_TRY_DO(co_await work_off_deletes(core, account));
-    co_return co_await mailbox::trim_bulk({core.store(), core.clock()}, account.id, {},
-                                          before.value_or(behind_now(core)));
+    co_return co_await std::move(work);
   } catch (const std::exception& error) {
     co_return fail(ErrorCode::Corrupt, "{}", error.what());
   }
@@ -304,27 +297,28 @@ Task<Result<void>> give_up(Core& core, const auth::Account& account, std::option
 /// nothing of the others.
 Task<Answer> undelete_purge(Core& core, ControlCall& call) {
   CO_TRY(auto before_text, call.text("before"));
-  std::optional<Time> before;
-  if (!before_text.empty()) {
-    auto told = parse_rfc3339(before_text);
-    if (!told) co_return fail(ErrorCode::Invalid, "{} is no time", before_text);
-    before = *told;
-  }
+  auto told = parse_rfc3339(before_text);
+  if (!before_text.empty() && !told)
+    co_return fail(ErrorCode::Invalid, "{} is no time", before_text);
   auto accounts =
       co_await core.store().read([](store::Reader& reader) { return auth::list_accounts(reader); });
   CO_TRY(auto used, co_await core.store().space_use());
   Result<void> damage;
-  for (auto& account : accounts) {
-    auto done = co_await give_up(core, account, before);
-    if (done) continue;
-    if (done.error().code != ErrorCode::Corrupt) co_return std::unexpected(std::move(done).error());
+  auto look = [&](Result<void> done, const auth::Account& account) -> Result<void> {
+    if (done || done.error().code != ErrorCode::Corrupt) return done;
     damage =
         wrap(std::move(done).error(), "what {} has deleted cannot be given up", account.address);
-  }
-  store::ReclaimRules rules{.before = before.value_or(behind_now(core)),
-                            .dead_percent = 10,
-                            .least_age = {},
-                            .urgent = true};
+    return {};
+  };
+  for (auto& account : accounts)
+    CO_TRY_DO(look(co_await of_account(work_off_deletes(core, account)), account));
+  // One time for rows and bodies: no row may outlive its body.
+  auto before = told.value_or(core.clock().now() + std::chrono::milliseconds(1));
+  for (auto& account : accounts)
+    CO_TRY_DO(look(co_await of_account(
+                       mailbox::trim_bulk({core.store(), core.clock()}, account.id, {}, before)),
+                   account));
+  store::ReclaimRules rules{.before = before, .dead_percent = 10, .least_age = {}, .urgent = true};
   store::Reclaimed total;
   int waited = 0;
   while (true) {
