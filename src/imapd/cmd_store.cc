@@ -36,7 +36,8 @@ Task<imap::Reply> Session::handle(imap::StoreCommand command) {
   auto wanted = count(*sequences);
   auto stored = co_await store(*sequences, wish_of(command));
   if (!stored) co_return refusal(stored.error());
-  OwnChanges own{std::move(*sequences), std::move(stored->modified), std::move(stored->pieces)};
+  OwnChanges own{std::move(*sequences), std::move(stored->modified), std::move(stored->news),
+                 std::move(stored->pieces)};
   work_with(own.memory());
   co_await refresh(Expunges::HoldBack, &own);
   // RFC 7162 §3.1.3: the mod-sequence is told even when .SILENT wants no flags.
@@ -51,6 +52,7 @@ Task<imap::Reply> Session::handle(imap::StoreCommand command) {
 Task<Result<mailbox::BulkStored>> Session::store(const SequenceRanges& sequences,
                                                  mailbox::StoreFlags wish) {
   mailbox::BulkStored all;
+  wish.known = selected_->messages.view().change();
   SequencePieces pieces(sequences);
   for (auto piece = pieces.next_ranges(uids_at_once()); !piece.empty();
        piece = pieces.next_ranges(uids_at_once())) {
@@ -59,8 +61,9 @@ Task<Result<mailbox::BulkStored>> Session::store(const SequenceRanges& sequences
                                                            std::move(chosen.uids), wish));
     all.stored += stored.stored;
     all.modified.insert(all.modified.end(), stored.modified.begin(), stored.modified.end());
+    all.news.insert(all.news.end(), stored.news.begin(), stored.news.end());
     all.pieces.insert(all.pieces.end(), stored.pieces.begin(), stored.pieces.end());
-    work_with(all.modified.capacity() * sizeof(mailbox::Uid) +
+    work_with((all.modified.capacity() + all.news.capacity()) * sizeof(mailbox::Uid) +
               all.pieces.capacity() * sizeof(mailbox::BulkStored::Piece));
   }
   co_return all;

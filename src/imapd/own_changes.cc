@@ -15,14 +15,17 @@ OwnWalk::OwnWalk(const OwnChanges* changes) {
   if (!changes) return;
   messages_ = changes->messages;
   left_alone_ = changes->left_alone;
+  news_ = changes->news;
   stored_ = changes->stored;
 }
 
 bool OwnWalk::has(std::uint32_t sequence, const mailbox::MessageSummary& row) {
   pass(messages_, [&](auto& range) { return range.last < sequence; });
   if (messages_.empty() || sequence < messages_.front().first) return false;
-  pass(left_alone_, [&](auto uid) { return uid < row.uid; });
-  if (!left_alone_.empty() && left_alone_.front() == row.uid) return false;
+  for (auto* others : {&left_alone_, &news_}) {
+    pass(*others, [&](auto uid) { return uid < row.uid; });
+    if (!others->empty() && others->front() == row.uid) return false;
+  }
   pass(stored_, [&](auto& piece) { return piece.last < row.uid; });
   return !stored_.empty() && row.changed <= stored_.front().change;
 }

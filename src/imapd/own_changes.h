@@ -15,11 +15,12 @@ namespace hikyaku::imapd {
 struct OwnChanges {
   SequenceRanges messages;                         ///< that were named
   std::vector<mailbox::Uid> left_alone;            ///< of these; ascending
+  std::vector<mailbox::Uid> news;                  ///< others changed them, too; ascending
   std::vector<mailbox::BulkStored::Piece> stored;  ///< up to which changes they are its own
 
   std::size_t memory() const {
     return messages.capacity() * sizeof(imap::NumberRange) +
-           left_alone.capacity() * sizeof(mailbox::Uid) +
+           (left_alone.capacity() + news.capacity()) * sizeof(mailbox::Uid) +
            stored.capacity() * sizeof(mailbox::BulkStored::Piece);
   }
 };
@@ -29,12 +30,14 @@ class OwnWalk {
  public:
   /// nullptr: there are none.
   explicit OwnWalk(const OwnChanges* changes);
-  /// The row is as the command has left it, and nobody has changed it since.
+  /// The row is as the command has left it, and nobody has changed it since, or before without
+  /// the client being told.
   bool has(std::uint32_t sequence, const mailbox::MessageSummary& row);
 
  private:
   std::span<const imap::NumberRange> messages_;
   std::span<const mailbox::Uid> left_alone_;
+  std::span<const mailbox::Uid> news_;
   std::span<const mailbox::BulkStored::Piece> stored_;
 };
 

@@ -57,6 +57,10 @@ class InterruptedViews final : public mailbox::Views {
     co_return view;
   }
   Held held() const override { return below_->held(); }
+  std::size_t kept_by(mailbox::AccountId account, mailbox::MailboxId mailbox,
+                      const std::shared_ptr<const mailbox::View>& view) const override {
+    return below_->kept_by(account, mailbox, view);
+  }
 
  private:
   std::unique_ptr<mailbox::Views> below_;
@@ -105,6 +109,20 @@ TEST_CASE("what somebody else changes while STORE is answered is not told as it 
         "* 2 FETCH (UID 2 FLAGS (\\Flagged \\Seen \\Recent))\n"
         "* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent))\nOK Stored\n");
   CHECK(one.client("NOOP") == "OK Nothing done\n");
+}
+
+TEST_CASE(".SILENT leaves out what the command has stored, not what others changed before") {
+  Two two(4);
+  two.a("STORE 1 +FLAGS (\\Flagged)");
+  CHECK(two.b("STORE 1:2 +FLAGS.SILENT (\\Seen)") ==
+        "* 1 FETCH (UID 1 FLAGS (\\Flagged \\Seen))\nOK Stored\n");
+  two.a("STORE 3 +FLAGS (\\Seen)");
+  CHECK(two.b("STORE 3 +FLAGS.SILENT (\\Seen)") == "* 3 FETCH (UID 3 FLAGS (\\Seen))\nOK Stored\n");
+  two.a("STORE 4 +FLAGS (\\Flagged)");
+  CHECK(two.b("STORE 3:4 +FLAGS (\\Answered)") ==
+        "* 4 FETCH (UID 4 FLAGS (\\Answered \\Flagged))\n"
+        "* 3 FETCH (UID 3 FLAGS (\\Answered \\Seen))\nOK Stored\n");
+  CHECK(two.b("NOOP") == "OK Nothing done\n");
 }
 
 TEST_CASE("no EXPUNGE during commands by number; expunged messages keep theirs until then") {

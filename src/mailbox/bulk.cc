@@ -181,6 +181,7 @@ Task<Result<BulkStored>> store_flags_bulk(BulkContext context, AccountId account
         options));
     all.stored += stored->changed.size();
     append(all.modified, stored->modified);
+    append(all.news, stored->news);
     all.pieces.push_back({piece.back(), last_change(stored->changed)});
   }
   co_return all;

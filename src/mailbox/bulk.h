@@ -28,6 +28,7 @@ struct BulkContext {
 struct BulkStored {
   std::uint64_t stored = 0;   ///< messages whose flags are now as asked for
   std::vector<Uid> modified;  ///< left alone: changed after unchanged_since; ascending
+  std::vector<Uid> news;      ///< stored, and changed by others after `known`; ascending
   struct Piece {
     Uid last = 0;             ///< the pieces are ascending by UID, this one goes up to here
     ChangeNumber change = 0;  ///< a message of it with a later change has been changed since

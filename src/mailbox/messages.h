@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -117,11 +118,14 @@ struct StoreFlags {
   std::vector<std::string> keywords;
   /// RFC 7162 §3.1.3. With a number that a restore took back every message counts as changed.
   std::optional<ChangeNumber> unchanged_since;
+  /// Up to which change whoever asks knows the messages.
+  ChangeNumber known = std::numeric_limits<ChangeNumber>::max();
 };
 struct StoredFlags {
   std::vector<MessageSummary>
       changed;                ///< those whose flags are now as asked for (also if they were before)
   std::vector<Uid> modified;  ///< left alone: changed after unchanged_since
+  std::vector<Uid> news;      ///< of `changed`: changed by others, too, after what is known
 };
 /// Unknown UIDs are passed over; any order, at most kMaxBatch a transaction. NotFound; TooLarge
 /// (the mailbox has no room for a new keyword); Invalid (a keyword that is none). Messages that

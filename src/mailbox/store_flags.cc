@@ -68,6 +68,7 @@ Result<StoredFlags> store_flags(store::Transaction& tx, AccountId account, Mailb
       stored.modified.push_back(uid);
       continue;
     }
+    if (message.changed > wish.known) stored.news.push_back(uid);
     auto flags = apply(message.flags, wish.change, bits);
     if (flags != message.flags) {
       change.record(*box).updated.add(uid);
