@@ -166,11 +166,11 @@ Task<std::size_t> Session::fetch_first_of(Fetching& fetching,
   co_return records.size();
 }
 
-/// False: it was expunged and given up, perhaps since its record was read.
+/// False: it was expunged, perhaps since its record was read, and its body given up.
 Task<bool> Session::is_still_there(mailbox::Uid uid) {
   co_return co_await services_.store.read(
       [id = account(), mailbox = selected_->mailbox, uid](store::Reader& reader) {
-        return mailbox::get_message_or_ghost(reader, id, mailbox, uid).has_value();
+        return mailbox::get_message(reader, id, mailbox, uid).has_value();
       });
 }
 
@@ -188,6 +188,7 @@ Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t
   mailbox::StoreFlags wish;
   wish.change = mailbox::FlagChange::Add;
   wish.system_flags = mailbox::kSeen;
+  wish.known = selected_->messages.view().change();
   mailbox::StoredFlags stored;
   auto done = co_await services_.store.transact(
       {account()},
@@ -198,6 +199,7 @@ Task<void> Session::set_seen(Fetching& fetching, const std::vector<std::uint32_t
       });
   // A full disk is no reason not to show the message.
   if (!done) co_return;
+  own.news = std::move(stored.news);
   own.stored.push_back({UINT32_MAX, 0});
   for (auto& row : stored.changed) {
     fetching.just_seen.push_back(row.uid);
