@@ -127,8 +127,8 @@ class OfMemoryOfOne(Attacked):
             self.assertIn("MESSAGES 17000", reader.tagged("STATUS INBOX (MESSAGES)")[0])
 
 
-class OfWhatIsTold(Attacked):
-    """What others have changed is told to those who read slowly, too; nobody remembers it for each of them."""
+class OneLargeMailbox(Attacked):
+    """Many clients of one mailbox, "told", whose answers are more than what the kernel takes for them."""
     config = {"limits.connections_per_account": 100}
     MESSAGES = 51_200
 
@@ -147,6 +147,10 @@ class OfWhatIsTold(Attacked):
                 peer.tagged("NOOP")
             # Lines that are long enough: more than what the kernel takes.
             assert "a OK" in peer.tagged(f"STORE 1:* +FLAGS.SILENT ({'a' * 50} {'b' * 50})")[-1]
+
+
+class OfWhatIsTold(OneLargeMailbox):
+    """What others have changed is told to those who read slowly, too; nobody remembers it for each of them."""
 
     def slow_readers(self, command, before=lambda: None):
         """Twenty ask for more than what the kernel takes for them, and read none of it. Kilobytes that the server grew by, and their
@@ -186,6 +190,36 @@ class OfWhatIsTold(Attacked):
         writer = self.reader(mailbox="told", timeout=60)
         self.assertIn("a OK", writer.tagged(r"STORE 1:* +FLAGS.SILENT (\Seen)")[-1])
         self.check(r"STORE 1:* +FLAGS (\Seen)", lambda: None)
+
+
+class OfOldRows(OneLargeMailbox):
+    """Who does not read keeps an older list of the messages than others have; that counts as memory, too."""
+    config = OneLargeMailbox.config | {"limits.memory": '"12MB"'}
+    READERS = 8  # of 2.9 MB each
+
+    def ended(self):
+        return [line for line in list(self.server.log) if "why=memory" in line]
+
+    def behind(self):
+        """How many sessions have been found to hold a list of their own."""
+        return sum(s["memory"] > 2 << 20 for s in json.loads(self.server.run("who", "--json").stdout))
+
+    def test_of_many_who_do_not_read(self):
+        """One after the other changes every message and reads no answer. Some must go; the others, and who comes, are served."""
+        held, slow = memory(self.server), []
+        with Meanwhile(self.server):
+            for n in range(self.READERS):
+                slow.append(self.reader(mailbox="told", source=f"127.0.3.{n + 1}", receive_buffer=4096, timeout=60))
+                slow[-1].send(f"a STORE 1:* {'-' if n % 2 else '+'}FLAGS (\\Seen)\r\n")
+                slow[-1].line()  # it is done, and told
+                eventually(lambda: len(self.ended()) + self.behind() >= n)
+                eventually(lambda: metric(self.server, "hikyaku_sessions_memory_bytes") < 11 << 20)
+            self.assertGreater(len(self.ended()), self.READERS // 3)
+            self.assertTrue(all("ip=127.0.3." in line for line in self.ended()))
+            self.assertLess(metric(self.server, "hikyaku_sessions_memory_bytes"), 12 << 20)
+            if not SANITIZED:
+                self.assertLess(memory(self.server) - held, 30_000)
+        self.assertIn("a OK", slow[-1].until("a ")[-1])  # the last one is told all
 
 
 class OfTheQueue(Attacked):

@@ -32,6 +32,7 @@ struct Activity {
   std::uint64_t bytes_out = 0;
 
   std::uint64_t memory = 0;                ///< what it holds for its peer, about
+  std::uint64_t memory_by_others = 0;      ///< of that, what others made it hold
   SessionMemory* memory_of_all = nullptr;  ///< where that is counted; null: nowhere
 
   /// Why the session is ended from outside; set before its stream is shut down.
@@ -50,15 +51,20 @@ struct Activity {
     credential = std::move(name);
     credential_made = made;
   }
-  /// The session holds so much now. False when that is too much: it is to shut its stream down.
-  bool hold(std::uint64_t bytes) {
-    auto before = std::exchange(memory, bytes);
-    if (!memory_of_all || memory_of_all->change(before, bytes) || end != End::Not) return true;
+  /// The session holds so much now, and `by_others` beside it (SessionMemory::change). False when
+  /// that is too much: it is to shut its stream down.
+  bool hold(std::uint64_t bytes, std::uint64_t by_others = 0) {
+    memory_by_others = by_others;
+    auto before = std::exchange(memory, bytes + by_others);
+    if (!memory_of_all || memory_of_all->change(before, memory, by_others) || end != End::Not)
+      return true;
     end = End::TooMuch;
     return false;
   }
   /// How much more it may hold: what it works with is to be bounded by that.
-  std::uint64_t room() const { return memory_of_all ? memory_of_all->room(memory) : UINT64_MAX; }
+  std::uint64_t room() const {
+    return memory_of_all ? memory_of_all->room(memory, memory_by_others) : UINT64_MAX;
+  }
   /// The session's connection has carried so many bytes.
   void end_with(std::uint64_t in, std::uint64_t out) {
     bytes_in = in;

@@ -38,21 +38,23 @@ class SessionMemory {
   /// False, and the caller must end it, when it has too much: more than one may, or than its part
   /// while all have. So the total has a bound; the last eighth of it is not for growing, but for
   /// whoever comes. `now` is counted all the same, until the session says that it holds less.
-  bool change(std::uint64_t before, std::uint64_t now) {
+  /// `by_others` of it came by what others did: one may hold that beyond the limit of one.
+  bool change(std::uint64_t before, std::uint64_t now, std::uint64_t by_others = 0) {
     auto held = held_ += now - before;
-    return now <= most(held);
+    return now <= most(held, by_others);
   }
   /// How much more than `now` a session may hold at this moment: the measure for the pieces that it
   /// works in.
-  std::uint64_t room(std::uint64_t now) const {
-    auto limit = most(held_);
+  std::uint64_t room(std::uint64_t now, std::uint64_t by_others = 0) const {
+    auto limit = most(held_, by_others);
     return limit > now ? limit - now : 0;
   }
 
  private:
   /// What one may hold while all hold `held`.
-  std::uint64_t most(std::uint64_t held) const {
+  std::uint64_t most(std::uint64_t held, std::uint64_t by_others) const {
     std::uint64_t limit = per_session_;
+    limit += std::min(by_others, UINT64_MAX - limit);
     if (held > total_ / 8 * 7)
       limit = std::min<std::uint64_t>(limit, total_ / std::max<std::uint64_t>(sessions_, 1));
     return std::max(limit, kAlways);

@@ -47,6 +47,23 @@ TEST_CASE("what a session may yet hold is less when all hold much") {
   CHECK(Activity().room() == UINT64_MAX);
 }
 
+TEST_CASE("what others made a session hold counts for all together, not for itself") {
+  SessionMemory all;
+  all.set_limits({.total = 1'000 * kKB, .per_session = 100 * kKB});
+  Activity one, other;
+  for (auto* activity : {&one, &other}) {
+    activity->memory_of_all = &all;
+    all.begin_session();
+  }
+  CHECK(one.hold(90 * kKB, 400 * kKB));
+  CHECK(one.memory == 490 * kKB);
+  CHECK(one.room() == 10 * kKB);
+  CHECK(other.hold(0, 385 * kKB));  // seven eighths
+  CHECK_FALSE(one.hold(90 * kKB, 420 * kKB));
+  CHECK(one.end == Activity::End::TooMuch);
+  CHECK_FALSE(other.hold(101 * kKB, 0));
+}
+
 TEST_CASE("when all hold too much, those end that hold more than their part") {
   SessionMemory all;
   all.set_limits({.total = 1'000 * kKB, .per_session = 1'000 * kKB});

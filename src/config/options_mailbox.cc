@@ -252,10 +252,13 @@ constexpr Option kOptions[] = {
         .fallback = R"("16MB")",
         .why = "the largest thing that clients do, to have a search find a million messages, takes "
                "8 MB",
-        .doc = "The same for one connection. One that holds more is ended, with words that say so. "
-               "A POP3 session holds 8.25 bytes for each message of the inbox: 16MB are enough for "
-               "1.9 million. Who has more is refused the login, with -ERR [SYS/PERM], and can use "
-               "IMAP, whose sessions share one list.",
+        .doc =
+            "The same for one connection. One that holds more is ended, with words that say so. "
+            "A POP3 session holds 8.25 bytes for each message of the inbox: 16MB are enough for "
+            "1.9 million. Who has more is refused the login, with -ERR [SYS/PERM], and can use "
+            "IMAP, whose sessions share one list. While an IMAP client does not read its answers "
+            "and others change the mailbox, the older list is kept for it alone: that counts "
+            "among the memory of all (limits.memory), and not here.",
         .least = 64 * kKB,
         .most = 4 * kGB,
     }),

@@ -1,6 +1,7 @@
 // Sizes of the pieces that work is done in. Private to imapd/.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -8,6 +9,10 @@ namespace hikyaku::imapd {
 
 /// Rows that are written between two looks at what else is to be done on this loop.
 inline constexpr std::size_t kRowsPerTurn = 1'000;
+/// So long after a change it is counted what a session keeps that has not come to tell of it.
+inline constexpr std::chrono::milliseconds kCountOldRowsAfter{1'000};
+/// What a session may yet send that takes too much memory.
+inline constexpr std::chrono::milliseconds kLastWordsWithin{1'000};
 /// When more than so many messages have gone, one session of the account after the other works out
 /// which.
 inline constexpr std::size_t kManyExpunged = 20'000;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/executor.h"
 #include "imap/reply.h"
 #include "imap/sequence_set.h"
 #include "mailbox/view.h"
@@ -39,6 +40,9 @@ struct Selected {
   /// The client was told to stay at a change before expunges that it has yet to hear of.
   bool held_back = false;
   std::unique_ptr<Watch> watch;
+  /// Bytes of the view that nobody has but this session: others have a newer one.
+  std::size_t old_rows = 0;
+  std::unique_ptr<Executor::Timer> count_old_rows;
 };
 
 using SequenceRanges = std::vector<imap::NumberRange>;

@@ -192,7 +192,9 @@ void Session::count_memory() {
   if (selected_)
     held += selected_->messages.memory() +
             8 * (selected_->recent.ranges().size() + selected_->saved.ranges().size());
-  if (!services_.activity->hold(held)) stream_.shut_down();
+  auto old_rows = selected_ ? selected_->old_rows : 0;
+  // Who does not read is not waited for: others need the memory.
+  if (!services_.activity->hold(held, old_rows)) stream_.shut_down(kLastWordsWithin);
 }
 
 void Session::work_with(std::uint64_t bytes) {
@@ -252,7 +254,7 @@ Task<void> Session::wait_for_client() {
     throw net::Disconnected(net::Disconnected::Why::Closed, "the client closed the connection");
   if (std::exchange(park_due_, false) && selected_) {
     selected_->may_park = false;
-    selected_->messages.park();
+    if (selected_->messages.park()) selected_->old_rows = 0;
   }
 }
 

@@ -154,6 +154,9 @@ class Session {
   /// The mailbox has another UIDVALIDITY or is gone: INBOX may have been renamed.
   Task<std::shared_ptr<const mailbox::View>> follow_inbox();
   std::unique_ptr<store::Subscription> listen(Watch& watch, std::uint32_t topic);
+  /// While the session waits for its client, others may move on to a newer view of the mailbox:
+  /// what is kept for this session alone counts as its memory.
+  void count_old_rows_later();
   void leave_mailbox();
   /// For those who watch the server: where the session is.
   void show_place();

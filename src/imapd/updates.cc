@@ -15,8 +15,24 @@ namespace hikyaku::imapd {
 
 std::unique_ptr<store::Subscription> Session::listen(Watch& watch, std::uint32_t topic) {
   return services_.store.subscribe(account(), topic, [this, &watch] {
-    watch.changed = true;
+    auto is_behind = std::exchange(watch.changed, true);
     if (idling_) stream_.wake();
+    // One that idles tells of a change at once, unless its client does not read.
+    if (selected_ && selected_->watch.get() == &watch && (!idling_ || is_behind))
+      count_old_rows_later();
+  });
+}
+
+void Session::count_old_rows_later() {
+  if (selected_->count_old_rows || selected_->messages.parked()) return;
+  selected_->count_old_rows = Executor::current()->after(kCountOldRowsAfter, [this] {
+    auto timer = std::move(selected_->count_old_rows);
+    auto& messages = selected_->messages;
+    if (messages.parked() || !selected_->watch->changed) return;
+    selected_->old_rows =
+        services_.views.kept_by(account(), selected_->mailbox, messages.shared_view());
+    count_memory();
+    count_old_rows_later();
   });
 }
 
@@ -78,6 +94,7 @@ Task<mailbox::Updates> Session::renew(Expunges expunges) {
     alone.emplace(co_await services_.large_updates.acquire(account()));
     check_still_wanted();
   }
+  selected_->old_rows = 0;
   co_return selected_->messages.advance(std::move(view), expunges == Expunges::Tell);
 }
 

@@ -73,6 +73,11 @@ class Views {
     std::size_t bytes = 0;
   };
   virtual Held held() const = 0;
+  /// Bytes that only those keep in memory who hold this view of the mailbox, as others have moved
+  /// on to a newer one: one holder's part of that. 0 for the newest view; otherwise it costs a
+  /// look at each block.
+  virtual std::size_t kept_by(AccountId account, MailboxId mailbox,
+                              const std::shared_ptr<const View>& view) const = 0;
 };
 /// `memory`: bytes that cached views may take; beyond it those that nobody uses go, the longest
 /// unused first. Those in use always stay. `store` must outlive it.
@@ -165,6 +170,7 @@ class SessionView {
     return ghosts_.capacity() * sizeof(Ghost) + parked_.uids.ranges().size() * 8;
   }
   const View& view() const { return *view_; }
+  const std::shared_ptr<const View>& shared_view() const { return view_; }
 
  private:
   struct Ghost {

@@ -47,6 +47,20 @@ std::size_t bytes_of(const View& view) {
          view.parts().blocks.size() * (sizeof(View::Block) + 64);
 }
 
+/// What of `old` no `newer` view shares; what several old ones share is divided among them.
+std::size_t bytes_of_old(const View& old, const View* newer) {
+  std::vector<const View::Block*> shared;
+  if (newer)
+    for (const auto& block : newer->parts().blocks) shared.push_back(block.get());
+  std::ranges::sort(shared);
+  std::size_t bytes = 0;
+  for (const auto& block : old.parts().blocks)
+    if (!std::ranges::binary_search(shared, block.get()))
+      bytes += (sizeof(View::Block) + block->rows.capacity() * sizeof(MessageSummary)) /
+               static_cast<std::size_t>(std::max(block.use_count(), 1L));
+  return bytes;
+}
+
 class CachedViews final : public Views {
  public:
   CachedViews(store::Store& store, std::size_t memory) : store_(store), memory_(memory) {}
@@ -73,6 +87,19 @@ class CachedViews final : public Views {
     Held held{0, bytes_};
     for (const auto& [where, entry] : entries_) held.views += entry.view != nullptr;
     return held;
+  }
+
+  std::size_t kept_by(AccountId account, MailboxId mailbox,
+                      const ViewPointer& view) const override {
+    ViewPointer newest;
+    {
+      std::lock_guard lock(mutex_);
+      if (auto found = entries_.find({account, mailbox}); found != entries_.end())
+        newest = found->second.view;
+    }
+    if (newest == view) return 0;
+    return bytes_of_old(*view, newest.get()) /
+           static_cast<std::size_t>(std::max(view.use_count(), 1L));
   }
 
  private:

@@ -64,6 +64,29 @@ TEST_CASE("sessions that open a mailbox at once share one view") {
   CHECK(ended);
 }
 
+TEST_CASE("who stays with an older view answers for the rows that are kept for him alone") {
+  OnDisk disk;
+  auto views = make_views(*disk.store, 1 << 20);
+  disk.deliver(disk.inbox, 700);  // two blocks: the second changes
+  auto open = [&] { return disk.loop.run(views->open(kId, disk.inbox)).value(); };
+  auto kept = [&](auto& view) { return views->kept_by(kId, disk.inbox, view); };
+  auto first = open();
+  CHECK(kept(first) == 0);
+  disk.deliver(disk.inbox, 1);
+  CHECK(kept(first) == 0);  // nobody has moved on
+  auto second = open();
+  auto alone = kept(first);
+  CHECK(alone >= 188 * sizeof(MessageSummary));
+  CHECK(alone < 512 * sizeof(MessageSummary));
+  CHECK(kept(second) == 0);
+  auto neighbour = first;
+  CHECK(kept(first) == alone / 2);
+  disk.deliver(disk.inbox, 1);
+  auto third = open();
+  CHECK(kept(second) >= 189 * sizeof(MessageSummary));
+  CHECK(kept(third) == 0);
+}
+
 TEST_CASE("memory is bounded: the longest unused view goes first, one in use never") {
   OnDisk disk;
   auto views = make_views(*disk.store, 200'000);
