@@ -119,6 +119,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   client->receive_end();
   Count count;
   loop.run(talk(data[0], std::move(client), count));
-  if (count.size > size) std::abort();
+  if (count.size > 2 * size) std::abort();  // a LF alone becomes CRLF
   return 0;
 }
