@@ -34,6 +34,7 @@ class IndexOpening {
     return find_index_source(files_, options_.files != nullptr, options_.directory, chain_, least);
   }
   Result<std::unique_ptr<Index>> make_from(const IndexSource& source);
+  Result<std::unique_ptr<Index>> make_of_what_is_left();
   Result<std::unique_ptr<Index>> replace_if_marked(std::unique_ptr<Index> index);
   RocksIndexOptions at(const std::string& directory) const {
     return {directory, options_.index_memory, options_.log, options_.files};
@@ -136,17 +137,24 @@ Result<void> IndexOpening::make_way() {
 }
 
 Result<std::unique_ptr<Index>> IndexOpening::make_again() {
-  auto had = salvage_position(options_, files_).value_or(JournalPosition{});
-  auto source = find_source(had.lsn);
+  TRY(auto had, salvage_position(options_, files_));
+  auto source = find_source(had.value_or(JournalPosition{}).lsn);
   if (source) return make_from(*source);
   if (source.error().code != ErrorCode::Corrupt) return std::unexpected(source.error());
-  // What the end of the journal has lost would look like a group that a crash has torn.
-  if (had.lsn != 0 && find_source(0))
+  // Nothing has as much as the index itself: most of it may be readable, and only where it stands
+  // is it looked for. What the end of the journal has lost would look like a group that a crash
+  // has torn.
+  if (had)
     return fail(ErrorCode::Corrupt,
                 "the index of {} cannot be opened, and {}: hikyaku verify --repair saves what can "
                 "be read of it",
                 options_.directory, source.error().describe());
-  // Nothing has all; what there is opens for reading, and says what is missing.
+  return make_of_what_is_left();
+}
+
+/// Of the index itself nothing can be read. What else there is opens for reading, and says what is
+/// missing.
+Result<std::unique_ptr<Index>> IndexOpening::make_of_what_is_left() {
   for (const auto& kept : kept_) {
     TRY_DO(put_copy(kept));
     auto opened = open_once();

@@ -121,17 +121,21 @@ class IndexSalvage {
   }
 
   Result<std::optional<JournalPosition>> position_of_own() {
-    TRY(auto tables, list_tables(index_directory(options_.directory)));
     std::optional<JournalPosition> position;
+    auto own = index_directory(options_.directory);
+    if (!has_files(files_, own)) return position;
+    TRY(auto tables, list_tables(own));
+    bool any = false;
     for (const auto& table : tables.all) {
       // It is the first row of all.
       auto visit = [&](const SalvagedRow& row) -> Result<void> {
+        any = true;
         learn(row, position);
         return fail(ErrorCode::Shutdown, "enough");
       };
       (void)salvage_table(files_, table.path, visit);
     }
-    return position;
+    return any && !position ? JournalPosition{} : position;
   }
 
  private:
@@ -351,9 +355,9 @@ Result<SalvagedIndex> salvage_index(const Options& options, FileSystem& files,
   return IndexSalvage(options, files, chain, to).run();
 }
 
-std::optional<JournalPosition> salvage_position(const Options& options, FileSystem& files) {
+Result<std::optional<JournalPosition>> salvage_position(const Options& options, FileSystem& files) {
   LogChain none;
-  return IndexSalvage(options, files, none, "").position_of_own().value_or(std::nullopt);
+  return IndexSalvage(options, files, none, "").position_of_own();
 }
 
 std::string describe_keys(const KeyRange& range) {

@@ -33,9 +33,9 @@ struct SalvagedIndex {
 Result<SalvagedIndex> salvage_index(const Options& options, FileSystem& files,
                                     const LogChain& chain, const std::string& to);
 
-/// How far the store's own index has come, also when parts of it are damaged. nullopt: that cannot
-/// be read. Blocks.
-std::optional<JournalPosition> salvage_position(const Options& options, FileSystem& files);
+/// How far the store's own index has come, also when parts of it are damaged. Zeros: that cannot be
+/// read. nullopt: nothing of it can. Io, NoSpace. Blocks.
+Result<std::optional<JournalPosition>> salvage_position(const Options& options, FileSystem& files);
 
 /// "rows from account 3, table 0x12 to …", for people who look for what is gone.
 std::string describe_keys(const KeyRange& range);

@@ -76,7 +76,7 @@ Result<std::unique_ptr<Index>> VerifiedIndexes::make_again(bool whole_journal) c
 
 JournalPosition VerifiedIndexes::position() const {
   if (options_.open_index) return {};
-  return salvage_position(options_, files_).value_or(JournalPosition{});
+  return salvage_position(options_, files_).value_or(std::nullopt).value_or(JournalPosition{});
 }
 
 bool VerifiedIndexes::must_salvage(const LogChain& chain, Lsn least) const {

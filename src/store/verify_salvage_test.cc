@@ -1,9 +1,12 @@
 // Repairs of stores whose index has to be made of what can be read of it.
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <memory>
 
 #include "store/epoch.h"
+#include "store/index_salvage.h"
 #include "store/passing_files_test.h"
 #include "store/rocks_index.h"
 #include "store/store_files.h"
@@ -36,6 +39,22 @@ class DyingFiles final : public PassingFiles {
     return {};
   }
 };
+
+/// What the files of an index and of its copy say.
+std::map<std::string, std::string> files_of(const Yard& yard) {
+  std::map<std::string, std::string> files;
+  for (const char* part : {"index", "checkpoint"})
+    for (const auto& entry : fs::directory_iterator(yard.directory.path / part)) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      files[fs::path(part) / entry.path().filename()] = {std::istreambuf_iterator<char>(file), {}};
+    }
+  return files;
+}
+
+void lose_list_of_tables(const Yard& yard) {
+  for (const auto& entry : fs::directory_iterator(yard.directory.path / "index"))
+    if (entry.path().filename().string().starts_with("MANIFEST")) fs::remove(entry.path());
+}
 
 }  // namespace
 
@@ -199,8 +218,7 @@ TEST_CASE("verify --repair: what a damaged index had come to is not undone by a 
 
 TEST_CASE("a start does not undo what an index that it cannot open had come to") {
   ReclaimedYard yard;
-  for (const auto& entry : fs::directory_iterator(yard.directory.path / "index"))
-    if (entry.path().filename().string().starts_with("MANIFEST")) fs::remove(entry.path());
+  lose_list_of_tables(yard);
   bool lost = false;
   SUBCASE("the journal has all of it") {}
   SUBCASE("the journal has lost its end") {
@@ -221,6 +239,49 @@ TEST_CASE("a start does not undo what an index that it cannot open had come to")
   CHECK(yard.get("later 29"));
   yard.store.reset();
   CHECK(yard.rows_there() == ReclaimedYard::kRows);
+  CHECK(yard.verify().good());
+}
+
+TEST_CASE("a start that has nothing as good as an index that it cannot open moves nothing") {
+  ReclaimedYard yard;
+  lose_list_of_tables(yard);
+  int least = ReclaimedYard::kRows;
+  SUBCASE("the journal lacks the end that it was closed with") {
+    auto [name, at] = yard.find("later 29");
+    yard.flip(name, at);
+  }
+  SUBCASE("a group within the journal is damaged") {
+    fs::remove(yard.directory.path / kCleanMark);
+    auto [name, at] = yard.find("later 10");
+    yard.flip(name, at);
+  }
+  SUBCASE("the copy is damaged") {
+    yard.spoil("checkpoint");
+  }
+  SUBCASE("the copy is damaged, and what tells how far the index had come") {
+    yard.spoil("checkpoint");
+    for (const auto& entry : fs::directory_iterator(yard.directory.path / "index"))
+      if (entry.path().extension() == ".sst")
+        yard.flip((fs::path("..") / "index" / entry.path().filename()).string(), 20);
+    PosixFileSystem files;
+    REQUIRE(salvage_position(yard.options, files) == JournalPosition{});
+    least -= 500;
+  }
+  auto before = files_of(yard);
+  for (int starts = 0; starts < 2; ++starts) {
+    auto opened = open_store(yard.options);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == ErrorCode::Corrupt);
+    CHECK_MESSAGE(opened.error().describe().contains("verify --repair"), opened.error().describe());
+    CHECK(files_of(yard) == before);
+    CHECK_FALSE(fs::exists(yard.directory.path / "index.damaged"));
+  }
+  CHECK_FALSE(yard.verify(true).perhaps_lost.empty());
+  CHECK(yard.rows_there() >= least);
+  yard.open();
+  CHECK(yard.store->statistics().read_only == "");
+  for (int i = 0; i < 30; ++i) CHECK(yard.get("later " + std::to_string(i)));
+  yard.store.reset();
   CHECK(yard.verify().good());
 }
 
