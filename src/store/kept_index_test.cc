@@ -7,6 +7,7 @@
 #include "store/passing_files_test.h"
 #include "store/rocks_index.h"
 #include "store/store_files.h"
+#include "store/table_salvage.h"
 #include "store/yard_test.h"
 
 using namespace hikyaku;
@@ -20,6 +21,11 @@ class TightFiles final : public PassingFiles {
  public:
   std::uint64_t free = 0;
   Result<std::uint64_t> free_space(const std::string&) override { return free; }
+};
+
+struct Lines final : LogSink {
+  std::string text;
+  void write(LogLevel, std::string_view line) override { text.append(line).append("\n"); }
 };
 
 /// An index with tables of its own making.
@@ -63,6 +69,40 @@ struct Kept {
     return {all, shared};
   }
 };
+
+void scrub_all(Yard& yard) {
+  for (int steps = 0; steps < 10'000; ++steps) {
+    auto done = yard.loop.run(yard.store->scrub({}));
+    REQUIRE_MESSAGE(done, done.error().describe());
+    if (!done->more) return;
+  }
+  FAIL("the round does not end");
+}
+
+/// Index and copy have the same two tables: the smaller one with the yard's rows.
+void make_two_tables(ReclaimedYard& yard) {
+  yard.open();
+  REQUIRE(yard.loop.run(yard.store->transact({2}, [&](Transaction& tx) -> Result<void> {
+    for (int i = ReclaimedYard::kRows; i < 2 * ReclaimedYard::kRows; ++i)
+      tx.put(yard.row(i), yard.value(i, 200));
+    return {};
+  })));
+  yard.store.reset();
+  fs::remove_all(yard.directory.path / "checkpoint");
+  yard.open();
+}
+
+/// Damages the smallest table of the index; gives its name.
+std::string spoil_smallest(Yard& yard) {
+  fs::path smallest;
+  for (const auto& entry : fs::directory_iterator(yard.directory.path / "index"))
+    if (entry.path().extension() == ".sst" &&
+        (smallest.empty() || entry.file_size() < fs::file_size(smallest)))
+      smallest = entry.path();
+  yard.flip((".." / smallest.lexically_relative(yard.directory.path)).string(),
+            static_cast<std::streamoff>(fs::file_size(smallest) / 2));
+  return smallest.filename();
+}
 
 }  // namespace
 
@@ -116,15 +156,7 @@ TEST_CASE("scrub: a table of the copy of the index that went bad is found, and n
   auto check = [&] { return check_rocks_index({copy, 8 << 20, {}}); };
   REQUIRE_FALSE(check());
   yard.open();
-  auto scrub = [&] {
-    for (int steps = 0; steps < 10'000; ++steps) {
-      auto done = yard.loop.run(yard.store->scrub({}));
-      REQUIRE_MESSAGE(done, done.error().describe());
-      if (!done->more) return;
-    }
-    FAIL("the round does not end");
-  };
-  scrub();
+  scrub_all(yard);
   CHECK(yard.store->statistics().scrub_found == 1);
   CHECK(yard.store->statistics().index_damage == "");
   yard.store.reset();
@@ -133,4 +165,34 @@ TEST_CASE("scrub: a table of the copy of the index that went bad is found, and n
   PosixFileSystem files;
   CHECK(has_own_kept_index(files, yard.directory.path.string()));
   CHECK(yard.rows_there() == ReclaimedYard::kRows);
+}
+
+TEST_CASE("scrub: a copy with a bad table stays while the index has another one") {
+  ReclaimedYard yard;
+  make_two_tables(yard);
+  yard.store.reset();
+  Lines lines;
+  yard.options.log = Log(lines, LogLevel::Warn);
+  yard.open();
+  auto in_copy = yard.directory.path / "checkpoint" / spoil_smallest(yard);
+  yard.spoil("checkpoint");
+  auto is_good = [](const fs::path& table) {
+    PosixFileSystem files;
+    auto nothing = [](const SalvagedRow&) { return Result<void>(); };
+    return salvage_table(files, table.string(), nothing).value().unreadable.empty();
+  };
+  REQUIRE(is_good(in_copy));
+  REQUIRE(yard.store->statistics().index_damage == "");
+  for (int rounds = 0; rounds < 2; ++rounds) {
+    scrub_all(yard);
+    CHECK(yard.store->statistics().index_damage != "");
+    CHECK(lines.text.contains("store.index_copy_damaged"));
+    CHECK_MESSAGE(lines.text.contains("cannot be made again: the index is damaged"), lines.text);
+    CHECK(is_good(in_copy));
+    lines.text.clear();
+    yard.loop.advance(std::chrono::hours(24 * 365));
+  }
+  CHECK(yard.verify(true).perhaps_lost.empty());
+  CHECK(yard.rows_there() == ReclaimedYard::kRows);
+  CHECK(yard.verify().good());
 }

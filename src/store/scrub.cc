@@ -94,6 +94,7 @@ void Scrubber::begin_round() {
   for (auto name : context_.segments.names()) note_.last = std::max(note_.last, name.number);
   phase_ = Phase::Segments;
   index_file_.clear();
+  copy_fault_.reset();
   measured_ = false;
   news_ = true;
 }
@@ -296,11 +297,11 @@ void Scrubber::read_index(Scrubbed& done) {
     }
     return;
   }
+  if (auto fault = std::exchange(copy_fault_, std::nullopt)) return mend_copy(std::move(*fault));
   // What is known to be damaged is looked at within the round.
   if (doubted_bodies_.empty() && doubted_records_.empty()) end_round();
 }
 
-/// What is damaged there would be passed on from copy to copy, and be missed where it is needed.
 void Scrubber::read_copy(const IndexFile& file, Scrubbed& done) {
   auto checked = context_.index.check_copied_file(file.name);
   done.bytes += file.bytes;
@@ -308,10 +309,15 @@ void Scrubber::read_copy(const IndexFile& file, Scrubbed& done) {
   auto there = kept_tables(context_.files, context_.directory);
   if (std::ranges::find(there, file.name, &IndexFile::name) == there.end()) return;
   found(true);
+  if (!copy_fault_) copy_fault_ = checked.error();
+}
+
+/// What is damaged there would be passed on from copy to copy, and be missed where it is needed.
+/// But what it is made of has to be whole: all of the index has been read in this round.
+void Scrubber::mend_copy(Error fault) {
   auto made = context_.keep_index_anew();
-  Error error = checked.error();
-  if (!made) error.text += "; it cannot be made again: " + made.error().describe();
-  context_.log.error("store.index_copy_damaged", {{"err", error.describe()}});
+  if (!made) fault.text += "; it cannot be made again: " + made.error().describe();
+  context_.log.error("store.index_copy_damaged", {{"err", fault.describe()}});
 }
 
 // --- what is known -------------------------------------------------------------------------------

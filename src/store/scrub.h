@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ class Scrubber {
     UnreadableBodies& bodies;
     DamagedRecords& records;
     IndexDamage& index_damage;
-    /// Makes the copy of the index again, with nothing of the one before.
+    /// Makes the copy of the index again, with nothing of the one before. Fails while the index is
+    /// known to be damaged.
     std::function<Result<void>()> keep_index_anew;
   };
   /// Goes on where the last process was.
@@ -76,6 +78,7 @@ class Scrubber {
   void read_segment(Scrubbed& done);
   void read_index(Scrubbed& done);
   void read_copy(const IndexFile& file, Scrubbed& done);
+  void mend_copy(Error fault);
   std::optional<IndexFile> next_file(const std::vector<IndexFile>& files);
   std::optional<ScrubRecords> records_of(SegmentNumber number, const IndexView& view) const;
 
@@ -106,7 +109,8 @@ class Scrubber {
   BlobId place_ = 0;  ///< the next id to look at
   BlobId last_place_ = 0;
   std::unique_ptr<SegmentScrub> reading_;
-  std::string index_file_;  ///< the last one that was read
+  std::string index_file_;           ///< the last one that was read
+  std::optional<Error> copy_fault_;  ///< that this round has met
 
   mutable std::mutex mutex_;
   Time ended_{};
