@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -203,6 +204,17 @@ def restored_instance(original, backup, *options):
     shutil.copy(original.dir / "secret.key", other.dir)
     other.run("restore", backup, *options)
     return other
+
+
+def place_of_root(case):
+    """A directory for an instance as quickstart makes it for root: its store is the server's user's. The test is skipped where there is no
+    such user."""
+    if os.geteuid() != 0 or "hikyaku" not in (user.pw_name for user in pwd.getpwall()):
+        case.skipTest("not root, or no user hikyaku")
+    place = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-root-"))
+    case.addCleanup(shutil.rmtree, place, True)
+    place.chmod(0o755)
+    return place
 
 
 def turn(epoch):

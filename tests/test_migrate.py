@@ -6,7 +6,6 @@ import imaplib
 import json
 import os
 import pathlib
-import pwd
 import random
 import re
 import shutil
@@ -18,7 +17,7 @@ import threading
 import time
 import unittest
 
-from harness import HIKYAKU, PASSWORD, Instance, eventually, hikyaku, need
+from harness import HIKYAKU, PASSWORD, Instance, eventually, hikyaku, need, place_of_root
 from test_road import tls
 
 USER = "anna@old.test"
@@ -500,11 +499,7 @@ class AsRoot(unittest.TestCase):
     """An instance as quickstart makes it for root, whose store is the server's user's: what root names is read and written as root."""
 
     def setUp(self):
-        if os.geteuid() != 0 or "hikyaku" not in (user.pw_name for user in pwd.getpwall()):
-            self.skipTest("not root, or no user hikyaku")
-        self.place = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-root-"))
-        self.addCleanup(shutil.rmtree, self.place, True)
-        self.place.chmod(0o755)
+        self.place = place_of_root(self)
         self.server = Instance("anna@alpha.test", directory=self.place)
         self.server.dir = self.place / "mail"
         hikyaku("quickstart", "anna@alpha.test", "--host-name", "mail.alpha.test", "--port-base", self.server.base,

@@ -3,7 +3,6 @@ import contextlib
 import json
 import os
 import pathlib
-import pwd
 import shutil
 import smtplib
 import subprocess
@@ -11,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from harness import HIKYAKU, PASSWORD, eventually, hikyaku, Instance
+from harness import HIKYAKU, PASSWORD, Instance, eventually, hikyaku, place_of_root
 from mail import message, subjects, submit
 
 ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
@@ -97,11 +96,7 @@ class AsRoot(unittest.TestCase):
     """An instance as quickstart makes it for root: its directory is root's, its store the server's user's."""
 
     def setUp(self):
-        if os.geteuid() != 0 or "hikyaku" not in (user.pw_name for user in pwd.getpwall()):
-            self.skipTest("not root, or no user hikyaku")
-        self.place = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-root-"))
-        self.addCleanup(shutil.rmtree, self.place, True)
-        self.place.chmod(0o755)
+        self.place = place_of_root(self)
         self.dir = self.place / "mail"
         hikyaku("quickstart", ANNA, "--host-name", "mail.alpha.test", directory=self.dir)
         self.backups = self.place / "backups"
