@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 #include <span>
 #include <tuple>
 #include <unordered_map>
@@ -20,6 +21,9 @@ namespace {
 constexpr std::uint64_t kMemory = 16ull << 20;
 /// Rows are put into the index so many bytes at a time.
 constexpr std::uint64_t kBatch = 4ull << 20;
+/// Blocks that go bad while all is read are lost like the others: then it is read once more, at
+/// most so many times.
+constexpr int kMostReadings = 5;
 
 std::string behind(std::string_view key) {
   return std::string(key) + '\0';
@@ -88,6 +92,8 @@ struct Others {
   Overlay doubtful;
   /// As of the journal's last run: what nothing later is known of.
   Overlay latest;
+  /// Of copies that are as new as that source, which the journal's last run does not have.
+  Overlay exact;
 };
 
 class IndexSalvage {
@@ -102,22 +108,13 @@ class IndexSalvage {
     }));
     TRY(auto sources, look_at_all());
     if (sources.empty()) return fail(ErrorCode::NotFound, "nothing of the index can be read");
-    const auto& newest = sources.front();
-    auto unreadable = newest.unreadable;
-    for (std::size_t i = 1; i < sources.size(); ++i)
-      if (leads_to(newest, sources[i])) unreadable = unreadable.common_with(sources[i].unreadable);
-    TRY(auto others, ask(std::span(sources).subspan(1), newest.unreadable));
-    TRY_DO(remove_files(files_, to_));
-    TRY_DO(files_.make_directory(to_));
-    TRY(index_, open_rocks_index({to_, options_.index_memory, options_.log, options_.files}));
-    TRY_DO(write(newest, others));
-    TRY_DO(index_->apply({}, position_of(newest)));
-    TRY_DO(index_->flush());
-    auto is_ahead = [&](const Source& source) {
-      return source.lsn() > std::max(newest.lsn(), run_.last);
-    };
-    bool certain = newest.tables.listed && std::ranges::none_of(sources, is_ahead);
-    return SalvagedIndex{newest.rows, unreadable.all(), certain};
+    for (int readings = 0; readings < kMostReadings; ++readings) {
+      lost_more_ = false;
+      TRY_DO(make_of(sources));
+      if (!lost_more_) return describe(sources);
+    }
+    return fail(ErrorCode::Io, "the tables of the index read differently each time: {}",
+                options_.directory);
   }
 
   Result<std::optional<JournalPosition>> position_of_own() {
@@ -139,6 +136,32 @@ class IndexSalvage {
   }
 
  private:
+  /// The first of `sources` is the newest.
+  Result<void> make_of(std::span<Source> sources) {
+    auto& newest = sources.front();
+    TRY(auto others, ask(newest, sources.subspan(1)));
+    if (lost_more_) return {};
+    index_.reset();
+    TRY_DO(remove_files(files_, to_));
+    TRY_DO(files_.make_directory(to_));
+    TRY(index_, open_rocks_index({to_, options_.index_memory, options_.log, options_.files}));
+    TRY_DO(write(newest, others));
+    TRY_DO(index_->apply({}, position_of(newest)));
+    return index_->flush();
+  }
+
+  SalvagedIndex describe(std::span<const Source> sources) const {
+    const auto& newest = sources.front();
+    auto unreadable = newest.unreadable;
+    for (const auto& source : sources.subspan(1))
+      if (leads_to(newest, source)) unreadable = unreadable.common_with(source.unreadable);
+    auto has_more = [&](const Source& source) {
+      return source.lsn() > std::max(newest.lsn(), run_.last);
+    };
+    bool certain = newest.tables.listed && std::ranges::none_of(sources, has_more);
+    return {newest.rows, unreadable.all(), certain};
+  }
+
   // --- the journal -----------------------------------------------------------------------------
 
   /// Calls visit(group, the position before it) for every group that can be read.
@@ -204,6 +227,18 @@ class IndexSalvage {
     return sources;
   }
 
+  static KeyRanges lost_of(const RocksTable& table, const Result<TableSalvage>& salvaged) {
+    KeyRanges lost;
+    if (!salvaged) {
+      lost.add({table.first, behind(table.last)});
+      return lost;
+    }
+    for (const auto& keys : salvaged->unreadable)
+      lost.add({keys.after.empty() ? table.first : behind(keys.after),
+                behind(keys.up_to ? *keys.up_to : table.last)});
+    return lost;
+  }
+
   Result<void> look_at(const std::string& directory, bool own, std::vector<Source>& sources) {
     Source source;
     source.own = own;
@@ -214,37 +249,35 @@ class IndexSalvage {
             learn(row, source.position);
             return {};
           });
-      KeyRanges lost;
-      if (salvaged) {
-        source.rows += salvaged->rows;
-        for (const auto& keys : salvaged->unreadable)
-          lost.add({keys.after.empty() ? table.first : behind(keys.after),
-                    behind(keys.up_to ? *keys.up_to : table.last)});
-      } else {
-        lost.add({table.first, behind(table.last)});
-      }
-      source.unreadable.add(lost);
-      source.lost.push_back(std::move(lost));
+      if (salvaged) source.rows += salvaged->rows;
+      source.lost.push_back(lost_of(table, salvaged));
+      source.unreadable.add(source.lost.back());
     }
     if (source.rows != 0) sources.push_back(std::move(source));
     return {};
   }
 
   /// Calls row(key, value) for all that can be read, so that the last call for a key counts, and
-  /// behind(i) when the i-th table has been read.
+  /// behind(i) when the i-th table has been read. What could be read before, and cannot be any
+  /// more, is added to what is lost.
   template <class Row, class Behind>
-  Result<void> read(const Source& source, Row row, Behind behind) {
+  Result<void> read(Source& source, Row row, Behind behind) {
     LastRows last_rows;
     for (std::size_t i = 0; i < source.tables.all.size(); ++i) {
+      const auto& table = source.tables.all[i];
       Result<void> taken;
       auto visit = [&](const SalvagedRow& found) -> Result<void> {
         if (is_position_key(found.key)) return {};
         if (!source.tables.listed && !last_rows.is_last(found)) return {};
         return taken = row(found.key, found.value);
       };
-      // A table that cannot be opened is among what is lost.
-      (void)salvage_table(files_, source.tables.all[i].path, visit);
+      auto salvaged = salvage_table(files_, table.path, visit);
       TRY_DO(std::move(taken));
+      if (auto more = lost_of(table, salvaged).without(source.lost[i]); !more.empty()) {
+        lost_more_ = true;
+        source.lost[i].add(more);
+        source.unreadable.add(more);
+      }
       TRY_DO(behind(i));
     }
     return {};
@@ -252,23 +285,28 @@ class IndexSalvage {
 
   // --- what others say -------------------------------------------------------------------------
 
-  /// What `sources` and the groups say of `keys`, each in its turn, so that what is later counts.
-  Result<Others> ask(std::span<Source> sources, const KeyRanges& keys) {
+  /// What `sources` and the groups say of the keys that the newest source has lost, each in its
+  /// turn, so that what is later counts.
+  Result<Others> ask(const Source& newest, std::span<Source> sources) {
     Others said;
+    const auto& keys = newest.unreadable;
     if (keys.empty()) return said;
-    std::ranges::stable_sort(sources, {}, &Source::lsn);
-    auto next = sources.begin();
-    auto ask_before = [&](Lsn lsn) -> Result<void> {
-      for (; next != sources.end() && next->lsn() < lsn; ++next) TRY_DO(ask(*next, keys, said));
-      return {};
+    std::vector<Source*> in_turn;
+    for (auto& source : sources) in_turn.push_back(&source);
+    std::ranges::stable_sort(in_turn, {}, &Source::lsn);
+    auto next = in_turn.begin();
+    auto ask_next = [&]() -> Result<void> {
+      auto& source = **next++;
+      return ask(source, keys, overlay_of(newest, source, said), said.doubtful);
     };
     Result<void> asked;
     TRY_DO(each_group([&](const GroupRecord& group, JournalPosition) {
-      if (asked) asked = ask_before(group.header.lsn);
+      while (asked && next != in_turn.end() && (*next)->lsn() < group.header.lsn)
+        asked = ask_next();
       add_common(at(group.header.lsn, said), group.writes, keys);
     }));
     TRY_DO(std::move(asked));
-    for (; next != sources.end(); ++next) TRY_DO(ask(*next, keys, said));
+    while (next != in_turn.end()) TRY_DO(ask_next());
     return said;
   }
 
@@ -277,13 +315,16 @@ class IndexSalvage {
     return in_run ? said.latest : said.doubtful;
   }
 
-  Result<void> ask(const Source& source, const KeyRanges& keys, Others& said) {
-    auto& here = run_.has(source.position) ? said.latest : at(source.lsn(), said);
+  Overlay& overlay_of(const Source& newest, const Source& from, Others& said) const {
+    if (run_.has(from.position)) return said.latest;
+    return leads_to(newest, from) ? said.exact : at(from.lsn(), said);
+  }
+
+  Result<void> ask(Source& source, const KeyRanges& keys, Overlay& here, Overlay& doubtful) {
     for (const auto& range : keys.without(source.unreadable).all()) here.erase_range(range);
     auto take = [&](std::string_view key, std::optional<std::string_view> value) -> Result<void> {
       // What it cannot tell either may have been written once more.
-      if (keys.contains(key))
-        add(source.unreadable.contains(key) ? said.doubtful : here, key, value);
+      if (keys.contains(key)) add(source.unreadable.contains(key) ? doubtful : here, key, value);
       return {};
     };
     return read(source, take, [](std::size_t) { return Result<void>(); });
@@ -293,28 +334,69 @@ class IndexSalvage {
 
   /// Table by table, and behind each what the others say of its lost keys: what later tables have
   /// of these was written after it. Without a list there are none later.
-  Result<void> write(const Source& source, const Others& others) {
+  Result<void> write(Source& source, const Others& others) {
+    erased_.clear();
+    bool ahead = is_ahead(source);
     Overlay rows;
     auto row = [&](std::string_view key, std::optional<std::string_view> value) -> Result<void> {
       add(rows, key, value);
+      if (ahead && source.unreadable.contains(key)) note_erased(key, !value);
       return rows.encoded_bound() < kBatch ? Result<void>() : put(rows);
     };
     bool ordered = source.tables.listed;
     TRY_DO(read(source, row, [&](std::size_t table) -> Result<void> {
       if (!ordered || source.lost[table].empty()) return {};
       TRY_DO(put(rows));
-      return fill(source.lost[table], others);
+      return fill(source, source.lost[table], others);
     }));
     TRY_DO(put(rows));
-    return ordered ? Result<void>() : fill(source.unreadable, others);
+    return ordered ? Result<void>() : fill(source, source.unreadable, others);
   }
 
-  Result<void> fill(const KeyRanges& keys, const Others& others) {
+  /// What has been read of an index that is ahead of the journal may be newer than all of that.
+  bool is_ahead(const Source& source) const {
+    return source.position && source.position->lsn > run_.last;
+  }
+
+  /// Of such an index also what a row says that is not there.
+  void note_erased(std::string_view key, bool is_erased) {
+    if (is_erased)
+      erased_.emplace(key);
+    else if (auto known = erased_.find(key); known != erased_.end())
+      erased_.erase(known);
+  }
+
+  Result<void> fill(const Source& source, const KeyRanges& keys, const Others& others) {
+    TRY_DO(fill_absent(keys, others.doubtful));
+    if (is_ahead(source)) {
+      TRY_DO(fill_absent(keys, others.latest));
+      return fill_over(keys, others.exact);
+    }
+    TRY_DO(fill_over(keys, others.exact));
+    return fill_over(keys, others.latest);
+  }
+
+  Result<void> fill_absent(const KeyRanges& keys, const Overlay& said) {
     Overlay rows;
     auto view = index_->view();
-    for (const auto& [key, value] : others.doubtful.entries())
-      if (value && keys.contains(key) && !view->get(key, Reach::Disk)) rows.put(key, *value);
-    add_common(rows, others.latest, keys);
+    for (const auto& [key, value] : said.entries()) {
+      if (!value || !keys.contains(key) || erased_.contains(key)) continue;
+      if (!view->get(key, Reach::Disk)) rows.put(key, *value);
+      if (rows.encoded_bound() >= kBatch) TRY_DO(put(rows));
+    }
+    return put(rows);
+  }
+
+  Result<void> fill_over(const KeyRanges& keys, const Overlay& said) {
+    Overlay rows;
+    KeyRanges erased;
+    for (const auto& [begin, end] : said.ranges()) erased.add({begin, end});
+    for (const auto& range : erased.common_with(keys).all()) rows.erase_range(range);
+    TRY_DO(put(rows));
+    for (const auto& [key, value] : said.entries()) {
+      if (keys.contains(key)) add(rows, key, value);
+      if (rows.encoded_bound() >= kBatch) TRY_DO(put(rows));
+    }
     return put(rows);
   }
 
@@ -337,6 +419,9 @@ class IndexSalvage {
   std::string to_;
   std::unique_ptr<Index> index_;
   LastRun run_;
+  bool lost_more_ = false;  ///< since it was read first
+  /// Lost keys of which a row of an index that is ahead says that they are erased.
+  std::set<std::string, std::less<>> erased_;
 };
 
 std::string describe_key(std::string_view key) {

@@ -3,6 +3,7 @@
 #include "store/index_salvage.h"
 
 #include <algorithm>
+#include <climits>
 #include <doctest/doctest.h>
 #include <map>
 #include <random>
@@ -34,12 +35,27 @@ std::string value_of(int number) {
   return value;
 }
 
+/// A bit of a file flips when it is opened once more than so many times.
+class WearingFiles final : public SimulatedFileSystem {
+ public:
+  using SimulatedFileSystem::SimulatedFileSystem;
+  std::string path;
+  int opened = 0;
+  int lasts = INT_MAX;
+  std::uint64_t place = 0;
+
+  Result<std::unique_ptr<File>> open(const std::string& what, OpenMode mode) override {
+    if (what == path && ++opened == lasts + 1) flip_bit(path, place);
+    return SimulatedFileSystem::open(what, mode);
+  }
+};
+
 /// A journal of a segment with many rows and of one for each that comes behind it; an index that
 /// has all of it, and a copy of what it was at some moment.
 struct Damaged {
   testing::TestLoop loop;
   testing::TestPool pool;
-  SimulatedFileSystem files{1};
+  WearingFiles files{1};
   Options options{.directory = "/store", .workers = pool, .clock = loop};
   Segments segments{files, loop, "/store/journal", std::string(16, 'i')};
   LogWriter log{segments, {64 << 10, 1 << 20}};
@@ -109,7 +125,9 @@ struct Damaged {
   }
   /// Damages the block in the `part`th eighth of the largest table; gives a key that was in it.
   int spoil(const std::string& directory, int part) {
-    auto path = largest_table(directory);
+    return spoil_table(largest_table(directory), part);
+  }
+  int spoil_table(const std::string& path, int part) {
     files.flip_bit(path, size_of(path) * static_cast<std::uint64_t>(part) / 8);
     auto nothing = [](const SalvagedRow&) { return Result<void>(); };
     auto salvaged = salvage_table(files, path, nothing);
@@ -239,6 +257,91 @@ TEST_CASE(
   CHECK(store.told(changed + 1));
   there.erase(key_of(changed + 1));
   CHECK(there == store.rows);
+}
+
+TEST_CASE("salvage: what the journal says does not undo what an index that is ahead of it has") {
+  Damaged store;
+  Overlay early, newer, spanning;
+  for (int i = 1; i < kRows; i += 4) early.put(key_of(i), "early");
+  for (int i = 1; i < kRows; i += 4) newer.put(key_of(i), "newer " + std::to_string(i));
+  for (int i = 2; i < kRows; i += 4) newer.erase(key_of(i));
+  for (int i = 0; i < kRows; i += 4) spanning.put(key_of(i), value_of(i + kRows));
+  for (int i = 0; i < kRows; i += 16) spanning.erase(key_of(i));
+  store.keep_copy();
+  store.add(early);
+  // The journal loses these: the one is in tables that are good, the other in one that is not.
+  auto torn = {store.add(newer), [&] {
+                 REQUIRE(store.index->flush());
+                 return store.add(spanning);
+               }()};
+  bool same = false;
+  SUBCASE("a copy has what the journal has") {}
+  SUBCASE("a copy has all of it, which nothing older undoes") {
+    same = true;
+    REQUIRE(remove_files(store.files, "/store/checkpoint"));
+    store.keep_copy();
+  }
+  store.close();
+  for (const auto& path : torn) REQUIRE(store.files.unlink(path));
+  auto tables = store.tables("/store/index");
+  REQUIRE(tables.size() > 2);
+  auto lost = store.spoil_table(std::ranges::max(tables), 3);
+  auto there = store.salvage();
+  if (same) return store.is_as_it_was(there);
+  CHECK(store.told(lost));
+  int told = 0;
+  for (int i = 0; i < kRows; ++i) {
+    CAPTURE(i);
+    if (i % 4 == 0 && store.told(i)) {
+      ++told;
+      CHECK(there[key_of(i)] == value_of(i));
+    } else {
+      CHECK(there.contains(key_of(i)) == store.rows.contains(key_of(i)));
+      if (store.rows.contains(key_of(i))) CHECK(there[key_of(i)] == store.rows[key_of(i)]);
+    }
+  }
+  CHECK(told > 50);
+  CHECK(told < kRows / 8);
+}
+
+TEST_CASE("salvage: a block that can be read once, and then no more, is told like any other") {
+  Damaged store;
+  auto in_both = store.row_in(3);
+  store.keep_copy();
+  store.close();
+  REQUIRE(store.files.unlink("/store/journal/0000000001.log"));
+  bool complete = false;
+  auto wears = [&](const std::string& directory) {
+    store.files.path = store.largest_table(directory);
+    store.files.place = store.size_of(store.files.path) * 3 / 8;
+    store.files.opened = 0;
+    auto there = store.salvage();
+    CHECK(there == store.rows);
+    // Its rows are read at last when it is opened for the last time.
+    store.files.lasts = store.files.opened - 1;
+    store.files.opened = 0;
+  };
+  SUBCASE("the copy has it") {
+    complete = true;
+    wears("/store/index");
+  }
+  SUBCASE("the copy has lost the same") {
+    store.spoil("/store/checkpoint", 3);
+    wears("/store/index");
+  }
+  SUBCASE("it is the copy's") {
+    store.spoil("/store/index", 3);
+    wears("/store/checkpoint");
+  }
+  auto there = store.salvage();
+  CHECK(store.files.opened > store.files.lasts);
+  if (complete) {
+    store.is_as_it_was(there);
+  } else {
+    CHECK(store.told(in_both));
+    CHECK_FALSE(store.told(kRows / 8));
+    CHECK(there.size() > kRows * 3 / 4);
+  }
 }
 
 TEST_CASE("salvage: what a later table has of a lost key is what counts") {
