@@ -11,6 +11,7 @@
 #include "mailbox/check.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/messages.h"
+#include "mailbox/rows.h"
 #include "net/cores.h"
 #include "store/index_error.h"
 
@@ -117,12 +118,19 @@ class MailChecker {
     co_return true;
   }
 
-  /// What is wrong with what the directory says that an account has; "": nothing.
-  static std::string lack_of(store::Reader& reader, const auth::Account& account) {
-    if (!mailbox::find_role(reader, account.id, mailbox::Role::Inbox)) return "it has no INBOX";
-    if (mailbox::usage(reader, account.id).quota != account.quota)
-      return "its quota is not that of the directory";
-    return "";
+  /// What an account lacks of that which the directory says it has.
+  struct Lack {
+    bool inbox = false;
+    bool quota = false;
+  };
+
+  static Lack lack_of(store::Reader& reader, const auth::Account& account) {
+    try {
+      return {.inbox = !mailbox::find_role(reader, account.id, mailbox::Role::Inbox),
+              .quota = mailbox::usage(reader, account.id).quota != account.quota};
+    } catch (const mailbox::CorruptRow&) {
+      return {};  // the check of the account has told it
+    }
   }
 
   /// What an account has lost with its rows, it gets again from the directory.
@@ -132,37 +140,57 @@ class MailChecker {
     for (const auto& account : known) {
       auto lack =
           co_await store_.read([&](store::Reader& reader) { return lack_of(reader, account); });
-      if (lack.empty()) continue;
-      report_.problems.push_back(fmt::format("{}: {}", account.address, lack));
-      if (!repair_) continue;
-      if (before_repair_) CO_TRY_DO(before_repair_(report_));
-      CO_TRY_DO(co_await store_.transact(
-          {account.id}, [&, now = clock_.now()](store::Transaction& tx) -> Result<void> {
-            mailbox::create_standard_mailboxes(tx, account.id, account.language, now);
-            mailbox::set_quota(tx, account.id, account.quota);
-            return {};
-          }));
-      report_.repairs.push_back(
-          fmt::format("{}: it has its mailboxes and its quota again", account.address));
+      if (!lack.inbox && !lack.quota) continue;
+      report_.problems.push_back(
+          fmt::format("{}: {}", account.address,
+                      lack.inbox ? "it has no INBOX" : "its quota is not that of the directory"));
+      if (repair_) CO_TRY_DO(co_await give(account, lack));
     }
     co_return Result<void>{};
   }
 
+  Task<Result<void>> give(const auth::Account& account, Lack lack) {
+    if (before_repair_) CO_TRY_DO(before_repair_(report_));
+    CO_TRY_DO(co_await store_.transact(
+        {account.id}, [&, now = clock_.now()](store::Transaction& tx) -> Result<void> {
+          // Other mailboxes may be missing because somebody has deleted them.
+          if (lack.inbox) mailbox::create_standard_mailboxes(tx, account.id, account.language, now);
+          mailbox::set_quota(tx, account.id, account.quota);
+          return {};
+        }));
+    report_.repairs.push_back(fmt::format("{}: it has its {}quota again", account.address,
+                                          lack.inbox ? "mailboxes and its " : ""));
+    co_return Result<void>{};
+  }
+
+  struct Promises {
+    std::vector<mailbox::ExpungedMessage> broken;
+    std::string unreadable;  ///< why there may be more
+  };
+
   /// The deleted messages whose bodies are damaged, though undelete promises them.
-  Task<std::vector<mailbox::ExpungedMessage>> broken_promises(store::AccountId id) {
+  Task<Promises> look_for_promises(store::AccountId id) {
     co_return co_await store_.read([&](store::Reader& reader) {
-      std::vector<mailbox::ExpungedMessage> broken;
-      mailbox::scan_expunged(reader, id, Time{}, [&](const mailbox::ExpungedMessage& message) {
-        if (damaged_.contains(message.record.blob) && reader.blob_size(message.record.blob))
-          broken.push_back(message);
-        return true;
-      });
-      return broken;
+      Promises found;
+      try {
+        mailbox::scan_expunged(reader, id, Time{}, [&](const mailbox::ExpungedMessage& message) {
+          if (damaged_.contains(message.record.blob) && reader.blob_size(message.record.blob))
+            found.broken.push_back(message);
+          return true;
+        });
+      } catch (const mailbox::CorruptRow& error) {
+        found.unreadable = error.what();
+      }
+      return found;
     });
   }
 
   Task<void> name_promises(store::AccountId id, std::string name) {
-    for (const auto& message : co_await broken_promises(id))
+    auto found = co_await look_for_promises(id);
+    if (!found.unreadable.empty())
+      report_.problems.push_back(fmt::format(
+          "{}: not all deleted messages can be looked through: {}", name, found.unreadable));
+    for (const auto& message : found.broken)
       report_.promised.push_back(fmt::format("{}, {}, deleted {}{} ({} bytes)", name, message.path,
                                              minute_in_utc(format_rfc3339(message.expunged)),
                                              known_by(message.record.digest.header_fields),
@@ -173,7 +201,7 @@ class MailChecker {
   /// the `promised` ones are told here.
   Task<Result<void>> withdraw_promises(store::AccountId id, std::string name,
                                        std::size_t promised) {
-    auto broken = co_await broken_promises(id);
+    auto broken = (co_await look_for_promises(id)).broken;
     if (broken.empty()) co_return Result<void>{};
     if (before_repair_) CO_TRY_DO(before_repair_(report_));
     CO_TRY_DO(co_await store_.transact({id},

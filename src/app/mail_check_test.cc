@@ -2,6 +2,7 @@
 #include "app/mail_check.h"
 
 #include <doctest/doctest.h>
+#include <set>
 
 #include "auth/directory.h"
 #include "mailbox/digest.h"
@@ -17,6 +18,7 @@ constexpr auto kAnna = "anna@alpha.test";
 /// A store with one account.
 struct Bench : store::StoreOnDisk {
   store::AccountId anna = 0;
+  std::set<store::BlobId> damaged;  ///< bodies
 
   Bench() { anna = add(); }
   template <class Function>
@@ -27,10 +29,10 @@ struct Bench : store::StoreOnDisk {
     });
     REQUIRE_MESSAGE(done, done.error().describe());
   }
-  store::AccountId add() {
+  store::AccountId add(const char* address = kAnna) {
     store::AccountId made = 0;
     change([&](store::Transaction& tx) {
-      made = auth::add_account(tx, kAnna, "", Language::Japanese, true, loop.now()).value().id;
+      made = auth::add_account(tx, address, "", Language::Japanese, true, loop.now()).value().id;
     });
     return made;
   }
@@ -40,7 +42,7 @@ struct Bench : store::StoreOnDisk {
   }
   MailReport check(bool repair) {
     store.reset();
-    auto report = check_mail(options(), repair, [](std::string_view, double) {});
+    auto report = check_mail(options(), repair, [](std::string_view, double) {}, {}, damaged);
     REQUIRE_MESSAGE(report, report.error().describe());
     open();
     return *report;
@@ -141,6 +143,46 @@ TEST_CASE("an account that has lost its row takes nothing until that is made aga
   CHECK(bench.check(false).problems.front() == "anna@alpha.test: its row is lost");
   CHECK_FALSE(bench.check(true).repairs.empty());
   CHECK(create());
+  CHECK(bench.check(false).problems.empty());
+}
+
+TEST_CASE("an account with a row that cannot be read is told, and so is all that comes behind it") {
+  Bench bench;
+  auto other = bench.add("bob@alpha.test");
+  bench.change([&](store::Transaction& tx) {
+    SUBCASE("its own") {
+      tx.put(store::Key(bench.anna, store::Table{0x10}).bytes(), "?");
+    }
+    SUBCASE("its INBOX's") {
+      auto inbox = mailbox::find_role(tx, bench.anna, mailbox::Role::Inbox)->id;
+      tx.put(store::Key(bench.anna, store::Table{0x11}).u32(inbox).bytes(), "?");
+    }
+    SUBCASE("of a deleted message") {
+      tx.put(store::Key(bench.anna, store::Table{0x1D}).u64(7).u32(1).u32(1).bytes(), "?");
+      bench.damaged.insert(1);
+    }
+    mailbox::set_quota(tx, other, 7);
+  });
+  auto found = bench.check(false).problems;
+  REQUIRE(found.size() >= 2);
+  CHECK_MESSAGE(found.front().starts_with("anna@alpha.test: "), found.front());
+  CHECK(found.back() == "bob@alpha.test: its quota is not that of the directory");
+  CHECK_FALSE(bench.check(true).repairs.empty());
+  CHECK(bench.check(false).problems.empty());
+}
+
+TEST_CASE("an account whose quota is not the directory's gets that, and no mailbox again") {
+  Bench bench;
+  auto all = bench.boxes();
+  bench.change([&](store::Transaction& tx) {
+    REQUIRE(mailbox::delete_mailbox(tx, bench.anna, all.back().path, bench.loop.now()));
+    mailbox::set_quota(tx, bench.anna, 7);
+  });
+  CHECK(bench.check(false).problems.size() == 1);
+  auto repairs = bench.check(true).repairs;
+  REQUIRE(repairs.size() == 1);
+  CHECK(repairs[0] == "anna@alpha.test: it has its quota again");
+  CHECK(bench.boxes().size() == all.size() - 1);
   CHECK(bench.check(false).problems.empty());
 }
 
