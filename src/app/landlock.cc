@@ -46,11 +46,6 @@ Error failed(std::string_view what) {
   return errno_error(fmt::format("cannot enter the sandbox ({})", what), errno);
 }
 
-int landlock_abi() {
-  auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  return abi < 0 ? 0 : static_cast<int>(abi);
-}
-
 std::uint64_t file_rights(int abi) {
   auto rights = kEverythingOfAbi1;
   if (abi >= 2) rights |= kFsRefer;
@@ -86,6 +81,11 @@ Result<void> allow_paths(int ruleset, const SandboxPaths& paths, std::uint64_t h
 
 }  // namespace
 
+int landlock_abi() {
+  auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  return abi < 0 ? 0 : static_cast<int>(abi);
+}
+
 Result<int> restrict_files(const SandboxPaths& paths) {
   int abi = landlock_abi();
   if (abi == 0) return 0;
@@ -96,7 +96,7 @@ Result<int> restrict_files(const SandboxPaths& paths) {
     attributes.handled_net = kNetBindTcp;
     size = offsetof(RulesetAttributes, scoped);
   }
-  if (abi >= 6) {
+  if (abi >= kLandlockOfAbstractSockets) {
     attributes.scoped = kScopeSignal;
     // systemd of some containers listens for readiness on an abstract socket.
     auto notify = std::getenv("NOTIFY_SOCKET");

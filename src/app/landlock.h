@@ -17,7 +17,13 @@ struct SandboxPaths {
   std::vector<std::filesystem::path> readable;
 };
 
-/// For good; nor can the process listen at a port of its choice any more (ABI 4), or reach signals
+/// Since this ABI (Linux 6.12) Landlock fences abstract sockets of processes outside.
+inline constexpr int kLandlockOfAbstractSockets = 6;
+
+/// What this kernel's Landlock knows; 0: it has none.
+int landlock_abi();
+
+/// For good; nor can the process bind a TCP port of its choice any more (ABI 4), or reach signals
 /// and abstract sockets of processes outside (ABI 6). Needs no_new_privs. Gives the kernel's ABI;
 /// 0: it has no Landlock, and nothing is restricted.
 Result<int> restrict_files(const SandboxPaths& paths);

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "app/landlock.h"
 #include "app/privileges.h"
@@ -32,16 +33,16 @@ constexpr std::string_view kAllowed =
     "timerfd_create timerfd_settime timerfd_gettime pipe2 "
     // files (which of them: Landlock)
     "open openat openat2 close close_range read write readv writev pread64 pwrite64 preadv "
-    "pwritev preadv2 pwritev2 lseek fsync fdatasync sync_file_range ftruncate truncate "
+    "pwritev preadv2 pwritev2 lseek fsync fdatasync sync_file_range ftruncate "
     "fallocate fadvise64 readahead copy_file_range sendfile flock fcntl dup dup2 dup3 stat "
     "fstat lstat newfstatat statx statfs fstatfs access faccessat faccessat2 getdents64 "
     "getcwd mkdir mkdirat rename renameat renameat2 unlink unlinkat rmdir link linkat "
     "readlink readlinkat chmod fchmod fchmodat utimensat umask ioprio_set ioprio_get "
     // sockets (their families: below)
-    "connect accept accept4 bind listen shutdown sendto sendmsg sendmmsg recvfrom recvmsg "
+    "connect accept accept4 bind shutdown sendto sendmsg sendmmsg recvfrom recvmsg "
     "recvmmsg getsockname getpeername setsockopt getsockopt "
-    // signals to ourselves
-    "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait sigaltstack tgkill "
+    // signals (to ourselves: below)
+    "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait sigaltstack "
     // who and where we are
     "getuid geteuid getgid getegid getgroups getrandom uname sysinfo getrusage getrlimit "
     "prlimit64 times capget getpriority setpriority";
@@ -51,7 +52,11 @@ constexpr std::string_view kRefused =
     "umount2 chroot pivot_root setuid setgid setreuid setregid setresuid setresgid "
     "setgroups capset unshare setns bpf perf_event_open userfaultfd keyctl add_key "
     "request_key init_module finit_module kexec_load io_uring_setup personality swapon "
-    "reboot memfd_create pidfd_open pidfd_getfd";
+    "reboot memfd_create pidfd_open pidfd_getfd "
+    // All that is to listen does so by now; another listener would be a back door.
+    "listen "
+    // By name: Landlock knows it only since Linux 6.2.
+    "truncate";
 
 Result<void> restrict_calls() {
   SeccompFilter filter;
@@ -61,6 +66,7 @@ Result<void> restrict_calls() {
   // missing.
   constexpr std::uint64_t kThread = 0x00010000;  // CLONE_THREAD
   filter.allow_if("clone", {0, kThread, kThread});
+  filter.allow_if("tgkill", {0, static_cast<std::uint64_t>(::getpid())});
   for (std::uint64_t family : {AF_UNIX, AF_INET, AF_INET6}) {
     filter.allow_if("socket", {0, family});
     filter.allow_if("socketpair", {0, family});
@@ -95,8 +101,12 @@ void add_directory_of(std::vector<fs::path>& paths, const fs::path& file) {
 }  // namespace
 
 std::string SandboxState::describe() const {
-  auto files = landlock_abi > 0 ? fmt::format("landlock {}", landlock_abi)
-                                : std::string("no landlock in this kernel");
+  std::string files = "no landlock in this kernel";
+  if (landlock_abi > 0) {
+    files = fmt::format("landlock {}", landlock_abi);
+    if (landlock_abi < kLandlockOfAbstractSockets)
+      files += " (this kernel does not fence abstract sockets)";
+  }
   return files + (seccomp ? ", seccomp" : ", no seccomp") + ", no capabilities";
 }
 

@@ -14,10 +14,12 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
+#include "app/landlock.h"
 #include "base/text.h"
 #include "testing/temporary_directory.h"
 
@@ -49,6 +51,13 @@ int inside(const SandboxPaths& paths, const std::function<int()>& deed) {
 int open_for(const std::string& path, int flags) {
   int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
   return fd < 0 ? errno : 0;
+}
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(port);
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return at;
 }
 int socket_of(int family, int type) {
   return ::socket(family, type, 0) < 0 ? errno : 0;
@@ -95,6 +104,7 @@ TEST_CASE("in the sandbox, the instance's own can be used and nothing else") {
     CHECK(can([&] { return ::unlink((data / "newer").c_str()) < 0 ? errno : 0; }) == 0);
     CHECK(can([&] { return open_for(secret, O_RDONLY); }) == 0);
     CHECK(can([&] { return open_for(secret, O_WRONLY); }) == EACCES);
+    CHECK(can([&] { return ::truncate(secret.c_str(), 0) < 0 ? errno : 0; }) != 0);
   }
   SUBCASE("other files") {
     CHECK(can([&] { return open_for(other, O_RDONLY); }) == EACCES);
@@ -116,6 +126,10 @@ TEST_CASE("in the sandbox, the instance's own can be used and nothing else") {
           }) == EPERM);
     CHECK(can([] { return ::kill(::getppid(), SIGCONT) < 0 ? errno : 0; }) == EPERM);
     CHECK(can([] {
+            auto parent = ::getppid();
+            return ::syscall(SYS_tgkill, parent, parent, SIGCONT) < 0 ? errno : 0;
+          }) != 0);
+    CHECK(can([] {
             auto child = ::fork();
             if (child == 0) ::_exit(0);
             return child < 0 ? errno : 0;
@@ -127,15 +141,23 @@ TEST_CASE("in the sandbox, the instance's own can be used and nothing else") {
     CHECK(can([] { return socket_of(AF_PACKET, SOCK_RAW); }) != 0);
     CHECK(can([] { return socket_of(AF_NETLINK, SOCK_RAW); }) != 0);
     CHECK(can([] { return socket_of(AF_INET, SOCK_RAW); }) != 0);  // no CAP_NET_RAW
-    CHECK(can([] {
-            // A new listener at a port of its own choice, such as a back door.
-            int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-            sockaddr_in at{};
-            at.sin_family = AF_INET;
-            at.sin_port = htons(34567);
-            at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-            return ::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) < 0 ? errno : 0;
-          }) == EACCES);
+    // A new listener, such as a back door: at a port of its own choice, or at any.
+    for (std::uint16_t port : {34567, 0})
+      CHECK(can([port] {
+              int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+              auto at = loopback(port);
+              (void)::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at);
+              return ::listen(fd, 1) < 0 ? errno : 0;
+            }) == EPERM);
+    constexpr int kFencesPorts = 4;
+    if (landlock_abi() >= kFencesPorts)
+      CHECK(can([] {
+              int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+              auto at = loopback(34567);
+              return ::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) < 0 ? errno : 0;
+            }) == EACCES);
+    else
+      MESSAGE("this kernel's Landlock does not know ports");
   }
   SUBCASE("threads still start, and are inside too") {
     CHECK(can([] {

@@ -45,7 +45,7 @@ class WearingFiles final : public SimulatedFileSystem {
   std::uint64_t place = 0;
 
   Result<std::unique_ptr<File>> open(const std::string& what, OpenMode mode) override {
-    if (what == path && ++opened == lasts + 1) flip_bit(path, place);
+    if (what == path && opened++ == lasts) flip_bit(path, place);
     return SimulatedFileSystem::open(what, mode);
   }
 };
