@@ -321,19 +321,49 @@ class Checker {
       auto uid = fields.u32_be();
       if (!records_.contains({mailbox, uid})) ghosts.insert({mailbox, uid});
     });
-    each(kTableExpunged, [&](std::string_view key, Decoder fields, std::string_view) {
+    each(kTableExpunged, [&](std::string_view key, Decoder fields, std::string_view value) {
       fields.u64_be();
       auto mailbox = fields.u32_be();
       auto uid = fields.u32_be();
-      if (ghosts.erase({mailbox, uid}) != 0) return;
-      problem("message {} of mailbox {} was expunged and has no row", uid, mailbox);
-      erase(key);
+      if (!ghosts.contains({mailbox, uid})) {
+        problem("message {} of mailbox {} was expunged and has no row", uid, mailbox);
+        erase(key);
+      } else if (check_expunged(key, value, mailbox, uid)) {
+        ghosts.erase({mailbox, uid});
+      }
     });
     for (auto [mailbox, uid] : ghosts)
       if (!make_summary(mailbox, uid)) {
         problem("message {} of mailbox {} has a row and no summary", uid, mailbox);
         erase(message_key(account_, mailbox, uid));
       }
+  }
+
+  /// What says where an expunged message was: made again from its record, without its flags, when
+  /// it cannot be read. False when the record cannot be read either: nothing brings it back.
+  bool check_expunged(std::string_view key, std::string_view value, MailboxId mailbox, Uid uid) {
+    MessageRecord record;
+    ExpungedRow row;
+    auto bytes = reader_.get(message_key(account_, mailbox, uid));
+    if (!decode(*bytes, record)) {
+      problem("message {} of mailbox {} was expunged and has a row that cannot be read", uid,
+              mailbox);
+      erase(key);
+      return false;
+    }
+    if (decode(value, row)) return true;
+    problem("message {} of mailbox {} was expunged, and it cannot be read from where", uid,
+            mailbox);
+    row = {};
+    row.path = "INBOX";
+    if (auto box = mailboxes_.find(mailbox); box != mailboxes_.end()) {
+      row.path = path_of(reader_, account_, mailbox);
+      row.uid_validity = box->second.uid_validity;
+    }
+    row.email = record.email;
+    row.blob = record.blob;
+    put(key, encode(row));
+    return true;
   }
 
   void write_groups() {

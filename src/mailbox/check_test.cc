@@ -142,6 +142,37 @@ TEST_CASE("check: a group of summaries is mended at once, whatever is wrong in i
   CHECK(account.check() == "");
 }
 
+TEST_CASE(
+    "check: an expunged message of which a row cannot be read keeps nothing else from being used") {
+  TestAccount account;
+  for (int i = 0; i < 3; ++i) account.put("Sent");
+  auto sent = account.id("Sent");
+  account.expunge("Sent", {1, 2, 3});
+  std::vector<std::string> keys;
+  account.memory.scan(store::Key(kId, kTableExpunged).children(),
+                      [&](std::string_view key, std::string_view) {
+                        keys.emplace_back(key);
+                        return true;
+                      });
+  REQUIRE(keys.size() == 3);
+  account.run([&](auto& tx) {
+    tx.put(keys[0], "?");
+    tx.put(message_key(kId, sent, 2), "?");
+    return 0;
+  });
+  auto told = repair(account);
+  CHECK_MESSAGE(told.contains("it cannot be read from where"), told);
+  CHECK_MESSAGE(told.contains("has a row that cannot be read"), told);
+  CHECK(account.check() == "");
+  std::vector<Uid> there;
+  scan_expunged(account.memory, kId, Time{}, [&](const ExpungedMessage& message) {
+    CHECK(message.path == "Sent");
+    there.push_back(message.uid);
+    return true;
+  });
+  CHECK(there == std::vector<Uid>{1, 3});
+}
+
 TEST_CASE("check: the size in an email's row is that of its messages") {
   TestAccount account;
   account.put("INBOX");
