@@ -34,6 +34,11 @@ MAILBOXES = ("INBOX", "Archive", "Copies")
 DELIVERED = re.compile(r"event=attempt\.end mid=(\S+) .*status=delivered")
 
 
+def elsewhere(mark):
+    """Where a message goes that leaves: the queue tells recipients, and so which messages are in it."""
+    return f"dora+{mark}@gamma.test"
+
+
 def seed_of_environment():
     seed = int(os.environ.get("HIKYAKU_SEED") or time.time_ns() % 1_000_000)
     print(f"HIKYAKU_SEED={seed}", flush=True)
@@ -41,13 +46,14 @@ def seed_of_environment():
 
 
 class Recorder(socketserver.ThreadingTCPServer):
-    """Another organisation's server: takes every message and remembers when, and by which number we send it."""
+    """Another organisation's server: takes every message and remembers when, and by which number we send it. While it is `busy` it takes none."""
     allow_reuse_address = True
     daemon_threads = True
 
     def __init__(self, port):
         self.got = collections.defaultdict(list)  # mark -> times at which it was accepted
         self.mark_of = {}  # the number in our Received field -> mark
+        self.busy = False
         super().__init__((REMOTE_HOST, port), RecorderSession)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -61,6 +67,8 @@ class RecorderSession(socketserver.StreamRequestHandler):
                 if verb == b"DATA":
                     self.say("354 go on")
                     self.data()
+                elif verb == b"RCPT" and self.server.busy:
+                    self.say("451 4.3.2 later")
                 elif verb == b"EHLO":
                     self.say("250-mx.gamma.test\r\n250 8BITMIME")
                 elif verb == b"QUIT":
@@ -89,12 +97,13 @@ class RecorderSession(socketserver.StreamRequestHandler):
 
 class Client(threading.Thread):
     """Works until the server is gone. `has` is what its account must hold of its messages: (mailbox, mark) -> flags. `doubt` are the states that the
-    operation under way may have led to beside `has`."""
+    operation under way may have led to beside `has`; `since` those that it has had since the last snapshot, in order."""
 
     def __init__(self, world, number, account, rng):
         super().__init__(daemon=True)
         self.world, self.number, self.account, self.rng = world, number, account, rng
-        self.has, self.doubt, self.done, self.error = {}, [], 0, None
+        self.has, self.doubt, self.since, self.done, self.error = {}, [], None, 0, None
+        self.lock = threading.Lock()  # `has`, `doubt` and `since` belong together
 
     def run(self):
         try:
@@ -119,9 +128,13 @@ class Client(threading.Thread):
     @contextlib.contextmanager
     def change(self, *after):
         """An operation: if it does not end, the account is as before or as one of `after`; if it does, as the first."""
-        self.doubt = list(after)
+        with self.lock:
+            self.doubt = list(after)
         yield
-        self.has, self.doubt = after[0], []
+        with self.lock:
+            self.has, self.doubt = after[0], []
+            if self.since is not None:
+                self.since.append(self.has)
         self.done += 1
 
     def adding(self, mark, mailbox="INBOX", flags=()):
@@ -150,7 +163,7 @@ class Submitter(Client):
                 mark = self.mark()
                 self.world.may_be_sent.add(mark)
                 with self.adding(mark):
-                    smtp.sendmail(self.account, [self.account, "dora@gamma.test"], self.text(mark, self.account))
+                    smtp.sendmail(self.account, [self.account, elsewhere(mark)], self.text(mark, self.account))
                 self.world.must_be_sent.add(mark)
                 time.sleep(0.005)
 
@@ -303,7 +316,7 @@ class World:
         with smtplib.SMTP_SSL(self.server.host, self.server.port("submissions"), context=tls(), timeout=20) as smtp:
             smtp.login(account, PASSWORD)
             self.may_be_sent.add(mark)
-            smtp.sendmail(account, ["dora@gamma.test"], f"From: {account}\r\nSubject: {mark}\r\n\r\nx\r\n")
+            smtp.sendmail(account, [elsewhere(mark)], f"From: {account}\r\nSubject: {mark}\r\n\r\nx\r\n")
         self.must_be_sent.add(mark)
 
     def has_settled(self):
@@ -339,12 +352,27 @@ class World:
         """The ledger now, by client: what a crash from now on may leave. Taken while the load runs."""
         ledger = {}
         for client in self.clients:
-            while True:
-                has, doubt = client.has, list(client.doubt)
-                if has is client.has:
-                    break
-            ledger[client.number] = (has, doubt)
+            with client.lock:
+                ledger[client.number] = (client.has, list(client.doubt))
+                client.since = [client.has]
         return ledger, set(self.must_be_sent)
+
+    def since_snapshot(self):
+        """A ledger of all states that the clients' messages have had from the last snapshot until now: a crash in between left one of them,
+        whole. Taken while the load runs."""
+        ledger = {}
+        for client in self.clients:
+            with client.lock:
+                ledger[client.number] = (client.since[0], [*client.since[1:], *client.doubt])
+        return ledger
+
+    def delivered(self):
+        """The marks of which the server has said since its start that they were delivered elsewhere."""
+        return {self.recorder.mark_of[said.group(1)] for line in list(self.server.log) if (said := DELIVERED.search(line))}
+
+    def queued(self):
+        """The marks of what is in the queue."""
+        return {re.match(r"dora\+(.*)@", entry["recipient"]).group(1) for entry in json.loads(self.server.run("queue", "list", "--json").stdout)}
 
     def reality(self, number):
         """What is there of a client's messages: how often each (mailbox, mark), and their flags. Notes UIDs and compares every byte."""

@@ -3,13 +3,16 @@
 The server's data lie on ext4 (and XFS, btrfs where their mkfs is installed) on a loop device whose backing file is served by
 tests/native/power_disk.cc: a disk with a volatile write cache. Copying a backing file while it is written would give no moment of its
 life, and a frozen or cloned one only what the kernel had sent; this disk knows every write and every flush, so a cut gives exactly
-what a power loss may leave: what was flushed, and any 512-byte sectors of what was not. The ledger is taken before the cut, so all
-that is in it was acknowledged while the power was on. The image is then mounted (the file system's own recovery), the server started
-on it, and the mailboxes held against the ledger; `hikyaku verify` has the last word.
+what a power loss may leave: what was flushed, and any 512-byte sectors of what was not. The image is then mounted (the file system's own
+recovery) and the server started on it. What every client's messages were when the last operation before the cut was acknowledged, or after
+one of those since: one of these states must be there, as a whole, so that nothing is lost and nothing that was removed comes back. What was
+submitted and had not arrived elsewhere must be in the queue, and what the server had said to be delivered must not. `hikyaku verify` has the
+last word.
 
 HIKYAKU_POWER_CUTS: how often for each file system (default 3); HIKYAKU_SEED.
 """
 import contextlib
+import dataclasses
 import imaplib
 import os
 import pathlib
@@ -19,7 +22,7 @@ import tempfile
 import time
 import unittest
 
-from harness import HIKYAKU
+from harness import HIKYAKU, eventually
 from load import World, seed_of_environment
 
 CUTS = int(os.environ.get("HIKYAKU_POWER_CUTS", "3"))
@@ -91,6 +94,16 @@ def image_mounted(image, where):
         detach(device)
 
 
+@dataclasses.dataclass
+class Known:
+    """What is known of the moment of a cut. Before it: what was submitted, and what the server had said to be delivered. After it: the states
+    that may be there, and what had arrived elsewhere."""
+    ledger: dict
+    submitted: set
+    arrived: set
+    delivered: set
+
+
 class PowerLoss(unittest.TestCase):
     def setUp(self):
         if os.geteuid() != 0:
@@ -113,30 +126,41 @@ class PowerLoss(unittest.TestCase):
             try:
                 with world.load() as clients:
                     for number in range(CUTS):
-                        time.sleep(0.5 + world.rng.random())
-                        ledger, _ = world.snapshot()
+                        eventually(world.has_settled)
+                        time.sleep(0.5 * world.rng.random())
+                        world.recorder.busy = True  # or the queue would be empty
+                        time.sleep(0.5 + 0.5 * world.rng.random())
+                        eventually(lambda: world.must_be_sent - set(list(world.recorder.got)))
+                        _, submitted = world.snapshot()
+                        delivered = world.delivered()
                         image = disk.top / f"image{number}"
                         disk.cut(image)
-                        images.append((image, ledger, self.under_way(clients)))
+                        images.append((image, Known(world.since_snapshot(), submitted, set(list(world.recorder.got)), delivered)))
+                        world.recorder.busy = False
             finally:
                 world.server.kill()
             run("umount", disk.mounted)
             world.server.env = {}
-            for image, ledger, later in images:
+            for image, known in images:
                 with image_mounted(image, disk.mounted):
-                    wrong += [f"{image.name}, HIKYAKU_SEED={seed}: {text}" for text in self.look(world, ledger, later)]
+                    wrong += [f"{image.name}, HIKYAKU_SEED={seed}: {text}" for text in self.look(world, known)]
             done = sum(client.done for client in clients)
-            print(f"{kind}: {len(images)} power losses, {done} operations", flush=True)
+            waiting = [len(known.submitted - known.arrived) for _, known in images]
+            delivered = [len(known.delivered) for _, known in images]
+            print(f"{kind}: {len(images)} power losses, {done} operations; to be sent {waiting}, delivered {delivered}", flush=True)
             self.assertGreater(done, 5 * CUTS)
+            self.assertTrue(all(waiting) and all(delivered), "nothing would be held against the queue")
             return wrong
 
-    def look(self, world, ledger, later):
+    def look(self, world, known):
         """Starts the server on what a cut has left. That it does not start, ends or cannot read the mail is loss like any other."""
         server = world.server
         wrong = []
         try:
+            began = time.monotonic()
             server.start(60)
-            wrong += self.lost(world, ledger, later)
+            wrong += self.look_at_queue(world, known, began)
+            wrong += world.check(known.ledger)
             server.stop()
         except (AssertionError, OSError, imaplib.IMAP4.error, subprocess.SubprocessError) as error:
             wrong.append(f"{type(error).__name__}: {error}")
@@ -152,24 +176,12 @@ class PowerLoss(unittest.TestCase):
             server.process.wait()
             server.process = None
 
-    def under_way(self, clients):
-        """Taken after the cut: what may have been done between the ledger and the cut."""
-        return {client.number: (client.has, list(client.doubt)) for client in clients}
-
-    def lost(self, world, ledger, later):
-        """Between the ledger and the cut clients went on, so a message may be where it was before or where it went."""
-        wrong = []
-        for number, (has, _) in ledger.items():
-            account = world.account_of[number]
-            found, flags_of = world.reality(number)
-            wrong += [f"{account}: {key} is there {n} times" for key, n in found.items() if n > 1]
-            states = [later[number][0], *later[number][1]]
-            for key in has:
-                # Nothing happened to it until after the cut: so it is there, with its flags.
-                untouched = all(state.get(key) == has[key] for state in states)
-                if untouched and flags_of.get(key) != has[key]:
-                    wrong.append(f"{account}: {key} is lost, or has other flags than {set(has[key])}: {flags_of.get(key)}")
-        return wrong + world.wrong_uids
+    def look_at_queue(self, world, known, began):
+        """It leaves while one looks: what has left since the start was in it."""
+        queued = world.queued()
+        queued |= {mark for mark, times in list(world.recorder.got.items()) if max(times, default=0) > began}
+        wrong = [f"{mark} was submitted, had not left, and is not in the queue" for mark in known.submitted - known.arrived - queued]
+        return wrong + [f"{mark} was said to be delivered, and is in the queue again" for mark in known.delivered & queued]
 
     def test_ext4(self):
         self.assertEqual(self.lose_power("ext4"), [])
