@@ -1,7 +1,7 @@
 """Space returns while everything else goes on: mail comes in, is read, copied and expunged, backups are made, what was deleted is given up, all
 at once, and the server is killed in between. Every message stays as it was, and the last backup is a whole store.
 
-HIKYAKU_KILL_ROUNDS: how many rounds (default 3); HIKYAKU_SEED: repeats the load and the moments as far as threads can be repeated.
+HIKYAKU_RECLAIM_ROUNDS: how many rounds (default 3); HIKYAKU_SEED: repeats the load and the moments as far as threads can be repeated.
 """
 import contextlib
 import json
@@ -16,7 +16,7 @@ import unittest
 from harness import eventually, restored_instance
 from load import GONE, Popper, Sender, SharingReader, Submitter, World, seed_of_environment
 
-ROUNDS = int(os.environ.get("HIKYAKU_KILL_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("HIKYAKU_RECLAIM_ROUNDS", "3"))
 CHURN = [10_000, 60_000, 300_000]  # bytes: within groups, and in bulk segments
 
 
