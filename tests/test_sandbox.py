@@ -1,32 +1,30 @@
 """What the running server has given up."""
+import contextlib
 import os
 import pathlib
-import pwd
 import signal
 import smtplib
 import socket
 import tempfile
 import unittest
 
-from harness import PASSWORD, SANITIZED, Instance, eventually, hikyaku
+from harness import PASSWORD, SANITIZED, Instance, eventually, hikyaku, server_user
 from test_confined import allow_core_dumps, children, core_limits, status
 
 ALL_SERVICES = {"smtp": 25, "submission": 587, "submissions": 465, "imap": 143, "imaps": 993, "pop3s": 995}
 
 
-def free_address():
-    """A loopback address of ours whose low ports are free."""
-    for last in range(1, 250):
-        address = f"127.0.9.{last}"
-        try:
-            for port in ALL_SERVICES.values():
-                with socket.socket() as s:
+def free_low_ports():
+    """A loopback address and a base for ports there that are free, though only root may open them; the usual ones where they are."""
+    for base in range(1023 - max(ALL_SERVICES.values())):
+        for last in range(1, 250):
+            with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+                for port in ALL_SERVICES.values():
+                    s = stack.enter_context(socket.socket())
                     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    s.bind((address, port))
-            return address
-        except OSError:
-            continue
-    raise unittest.SkipTest("the low ports are taken on every loopback address")
+                    s.bind((f"127.0.9.{last}", base + port))
+                return f"127.0.9.{last}", base
+    raise AssertionError("low ports are taken on every loopback address")
 
 
 @unittest.skipIf(SANITIZED, "a leak checker traces the process that it is in")
@@ -34,18 +32,15 @@ class StartedByRoot(unittest.TestCase):
     """As on a machine of its own: the ports that only root may open, and then server.user."""
 
     def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest("not root")
-        try:
-            self.user = pwd.getpwnam("hikyaku")
-        except KeyError:
-            self.skipTest("no user hikyaku: useradd --system --shell /usr/sbin/nologin hikyaku")
+        self.user = server_user(self)
         above = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="hikyaku-test-")))
         above.chmod(0o755)
-        self.server = Instance("anna@alpha.test", base=1, host=free_address(), directory=above)
-        self.server.base = 0
+        address, base = free_low_ports()
+        self.server = Instance("anna@alpha.test", base=-1, host=address, directory=above)
+        self.server.base = base
         self.server.dir = above / "mail"
-        hikyaku("quickstart", "anna@alpha.test", "--host-name", "mail.alpha.test", "--password-stdin", directory=self.server.dir, input=PASSWORD + "\n")
+        hikyaku("quickstart", "anna@alpha.test", "--host-name", "mail.alpha.test", *(["--port-base", base] if base else []), "--password-stdin",
+                directory=self.server.dir, input=PASSWORD + "\n")
         self.server.configure(self.server.options)
 
     def assert_gave_up(self, pid):
@@ -64,9 +59,9 @@ class StartedByRoot(unittest.TestCase):
         [spawner] = children(self.server.process.pid)
         self.assert_gave_up(spawner)
         for service, port in ALL_SERVICES.items():
-            with self.subTest(service), socket.create_connection((self.server.host, port), timeout=10):
+            with self.subTest(service), socket.create_connection((self.server.host, self.server.base + port), timeout=10):
                 pass
-        with smtplib.SMTP(self.server.host, 25, timeout=10) as smtp:
+        with smtplib.SMTP(self.server.host, self.server.base + 25, timeout=10) as smtp:
             smtp.sendmail("x@beta.test", ["anna@alpha.test"], "Subject: x\r\n\r\nx\r\n")
         owners = {path.stat().st_uid for path in (self.server.dir / "data").rglob("*")}
         self.assertEqual(owners, {self.user.pw_uid})
