@@ -138,6 +138,18 @@ class Directory(unittest.TestCase):
             # Without its only target an alias is gone, and who named it names nobody.
             self.assertEqual([text.split(",")[0] for text in left], ["the alias p@alpha.test names q@alpha.test"])
 
+    def test_a_quiet_check_speaks_of_problems_alone(self):
+        with Instance("anna@alpha.test") as server:
+            self.assertIn("the DNS was not asked", server.run("check", "--no-dns").stdout)  # a note
+            quiet = server.run("check", "--no-dns", "--quiet")
+            self.assertEqual((quiet.stdout, quiet.stderr), ("", ""))
+            server.run("alias", "add", "info@alpha.test", "gone@alpha.test")
+            quiet = server.run("check", "--no-dns", "--quiet", "--lang", "ja", check=False)
+            self.assertEqual(quiet.returncode, 1)
+            self.assertRegex(quiet.stdout, r"\A問題 .*gone@alpha\.test")
+            self.assertNotRegex(quiet.stdout, "注意|良好")
+            self.assertEqual(server.run("check", "--quiet", "--json", check=False).returncode, 64)
+
     def test_check_says_that_the_dns_is_silent(self):
         with Instance("anna@alpha.test") as server:
             server.configure({"dns.resolver": '["127.0.0.1:1"]'})

@@ -191,6 +191,8 @@ class Scrub(WatchedStore):
         self.assertEqual(self.health(), {"name": "store", "status": "ok"})
         self.assertEqual(self.logged("store.body_unreadable"), [])
         self.assertIn("last read through to the end on 20", self.check()[1])
+        quiet = self.server.run("check", "--quiet", "--no-dns")
+        self.assertEqual((quiet.stdout, quiet.stderr), ("", ""))
         # Under the running server: one in a log segment, one in a bulk segment.
         path, at = self.body_of(2)
         large, end = self.body_of(LARGE)
@@ -207,6 +209,10 @@ class Scrub(WatchedStore):
         status, said = self.check()
         self.assertNotEqual(status, 0, said)
         self.assertIn("2 messages cannot be read", said)
+        quiet = self.server.run("check", "--quiet", "--no-dns", check=False)  # what cron mails
+        self.assertEqual(quiet.returncode, 1)
+        self.assertRegex(quiet.stdout, r"\Aproblem +2 messages cannot be read")
+        self.assertNotRegex(quiet.stdout, "(?m)^(good|note|Problems)")
         self.assertEqual(json.loads(self.server.run("top", "--once", "--json").stdout)["store"]["unreadable"], 2)
         # Who starts again still knows, without anybody's reading.
         self.server.restart()

@@ -143,6 +143,8 @@ constexpr Phrase kRepairCutOff{
     "をもう一度実行してください。{} に記録されたことも示されます"};
 constexpr Phrase kDnsNotAsked{"the DNS was not asked (--no-dns)",
                               "DNS には問い合わせていません(--no-dns)"};
+constexpr Phrase kQuietJson{"--quiet does not go with --json",
+                            "--quiet は --json とは併用できません"};
 constexpr Phrase kSummary{"Problems: {}, notes: {}.", "問題 {} 件、注意 {} 件。"};
 
 class Check {
@@ -314,19 +316,28 @@ class Check {
   Findings findings_{terminal_.language()};
 };
 
-void tell(const Findings& findings, Terminal& terminal) {
+void tell(const Finding& finding, Terminal& terminal) {
   constexpr Tone kTones[] = {Tone::Good, Tone::Warning, Tone::Bad};
-  auto language = terminal.language();
-  for (auto& finding : findings.all()) {
-    auto level = static_cast<std::size_t>(finding.level);
-    auto word = padded(kLevels[level].in(language), 9);
-    auto text = wrapped(terminal.for_instance(finding.text), 9, terminal.width());
-    terminal.lines(terminal.toned(kTones[level], word) + text.substr(9));
-  }
-  terminal.say(kSummary, findings.count(Level::Problem), findings.count(Level::Note));
+  auto level = static_cast<std::size_t>(finding.level);
+  auto word = padded(kLevels[level].in(terminal.language()), 9);
+  auto text = wrapped(terminal.for_instance(finding.text), 9, terminal.width());
+  terminal.lines(terminal.toned(kTones[level], word) + text.substr(9));
+}
+
+/// `problems_alone`: a word every night about what is as it should be, or could be better, is soon
+/// not read any more.
+void tell(const Findings& findings, bool problems_alone, Terminal& terminal) {
+  for (auto& finding : findings.all())
+    if (!problems_alone || finding.level == Level::Problem) tell(finding, terminal);
+  if (!problems_alone)
+    terminal.say(kSummary, findings.count(Level::Problem), findings.count(Level::Note));
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
+  if (invocation.has("--quiet") && invocation.json()) {
+    terminal.complain(kQuietJson);
+    return Exit::Usage;
+  }
   auto instance = Instance::from(invocation.value("--dir"));
   auto config = load_instance_config(instance, terminal);
   if (!config) return config.error();
@@ -341,7 +352,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
                      {"text", json_text(finding.text)}});
     print_json(terminal, all);
   } else {
-    tell(findings, terminal);
+    tell(findings, invocation.has("--quiet"), terminal);
   }
   return findings.count(Level::Problem) == 0 ? Exit::Ok : Exit::Failed;
 }
@@ -367,9 +378,13 @@ Verb verb_check() {
                   "必要以上に弱い設定を調べます。終了コード 0: 問題なし(注意はありうる)、1: "
                   "問題あり。"},
       .options = {{.name = "--no-dns",
-                   .help = {"do not ask the DNS", "DNS への問い合わせをしない"}}},
+                   .help = {"do not ask the DNS", "DNS への問い合わせをしない"}},
+                  {.name = "--quiet",
+                   .help = {"say only what is wrong: for cron", "問題だけを示す(cron 用)"}}},
       .examples = {{"hikyaku check",
                     {"after quickstart, and now and then", "quickstart の後や、時々"}},
+                   {"hikyaku check --quiet",
+                    {"every day, by cron: problems alone", "毎日、cron で: 問題だけ"}},
                    {"hikyaku check --json --no-dns", {"for monitoring", "監視用"}}},
       .uses_instance = true,
       .has_json = true,
