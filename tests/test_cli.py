@@ -175,6 +175,16 @@ class Directory(unittest.TestCase):
             self.assertEqual([level for level, _ in dns()], ["problem"])
             eventually(lambda: health()["status"] == "failing", timeout=60)
 
+    def test_a_configuration_beside_us_is_checked_by_its_name_alone(self):
+        server = Instance("anna@alpha.test")
+        try:
+            server.quickstart()
+            for name, code in (("hikyaku.toml", 0), ("./hikyaku.toml", 0), ("none.toml", 78)):
+                done = subprocess.run([HIKYAKU, "config", "check", name], cwd=server.dir, capture_output=True, text=True, timeout=60)
+                self.assertEqual((done.returncode, "filesystem error" in done.stderr), (code, False), (name, done.stderr))
+        finally:
+            shutil.rmtree(server.dir)
+
     def test_numbers_and_modes_of_what_is_made(self):
         with Instance("anna@alpha.test") as server:
             told = server.run("top", "--once", "--json").stdout

@@ -26,24 +26,14 @@ void name_instance(const Invocation& invocation, std::span<const Verb> verbs, Te
   terminal.name_instance(std::move(names), dir_words(Instance::from(dir)));
 }
 
-Exit run_verb(const Invocation& invocation, Terminal& terminal) {
-  // The one place for what nobody expected; a verb reports what it expects itself.
-  try {
-    return invocation.verb().run(invocation, terminal);
-  } catch (const std::filesystem::filesystem_error& error) {
-    // A path that nobody thought of: the disk's doing, not ours.
-    terminal.complain_text(error.what());
-    return exit_for(errno_error("", error.code().value()).code);
-  } catch (const std::exception& unexpected) {
-    terminal.complain(kDefect, unexpected.what());
-    return Exit::Software;
-  }
+/// A path that nobody thought of: the disk's doing, not ours.
+Exit report_path(const std::filesystem::filesystem_error& thrown, Terminal& terminal) {
+  auto path = thrown.path1().string();
+  auto error = errno_error(path.empty() ? thrown.what() : path, thrown.code().value());
+  return report(error, terminal);
 }
 
-}  // namespace
-
-Exit run_command_line(std::span<const std::string> words, std::span<const Verb> verbs,
-                      Terminal& terminal) {
+Exit obey(std::span<const std::string> words, std::span<const Verb> verbs, Terminal& terminal) {
   if (auto asked = asked_language(words)) terminal.set_language(*asked);
   auto parsed = parse_command_line(words, verbs, terminal.language());
   if (!parsed) {
@@ -60,7 +50,7 @@ Exit run_command_line(std::span<const std::string> words, std::span<const Verb> 
       break;
     case Parsed::What::Run:
       name_instance(*parsed->invocation, verbs, terminal);
-      exit = run_verb(*parsed->invocation, terminal);
+      exit = parsed->invocation->verb().run(*parsed->invocation, terminal);
       break;
   }
   if (!terminal.intact() && exit == Exit::Ok) {
@@ -68,6 +58,21 @@ Exit run_command_line(std::span<const std::string> words, std::span<const Verb> 
     return Exit::Io;
   }
   return exit;
+}
+
+}  // namespace
+
+Exit run_command_line(std::span<const std::string> words, std::span<const Verb> verbs,
+                      Terminal& terminal) {
+  // The one place for what nobody expected; a verb reports what it expects itself.
+  try {
+    return obey(words, verbs, terminal);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report_path(error, terminal);
+  } catch (const std::exception& unexpected) {
+    terminal.complain(kDefect, unexpected.what());
+    return Exit::Software;
+  }
 }
 
 Exit exit_for(ErrorCode code) {

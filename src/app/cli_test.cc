@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <unistd.h>
 
 #include "app/command_line.h"
@@ -29,7 +31,7 @@ std::vector<std::string> words_of(std::string_view line) {
   return words;
 }
 
-Outcome run(std::string_view line, std::span<const Verb> verbs) {
+Outcome run(const std::vector<std::string>& words, std::span<const Verb> verbs) {
   Outcome outcome;
   Terminal terminal(
       [&](std::string_view text) {
@@ -41,8 +43,12 @@ Outcome run(std::string_view line, std::span<const Verb> verbs) {
         return true;
       },
       {.width = 1000, .language = Language::English});
-  outcome.exit = run_command_line(words_of(line), verbs, terminal);
+  outcome.exit = run_command_line(words, verbs, terminal);
   return outcome;
+}
+
+Outcome run(std::string_view line, std::span<const Verb> verbs) {
+  return run(words_of(line), verbs);
 }
 
 Outcome run(std::string_view line) {
@@ -162,6 +168,68 @@ TEST_CASE("a wrong command line is told what would be right") {
   CHECK(run("--lang ja config exlain").err ==
         "hikyaku: 'config' に 'exlain' というサブコマンドはありません。'config explain' "
         "のことですか?\n");
+}
+
+TEST_CASE("an empty path is a mistake in the command line, whichever verb gets it") {
+  auto verbs = all_verbs();
+  std::size_t options = 0, arguments = 0;
+  auto refused = [&](const Verb& verb, std::vector<std::string> given, std::string_view name) {
+    CAPTURE(verb.name);
+    CAPTURE(name);
+    auto words = words_of(verb.name);
+    words.insert(words.end(), given.begin(), given.end());
+    auto outcome = run(words, verbs);
+    CHECK(outcome.exit == Exit::Usage);
+    CHECK(outcome.err.starts_with("hikyaku: " + std::string(name) + " is empty: name a "));
+    CHECK(outcome.out == "");
+    words.insert(words.begin(), {"--lang", "ja"});
+    CHECK(run(words, verbs).err.starts_with("hikyaku: " + std::string(name) + " が空です。"));
+  };
+  auto path = [](std::string_view name) {
+    return name == "DIR" || name == "FILE" || name == "PATH" || name == "PEM";
+  };
+  for (auto& verb : verbs) {
+    for (auto& option : all_options(verb)) {
+      if (!path(option.value)) continue;
+      ++options;
+      refused(verb, {std::string(option.name), ""}, option.name);
+      refused(verb, {std::string(option.name) + "="}, option.name);
+    }
+    if (verb.raw_arguments) refused(verb, {"--dir", "", "anna@alpha.test"}, "--dir");
+    std::vector<std::string> before;
+    for (auto& argument : verb.arguments) {
+      before.emplace_back(path(argument.name) ? "" : "x");
+      if (!path(argument.name)) continue;
+      ++arguments;
+      auto given = before;
+      for (auto rest = before.size(); rest < verb.arguments.size(); ++rest)
+        if (verb.arguments[rest].count == ArgumentSpec::Count::One) given.emplace_back("x");
+      refused(verb, given, argument.name);
+    }
+  }
+  CHECK(options > 40);
+  CHECK(arguments > 8);
+}
+
+TEST_CASE("what nobody expected is told in words, also before the verb has begun") {
+  auto throwing = [](auto thrown) {
+    return Verb{
+        .name = "throw",
+        .summary = {"t", "t"},
+        .uses_instance = true,
+        .run = [thrown](const Invocation&, Terminal&) -> Exit { throw thrown; },
+    };
+  };
+  const Verb defect[] = {throwing(std::runtime_error("oh"))};
+  auto told = run("throw", defect);
+  CHECK(told.exit == Exit::Software);
+  CHECK(told.err.starts_with("hikyaku: a defect in Hikyaku ended this command: oh."));
+
+  const Verb denied[] = {throwing(std::filesystem::filesystem_error(
+      "status", "/secret", std::make_error_code(std::errc::permission_denied)))};
+  told = run("throw", denied);
+  CHECK(told.exit == Exit::NoPermission);
+  CHECK(told.err == "hikyaku: /secret: Permission denied\n");
 }
 
 TEST_CASE("every text is there in every language") {

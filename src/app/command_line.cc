@@ -20,6 +20,10 @@ constexpr Phrase kUnknownOption{"{} has no option '{}'.",
 constexpr Phrase kSeeVerbHelp{" `hikyaku {} --help` lists its options.",
                               "オプションは `hikyaku {} --help` で見られます。"};
 constexpr Phrase kNeedsValue{"{} needs a value: {} {}.", "{} には値が要ります: {} {}。"};
+constexpr Phrase kEmptyPath{
+    "{} is empty: name a file or a directory (is a variable of a script not set?).",
+    "{} が空です。ファイルかディレクトリを指定してください"
+    "(スクリプトの変数が未設定ではありませんか)。"};
 constexpr Phrase kTakesNoValue{"{} takes no value.", "{} に値は付きません。"};
 constexpr Phrase kTwice{"{} is given twice.", "{} が二度指定されています。"};
 constexpr Phrase kNotInRange{"{} must be a number from {} to {}, not '{}'.",
@@ -39,6 +43,11 @@ std::string alternatives(const std::vector<std::string_view>& words) {
     all += word;
   }
   return all;
+}
+
+/// Whether a value or an argument that the help calls so is a path.
+bool names_path(std::string_view called) {
+  return called == "DIR" || called == "FILE" || called == "PATH" || called == "PEM";
 }
 
 class Parser {
@@ -241,6 +250,7 @@ class Parser {
         return wrong(kNeedsValue, option.name, option.name, option.value);
       value = words_[++at_];
     }
+    if (value->empty() && names_path(option.value)) return wrong(kEmptyPath, option.name);
     if (option.most != option.least) {
       auto number = parse_decimal(*value, INT64_MAX);
       auto count = number ? static_cast<std::int64_t>(*number) : -1;
@@ -262,6 +272,8 @@ class Parser {
     for (auto& argument : verb.arguments) {
       auto required = argument.count == Count::One || argument.count == Count::OneOrMore;
       if (required && position >= given) wrong(kMissing, argument.name, usage_line(verb));
+      if (position < given && names_path(argument.name) && invocation.argument(position).empty())
+        wrong(kEmptyPath, argument.name);
       if (argument.count == Count::OneOrMore || argument.count == Count::Any) return;
       ++position;
     }

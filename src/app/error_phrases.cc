@@ -312,6 +312,7 @@ constexpr Phrase kMigration[] = {
 /// What fits much, after all else.
 constexpr Phrase kLast[] = {
     {"{}: no answer within {}", "{}: {} 以内に応答がありません"},
+    {"--dir is empty: name a directory", "--dir が空です。ディレクトリを指定してください"},
     {"{} is missing", "{} がありません"},
     {"there is no {}", "{} はありません"},
 };

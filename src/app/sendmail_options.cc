@@ -83,6 +83,7 @@ Result<SendmailOptions> parse_sendmail_options(std::span<const std::string> word
     }
     if (word == "--dir") {
       if (++i == words.size()) return fail(ErrorCode::Invalid, "--dir needs a value");
+      if (words[i].empty()) return fail(ErrorCode::Invalid, "--dir is empty: name a directory");
       options.dir = words[i];
       continue;
     }

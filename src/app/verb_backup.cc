@@ -60,8 +60,6 @@ constexpr Phrase kInStore{
     "{} は保管庫({})の中です。別の場所、できれば別のディスクを指定してください"};
 constexpr Phrase kQuietList{"--quiet does not go with --list",
                             "--quiet は --list とは併用できません"};
-constexpr Phrase kNoPath{"PATH is empty: name the directory of the backups",
-                         "PATH が空です。バックアップのディレクトリを指定してください"};
 
 /// Says which secret.key belongs to a backup without telling anything about it; "" when this
 /// process may not read it.
@@ -234,10 +232,6 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
-  if (invocation.argument(0).empty()) {
-    terminal.complain(kNoPath);
-    return Exit::Usage;
-  }
   if (invocation.has("--list") && invocation.has("--quiet")) {
     terminal.complain(kQuietList);
     return Exit::Usage;

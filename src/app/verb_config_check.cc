@@ -31,7 +31,7 @@ config::Problems problems_of_files(const std::filesystem::path& file, const conf
                                    Language language) {
   config::Problems problems{file.string(), {}};
   auto text = read_file(file, config::kMaxFileSize);
-  auto instance = Instance::in(file.parent_path());
+  auto instance = Instance::in(std::filesystem::absolute(file).parent_path());
   for (auto& [path, what] : find_unusable(instance, config, language))
     problems.list.push_back({text ? line_of(path, *text) : 0, what, ""});
   return problems;

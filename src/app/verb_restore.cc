@@ -111,8 +111,6 @@ constexpr Phrase kMountPoint{
     "{}/data にして、もう一度復元してください"};
 constexpr Phrase kDangling{"{} leads to {}, which is not there: is the disk mounted?",
                            "{} のリンク先 {} がありません。ディスクはマウントされていますか?"};
-constexpr Phrase kNoPath{"PATH is empty: name a backup",
-                         "PATH が空です。バックアップを指定してください"};
 constexpr Phrase kMailLost{
     "{} [message|messages] cannot be read in the backup, and [was|were] left out: another backup "
     "may have [it|them].",
@@ -399,10 +397,6 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
-  if (invocation.argument(0).empty()) {
-    terminal.complain(kNoPath);
-    return Exit::Usage;
-  }
   std::vector<UnreadableBackup> unreadable;
   auto backup = find_backup(invocation.argument(0), &unreadable);
   complain_of(unreadable, terminal);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/cli.h"
+#include "app/error_phrases.h"
 #include "app/run_command.h"
 #include "app/sendmail_options.h"
 #include "app/submit.h"
@@ -250,7 +251,7 @@ Exit list_queue(const Invocation& invocation, Terminal& terminal) {
 Exit run(const Invocation& invocation, Terminal& terminal) {
   auto options = parse_sendmail_options(invocation.arguments());
   if (!options) {
-    terminal.complain_text(options.error().describe());
+    terminal.complain_text(error_in(options.error(), terminal.language()));
     return Exit::Usage;
   }
   auto instance = Instance::from(options->dir);
