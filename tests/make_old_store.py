@@ -6,7 +6,8 @@
 
 tests/test_upgrade.py opens all of them with every later version. The store holds two accounts, folders, flags, keywords, a deleted
 message, a queue, a body in a bulk segment; signing keys, aliases, a catch-all, passwords of every kind; reports of others, read and unread,
-reports of ours on their way and still growing; and ends with a crash after a clean end. Its keys and passwords are for nothing else.
+reports of ours on their way and still growing; what is kept of an account that was removed; it was restored from a backup, which raises the epoch,
+and ends with a crash after a clean end. Its keys and passwords are for nothing else.
 What ages is kept for ten years. Stores from before there were such things are as they were: what a store has, its expected.json says.
 
 Those in killed/ were ended with kill -9 under mixed load (load.py), twice; behind the end that the index knows there is a journal, and its last
@@ -15,7 +16,9 @@ import email.policy
 import gzip
 import json
 import pathlib
+import re
 import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -25,10 +28,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from harness import PASSWORD, TOP, Instance, eventually
 from load import ZONE as LOAD_ZONE
 from load import World
-from mail import imap, message, raw_messages, submit
+from mail import Wire, imap, message, raw_messages, submit
 from test_dmarc_reports import bring, mail_with, xml
 
-ANNA, BOB = "anna@alpha.test", "bob@alpha.test"
+ANNA, BOB, GONE = "anna@alpha.test", "bob@alpha.test", "gone@gamma.test"
 STORES = pathlib.Path(__file__).parent / "stores"
 LEGACY = "an old password, an old client"  # bob's, from the middle on
 OPTIONS = {"server.memory": '"64MB"', "dmarc.keep_reports": '"3650d"', "store.history": '"3650d"', "store.retention": '"3650d"',
@@ -120,6 +123,38 @@ def fill_further(server):
     eventually(lambda: {"d@told.test", "f@told.test"} <= {entry["recipient"] for entry in items(server, "queue", "list")}, 120)
     server.run("queue", "hold", "all")
     return app_password
+
+
+def numbers(server, address, password=PASSWORD):
+    """The highest UIDVALIDITY, MAILBOXID, EMAILID, THREADID and MODSEQ of an account, with a message that comes now."""
+    submit(server, message(ANNA, address, "Today"))
+    with Wire(server, "imap") as client:
+        assert "a OK" in client.login(address, password)
+        told = client.tagged('LIST "" * RETURN (STATUS (UIDVALIDITY MAILBOXID))')
+        client.tagged("EXAMINE INBOX")
+        told = " ".join(told + client.tagged("FETCH 1:* (EMAILID THREADID MODSEQ)"))
+    return [max(map(int, re.findall(pattern, told)))
+            for pattern in (r"UIDVALIDITY (\d+)", r"MAILBOXID \(m(\d+)\)", r"EMAILID \(e(\d+)\)", r"THREADID \(t(\d+)\)", r"MODSEQ \((\d+)\)")]
+
+
+def remove_an_account(server):
+    """Gives the numbers that its clients have seen."""
+    server.add_account(GONE)
+    client = imap(server, GONE)
+    for i in range(5):
+        client.create(f"Box{i}")
+    client.logout()
+    seen = numbers(server, GONE)
+    server.run("account", "remove", GONE, "--yes")
+    return seen
+
+
+def restore_from_backup(server):
+    """Leads to another epoch; the server is stopped, and is started."""
+    with tempfile.TemporaryDirectory(prefix="hikyaku-backup-") as backups:
+        server.run("backup", backups)
+        shutil.rmtree(items(server, "restore", backups, "--force")["former"])
+    server.start()
 
 
 def look_further(server):
@@ -234,15 +269,19 @@ def main():
     with Instance(ANNA, zone=zone.name, config=OPTIONS) as server:
         fill(server)
         app_password = fill_further(server)
-        server.restart()  # a clean end
+        removed = remove_an_account(server)
+        server.stop()  # a clean end
+        restore_from_backup(server)
         submit(server, message(ANNA, BOB, "After the restart"))
         expected = look(server, {BOB: LEGACY})
         expected["further"] = look_further(server)
         expected["passwords"] = {BOB: LEGACY, "phone": app_password}
+        expected["removed"] = {"address": GONE, "numbers": removed}
         (server.dir / "zone").write_text(ZONE)
         time.sleep(3)  # what nobody waits for
         server.kill()  # and one that is not
         pack(server, sys.argv[1], expected)
+        subprocess.run([TOP / "tools" / "check-stores", "--record", sys.argv[1]], check=True)
 
 
 if __name__ == "__main__":
