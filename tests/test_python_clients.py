@@ -271,12 +271,17 @@ class SeveralAtOnce(unittest.TestCase):
         """A client whose kernel holds back the second half (Nagle) is not slowed down by 40 ms a command."""
         with Wire(self.server, "imap") as wire:
             wire.line()
-            started = time.monotonic()
+            took = {pieces: [] for pieces in (("a NOOP\r\n",), ("a NO", "OP\r\n"))}
             for _ in range(40):
-                wire.send("a NO")
-                wire.send("OP\r\n")
-                self.assertTrue(wire.line().startswith("a OK"))
-            self.assertLess(time.monotonic() - started, 0.8)
+                for pieces, all_times in took.items():
+                    started = time.monotonic()
+                    for piece in pieces:
+                        wire.send(piece)
+                    self.assertTrue(wire.line().startswith("a OK"))
+                    all_times.append(time.monotonic() - started)
+            # On a busy machine many take long; held back, most of the halves take 40 ms at least.
+            whole, halves = (sorted(all_times)[10] for all_times in took.values())
+            self.assertLess(halves, whole + 0.02)
 
 
 class Poplib(unittest.TestCase):
