@@ -350,6 +350,7 @@ Task<Answer> space_use(Core& core, ControlCall&) {
                    {"retained", use.retained_bytes},
                    {"free", error ? 0 : space.available},
                    {"reserve", core.config().store.reserve.count},
+                   {"write_under_way", std::chrono::floor<seconds>(done.write_under_way).count()},
                    {"repair_notes", json_texts(repair_notes(core.instance().data))},
                    {"ballast", done.ballast_bytes},
                    {"ballast_wanted", done.ballast_wanted},

@@ -182,6 +182,7 @@ Task<Answer> stats(Watched watched, ControlCall&) {
                            {"written", total("hikyaku_store_journal_written_bytes_total")},
                            {"journal", seen.journal_bytes},
                            {"waiting", total("hikyaku_store_waiting_transactions")},
+                           {"write_under_way", total("hikyaku_store_write_under_way_seconds")},
                            {"staged", total("hikyaku_store_staged_bytes")},
                            {"stall", total("hikyaku_store_index_stall")},
                            {"lost_segments", total("hikyaku_store_lost_segments")},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "app/hung_disk.h"
 #include "app/names_needed.h"
 #include "base/json.h"
 
@@ -44,11 +45,23 @@ std::string index_damage_of(const store::Statistics& store) {
          "it cannot";
 }
 
+/// A disk that hangs, or is much too slow.
+HealthCheck check_writes(const store::Statistics& store) {
+  auto age = store.write_under_way;
+  if (age < kLongWrite) return {"store", State::Ok, ""};
+  return {"store", age < kHungWrite ? State::Warning : State::Failing,
+          fmt::format("a write has gone on for {}: the disk hangs or is much too slow, and mail "
+                      "waits to be accepted. See the kernel's log (dmesg); a restart does not mend "
+                      "it",
+                      format_duration(std::chrono::floor<seconds>(age)))};
+}
+
 HealthCheck check_store(const HealthFacts& facts) {
   if (!facts.store.read_only.empty())
     return {"store", State::Failing, "read-only: " + facts.store.read_only};
   if (facts.store.index_stall >= 2)
     return {"store", State::Failing, "the index does not take writes at the moment"};
+  if (auto writes = check_writes(facts.store); writes.state != State::Ok) return writes;
   if (auto text = index_damage_of(facts.store); !text.empty())
     return {"store", State::Warning, text};
   if (auto text = damage_of(facts.store); !text.empty()) return {"store", State::Warning, text};

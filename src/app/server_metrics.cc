@@ -121,6 +121,11 @@ void ServerMetrics::add_store() {
           now.index_flushes);
   gauge("hikyaku_store_waiting_transactions", "Transactions that wait for their turn.",
         now.waiting);
+  registry.gauge_from(
+      "hikyaku_store_write_under_way_seconds",
+      "How long the oldest write to the disk that has not ended yet has gone on; "
+      "0: there is none.",
+      [&now] { return std::chrono::duration<double>(now.write_under_way).count(); });
   gauge("hikyaku_store_staged_bytes", "Memory of message bodies that are on their way in.",
         now.staged_bytes);
   gauge("hikyaku_store_tail_bytes", "What a restart after a crash would have to replay.",

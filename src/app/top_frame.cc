@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "app/hung_disk.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/text_width.h"
@@ -131,6 +132,9 @@ constexpr Phrase kQueue{"queue|{} waiting, {} held, oldest {}", "キュー|待�
 constexpr Phrase kStore{
     "store|{} tx/s in {} syncs/s, sync p50 {} p99 {}|journal {}, {}/s|waiting {}",
     "保管庫|{} tx/秒、同期 {} 回/秒、p50 {} p99 {}|ジャーナル {}、{}/秒|待ち {}"};
+constexpr Phrase kHungDisk{
+    "disk|a write has gone on for {}|the disk hangs or is much too slow: see dmesg",
+    "ディスク|書き込みが {} 終わりません|ディスクが応答しないか遅すぎます: dmesg を確認"};
 constexpr Phrase kDamaged{
     "damaged|journal segments lost: {}|messages that cannot be read: {}|damaged records: "
     "{}|hikyaku "
@@ -284,6 +288,7 @@ object top_numbers(const TopView& view) {
                             {"sync_p99", sync.quantile(0.99)},
                             {"journal", number_in(part(now, "store"), "journal")},
                             {"waiting", number_in(part(now, "store"), "waiting")},
+                            {"write_under_way", number_in(part(now, "store"), "write_under_way")},
                             {"staged", number_in(part(now, "store"), "staged")},
                             {"stall", number_in(part(now, "store"), "stall")},
                             {"lost_segments", number_in(part(now, "store"), "lost_segments")},
@@ -336,6 +341,8 @@ std::string top_frame(const TopView& view, const Terminal& terminal, TopSize siz
        short_rate(in("store", "batches_per_second")), short_time(in("store", "sync_p50")),
        short_time(in("store", "sync_p99")), shown_bytes(in("store", "journal")),
        shown_bytes(in("store", "written_per_second")), count("store", "waiting"));
+  if (auto age = number_in(group("store"), "write_under_way"); age >= kLongWrite.count())
+    line(kHungDisk, duration(age));
   auto damaged = [&](const char* name) { return number_in(group("store"), name); };
   if (damaged("lost_segments") + damaged("unreadable") + damaged("damaged_records") != 0)
     line(kDamaged, count("store", "lost_segments"), count("store", "unreadable"),

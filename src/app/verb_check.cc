@@ -4,6 +4,7 @@
 #include "app/core.h"
 #include "app/dkim_keys.h"
 #include "app/files_check.h"
+#include "app/hung_disk.h"
 #include "app/names_check.h"
 #include "app/progress.h"
 #include "app/repair_note.h"
@@ -86,6 +87,13 @@ constexpr Phrase kNoSpace{
 constexpr Phrase kLittleSpace{
     "only {} of the disk are free; below store.reserve ({}) mail is refused",
     "ディスクの空きは {} です。store.reserve ({}) を下回るとメールを受け付けません"};
+constexpr Phrase kHungDisk{
+    "a write to the store has gone on for {}: the disk hangs or is much too slow, and mail waits "
+    "to "
+    "be accepted. See the kernel's log (dmesg); a restart of the server does not mend it",
+    "保管庫への書き込みが {} "
+    "終わっていません。ディスクが応答しないか、極端に遅くなっています。その間メールは受け付けられ"
+    "ません。カーネルのログ(dmesg)を確認してください。サーバーを再起動しても直りません"};
 constexpr Phrase kLostSegment{
     "{} ({} lost in all): mail that stood there cannot be read. Stop the server, then: hikyaku "
     "verify. Restore from a backup, or go on without it: hikyaku verify --repair",
@@ -287,6 +295,9 @@ class Check {
       add(Level::Problem, "space", kNoSpace, short_size(free), short_size(bytes("reserve")));
     else if (free < 2 * bytes("reserve"))
       add(Level::Note, "space", kLittleSpace, short_size(free), short_size(bytes("reserve")));
+    if (seconds age(bytes("write_under_way")); age >= kLongWrite)
+      add(age < kHungWrite ? Level::Note : Level::Problem, "store", kHungDisk,
+          format_duration(age));
     if (auto lost = bytes("lost_segments"))
       add(Level::Problem, "store", kLostSegment, text_in(*answer, "lost_segment"), grouped(lost));
     if (auto unreadable = bytes("unreadable"))

@@ -12,6 +12,7 @@ namespace hikyaku::app {
 namespace {
 
 constexpr std::chrono::seconds kEvery{5};
+constexpr std::chrono::seconds kDiskEvery{1};
 /// Looking takes at most this share of the time: a queue of a million is looked at less often.
 constexpr int kShare = 50;
 constexpr std::size_t kPiece = 500;
@@ -20,12 +21,14 @@ constexpr std::size_t kPiece = 500;
 
 void Watch::start() {
   gate_.spawn(run());
+  gate_.spawn(look_at_disk());
 }
 
 void Watch::stop(Callback stopped) {
   stopping_ = true;
   given_up_.cancel();
   wakeup_.wake();
+  disk_wakeup_.wake();
   gate_.close(std::move(stopped));
 }
 
@@ -46,6 +49,15 @@ Task<void> Watch::run() {
     auto took = std::chrono::steady_clock::now() - began;
     if (stopping_) co_return;
     co_await wakeup_.wait(std::max<std::chrono::nanoseconds>(kEvery, took * kShare));
+  }
+}
+
+/// By itself: the other looks wait for the disk.
+Task<void> Watch::look_at_disk() {
+  while (!stopping_) {
+    hung_disk_.look(services_.core.store().statistics().write_under_way,
+                    std::chrono::steady_clock::now());
+    co_await disk_wakeup_.wait(kDiskEvery);
   }
 }
 

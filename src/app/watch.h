@@ -7,6 +7,7 @@
 
 #include "app/core.h"
 #include "app/heap_trim.h"
+#include "app/hung_disk.h"
 #include "app/server_metrics.h"
 #include "base/cancellation.h"
 #include "base/gate.h"
@@ -30,6 +31,7 @@ class Watch {
   explicit Watch(Services services)
       : services_(std::move(services)),
         heap_trim_(services_.core.memory().trim_above),
+        hung_disk_(services_.core.log()),
         rounds_(services_.core.log(), "watch") {}
 
   void start();
@@ -49,6 +51,7 @@ class Watch {
 
  private:
   Task<void> run();
+  Task<void> look_at_disk();
   Task<void> look_at_queue();
   Task<void> look_at_journal();
   Task<void> look_at_resolver();
@@ -56,9 +59,11 @@ class Watch {
 
   Services services_;
   HeapTrim heap_trim_;
+  HungDisk hung_disk_;
   Rounds rounds_;
   Gate gate_{[this](std::exception_ptr error) { rounds_.tell(error); }};
   Wakeup wakeup_;
+  Wakeup disk_wakeup_;
   Cancellation given_up_;
   bool stopping_ = false;
   mutable std::mutex mutex_;

@@ -54,6 +54,14 @@ TEST_CASE("health: each thing that can be wrong") {
   CHECK(with([](auto& f) { f.store.index_damage = "a block"; }) == "200 store");
   CHECK(with([](auto& f) { f.store.index_stall = 1; }) == "200 store");
   CHECK(with([](auto& f) { f.store.index_stall = 2; }) == "503 store");
+  CHECK(with([](auto& f) { f.store.write_under_way = 4'999ms; }) == "200");
+  CHECK(with([](auto& f) { f.store.write_under_way = 5s; }) == "200 store");
+  CHECK(with([](auto& f) { f.store.write_under_way = 29'999ms; }) == "200 store");
+  CHECK(with([](auto& f) { f.store.write_under_way = 30s; }) == "503 store");
+  CHECK(with([](auto& f) {
+          f.store.write_under_way = 30s;
+          f.store.unreadable_bodies = 2;
+        }) == "503 store");
   CHECK(with([](auto& f) { f.confined = false; }) == "200 confined");
   CHECK(with([](auto& f) { f.free_bytes = f.reserve - 1; }) == "503 disk");
   CHECK(with([](auto& f) { f.free_bytes = f.reserve + 1; }) == "200 disk");
@@ -140,6 +148,21 @@ TEST_CASE("top: damaged records are shown, also when nothing else is damaged") {
   CHECK(top_frame(view, terminal, {200, 60}).contains("4,321"));
 }
 
+TEST_CASE("top: a disk that hangs is shown while it does") {
+  for (auto language : {Language::English, Language::Japanese}) {
+    Terminal terminal([](auto) { return true; }, [](auto) { return true; }, {.language = language});
+    auto shown = [&](std::uint64_t age) {
+      auto hung = stats(3);
+      hung["store"].as_object()["write_under_way"] = age;
+      TopView view{stats(1), hung, 2};
+      CHECK(top_numbers(view).at("store").at("write_under_way") == age);
+      return top_frame(view, terminal, {200, 60}).contains("dmesg");
+    };
+    CHECK_FALSE(shown(4));
+    CHECK(shown(5));
+  }
+}
+
 TEST_CASE("top: 80 columns are enough for all there is to say") {
   auto busy = [](std::uint64_t factor) {
     auto all = stats(factor);
@@ -155,6 +178,7 @@ TEST_CASE("top: 80 columns are enough for all there is to say") {
     store["journal"] = 999ull << 30;
     store["written"] = (999ull << 20) * factor;
     store["waiting"] = 1234;
+    store["write_under_way"] = 123'456;
     all["accounts"].as_array()[0].as_object()["name"] = std::string(90, 'a') + "@example.org";
     return all;
   };

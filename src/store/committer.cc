@@ -136,6 +136,9 @@ void Committer::run() {
 }
 
 void Committer::round() {
+  // All of it: beside the journal's sync, a new segment, an index that takes no writes, or a step
+  // that has to read can keep everybody waiting.
+  WritesUnderWay::Write write(context_.writes);
   gather();
   settle(settled_);
   if (commit_needed()) commit();
@@ -450,6 +453,7 @@ void Committer::bound_tail() {
     auto records = counters_.tail_records;
     lock.unlock();
     context_.workers.submit([this, bytes, records] {
+      WritesUnderWay::Write write(context_.writes);
       auto flushed = with_ballast(context_.ballast, [this] { return context_.index.flush(); });
       if (!flushed)
         context_.log.error("store.index_flush_failed", {{"err", flushed.error().describe()}});

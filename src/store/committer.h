@@ -19,6 +19,7 @@
 #include "store/log.h"
 #include "store/metrics.h"
 #include "store/notify.h"
+#include "store/under_way.h"
 
 namespace hikyaku::store {
 
@@ -77,6 +78,7 @@ class Committer {
     Subscriptions& subscriptions;
     FreeSpace& space;
     Ballast& ballast;
+    WritesUnderWay& writes;
     WorkerPool& workers;
     const Clock& clock;
     Log log;

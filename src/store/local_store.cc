@@ -152,8 +152,8 @@ Result<void> LocalStore::start() {
   TRY_DO(remove_frozen(files_, directory, names));
   TRY(index_, open_index(options_, files_, *segments_, index_damage_));
   TRY_DO(recover());
-  bulk_ =
-      std::make_unique<BulkStore>(*segments_, options_.largest_segment, options_.journal_failed);
+  bulk_ = std::make_unique<BulkStore>(*segments_, writes_, options_.largest_segment,
+                                      options_.journal_failed);
   staging_ = std::make_unique<StagingContext>(
       StagingContext{workers_, options_.clock, memory_, *bulk_, [this] { return space_.check(); }});
   if (committer_)
@@ -330,7 +330,7 @@ Result<void> LocalStore::recover() {
   }
   committer.schema = options_.schema;
   committer_ = std::make_unique<Committer>(
-      Committer::Context{*segments_, *index_, *subscriptions_, space_, ballast_, workers_,
+      Committer::Context{*segments_, *index_, *subscriptions_, space_, ballast_, writes_, workers_,
                          options_.clock, options_.log, options_.journal_failed, committer},
       std::move(log), replayed.last);
   return {};
@@ -542,6 +542,7 @@ Statistics LocalStore::statistics() const {
   statistics.damaged_record = damaged_records_.first();
   if (scrubber_) scrubber_->add_to(statistics);
   statistics.index_damage = index_damage_->what();
+  statistics.write_under_way = writes_.oldest();
   statistics.staged_bytes = memory_->used();
   statistics.ballast_bytes = ballast_.bytes();
   statistics.ballast_wanted = ballast_.wanted();

@@ -72,6 +72,7 @@ class LocalStore final : public Store {
   std::shared_ptr<IndexDamage> index_damage_;
   std::shared_ptr<Subscriptions> subscriptions_ = std::make_shared<Subscriptions>();
   CountedWorkers workers_;
+  WritesUnderWay writes_;
   Ballast ballast_;
   FreeSpace space_;
   std::shared_ptr<StagedMemory> memory_;

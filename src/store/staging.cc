@@ -69,6 +69,7 @@ Result<void> BulkSegment::sync() {
 }
 
 Result<std::shared_ptr<BulkSegment>> BulkStore::segment() {
+  WritesUnderWay::Write write(writes_);
   std::lock_guard lock(mutex_);
   // Bodies that began in a full segment end in it; it may grow a little over its size.
   if (!current_ || current_->end() >= segment_size_) {
@@ -91,6 +92,7 @@ void BulkStore::seal() {
 }
 
 Result<Frame> BulkStore::append(BulkSegment& segment, std::string bytes) {
+  WritesUnderWay::Write write(writes_);
   auto encoded = encode_frame(std::move(bytes), Codec::Raw);
   // A write that fails takes only this body with it: nothing of it was promised.
   TRY(encoded.frame.offset, segment.append(encoded.bytes));
@@ -98,6 +100,7 @@ Result<Frame> BulkStore::append(BulkSegment& segment, std::string bytes) {
 }
 
 Result<BodyPlace> BulkStore::finish(BulkSegment& segment, const BodyHeader& header) {
+  WritesUnderWay::Write write(writes_);
   BodyPlace place;
   place.segment = segment.segment().number();
   place.header_length = static_cast<std::uint32_t>(header.encoded_size());

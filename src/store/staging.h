@@ -14,6 +14,7 @@
 #include "store/segments.h"
 #include "store/staged.h"
 #include "store/store.h"
+#include "store/under_way.h"
 
 namespace hikyaku::store {
 
@@ -113,8 +114,13 @@ using JournalFailure = std::function<void(const Error&)>;
 /// Hands out bulk segments. From any thread.
 class BulkStore {
  public:
-  BulkStore(Segments& segments, std::uint64_t segment_size, JournalFailure failed)
-      : segments_(segments), segment_size_(segment_size), failed_(std::move(failed)) {}
+  /// The references outlive it.
+  BulkStore(Segments& segments, WritesUnderWay& writes, std::uint64_t segment_size,
+            JournalFailure failed)
+      : segments_(segments),
+        writes_(writes),
+        segment_size_(segment_size),
+        failed_(std::move(failed)) {}
 
   /// The segment for a new body. Blocks. NoSpace, Io.
   Result<std::shared_ptr<BulkSegment>> segment();
@@ -129,6 +135,7 @@ class BulkStore {
 
  private:
   Segments& segments_;
+  WritesUnderWay& writes_;
   std::uint64_t segment_size_;
   JournalFailure failed_;
   std::mutex mutex_;

@@ -178,6 +178,9 @@ struct Statistics {
   std::uint64_t journal_bytes = 0;       ///< written in groups
   std::chrono::nanoseconds sync_time{};  ///< spent writing and syncing groups, in total
   std::chrono::nanoseconds longest_sync{};
+  /// How long the oldest write that is under way now has gone on: a disk that hangs ends none, so
+  /// that nothing above tells of it. 0: there is none.
+  std::chrono::nanoseconds write_under_way{};
   std::uint64_t staged_bytes = 0;  ///< memory that staged bodies take now
   std::uint64_t tail_bytes = 0;    ///< what a restart would have to replay
   std::uint64_t tail_records = 0;

@@ -6,6 +6,7 @@
 //                       (nanoseconds of CLOCK_MONOTONIC)
 //   HIKYAKU_SHIM_SKIP   N: every Nth sync of a file of the journal does nothing and is not written
 //                       down, as if the program had none there (1: every one)
+//   HIKYAKU_SHIM_HANG   a file: as long as it holds anything, no sync of a file of the journal ends
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -34,12 +35,20 @@ std::string path_of(int descriptor) {
   return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : "?";
 }
 
-int log_file = -1;
+int log_file = -1, hang_file = -1;
 
 // Before the program gives up what it may do.
-__attribute__((constructor)) void open_log() {
+__attribute__((constructor)) void open_files() {
   const char* path = std::getenv("HIKYAKU_SHIM_LOG");
   if (path) log_file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const char* hang = std::getenv("HIKYAKU_SHIM_HANG");
+  if (hang) hang_file = open(hang, O_RDONLY | O_CLOEXEC);
+}
+
+void hang() {
+  constexpr timespec kLook{0, 20'000'000};
+  char any;
+  while (hang_file >= 0 && pread(hang_file, &any, 1, 0) == 1) nanosleep(&kLook, nullptr);
 }
 
 void note(const std::string& line) {
@@ -66,6 +75,7 @@ int slow_sync(int descriptor, const char* name) {
   if (path.find("/journal/") != std::string::npos) {
     if (is_skipped()) return 0;
     nanosleep(&kDelay, nullptr);
+    hang();
   }
   auto real = reinterpret_cast<int (*)(int)>(dlsym(RTLD_NEXT, name));
   int outcome = real(descriptor);
