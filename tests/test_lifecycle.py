@@ -2,6 +2,7 @@
 import collections
 import contextlib
 import fcntl
+import itertools
 import json
 import pathlib
 import re
@@ -379,6 +380,34 @@ class WhenItStarts(unittest.TestCase):
                         self.assertIn(b"READY=1", notify.recv(4096))
                         self.assertEqual(server.stop(), 0)
                         self.assertIn(b"STOPPING=1", notify.recv(4096))
+
+    def test_systemd_hears_that_the_server_is_not_stuck_if_it_wants_to(self):
+        def signs(seconds, **env):
+            """When the signs came that were given within some seconds."""
+            with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+                address = str(pathlib.Path(directory, "notify"))
+                notify.bind(address)
+                server = Instance("anna@alpha.test")
+                server.env = {"NOTIFY_SOCKET": address, **env}
+                came = []
+                with server:
+                    until = time.monotonic() + seconds
+                    while (left := until - time.monotonic()) > 0:
+                        notify.settimeout(left)
+                        try:
+                            if notify.recv(4096) == b"WATCHDOG=1":
+                                came.append(time.monotonic())
+                        except TimeoutError:
+                            break
+                    self.assertEqual(server.stop(), 0)
+                return came
+
+        came = signs(7, WATCHDOG_USEC="2000000")
+        self.assertGreaterEqual(len(came), 5)
+        self.assertLess(max(b - a for a, b in itertools.pairwise(came)), 2)  # systemd would have waited so long
+        self.assertGreater(min(b - a for a, b in itertools.pairwise(came)), 0.5)
+        self.assertEqual(signs(2, WATCHDOG_USEC="500000", WATCHDOG_PID="1"), [])  # it means another process
+        self.assertEqual(signs(2), [])
 
     def test_a_second_server_on_the_same_store_is_refused(self):
         with Instance("anna@alpha.test") as server:

@@ -39,6 +39,13 @@ class Restarts(unittest.TestCase):
         told, = under_unit.values("RestartPreventExitStatus")
         self.assertEqual({int(code) for code in told}, self.listed())
 
+    def test_a_server_that_is_stuck_is_started_again(self):
+        """Who asks for signs must start it again without them, and know when it is ready to give them."""
+        seconds = int(under_unit.values("WatchdogSec")[0][0])
+        self.assertIn(f"`WatchdogSec={seconds}`", (TOP / "docs" / "operation.md").read_text())
+        self.assertEqual(under_unit.values("Restart"), [["on-failure"]])
+        self.assertEqual(under_unit.values("Type"), [["notify"]])
+
     def test_what_an_administrator_must_mend_is_among_them_and_what_passes_is_not(self):
         server = Instance(ANNA)
         self.addCleanup(shutil.rmtree, server.dir)

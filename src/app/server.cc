@@ -34,6 +34,7 @@
 #include "app/system_user.h"
 #include "app/systemd.h"
 #include "app/watch.h"
+#include "app/watchdog.h"
 #include "auth/authenticator.h"
 #include "base/async.h"
 #include "base/semaphore.h"
@@ -133,6 +134,7 @@ class RunningServer final : public Server {
     control_->start(cores_, [this](auto stream) { begin_control(std::move(stream)); });
     submit_->start(cores_, [this](auto stream) { begin_submit(std::move(stream)); });
     notify_systemd("READY=1");
+    cores_.call(0, [this] { start_watchdog(); });
     say_("ready");
     log_.info("server.ready", {{"host", core_->host_name()}});
     ended_.get_future().wait();
@@ -200,6 +202,15 @@ class RunningServer final : public Server {
   }
 
   // --- what can be seen from outside ---
+
+  void start_watchdog() {
+    auto limit = watchdog_limit();
+    if (!limit) return;
+    std::vector<Executor*> loops;
+    for (std::size_t i = 0; i < cores_.size(); ++i) loops.push_back(&cores_[i]);
+    watchdog_ = std::make_unique<Watchdog>(std::move(loops), *limit, notify_watchdog);
+    watchdog_->start();
+  }
 
   ServerMetrics::Readings read_numbers() {
     auto end = certificate_end(server_tls_.get());
@@ -478,6 +489,7 @@ class RunningServer final : public Server {
     keys_watched.get_future().wait();
     metrics_.forget();
     cores_.call(0, [this] {
+      watchdog_.reset();
       report_sender_.reset();
       report_reader_.reset();
       revocation_.reset();
@@ -519,6 +531,7 @@ class RunningServer final : public Server {
   std::unique_ptr<transmit::Transmitter> transmitter_;
   std::unique_ptr<Maintenance> maintenance_;
   std::unique_ptr<Watch> watch_;
+  std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<Revocation> revocation_;
   httpd::Router router_;
   std::unique_ptr<ReportSender> report_sender_;

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 namespace hikyaku::app {
+namespace {
 
-void notify_systemd(std::string_view state) {
+void send_state(std::string_view state, int flags) {
   auto path = std::getenv("NOTIFY_SOCKET");
   if (!path || !*path) return;
   sockaddr_un address{};
@@ -20,9 +21,19 @@ void notify_systemd(std::string_view state) {
   int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
   auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address),
-           length);
+  ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL | flags,
+           reinterpret_cast<sockaddr*>(&address), length);
   ::close(fd);
+}
+
+}  // namespace
+
+void notify_systemd(std::string_view state) {
+  send_state(state, 0);
+}
+
+void notify_watchdog() {
+  send_state("WATCHDOG=1", MSG_DONTWAIT);
 }
 
 }  // namespace hikyaku::app
