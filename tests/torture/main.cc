@@ -31,7 +31,11 @@ constexpr const char* kUsage =
     "  --kind K      only runs of one kind\n"
     "  --repeat      play every run twice and see that both did the same to every file\n"
     "  --break WHAT  something is broken on purpose, and the runs must find it:\n"
-    "                sync (syncs do nothing), order (a reply does not wait for its sync),\n"
+    "                sync (syncs do nothing), sync-log, sync-bulk, sync-tables, sync-copy, "
+    "sync-store\n"
+    "                (those of the journal, of bodies beside it, of the index's tables, of its "
+    "copy,\n"
+    "                of STORE do nothing), order (a reply does not wait for its sync),\n"
     "                names (syncs of directories do nothing), verify (it does not see damage),\n"
     "                seed (what is written does not follow from it), all (each of them)\n";
 
@@ -122,7 +126,7 @@ bool find(Break broken, const Arguments& arguments) {
     try {
       ++runs;
       (void)play_once(run, seed++, broken, broken == Break::Seed);
-    } catch (const Broken& error) {
+    } catch (const std::exception& error) {  // Broken, or what the store says of its files
       fmt::print("{} is broken: found by run {}, after {:.1f} s (seed {}): {}\n", name_of(broken),
                  runs, elapsed(), seed - 1, error.what());
       return true;
