@@ -409,6 +409,22 @@ class WhenItStarts(unittest.TestCase):
         self.assertEqual(signs(2, WATCHDOG_USEC="500000", WATCHDOG_PID="1"), [])  # it means another process
         self.assertEqual(signs(2), [])
 
+    def test_a_systemd_that_does_not_listen_holds_nothing_up(self):
+        with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            address = str(pathlib.Path(directory, "notify"))
+            notify.bind(address)
+            server = Instance("anna@alpha.test")
+            server.env = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000"}
+            with server:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, self.assertRaises(BlockingIOError):
+                    while True:
+                        other.sendto(b"STATUS=full", socket.MSG_DONTWAIT, address)
+                time.sleep(0.5)  # some signs that nobody takes
+                server.process.send_signal(signal.SIGHUP)
+                eventually(lambda: any("event=server.reload" in line for line in list(server.log)))
+                submit(server, message("anna@alpha.test", "anna@alpha.test"))
+                self.assertEqual(server.stop(), 0)
+
     def test_a_second_server_on_the_same_store_is_refused(self):
         with Instance("anna@alpha.test") as server:
             server.configure({"listen.port_base": free_port_base()})
