@@ -6,6 +6,7 @@
 //   client  {"data":"<base64>"} …  {"end":true}     only for commands that take data
 //   server  {"progress":{"done":3,"total":10,"text":"…"}}     any number
 //   server  {"item":{…}}                                      any number: the rows of a list
+//   server  {"working":true}    every few seconds while it says nothing else: it is alive
 //   server  {"result":{…}}  or  {"error":{"code":"not-found","text":"…"}}     the end
 // After some results the connection speaks another protocol (imap.session: IMAP, logged in).
 //
@@ -47,6 +48,7 @@ struct ControlProgress {
   std::uint64_t total = 0;  ///< 0: not known
   std::string text;
 };
+struct ControlWorking {};
 struct ControlItem {
   boost::json::object value;
 };
@@ -60,7 +62,7 @@ struct ControlEnd {};
 
 /// One line, in either direction. A Result<> error travels as an Error.
 using ControlLine = std::variant<ControlRequest, ControlData, ControlEnd, ControlProgress,
-                                 ControlItem, ControlResult, Error>;
+                                 ControlWorking, ControlItem, ControlResult, Error>;
 
 /// The line without its newline. Ill-formed UTF-8 in texts is replaced.
 std::string encode_control_line(const ControlLine& line);

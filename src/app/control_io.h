@@ -9,6 +9,7 @@
 #include <string>
 
 #include "app/control.h"
+#include "app/control_pace.h"
 #include "net/input.h"
 #include "net/stream.h"
 
@@ -32,10 +33,12 @@ class ControlReader {
 using Turn = std::function<Task<Result<void>>()>;
 
 /// Serves one connection of the control socket until the client leaves; several requests may follow
-/// each other. `instance_user` owns the instance. Throws what the stream throws.
+/// each other. `instance_user` owns the instance. While a request is worked on, or waits for its
+/// turn, the client hears so as often as `working` says. Throws what the stream throws.
 /// What it gives, if not empty, the connection is to be handed to.
 Task<ControlCall::Conversation> serve_control(net::Stream& stream, const ControlTable& table,
-                                              std::uint32_t instance_user, Turn turn = {});
+                                              std::uint32_t instance_user, Turn turn = {},
+                                              std::chrono::milliseconds working = kSayWorking);
 
 /// How serve_requests ended.
 enum class Served {
@@ -58,10 +61,12 @@ struct ControlHandlers {
   std::function<Result<std::optional<std::string>>()> data = {};
 };
 
-/// Sends the request over a connected stream and waits for its end. Unavailable: the server went
-/// away.
+/// Sends the request over a connected stream and waits for its end, however long the server works
+/// on it. Unavailable: the server went away, or has given no sign of life for `silence`. The stream
+/// may be closed then, and after any other error.
 Task<Result<boost::json::object>> ask_control(net::Stream& stream, const ControlRequest& request,
-                                              const ControlHandlers& handlers);
+                                              const ControlHandlers& handlers,
+                                              std::chrono::milliseconds silence = kSilence);
 
 /// The same in this process, without any stream: what a command line does when no server runs.
 /// Unsupported: the command hands over a connection.
@@ -70,7 +75,7 @@ Task<Result<boost::json::object>> run_control_here(const ControlTable& table,
                                                    const ControlHandlers& handlers);
 
 /// Sends a request whose result hands the connection over (imap.session), and reads exactly up to
-/// that result: what follows is the other protocol's.
+/// that result: what follows is the other protocol's. Errors as of ask_control.
 Task<Result<boost::json::object>> ask_for_session(net::Stream& stream,
                                                   const ControlRequest& request);
 

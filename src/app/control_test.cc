@@ -1,12 +1,18 @@
 #include "app/control.h"
 
+#include <atomic>
 #include <doctest/doctest.h>
 #include <future>
+#include <thread>
 #include <unistd.h>
 
+#include "app/cli.h"
 #include "app/control_io.h"
+#include "app/error_phrases.h"
+#include "base/async.h"
 #include "base/base64.h"
 #include "base/gate.h"
+#include "net/connect.h"
 #include "net/cores.h"
 #include "net/listener.h"
 #include "store/index_error.h"
@@ -46,18 +52,43 @@ Task<Result<object>> refuse_data(ControlCall& call) {
   co_return fail(ErrorCode::TooLarge, "too much");
 }
 
+/// Works for a while without a word.
+Task<Result<object>> work(ControlCall& call) {
+  CO_TRY(auto milliseconds, call.number("ms", 0));
+  co_await sleep_for(std::chrono::milliseconds(milliseconds));
+  co_return object{{"done", true}};
+}
+
+/// The same, and then takes the data.
+Task<Result<object>> work_on_data(ControlCall& call) {
+  CO_TRY_DO(co_await work(call));
+  co_return co_await count_data(call);
+}
+
+/// The same for good, as mail that is taken.
+std::atomic<int> taken{0};
+Task<Result<object>> take(ControlCall& call) {
+  CO_TRY_DO(co_await work_on_data(call));
+  ++taken;
+  co_return object{};
+}
+
 ControlTable table() {
   ControlTable made;
   made.add({"greet", ControlCommand::For::Owner, greet});
   made.add({"count", ControlCommand::For::Anybody, count_data});
   made.add({"refuse", ControlCommand::For::Anybody, refuse_data});
+  made.add({"work", ControlCommand::For::Anybody, work});
+  made.add({"work-on-data", ControlCommand::For::Anybody, work_on_data});
+  made.add({"take", ControlCommand::For::Anybody, take});
   return made;
 }
 
 /// A server on a socket in /tmp.
 class Server {
  public:
-  explicit Server(std::uint32_t instance_user) : user_(instance_user) {
+  explicit Server(std::uint32_t instance_user, milliseconds working = kSayWorking)
+      : user_(instance_user), working_(working) {
     path_ = "/tmp/hikyaku-control-test." + std::to_string(::getpid());
     listener_ = net::Listener::bind_unix(path_).value();
     listener_->start(cores_, [this](std::unique_ptr<net::Stream> stream) {
@@ -77,18 +108,46 @@ class Server {
  private:
   Task<void> session(std::unique_ptr<net::Stream> stream) {
     try {
-      co_await serve_control(*stream, table_, user_);
+      co_await serve_control(*stream, table_, user_, {}, working_);
     } catch (const net::Disconnected&) {
     }
   }
 
   std::uint32_t user_;
+  milliseconds working_;
   ControlTable table_ = table();
   std::string path_;
   net::Cores cores_{1};
   Gate gate_{end_process};
   std::unique_ptr<net::Listener> listener_;
 };
+
+/// Asks with a patience that a test has time for.
+Result<object> ask_impatiently(const std::string& path, object args, milliseconds silence,
+                               ControlHandlers handlers = {}) {
+  net::Cores cores(1);
+  cores.start();
+  ControlRequest request{handlers.data ? "work-on-data" : "work", std::move(args),
+                         Language::English};
+  auto ask = [&]() -> Task<Result<object>> {
+    CO_TRY(auto stream, co_await net::connect_unix(path, std::chrono::seconds(5)));
+    co_return co_await ask_control(*stream, request, handlers, silence);
+  };
+  auto answer = cores.run(0, ask);
+  cores.stop();
+  cores.join();
+  return answer;
+}
+
+/// So many pieces of data, each after a while.
+std::function<Result<std::optional<std::string>>()> pieces_of_data(int count,
+                                                                   milliseconds before = {}) {
+  return [left = count, before]() mutable -> Result<std::optional<std::string>> {
+    std::this_thread::sleep_for(before);
+    if (left-- == 0) return std::optional<std::string>();
+    return std::string(kMaxControlData, 'x');
+  };
+}
 
 std::string outcome(const Result<object>& result) {
   if (result) return boost::json::serialize(*result);
@@ -103,6 +162,7 @@ TEST_CASE("control lines: written, read, and written the same") {
       R"({"data":"AAECAw=="})",
       R"({"end":true})",
       R"({"progress":{"done":3,"total":10,"text":"indexing"}})",
+      R"({"working":true})",
       R"({"item":{"id":"q1","rcpt":["a@b"]}})",
       R"({"result":{}})",
       R"({"error":{"code":"not-found","text":"no such account"}})",
@@ -221,6 +281,79 @@ TEST_CASE("data goes through in pieces; a refusal comes back though data was sti
   handlers.data = pieces(100);
   answer = ask_server(server.path(), {"refuse", {}, Language::English}, handlers);
   CHECK(outcome(answer.result) == "too-large: too much");
+}
+
+TEST_CASE("a server that says that it works is waited for, whatever the client does meanwhile") {
+  constexpr milliseconds kShort(400);
+  Server server(::geteuid(), milliseconds(20));
+  SUBCASE("the client only waits") {
+    CHECK(outcome(ask_impatiently(server.path(), {{"ms", 1500}}, kShort)) == R"({"done":true})");
+  }
+  SUBCASE("more data is there than the server takes for now") {
+    CHECK(outcome(ask_impatiently(server.path(), {{"ms", 1500}}, kShort,
+                                  {.data = pieces_of_data(40)})) ==
+          R"({"bytes":2621440,"sum":314572800})");
+  }
+  SUBCASE("the data is long in coming") {
+    CHECK(outcome(ask_impatiently(server.path(), {{"ms", 0}}, kShort,
+                                  {.data = pieces_of_data(2, milliseconds(700))})) ==
+          R"({"bytes":131072,"sum":15728640})");
+  }
+  SUBCASE("the answer is that of a session") {
+    net::Cores cores(1);
+    cores.start();
+    ControlRequest request{"work", {{"ms", 200}}, Language::English};
+    auto answer = cores.run(0, [&]() -> Task<Result<object>> {
+      CO_TRY(auto stream, co_await net::connect_unix(server.path(), std::chrono::seconds(5)));
+      co_return co_await ask_for_session(*stream, request);
+    });
+    cores.stop();
+    cores.join();
+    CHECK(outcome(answer) == R"({"done":true})");
+  }
+}
+
+TEST_CASE("a server that gives no sign of life is given up") {
+  Server server(::geteuid(), std::chrono::hours(1));
+  auto began = std::chrono::steady_clock::now();
+  for (bool data : {false, true}) {  // more than fits into the socket
+    ControlHandlers handlers;
+    if (data) handlers.data = pieces_of_data(40);
+    auto answer = ask_impatiently(server.path(), {{"ms", 5000}}, milliseconds(400), handlers);
+    CHECK(outcome(answer) ==
+          "unavailable: the process that was asked does not answer: nothing has come from it for "
+          "400ms. What was asked for may still be done.");
+  }
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
+  auto named = no_answer_of(4711, kSilence);
+  CHECK(named.text.starts_with(
+      "process 4711 does not answer: nothing has come from the server for 20s."));
+  CHECK(error_in(named, Language::Japanese).starts_with("プロセス 4711 が応答しません。"));
+  CHECK(exit_for(named.code) == Exit::TryLater);
+}
+
+TEST_CASE("what was asked for by a client that has given up is not done") {
+  auto lines = encode_control_line(ControlRequest{"take", {{"ms", 300}}, Language::English}) +
+               '\n' + encode_control_line(ControlEnd{}) + '\n';
+  for (bool waits : {true, false}) {
+    taken = 0;
+    {
+      Server server(::geteuid());
+      net::Cores cores(1);
+      cores.start();
+      cores.run(0, [&]() -> Task<void> {
+        auto stream = co_await net::connect_unix(server.path(), std::chrono::seconds(5));
+        co_await (*stream)->write(lines);
+        if (waits)
+          co_await (*stream)->wait_readable();
+        else
+          co_await sleep_for(milliseconds(100));
+      });
+      cores.stop();
+      cores.join();
+    }  // has ended all sessions
+    CHECK(taken == (waits ? 1 : 0));
+  }
 }
 
 TEST_CASE("nobody listens") {

@@ -269,6 +269,18 @@ constexpr Phrase kErrors[] = {
      "サーバーはコマンド '{}' を知りません。このプログラムより古いのかもしれません"},
     {"'{}' is for root and the user of this instance; you are user {}",
      "'{}' は root とこのインスタンスのユーザーだけが使えます(あなたはユーザー {} です)"},
+    {"process {} does not answer: nothing has come from the server for {}. If it was stopped: kill "
+     "-CONT {}. Otherwise see its log, then start it again: systemctl restart hikyaku. What was "
+     "asked for may still be done.",
+     "プロセス {} が応答しません。サーバーから {} の間、何も届いていません。停止されているなら "
+     "kill -CONT {}、そうでなければログを確かめてから再起動してください: "
+     "systemctl restart hikyaku。頼んだことは、この後で行われるかもしれません。"},
+    {"the process that was asked does not answer: nothing has come from it for {}. What was asked "
+     "for may still be done.",
+     "頼んだプロセスが応答しません。{} の間、何も届いていません。頼んだことは、この後で行われる"
+     "かもしれません。"},
+    {"{}: whoever listens there takes no more connections: it hangs, or was stopped",
+     "{}: 待ち受けているプロセスが接続を受け付けません。固まっているか、停止されています"},
     {"the server is gone: {}", "サーバーとの接続が切れました: {}"},
     {"the server ended the connection", "サーバーが接続を切りました"},
     {"a mailbox name has an empty level", "メールボックス名に空の階層があります"},

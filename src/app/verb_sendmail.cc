@@ -102,8 +102,12 @@ Result<net::UniqueFd> connect_to(const std::string& path) {
   path.copy(address.sun_path, path.size());
   net::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return std::unexpected(errno_error("socket", errno));
+  // One that was stopped, and has its queue of connections full, is not waited for by connect().
+  timeval patience{5, 0}, none{};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     return std::unexpected(errno_error(path, errno));
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
   return socket;
 }
 
@@ -175,21 +179,39 @@ Result<bool> pump(int from, int to) {
   return got > 0;
 }
 
-/// The server's answer to the wish for SMTP.
-Result<void> read_consent(int socket) {
+/// Who listens at the other end; 0: not known.
+std::int32_t process_at(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+Result<std::string> read_line_alone(int socket) {
   std::string line;
   // Byte by byte: it ends with the first newline, and the greeting may follow in the same packet.
   for (char c = 0; c != '\n';) {
-    auto got = ::read(socket, &c, 1);
+    pollfd wait{socket, POLLIN, 0};
+    auto ready = ::poll(&wait, 1, static_cast<int>(kSilence.count()));
+    if (ready == 0) return std::unexpected(no_answer_of(process_at(socket), kSilence));
+    auto got = ready < 0 ? ready : ::read(socket, &c, 1);
     if (got < 0 && errno == EINTR) continue;
     if (got != 1) return fail(ErrorCode::Unavailable, "the server ended the connection");
     if (c != '\n') line += c;
     if (line.size() > kMaxControlLine) return fail(ErrorCode::TooLarge, "too long an answer");
   }
-  TRY(auto decoded, decode_control_line(line));
-  if (auto error = std::get_if<Error>(&decoded)) return std::unexpected(std::move(*error));
-  if (std::holds_alternative<ControlResult>(decoded)) return {};
-  return fail(ErrorCode::Invalid, "the server's answer is not one");
+  return line;
+}
+
+/// The server's answer to the wish for SMTP.
+Result<void> read_consent(int socket) {
+  while (true) {
+    TRY(auto line, read_line_alone(socket));
+    TRY(auto decoded, decode_control_line(line));
+    if (std::holds_alternative<ControlWorking>(decoded)) continue;
+    if (auto error = std::get_if<Error>(&decoded)) return std::unexpected(std::move(*error));
+    if (std::holds_alternative<ControlResult>(decoded)) return {};
+    return fail(ErrorCode::Invalid, "the server's answer is not one");
+  }
 }
 
 /// Until the server has said its last word. What could not be read to its end is cut off for the

@@ -105,6 +105,10 @@ Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     if (errno == ENOENT || errno == EACCES || errno == EPERM)
       co_return std::unexpected(errno_error(path, errno));
+    if (errno == EAGAIN)
+      co_return fail(
+          ErrorCode::Conflict,
+          "{}: whoever listens there takes no more connections: it hangs, or was stopped", path);
     if (errno != EINPROGRESS) co_return std::unexpected(connect_error(path, errno));
     CO_TRY_DO(co_await connected(core, fd, path, timeout));
   }

@@ -22,7 +22,7 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, std::optional<IpAddre
                                               std::chrono::milliseconds timeout);
 
 /// Connects to a Unix-domain socket. NotFound when nothing is there, Unavailable when nobody
-/// listens, Denied without the right to.
+/// listens, Denied without the right to, Conflict when somebody does but its queue is full.
 Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
                                                    std::chrono::milliseconds timeout);
 
