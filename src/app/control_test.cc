@@ -3,6 +3,8 @@
 #include <atomic>
 #include <doctest/doctest.h>
 #include <future>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <thread>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include "base/gate.h"
 #include "net/connect.h"
 #include "net/cores.h"
+#include "net/fd.h"
 #include "net/listener.h"
 #include "store/index_error.h"
 #include "testing/test_loop.h"
@@ -360,6 +363,29 @@ TEST_CASE("nobody listens") {
   auto answer = ask_server("/tmp/hikyaku-no-such.sock", {"greet", {}, Language::English}, {});
   CHECK_FALSE(answer.running);
   CHECK(answer.result.error().code == ErrorCode::NotFound);
+}
+
+TEST_CASE("a server that takes no more connections is there all the same") {
+  // It was stopped, and so many have asked it already.
+  auto path = "/tmp/hikyaku-full-test." + std::to_string(::getpid());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, path.size());
+  auto name = reinterpret_cast<sockaddr*>(&address);
+  auto made = [] { return net::UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0)); };
+  auto listening = made();
+  REQUIRE(::bind(listening.get(), name, sizeof address) == 0);
+  REQUIRE(::listen(listening.get(), 0) == 0);
+  std::vector<net::UniqueFd> waiting;
+  do waiting.push_back(made());
+  while (::connect(waiting.back().get(), name, sizeof address) == 0);
+
+  auto answer = ask_server(path, {"greet", {}, Language::English}, {});
+  ::unlink(path.c_str());
+  CHECK(answer.running);
+  CHECK(outcome(answer.result) ==
+        "conflict: " + path +
+            ": whoever listens there takes no more connections: it hangs, or was stopped");
 }
 
 TEST_CASE("a command that meets damage, or a defect, is answered") {
