@@ -19,7 +19,7 @@ import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-HIKYAKU = pathlib.Path(os.environ.get("HIKYAKU", TOP / "build" / "hikyaku"))
+HIKYAKU = pathlib.Path(os.environ.get("HIKYAKU", TOP / "build" / "hikyaku")).absolute()  # some tests run it elsewhere
 # Not: that a leak checker could not look, as it says where a container forbids it to stop threads.
 SANITIZER_SPOKE = re.compile(r"Sanitizer(?! has encountered a fatal error| does not work under ptrace)|runtime error:")
 SANITIZED = bool({"asan", "tsan", "coverage"} & set(HIKYAKU.parts))  # or measured: what may write nowhere tells nothing

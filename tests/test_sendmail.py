@@ -185,6 +185,20 @@ class Sendmail(unittest.TestCase):
                     self.assertEqual((client.returncode, out), (code, ""), err)
                     self.assertIn(words, err)
 
+    def test_a_server_that_takes_no_more_connections_is_there(self):
+        """It hangs, and as many have come as the kernel lets wait for it."""
+        with tempfile.TemporaryDirectory() as top, socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+            pathlib.Path(top, "hikyaku.toml").touch()
+            listener.bind(f"{top}/submit.sock")
+            listener.listen(0)
+            first.connect(f"{top}/submit.sock")
+            clients = [subprocess.Popen([str(HIKYAKU), "sendmail", "--dir", top, *words], text=True, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for words in (["-bs"], ["anna@alpha.test"])]
+            for client in clients:
+                _, said = client.communicate(timeout=50)
+                self.assertEqual(client.returncode, 75)
+                self.assertIn("takes no more connections: it hangs, or was stopped", " ".join(said.split()))
+
     def test_names(self):
         with tempfile.TemporaryDirectory() as top:
             link = pathlib.Path(top)

@@ -41,8 +41,10 @@ json::object to_json(const ControlProgress& progress) {
       {"progress",
        {{"done", progress.done}, {"total", progress.total}, {"text", json_text(progress.text)}}}};
 }
-json::object to_json(const ControlWorking&) {
-  return {{"working", true}};
+json::object to_json(const ControlWorking& working) {
+  json::object line{{"working", true}};
+  if (working.starting) line["starting"] = true;
+  return line;
 }
 json::object to_json(const ControlItem& item) {
   return {{"item", item.value}};
@@ -123,7 +125,10 @@ Result<ControlLine> decode_control_line(std::string_view line) {
   if (object.contains("verb")) return decode_request(object);
   if (object.contains("data")) return decode_data(object);
   if (object.contains("end")) return ControlEnd{};
-  if (object.contains("working")) return ControlWorking{};
+  if (object.contains("working")) {
+    auto starting = object.if_contains("starting");
+    return ControlWorking{starting && *starting == true};
+  }
   for (auto name : {"progress", "item", "result", "error"}) {
     auto found = object.if_contains(name);
     if (!found) continue;

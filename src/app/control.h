@@ -6,7 +6,8 @@
 //   client  {"data":"<base64>"} …  {"end":true}     only for commands that take data
 //   server  {"progress":{"done":3,"total":10,"text":"…"}}     any number
 //   server  {"item":{…}}                                      any number: the rows of a list
-//   server  {"working":true}    every few seconds while it says nothing else: it is alive
+//   server  {"working":true}    every few seconds while it says nothing else: it is alive;
+//           "starting":true beside it: the request waits until the server has started
 //   server  {"result":{…}}  or  {"error":{"code":"not-found","text":"…"}}     the end
 // After some results the connection speaks another protocol (imap.session: IMAP, logged in).
 //
@@ -48,7 +49,9 @@ struct ControlProgress {
   std::uint64_t total = 0;  ///< 0: not known
   std::string text;
 };
-struct ControlWorking {};
+struct ControlWorking {
+  bool starting = false;
+};
 struct ControlItem {
   boost::json::object value;
 };

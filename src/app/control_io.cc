@@ -98,8 +98,8 @@ Task<Result<Object>> read_answer(net::Stream& stream, const ControlHandlers& han
       handlers.item(item->value);
     else if (auto progress = std::get_if<ControlProgress>(&decoded))
       handlers.progress(*progress);
-    else if (std::holds_alternative<ControlWorking>(decoded))
-      continue;
+    else if (auto working = std::get_if<ControlWorking>(&decoded))
+      working->starting ? handlers.starting() : void();
     else if (auto result = std::get_if<ControlResult>(&decoded))
       co_return std::move(result->value);
     else if (auto error = std::get_if<Error>(&decoded))
@@ -230,7 +230,7 @@ Task<Result<Object>> serve_request(StreamCall& call, Speaker& speaker, const Con
   speaker.begin();
   try {
     if (turn)
-      if (auto got = co_await turn(); !got) result = std::unexpected(std::move(got).error());
+      if (auto got = co_await turn(speaker); !got) result = std::unexpected(std::move(got).error());
     speaker.check_client();
     if (result && (handover.empty() || call.request().verb != handover))
       result = co_await table.run(call);

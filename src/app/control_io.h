@@ -28,9 +28,9 @@ class ControlReader {
   std::string partial_;
 };
 
-/// Waits until a connection may be served: asked once, when its first request is there. An error
-/// is its answer. Empty: it may at once.
-using Turn = std::function<Task<Result<void>>()>;
+/// Waits until a connection may be served: asked once, when its first request is there; it may say
+/// meanwhile what it waits for. An error is its answer. Empty: it may at once.
+using Turn = std::function<Task<Result<void>>(Speaker&)>;
 
 /// Serves one connection of the control socket until the client leaves; several requests may follow
 /// each other. `instance_user` owns the instance. While a request is worked on, or waits for its
@@ -54,6 +54,8 @@ Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, Cont
 struct ControlHandlers {
   std::function<void(const boost::json::object&)> item = [](auto&) {};
   std::function<void(const ControlProgress&)> progress = [](auto&) {};
+  /// The server is still starting, and has been for a while: it goes on to wait.
+  std::function<void()> starting = [] {};
   /// The next piece of data to send (at most kMaxControlData bytes), nullopt at the end; empty
   /// function: the command takes none. An error ends the call with it: the server is not told that
   /// the data has come to its end, and does nothing with what it has. May block: a command line has

@@ -166,6 +166,7 @@ TEST_CASE("control lines: written, read, and written the same") {
       R"({"end":true})",
       R"({"progress":{"done":3,"total":10,"text":"indexing"}})",
       R"({"working":true})",
+      R"({"working":true,"starting":true})",
       R"({"item":{"id":"q1","rcpt":["a@b"]}})",
       R"({"result":{}})",
       R"({"error":{"code":"not-found","text":"no such account"}})",

@@ -31,6 +31,11 @@ constexpr Phrase kStoreTaken{
     "別のプロセスが保管庫を開いていますが、{} "
     "で応答しません。サーバーが起動中か終了中、または別のオフラインコマンドが実行中です。"
     "少し待ってからもう一度お試しください。"};
+constexpr Phrase kStillStarting{
+    "the server is still starting (its log says with what it is busy): waiting for it (Ctrl-C "
+    "gives "
+    "up)",
+    "サーバーは起動処理中です(何をしているかはログで分かります)。完了を待ちます(Ctrl-C で中止)"};
 constexpr Phrase kNeedsServer{
     "this is done by the running server, and none runs. Start it: {}",
     "これは動いているサーバーが行いますが、サーバーは動いていません。起動するには: {}"};
@@ -134,6 +139,12 @@ bool instance_is_there(const Instance& instance, Terminal& terminal) {
   return false;
 }
 
+std::function<void()> tell_of_start(Terminal& terminal) {
+  return [&terminal] {
+    if (terminal.shows_progress()) terminal.complain(kStillStarting);
+  };
+}
+
 Error no_server(const Instance& instance, Language language) {
   return {ErrorCode::Unavailable, say(language, kNeedsServer, command_to_serve(instance)), {}};
 }
@@ -176,6 +187,7 @@ Commands::Answer Commands::run(std::string_view verb, boost::json::object args,
       progress->set(told.done);
     };
   }
+  handlers.starting = tell_of_start(terminal_);
   ControlRequest request{std::string(verb), std::move(args), terminal_.language()};
   if (!offline_) {
     auto answer = ask_server(instance_.control_socket, request, handlers);

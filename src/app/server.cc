@@ -1,5 +1,6 @@
 #include "app/server.h"
 
+#include <atomic>
 #include <csignal>
 #include <expected>
 #include <fmt/core.h>
@@ -11,12 +12,11 @@
 #include "app/commands.h"
 #include "app/configured_resolver.h"
 #include "app/confined_workers.h"
-#include "app/control_io.h"
 #include "app/dkim_keys.h"
 #include "app/health.h"
 #include "app/key_watch.h"
 #include "app/listeners.h"
-#include "app/local_places.h"
+#include "app/local_sockets.h"
 #include "app/mail_settings.h"
 #include "app/maintenance.h"
 #include "app/measured_resolver.h"
@@ -30,7 +30,6 @@
 #include "app/server_certificates.h"
 #include "app/server_metrics.h"
 #include "app/sessions.h"
-#include "app/submit.h"
 #include "app/system_user.h"
 #include "app/systemd.h"
 #include "app/watch.h"
@@ -63,27 +62,41 @@ constexpr milliseconds kLockPatience = std::chrono::seconds(30);
 class RunningServer final : public Server {
  public:
   RunningServer(ConfinedProcess confined, std::vector<BoundListener> listeners,
-                std::unique_ptr<net::Listener> control, std::unique_ptr<net::Listener> submit,
-                Log log, std::function<void(std::string)> say, ServerMetrics& metrics,
-                std::optional<SandboxPaths> readable)
+                LocalSockets::Bound local, Log log, std::function<void(std::string)> say,
+                ServerMetrics& metrics, std::optional<SandboxPaths> readable)
       : metrics_(metrics),
         cores_(net::Cores::usable()),
         confined_(std::move(confined), cores_, metrics.confined, log),
         sessions_(cores_, log),
         listeners_(std::move(listeners)),
-        control_(std::move(control)),
-        submit_(std::move(submit)),
         log_(std::move(log)),
+        local_(std::move(local), cores_, sessions_,
+               {commands_,
+                [this](auto stream, auto& activity) {
+                  return serve_local_smtp(std::move(stream), activity);
+                }},
+               log_),
         say_(std::move(say)),
         readable_(std::move(readable)) {}
 
   ~RunningServer() override {
+    if (phase_ == Phase::Starting) {
+      // Who waits for it learns that it could not be.
+      local_.stop();
+      sessions_.end_all(kGrace);
+    }
     // Whatever happened, the loops end before what their sessions used.
     cores_.stop();
     cores_.join();
   }
 
   Result<void> prepare(Instance instance, config::Config config, WhichStore which) {
+    signals_ =
+        std::make_unique<net::Signals>(cores_, std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP},
+                                       [this](int number) { on_signal(number); });
+    cores_.start();
+    local_.set_limit(config.limits.local_connections);
+    local_.start();
     TRY(core_, Core::open(std::move(instance), std::move(config), log_,
                           {metrics_.store, which, kLockPatience}));
     TRY(auto certificates, read_certificates(core_->instance(), core_->config()));
@@ -104,9 +117,6 @@ class RunningServer final : public Server {
   }
 
   void run() override {
-    net::Signals signals(cores_, {SIGTERM, SIGINT, SIGHUP},
-                         [this](int number) { on_signal(number); });
-    cores_.start();
     // Before the first session sees an account.
     cores_.run(0, [this] { return Maintenance::recover(*core_); });
     cores_.call(0, [this] {
@@ -124,6 +134,7 @@ class RunningServer final : public Server {
       key_watch_ = std::make_unique<KeyWatch>(*core_, *measured_resolver_, key_looks_);
       key_watch_->start();
     });
+    cores_.call(0, [this] { become_ready(); });
     for (auto& bound : listeners_) {
       bound.listener->start(
           cores_,
@@ -131,8 +142,6 @@ class RunningServer final : public Server {
           [this, service = bound.service](const Endpoint& peer) { return admit(service, peer); });
       say_(fmt::format("listening on {} ({})", bound.listener->name(), list_of(bound.service)));
     }
-    control_->start(cores_, [this](auto stream) { begin_control(std::move(stream)); });
-    submit_->start(cores_, [this](auto stream) { begin_submit(std::move(stream)); });
     notify_systemd("READY=1");
     cores_.call(0, [this] { start_watchdog(); });
     say_("ready");
@@ -250,7 +259,7 @@ class RunningServer final : public Server {
                                                 ? config.limits.memory.count
                                                 : core_->memory().sessions,
                                    .per_session = config.limits.memory_per_connection.count});
-    local_places_.set_limit(config.limits.local_connections);
+    local_.set_limit(config.limits.local_connections);
     authenticator_->set_limits({.max_failures = config.login.max_failures,
                                 .max_waiting = config.login.max_waiting,
                                 .max_waiting_per_network = config.login.max_waiting_per_network,
@@ -356,57 +365,32 @@ class RunningServer final : public Server {
                           std::move(login));
   }
 
-  void begin_control(std::unique_ptr<net::Stream> stream) {
-    auto local = local_places_.take(*stream);
-    if (!local) return;
-    sessions_.spawn("control", std::move(stream), [this, local](auto connection, Activity&) {
-      return serve_commands(std::move(connection), *local);
-    });
-  }
-
-  Task<void> serve_commands(std::unique_ptr<net::Stream> stream, LocalPlace local) {
-    if (!co_await local_places_.make_room(local)) co_return;
-    try {
-      auto turn = [&] { return local_places_.wait_for_turn(*stream, local); };
-      auto next = co_await serve_control(*stream, commands_, ::getuid(), turn);
-      if (next) co_await next(std::move(stream));
-    } catch (const net::Disconnected&) {
-      // Whoever asked has gone.
-    }
-  }
-
-  void begin_submit(std::unique_ptr<net::Stream> stream) {
-    auto local = local_places_.take(*stream);
-    if (!local) return;
-    sessions_.spawn("local", std::move(stream), [this, local](auto connection, Activity& activity) {
-      return serve_programs(std::move(connection), activity, *local);
-    });
-  }
-
-  /// Programs of this machine: mail.submit, or SMTP by hand of sendmail -bs.
-  Task<void> serve_programs(std::unique_ptr<net::Stream> stream, Activity& activity,
-                            LocalPlace local) {
-    if (!co_await local_places_.make_room(local)) co_return;
+  /// SMTP by hand of sendmail -bs.
+  Task<void> serve_local_smtp(std::unique_ptr<net::Stream> stream, Activity& activity) {
     auto settings = settings_.load();
     auto log = log_.with({{"cid", activity.id}});
     smtpd::Services services{*receiver_, *authenticator_, nullptr, &metrics_.local, &activity};
-    auto smtp = [settings, log, services](std::unique_ptr<net::Stream> connection) {
-      return smtpd::serve(std::move(connection), settings->local, services, log);
-    };
-    try {
-      auto turn = [&, &connection = *stream] {
-        return local_places_.wait_for_turn(connection, local);
-      };
-      co_await serve_submit(std::move(stream), commands_, smtp, log, turn);
-    } catch (const net::Disconnected&) {
-      // Whoever asked has gone.
-    }
+    co_await smtpd::serve(std::move(stream), settings->local, services, log);
   }
 
   // --- signals ---
 
+  /// On the first loop, as on_signal(): what came in the start is done now.
+  void become_ready() {
+    phase_ = Phase::Ready;
+    if (std::exchange(reload_wanted_, false)) reload();
+    local_.let_in();
+  }
+
   void on_signal(int number) {
-    if (number == SIGHUP) {
+    if (phase_ == Phase::Starting && number != SIGHUP) {
+      // Opening the store cannot be cut short, and bears any end: as if nobody caught it.
+      std::signal(number, SIG_DFL);
+      std::raise(number);
+    }
+    if (number == SIGHUP && phase_ == Phase::Starting) {
+      reload_wanted_ = true;
+    } else if (number == SIGHUP) {
       reload();
     } else if (!std::exchange(ending_, true)) {
       ended_.set_value();
@@ -466,8 +450,7 @@ class RunningServer final : public Server {
   void end() {
     log_.info("server.end");
     for (auto& bound : listeners_) stop(*bound.listener);
-    stop(*control_);
-    stop(*submit_);
+    local_.stop();
     std::promise<void> sent, trimmed, watched, revoked, reported, read, keys_watched;
     cores_[0].post([&] { watch_->stop([&] { watched.set_value(); }); });
     cores_[0].post([&] { revocation_->stop([&] { revoked.set_value(); }); });
@@ -514,9 +497,9 @@ class RunningServer final : public Server {
   ConfinedWorkers confined_;
   Sessions sessions_;
   std::vector<BoundListener> listeners_;
-  std::unique_ptr<net::Listener> control_;
-  std::unique_ptr<net::Listener> submit_;
   Log log_;
+  ControlTable commands_;
+  LocalSockets local_;
   std::function<void(std::string)> say_;
   std::unique_ptr<net::ServerTls> server_tls_;
   std::unique_ptr<net::ClientTls> client_tls_;
@@ -541,11 +524,13 @@ class RunningServer final : public Server {
   pop3d::MaildropLocks maildrop_locks_;
   Admission admission_;
   RefusalLog refusals_;
-  LocalPlaces local_places_{sessions_};
-  ControlTable commands_;
   SharedValue<ServiceSettings> settings_;
   std::optional<SandboxPaths> readable_;  ///< in the sandbox; nothing: there is none
   std::mutex reloading_;
+  enum class Phase { Starting, Ready };
+  std::atomic<Phase> phase_{Phase::Starting};
+  bool reload_wanted_ = false;
+  std::unique_ptr<net::Signals> signals_;
   std::promise<void> ended_;
   bool ending_ = false;
 };
@@ -592,13 +577,12 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
   TRY(auto confined, start_confined(config, log));
   TRY(auto listeners, bind_listeners(config));
   TRY_DO(make_public_directories(instance.control_socket.parent_path()));
-  TRY(auto control, net::Listener::bind_unix(instance.control_socket.string()));
-  TRY(auto submit, net::Listener::bind_unix(instance.submit_socket.string(), 0666));
+  TRY(auto local, LocalSockets::bind(instance));
   TRY_DO(become_user(config.server.user));  // root was needed for the ports only
   TRY(auto readable, give_up_rights(instance, config, log, which));
-  auto server = std::make_unique<RunningServer>(
-      std::move(confined), std::move(listeners), std::move(control), std::move(submit),
-      std::move(log), std::move(say), metrics, std::move(readable));
+  auto server =
+      std::make_unique<RunningServer>(std::move(confined), std::move(listeners), std::move(local),
+                                      std::move(log), std::move(say), metrics, std::move(readable));
   TRY_DO(server->prepare(std::move(instance), std::move(config), which));
   return server;
 }

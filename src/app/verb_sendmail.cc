@@ -2,6 +2,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <functional>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 #include "app/submit.h"
 #include "app/verbs.h"
 #include "base/text.h"
+#include "net/connect.h"
 #include "net/fd.h"
 
 namespace hikyaku::app {
@@ -105,21 +107,26 @@ Result<net::UniqueFd> connect_to(const std::string& path) {
   // One that was stopped, and has its queue of connections full, is not waited for by connect().
   timeval patience{5, 0}, none{};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EAGAIN) return std::unexpected(net::takes_no_more(path));
     return std::unexpected(errno_error(path, errno));
+  }
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
   return socket;
 }
 
 /// A server that is being started again is back in a moment, and who hands in mail (cron) mostly
-/// does not try again. Nothing is read before it is there.
+/// does not try again. Nothing is read before it is there. One that takes no more connections is
+/// there: what it does next says whether it hangs.
 void wait_for_server(const Instance& instance, const SendmailOptions& options, Terminal& terminal) {
   constexpr std::chrono::milliseconds kBetween{200};
   std::error_code unknown;
   // Without an instance none will come.
   if (!std::filesystem::exists(instance.config.parent_path(), unknown)) return;
   auto until = std::chrono::steady_clock::now() + options.wait;
-  for (bool told = false; !connect_to(instance.submit_socket.string()); told = true) {
+  for (bool told = false;; told = true) {
+    auto socket = connect_to(instance.submit_socket.string());
+    if (socket || socket.error().code == ErrorCode::Conflict) return;
     if (std::chrono::steady_clock::now() + kBetween > until) return;
     if (!told && ::isatty(STDERR_FILENO)) terminal.complain(kWaiting, options.wait.count());
     std::this_thread::sleep_for(kBetween);
@@ -144,8 +151,9 @@ Exit submit(const Instance& instance, const SendmailOptions& options, Terminal& 
   if (!options.envelope_id.empty()) args["envelope_id"] = json_text(options.envelope_id);
   wait_for_server(instance, options, terminal);
   Input input(!options.ignore_dots);
-  auto answer = ask_server(instance.submit_socket, {"mail.submit", std::move(args), {}},
-                           {.data = [&] { return input.next(); }});
+  auto answer =
+      ask_server(instance.submit_socket, {"mail.submit", std::move(args), {}},
+                 {.starting = tell_of_start(terminal), .data = [&] { return input.next(); }});
   if (!answer.running) {
     terminal.complain(kNotRunning, instance.submit_socket.string());
     return Exit::TryLater;
@@ -203,16 +211,23 @@ Result<std::string> read_line_alone(int socket) {
 }
 
 /// The server's answer to the wish for SMTP.
-Result<void> read_consent(int socket) {
+Result<void> read_consent(int socket, const std::function<void()>& starting) {
   while (true) {
     TRY(auto line, read_line_alone(socket));
     TRY(auto decoded, decode_control_line(line));
-    if (std::holds_alternative<ControlWorking>(decoded)) continue;
+    if (auto working = std::get_if<ControlWorking>(&decoded)) {
+      if (working->starting) starting();
+      continue;
+    }
     if (auto error = std::get_if<Error>(&decoded)) return std::unexpected(std::move(*error));
     if (std::holds_alternative<ControlResult>(decoded)) return {};
     return fail(ErrorCode::Invalid, "the server's answer is not one");
   }
 }
+
+/// Longer than a server waits for its client, whatever smtp.timeout says (an hour at most): where
+/// nothing has moved for so long, it hangs.
+constexpr std::chrono::milliseconds kDialogueSilence = std::chrono::minutes(65);
 
 /// Until the server has said its last word. What could not be read to its end is cut off for the
 /// server, too, which takes no message without its end.
@@ -225,9 +240,13 @@ Exit pass_on(int socket, Terminal& terminal) {
   };
   while (true) {
     std::array<pollfd, 2> waits{{{socket, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}}};
-    if (::poll(waits.data(), listening ? 2 : 1, -1) < 0) {
-      if (errno == EINTR) continue;
-      return Exit::Io;
+    auto ready =
+        ::poll(waits.data(), listening ? 2 : 1, static_cast<int>(kDialogueSilence.count()));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return Exit::Io;
+    if (ready == 0) {
+      fails(no_answer_of(process_at(socket), kDialogueSilence));
+      return Exit::TryLater;
     }
     if (waits[0].revents != 0) {
       auto moved = pump(socket, STDOUT_FILENO);
@@ -248,13 +267,17 @@ Exit pass_on(int socket, Terminal& terminal) {
 Exit speak_smtp(const Instance& instance, const SendmailOptions& options, Terminal& terminal) {
   wait_for_server(instance, options, terminal);
   auto socket = connect_to(instance.submit_socket.string());
+  if (!socket && socket.error().code == ErrorCode::Conflict) {
+    terminal.complain_text(socket.error().describe());
+    return Exit::TryLater;
+  }
   if (!socket) {
     terminal.complain(kNotRunning, instance.submit_socket.string());
     return Exit::TryLater;
   }
   auto request = encode_control_line(ControlRequest{std::string(kSubmitSmtp), {}, {}}) + '\n';
   if (!net::write_all(socket->get(), request)) return Exit::TryLater;
-  if (auto taken = read_consent(socket->get()); !taken) {
+  if (auto taken = read_consent(socket->get(), tell_of_start(terminal)); !taken) {
     terminal.complain_text(taken.error().describe());
     // Nothing was said yet: whatever it was, the caller still has its mail.
     return Exit::TryLater;
@@ -310,7 +333,8 @@ Verb verb_sendmail() {
            "that is refused refuses the whole message: exit code 67. A server that does not run "
            "(it is being started again, perhaps) is waited for: 60 seconds at most, or --wait "
            "SECONDS; then the exit code is 75, nothing was taken, and it is for the caller to try "
-           "later. Linked as sendmail, mailq or newaliases the program "
+           "later. One that is still starting is waited for until it has started. Linked as "
+           "sendmail, mailq or newaliases the program "
            "behaves as such.",
            "メッセージは標準入力から読みます。-t(To、Cc、Bcc の宛先)、-f と "
            "-r(差出人)、-F(氏名)、-i と -oi(ドットだけの行で終わらない)、-bs(SMTP)、"
@@ -323,7 +347,8 @@ Verb verb_sendmail() {
            "に届きます。一つでも宛先が拒否されると全体を拒否し、終了コードは 67 "
            "です。サーバーが動いていないとき(再起動中など)は"
            "最長 60 秒(--wait 秒数 で変更)待ち、それでも動かなければ終了コードは 75 です。その場合"
-           "何も受け付けていないので、後でやり直してください。sendmail、mailq、newaliases "
+           "何も受け付けていないので、後でやり直してください。起動処理中のサーバーは、"
+           "起動が終わるまで待ちます。sendmail、mailq、newaliases "
            "という名前でリンクすると、それぞれとして動きます。"},
       .arguments = {{"OPTION",
                      {"sendmail's options and recipients", "sendmail のオプションと宛先"},

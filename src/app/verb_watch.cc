@@ -58,6 +58,7 @@ Exit tell(const NoAnswer& answer, const Invocation& invocation, Terminal& termin
 std::expected<object, Exit> ask(const Invocation& invocation, Terminal& terminal,
                                 std::string_view verb, object args = {},
                                 ControlHandlers handlers = {}) {
+  handlers.starting = tell_of_start(terminal);
   auto answer = try_to_ask(invocation, terminal, verb, std::move(args), std::move(handlers));
   if (!answer) return std::unexpected(tell(answer.error(), invocation, terminal));
   return std::move(*answer);

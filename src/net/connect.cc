@@ -91,6 +91,12 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, std::optional<IpAddre
   co_return std::make_unique<Socket>(core, std::move(fd), std::move(ends));
 }
 
+Error takes_no_more(const std::string& path) {
+  return {ErrorCode::Conflict,
+          path + ": whoever listens there takes no more connections: it hangs, or was stopped",
+          nullptr};
+}
+
 Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
                                                    std::chrono::milliseconds timeout) {
   auto& core = this_core();
@@ -105,10 +111,7 @@ Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     if (errno == ENOENT || errno == EACCES || errno == EPERM)
       co_return std::unexpected(errno_error(path, errno));
-    if (errno == EAGAIN)
-      co_return fail(
-          ErrorCode::Conflict,
-          "{}: whoever listens there takes no more connections: it hangs, or was stopped", path);
+    if (errno == EAGAIN) co_return std::unexpected(takes_no_more(path));
     if (errno != EINPROGRESS) co_return std::unexpected(connect_error(path, errno));
     CO_TRY_DO(co_await connected(core, fd, path, timeout));
   }

@@ -21,6 +21,9 @@ namespace hikyaku::net {
 Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, std::optional<IpAddress> from,
                                               std::chrono::milliseconds timeout);
 
+/// Somebody listens at `path`, and its queue of connections is full: Conflict.
+Error takes_no_more(const std::string& path);
+
 /// Connects to a Unix-domain socket. NotFound when nothing is there, Unavailable when nobody
 /// listens, Denied without the right to, Conflict when somebody does but its queue is full.
 Task<Result<std::unique_ptr<Stream>>> connect_unix(std::string path,
