@@ -23,7 +23,7 @@ class HungDisk {
   using Clock = std::chrono::steady_clock;
   explicit HungDisk(Log log) : log_(std::move(log)) {}
 
-  /// How it is at `now`: `under_way` is store::Statistics::write_under_way. Call it every second.
+  /// How it is at `now`: `under_way` is store::Store::write_under_way(). Call it every second.
   void look(std::chrono::nanoseconds under_way, Clock::time_point now);
 
  private:

@@ -55,8 +55,7 @@ Task<void> Watch::run() {
 /// By itself: the other looks wait for the disk.
 Task<void> Watch::look_at_disk() {
   while (!stopping_) {
-    hung_disk_.look(services_.core.store().statistics().write_under_way,
-                    std::chrono::steady_clock::now());
+    hung_disk_.look(services_.core.store().write_under_way(), std::chrono::steady_clock::now());
     co_await disk_wakeup_.wait(kDiskEvery);
   }
 }

@@ -452,8 +452,8 @@ void Committer::bound_tail() {
     auto bytes = counters_.tail_bytes;
     auto records = counters_.tail_records;
     lock.unlock();
+    // No write under way: nobody waits for it, however long it takes, but the round below.
     context_.workers.submit([this, bytes, records] {
-      WritesUnderWay::Write write(context_.writes);
       auto flushed = with_ballast(context_.ballast, [this] { return context_.index.flush(); });
       if (!flushed)
         context_.log.error("store.index_flush_failed", {{"err", flushed.error().describe()}});

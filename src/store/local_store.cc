@@ -542,7 +542,7 @@ Statistics LocalStore::statistics() const {
   statistics.damaged_record = damaged_records_.first();
   if (scrubber_) scrubber_->add_to(statistics);
   statistics.index_damage = index_damage_->what();
-  statistics.write_under_way = writes_.oldest();
+  statistics.write_under_way = write_under_way();
   statistics.staged_bytes = memory_->used();
   statistics.ballast_bytes = ballast_.bytes();
   statistics.ballast_wanted = ballast_.wanted();

@@ -37,6 +37,7 @@ class LocalStore final : public Store {
   Task<Result<Scrubbed>> scrub(ScrubRules rules) override;
   Task<Result<std::shared_ptr<const Frozen>>> freeze() override;
   Statistics statistics() const override;
+  std::chrono::nanoseconds write_under_way() const override { return writes_.oldest(); }
   void close() override;
 
  protected:

@@ -51,6 +51,7 @@ class MemoryStore final : public Store {
     co_return fail(ErrorCode::Unsupported, "a store in memory has no files");
   }
   Statistics statistics() const override { return {}; }
+  std::chrono::nanoseconds write_under_way() const override { return {}; }
   void close() override {}
 
  protected:

@@ -352,6 +352,8 @@ class Store {
   virtual Task<Result<std::shared_ptr<const Frozen>>> freeze() = 0;
 
   virtual Statistics statistics() const = 0;
+  /// Statistics::write_under_way alone: cheap, nothing is locked.
+  virtual std::chrono::nanoseconds write_under_way() const = 0;
 
   /// Finishes what is queued and closes the files. No other calls afterwards. Blocks.
   virtual void close() = 0;

@@ -1,13 +1,18 @@
 #include "store/under_way.h"
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <doctest/doctest.h>
+#include <filesystem>
 #include <functional>
 #include <future>
+#include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 
+#include "store/memory_index.h"
 #include "store/passing_files_test.h"
 #include "store/store_on_disk_test.h"
 
@@ -82,29 +87,60 @@ class HangingFiles final : public PassingFiles {
   };
 };
 
-/// A store over them.
+/// An index whose flushes end when the test lets them.
+class HangingIndex final : public Index {
+ public:
+  explicit HangingIndex(std::atomic<bool>& hangs) : hangs_(hangs) {}
+  JournalPosition position() const override { return index_.position(); }
+  Result<void> apply(const Overlay& writes, JournalPosition position) override {
+    return index_.apply(writes, position);
+  }
+  std::shared_ptr<const IndexView> view() override { return index_.view(); }
+  Result<void> flush() override {
+    hangs_.wait(true);
+    return index_.flush();
+  }
+  JournalPosition flushed() const override { return index_.flushed(); }
+
+ private:
+  MemoryIndex index_{std::make_shared<MemoryIndexDisk>()};
+  std::atomic<bool>& hangs_;
+};
+
+/// A store over them, which soon flushes its index.
 struct HangingStore : StoreOnDisk {
+  static constexpr int kTail = 20;
   HangingFiles files;
+  std::atomic<bool> flush_hangs = false;
 
   HangingStore() {
     store.reset();
+    std::filesystem::remove_all(directory.path);
     auto hanging = options();
     hanging.files = &files;
+    hanging.most_tail_records = kTail;
+    hanging.open_index = [this]() -> Result<std::unique_ptr<Index>> {
+      return std::make_unique<HangingIndex>(flush_hangs);
+    };
     auto opened = open_store(std::move(hanging));
     REQUIRE_MESSAGE(opened, opened.error().describe());
     store = std::move(*opened);
   }
-  std::chrono::nanoseconds under_way() const { return store->statistics().write_under_way; }
-  /// Whether the store tells that a write goes on, and for how long, while `work` hangs in a sync.
-  bool is_seen_while(const std::function<void()>& work) {
-    files.hangs = true;
-    auto seen = std::async(std::launch::async, [this] {
+  ~HangingStore() { store.reset(); }
+  std::chrono::nanoseconds under_way() const {
+    return std::min(store->statistics().write_under_way, store->write_under_way());
+  }
+  /// Whether the store tells that a write goes on, and for how long, while `work` waits for what
+  /// `hangs`.
+  bool is_seen_while(std::atomic<bool>& hangs, const std::function<void()>& work) {
+    hangs = true;
+    auto seen = std::async(std::launch::async, [this, &hangs] {
       bool found = false;
       for (auto end = WritesUnderWay::Clock::now() + 10s;
            !found && WritesUnderWay::Clock::now() < end; std::this_thread::sleep_for(1ms))
         found = under_way() >= 50ms;
-      files.hangs = false;
-      files.hangs.notify_all();
+      hangs = false;
+      hangs.notify_all();
       return found;
     });
     work();
@@ -119,11 +155,26 @@ struct HangingStore : StoreOnDisk {
 TEST_CASE("under way: a store whose disk hangs tells so while it hangs") {
   HangingStore disk;
   CHECK(disk.ends());
-  CHECK(disk.is_seen_while([&] { disk.put("k", "v"); }));
+  CHECK(disk.is_seen_while(disk.files.hangs, [&] { disk.put("k", "v"); }));
   CHECK(disk.ends());
   // A large body is written by a worker, before any transaction.
-  CHECK(disk.is_seen_while([&] { (void)disk.stage(std::string(600'000, 'x')); }));
+  CHECK(disk.is_seen_while(disk.files.hangs, [&] { (void)disk.stage(std::string(600'000, 'x')); }));
   CHECK(disk.ends());
+}
+
+TEST_CASE("under way: a flush of the index is no write until somebody has to wait for it") {
+  HangingStore disk;
+  auto put = [&](int count) {
+    for (int i = 0; i < count; ++i) disk.put("k" + std::to_string(i), "v");
+  };
+  disk.flush_hangs = true;
+  put(HangingStore::kTail + 5);
+  CHECK(disk.store->statistics().tail_records > HangingStore::kTail);
+  CHECK(disk.store->statistics().index_flushes == 0);
+  CHECK(disk.ends());
+  CHECK(disk.is_seen_while(disk.flush_hangs, [&] { put(4 * HangingStore::kTail); }));
+  CHECK(disk.ends());
+  CHECK(disk.store->statistics().index_flushes > 0);
 }
 
 }  // namespace
