@@ -1,12 +1,15 @@
 #include "app/log_journal.h"
 
+#include <cerrno>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/log_sink.h"
 #include "base/text.h"
 
 namespace hikyaku::app {
@@ -36,15 +39,24 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out += '\n';
 }
 
+/// poll() knows nothing of the room that a socket has which is sent to by name.
+void limit_wait(int fd, std::chrono::milliseconds wait) {
+  timeval most{.tv_sec = 0, .tv_usec = std::chrono::microseconds(wait).count()};
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+}
+
 /// Sent to by name each time: a journal that was restarted is found again.
-bool send_to(int fd, const std::string& path, std::string_view datagram) {
+bool send_to(int fd, const std::string& path, std::string_view datagram, int flags) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return false;
+  if (path.size() >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
   path.copy(address.sun_path, path.size());
   auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
   while (true) {
-    auto sent = ::sendto(fd, datagram.data(), datagram.size(), MSG_NOSIGNAL,
+    auto sent = ::sendto(fd, datagram.data(), datagram.size(), MSG_NOSIGNAL | flags,
                          reinterpret_cast<sockaddr*>(&address), length);
     if (sent >= 0 || errno != EINTR) return sent >= 0;
   }
@@ -68,17 +80,24 @@ std::string journal_entry(LogLevel level, std::string_view line) {
   return out;
 }
 
-std::unique_ptr<JournalSink> JournalSink::open(LogSink& instead, std::string_view path) {
+std::unique_ptr<JournalSink> JournalSink::open(LogSink& instead, metrics::Counter lost,
+                                               std::string_view path) {
   auto stream = std::getenv("JOURNAL_STREAM");
   if (!stream || !is_journal_stream(stream, STDERR_FILENO)) return nullptr;
   if (::access(std::string(path).c_str(), W_OK) != 0) return nullptr;
   net::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (socket.get() < 0) return nullptr;
-  return std::make_unique<JournalSink>(std::move(socket), std::string(path), instead);
+  return std::make_unique<JournalSink>(std::move(socket), std::string(path), instead, lost);
 }
 
-void JournalSink::write(LogLevel level, std::string_view line) {
-  if (!send_to(socket_.get(), path_, journal_entry(level, line))) instead_.write(level, line);
+bool JournalSink::offer(LogLevel level, std::string_view line, std::chrono::milliseconds wait) {
+  bool may_wait = wait.count() > 0;
+  if (may_wait) limit_wait(socket_.get(), wait);
+  if (send_to(socket_.get(), path_, journal_entry(level, line), may_wait ? 0 : MSG_DONTWAIT))
+    return true;
+  if (errno == EAGAIN) return false;
+  instead_.write(level, line);
+  return true;
 }
 
 }  // namespace hikyaku::app

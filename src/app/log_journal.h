@@ -6,24 +6,27 @@
 #include <string>
 #include <string_view>
 
-#include "app/log_sink.h"
+#include "app/log_bounded.h"
 #include "net/fd.h"
 
 namespace hikyaku::app {
 
-class JournalSink final : public LogSink {
+class JournalSink final : public BoundedSink {
  public:
   static constexpr std::string_view kSocket = "/run/systemd/journal/socket";
 
   /// Null unless standard error is connected to the journal ($JOURNAL_STREAM says which file it is,
   /// systemd.exec(5)) and the journal can be reached at `path`. Before the sandbox is entered.
-  /// Lines that the journal does not take go to `instead`, which must outlive the sink.
-  static std::unique_ptr<JournalSink> open(LogSink& instead, std::string_view path = kSocket);
+  /// Lines that cannot be sent to the journal go to `instead`, which must outlive the sink. Not
+  /// those for which it has no room: `instead` is standard error, which ends at the same journal.
+  static std::unique_ptr<JournalSink> open(LogSink& instead, metrics::Counter lost,
+                                           std::string_view path = kSocket);
 
-  JournalSink(net::UniqueFd socket, std::string path, LogSink& instead)
-      : socket_(std::move(socket)), path_(std::move(path)), instead_(instead) {}
+  JournalSink(net::UniqueFd socket, std::string path, LogSink& instead, metrics::Counter lost)
+      : BoundedSink(lost), socket_(std::move(socket)), path_(std::move(path)), instead_(instead) {}
 
-  void write(LogLevel level, std::string_view line) override;
+ protected:
+  bool offer(LogLevel level, std::string_view line, std::chrono::milliseconds wait) override;
 
  private:
   net::UniqueFd socket_;

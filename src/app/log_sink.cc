@@ -111,7 +111,7 @@ void StandardErrorSink::write(LogLevel level, std::string_view line) {
   while (!left.empty()) {
     auto written = ::write(STDERR_FILENO, left.data(), left.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // nobody reads the log: serving mail goes on
+    if (written <= 0) return;  // nobody will ever read it
     left.remove_prefix(static_cast<std::size_t>(written));
   }
 }

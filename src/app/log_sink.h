@@ -1,4 +1,4 @@
-// Where the server's log lines go: standard error, for systemd or a terminal.
+// How log lines look, and standard error for those of commands; a server's: log_bounded.h.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,8 @@
 namespace hikyaku::app {
 
 /// Text: "2026-11-21T22:44:10.123Z info event=… key=value". JSON: {"time":…,"level":…,"event":…},
-/// numbers as numbers. Each line is written at once; from every thread.
+/// numbers as numbers. Each line is written at once; from every thread. Waits for who reads them,
+/// as long as that takes: for commands that end by themselves (`hikyaku verify 2>&1 | less`).
 class StandardErrorSink final : public LogSink {
  public:
   /// `clock` must outlive the sink.

@@ -83,6 +83,8 @@ ServerMetrics::ServerMetrics()
   for (std::size_t i = 0; i < kLevels.size(); ++i)
     log_lines[i] = registry.counter("hikyaku_log_lines_total", "Lines in the log by level.",
                                     {{"level", kLevels[i]}});
+  log_lines_lost = registry.counter("hikyaku_log_lines_lost_total",
+                                    "Those of them that nobody read in time: they are lost.");
   add_store();
   add_process();
   registry.before_reading([this] {

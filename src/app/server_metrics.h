@@ -70,6 +70,7 @@ struct ServerMetrics {
   metrics::Counter handshakes, handshake_failures;
   WatchedMetrics watched;
   std::array<metrics::Counter, 5> log_lines;  ///< by level
+  metrics::Counter log_lines_lost;
 
  private:
   void add_store();

@@ -7,8 +7,8 @@
 #include "app/cli.h"
 #include "app/error_phrases.h"
 #include "app/instance.h"
+#include "app/log_bounded.h"
 #include "app/log_journal.h"
-#include "app/log_sink.h"
 #include "app/missing_store.h"
 #include "app/next_steps.h"
 #include "app/server.h"
@@ -88,9 +88,11 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   }
   instance = instance.with(*config);
   SystemClock clock;
-  StandardErrorSink sink(config->log.format, clock);
   ServerMetrics metrics;
-  auto journal = config->log.format == config::LogFormat::Text ? JournalSink::open(sink) : nullptr;
+  BoundedErrorSink sink(config->log.format, clock, metrics.log_lines_lost);
+  auto journal = config->log.format == config::LogFormat::Text
+                     ? JournalSink::open(sink, metrics.log_lines_lost)
+                     : nullptr;
   CountingSink counting(journal ? static_cast<LogSink&>(*journal) : sink, metrics);
   Log log(counting, config->log.level);
   StartProblem problem(log, config->log.format, terminal);

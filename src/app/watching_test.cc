@@ -225,14 +225,14 @@ TEST_CASE("journal: written where $JOURNAL_STREAM says so, elsewhere while nobod
           .string();
   Lines lines;
   ::setenv("JOURNAL_STREAM", here.c_str(), 1);
-  CHECK_FALSE(JournalSink::open(lines, path));  // there is no journal
+  CHECK_FALSE(JournalSink::open(lines, {}, path));  // there is no journal
 
   net::UniqueFd journal(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   REQUIRE(::bind(journal.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  auto sink = JournalSink::open(lines, path);
+  auto sink = JournalSink::open(lines, {}, path);
   REQUIRE(sink);
   sink->write(LogLevel::Info, "event=x");
   char buffer[1000];
@@ -245,7 +245,7 @@ TEST_CASE("journal: written where $JOURNAL_STREAM says so, elsewhere while nobod
   sink->write(LogLevel::Info, "event=y");
   CHECK(lines.seen == std::vector<std::string>{"event=y"});
   ::setenv("JOURNAL_STREAM", "1:1", 1);
-  CHECK_FALSE(JournalSink::open(lines, path));
+  CHECK_FALSE(JournalSink::open(lines, {}, path));
   ::unsetenv("JOURNAL_STREAM");
   std::filesystem::remove(path);
 }
