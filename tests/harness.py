@@ -146,18 +146,11 @@ class Instance:
         return self.run("account", "add", address, "--password-stdin", *options, input=password + "\n")
 
     def spawn(self):
-        """Starts the program without waiting for anything."""
+        """Starts the program without waiting for anything; gives an event: it is ready, or its output has ended."""
         self.process = subprocess.Popen([*self.wrapper, str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
                                         env={**os.environ, "LANG": "C.UTF-8", **self.env})
-        self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
-        self._reader.start()
-
-    def start(self, wait=90):
-        self.process = subprocess.Popen([*self.wrapper, str(HIKYAKU), "serve", "--dir", str(self.dir)], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, errors="replace",
-                                        env={**os.environ, "LANG": "C.UTF-8", **self.env})
-        said_all = threading.Event()  # that it is ready, or the end of its output
+        said_all = threading.Event()
         lines = self.log = []
 
         def read(pipe):
@@ -169,6 +162,11 @@ class Instance:
 
         self._reader = threading.Thread(target=read, args=(self.process.stdout,), daemon=True)
         self._reader.start()
+        return said_all
+
+    def start(self, wait=90):
+        said_all = self.spawn()
+        lines = self.log
         said_all.wait(wait)
         # Only its word counts: its output may end well before its process.
         if self.process.poll() is not None or "ready" not in (line.strip() for line in lines):

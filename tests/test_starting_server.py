@@ -3,9 +3,10 @@ import concurrent.futures
 import contextlib
 import fcntl
 import os
+import pathlib
 import pty
+import re
 import signal
-import socket
 import subprocess
 import time
 import unittest
@@ -34,12 +35,19 @@ class StartingServer(unittest.TestCase):
         with open(self.server.dir / "data" / "LOCK") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.server.spawn()
-            eventually(self.listens, HANGS)
+            eventually(self.catches_signals, HANGS)
             yield
 
-    def listens(self):
-        with socket.socket(socket.AF_UNIX) as client:
-            return client.connect_ex(str(self.server.dir / "submit.sock")) == 0
+    def catches_signals(self):
+        """From then on it starts with its loops running, and its sockets are listened on."""
+        status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
+        caught = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)
+        return caught >> (signal.SIGHUP - 1) & 1
+
+    def connections(self):
+        """How many there are at the two sockets."""
+        names = {str(self.server.dir / name) for name in ("control.sock", "submit.sock")}
+        return sum(line.split()[-1] in names for line in pathlib.Path("/proc/net/unix").read_text().splitlines()) - len(names)
 
     def command(self, *words, input=None):
         return subprocess.run([HIKYAKU, words[0], "--dir", self.server.dir, *words[1:]], input=input, capture_output=True, text=True, timeout=120)
@@ -55,7 +63,8 @@ class StartingServer(unittest.TestCase):
                 "sendmail --wait": pool.submit(self.command, "sendmail", "--wait", "1", "-f", ANNA, ANNA, input=LETTER.format("in a hurry")),
                 "sendmail -bs": pool.submit(self.command, "sendmail", "-bs", input=DIALOGUE),
             }
-            time.sleep(SILENCE + 5)
+            eventually(lambda: self.connections() == len(waiting), PATIENCE - SILENCE)
+            time.sleep(SILENCE + 1)
             for name, one in waiting.items():
                 self.assertFalse(one.done(), name)
         for name, one in waiting.items():

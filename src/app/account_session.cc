@@ -1,6 +1,5 @@
 #include "app/account_session.h"
 
-#include "app/control_io.h"
 #include "net/connect.h"
 #include "net/cores.h"
 
@@ -29,14 +28,16 @@ Result<bool> server_runs(const std::string& socket) {
 }  // namespace
 
 Result<std::unique_ptr<AccountSessions>> AccountSessions::open(const Instance& instance,
-                                                               const config::Config& config) {
+                                                               const config::Config& config,
+                                                               OnStarting starting) {
   auto socket = instance.control_socket.string();
   TRY(bool runs, server_runs(socket));
   std::unique_ptr<StoreProcess> store;
   if (!runs) {
     TRY(store, StoreProcess::start(instance, config));
   }
-  return std::unique_ptr<AccountSessions>(new AccountSessions(std::move(socket), std::move(store)));
+  return std::unique_ptr<AccountSessions>(
+      new AccountSessions(std::move(socket), std::move(store), std::move(starting)));
 }
 
 Task<Result<std::unique_ptr<net::Stream>>> AccountSessions::connect(std::string address) {
@@ -52,7 +53,7 @@ Task<Result<std::unique_ptr<net::Stream>>> AccountSessions::connect(std::string 
     stream = std::move(*connected);
   }
   ControlRequest request{"imap.session", {{"address", json_text(address)}}};
-  CO_TRY_DO(co_await ask_for_session(*stream, request));
+  CO_TRY_DO(co_await ask_for_session(*stream, request, starting_));
   co_return std::move(stream);
 }
 

@@ -87,6 +87,10 @@ class LocalCall final : public ControlCall {
   const ControlHandlers& handlers_;
 };
 
+Error is_starting() {
+  return {ErrorCode::Unavailable, "the server is still starting", nullptr};
+}
+
 /// The lines of the answer up to its last.
 Task<Result<Object>> read_answer(net::Stream& stream, const ControlHandlers& handlers) {
   ControlReader reader(stream);
@@ -98,9 +102,9 @@ Task<Result<Object>> read_answer(net::Stream& stream, const ControlHandlers& han
       handlers.item(item->value);
     else if (auto progress = std::get_if<ControlProgress>(&decoded))
       handlers.progress(*progress);
-    else if (auto working = std::get_if<ControlWorking>(&decoded))
-      working->starting ? handlers.starting() : void();
-    else if (auto result = std::get_if<ControlResult>(&decoded))
+    else if (auto working = std::get_if<ControlWorking>(&decoded)) {
+      if (working->starting && !handlers.starting()) co_return std::unexpected(is_starting());
+    } else if (auto result = std::get_if<ControlResult>(&decoded))
       co_return std::move(result->value);
     else if (auto error = std::get_if<Error>(&decoded))
       co_return std::unexpected(std::move(*error));
@@ -339,13 +343,17 @@ Task<Result<std::string>> read_line_alone(net::Stream& stream) {
   co_return line;
 }
 
-Task<Result<Object>> request_session(net::Stream& stream, std::string request) {
+Task<Result<Object>> request_session(net::Stream& stream, std::string request,
+                                     OnStarting starting) {
   try {
     co_await stream.write(request);
     while (true) {
       CO_TRY(auto line, co_await read_line_alone(stream));
       CO_TRY(auto decoded, decode_control_line(line));
-      if (std::holds_alternative<ControlWorking>(decoded)) continue;
+      if (auto working = std::get_if<ControlWorking>(&decoded)) {
+        if (working->starting && !starting()) co_return std::unexpected(is_starting());
+        continue;
+      }
       if (auto error = std::get_if<Error>(&decoded)) co_return std::unexpected(std::move(*error));
       if (auto result = std::get_if<ControlResult>(&decoded)) co_return std::move(result->value);
       co_return fail(ErrorCode::Invalid, "the server's answer is not one");
@@ -357,10 +365,11 @@ Task<Result<Object>> request_session(net::Stream& stream, std::string request) {
 
 }  // namespace
 
-Task<Result<Object>> ask_for_session(net::Stream& stream, const ControlRequest& request) {
+Task<Result<Object>> ask_for_session(net::Stream& stream, const ControlRequest& request,
+                                     OnStarting starting) {
   SilenceWatch watch(stream, kSilence);
   watch.begin();
-  auto answer = co_await request_session(stream, line_text(request));
+  auto answer = co_await request_session(stream, line_text(request), std::move(starting));
   co_await watch.end();
   if (watch.gave_up()) co_return std::unexpected(watch.error());
   co_return answer;

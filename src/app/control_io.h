@@ -50,12 +50,16 @@ enum class Served {
 Task<Served> serve_requests(net::Stream& stream, const ControlTable& table, ControlCaller caller,
                             std::string_view handover = {}, Turn turn = {});
 
+/// See ControlHandlers::starting.
+using OnStarting = std::function<bool()>;
+
 /// What the asking side does with what comes before the result. Called on the loop that asks.
 struct ControlHandlers {
   std::function<void(const boost::json::object&)> item = [](auto&) {};
   std::function<void(const ControlProgress&)> progress = [](auto&) {};
-  /// The server is still starting, and has been for a while: it goes on to wait.
-  std::function<void()> starting = [] {};
+  /// The server is still starting, and has been for a while. False: it is not waited for, and the
+  /// call ends with Unavailable.
+  OnStarting starting = [] { return true; };
   /// The next piece of data to send (at most kMaxControlData bytes), nullopt at the end; empty
   /// function: the command takes none. An error ends the call with it: the server is not told that
   /// the data has come to its end, and does nothing with what it has. May block: a command line has
@@ -78,8 +82,8 @@ Task<Result<boost::json::object>> run_control_here(const ControlTable& table,
 
 /// Sends a request whose result hands the connection over (imap.session), and reads exactly up to
 /// that result: what follows is the other protocol's. Errors as of ask_control.
-Task<Result<boost::json::object>> ask_for_session(net::Stream& stream,
-                                                  const ControlRequest& request);
+Task<Result<boost::json::object>> ask_for_session(
+    net::Stream& stream, const ControlRequest& request, OnStarting starting = [] { return true; });
 
 /// Asks the server at `socket`, on an event loop made for it; not on a loop's thread. NotFound and
 /// Unavailable with nobody listening: no server runs, the caller may open the store itself.

@@ -87,6 +87,9 @@ constexpr Phrase kErrors[] = {
     {"too many programs of this user are being served (limits.local_connections): try again later",
      "このユーザーのプログラムの数が上限 (limits.local_connections) "
      "に達しています。後でもう一度お試しください"},
+    {"the server is still starting", "サーバーはまだ起動処理中です"},
+    {"the server could not be started: its log says why. Nothing was done.",
+     "サーバーを起動できませんでした。理由はログにあります。何も行っていません。"},
     {"{} is held by process {}", "{} はプロセス {} が使用中です"},
     {"{} is segment {}, and another file is that, too, or has its name ({}): move the one that "
      "does not count out of the journal's directory first",

@@ -79,12 +79,12 @@ class ByServer final : public FrozenStore {
   }
 
   /// False: no server runs.
-  Result<bool> ask(const Instance& instance) {
-    return cores_.run(0, [&] { return ask_on_loop(instance.control_socket.string()); });
+  Result<bool> ask(const Instance& instance, OnStarting starting) {
+    return cores_.run(0, [&] { return ask_on_loop(instance.control_socket.string(), starting); });
   }
 
  private:
-  Task<Result<bool>> ask_on_loop(std::string path) {
+  Task<Result<bool>> ask_on_loop(std::string path, OnStarting starting) {
     auto stream = co_await net::connect_unix(std::move(path), kConnect);
     if (!stream) {
       auto code = stream.error().code;
@@ -94,7 +94,7 @@ class ByServer final : public FrozenStore {
     stream_ = std::move(*stream);
     stream_->set_timeout(kForAnswer);
     ControlRequest request{"backup.freeze", {}};
-    CO_TRY(auto answer, co_await ask_for_session(*stream_, request));
+    CO_TRY(auto answer, co_await ask_for_session(*stream_, request, std::move(starting)));
     CO_TRY(frozen_, parse_frozen(answer));
     co_return true;
   }
@@ -172,10 +172,11 @@ class Apart final : public FrozenStore {
 }  // namespace
 
 Result<std::unique_ptr<FrozenStore>> FrozenStore::open(const Instance& instance,
-                                                       const config::Config& config) {
+                                                       const config::Config& config,
+                                                       OnStarting starting) {
   {
     auto asked = std::make_unique<ByServer>();
-    TRY(bool running, asked->ask(instance));
+    TRY(bool running, asked->ask(instance, std::move(starting)));
     if (running) return asked;
   }
   if (::geteuid() == 0 && !config.server.user.empty()) {

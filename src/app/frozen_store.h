@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "app/control_io.h"
 #include "app/instance.h"
 #include "base/result.h"
 #include "config/config.h"
@@ -14,8 +15,9 @@ namespace hikyaku::app {
 class FrozenStore {
  public:
   /// Unavailable, NoSpace, Denied, Conflict, Io. Blocks.
-  static Result<std::unique_ptr<FrozenStore>> open(const Instance& instance,
-                                                   const config::Config& config);
+  static Result<std::unique_ptr<FrozenStore>> open(
+      const Instance& instance, const config::Config& config,
+      OnStarting starting = [] { return true; });
   virtual ~FrozenStore() = default;
   virtual const store::Frozen& frozen() const = 0;
   /// False when the server that held it has ended: its files may be gone.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <future>
 #include <unistd.h>
+#include <utility>
 
 #include "app/submit.h"
 #include "base/async.h"
@@ -38,15 +39,18 @@ LocalSockets::LocalSockets(Bound bound, net::Cores& cores, Sessions& sessions, S
       log_(std::move(log)) {}
 
 void LocalSockets::start() {
+  accepting_ = true;
   bound_.control->start(cores_, [this](auto stream) { begin_control(std::move(stream)); });
   bound_.submit->start(cores_, [this](auto stream) { begin_submit(std::move(stream)); });
 }
 
-void LocalSockets::stop() {
+bool LocalSockets::stop() {
+  if (!std::exchange(accepting_, false)) return false;
   stop_listener(*bound_.control);
   stop_listener(*bound_.submit);
   auto starting = State::Starting;
   state_.compare_exchange_strong(starting, State::Failed);
+  return true;
 }
 
 void LocalSockets::begin_control(std::unique_ptr<net::Stream> stream) {

@@ -43,9 +43,9 @@ class LocalSockets {
   void start();
   /// The server has started: those who wait are served, and all who come.
   void let_in() { state_ = State::Started; }
-  /// Accepts no more; those who still wait for the start are told that there will be none. Blocks;
-  /// not on a loop, once.
-  void stop();
+  /// Accepts no more; those who still wait for the start are told that there will be none. False:
+  /// it was not started, or is stopped. Blocks; not on a loop.
+  bool stop();
 
  private:
   enum class State { Starting, Started, Failed };
@@ -64,6 +64,7 @@ class LocalSockets {
   Services services_;
   Log log_;
   LocalPlaces places_{sessions_};
+  bool accepting_ = false;
   std::atomic<State> state_{State::Starting};
 };
 

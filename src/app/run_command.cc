@@ -26,10 +26,10 @@ constexpr Phrase kNoSystemInstance{
     "{} にインスタンスがありません。作るには: hikyaku quickstart ADDRESS(別の場所なら --dir "
     "で指定)"};
 constexpr Phrase kStoreTaken{
-    "another process has the store open but does not answer on {}: a server that is just starting "
-    "or ending, or another offline command. Try again in a moment.",
+    "another process has the store open but does not answer on {}: a server that is just ending, "
+    "or another offline command. Try again in a moment.",
     "別のプロセスが保管庫を開いていますが、{} "
-    "で応答しません。サーバーが起動中か終了中、または別のオフラインコマンドが実行中です。"
+    "で応答しません。終了中のサーバー、または別のオフラインコマンドが実行中です。"
     "少し待ってからもう一度お試しください。"};
 constexpr Phrase kStillStarting{
     "the server is still starting (its log says with what it is busy): waiting for it (Ctrl-C "
@@ -139,9 +139,10 @@ bool instance_is_there(const Instance& instance, Terminal& terminal) {
   return false;
 }
 
-std::function<void()> tell_of_start(Terminal& terminal) {
+OnStarting tell_of_start(Terminal& terminal) {
   return [&terminal] {
     if (terminal.shows_progress()) terminal.complain(kStillStarting);
+    return true;
   };
 }
 

@@ -63,8 +63,8 @@ class Commands {
 /// Whether there is an instance (its configuration); shows that there is none and how to make one.
 bool instance_is_there(const Instance& instance, Terminal& terminal);
 
-/// For ControlHandlers::starting: says to a person who looks on that the server is still starting.
-std::function<void()> tell_of_start(Terminal& terminal);
+/// Says to a person who looks on that the server is still starting, and waits on.
+OnStarting tell_of_start(Terminal& terminal);
 
 /// What a command says that only a running server can do when none runs: Unavailable.
 Error no_server(const Instance& instance, Language language);

@@ -1,6 +1,5 @@
 #include "app/server.h"
 
-#include <atomic>
 #include <csignal>
 #include <expected>
 #include <fmt/core.h>
@@ -80,11 +79,7 @@ class RunningServer final : public Server {
         readable_(std::move(readable)) {}
 
   ~RunningServer() override {
-    if (phase_ == Phase::Starting) {
-      // Who waits for it learns that it could not be.
-      local_.stop();
-      sessions_.end_all(kGrace);
-    }
+    if (local_.stop()) sessions_.end_all(kGrace);  // of a start that failed
     // Whatever happened, the loops end before what their sessions used.
     cores_.stop();
     cores_.join();
@@ -117,6 +112,7 @@ class RunningServer final : public Server {
   }
 
   void run() override {
+    cores_.call(0, [this] { opened_ = true; });
     // Before the first session sees an account.
     cores_.run(0, [this] { return Maintenance::recover(*core_); });
     cores_.call(0, [this] {
@@ -133,8 +129,9 @@ class RunningServer final : public Server {
       report_reader_->start();
       key_watch_ = std::make_unique<KeyWatch>(*core_, *measured_resolver_, key_looks_);
       key_watch_->start();
+      if (reload_wanted_) reload();
+      local_.let_in();
     });
-    cores_.call(0, [this] { become_ready(); });
     for (auto& bound : listeners_) {
       bound.listener->start(
           cores_,
@@ -375,20 +372,14 @@ class RunningServer final : public Server {
 
   // --- signals ---
 
-  /// On the first loop, as on_signal(): what came in the start is done now.
-  void become_ready() {
-    phase_ = Phase::Ready;
-    if (std::exchange(reload_wanted_, false)) reload();
-    local_.let_in();
-  }
-
+  /// On the first loop.
   void on_signal(int number) {
-    if (phase_ == Phase::Starting && number != SIGHUP) {
+    if (!opened_ && number != SIGHUP) {
       // Opening the store cannot be cut short, and bears any end: as if nobody caught it.
       std::signal(number, SIG_DFL);
       std::raise(number);
     }
-    if (number == SIGHUP && phase_ == Phase::Starting) {
+    if (number == SIGHUP && !opened_) {
       reload_wanted_ = true;
     } else if (number == SIGHUP) {
       reload();
@@ -527,9 +518,8 @@ class RunningServer final : public Server {
   SharedValue<ServiceSettings> settings_;
   std::optional<SandboxPaths> readable_;  ///< in the sandbox; nothing: there is none
   std::mutex reloading_;
-  enum class Phase { Starting, Ready };
-  std::atomic<Phase> phase_{Phase::Starting};
-  bool reload_wanted_ = false;
+  bool opened_ = false;         ///< the store; on the first loop
+  bool reload_wanted_ = false;  ///< SIGHUP came before
   std::unique_ptr<net::Signals> signals_;
   std::promise<void> ended_;
   bool ending_ = false;
@@ -573,6 +563,7 @@ Result<std::optional<SandboxPaths>> give_up_rights(const Instance& instance,
 Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config config, Log log,
                                               std::function<void(std::string)> say,
                                               ServerMetrics& metrics, WhichStore which) {
+  std::signal(SIGHUP, SIG_IGN);  // until it is caught: it must not end a start
   // Before there is anything that it should not have.
   TRY(auto confined, start_confined(config, log));
   TRY(auto listeners, bind_listeners(config));

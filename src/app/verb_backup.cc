@@ -193,7 +193,7 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
     terminal.complain(kInStore, invocation.argument(0), instance.data.string());
     return Exit::Usage;
   }
-  auto frozen = FrozenStore::open(instance, *config);
+  auto frozen = FrozenStore::open(instance, *config, tell_of_start(terminal));
   if (!frozen) {
     if (auto missing = report_missing_store(instance, terminal)) return *missing;
     return report_access(frozen.error(), terminal);

@@ -114,7 +114,7 @@ class Run {
                                          invocation_.has("--dry-run")));
     state_.emplace(std::move(state));
     if (config) {
-      TRY(local_, AccountSessions::open(instance, *config));
+      TRY(local_, AccountSessions::open(instance, *config, tell_of_start(terminal_)));
     }
     return {};
   }

@@ -211,7 +211,7 @@ Result<std::string> read_line_alone(int socket) {
 }
 
 /// The server's answer to the wish for SMTP.
-Result<void> read_consent(int socket, const std::function<void()>& starting) {
+Result<void> read_consent(int socket, const OnStarting& starting) {
   while (true) {
     TRY(auto line, read_line_alone(socket));
     TRY(auto decoded, decode_control_line(line));

@@ -201,8 +201,9 @@ struct Look {
   object stats;
   std::chrono::steady_clock::time_point at;
 };
-std::expected<Look, NoAnswer> look(const Invocation& invocation, const Terminal& terminal) {
-  auto stats = try_to_ask(invocation, terminal, "stats");
+std::expected<Look, NoAnswer> look(const Invocation& invocation, const Terminal& terminal,
+                                   OnStarting starting) {
+  auto stats = try_to_ask(invocation, terminal, "stats", {}, {.starting = std::move(starting)});
   if (!stats) return std::unexpected(stats.error());
   return Look{std::move(*stats), std::chrono::steady_clock::now()};
 }
@@ -212,10 +213,10 @@ TopView view_of(const Look& before, const Look& now) {
 }
 
 Exit top_once(const Invocation& invocation, Terminal& terminal, seconds interval) {
-  auto before = look(invocation, terminal);
+  auto before = look(invocation, terminal, tell_of_start(terminal));
   if (!before) return tell(before.error(), invocation, terminal);
   std::this_thread::sleep_for(interval);
-  auto now = look(invocation, terminal);
+  auto now = look(invocation, terminal, tell_of_start(terminal));
   if (!now) return tell(now.error(), invocation, terminal);
   auto view = view_of(*before, *now);
   if (invocation.json())
@@ -230,7 +231,7 @@ Exit top(const Invocation& invocation, Terminal& terminal) {
   auto live = ::isatty(STDIN_FILENO) && ::isatty(STDOUT_FILENO);
   if (!live || invocation.has("--once") || invocation.json())
     return top_once(invocation, terminal, interval);
-  auto before = look(invocation, terminal);
+  auto before = look(invocation, terminal, tell_of_start(terminal));
   if (!before) return tell(before.error(), invocation, terminal);
   std::optional<NoAnswer> problem;
   {
@@ -238,7 +239,8 @@ Exit top(const Invocation& invocation, Terminal& terminal) {
     auto first = *before;  // the first frame shows totals alone
     screen.show(top_frame({first.stats, first.stats, 1}, terminal, Screen::size()));
     while (!screen.quit_within(interval)) {
-      auto now = look(invocation, terminal);
+      // Keys are not heard meanwhile: one that was started again is not waited for.
+      auto now = look(invocation, terminal, [] { return false; });
       if (!now) {
         problem = now.error();
         break;
