@@ -6,12 +6,13 @@ import json
 import mailbox
 import poplib
 import shutil
+import smtplib
 import tempfile
 import time
 import unittest
 
-from harness import eventually, free_port_base, Instance
-from mail import imap, message, messages, pop, submit
+from harness import eventually, free_port_base, Instance, PASSWORD
+from mail import deliver_with_sendmail, fill, imap, message, messages, pop, submit, tls
 from test_damaged_index import ZONE
 from test_dsn import Recorder
 from saved_store import ANNA, flip, SavedStore, Watching
@@ -282,3 +283,43 @@ class Queue(unittest.TestCase):
             server.run("queue", "release", held[0]["id"])
             eventually(lambda: queue() == [])
             self.assertEqual(len([line for line in other.said if line.startswith("MAIL")]), 2)
+
+
+class Behind(unittest.TestCase):
+    """A record in the midst of the journal is damaged, and the index has not come so far: what the server could show is older than what it has acknowledged."""
+
+    def test_nobody_is_told_that_accounts_or_mail_do_not_exist(self):
+        with Instance(ANNA, metrics=True) as server:
+            fill(server, ANNA, 2)
+            server.add_account(BOB)
+            fill(server, ANNA, 3)
+            submit(server, message(ANNA, BOB, "for bob"))
+            eventually(lambda: messages(server, BOB))
+            server.kill()
+            log = next(path for path in sorted((server.dir / "data" / "journal").glob("*.log")) if BOB.encode() in path.read_bytes())
+            flip(log, log.read_bytes().find(BOB.encode()))
+            server.start()
+            self.assertTrue(any("event=store.read_only" in line for line in server.log))
+            for user in (ANNA, BOB, "nobody@alpha.test"):
+                with self.subTest(user):
+                    with self.assertRaisesRegex(imaplib.IMAP4.error, r"\[UNAVAILABLE\] Cannot check this at the moment"):
+                        imap(server, user)
+                    with self.assertRaisesRegex(poplib.error_proto, r"\[SYS/TEMP\]"):
+                        pop(server, user)
+                    with smtplib.SMTP(server.host, server.port("smtp")) as other:
+                        other.ehlo()
+                        other.mail("x@elsewhere.test")
+                        self.assertEqual(other.rcpt(user), (451, b"4.3.0 Mail cannot be taken at the moment: try again later"))
+            with smtplib.SMTP(server.host, server.port("smtp")) as other:
+                other.ehlo()
+                other.mail("x@elsewhere.test")
+                self.assertEqual(other.rcpt("x@far.test")[0], 451)
+            with smtplib.SMTP_SSL(server.host, server.port("submissions"), context=tls()) as client, self.assertRaises(smtplib.SMTPAuthenticationError) as refused:
+                client.login(ANNA, PASSWORD)
+            self.assertEqual(refused.exception.smtp_code, 454)
+            done = deliver_with_sendmail(server, "Subject: x\n\n", "-f", ANNA, BOB, check=False)
+            self.assertEqual(done.returncode, 75, done.stderr)
+            server.stop()
+            server.run("verify", "--repair", check=False)
+            server.start()
+            self.assertEqual(len(messages(server, ANNA)), 5)

@@ -63,7 +63,8 @@ class StartingServer(unittest.TestCase):
                 "sendmail --wait": pool.submit(self.command, "sendmail", "--wait", "1", "-f", ANNA, ANNA, input=LETTER.format("in a hurry")),
                 "sendmail -bs": pool.submit(self.command, "sendmail", "-bs", input=DIALOGUE),
             }
-            eventually(lambda: self.connections() == len(waiting), PATIENCE - SILENCE)
+            # Before the server gives up its wait for the store.
+            eventually(lambda: self.connections() == len(waiting), PATIENCE - SILENCE - 2)
             time.sleep(SILENCE + 1)
             for name, one in waiting.items():
                 self.assertFalse(one.done(), name)

@@ -34,15 +34,27 @@ net::UniqueFd open_without_blocking(int fd, mode_t mode) {
 
 void BoundedSink::write(LogLevel level, std::string_view line) {
   std::lock_guard lock(mutex_);
-  if (lost_ > 0 && take(LogLevel::Warn, fmt::format("event=log.lost lines={}", lost_))) lost_ = 0;
-  if (lost_ == 0 && take(level, line)) return;
+  if (tell_lost(0ms) && take(level, line)) return;
   ++lost_;
   lost_ever_.add();
 }
 
+void BoundedSink::finish(std::chrono::milliseconds wait) {
+  std::lock_guard lock(mutex_);
+  auto until = Steady::now() + wait;
+  complete(wait);
+  tell_lost(std::max(0ms, std::chrono::floor<std::chrono::milliseconds>(until - Steady::now())));
+}
+
+/// Whether there is nothing (more) to be told.
+bool BoundedSink::tell_lost(std::chrono::milliseconds wait) {
+  if (lost_ > 0 && offer(LogLevel::Warn, fmt::format("event=log.lost lines={}", lost_), wait))
+    lost_ = 0;
+  return lost_ == 0;
+}
+
 bool BoundedSink::take(LogLevel level, std::string_view line) {
   if (offer(level, line, 0ms)) return true;
-  if (lost_ > 0) return false;
   auto began = Steady::now();
   auto most = patience(began);
   if (most == 0ms) return false;
@@ -101,7 +113,8 @@ ssize_t BoundedErrorSink::write_now(std::string_view bytes) const {
     errno = EAGAIN;
     return -1;
   }
-  // A pipe that is writable takes so much without blocking.
+  // A pipe that is writable takes so much without blocking, unless others who have it fill it in
+  // this moment; a terminal nearly always.
   return ::write(fd_, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
 }
 

@@ -29,13 +29,20 @@ class BoundedSink : public LogSink {
 
   void write(LogLevel level, std::string_view line) final;
 
+  /// The last word, or words of others follow: what was taken in part is completed, and what was
+  /// lost told, for which it waits so long at most.
+  void finish(std::chrono::milliseconds wait);
+
  protected:
   using Steady = std::chrono::steady_clock;
 
   /// Writes a line if it is taken within `wait`: all of it or nothing. By one thread at a time.
   virtual bool offer(LogLevel level, std::string_view line, std::chrono::milliseconds wait) = 0;
+  /// Completes the line that was taken in part, if there is one.
+  virtual void complete(std::chrono::milliseconds) {}
 
  private:
+  bool tell_lost(std::chrono::milliseconds wait);
   bool take(LogLevel level, std::string_view line);
   std::chrono::milliseconds patience(Steady::time_point now) const;
 
@@ -58,6 +65,7 @@ class BoundedErrorSink final : public BoundedSink {
 
  protected:
   bool offer(LogLevel level, std::string_view line, std::chrono::milliseconds wait) override;
+  void complete(std::chrono::milliseconds wait) override { write_rest(Steady::now() + wait); }
 
  private:
   bool write_rest(Steady::time_point until);

@@ -154,6 +154,30 @@ TEST_CASE("log: standard error that nobody reads holds nobody up, and nothing is
   }
 }
 
+TEST_CASE("log: at the end it waits for a slow reader, to say what is missing") {
+  for (auto make : {Channel::pipe, Channel::terminal}) {
+    ErrorLog log(make());
+    CHECK(ends(log.channel, [&] { log.write(0, 999); }));
+    Heard heard;
+    auto finished = std::async(std::launch::async, [&] { log.sink.finish(20s); });
+    CHECK(finished.wait_for(50ms) == std::future_status::timeout);
+    std::string all;
+    while (finished.wait_for(1ms) != std::future_status::ready) all += log.channel.take();
+    heard.hear(all + log.channel.take());
+    CHECK(heard.whole);
+    CHECK(heard.told == log.lost.value());
+    CHECK(heard.told + heard.numbers.size() == 1000);
+    log.sink.finish(20s);  // has nothing more to say
+    CHECK(log.channel.take().empty());
+  }
+  // One that reads no more is not waited for beyond that.
+  ErrorLog log(Channel::pipe());
+  CHECK(ends(log.channel, [&] {
+    log.write(0, 999);
+    log.sink.finish(20ms);
+  }));
+}
+
 TEST_CASE("log: a line of which a part was taken is completed before any other") {
   for (auto make : {Channel::pipe, Channel::socket, Channel::terminal}) {
     ErrorLog log(make());

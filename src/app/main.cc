@@ -1,10 +1,12 @@
 // The program: one verb of the table in verbs.cc.
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <string>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 #include "app/cli.h"
@@ -40,6 +42,14 @@ void allow_open_files() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/// Where standard input, output or error was closed, the next file that is opened would take the
+/// place, and get what is meant for them. Reading or writing there fails, as it did.
+void keep_standard_files() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0)
+      ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // the lowest that is free
+}
+
 /// As a program ends that does not ignore SIGPIPE: its reader wanted no more, which shells know.
 void end_by_closed_pipe() {
   std::signal(SIGPIPE, SIG_DFL);
@@ -56,6 +66,7 @@ int main(int count, char** arguments) {
   using namespace hikyaku::app;
   if (count == 3 && std::string_view(arguments[0]) == kConfinedProgram)
     confined_main(arguments[1], arguments[2]);
+  keep_standard_files();
   // Before anything uses OpenSSL: idle TLS connections cost half as much.
   hikyaku::net::separate_tls_buffers();
   // What a limit of file sizes (ulimit -f) refuses is an error of write(), like a full disk.

@@ -58,6 +58,14 @@ constexpr milliseconds kGrace = std::chrono::seconds(10);
 /// For a verb that has the store when the server starts; systemd gives it three times as long.
 constexpr milliseconds kLockPatience = std::chrono::seconds(30);
 
+/// SIGHUP waits until there is somebody who catches it, rather than end a start.
+void hold_back_reloads(int how) {
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  ::pthread_sigmask(how, &hangup, nullptr);
+}
+
 class RunningServer final : public Server {
  public:
   RunningServer(ConfinedProcess confined, std::vector<BoundListener> listeners,
@@ -89,6 +97,7 @@ class RunningServer final : public Server {
     signals_ =
         std::make_unique<net::Signals>(cores_, std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP},
                                        [this](int number) { on_signal(number); });
+    hold_back_reloads(SIG_UNBLOCK);
     cores_.start();
     local_.set_limit(config.limits.local_connections);
     local_.start();
@@ -129,7 +138,7 @@ class RunningServer final : public Server {
       report_reader_->start();
       key_watch_ = std::make_unique<KeyWatch>(*core_, *measured_resolver_, key_looks_);
       key_watch_->start();
-      if (reload_wanted_) reload();
+      if (reload_wanted_) look_at_files_again();
       local_.let_in();
     });
     for (auto& bound : listeners_) {
@@ -137,10 +146,12 @@ class RunningServer final : public Server {
           cores_,
           [this, service = bound.service](auto stream) { begin(service, std::move(stream)); },
           [this, service = bound.service](const Endpoint& peer) { return admit(service, peer); });
-      say_(fmt::format("listening on {} ({})", bound.listener->name(), list_of(bound.service)));
     }
     notify_systemd("READY=1");
     cores_.call(0, [this] { start_watchdog(); });
+    // Not before: nobody may read it.
+    for (auto& bound : listeners_)
+      say_(fmt::format("listening on {} ({})", bound.listener->name(), list_of(bound.service)));
     say_("ready");
     log_.info("server.ready", {{"host", core_->host_name()}});
     ended_.get_future().wait();
@@ -378,6 +389,7 @@ class RunningServer final : public Server {
       // Opening the store cannot be cut short, and bears any end: as if nobody caught it.
       std::signal(number, SIG_DFL);
       std::raise(number);
+      ::_exit(128 + number);  // as process 1 of a container, whom that does not end
     }
     if (number == SIGHUP && !opened_) {
       reload_wanted_ = true;
@@ -391,8 +403,14 @@ class RunningServer final : public Server {
   /// Certificates and options anew. A mistake in the file leaves every option as it was; the
   /// certificates that run are renewed all the same, for they end whether it is mended or not.
   Reload reload() {
-    std::lock_guard lock(reloading_);
     notify_systemd("RELOADING=1");
+    auto plan = look_at_files_again();
+    notify_systemd("READY=1");
+    return plan;
+  }
+
+  Reload look_at_files_again() {
+    std::lock_guard lock(reloading_);
     auto& running = core_->config();
     auto loaded = config::load_file(core_->instance().config);
     auto plan = plan_reload(core_->instance(), running, loaded ? *loaded : running,
@@ -418,7 +436,6 @@ class RunningServer final : public Server {
     else if (plan.unreadable)
       log_.error("tls.reload", {{"err", plan.unreadable->describe()}, {"remedy", plan.remedy}});
     if (loaded && !plan.unreadable) log_.info("server.reload");
-    notify_systemd("READY=1");
     return plan;
   }
 
@@ -563,7 +580,7 @@ Result<std::optional<SandboxPaths>> give_up_rights(const Instance& instance,
 Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config config, Log log,
                                               std::function<void(std::string)> say,
                                               ServerMetrics& metrics, WhichStore which) {
-  std::signal(SIGHUP, SIG_IGN);  // until it is caught: it must not end a start
+  hold_back_reloads(SIG_BLOCK);
   // Before there is anything that it should not have.
   TRY(auto confined, start_confined(config, log));
   TRY(auto listeners, bind_listeners(config));

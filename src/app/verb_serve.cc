@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <malloc.h>
+#include <poll.h>
 #include <thread>
+#include <unistd.h>
 
 #include "app/cli.h"
 #include "app/error_phrases.h"
@@ -45,15 +47,35 @@ void keep_memory_small() {
   ::mallopt(M_ARENA_MAX, static_cast<int>(std::max(4u, 2 * std::thread::hardware_concurrency())));
 }
 
+/// For a reader of the log who is slow, when there is nothing else to do.
+constexpr std::chrono::milliseconds kLastPatience{1000};
+
+/// A line on standard output, if it is taken in time: nobody may read what the server says there,
+/// and it is not to wait for that.
+class Announcements {
+ public:
+  explicit Announcements(Terminal& terminal) : terminal_(terminal) {}
+  void say(const std::string& line) {
+    pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+    heard_ = heard_ && ::poll(&out, 1, static_cast<int>(kLastPatience.count())) > 0;
+    if (heard_) terminal_.out(line + "\n");
+  }
+
+ private:
+  Terminal& terminal_;
+  bool heard_ = true;
+};
+
 /// Tells why there will be no server: as the configuration wants its log lines, once it could be
 /// read; programs read those.
 class StartProblem {
  public:
-  StartProblem(const Log& log, config::LogFormat format, Terminal& terminal)
-      : log_(log), is_json_(format == config::LogFormat::Json), terminal_(terminal) {}
+  StartProblem(const Log& log, BoundedSink& sink, config::LogFormat format, Terminal& terminal)
+      : log_(log), sink_(sink), is_json_(format == config::LogFormat::Json), terminal_(terminal) {}
 
   Language language() const { return is_json_ ? Language::English : terminal_.language(); }
   Exit tell(std::string_view what, Exit exit) const {
+    sink_.finish(kLastPatience);
     if (is_json_)
       log_.error("server.fail", {{"err", what}});
     else
@@ -69,6 +91,7 @@ class StartProblem {
 
  private:
   const Log& log_;
+  BoundedSink& sink_;
   bool is_json_;
   Terminal& terminal_;
 };
@@ -95,7 +118,7 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
                      : nullptr;
   CountingSink counting(journal ? static_cast<LogSink&>(*journal) : sink, metrics);
   Log log(counting, config->log.level);
-  StartProblem problem(log, config->log.format, terminal);
+  StartProblem problem(log, sink, config->log.format, terminal);
   // Before the sandbox, which sees nothing of what may be beside the store.
   auto which = invocation.has("--new-store") ? WhichStore::New : WhichStore::Existing;
   auto missing = describe_missing_store(instance, problem.language());
@@ -104,10 +127,16 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
                         Exit::CannotCreate);
   if (which == WhichStore::Existing && missing) return problem.tell(*missing, Exit::NoInput);
   auto server = Server::start(
-      instance, std::move(*config), log, [&](std::string line) { terminal.out(line + "\n"); },
+      instance, std::move(*config), log,
+      [announcements = Announcements(terminal)](const std::string& line) mutable {
+        announcements.say(line);
+      },
       metrics, which);
   if (!server) return problem.tell(server.error(), instance);
   (*server)->run();
+  server->reset();
+  if (journal) journal->finish(kLastPatience);
+  sink.finish(kLastPatience);
   return Exit::Ok;
 }
 

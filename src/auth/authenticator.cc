@@ -191,9 +191,21 @@ class AuthenticatorService final : public Authenticator {
     return true;
   }
 
+  /// What the store shows is not the last that was acknowledged: a password that seems wrong may be
+  /// right, and a mailbox lack messages, which clients would take for deleted.
+  bool is_behind(const LoginContext& context, const Known& known, std::string_view mechanism) {
+    if (!services_.store.is_behind()) return false;
+    count(mechanism, Metrics::Outcome::Crowded);
+    log_of(context).warn("login.busy", {{"proto", context.protocol},
+                                        {"user", known.address},
+                                        {"why", "the store is damaged (hikyaku check)"}});
+    return true;
+  }
+
   /// The right password (or proof) was given.
   Task<Answer> accept(const LoginContext& context, const Known& known, std::string credential,
                       std::string mechanism) {
+    if (is_behind(context, known, mechanism)) co_return LoginFailure::Unavailable;
     auto& account = *known.account;
     auto used = std::ranges::find(known.credentials, credential, &Credential::name);
     auto made = used == known.credentials.end() ? Time{} : used->created;
@@ -227,6 +239,7 @@ class AuthenticatorService final : public Authenticator {
   /// `tried`: see Throttle::failed.
   Task<Answer> reject(const LoginContext& context, const Known& known, std::string mechanism,
                       std::string why, std::string tried = {}) {
+    if (is_behind(context, known, mechanism)) co_return LoginFailure::Unavailable;
     throttle_.failed(context.ip, known.address, services_.clock.now(), tried);
     count(mechanism, Metrics::Outcome::Failed);
     log_of(context).info("login.fail", {{"proto", context.protocol},

@@ -54,6 +54,8 @@ class ReceiverService final : public Receiver {
                                                    std::uint64_t declared_size) override {
     auto address = to.to_string();
     auto trusted = peer.kind != Peer::Kind::Server;
+    // Who seems unknown may be one of ours.
+    if (services_.store.is_behind()) co_return replies::mailboxes_unavailable();
     co_return co_await services_.store.read(
         [&](store::Reader& reader) -> std::optional<smtp::Reply> {
           if (is_report_address(reader, address, settings_.report_address)) return std::nullopt;

@@ -276,6 +276,9 @@ Reply queue_full() {
 Reply too_many_reports() {
   return make(452, {4, 3, 2}, "Too many reports have come today; try again tomorrow");
 }
+Reply mailboxes_unavailable() {
+  return make(451, {4, 3, 0}, "Mail cannot be taken at the moment: try again later");
+}
 Reply mailbox_full(std::string_view address) {
   return make(452, {4, 2, 2}, "The mailbox <{}> is full; try again later", printable(address, 320));
 }

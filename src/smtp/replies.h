@@ -104,6 +104,8 @@ Reply queue_full();
 /// Of those about our domains, in one day.
 Reply too_many_reports();
 Reply mailbox_full(std::string_view address);
+/// 451 4.3.0: nobody can say now who is one of ours.
+Reply mailboxes_unavailable();
 /// 452 at the end of the data: others could have the message, this recipient could not any more,
 /// and nobody could be told.
 Reply would_be_left_out(std::string_view address);

@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <poll.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 #include "base/async.h"
@@ -34,9 +36,14 @@ FileSystem& system_files() {
 /// and a small log segment.
 constexpr std::uint64_t kRoomToStart = 16ull << 20;
 
+/// Nobody may read what is said last.
+constexpr std::chrono::duration<int, std::milli> kLastWords{2000};
+
 [[noreturn]] void end_process(const Error& error) {
   // The kernel may have forgotten what it could not write; only a fresh look at the disk tells.
-  std::fprintf(stderr, "hikyaku: the journal has failed, ending: %s\n", error.describe().c_str());
+  pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&out, 1, kLastWords.count()) > 0)
+    std::fprintf(stderr, "hikyaku: the journal has failed, ending: %s\n", error.describe().c_str());
   std::abort();
 }
 

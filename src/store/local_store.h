@@ -37,6 +37,7 @@ class LocalStore final : public Store {
   Task<Result<Scrubbed>> scrub(ScrubRules rules) override;
   Task<Result<std::shared_ptr<const Frozen>>> freeze() override;
   Statistics statistics() const override;
+  bool is_behind() const override { return !read_only_.empty() && !options_.for_reading; }
   std::chrono::nanoseconds write_under_way() const override { return writes_.oldest(); }
   void close() override;
 

@@ -352,6 +352,11 @@ class Store {
   virtual Task<Result<std::shared_ptr<const Frozen>>> freeze() = 0;
 
   virtual Statistics statistics() const = 0;
+  /// The journal is damaged, and what is read is the state before: accounts and messages that were
+  /// acknowledged since are not there. Nobody is to be told that they do not exist. Nothing can be
+  /// written; statistics().read_only says why.
+  virtual bool is_behind() const { return false; }
+
   /// Statistics::write_under_way alone: cheap, nothing is locked.
   virtual std::chrono::nanoseconds write_under_way() const = 0;
 

@@ -97,6 +97,7 @@ class RecordedStore final : public store::Store {
   Task<Result<store::SpaceUse>> space_use() override { return inner_->space_use(); }
   Task<Result<std::shared_ptr<const store::Frozen>>> freeze() override { return inner_->freeze(); }
   store::Statistics statistics() const override { return inner_->statistics(); }
+  bool is_behind() const override { return inner_->is_behind(); }
   std::chrono::nanoseconds write_under_way() const override { return inner_->write_under_way(); }
   void close() override { inner_->close(); }
 
