@@ -11,6 +11,7 @@
 #include "app/copy_files.h"
 #include "app/core.h"
 #include "app/run_command.h"
+#include "app/shown_time.h"
 #include "app/terminal.h"
 #include "base/text.h"
 #include "crypto/digest.h"
@@ -23,6 +24,10 @@ namespace fs = std::filesystem;
 
 constexpr Phrase kPassedOver{"{} is passed over: {}. Remove it, or mend its BACKUP.json.",
                              "{} は飛ばします: {}。削除するか BACKUP.json を直してください。"};
+constexpr Phrase kMadeOfDamaged{
+    "{} was made of a damaged store on {}. Known then: {}.",
+    "{} は {} に、壊れた保管庫から作られました。そのとき分かっていたこと: "
+    "{}。"};
 constexpr const char* kInfoName = "BACKUP.json";
 constexpr const char* kRestoredName = "RESTORED";
 constexpr const char* kRottenName = "ROTTEN";
@@ -172,7 +177,8 @@ class Maker {
              .key = plan_.key,
              .epoch = frozen_.epoch,
              .with_config = plan_.with_config,
-             .sums = {}};
+             .sums = {},
+             .damage = plan_.damage};
     auto name = directory_name();
     auto partial = plan_.repository / (std::string(kPartial) + name);
     info_.path = partial;
@@ -221,8 +227,12 @@ class Maker {
     for (auto& file : frozen_.files) total_ += file.length;
     for (auto& file : frozen_.files) {
       TRY_DO(make_directories((info_.store() / file.to).parent_path()));
-      TRY(auto sum, take(file));
-      sums_.add("store/" + file.to, std::move(sum));
+      auto sum = take(file);
+      if (!sum) sum = take_damaged(file, std::move(sum).error());
+      if (!sum) return std::unexpected(std::move(sum).error());
+      if (sum->empty()) continue;
+      sums_.add("store/" + file.to, std::move(*sum));
+      taken_.push_back(&file);
       ++info_.files;
       info_.bytes += file.length;
     }
@@ -241,24 +251,28 @@ class Maker {
 
   /// Whoever cleans up there while we work must not leave half a backup that passes for a whole.
   Result<void> check_all_there() const {
-    for (auto& file : frozen_.files) {
+    for (auto* file : taken_) {
       std::error_code error;
-      auto length = fs::file_size(info_.store() / file.to, error);
-      if (error || length < file.length)
+      auto length = fs::file_size(info_.store() / file->to, error);
+      if (error || length < file->length)
         return fail(ErrorCode::Corrupt, "{} is gone while the backup was made",
-                    (info_.store() / file.to).string());
+                    (info_.store() / file->to).string());
     }
     return {};
+  }
+
+  CountBytes advance() {
+    return [this](std::uint64_t bytes) {
+      done_ += bytes;
+      if (plan_.progress) plan_.progress(done_, total_);
+    };
   }
 
   /// Gives its sum.
   Result<std::string> take(const store::Frozen::File& file) {
     FileBelow source{plan_.data, file.from};
     auto target = info_.store() / file.to;
-    auto advance = [this](std::uint64_t bytes) {
-      done_ += bytes;
-      if (plan_.progress) plan_.progress(done_, total_);
-    };
+    auto advance = this->advance();
     auto name = "store/" + file.to;
     if (auto sum = before_ ? before_->usable(name, source, file) : std::nullopt) {
       if (link_file(before_->file(name), target)) {
@@ -271,6 +285,31 @@ class Maker {
       return sum_of_file({info_.path, name}, std::nullopt, advance);
     info_.copied += file.length;
     return copy_file(source, target, file.length, advance);
+  }
+
+  /// What can be had of a file that take() could not: its sum, or "" of one that is not there. As
+  /// `why` if that is not the fault of the store.
+  Result<std::string> take_damaged(const store::Frozen::File& file, Error why) {
+    FileBelow source{plan_.data, file.from};
+    auto target = info_.store() / file.to;
+    auto there = open_below(source);
+    bool missing = !there && there.error().code == ErrorCode::NotFound;
+    if (!plan_.is_held() || (missing && !file.to.starts_with("journal/")))
+      return std::unexpected(std::move(why));
+    if (missing) {
+      info_.damage.files.push_back(file.to + " is missing");
+      return "";
+    }
+    auto read = sum_of_file(source, file.length, [](std::uint64_t) {});
+    if (read || (read.error().code != ErrorCode::Io && read.error().code != ErrorCode::Corrupt))
+      return std::unexpected(std::move(why));
+    std::error_code error;
+    fs::remove(target, error);
+    TRY(auto copy, copy_readable(source, target, file.length, advance()));
+    info_.copied += file.length;
+    info_.damage.files.push_back(fmt::format("{} bytes of {} bytes of {} could not be read",
+                                             copy.unread, file.length, file.to));
+    return std::move(copy.sum);
   }
 
   Result<void> take_config() {
@@ -294,6 +333,7 @@ class Maker {
   const BackupPlan& plan_;
   std::optional<Before> before_;
   BackupSums sums_;
+  std::vector<const store::Frozen::File*> taken_;
   BackupInfo info_;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
@@ -314,6 +354,9 @@ Result<BackupInfo> read_info(const fs::path& path) {
   auto id = text_in(object, "store");
   if (!parse_rfc3339(made) || id.empty() || !from_hex(id))
     return fail(ErrorCode::Corrupt, "{} is no backup's", (path / kInfoName).string());
+  StoreDamage damage;
+  if (auto* told = object.if_contains("damage"); told && told->is_object())
+    damage = damage_in(told->get_object());
   return BackupInfo{.path = path,
                     .made = std::move(made),
                     .store_id = std::move(id),
@@ -323,7 +366,8 @@ Result<BackupInfo> read_info(const fs::path& path) {
                     .bytes = number_in(object, "bytes"),
                     .copied = number_in(object, "copied"),
                     .with_config = flag_in(object, "config"),
-                    .sums = text_in(object, "sums")};
+                    .sums = text_in(object, "sums"),
+                    .damage = std::move(damage)};
 }
 
 }  // namespace
@@ -338,10 +382,13 @@ bool is_within(const fs::path& path, const fs::path& directory) {
 }
 
 boost::json::object describe(const BackupInfo& info) {
-  return {{"format", 1},         {"made", info.made},     {"store", info.store_id},
-          {"key", info.key},     {"epoch", info.epoch},   {"files", info.files},
-          {"bytes", info.bytes}, {"copied", info.copied}, {"config", info.with_config},
-          {"sums", info.sums}};
+  boost::json::object object{
+      {"format", 1},         {"made", info.made},     {"store", info.store_id},
+      {"key", info.key},     {"epoch", info.epoch},   {"files", info.files},
+      {"bytes", info.bytes}, {"copied", info.copied}, {"config", info.with_config},
+      {"sums", info.sums}};
+  if (info.damage.any()) object["damage"] = to_json(info.damage);
+  return object;
 }
 
 Result<BackupList> list_backups(const fs::path& repository) {
@@ -384,6 +431,12 @@ void complain_of(const std::vector<UnreadableBackup>& unreadable, Terminal& term
     terminal.complain(kPassedOver, one.path.string(), one.why.describe());
 }
 
+void tell_of_damage(const BackupInfo& info, Terminal& terminal) {
+  if (!info.damage.any()) return;
+  terminal.say(kMadeOfDamaged, info.path.string(), minute_in_utc(info.made),
+               printable(join(info.damage.describe(terminal.language()), "; ")));
+}
+
 void note_rotten(const BackupInfo& info, const std::vector<std::string>& files) {
   std::error_code ignored;
   if (files.empty()) {
@@ -395,24 +448,29 @@ void note_rotten(const BackupInfo& info, const std::vector<std::string>& files) 
   (void)write_synced(info.path / kRottenName, text);
 }
 
+bool is_rotten(const BackupInfo& info) {
+  std::error_code ignored;
+  return fs::exists(info.path / kRottenName, ignored);
+}
+
 Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& plan) {
   return Maker(frozen, plan).run();
 }
 
 Result<std::vector<fs::path>> remove_old_backups(const BackupInfo& newest, std::size_t keep) {
+  if (newest.damage.any()) return std::vector<fs::path>();
   auto repository = newest.path.parent_path();
   TRY(auto lock, store::PosixFileSystem().lock((repository / kLockName).string()));
   TRY(auto list, list_backups(repository));
   std::vector<fs::path> removed;  // newest first
   std::size_t kept = 1;
   for (auto& one : list.backups | std::views::reverse) {
-    std::error_code ignored;
     if (one.store_id != newest.store_id || one.path == newest.path || one.made > newest.made ||
         !is_backup_name(one.path.filename().string()))
       continue;
     if (kept >= keep)
       removed.push_back(one.path);
-    else if (!fs::exists(one.path / kRottenName, ignored))
+    else if (!is_rotten(one) && !one.damage.any())
       ++kept;
   }
   std::ranges::reverse(removed);

@@ -17,6 +17,7 @@
 
 #include "app/instance.h"
 #include "app/json.h"
+#include "app/store_damage.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "store/store.h"
@@ -36,7 +37,8 @@ struct BackupInfo {
   std::uint64_t bytes = 0;   ///< of all files
   std::uint64_t copied = 0;  ///< bytes of them that were new here
   bool with_config = false;
-  std::string sums;  ///< SHA-256 of SUMS, hexadecimal; "": there is none (earlier versions)
+  std::string sums;    ///< SHA-256 of SUMS, hexadecimal; "": there is none (earlier versions)
+  StoreDamage damage;  ///< that the store had then
 
   std::filesystem::path store() const { return path / "store"; }
   std::filesystem::path config() const { return path / "config"; }
@@ -64,6 +66,9 @@ boost::json::object describe(const BackupInfo& info);
 /// Says which backups cannot be read, and that the others can, on standard error.
 void complain_of(const std::vector<UnreadableBackup>& unreadable, Terminal& terminal);
 
+/// "It was made of a damaged store …", if so, on standard output.
+void tell_of_damage(const BackupInfo& info, Terminal& terminal);
+
 /// One backup being made.
 struct BackupPlan {
   std::filesystem::path repository;
@@ -71,18 +76,23 @@ struct BackupPlan {
   const Instance* instance = nullptr;
   bool with_config = false;
   std::string key;
+  StoreDamage damage = {};  ///< what is known of the store's
+  /// False when what `frozen` names may go any time: then a file that is not there is no damage.
+  std::function<bool()> is_held = [] { return true; };
   Time now{};
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };
 /// Copies what `frozen` names and verifies what was copied by reading it again. Files that have not
 /// changed are linked to the backup before, unless they are known not to be what they were. A
-/// failure leaves nothing behind. Conflict: another backup is being made there; Invalid: the
-/// repository is in the store; NoSpace, Io, Corrupt, Denied.
+/// failure leaves nothing behind. What of the journal is missing is left out, what a disk cannot
+/// read is zeros: both are told as the store's damage. Conflict: another backup is being made
+/// there; Invalid: the repository is in the store; NoSpace, Io, Corrupt, Denied.
 Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& plan);
 
 /// Removes the oldest backups of the store that `newest`, which was just made, is of, so that it
-/// and the `keep` - 1 before it stay; those of which a file is known not to be what it was do not
-/// count among them. What bears a later date than `newest` (a clock was wrong) is left alone. Gives
+/// and the `keep` - 1 before it stay; those of which a file is known not to be what it was, or that
+/// were made of a damaged store, do not count among them. Nothing goes if `newest` is of a damaged
+/// store. What bears a later date than `newest` (a clock was wrong) is left alone. Gives
 /// what is gone. What a crash leaves of one passes for no backup, and goes with the next that is
 /// made. Conflict: a backup is being made there; Denied, Io.
 Result<std::vector<std::filesystem::path>> remove_old_backups(const BackupInfo& newest,
@@ -92,6 +102,8 @@ Result<std::vector<std::filesystem::path>> remove_old_backups(const BackupInfo& 
 /// is linked to none of them. Best effort: whoever may only read can check all the same. (Both
 /// notes take the place of what has their name: others may have put a link there.)
 void note_rotten(const BackupInfo& info, const std::vector<std::string>& files);
+/// Whether a check has found any.
+bool is_rotten(const BackupInfo& info);
 /// The epoch to which this backup has been restored before, 0 if never (or nobody could note it).
 std::uint32_t noted_restore(const BackupInfo& info);
 /// The file that says so.

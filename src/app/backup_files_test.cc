@@ -97,6 +97,53 @@ TEST_CASE("the newest stay that are not known to be rotten; nothing else is touc
   CHECK(remove_old_backups(made[4], 1)->size() == 2);
 }
 
+TEST_CASE("a backup of a damaged store pushes none out, and does not count") {
+  Bench bench;
+  std::vector<BackupInfo> made;
+  for (int day = 1; day <= 4; ++day) {
+    bench.plan.now += std::chrono::hours(24);
+    bench.plan.damage = {};
+    if (day == 3) bench.plan.damage.messages = 2;
+    made.push_back(make_backup(bench.frozen, bench.plan).value());
+    if (day == 3) CHECK(remove_old_backups(made[2], 1)->empty());
+  }
+  auto told = list_backups(bench.plan.repository).value().backups[2].damage;
+  CHECK(told.describe(Language::English) ==
+        std::vector<std::string>{"2 messages could not be read"});
+  CHECK(remove_old_backups(made[3], 2).value() == std::vector<fs::path>{made[0].path});
+  CHECK(remove_old_backups(made[3], 1)->size() == 2);
+}
+
+TEST_CASE("a file of the journal that is missing is damage, unless the store was let go") {
+  Bench bench;
+  fs::remove(bench.instance.data / "journal/1");
+  auto made = make_backup(bench.frozen, bench.plan);
+  REQUIRE(made);
+  CHECK(made->damage.files == std::vector<std::string>{"journal/1 is missing"});
+  CHECK(made->files == 1);
+  CHECK(check_files(*made, "", [](std::uint64_t) {}).as_made(*made));
+
+  bench.plan.is_held = [] { return false; };
+  CHECK_FALSE(make_backup(bench.frozen, bench.plan));
+  bench.plan.is_held = [] { return true; };
+  fs::remove(bench.instance.data / "index/2");
+  CHECK_FALSE(make_backup(bench.frozen, bench.plan));
+  CHECK(bench.entries() == 1);
+}
+
+TEST_CASE("what a disk does not give of a file is zeros, and told") {
+  Bench bench;
+  fs::resize_file(bench.instance.data / "journal/1", 2'000'001);
+  auto made = make_backup(bench.frozen, bench.plan);
+  REQUIRE(made);
+  CHECK(made->damage.files ==
+        std::vector<std::string>{"999999 bytes of 3000000 bytes of journal/1 could not be read"});
+  std::ifstream in(made->store() / "journal/1", std::ios::binary);
+  std::string copy(std::istreambuf_iterator<char>(in), {});
+  CHECK(copy == std::string(2'000'001, 'x') + std::string(999'999, '\0'));
+  CHECK(check_files(*made, "", [](std::uint64_t) {}).as_made(*made));
+}
+
 TEST_CASE("what was made last stays, though others bear later dates") {
   Bench bench;
   auto now = bench.plan.now;

@@ -64,6 +64,8 @@ struct FilesReport {
   bool good() const {
     return rotten.empty() && missing_files == 0 && missing_bytes == 0 && !sums_lost;
   }
+  /// Whether every file is known to be what it was when the backup was made.
+  bool as_made(const BackupInfo& info) const { return good() && !info.sums.empty(); }
   /// A sentence for each.
   std::vector<std::string> describe(Language language) const;
 };

@@ -18,6 +18,7 @@ namespace hikyaku::app {
 class KeyLooks;
 class ReportSender;
 class Sessions;
+struct StoreDamage;
 class Watch;
 struct ServerMetrics;
 
@@ -33,7 +34,7 @@ void add_check_commands(ControlTable& table, Core& core);     ///< check
 void add_transfer_commands(ControlTable& table, Core& core);  ///< export, import
 void add_space_commands(ControlTable& table, Core& core);     ///< undelete, space, backup
 /// What backup.freeze answers, before its connection holds the store still until it ends.
-boost::json::object describe_frozen(const store::Frozen& frozen);
+boost::json::object describe_frozen(const store::Frozen& frozen, const StoreDamage& damage);
 Task<void> hold_while_connected(std::unique_ptr<net::Stream> stream,
                                 std::shared_ptr<const store::Frozen> frozen);
 /// mail.submit, for every user of the machine. Only in the server: `receiver` must outlive the

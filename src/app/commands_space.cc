@@ -7,6 +7,7 @@
 #include "app/present_messages.h"
 #include "app/repair_note.h"
 #include "app/run_command.h"
+#include "app/store_damage.h"
 #include "auth/directory.h"
 #include "base/async.h"
 #include "base/base64.h"
@@ -371,12 +372,12 @@ Task<Answer> backup_freeze(Core& core, ControlCall& call) {
   call.hand_over_to([frozen](std::unique_ptr<net::Stream> stream) -> Task<void> {
     return hold_while_connected(std::move(stream), frozen);
   });
-  co_return describe_frozen(*frozen);
+  co_return describe_frozen(*frozen, damage_of(core.store().statistics()));
 }
 
 }  // namespace
 
-object describe_frozen(const store::Frozen& frozen) {
+object describe_frozen(const store::Frozen& frozen, const StoreDamage& damage) {
   boost::json::array files;
   for (auto& file : frozen.files)
     files.push_back(
@@ -386,7 +387,8 @@ object describe_frozen(const store::Frozen& frozen) {
           {"mark", base64_encode(frozen.mark)},
           {"last_group", frozen.last_group},
           {"epoch", frozen.epoch},
-          {"store_id", to_hex(frozen.store_id)}};
+          {"store_id", to_hex(frozen.store_id)},
+          {"damage", to_json(damage)}};
 }
 
 Task<void> hold_while_connected(std::unique_ptr<net::Stream> stream,

@@ -20,6 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPiece = 1 << 20;
+/// What a disk cannot read is lost in blocks of this size.
+constexpr std::size_t kBlock = 4096;
 /// A store has two levels, what tls/ has is seldom deeper; links may lead in a circle.
 constexpr int kMostDepth = 16;
 
@@ -142,6 +144,31 @@ Result<void> read_pieces(const Open& file, std::uint64_t length, const Take& tak
   return {};
 }
 
+/// The same, with zeros for what cannot be read; counts them.
+Result<void> read_readable_pieces(const Open& file, std::uint64_t length, std::uint64_t& unread,
+                                  const Take& take) {
+  std::string buffer(kPiece, '\0');
+  auto piece = kPiece;
+  for (std::uint64_t at = 0; at < length;) {
+    auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(piece, length - at));
+    auto got = ::pread(file.fd.get(), buffer.data(), wanted, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0 && piece == kPiece) {
+      piece = kBlock;  // from here on: another try takes the disk long
+      continue;
+    }
+    if (got <= 0) {
+      std::fill_n(buffer.begin(), wanted, '\0');
+      unread += wanted;
+      got = static_cast<ssize_t>(wanted);
+    }
+    TRY_DO(take(std::string_view(buffer).substr(0, static_cast<std::size_t>(got))));
+    at += static_cast<std::uint64_t>(got);
+    if (at % kPiece == 0) piece = kPiece;
+  }
+  return {};
+}
+
 /// Why a copy was not made: what could not be read is one thing, what could not be written another.
 struct CopyFailure {
   enum class Side { Source, Target };
@@ -149,9 +176,11 @@ struct CopyFailure {
   Error error;
 };
 
-/// Copies, syncs, and reads again what was written. Gives the SHA-256.
+/// Copies, syncs, and reads again what was written. Gives the SHA-256. With `unread`, which counts
+/// them, what cannot be read becomes zeros.
 std::expected<std::string, CopyFailure> copy_open(const Open& source, const Open& target,
-                                                  std::uint64_t length, const CountBytes& copied) {
+                                                  std::uint64_t length, const CountBytes& copied,
+                                                  std::uint64_t* unread = nullptr) {
   auto side = CopyFailure::Side::Source;
   crypto::Digest digest(crypto::Hash::Sha256);
   std::uint32_t written = 0, found = 0;
@@ -177,8 +206,9 @@ std::expected<std::string, CopyFailure> copy_open(const Open& source, const Open
     return fail(ErrorCode::Corrupt, "{} is not what was written: is the disk sound?",
                 target.path.string());
   };
-  if (auto done = read_pieces(source, length, write); !done)
-    return std::unexpected(CopyFailure{side, std::move(done).error()});
+  auto taken = unread ? read_readable_pieces(source, length, *unread, write)
+                      : read_pieces(source, length, write);
+  if (!taken) return std::unexpected(CopyFailure{side, std::move(taken).error()});
   if (auto done = check(); !done)
     return std::unexpected(CopyFailure{CopyFailure::Side::Target, std::move(done).error()});
   return to_hex(digest.finish());
@@ -299,6 +329,17 @@ Result<std::string> copy_file(const FileBelow& from, const fs::path& to, std::ui
   auto sum = copy_open(source, target, length, copied);
   if (!sum) return std::unexpected(std::move(sum).error().error);
   return std::move(*sum);
+}
+
+Result<SalvagedCopy> copy_readable(const FileBelow& from, const fs::path& to, std::uint64_t length,
+                                   const CountBytes& copied) {
+  TRY(auto source, open_source_file(from));
+  TRY(auto target, make_file(AT_FDCWD, to, to));
+  SalvagedCopy copy;
+  auto sum = copy_open(source, target, length, copied, &copy.unread);
+  if (!sum) return std::unexpected(std::move(sum).error().error);
+  copy.sum = std::move(*sum);
+  return copy;
 }
 
 Result<void> link_file(const FileBelow& from, const fs::path& to) {

@@ -46,6 +46,15 @@ Result<std::string> sum_of_file(const FileBelow& file, std::optional<std::uint64
 Result<std::string> copy_file(const FileBelow& from, const std::filesystem::path& to,
                               std::uint64_t length, const CountBytes& copied);
 
+/// The same of a file that a disk does not give whole: what cannot be read of it, and what is
+/// missing at its end, are zeros in the copy.
+struct SalvagedCopy {
+  std::string sum;           ///< of the copy
+  std::uint64_t unread = 0;  ///< bytes that are zeros now
+};
+Result<SalvagedCopy> copy_readable(const FileBelow& from, const std::filesystem::path& to,
+                                   std::uint64_t length, const CountBytes& copied);
+
 /// Makes `to` another name of a file. NotFound, Denied, Exists, Corrupt (as open_below()); Io: the
 /// file systems cannot.
 Result<void> link_file(const FileBelow& from, const std::filesystem::path& to);

@@ -214,5 +214,19 @@ TEST_CASE("names that others have written stay below") {
   CHECK_FALSE(stays_below(std::string_view("a\0b", 3)));
 }
 
+TEST_CASE("blocks that cannot be read are zeros") {
+  // Whatever is not mapped there is an input/output error.
+  testing::TemporaryDirectory top;
+  auto to = top.path / "copy";
+  CHECK_FALSE(copy_file({"/proc/self", "mem"}, top.path / "none", 10'000, [](std::uint64_t) {}));
+  std::uint64_t told = 0;
+  auto copy =
+      copy_readable({"/proc/self", "mem"}, to, 10'000, [&](std::uint64_t bytes) { told += bytes; });
+  REQUIRE(copy);
+  CHECK(copy->unread == 10'000);
+  CHECK(told == 10'000);
+  CHECK(files_in(top.path)["copy"] == std::string(10'000, '\0'));
+}
+
 }  // namespace
 }  // namespace hikyaku::app

@@ -63,6 +63,12 @@ Result<store::Frozen> parse_frozen(const boost::json::object& answer) {
   return frozen;
 }
 
+/// An older server tells of none.
+StoreDamage damage_told(const boost::json::object& answer) {
+  auto* damage = answer.if_contains("damage");
+  return damage && damage->is_object() ? damage_in(damage->get_object()) : StoreDamage();
+}
+
 /// By the server, which holds it while the connection lives.
 class ByServer final : public FrozenStore {
  public:
@@ -96,6 +102,7 @@ class ByServer final : public FrozenStore {
     ControlRequest request{"backup.freeze", {}};
     CO_TRY(auto answer, co_await ask_for_session(*stream_, request, std::move(starting)));
     CO_TRY(frozen_, parse_frozen(answer));
+    damage_ = damage_told(answer);
     co_return true;
   }
 
@@ -121,6 +128,7 @@ class Here final : public FrozenStore {
     TRY(core_, Core::open(instance, config, Log(sink_, LogLevel::Warn)));
     cores_.start();
     TRY(frozen_, cores_.run(0, [&] { return core_->store().freeze(); }));
+    damage_ = damage_of(core_->store().statistics());
     return {};
   }
 
@@ -148,6 +156,7 @@ class Apart final : public FrozenStore {
     if (auto text = text_in(answer, "error"); !text.empty())
       return fail(static_cast<ErrorCode>(number_in(answer, "code")), "{}", text);
     TRY(frozen_, parse_frozen(answer));
+    damage_ = damage_told(answer);
     return {};
   }
 
@@ -161,7 +170,7 @@ class Apart final : public FrozenStore {
                               {"code", static_cast<std::uint64_t>(error.code)}}));
       return;
     }
-    parent.tell(boost::json::serialize(describe_frozen(here.frozen())));
+    parent.tell(boost::json::serialize(describe_frozen(here.frozen(), here.damage())));
     parent.wait_until_released();
   }
 

@@ -5,6 +5,7 @@
 
 #include "app/control_io.h"
 #include "app/instance.h"
+#include "app/store_damage.h"
 #include "base/result.h"
 #include "config/config.h"
 #include "store/store.h"
@@ -20,8 +21,13 @@ class FrozenStore {
       OnStarting starting = [] { return true; });
   virtual ~FrozenStore() = default;
   virtual const store::Frozen& frozen() const = 0;
+  /// What was known of the store's damage when it was held.
+  const StoreDamage& damage() const { return damage_; }
   /// False when the server that held it has ended: its files may be gone.
   virtual bool is_held() { return true; }
+
+ protected:
+  StoreDamage damage_;
 };
 
 }  // namespace hikyaku::app

@@ -478,6 +478,7 @@ Result<RestoreOutcome> restore_instance(const BackupInfo& backup, const Instance
     note_restore(backup, least);
     TRY(auto outcome, (held.owner() ? renew_apart : renew)({beside, backup.path, least}, instance,
                                                            config, rules, std::move(begun)));
+    outcome.as_made = files.as_made(backup);
     if (!outcome.in_place) return outcome;
     held.remove_made_lock();
     TRY_DO(put_in_place(beside, data, rules, outcome));

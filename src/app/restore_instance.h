@@ -19,11 +19,12 @@ struct RestoreOutcome {
   std::uint32_t epoch = 0;
   std::uint64_t held = 0;        ///< queue entries that wait for somebody to release them
   std::filesystem::path former;  ///< where the data that was there is now; empty: none
-  /// What of the backup is not what it was, a sentence each, and what is lost by that: the first
+  /// What of the backup is damaged, a sentence each, and what is lost by that: the first
   /// hundred of `lost_count`.
   std::vector<std::string> damage;
   std::vector<std::string> lost;
   std::uint64_t lost_count = 0;
+  bool as_made = false;   ///< the damage is that of the store when the backup was made
   std::string note;       ///< where what is lost stays written, in the data directory; empty: not
   bool in_place = false;  ///< false: something is lost, and that was not wanted
 };

@@ -3,12 +3,15 @@
 #include "app/backup_sums.h"
 #include "app/cli.h"
 #include "app/core.h"
+#include "app/error_phrases.h"
 #include "app/frozen_store.h"
+#include "app/lost_names.h"
 #include "app/missing_store.h"
 #include "app/next_steps.h"
 #include "app/progress.h"
 #include "app/run_command.h"
 #include "app/shown_time.h"
+#include "app/told_losses.h"
 #include "app/verbs.h"
 #include "base/text.h"
 #include "net/worker_pool.h"
@@ -47,6 +50,26 @@ constexpr Phrase kMakeAnother{
     "ル"
     "(ハードリンク)なら保管庫自体が壊れています。hikyaku verify で確かめてください。"
     "このバックアップから復元すると、失われたものを示します。"};
+constexpr Phrase kMendStore{
+    "Its files are as they were when it was made, on {}: the store was damaged then, and another "
+    "backup is no better. Stop the server, copy the data directory, then: hikyaku verify --repair. "
+    "What is lost may be in an older backup; a restore from this one tells what that is.",
+    "このバックアップのファイルは {} に作られたときのままで、そのとき保管庫がすでに壊れていました。"
+    "もう一度バックアップしても変わりません。サーバーを止め、データのディレクトリを複製してから "
+    "hikyaku verify --repair "
+    "を実行してください。失われたものは古いバックアップにあるかもしれません。"
+    "このバックアップから復元すると、失われたものを示します。"};
+constexpr Phrase kStoreDamaged{
+    "the store is damaged: {}. The backup {} has all that can be read of it, and damaged files as "
+    "they are. All older backups stay, for they may have what is lost. To mend the store: stop the "
+    "server, copy the data directory, then: hikyaku verify --repair",
+    "保管庫が壊れています: {}。バックアップ {} "
+    "には読めるものすべてと、壊れたファイルがそのまま入っています。古いバックアップには失われたもの"
+    "が"
+    "残っているかもしれないため、一つも削除しません。保管庫を直すには、サーバーを止め、データの"
+    "ディレクトリを複製してから hikyaku verify --repair を実行してください"};
+constexpr Phrase kRotten{"rotten", "破損"};
+constexpr Phrase kOfDamaged{"store damaged", "保管庫が破損"};
 constexpr Phrase kAnother{"another backup is being made in {}: wait until it is done",
                           "{} では別のバックアップが進行中です。終わるまでお待ちください"};
 constexpr Phrase kServerEnded{
@@ -72,20 +95,33 @@ Exit list(const Invocation& invocation, Terminal& terminal) {
   auto all = list_backups(invocation.argument(0));
   if (!all) return report(all.error(), terminal);
   complain_of(all->unreadable, terminal);
-  ItemList items(
-      invocation, terminal,
-      {{"MADE (UTC)", "作成 (UTC)"}, {"SIZE", "大きさ"}, {"NEW", "新規分"}, {"PATH", "場所"}},
-      [](const boost::json::object& item) {
-        return std::vector<std::string>{
-            minute_of(text_in(item, "made")), short_size(number_in(item, "bytes")),
-            short_size(number_in(item, "copied")), text_in(item, "path")};
-      });
+  ItemList items(invocation, terminal,
+                 {{"MADE (UTC)", "作成 (UTC)"},
+                  {"SIZE", "大きさ"},
+                  {"NEW", "新規分"},
+                  {"STATE", "状態"},
+                  {"PATH", "場所"}},
+                 [&terminal](const boost::json::object& item) {
+                   std::string state = "-";
+                   if (flag_in(item, "rotten"))
+                     state = kRotten.in(terminal.language());
+                   else if (flag_in(item, "damaged"))
+                     state = kOfDamaged.in(terminal.language());
+                   return std::vector<std::string>{minute_of(text_in(item, "made")),
+                                                   short_size(number_in(item, "bytes")),
+                                                   short_size(number_in(item, "copied")),
+                                                   std::move(state), text_in(item, "path")};
+                 });
   for (auto& one : all->backups) {
     auto item = describe(one);
     item["path"] = json_text(one.path.string());
+    item["rotten"] = is_rotten(one);
+    item["damaged"] = one.damage.any();
     items.add(item);
   }
   items.finish({"There are no backups.", "バックアップはありません。"});
+  if (!invocation.json())
+    for (auto& one : all->backups) tell_of_damage(one, terminal);
   return all->unreadable.empty() ? Exit::Ok : Exit::Failed;
 }
 
@@ -93,7 +129,8 @@ Exit list(const Invocation& invocation, Terminal& terminal) {
 struct Checked {
   FilesReport files;
   store::VerifyReport store;
-  std::vector<std::string> problems;
+  std::vector<std::string> problems;  ///< some of `count`
+  std::uint64_t count = 0;
 };
 
 Result<Checked> read_whole(const BackupInfo& info, Terminal& terminal) {
@@ -105,12 +142,18 @@ Result<Checked> read_whole(const BackupInfo& info, Terminal& terminal) {
         check_files(info, "", [&](std::uint64_t bytes) { progress.set((read += bytes) >> 10); });
   }
   checked.problems = checked.files.describe(terminal.language());
+  checked.count = checked.problems.size();
+  auto add = [&](const Error& error) {
+    checked.problems.push_back(error_in(error, terminal.language()));
+    ++checked.count;
+  };
   net::ThreadPool workers(1);
   SystemClock clock;
   store::Options options{.directory = info.store().string(), .workers = workers, .clock = clock};
   options.for_reading = true;
   options.schema = kSchema;
   store::VerifyOptions how;
+  how.name = name_lost_body;
   auto found = [&] {
     PartProgress progress(terminal, std::string(kChecking.in(terminal.language())));
     how.progress = [&](std::string_view doing, double part) { progress.set(doing, part); };
@@ -118,16 +161,17 @@ Result<Checked> read_whole(const BackupInfo& info, Terminal& terminal) {
   }();
   if (!found && checked.files.good()) return std::unexpected(std::move(found).error());
   if (!found) {
-    checked.problems.push_back(found.error().describe());
+    add(found.error());
     return checked;
   }
   checked.store = std::move(*found);
-  checked.problems.insert(checked.problems.end(), checked.store.problems.begin(),
-                          checked.store.problems.end());
+  for (auto& problem : checked.store.problems)
+    checked.problems.push_back(
+        error_in(Error{ErrorCode::Corrupt, problem, nullptr}, terminal.language()));
+  checked.count += checked.store.problem_count;
   // What a restore begins with; what verifying has told already is not told twice.
   if (checked.problems.empty())
-    if (auto opened = store::open_store(options); !opened)
-      checked.problems.push_back(opened.error().describe());
+    if (auto opened = store::open_store(options); !opened) add(opened.error());
   return checked;
 }
 
@@ -146,20 +190,33 @@ Exit check(const Invocation& invocation, Terminal& terminal) {
     boost::json::array problems, files;
     for (auto& problem : checked->problems) problems.push_back(json_text(problem));
     for (auto& file : rotten) files.push_back(json_text(file));
-    print_json(terminal, boost::json::object{{"path", json_text(info->path.string())},
-                                             {"good", good},
-                                             {"bodies", checked->store.bodies},
-                                             {"body_bytes", checked->store.body_bytes},
-                                             {"rotten", std::move(files)},
-                                             {"problems", std::move(problems)}});
+    boost::json::array lost;
+    for (auto& body : checked->store.lost)
+      lost.push_back(json_text(line_of(body, Language::English)));
+    boost::json::object object{{"path", json_text(info->path.string())},
+                               {"good", good},
+                               {"as_made", checked->files.as_made(*info)},
+                               {"bodies", checked->store.bodies},
+                               {"body_bytes", checked->store.body_bytes},
+                               {"rotten", std::move(files)},
+                               {"problems", std::move(problems)},
+                               {"problem_count", checked->count},
+                               {"lost", std::move(lost)}};
+    if (info->damage.any()) object["damage"] = to_json(info->damage);
+    print_json(terminal, object);
   } else if (good) {
     if (invocation.has("--quiet")) return Exit::Ok;
     terminal.say(kWhole, info->path.string(), grouped(checked->store.bodies),
                  short_size(checked->store.body_bytes));
   } else {
-    terminal.say(kBroken, info->path.string(), grouped(checked->problems.size()));
-    for (auto& problem : checked->problems) terminal.paragraph(printable(problem), 2);
-    terminal.say(kMakeAnother);
+    terminal.say(kBroken, info->path.string(), grouped(checked->count));
+    list_some(checked->problems, checked->count, terminal);
+    list_lost(checked->store.lost, terminal);
+    tell_of_damage(*info, terminal);
+    if (checked->files.as_made(*info))
+      terminal.say(kMendStore, minute_in_utc(info->made));
+    else
+      terminal.say(kMakeAnother);
   }
   return good ? Exit::Ok : Exit::Failed;
 }
@@ -183,6 +240,12 @@ void tell(const BackupInfo& made, const std::vector<std::filesystem::path>& remo
   if (!made.with_config) terminal.say(kConfigToo);
 }
 
+/// On standard error, also with --quiet.
+void complain_of_damage(const BackupInfo& made, Terminal& terminal) {
+  terminal.complain(kStoreDamaged, join(made.damage.describe(terminal.language()), "; "),
+                    made.path.string());
+}
+
 Exit make(const Invocation& invocation, Terminal& terminal) {
   auto instance = Instance::from(invocation.value("--dir"));
   auto config = load_instance_config(instance, terminal);
@@ -204,13 +267,16 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
                   .instance = &instance,
                   .with_config = invocation.has("--with-config"),
                   .key = key,
+                  .damage = (*frozen)->damage(),
+                  .is_held = [&] { return (*frozen)->is_held(); },
                   .now = SystemClock().now(),
-                  .progress = [&](std::uint64_t done, std::uint64_t total) {
-                    if (!progress)
-                      progress.emplace(terminal, std::string(kLabel.in(terminal.language())),
-                                       total >> 10);
-                    progress->set(done >> 10);
-                  }};
+                  .progress =
+                      [&](std::uint64_t done, std::uint64_t total) {
+                        if (!progress)
+                          progress.emplace(terminal, std::string(kLabel.in(terminal.language())),
+                                           total >> 10);
+                        progress->set(done >> 10);
+                      }};
   auto made = make_backup((*frozen)->frozen(), plan);
   progress.reset();
   if (!made && made.error().code == ErrorCode::Conflict) {
@@ -228,7 +294,8 @@ Exit make(const Invocation& invocation, Terminal& terminal) {
   if (!removed) terminal.complain(kNotRemoved, removed.error().describe());
   tell(*made, removed.value_or(std::vector<std::filesystem::path>()), instance, invocation,
        terminal);
-  return removed ? Exit::Ok : Exit::Failed;
+  if (made->damage.any()) complain_of_damage(*made, terminal);
+  return removed && !made->damage.any() ? Exit::Ok : Exit::Failed;
 }
 
 Exit run(const Invocation& invocation, Terminal& terminal) {
@@ -260,9 +327,10 @@ Verb verb_backup() {
            "copied is read again; every file's checksum is kept in SUMS, which --check compares, "
            "and "
            "what it finds rotten is copied anew by the next backup. Any dated directory may be "
-           "removed at any time; --keep removes the oldest once a new one is whole. secret.key is "
-           "never in "
-           "a backup: keep it apart.",
+           "removed at any time; --keep removes the oldest once a new one is whole. Of a store "
+           "that "
+           "is known to be damaged a backup has all that can be read; then that is said, the exit "
+           "code is 1, and --keep removes nothing. secret.key is never in a backup: keep it apart.",
            "PATH の下に日付のディレクトリができ、それぞれが完結しています。"
            "開始前に受け付けたものはすべて含まれます。"
            "前回から変わらないものはハードリンクになるので、毎日でも場所を取りません。増えるのは新"
@@ -273,27 +341,32 @@ Verb verb_backup() {
            "複製したものは読み直して確かめ、各ファイルのチェックサムを SUMS に残します。--check "
            "がそれと比べ、壊れていたものは次のバックアップで新しく複製します。日付のディレクトリは"
            "いつ消してもかまいません。--keep は、新しいものができた後に古いものから消します。"
+           "保管庫が壊れていると分かっているときは、読めるものをすべて複製したうえでそのことを示し"
+           "、"
+           "終了コードは 1 になり、--keep は何も消しません。"
            "secret.key は決して含まれません。別に保管してください。"},
       .arguments = {{"PATH",
                      {"the directory of all backups (made if it is not there); with --check also "
                       "a single one",
                       "全バックアップのディレクトリ(なければ作る)。--check では個々の一つでも可"}}},
-      .options = {{.name = "--with-config",
-                   .help = {"hikyaku.toml, tls/ and dkim/ too (with private keys)",
-                            "hikyaku.toml、tls/、dkim/ も含める(秘密鍵を含む)"}},
-                  {.name = "--keep",
-                   .value = "N",
-                   .help = {"then remove the oldest of this store, so that N stay that are not "
-                            "known to be rotten",
-                            "その後、この保管庫の古いものを消し、壊れていない N 個を残す"},
-                   .least = 1,
-                   .most = 100'000},
-                  {.name = "--quiet",
-                   .help = {"say only what is wrong: for cron", "問題だけを示す(cron 用)"}},
-                  {.name = "--list", .help = {"show what is there", "一覧を表示する"}},
-                  {.name = "--check",
-                   .help = {"read a backup (the newest) whole, and tell what is wrong with it",
-                            "バックアップ(最新のもの)をすべて読み、問題を示す"}}},
+      .options =
+          {{.name = "--with-config",
+            .help = {"hikyaku.toml, tls/ and dkim/ too (with private keys)",
+                     "hikyaku.toml、tls/、dkim/ も含める(秘密鍵を含む)"}},
+           {.name = "--keep",
+            .value = "N",
+            .help = {"then remove the oldest of this store, so that N stay that are not "
+                     "known to be rotten, or of a damaged store",
+                     "その後、この保管庫の古いものを消し、壊れていない(壊れた保管庫のものでも"
+                     "ない) N 個を残す"},
+            .least = 1,
+            .most = 100'000},
+           {.name = "--quiet",
+            .help = {"say only what is wrong: for cron", "問題だけを示す(cron 用)"}},
+           {.name = "--list", .help = {"show what is there", "一覧を表示する"}},
+           {.name = "--check",
+            .help = {"read a backup (the newest) whole, and tell what is wrong with it",
+                     "バックアップ(最新のもの)をすべて読み、問題を示す"}}},
       .examples = {{"hikyaku backup /backup/mail --with-config --keep 30 --quiet",
                     {"every night: a month of them", "毎晩: 一か月分"}},
                    {"hikyaku backup --check /backup/mail", {"now and then", "時々"}},

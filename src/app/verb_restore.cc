@@ -16,6 +16,7 @@
 #include "app/run_command.h"
 #include "app/shown_time.h"
 #include "app/system_user.h"
+#include "app/told_losses.h"
 #include "app/verbs.h"
 #include "base/text.h"
 #include "crypto/master_key.h"
@@ -91,6 +92,9 @@ constexpr Phrase kOtherKey{
 constexpr Phrase kVerifying{"verify", "検査"};
 constexpr Phrase kDamaged{"{} is not what it was when it was made:",
                           "{} は作成時のままではありません:"};
+constexpr Phrase kDamagedThen{
+    "{} is as it was made, on {}, but the store was damaged then already:",
+    "{} は {} に作られたままですが、そのとき保管庫がすでに壊れていました:"};
 constexpr Phrase kNothingLost{"Nothing is lost by that.", "それで失われたものはありません。"};
 constexpr Phrase kLost{"{} [thing is|things are] lost:", "失われたもの {} 件:"};
 constexpr Phrase kNotRestored{
@@ -308,8 +312,12 @@ void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instanc
     for (auto& one : all) terminal.paragraph(printable(one), 2);
   };
   if (!outcome.damage.empty()) {
-    terminal.say(kDamaged, backup.path.string());
-    list(outcome.damage);
+    if (outcome.as_made)
+      terminal.say(kDamagedThen, backup.path.string(), minute_in_utc(backup.made));
+    else
+      terminal.say(kDamaged, backup.path.string());
+    list_some(outcome.damage, outcome.damage.size(), terminal);
+    tell_of_damage(backup, terminal);
     if (outcome.lost_count == 0) terminal.say(kNothingLost);
   }
   if (outcome.lost_count != 0) {
@@ -388,6 +396,7 @@ Exit restore_all(const Invocation& invocation, Terminal& terminal, const BackupI
                                              {"config_unused", json_paths(done.unused)},
                                              {"former", json_text(outcome->former.string())},
                                              {"damage", json_texts(outcome->damage)},
+                                             {"as_made", outcome->as_made},
                                              {"lost", json_texts(outcome->lost)},
                                              {"lost_count", outcome->lost_count},
                                              {"note", note_json(*outcome, instance)}});

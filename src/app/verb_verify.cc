@@ -16,8 +16,11 @@
 #include "app/run_command.h"
 #include "app/shown_time.h"
 #include "app/system_user.h"
+#include "app/told_losses.h"
 #include "app/verbs.h"
 #include "base/text.h"
+#include "store/posix_file_system.h"
+#include "store/scrub_note.h"
 #include "store/verify.h"
 
 namespace hikyaku::app {
@@ -47,7 +50,6 @@ constexpr Phrase kGone{
     "returns in time.",
     "このほか {} "
     "通の本文は読めませんが、どのメッセージのものでもなく、領域はやがて再利用されます。"};
-constexpr Phrase kMore{"… and {} more; --json lists them.", "…ほか {} 件(--json で見られます)。"};
 constexpr Phrase kWaiting{
     "{} of the bodies [is|are] of mail that was deleted or has been sent, kept for a while so that "
     "it can be brought back; a message and its copies share one body.",
@@ -56,13 +58,9 @@ constexpr Phrase kWaiting{
 constexpr Phrase kShared{
     "A message and its copies share one body; mail that waits in the queue has bodies, too.",
     "同じメッセージの複製は一つの本文を共有します。キューで待つメールにも本文があります。"};
-constexpr Phrase kUnknownDate{"date unknown", "日時不明"};
-constexpr Phrase kNoMessage{"no message in a mailbox", "メールボックスのメッセージではありません"};
 constexpr std::string_view kNothingBeside = "what stood beside it is gone, too";
 constexpr Phrase kPerhapsLost{"Perhaps lost:", "失われた可能性があるもの:"};
 constexpr Phrase kProblems{"{} [problem|problems]:", "問題が {} 件あります:"};
-constexpr Phrase kLost{"{} [body|bodies] cannot be read any more:",
-                       "読めなくなった本文が {} 通あります:"};
 constexpr Phrase kGoodMail{
     "The mail of {} [account|accounts] is whole: {} [message|messages], counted and parsed again.",
     "{} アカウントのメールは完全です。{} 通を数え直し、解析し直しました。"};
@@ -129,22 +127,6 @@ bool is_lost(std::string_view line) {
   return line.starts_with(kLostWord);
 }
 
-/// What stands beside a body that is gone with it is not known; the message's row may have more.
-std::string date_of(const store::LostBody& body, Language language) {
-  if (!body.staged) return std::string(kUnknownDate.in(language));
-  return minute_in_utc(format_rfc3339(*body.staged));
-}
-std::string origin_of(const store::LostBody& body, std::string_view unknown) {
-  return body.salvage.empty() ? std::string(unknown) : printable(body.salvage);
-}
-
-/// What a message is known by has its date.
-std::string line_of(const store::LostBody& body, Language language) {
-  if (!body.name.empty()) return fmt::format("{} ({})", body.name, short_size(body.size));
-  return fmt::format("{} ({}, {}) {}", body.id, short_size(body.size), date_of(body, language),
-                     origin_of(body, kNoMessage.in(language)));
-}
-
 /// The lines of the note: the word first, so that one can look for what is lost.
 std::vector<std::string> note_lines(const store::VerifyReport& report) {
   std::vector<std::string> lines;
@@ -197,14 +179,6 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
                                            {"note", noted.file ? json_text(noted.file->string())
                                                                : boost::json::value()},
                                            {"mail", mail_json(mail)}});
-}
-
-/// As many of `texts` as people read in a terminal; there are `all` of them.
-void list_some(const std::vector<std::string>& texts, std::uint64_t all, Terminal& terminal) {
-  constexpr std::size_t kShown = 20;
-  auto shown = std::min(kShown, texts.size());
-  for (std::size_t i = 0; i < shown; ++i) terminal.paragraph(printable(texts[i]), 2);
-  if (shown < all) terminal.paragraph(say(terminal.language(), kMore, grouped(all - shown)), 2);
 }
 
 void tell_noted(const Noted& noted, const Instance& instance, Terminal& terminal) {
@@ -261,12 +235,7 @@ void tell(const store::VerifyReport& report, const std::optional<MailReport>& ma
   bool named = mail && mail->lost.size() >= report.lost.size();
   terminal.say(kProblems, grouped(report.problem_count));
   list_some(report.problems, report.problem_count, terminal);
-  if (!report.lost.empty() && !named) {
-    terminal.say(kLost, grouped(report.lost.size()));
-    std::vector<std::string> lines;
-    for (auto& body : report.lost) lines.push_back(line_of(body, terminal.language()));
-    list_some(lines, lines.size(), terminal);
-  }
+  if (!named) list_lost(report.lost, terminal);
 }
 
 /// What was done, or is to be done.
@@ -342,6 +311,9 @@ class Verification {
       auto finished = finish_note(*note_, *report, mail);
       if (!finished) return app::report(finished.error(), terminal_);
       noted = std::move(*finished);
+      store::PosixFileSystem files;
+      if (auto forgotten = store::forget_damage(files, instance_.data.string()); !forgotten)
+        return app::report(forgotten.error(), terminal_);
     }
     if (json)
       tell_json(*report, mail, noted, terminal_);

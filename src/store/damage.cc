@@ -43,6 +43,10 @@ std::string fault(Segments& segments, const IndexView& view, SegmentNumber numbe
 
 }  // namespace
 
+bool is_damage(const Error& error) {
+  return error.code == ErrorCode::Corrupt || error.code == ErrorCode::Io;
+}
+
 std::vector<LostSegment> find_lost_segments(Segments& segments, const IndexView& view) {
   std::vector<LostSegment> lost;
   auto range = Key(kInstance, kSegmentTable).children();
@@ -59,7 +63,7 @@ std::vector<LostSegment> find_lost_segments(Segments& segments, const IndexView&
 }
 
 void IndexDamage::found(const Error& error) {
-  if (error.code != ErrorCode::Corrupt && error.code != ErrorCode::Io) return;
+  if (!is_damage(error)) return;
   std::lock_guard lock(mutex_);
   if (what_.empty()) {
     what_ = error.describe();
@@ -85,14 +89,6 @@ std::string IndexDamage::what() const {
   std::lock_guard lock(mutex_);
   return what_;
 }
-
-namespace {
-
-bool is_damage(const Error& error) {
-  return error.code == ErrorCode::Corrupt || error.code == ErrorCode::Io;
-}
-
-}  // namespace
 
 bool UnreadableBodies::found(BlobId body, const Error& error) {
   if (!is_damage(error)) return false;

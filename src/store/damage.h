@@ -18,6 +18,9 @@
 
 namespace hikyaku::store {
 
+/// Whether an error says that what was written cannot be read (any more).
+bool is_damage(const Error& error);
+
 /// A segment in which bodies stand that somebody owns, and which cannot have all of them.
 struct LostSegment {
   SegmentNumber number = 0;

@@ -1,7 +1,9 @@
 #include "store/freeze.h"
 
 #include <fmt/format.h>
+#include <optional>
 
+#include "store/damage.h"
 #include "store/store_files.h"
 
 namespace hikyaku::store {
@@ -32,6 +34,20 @@ Result<void> add_index(Frozen& frozen, const FreezeContext& store, const std::st
   return {};
 }
 
+/// How much of a segment there is to copy; nullopt: none of it is there. What damage there is, is
+/// told by find_lost_segments() and by scrubbing: a copy of a damaged file may be mended later.
+Result<std::optional<std::uint64_t>> length_of(const FreezeContext& store, SegmentNumber number,
+                                               const std::string& file) {
+  auto length = store.segments.size(number);
+  if (length) return *length;
+  if (length.error().code == ErrorCode::NotFound) return std::nullopt;
+  if (!is_damage(length.error())) return std::unexpected(std::move(length).error());
+  // Its header cannot be read.
+  TRY(auto opened, store.files.open(store.directory + "/" + file, OpenMode::Read));
+  TRY(auto bytes, opened->size());
+  return bytes;
+}
+
 /// The journal up to `position`.
 Result<void> add_journal(Frozen& frozen, const FreezeContext& store, JournalPosition position) {
   for (auto segment : store.segments.names()) {
@@ -41,9 +57,10 @@ Result<void> add_journal(Frozen& frozen, const FreezeContext& store, JournalPosi
     // First: the length of one that is written may grow until it is sealed.
     bool sealed =
         log ? segment.number < position.segment : !store.segments.is_written(segment.number);
-    TRY(auto length, store.segments.size(segment.number));
+    TRY(auto length, length_of(store, segment.number, file));
+    if (!length) continue;
     if (log && segment.number == position.segment) length = position.end;
-    frozen.files.push_back({file, file, length, sealed});
+    frozen.files.push_back({file, file, *length, sealed});
   }
   return {};
 }

@@ -21,7 +21,8 @@ struct FreezeContext {
   unsigned number = 0;  ///< names the directory of the index's files: one that none had before
 };
 
-/// The files of the newest state. `reclaiming` is what keeps the segments where they are; it is
+/// The files of the newest state. A segment that is damaged is among them, one that is missing is
+/// not. `reclaiming` is what keeps the segments where they are; it is
 /// given back, and the index's files removed, when the last copy of the result goes.
 /// Corrupt, Io, NoSpace. Blocks.
 Result<std::shared_ptr<const Frozen>> freeze_files(FreezeContext context,

@@ -236,11 +236,17 @@ Result<void> LocalStore::name_segments(const std::string& id) {
 
 void LocalStore::look_for_lost_segments() {
   constexpr std::size_t kMostLines = 100;
-  lost_segments_ = find_lost_segments(*segments_, *newest());
-  for (std::size_t i = 0; i < lost_segments_.size() && i < kMostLines; ++i)
-    options_.log.error("store.segment_lost", {{"segment", lost_segments_[i].number},
-                                              {"size", lost_segments_[i].live_bytes},
-                                              {"err", lost_segments_[i].what}});
+  auto found = find_lost_segments(*segments_, *newest());
+  std::lock_guard lock(lost_mutex_);
+  std::size_t told = 0;
+  for (const auto& lost : found) {
+    bool known = std::ranges::find(lost_segments_, lost.number, &LostSegment::number) !=
+                 lost_segments_.end();
+    if (!known && told++ < kMostLines)
+      options_.log.error("store.segment_lost",
+                         {{"segment", lost.number}, {"size", lost.live_bytes}, {"err", lost.what}});
+  }
+  lost_segments_ = std::move(found);
 }
 
 Result<void> LocalStore::start_for_reading() {
@@ -276,7 +282,14 @@ Result<JournalPosition> LocalStore::keep_index(bool anew) {
 
 Task<Result<std::shared_ptr<const Frozen>>> LocalStore::freeze() {
   if (!reclaimer_) co_return fail(ErrorCode::Unavailable, "the store is read-only: {}", read_only_);
+  // Whoever makes a backup must know what it will lack. What cannot be known now is no reason to
+  // make none; damage of the index is told by itself.
+  if (scrubber_) (void)co_await scrubber_->settle_doubts();
   co_return co_await run_reading(workers_, [this] {
+    try {
+      look_for_lost_segments();
+    } catch (const IndexError&) {
+    }
     return freeze_files({files_, options_.directory, *segments_, *index_, ++frozen_count_},
                         reclaimer_->hold());
   });
@@ -541,8 +554,11 @@ Statistics LocalStore::statistics() const {
   Statistics statistics;
   statistics.read_only = read_only_;
   statistics.replayed_groups = replayed_groups_;
-  statistics.lost_segments = lost_segments_.size();
-  if (!lost_segments_.empty()) statistics.lost_segment = lost_segments_.front().what;
+  {
+    std::lock_guard lock(lost_mutex_);
+    statistics.lost_segments = lost_segments_.size();
+    if (!lost_segments_.empty()) statistics.lost_segment = lost_segments_.front().what;
+  }
   statistics.unreadable_bodies = unreadable_->count();
   statistics.unreadable_found = unreadable_->found_ever();
   statistics.damaged_records = damaged_records_.count();

@@ -68,7 +68,8 @@ class LocalStore final : public Store {
   std::string read_only_;
   bool whole_journal_ = true;  ///< every group since the first is there
   std::uint64_t replayed_groups_ = 0;
-  std::vector<LostSegment> lost_segments_;  ///< as they were found at the start
+  mutable std::mutex lost_mutex_;
+  std::vector<LostSegment> lost_segments_;  ///< as they were found at the start, or by a backup
   std::shared_ptr<UnreadableBodies> unreadable_;
   DamagedRecords damaged_records_;
   std::shared_ptr<IndexDamage> index_damage_;

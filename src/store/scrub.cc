@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/async.h"
 #include "store/idle_disk.h"
 #include "store/index_job.h"
 #include "store/store_files.h"
@@ -18,6 +19,9 @@ constexpr std::size_t kRowsAtOnce = 10'000;
 constexpr std::size_t kDoubtsAtOnce = 8;
 /// What is read again at most after a crash.
 constexpr std::uint64_t kNoteEvery = 64 << 20;
+/// Who wants to know of doubts waits for a step as often, and so long, at most.
+constexpr int kMostWaits = 500;
+constexpr std::chrono::milliseconds kWait{20};
 
 }  // namespace
 
@@ -30,7 +34,12 @@ Scrubber::Scrubber(Context context)
       ended_(note_.ended) {}
 
 Scrubber::~Scrubber() {
-  if (unnoted_ != 0 || news_) note();
+  if (unnoted_ != 0 || has_news()) note();
+}
+
+/// Also what somebody else has met is to be known after the next start.
+bool Scrubber::has_news() const {
+  return news_ || context_.bodies.found_ever() != noted_found_;
 }
 
 Task<Result<Scrubbed>> Scrubber::step(ScrubRules rules) {
@@ -40,6 +49,22 @@ Task<Result<Scrubbed>> Scrubber::step(ScrubRules rules) {
     ~Free() { busy = false; }
   } free{busy_};
   co_return co_await run_reading(context_.workers, [this, rules] { return locked_step(rules); });
+}
+
+Task<Result<void>> Scrubber::settle_doubts() {
+  for (int waited = 0; busy_.exchange(true); ++waited) {
+    if (waited == kMostWaits) co_return fail(ErrorCode::Unavailable, "scrubbing goes on");
+    co_await sleep_for(kWait);
+  }
+  struct Free {
+    std::atomic<bool>& busy;
+    ~Free() { busy = false; }
+  } free{busy_};
+  co_return co_await run_reading(context_.workers, [this]() -> Result<void> {
+    Scrubbed done;
+    while (!doubted_bodies_.empty() || !doubted_records_.empty()) look_again(done);
+    return {};
+  });
 }
 
 Result<Scrubbed> Scrubber::locked_step(ScrubRules rules) {
@@ -58,7 +83,7 @@ Result<Scrubbed> Scrubber::locked_step(ScrubRules rules) {
   done.more = phase_ != Phase::Rest || !doubted_bodies_.empty() || !doubted_records_.empty();
   if (!done.more) look_again_ = true;
   unnoted_ += done.bytes;
-  if (unnoted_ >= kNoteEvery || news_) note();
+  if (unnoted_ >= kNoteEvery || has_news()) note();
   std::lock_guard lock(mutex_);
   bytes_ += done.bytes;
   done.round_bytes = round_bytes_;
@@ -380,6 +405,7 @@ Result<void> Scrubber::check_again(RecordPlace record) {
 void Scrubber::note() {
   unnoted_ = 0;
   news_ = false;
+  noted_found_ = context_.bodies.found_ever();
   auto written = note_;
   // What was begun is begun again.
   if (phase_ == Phase::Places || phase_ == Phase::Reading) written.next = segment_;

@@ -52,6 +52,8 @@ class Scrubber {
 
   /// See Store::scrub.
   Task<Result<Scrubbed>> step(ScrubRules rules);
+  /// Looks first at what a process before this one knew, as step() would.
+  Task<Result<void>> settle_doubts();
   void add_to(Statistics& statistics) const;
 
  private:
@@ -87,6 +89,7 @@ class Scrubber {
   Result<void> check_again(RecordPlace record);
   void broken_body(const PlacedBody& body, const Error& error, Scrubbed& done);
   void found(bool is_new);
+  bool has_news() const;
   void note();
 
   Context context_;
@@ -95,8 +98,9 @@ class Scrubber {
   // Of the step that runs.
   ScrubNote note_;
   Phase phase_ = Phase::Rest;
-  std::uint64_t unnoted_ = 0;  ///< bytes that were read since the note was written
-  bool news_ = false;          ///< something else has changed since
+  std::uint64_t unnoted_ = 0;      ///< bytes that were read since the note was written
+  bool news_ = false;              ///< something else has changed since
+  std::uint64_t noted_found_ = 0;  ///< UnreadableBodies::found_ever() when it was written
   std::vector<BlobId> doubted_bodies_;
   std::vector<RecordPlace> doubted_records_;
   bool look_again_ = true;

@@ -67,6 +67,14 @@ Result<void> write_scrub_note(FileSystem& files, const std::string& directory,
   return replace_file(files, directory, kScrubFile, encode_scrub_note(note));
 }
 
+Result<void> forget_damage(FileSystem& files, const std::string& directory) {
+  auto note = read_scrub_note(files, directory);
+  if (note.bodies.empty() && note.records.empty()) return {};
+  note.bodies.clear();
+  note.records.clear();
+  return write_scrub_note(files, directory, note);
+}
+
 ScrubNote read_scrub_note(FileSystem& files, const std::string& directory) {
   auto bytes = read_file(files, directory + "/" + kScrubFile, kMostBytes);
   if (!bytes) return {};

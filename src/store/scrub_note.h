@@ -33,6 +33,8 @@ std::optional<ScrubNote> decode_scrub_note(std::string_view bytes);
 
 Result<void> write_scrub_note(FileSystem& files, const std::string& directory,
                               const ScrubNote& note);
+/// After a repair: what was known to be damaged is mended, or nobody has it any more.
+Result<void> forget_damage(FileSystem& files, const std::string& directory);
 /// An empty one where there is none that can be read.
 ScrubNote read_scrub_note(FileSystem& files, const std::string& directory);
 
