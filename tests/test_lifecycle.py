@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import itertools
 import json
+import os
 import pathlib
 import re
 import signal
@@ -451,6 +452,44 @@ class WhenItStarts(unittest.TestCase):
             said = [line for line in server.log if "event=store.locked " in line]
             self.assertEqual(len(said), 1, server.log)
             self.assertIn("process 4711 (hikyaku undelete)", said[0])
+            self.assertEqual([m["Subject"] for m in messages(server, "anna@alpha.test")], ["before"])
+
+    def refused(self, server, holder):
+        """What opens the store says who has it, and leaves it as it is."""
+        def index():
+            return {file.name: file.stat().st_ino for file in (server.dir / "data/index").iterdir()}
+
+        before = index()
+        for verb in (["verify", "--repair"], ["account", "add", "new@alpha.test", "--password-stdin"], ["undelete", "--purge"]):
+            done = server.run(*verb, check=False, input=PASSWORD + "\n")
+            said = " ".join((done.stdout + done.stderr).split())
+            self.assertEqual(done.returncode, 75, said)
+            if verb[0] == "verify":
+                self.assertIn(f"held by process {holder}", said)
+        self.assertEqual(index(), before)
+
+    def test_a_lock_that_somebody_removes_lets_nobody_in(self):
+        with Instance("anna@alpha.test") as server:
+            submit(server, message("anna@alpha.test", "anna@alpha.test", "before"))
+            eventually(lambda: messages(server, "anna@alpha.test"))
+            (server.dir / "data/LOCK").unlink()
+            for place in server.dir.glob("**/*.sock"):
+                place.unlink()
+            self.refused(server, f"{server.process.pid} (hikyaku serve)")
+            submit(server, message("anna@alpha.test", "anna@alpha.test", "after"))
+            self.assertEqual(server.stop(), 0)
+            server.start()
+            self.assertEqual([m["Subject"] for m in messages(server, "anna@alpha.test")], ["before", "after"])
+
+    def test_an_index_that_another_process_has_is_not_taken_for_damaged(self):
+        with Instance("anna@alpha.test") as server:
+            submit(server, message("anna@alpha.test", "anna@alpha.test", "before"))
+            eventually(lambda: messages(server, "anna@alpha.test"))
+            server.stop()
+            with open(server.dir / "data/index/LOCK", "r+") as lock:
+                fcntl.lockf(lock, fcntl.LOCK_EX)
+                self.refused(server, f"{os.getpid()} (")
+            server.start()
             self.assertEqual([m["Subject"] for m in messages(server, "anna@alpha.test")], ["before"])
 
 

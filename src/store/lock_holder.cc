@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <fstream>
+#include <sstream>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace hikyaku::store {
@@ -44,15 +48,36 @@ std::string describe_process(int pid, std::string_view command_line) {
   return fmt::format("{} ({})", pid, words);
 }
 
-std::string describe_this_process() {
+std::string describe_process(int pid) {
   std::array<char, 512> buffer;
   ssize_t got = -1;
-  if (int fd = ::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC); fd >= 0) {
+  auto path = fmt::format("/proc/{}/cmdline", pid);
+  if (int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC); fd >= 0) {
     got = ::read(fd, buffer.data(), buffer.size());
     ::close(fd);
   }
   auto known = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
-  return describe_process(::getpid(), {buffer.data(), known});
+  return describe_process(pid, {buffer.data(), known});
+}
+
+std::string describe_this_process() {
+  return describe_process(::getpid());
+}
+
+std::string describe_locker(int descriptor) {
+  struct stat status{};
+  if (::fstat(descriptor, &status) != 0) return "unknown";
+  auto place = fmt::format("{:02x}:{:02x}:{}", major(status.st_dev), minor(status.st_dev),
+                           static_cast<std::uint64_t>(status.st_ino));
+  std::ifstream locks("/proc/locks");
+  std::string line, number, kind, advisory, mode, of;
+  while (std::getline(locks, line)) {
+    std::istringstream words(line);  // "2: FLOCK  ADVISORY  WRITE 4711 fe:00:131 0 EOF"
+    int pid = 0;
+    if (words >> number >> kind >> advisory >> mode >> pid >> of && kind == "FLOCK" && of == place)
+      return describe_process(pid);
+  }
+  return "unknown";
 }
 
 }  // namespace hikyaku::store

@@ -6,6 +6,7 @@
 
 #include "store/open.h"
 #include "store/posix_file_system.h"
+#include "store/rocks_index.h"
 #include "testing/temporary_directory.h"
 #include "testing/test_loop.h"
 #include "testing/test_pool.h"
@@ -83,6 +84,34 @@ TEST_CASE("a store that another process holds is not waited for without end, nor
     CHECK(took >= patience);
     CHECK(took < patience + 20s);
     CHECK((patience == 0ms) == bench.lines.text.empty());
+  }
+}
+
+TEST_CASE("a store whose lock somebody removes stays with whoever has it, who is named") {
+  Bench bench;
+  auto held = bench.hold();
+  std::filesystem::remove(bench.directory.path / "LOCK");
+  for (int tries = 0; tries < 2; ++tries) {  // the first makes the file again
+    auto opened = open_store(bench.options);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == ErrorCode::Conflict);
+    CHECK(opened.error().describe() ==
+          bench.options.directory + " is held by process " + describe_this_process());
+  }
+  held.reset();
+  CHECK(open_store(bench.options));
+}
+
+TEST_CASE("an index that another has is no damaged index") {
+  testing::TemporaryDirectory directory;
+  RocksIndexOptions options{(directory.path / "index").string(), 8 << 20, {}};
+  auto opened = open_rocks_index(options);
+  REQUIRE(opened);
+  for (int tries = 0; tries < 2; ++tries) {  // the first does not end what holds it
+    auto again = open_rocks_index(options);
+    REQUIRE_FALSE(again);
+    CHECK(again.error().code == ErrorCode::Conflict);
+    CHECK(again.error().text.starts_with(options.directory + "/LOCK is held by process "));
   }
 }
 

@@ -212,10 +212,26 @@ class PosixLock final : public FileLock {
   explicit PosixLock(int descriptor) : descriptor_(descriptor) {}
   PosixLock(const PosixLock&) = delete;
   PosixLock& operator=(const PosixLock&) = delete;
-  ~PosixLock() override { ::close(descriptor_); }
+  ~PosixLock() override {
+    ::close(descriptor_);
+    if (directory_ >= 0) ::close(directory_);
+  }
+
+  /// Also the directory that the file is in: a file that somebody removes, because it looks left
+  /// over, would let a second process in. Where directories take no locks, the file has to do.
+  Result<void> take_directory(const std::string& path) {
+    auto slash = path.rfind('/');
+    auto directory = slash == std::string::npos ? "." : path.substr(0, std::max(slash, 1ul));
+    directory_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory_ < 0 || ::flock(directory_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+      return {};
+    return fail(ErrorCode::Conflict, "{} is held by process {}", directory,
+                describe_locker(directory_));
+  }
 
  private:
   int descriptor_;
+  int directory_ = -1;
 };
 
 Result<std::unique_ptr<File>> open_for_scrubbing(const std::string& path, int flags) {
@@ -324,6 +340,7 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
     return fail(ErrorCode::Conflict, "{} is held by process {}", path,
                 holder.empty() ? "unknown" : holder);
   }
+  TRY_DO(lock->take_directory(path));
   auto mine = describe_this_process() + "\n";
   // In place, which a full disk allows; where it does not, the lock holds without a name.
   if (::pwrite(descriptor, mine.data(), mine.size(), 0) != static_cast<ssize_t>(mine.size())) {

@@ -1,8 +1,12 @@
 #include "store/rocks_files.h"
 
 #include <algorithm>
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <rocksdb/file_system.h>
+#include <unistd.h>
 
+#include "store/lock_holder.h"
 #include "store/rocks_table.h"
 
 namespace hikyaku::store {
@@ -25,7 +29,31 @@ class CheckedFiles final : public rocksdb::FileSystemWrapper {
     return checked;
   }
 
+  rocksdb::IOStatus LockFile(const std::string& path, const rocksdb::IOOptions& options,
+                             rocksdb::FileLock** lock, rocksdb::IODebugContext* context) override {
+    auto locked = target()->LockFile(path, options, lock, context);
+    return locked.ok() ? locked : check_taken(path, locked);
+  }
+
  private:
+  /// RocksDB says of a lock that another has what it says of a disk that cannot be read, and
+  /// whoever hears that would make the index anew, under the other's hands.
+  static rocksdb::IOStatus check_taken(const std::string& path, const rocksdb::IOStatus& failed) {
+    // Opening and closing the file would end the lock that this process has.
+    if (failed.ToString().contains("current process"))
+      return rocksdb::IOStatus::Busy(fmt::format("{} is held by process {}", path, ::getpid()));
+    int descriptor = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0) return failed;
+    struct flock other{};
+    other.l_type = F_WRLCK;
+    other.l_whence = SEEK_SET;
+    bool known = ::fcntl(descriptor, F_GETLK, &other) == 0 && other.l_type != F_UNLCK;
+    ::close(descriptor);
+    if (!known) return rocksdb::IOStatus::Busy(failed.ToString());
+    return rocksdb::IOStatus::Busy(
+        fmt::format("{} is held by process {}", path, describe_process(other.l_pid)));
+  }
+
   /// What is read directly must be asked for in whole blocks, which these few bytes are not.
   rocksdb::IOStatus check_apart(const std::string& path, rocksdb::FileOptions options,
                                 rocksdb::IODebugContext* context) {

@@ -53,6 +53,8 @@ Error to_opening_error(const rocksdb::Status& status, std::string_view doing) {
   if (status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument() ||
       status.IsNotSupported() || status.IsIncomplete())
     error.code = ErrorCode::Corrupt;
+  // What there is to say says who has it.
+  if (status.IsBusy() && status.getState()) error.text = status.getState();
   return error;
 }
 
