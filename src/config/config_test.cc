@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "config/diff.h"
+#include "config/key_parts.h"
 #include "config/load.h"
 #include "config/problem.h"
 #include "config/render.h"
@@ -318,6 +319,44 @@ TEST_CASE("hostile nesting and names end in a problem, not in a crash") {
             .contains("not a list"));
   CHECK(bad("[smtp]\n\"a\\u0007b\" = 1").contains("unknown option smtp.a\\x07b"));
   CHECK(bad("[dns]\nzone_file = \"a\\u0000b\"").contains("must be a path"));
+}
+
+TEST_CASE("a key of very many parts ends in a problem, not in a crash") {
+  auto dots = [](int count) {
+    std::string key;
+    for (int i = 0; i < count; ++i) key += i % 3 ? "a." : "\"b\" . ";
+    return key + "a";
+  };
+  for (auto text : {"[x]\n" + dots(100'000) + " = 1", "\n[" + dots(100'000) + "]",
+                    "\n[[" + dots(100'000) + "]]", "\nx = {" + dots(100'000) + " = 1}",
+                    "\nx = [\"\"\"a\\\"\"\"\"\", '''b''''', {" + dots(100'000) + " = 1}]",
+                    "x = \"\"\"#\n\"\"\"\n" + dots(100'000) + " = 1"}) {
+    CAPTURE(text.substr(0, 40));
+    auto line = text.starts_with("x") ? 3 : 2;
+    CHECK(bad(text) == fmt::format("h.toml:{}: a key has more than 64 parts. Options are written "
+                                   "section.option = VALUE.\n",
+                                   line));
+  }
+  auto in_japanese = load_text(dots(64) + " = 1", "h.toml");
+  REQUIRE_FALSE(in_japanese);
+  CHECK(in_japanese.error().describe(Language::Japanese) ==
+        "h.toml:1: キーがドットで 64 より多くの部分に分かれています。"
+        "オプションは「節.オプション = 値」の形で書いてください。\n");
+  // As deep as it goes otherwise: each value in a table, behind a key of 64 parts.
+  CHECK(bad(dots(63) + " = 1").contains("unknown section"));
+  std::string nested = "x = ";
+  for (int i = 0; i < 60; ++i) nested += "{" + dots(63) + " = ";
+  CHECK(bad(nested + "1" + std::string(60, '}')).contains("unknown section"));
+}
+
+TEST_CASE("dots in strings and comments are in nobody's key") {
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "a.";
+  CHECK_FALSE(find_deep_key("# " + words + "\nx = \"" + words + "\\\"" + words + "\""));
+  CHECK_FALSE(find_deep_key("x = '" + words + "\\' # '" + words));
+  CHECK_FALSE(find_deep_key("x = '''\n" + words + "'\n" + words + "'''"));
+  CHECK_FALSE(find_deep_key("x = [" + std::string(words.size(), '\n') + "1.5, 1.5]"));
+  CHECK(find_deep_key("x = '''\n\n''' # \n" + words) == 4);
 }
 
 TEST_CASE("the table itself") {

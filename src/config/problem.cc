@@ -23,6 +23,10 @@ constexpr Phrase kProblems[] = {
     {"Look for a stray character in a key or a [section].",
      "キーや [節] に余計な文字がないか調べてください。"},
 
+    {"a key has more than {} parts", "キーがドットで {} より多くの部分に分かれています"},
+    {"Options are written section.option = VALUE.",
+     "オプションは「節.オプション = 値」の形で書いてください。"},
+
     // Names.
     {"unknown section [{}]", "節 [{}] はありません"},
     {"unknown option {}", "オプション {} はありません"},

@@ -1,9 +1,11 @@
 #include "config/tree.h"
 
 #include <algorithm>
+#include <fmt/core.h>
 #include <tuple>
 
 #include "base/text.h"
+#include "config/key_parts.h"
 #include "config/problem.h"
 
 namespace hikyaku::config {
@@ -19,7 +21,8 @@ struct ParserDefect {};
 // Its assertions must not end a server that reloads a mistyped file.
 #define TOML_ASSERT(condition) \
   (static_cast<bool>(condition) ? static_cast<void>(0) : ::hikyaku::config::throw_defect())
-#undef NDEBUG  // else they become assumptions that the optimiser believes
+#undef NDEBUG                      // else they become assumptions that the optimiser believes
+#define TOML_MAX_NESTED_VALUES 64  // it goes down by recursion
 #define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
@@ -89,6 +92,10 @@ std::string Problem::describe(std::string_view file, Language language) const {
 
 std::expected<Node, Problem> parse_tree(std::string_view text) {
   constexpr std::string_view kRemedy = "Correct this line first; what follows was not read.";
+  if (auto line = find_deep_key(text))
+    return std::unexpected(Problem{*line,
+                                   fmt::format("a key has more than {} parts", kMostKeyParts),
+                                   "Options are written section.option = VALUE."});
   try {
     auto table = toml::parse(text);
     Node root;
