@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import HIKYAKU, Instance, restored_instance, turn
+from harness import HIKYAKU, PASSWORD, Instance, restored_instance, turn
 from mail import fill, imap, messages
 from saved_store import ANNA, data_blocks, flip
 
@@ -94,16 +94,32 @@ class Salvage(unittest.TestCase):
         self.assertEqual(code, 1, text)
         self.assertTrue(any("index cannot be read" in p for p in report["problems"]), text)
         _, report, text = self.verify("--repair")
-        code, _, again = self.verify()
+        code, looked, again = self.verify()
+        homeless = looked["mail"]["without_address"]
+        if homeless:
+            self.assertNotEqual(code, 0, again)
+            self.recover(homeless)
+            code, _, again = self.verify()
         self.assertEqual(code, 0, again)
         self.assertTrue((self.data / "index.damaged").is_dir())
         self.server.start()
         try:
-            if not self.logs_in():
+            if homeless:
+                self.assertTrue(self.logs_in())
+                shown = json.loads(self.server.run("account", "show", ANNA, "--json").stdout)
+                self.assertEqual(shown["messages"], len(self.subjects) + SMALL // 4, shown)
+                return report, None, None, text
+            if not self.logs_in():  # its password is lost
                 return report, None, None, text
             return report, *(sorted(m["Subject"] for m in messages(self.server, ANNA, box)) for box in ("INBOX", "Other")), text
         finally:
             self.server.stop()
+
+    def recover(self, homeless):
+        """Its mailboxes may have lost their names as well, and it the domain of its address."""
+        self.assertEqual(len(homeless), 1)
+        self.server.run("domain", "add", ANNA.split("@")[1], check=False)
+        self.server.run("account", "recover", str(homeless[0]["account"]), ANNA, "--password-stdin", input=PASSWORD)
 
     def logs_in(self):
         try:

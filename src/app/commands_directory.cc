@@ -134,6 +134,49 @@ Task<Answer> account_add(Core& core, ControlCall& call) {
   co_return describe(made);
 }
 
+/// As account_add, for mail that is there already.
+Task<Answer> account_recover(Core& core, ControlCall& call) {
+  CO_TRY(auto id, call.number("account", 0));
+  CO_TRY(auto address, call.needed_text("address"));
+  CO_TRY(auto name, call.text("name"));
+  CO_TRY(auto language, call.text("language"));
+  CO_TRY(auto password, call.needed_text("password"));
+  CO_TRY(auto legacy, call.flag("legacy_auth"));
+  CO_TRY(auto quota, call.number("quota", 0));
+  if (id > UINT32_MAX) co_return fail(ErrorCode::NotFound, "there is no mail of an account {}", id);
+  CO_TRY(auto credential, co_await credential_for(core, address, std::move(password), legacy));
+  object answer;
+  auto now = core.clock().now();
+  auto speaks = language.empty() ? core.config().server.language : language_of(language);
+  CO_TRY_DO(co_await core.store().transact(
+      {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+        TRY(auto made, auth::recover_account(tx, static_cast<store::AccountId>(id), address, name,
+                                             speaks, now));
+        made.quota = quota;
+        if (quota != 0) TRY_DO(auth::update_account(tx, made));
+        auth::put_credential(tx, made.id, credential);
+        answer = describe(made);
+        auto usage = mailbox::usage(tx, made.id);
+        answer["messages"] = usage.messages;
+        answer["bytes"] = usage.bytes;
+        return {};
+      }));
+  co_return answer;
+}
+
+/// Mail that has lost its address.
+Task<Answer> account_homeless(Core& core, ControlCall& call) {
+  auto found = co_await core.store().read([](store::Reader& reader) {
+    std::vector<std::pair<store::AccountId, mailbox::Usage>> all;
+    for (auto id : auth::accounts_without_address(reader))
+      all.emplace_back(id, mailbox::usage(reader, id));
+    return all;
+  });
+  for (auto& [id, usage] : found)
+    co_await call.item({{"account", id}, {"messages", usage.messages}, {"bytes", usage.bytes}});
+  co_return object{};
+}
+
 Task<Answer> account_remove(Core& core, ControlCall& call) {
   CO_TRY(auto address, call.needed_text("address"));
   auto now = core.clock().now();
@@ -372,6 +415,8 @@ void add_directory_commands(ControlTable& table, Core& core) {
   add("domain.catch-all", domain_catch_all);
   add("domain.list", domain_list);
   add("account.add", account_add);
+  add("account.recover", account_recover);
+  add("account.homeless", account_homeless);
   add("account.remove", account_remove);
   add("account.password", account_password);
   add("account.change", account_change);

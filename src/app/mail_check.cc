@@ -7,13 +7,18 @@
 #include "app/lost_names.h"
 #include "app/shown_time.h"
 #include "auth/directory.h"
+#include "auth/directory_check.h"
 #include "base/text.h"
 #include "mailbox/check.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/messages.h"
 #include "mailbox/rows.h"
 #include "net/cores.h"
+#include "queue/rows.h"
+#include "queue/tables.h"
 #include "store/index_error.h"
+#include "store/key.h"
+#include "store/owners.h"
 
 namespace hikyaku::app {
 namespace {
@@ -27,6 +32,18 @@ std::vector<store::AccountId> present_accounts(store::Reader& reader) {
   auto removed = auth::removed_accounts(reader);
   std::erase_if(all, [&](auto account) { return std::ranges::binary_search(removed, account); });
   return all;
+}
+
+/// The highest account that a body's owner or a message in the queue names.
+store::AccountId highest_named(store::Reader& reader) {
+  auto highest = store::highest_owner(reader);
+  reader.scan(store::Key(store::kInstance, queue::kTableMessage).children(),
+              [&](std::string_view key, std::string_view value) {
+                auto id = store::key_fields(key).u64_be();
+                highest = std::max(highest, queue::decode_message(id, value).account);
+                return true;
+              });
+  return highest;
 }
 
 class MailChecker {
@@ -43,6 +60,8 @@ class MailChecker {
         damaged_(damaged) {}
 
   Task<Result<MailReport>> run() {
+    // First, so that what follows is told by the addresses.
+    CO_TRY_DO(co_await check_directory());
     auto accounts = co_await store_.read(present_accounts);
     for (auto id : accounts) {
       tell_("mail", static_cast<double>(report_.accounts++) / static_cast<double>(accounts.size()));
@@ -53,7 +72,8 @@ class MailChecker {
       CO_TRY_DO(co_await check(id, name));
       if (repair_ && !damaged_.empty()) CO_TRY_DO(co_await withdraw_promises(id, name, promised));
     }
-    CO_TRY_DO(co_await check_directory());
+    CO_TRY_DO(co_await check_lacks());
+    co_await tell_homeless();
     co_return std::move(report_);
   }
 
@@ -133,8 +153,40 @@ class MailChecker {
     }
   }
 
-  /// What an account has lost with its rows, it gets again from the directory.
   Task<Result<void>> check_directory() {
+    auto found = co_await store_.read([now = clock_.now()](store::Reader& reader) {
+      return auth::check_directory(reader, highest_named(reader), now);
+    });
+    without_address_ = found.without_address;
+    for (const auto& text : found.problems) report_.problems.push_back(text);
+    if (found.problems.empty() || !repair_) co_return Result<void>{};
+    if (before_repair_) CO_TRY_DO(before_repair_(report_));
+    CO_TRY_DO(
+        co_await store_.transact({store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
+          auth::repair_directory(tx, found);
+          return {};
+        }));
+    report_.repairs.push_back(
+        fmt::format("accounts and addresses: {} rows written", found.rows.size()));
+    co_return Result<void>{};
+  }
+
+  /// Nothing was changed of them, or all that can be.
+  Task<void> tell_homeless() {
+    for (auto id : without_address_) {
+      auto used = co_await store_.read([id](store::Reader& reader) {
+        try {
+          return mailbox::usage(reader, id);
+        } catch (const mailbox::CorruptRow&) {
+          return mailbox::Usage{};  // the check of the account has told it
+        }
+      });
+      report_.homeless.push_back({id, used.messages, used.bytes});
+    }
+  }
+
+  /// What an account has lost with its rows, it gets again from the directory.
+  Task<Result<void>> check_lacks() {
     auto known =
         co_await store_.read([](store::Reader& reader) { return auth::list_accounts(reader); });
     for (const auto& account : known) {
@@ -237,6 +289,7 @@ class MailChecker {
   const std::function<void(std::string_view, double)>& tell_;
   const std::function<Result<void>(const MailReport&)>& before_repair_;
   const std::set<store::BlobId>& damaged_;
+  std::vector<store::AccountId> without_address_;
   MailReport report_;
 };
 

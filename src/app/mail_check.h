@@ -13,8 +13,15 @@
 
 namespace hikyaku::app {
 
+/// Mail whose account has lost its address: nobody gets it until somebody says whose it is.
+struct HomelessMail {
+  store::AccountId account = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
 struct MailReport {
-  std::uint64_t accounts = 0;
+  std::uint64_t accounts = 0;  ///< those without an address, too
   std::uint64_t messages = 0;
   std::uint64_t digests = 0;  ///< messages whose stored structure is that of a fresh parse
   std::vector<std::string> problems;
@@ -23,6 +30,7 @@ struct MailReport {
   /// Deleted messages that undelete would bring back, though their bodies are damaged.
   std::vector<std::string> promised = {};
   std::vector<std::string> repairs;
+  std::vector<HomelessMail> homeless = {};
 };
 
 /// The bodies that verify_store has found damaged, whoever has them.

@@ -15,6 +15,7 @@
 #include "app/log_sink.h"
 #include "app/mail_check.h"
 #include "app/missing_store.h"
+#include "app/progress.h"
 #include "app/repair_note.h"
 #include "app/system_user.h"
 #include "base/codec.h"
@@ -34,6 +35,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Phrase kLostGroups{"{} [group|groups] of changes", "変更のグループ {} 件"};
+constexpr Phrase kLostAddress{
+    "the address of account {0}, which has {1} [message|messages]: hikyaku account recover {0} "
+    "ADDRESS gives it one",
+    "メールが {1} 通あるアカウント {0} のアドレス: hikyaku account recover {0} アドレス "
+    "で付けられます"};
 constexpr Phrase kLostBody{"a body of {} bytes: {}", "本文 {} バイト: {}"};
 constexpr Phrase kLostSums{"the list of checksums: whether files are the backup's cannot be told",
                            "チェックサムの一覧: ファイルがバックアップのものか確かめられません"};
@@ -116,6 +122,8 @@ Result<void> verify_copy(const store::Options& options, const RestoreRules& rule
   TRY(auto mail, check_mail(options, true, tell, {}, damaged_bodies(report)));
   for (auto* list : {&mail.lost, &mail.promised})
     for (auto& message : *list) add_loss(outcome, std::move(message));
+  for (auto& one : mail.homeless)
+    add_loss(outcome, say(rules.language, kLostAddress, one.account, grouped(one.messages)));
   if (report.lost_groups != 0)
     add_loss(outcome, say(rules.language, kLostGroups, report.lost_groups));
   for (auto& text : report.perhaps_lost) add_loss(outcome, text);

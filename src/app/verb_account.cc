@@ -1,8 +1,9 @@
-// hikyaku account add | list | show | change | password | remove
+// hikyaku account add | list | show | change | password | recover | remove
 #include <fmt/core.h>
 #include <unistd.h>
 
 #include "app/cli.h"
+#include "app/homeless_mail.h"
 #include "app/next_steps.h"
 #include "app/password_input.h"
 #include "app/progress.h"
@@ -17,6 +18,14 @@ namespace {
 using boost::json::object;
 
 constexpr Phrase kAdded{"The account {} is ready.", "アカウント {} ができました。"};
+constexpr Phrase kRecovered{"Account {} is {} now, with {} [message|messages] ({}).",
+                            "アカウント {} は {} になりました。{} 通({})あります。"};
+constexpr Phrase kBadNumber{
+    "'{}' is no number of an account: hikyaku verify, and hikyaku account list, tell which have "
+    "lost "
+    "their address.",
+    "'{}' はアカウントの番号ではありません。アドレスを失ったアカウントは hikyaku verify と hikyaku "
+    "account list が示します。"};
 constexpr Phrase kPassword{"Password (shown this once): {}", "パスワード(表示は今回だけ): {}"};
 constexpr Phrase kAppPassword{"App password \"{}\" (shown this once): {}",
                               "アプリパスワード「{}」(表示は今回だけ): {}"};
@@ -100,12 +109,21 @@ void take_text(const Invocation& invocation, std::string_view option, std::strin
   if (auto text = invocation.value(option)) args[name] = json_text(*text);
 }
 
-Exit add(const Invocation& invocation, Terminal& terminal) {
-  auto address = invocation.argument(0);
+/// What an account has that is made; nullopt: it is wrong, and said.
+std::optional<object> take_account(const Invocation& invocation, const std::string& address,
+                                   Terminal& terminal) {
   object args{{"address", json_text(address)}, {"legacy_auth", invocation.has("--legacy-auth")}};
   take_text(invocation, "--name", "name", args);
   take_text(invocation, "--language", "language", args);
-  if (!take_quota(invocation, terminal, args)) return Exit::Usage;
+  if (!take_quota(invocation, terminal, args)) return std::nullopt;
+  return args;
+}
+
+Exit add(const Invocation& invocation, Terminal& terminal) {
+  auto address = invocation.argument(0);
+  auto taken = take_account(invocation, address, terminal);
+  if (!taken) return Exit::Usage;
+  auto& args = *taken;
   auto chosen = choose_password(invocation, terminal, Ask::OnTerminal);
   if (!chosen) return report(chosen.error(), terminal);
   args["password"] = json_text(chosen->password.reveal());
@@ -137,6 +155,33 @@ Exit add(const Invocation& invocation, Terminal& terminal) {
   return Exit::Ok;
 }
 
+Exit recover(const Invocation& invocation, Terminal& terminal) {
+  auto number = parse_decimal(invocation.argument(0), UINT32_MAX);
+  if (!number) {
+    terminal.complain(kBadNumber, printable(invocation.argument(0), 40));
+    return Exit::Usage;
+  }
+  auto args = take_account(invocation, invocation.argument(1), terminal);
+  if (!args) return Exit::Usage;
+  auto chosen = choose_password(invocation, terminal, Ask::OnTerminal);
+  if (!chosen) return report(chosen.error(), terminal);
+  (*args)["account"] = *number;
+  (*args)["password"] = json_text(chosen->password.reveal());
+  Commands commands(invocation, terminal);
+  auto made = commands.run("account.recover", std::move(*args));
+  if (!made) return commands.report(made.error());
+  if (invocation.json()) {
+    if (chosen->generated) (*made)["password"] = json_text(chosen->password.reveal());
+    print_json(terminal, *made);
+    return Exit::Ok;
+  }
+  terminal.say(kRecovered, *number, text_in(*made, "address"),
+               grouped(number_in(*made, "messages")), short_size(number_in(*made, "bytes")));
+  if (chosen->generated)
+    terminal.say(kPassword, terminal.toned(Tone::Strong, chosen->password.reveal()));
+  return Exit::Ok;
+}
+
 Exit list(const Invocation& invocation, Terminal& terminal) {
   Commands commands(invocation, terminal);
   auto language = terminal.language();
@@ -160,6 +205,13 @@ Exit list(const Invocation& invocation, Terminal& terminal) {
                              {.item = [&](auto& item) { rows.add(item); }});
   if (!answer) return commands.report(answer.error());
   rows.finish(kNone);
+  // Programs get what accounts there are; that mail is waiting for one is for a person to mend.
+  if (invocation.json() || !invocation.argument(0).empty()) return Exit::Ok;
+  (void)commands.run(
+      "account.homeless", {}, {.item = [&](auto& item) {
+        terminal.say(kNoAddress, number_in(item, "account"), grouped(number_in(item, "messages")),
+                     short_size(number_in(item, "bytes")), dir_words(commands.instance()));
+      }});
   return Exit::Ok;
 }
 
@@ -411,6 +463,33 @@ Verb verb_account_password() {
       .uses_instance = true,
       .has_json = true,
       .run = password,
+  };
+}
+
+Verb verb_account_recover() {
+  return {
+      .name = "account recover",
+      .group = Group::Accounts,
+      .summary = {"gives mail that has lost its address an account again",
+                  "アドレスを失ったメールを再びアカウントにする"},
+      .details = {"When damage takes what says whose an account is, its mail stays, and nobody can "
+                  "read it: `verify` and `account list` tell its number. The account keeps its "
+                  "mailboxes and gets a new password, as with `account add`; its app passwords are "
+                  "gone. If nobody wants the mail, `account remove` removes it then.",
+                  "破損により誰のものか分からなくなったアカウントのメールは、誰にも読めない状態で"
+                  "残ります。番号は `verify` と `account list` が示します。メールボックスはそのまま"
+                  "で、パスワードは `account add` と同じように新しく付けます。アプリパスワードは"
+                  "なくなります。不要なメールなら、そのあと `account remove` で削除できます。"},
+      .arguments = {{"NUMBER", {"of the account that has none", "アドレスのないアカウントの番号"}},
+                    {"ADDRESS",
+                     {"its address and login name from now on; nobody else's",
+                      "これからのアドレス兼ログイン名。誰も使っていないもの"}}},
+      .options = {password_stdin_option(), kName, kNewLanguage, kQuota, kLegacy},
+      .examples = {{"hikyaku account recover 2 bob@example.org",
+                    {"account 2 is Bob's again", "アカウント 2 を再び bob のものにする"}}},
+      .uses_instance = true,
+      .has_json = true,
+      .run = recover,
   };
 }
 

@@ -7,6 +7,7 @@
 #include "app/cli.h"
 #include "app/core.h"
 #include "app/error_phrases.h"
+#include "app/homeless_mail.h"
 #include "app/lost_names.h"
 #include "app/mail_check.h"
 #include "app/missing_store.h"
@@ -64,6 +65,12 @@ constexpr Phrase kProblems{"{} [problem|problems]:", "問題が {} 件ありま�
 constexpr Phrase kGoodMail{
     "The mail of {} [account|accounts] is whole: {} [message|messages], counted and parsed again.",
     "{} アカウントのメールは完全です。{} 通を数え直し、解析し直しました。"};
+constexpr Phrase kGoodMailSomeHomeless{
+    "The mail of {} [account|accounts] and of {} without an address is whole: {} "
+    "[message|messages], counted and parsed again.",
+    "{} アカウントと、アドレスのない {} アカウントのメールは完全です。{} "
+    "通を数え直し、解析し直しまし"
+    "た。"};
 constexpr Phrase kMailNotChecked{"The mail itself was not checked: repair the store first.",
                                  "メール自体は検査していません。先に保管庫を修復してください。"};
 constexpr Phrase kMailProblems{"{} [problem|problems] in the mail:",
@@ -97,6 +104,13 @@ constexpr Phrase kBallastUsed{
     "ディスクに空きがないため、そのときのために確保してある領域({})を使いました。空きを作って"
     "ください。"};
 
+boost::json::array homeless_json(const MailReport& mail) {
+  boost::json::array all;
+  for (auto& one : mail.homeless)
+    all.push_back({{"account", one.account}, {"messages", one.messages}, {"bytes", one.bytes}});
+  return all;
+}
+
 boost::json::value mail_json(const std::optional<MailReport>& mail) {
   if (!mail) return nullptr;
   return boost::json::object{{"accounts", mail->accounts},
@@ -105,12 +119,17 @@ boost::json::value mail_json(const std::optional<MailReport>& mail) {
                              {"problems", json_texts(mail->problems)},
                              {"lost", json_texts(mail->lost)},
                              {"promised", json_texts(mail->promised)},
+                             {"without_address", homeless_json(*mail)},
                              {"repairs", json_texts(mail->repairs)}};
 }
 
-bool good(const store::VerifyReport& report, const std::optional<MailReport>& mail) {
+/// Nothing is for a repair to do, or lost.
+bool is_sound(const store::VerifyReport& report, const std::optional<MailReport>& mail) {
   return report.good() && mail && mail->problems.empty() && mail->lost.empty() &&
          mail->promised.empty();
+}
+bool good(const store::VerifyReport& report, const std::optional<MailReport>& mail) {
+  return is_sound(report, mail) && mail->homeless.empty();
 }
 
 bool loses(const store::VerifyReport& report) {
@@ -143,6 +162,10 @@ std::vector<std::string> note_lines(const store::VerifyReport& report) {
 std::vector<std::string> note_lines(const MailReport& mail) {
   std::vector<std::string> lines;
   for (auto& problem : mail.problems) lines.push_back("found: " + problem);
+  for (auto& one : mail.homeless)
+    lines.push_back(
+        fmt::format("found: account {} has {} messages, and no address: hikyaku account recover",
+                    one.account, one.messages));
   for (auto& message : mail.lost) lines.push_back(std::string(kLostWord) + message);
   for (auto& message : mail.promised)
     lines.push_back(std::string(kLostWord) + "of what was deleted: " + message);
@@ -196,14 +219,29 @@ void list(const Phrase& title, const std::vector<std::string>& texts, Terminal& 
   list_some(texts, texts.size(), terminal);
 }
 
+void tell_whole(const MailReport& mail, Terminal& terminal) {
+  auto homeless = mail.homeless.size();
+  auto messages = grouped(mail.messages);
+  if (homeless == 0) return terminal.say(kGoodMail, grouped(mail.accounts), messages);
+  terminal.say(kGoodMailSomeHomeless, grouped(mail.accounts - homeless), grouped(homeless),
+               messages);
+}
+
+void tell_homeless(const std::optional<MailReport>& mail, const Instance& instance,
+                   Terminal& terminal) {
+  if (!mail) return;
+  for (auto& one : mail->homeless)
+    terminal.say(kNoAddress, one.account, grouped(one.messages), short_size(one.bytes),
+                 dir_words(instance));
+}
+
 /// `damaged`: how many bodies of deleted mail.
 void tell_mail(const std::optional<MailReport>& mail, std::size_t damaged, Terminal& terminal) {
   if (!mail) {
     if (damaged != 0) terminal.say(kPromisesNotNamed, grouped(damaged));
     return terminal.say(kMailNotChecked);
   }
-  if (mail->problems.empty() && mail->lost.empty())
-    terminal.say(kGoodMail, grouped(mail->accounts), grouped(mail->messages));
+  if (mail->problems.empty() && mail->lost.empty()) tell_whole(*mail, terminal);
   list(kPromised, mail->promised, terminal);
   list(kMailProblems, mail->problems, terminal);
   list(kLostMail, mail->lost, terminal);
@@ -241,7 +279,7 @@ void tell(const store::VerifyReport& report, const std::optional<MailReport>& ma
 /// What was done, or is to be done.
 void tell_remedy(const store::VerifyReport& report, const std::optional<MailReport>& mail,
                  bool repair, const Instance& instance, Terminal& terminal) {
-  if (good(report, mail)) return;
+  if (is_sound(report, mail)) return;
   if (!repair) return terminal.say(kHowToRepair, dir_words(instance));
   auto repairs = report.repairs;
   if (mail) repairs.insert(repairs.end(), mail->repairs.begin(), mail->repairs.end());
@@ -320,7 +358,7 @@ class Verification {
     else
       tell_all(*report, mail, noted);
     auto whole = std::ranges::none_of(noted.earlier, is_lost) && !loses(*report) && mail &&
-                 mail->lost.empty() && mail->promised.empty();
+                 mail->lost.empty() && mail->promised.empty() && mail->homeless.empty();
     return (good(*report, mail) && !noted.file) || (how_.repair && whole) ? Exit::Ok : Exit::Failed;
   }
 
@@ -354,6 +392,7 @@ class Verification {
     tell(report, mail, terminal_);
     tell_mail(mail, report.waiting_damaged.size(), terminal_);
     tell_remedy(report, mail, how_.repair, instance_, terminal_);
+    tell_homeless(mail, instance_, terminal_);
     tell_noted(noted, instance_, terminal_);
   }
 

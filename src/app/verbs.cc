@@ -23,6 +23,7 @@ std::vector<Verb> all_verbs() {
       verb_account_show(),
       verb_account_change(),
       verb_account_password(),
+      verb_account_recover(),
       verb_account_remove(),
       verb_app_password_add(),
       verb_app_password_list(),

@@ -13,6 +13,7 @@ Verb verb_account_add();
 Verb verb_account_change();
 Verb verb_account_list();
 Verb verb_account_password();
+Verb verb_account_recover();
 Verb verb_account_remove();
 Verb verb_account_show();
 Verb verb_alias_add();

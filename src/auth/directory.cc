@@ -9,6 +9,7 @@
 #include "auth/tables.h"
 #include "base/codec.h"
 #include "base/text.h"
+#include "mailbox/check.h"
 #include "mailbox/mailboxes.h"
 #include "mailbox/numbers.h"
 #include "smtp/path.h"
@@ -21,116 +22,24 @@ using store::kInstance;
 using store::Reader;
 using store::Transaction;
 
-struct State {
-  AccountId next_account = 1;
-  std::uint64_t version = 1;
-};
-
-std::uint64_t millis(Time time) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.time_since_epoch().count()));
-}
-Time time_from(std::uint64_t ms) {
-  return Time(milliseconds(static_cast<std::int64_t>(ms)));
-}
-
-Key state_key() {
-  return Key(kInstance, kTableDirectory);
-}
-Key domain_key(std::string_view name) {
-  return Key(kInstance, kTableDomain).raw(name);
-}
-Key account_key(AccountId id) {
-  return Key(kInstance, kTableAccount).u32(id);
-}
-Key address_key(std::string_view address) {
-  auto [local, domain] = split_address(address);
-  return Key(kInstance, kTableAddress).text(domain).raw(local);
-}
-
-State read_state(Reader& reader) {
-  State state;
-  if (auto value = reader.get(state_key())) {
-    Decoder in(*value);
-    state.next_account = static_cast<AccountId>(in.varint());
-    state.version = in.varint();
-  }
-  return state;
-}
-
-void write_state(Transaction& tx, const State& state) {
-  Encoder out;
-  out.varint(state.next_account);
-  out.varint(state.version);
-  tx.put(state_key(), out.bytes());
-}
-
 /// Every change of the directory ends here.
 void changed(Transaction& tx) {
   note_directory_change(tx);
 }
 
-DomainRow decode_domain(std::string_view name, std::string_view value) {
-  Decoder in(value);
-  DomainRow row;
-  row.domain.name = name;
-  row.domain.catch_all = in.text();
-  row.domain.created = time_from(in.varint());
-  row.first_account = static_cast<AccountId>(in.varint());
-  return row;
-}
-
 void write_domain(Transaction& tx, const DomainRow& row) {
-  Encoder out;
-  out.text(row.domain.catch_all);
-  out.varint(millis(row.domain.created));
-  out.varint(row.first_account);
-  tx.put(domain_key(row.domain.name), out.bytes());
+  tx.put(domain_key(row.domain.name), encode(row));
   changed(tx);
 }
 
-Account decode_account(AccountId id, std::string_view value) {
-  Decoder in(value);
-  Account account;
-  account.id = id;
-  account.address = in.text();
-  account.name = in.text();
-  account.language = in.u8() == 1 ? Language::Japanese : Language::English;
-  account.enabled = in.u8() != 0;
-  account.quota = in.varint();
-  account.created = time_from(in.varint());
-  return account;
-}
-
 void write_account(Transaction& tx, const Account& account) {
-  Encoder out;
-  out.text(account.address);
-  out.text(account.name);
-  out.u8(account.language == Language::Japanese ? 1 : 0);
-  out.u8(account.enabled ? 1 : 0);
-  out.varint(account.quota);
-  out.varint(millis(account.created));
-  tx.put(account_key(account.id), out.bytes());
+  tx.put(account_key(account.id), encode(account));
   changed(tx);
 }
 
 void write_address(Transaction& tx, std::string_view address, const AddressRow& row) {
-  Encoder out;
-  out.u8(static_cast<std::uint8_t>(row.kind));
-  if (row.kind == AddressKind::Account) {
-    out.u32_be(row.account);
-  } else {
-    out.varint(row.targets.size());
-    for (auto& target : row.targets) out.text(target);
-  }
-  tx.put(address_key(address), out.bytes());
+  tx.put(address_key(address), encode(row));
   changed(tx);
-}
-
-/// Of a key of kTableAddress.
-std::string address_of(std::string_view key) {
-  auto fields = key.substr(5);
-  auto nul = fields.find('\0');
-  return std::string(fields.substr(nul + 1)) + "@" + std::string(fields.substr(0, nul));
 }
 
 void scan_addresses(
@@ -145,28 +54,10 @@ void scan_addresses(
 
 }  // namespace
 
-std::pair<std::string, std::string> split_address(std::string_view address) {
-  auto at = address.rfind('@');
-  return {std::string(address.substr(0, at)), std::string(address.substr(at + 1))};
-}
-
 std::optional<DomainRow> read_domain(Reader& reader, std::string_view name) {
   auto value = reader.get(domain_key(name));
   if (!value) return std::nullopt;
   return decode_domain(name, *value);
-}
-
-AddressRow decode_address(std::string_view value) {
-  Decoder in(value);
-  AddressRow row;
-  row.kind = static_cast<AddressKind>(in.u8());
-  if (row.kind == AddressKind::Account) {
-    row.account = in.u32_be();
-    return row;
-  }
-  for (auto left = in.varint(); left > 0 && !in.failed(); --left)
-    row.targets.emplace_back(in.text());
-  return row;
 }
 
 std::optional<std::string> read_address_value(Reader& reader, std::string_view address) {
@@ -273,38 +164,121 @@ std::optional<Domain> find_domain(Reader& reader, std::string_view name) {
   return row->domain;
 }
 
-Result<Account> add_account(Transaction& tx, std::string_view address, std::string_view name,
-                            Language language, bool add_missing_domain, Time now) {
+namespace {
+
+/// An account is known by two rows, which lead to each other.
+bool has_address(Reader& reader, AccountId id) {
+  auto account = get_account(reader, id);
+  if (!account) return false;
+  auto row = read_address(reader, account->address);
+  return row && row->kind == AddressKind::Account && row->account == id;
+}
+
+bool has_rows(Reader& reader, const store::KeyRange& range) {
+  bool any = false;
+  reader.scan(range, [&](std::string_view, std::string_view) { return !(any = true); });
+  return any;
+}
+
+bool has_mail(Reader& reader, AccountId id) {
+  return has_rows(reader, {Key(id, 0).bytes(), store::prefix_end(Key(id, 0).bytes().substr(0, 4))});
+}
+
+bool is_removed(Reader& reader, AccountId id) {
+  return reader.get(removed_key(id)).has_value();
+}
+
+/// Who has an account's number has its mail and its passwords. The counter alone would do, as long
+/// as its row is as it was written.
+Result<AccountId> next_account(Reader& reader, const DirectoryState& state) {
+  for (auto id = std::max<AccountId>(state.next_account, 1); id < UINT32_MAX; ++id) {
+    if (!has_mail(reader, id) && !reader.get(account_key(id)) && !is_removed(reader, id) &&
+        !has_rows(reader, credential_rows(id)))
+      return id;
+  }
+  return fail(ErrorCode::TooLarge, "all numbers of accounts are used up");
+}
+
+/// `address` as an account may get it: nobody has it. Exists, NotFound, Invalid.
+Result<std::string> free_address(Transaction& tx, std::string_view address) {
   TRY(auto normal, normalize_address(address));
   if (auto row = read_address(tx, normal)) {
     return fail(ErrorCode::Exists, "{} is {} already", normal,
                 row->kind == AddressKind::Account ? "an account" : "an alias");
   }
-  auto domain = split_address(normal).second;
-  if (!read_domain(tx, domain)) {
-    if (!add_missing_domain) {
-      return fail(ErrorCode::NotFound, "{} is not a domain of this server: hikyaku domain add {}",
-                  domain, domain);
-    }
-    TRY_DO(add_domain(tx, domain, now));
+  return normal;
+}
+
+Result<void> need_domain(Transaction& tx, std::string_view domain) {
+  if (read_domain(tx, domain)) return {};
+  return fail(ErrorCode::NotFound, "{} is not a domain of this server: hikyaku domain add {}",
+              domain, domain);
+}
+
+/// Writes the account with all that leads to it, and its standard mailboxes, if it lacks them.
+void write_whole(Transaction& tx, const Account& account, Time now) {
+  write_account(tx, account);
+  write_address(tx, account.address, {AddressKind::Account, account.id, {}});
+  auto domain = read_domain(tx, split_address(account.address).second);
+  if (domain->first_account == 0) {
+    domain->first_account = account.id;
+    write_domain(tx, *domain);
   }
+  mailbox::create_standard_mailboxes(tx, account.id, account.language, now);
+}
+
+}  // namespace
+
+Result<Account> add_account(Transaction& tx, std::string_view address, std::string_view name,
+                            Language language, bool add_missing_domain, Time now) {
+  TRY(auto normal, free_address(tx, address));
+  auto domain = split_address(normal).second;
+  if (add_missing_domain && !read_domain(tx, domain)) TRY_DO(add_domain(tx, domain, now));
+  TRY_DO(need_domain(tx, domain));
   auto state = read_state(tx);
-  mailbox::begin_former_numbers(tx, state.next_account == 1);
   Account account;
-  account.id = state.next_account++;
+  TRY(account.id, next_account(tx, state));
+  mailbox::begin_former_numbers(tx, account.id == 1);
   account.address = normal;
   account.name = name;
   account.language = language;
   account.created = now;
-  write_state(tx, state);
-  write_account(tx, account);
-  write_address(tx, normal, {AddressKind::Account, account.id, {}});
-  auto row = read_domain(tx, domain);
-  if (row->first_account == 0) {
-    row->first_account = account.id;
-    write_domain(tx, *row);
-  }
-  mailbox::create_standard_mailboxes(tx, account.id, language, now);
+  state.next_account = account.id + 1;
+  tx.put(state_key(), encode(state));
+  write_whole(tx, account, now);
+  return account;
+}
+
+std::vector<AccountId> accounts_without_address(Reader& reader) {
+  auto all = mailbox::list_accounts(reader);
+  std::erase_if(all, [&](auto id) { return is_removed(reader, id) || has_address(reader, id); });
+  return all;
+}
+
+Result<Account> recover_account(Transaction& tx, AccountId id, std::string_view address,
+                                std::string_view name, Language language, Time now) {
+  auto before = get_account(tx, id);
+  if (has_address(tx, id))
+    return fail(ErrorCode::Exists, "account {} has its address: {}", id, before->address);
+  if (is_removed(tx, id))
+    return fail(ErrorCode::NotFound, "account {} was removed, and its mail goes", id);
+  if (id == store::kInstance || !has_mail(tx, id))
+    return fail(ErrorCode::NotFound, "there is no mail of an account {}", id);
+  TRY(auto normal, free_address(tx, address));
+  TRY_DO(need_domain(tx, split_address(normal).second));
+  Account account;
+  account.id = id;
+  account.address = normal;
+  account.name = name.empty() && before ? before->name : std::string(name);
+  account.language = language;
+  account.created = now;
+  auto state = read_state(tx);
+  state.next_account = std::max(state.next_account, id + 1);
+  tx.put(state_key(), encode(state));
+  // Who knew one of its passwords need not be who gets the mail now.
+  tx.erase_range(credential_rows(id));
+  write_whole(tx, account, now);
+  mailbox::set_quota(tx, id, account.quota);
   return account;
 }
 
@@ -315,8 +289,8 @@ Result<void> remove_account(Transaction& tx, std::string_view address, Time now)
     return fail(ErrorCode::NotFound, "there is no account {}", normal);
   tx.erase(address_key(normal));
   tx.erase(account_key(row->account));
-  tx.erase_range(Key(kInstance, kTableCredential).u32(row->account).children());
-  tx.put(Key(kInstance, kTableRemoved).u32(row->account), {});
+  tx.erase_range(credential_rows(row->account));
+  tx.put(removed_key(row->account), {});
   mailbox::close_account(tx, row->account, now);
 
   auto domain = read_domain(tx, split_address(normal).second);
@@ -347,7 +321,7 @@ std::vector<AccountId> removed_accounts(Reader& reader) {
 bool erase_removed_account(Transaction& tx, AccountId account, Time now) {
   mailbox::close_account(tx, account, now);  // an earlier version may have removed it
   if (!mailbox::erase_account(tx, account)) return false;
-  tx.erase(Key(kInstance, kTableRemoved).u32(account));
+  tx.erase(removed_key(account));
   return true;
 }
 
@@ -476,7 +450,7 @@ std::uint64_t directory_version(Reader& reader) {
 void note_directory_change(Transaction& tx) {
   auto state = read_state(tx);
   ++state.version;
-  write_state(tx, state);
+  tx.put(state_key(), encode(state));
   tx.notify(kInstance, kTopicDirectory);
 }
 

@@ -58,9 +58,18 @@ std::optional<Domain> first_domain(store::Reader& reader);
 std::optional<Domain> find_domain(store::Reader& reader, std::string_view name);
 
 /// Makes the account with its standard mailboxes. The domain is added when it is missing and
-/// `add_missing_domain`. Exists (an account or alias), NotFound (domain), Invalid.
+/// `add_missing_domain`. Exists (an account or alias), NotFound (domain), Invalid. Its number was
+/// never another's: none of which there are rows, whatever the counter says.
 Result<Account> add_account(store::Transaction& tx, std::string_view address, std::string_view name,
                             Language language, bool add_missing_domain, Time now);
+/// Accounts that have mailboxes, but no address any more: damage has taken their rows. Not those
+/// that were removed. Ascending.
+std::vector<AccountId> accounts_without_address(store::Reader& reader);
+/// Gives one of them an address. It keeps its mailboxes, and gets standard ones that it lacks; it
+/// has no password then. Exists (it has an address; the address is taken), NotFound (there is no
+/// such mail; domain), Invalid.
+Result<Account> recover_account(store::Transaction& tx, AccountId id, std::string_view address,
+                                std::string_view name, Language language, Time now);
 /// Marks it, and nothing is written into its mailboxes any more; its mail is erased in pieces
 /// behind (auth/ keeps what is left to do).
 Result<void> remove_account(store::Transaction& tx, std::string_view address, Time now);

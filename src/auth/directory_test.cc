@@ -5,6 +5,9 @@
 #include <fmt/core.h>
 #include <memory>
 
+#include "auth/credentials.h"
+#include "auth/directory_check.h"
+#include "auth/directory_rows.h"
 #include "mailbox/mailboxes.h"
 #include "store/memory_transaction.h"
 
@@ -249,6 +252,140 @@ TEST_CASE("a domain goes only when it is empty; every change gets a new version"
   CHECK(removed_accounts(f.tx).size() == 2);
   CHECK(add_domain(f.tx, "no domain", kNow).error().code == ErrorCode::Invalid);
   CHECK(add_domain(f.tx, "日本語.test", kNow)->name.starts_with("xn--"));
+}
+
+/// Everything that the directory has, as one who knows only the addresses sees it.
+struct Damaged : Fixture {
+  DirectoryReport repair(AccountId highest_named = 0) {
+    auto report = check_directory(tx, highest_named, kNow);
+    repair_directory(tx, report);
+    auto again = check_directory(tx, highest_named, kNow);
+    CHECK_MESSAGE(again.problems.empty(), again.problems.front());
+    return report;
+  }
+  AccountId add(std::string_view address) {
+    return add_account(tx, address, "", Language::English, true, kNow).value().id;
+  }
+};
+
+TEST_CASE("a number of which there are rows is never given to a new account") {
+  Damaged f;
+  auto last = f.bob.id;
+  SUBCASE("mailboxes") {
+    f.tx.erase(account_key(last));
+    f.tx.erase(address_key(f.bob.address));
+  }
+  SUBCASE("those of an account that is being removed") {
+    REQUIRE(remove_account(f.tx, f.bob.address, kNow));
+  }
+  SUBCASE("a password") {
+    f.tx.erase(account_key(last));
+    while (!mailbox::erase_account(f.tx, last)) continue;
+    put_credential(f.tx, last, {});
+  }
+  SUBCASE("its own") {
+    while (!mailbox::erase_account(f.tx, last)) continue;
+  }
+  f.tx.erase(state_key());
+  CHECK(f.add("carl@alpha.test") > last);
+  CHECK(f.ask("anna@alpha.test").accounts[0].account == f.anna.id);
+}
+
+TEST_CASE("check: the number of an account that anything names is not given out again") {
+  Damaged f;
+  CHECK(check_directory(f.tx, f.bob.id, kNow).problems.empty());
+  SUBCASE("the counter is lost") {
+    f.tx.erase(state_key());
+    CHECK(f.repair().problems.size() == 1);
+    CHECK(f.add("carl@alpha.test") == f.bob.id + 1);
+  }
+  SUBCASE("a body names another") {
+    f.repair(40);
+    CHECK(f.add("carl@alpha.test") == 41);
+  }
+  SUBCASE("the version of the directory is new") {
+    auto before = directory_version(f.tx);
+    f.repair(40);
+    CHECK(directory_version(f.tx) > before);
+  }
+}
+
+TEST_CASE("check: what one row of an account says is not lost with the other") {
+  Damaged f;
+  auto bob = f.bob;
+  bob.quota = 12'345;
+  bob.name = "Bob";
+  REQUIRE(update_account(f.tx, bob));
+  SUBCASE("the address") {
+    f.tx.erase(address_key(bob.address));
+    CHECK(f.repair().without_address.empty());
+    CHECK(find_account(f.tx, bob.address)->name == "Bob");
+  }
+  SUBCASE("the account") {
+    f.tx.erase(account_key(bob.id));
+    CHECK(f.repair().without_address.empty());
+    CHECK(find_account(f.tx, bob.address)->id == bob.id);
+    CHECK(find_account(f.tx, bob.address)->quota == bob.quota);
+  }
+  SUBCASE("the domain") {
+    f.tx.erase(domain_key("alpha.test"));
+    f.repair();
+    CHECK(f.ask("postmaster@alpha.test").accounts[0].account == f.anna.id);
+  }
+  SUBCASE("who is the domain's first") {
+    f.tx.erase(account_key(f.anna.id));
+    f.tx.erase(address_key(f.anna.address));
+    CHECK(f.repair().without_address == std::vector{f.anna.id});
+    CHECK(f.ask("abuse@alpha.test").accounts[0].account == bob.id);
+  }
+  CHECK(f.ask("bob@alpha.test").accounts[0].account == bob.id);
+}
+
+TEST_CASE("check: an address that another has got meanwhile stays with that") {
+  Damaged f;
+  f.tx.erase(address_key(f.bob.address));
+  auto other = f.add(f.bob.address);
+  CHECK(f.repair().without_address == std::vector{f.bob.id});
+  CHECK(find_account(f.tx, f.bob.address)->id == other);
+  CHECK(accounts_without_address(f.tx) == std::vector{f.bob.id});
+  auto again = recover_account(f.tx, f.bob.id, "bobby@alpha.test", "", Language::English, kNow);
+  REQUIRE(again);
+  CHECK(f.ask("bobby@alpha.test").accounts[0].account == f.bob.id);
+  CHECK(accounts_without_address(f.tx).empty());
+  CHECK(check_directory(f.tx, 0, kNow).problems.empty());
+}
+
+TEST_CASE("an account that is recovered keeps its mail, and nobody's password") {
+  Damaged f;
+  Credential phone;
+  phone.name = "phone";
+  put_credential(f.tx, f.bob.id, phone);
+  f.tx.erase(account_key(f.bob.id));
+  f.tx.erase(address_key(f.bob.address));
+  auto recover = [&](AccountId id, std::string_view address) {
+    return recover_account(f.tx, id, address, "Bob", Language::English, kNow);
+  };
+  CHECK(recover(f.anna.id, "new@alpha.test").error().code == ErrorCode::Exists);
+  CHECK(recover(f.bob.id, "anna@alpha.test").error().code == ErrorCode::Exists);
+  CHECK(recover(f.bob.id, "bob@nowhere.test").error().code == ErrorCode::NotFound);
+  CHECK(recover(0, "new@alpha.test").error().code == ErrorCode::NotFound);
+  CHECK(recover(77, "new@alpha.test").error().code == ErrorCode::NotFound);
+  REQUIRE(recover(f.bob.id, "bob@alpha.test"));
+  CHECK(list_credentials(f.tx, f.bob.id).empty());
+  CHECK(recover(f.bob.id, "new@alpha.test").error().code == ErrorCode::Exists);
+  REQUIRE(remove_account(f.tx, "bob@alpha.test", kNow));
+  CHECK(recover(f.bob.id, "bob@alpha.test").error().code == ErrorCode::NotFound);
+}
+
+TEST_CASE("check: what was removed stays removed") {
+  Damaged f;
+  auto row = f.tx.get(account_key(f.bob.id)), address = f.tx.get(address_key(f.bob.address));
+  REQUIRE(remove_account(f.tx, f.bob.address, kNow));
+  f.tx.put(account_key(f.bob.id), *row);
+  f.tx.put(address_key(f.bob.address), *address);
+  CHECK(f.repair().without_address.empty());
+  CHECK_FALSE(find_account(f.tx, f.bob.address));
+  CHECK_FALSE(get_account(f.tx, f.bob.id));
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ class Checker {
     check_counters();
     check_emails();
     check_threads();
+    check_numbers();
     check_account_row();
     return std::move(report_);
   }
@@ -110,17 +111,21 @@ class Checker {
       mailboxes_[id].name = fields.rest();
     });
     for (auto id : lost) {
-      if (mailboxes_[id].name.empty()) mailboxes_[id].name = free_name(id);
+      if (mailboxes_[id].name.empty()) mailboxes_[id].name = lost_name(id, mailboxes_[id].role);
       problem("mailbox {} has lost its row, and is called \"{}\" now", id, mailboxes_[id].name);
       put(mailbox_key(account_, id), encode(mailboxes_[id]));
     }
   }
 
-  std::string free_name(MailboxId id) const {
-    auto name = fmt::format("Recovered {}", id);
+  std::string lost_name(MailboxId id, Role role) const {
+    std::string name;
     auto is_taken = [&](const auto& mailbox) {
       return mailbox.second.parent == kRoot && mailbox.second.name == name;
     };
+    // There is one inbox, and it has one name.
+    name = "INBOX";
+    if (role == Role::Inbox && std::ranges::none_of(mailboxes_, is_taken)) return name;
+    name = fmt::format("Recovered {}", id);
     while (std::ranges::any_of(mailboxes_, is_taken)) name += '+';
     return name;
   }
@@ -152,10 +157,7 @@ class Checker {
       }
       if (!row.selectable && !has_children(reader_, account_, id))
         problem("mailbox {} is a level without mailboxes below it", id);
-      if (id >= row_.next_mailbox) {
-        problem("the id of mailbox {} would be given out again", id);
-        wanted_.next_mailbox = std::max(wanted_.next_mailbox, id + 1);
-      }
+      not_again(wanted_.next_mailbox, id, "mailbox");
       if (row.uid_validity > row_.uid_validity) {
         problem("the UIDVALIDITY of mailbox {} would be given out again", id);
         wanted_.uid_validity = std::max(wanted_.uid_validity, row.uid_validity);
@@ -330,6 +332,7 @@ class Checker {
         erase(key);
       } else if (check_expunged(key, value, mailbox, uid)) {
         ghosts.erase({mailbox, uid});
+        note_expunged(mailbox, uid);
       }
     });
     for (auto [mailbox, uid] : ghosts)
@@ -337,6 +340,13 @@ class Checker {
         problem("message {} of mailbox {} has a row and no summary", uid, mailbox);
         erase(message_key(account_, mailbox, uid));
       }
+  }
+
+  /// Its row is still there: who got its number would take the row's place.
+  void note_expunged(MailboxId mailbox, Uid uid) {
+    if (mailboxes_.contains(mailbox) && !append_into(mailbox, uid))
+      counted_[mailbox].uid_next = std::max(counted_[mailbox].uid_next, uid + 1);
+    if (!mailboxes_.contains(mailbox)) not_again(wanted_.next_mailbox, mailbox, "mailbox");
   }
 
   /// What says where an expunged message was: made again from its record, without its flags, when
@@ -351,6 +361,7 @@ class Checker {
       erase(key);
       return false;
     }
+    not_again(wanted_.next_email, record.email, "email");
     if (decode(value, row)) return true;
     problem("message {} of mailbox {} was expunged, and it cannot be read from where", uid,
             mailbox);
@@ -498,10 +509,7 @@ class Checker {
         put(key, encode(email));
       }
       if (email.places.size() > kMaxPlaces) problem("email {} lies in too many places", id);
-      if (id >= row_.next_email) {
-        problem("the id of email {} would be given out again", id);
-        wanted_.next_email = std::max(wanted_.next_email, id + 1);
-      }
+      not_again(wanted_.next_email, id, "email");
       if (owners_ == Owners::Look && !store::is_owner(reader_, email.blob, key)) {
         problem("email {} does not own its body {}", id, email.blob);
         report_.owners.push_back({email.blob, key, true});
@@ -530,6 +538,40 @@ class Checker {
       out.varint(count);
       put(thread_key(account_, thread, mailbox, email), out.take());
     }
+  }
+
+  // --- numbers ---------------------------------------------------------------------------------
+
+  /// `next` is given out next: not `id`, of which there are rows.
+  template <class Number>
+  void not_again(Number& next, Number id, std::string_view what) {
+    if (id < next) return;
+    problem("the id of {} {} would be given out again", what, id);
+    next = id + 1;
+  }
+
+  /// Of those that need not have a mailbox or an email any more.
+  void check_numbers() {
+    for (const auto& [id, intent] : intents_) {
+      not_again(wanted_.next_intent, id, "intent");
+      not_again(wanted_.next_mailbox, intent.mailbox, "mailbox");
+    }
+    // A thread has the number of its first email.
+    ThreadId highest = 0;
+    for (const auto& [where, count] : threads_) highest = std::max(highest, std::get<0>(where));
+    each(kTableThreadOf, [&](std::string_view, Decoder, std::string_view value) {
+      highest = std::max(highest, Decoder(value).u64_be());
+    });
+    not_again(wanted_.next_email, highest, "thread");
+    ChangeNumber last = 0;
+    reader_.scan(store::Key(account_, kTableChange).children(), store::Reader::Direction::Backward,
+                 [&](std::string_view key, std::string_view) {
+                   last = store::key_fields(key).u64_be();
+                   return false;
+                 });
+    if (last <= wanted_.change) return;
+    problem("the change number {} would be given out again", last);
+    wanted_.change = last;
   }
 
   // --- the account -----------------------------------------------------------------------------

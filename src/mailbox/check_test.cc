@@ -188,3 +188,49 @@ TEST_CASE("check: the size in an email's row is that of its messages") {
   CHECK_MESSAGE(told.contains("thread, body or size"), told);
   CHECK(account.check() == "");
 }
+
+TEST_CASE("check: no number of which there are rows is given out again") {
+  TestAccount account;
+  for (int i = 0; i < 3; ++i) account.put("Sent");
+  account.create("Gone");
+  auto gone = account.id("Gone");
+  account.put("Gone");
+  account.expunge("Gone", {1});
+  account.expunge("Sent", {2, 3});
+  account.run([&](auto& tx) { return delete_mailbox(tx, kId, "Gone", account.now); });
+  auto sent = account.id("Sent");
+  AccountRow before, after;
+  REQUIRE(decode(*account.memory.get(account_key(kId)), before));
+  Counters counters;
+  REQUIRE(decode(*account.memory.get(counters_key(kId, sent)), counters));
+  CHECK(counters.uid_next == 4);
+  account.run([&](auto& tx) {
+    IntentRow intent;
+    intent.kind = IntentRow::Kind::EraseMailbox;
+    intent.mailbox = gone + 7;
+    tx.put(intent_key(kId, 40), encode(intent));
+    auto row = before;
+    row.change = row.next_mailbox = row.next_email = row.next_intent = 1;
+    tx.put(account_key(kId), encode(row));
+    tx.erase(counters_key(kId, sent));
+    return 0;
+  });
+  repair(account);
+  REQUIRE(decode(*account.memory.get(account_key(kId)), after));
+  CHECK(after.change >= before.change);
+  CHECK(after.next_mailbox > gone + 7);
+  CHECK(after.next_intent == 41);
+  CHECK(after.next_email == before.next_email);
+  CHECK(account.counters("Sent").uid_next == 4);
+}
+
+TEST_CASE("check: the inbox keeps its name when it has lost all that says it") {
+  TestAccount account;
+  account.put("INBOX");
+  auto inbox = account.id("INBOX");
+  erase(account, mailbox_key(kId, inbox));
+  erase(account, name_key(kId, kRoot, "INBOX"));
+  repair(account);
+  CHECK(account.id("INBOX") == inbox);
+  CHECK(account.info("INBOX").role == Role::Inbox);
+}

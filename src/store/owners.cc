@@ -1,5 +1,8 @@
 #include "store/owners.h"
 
+#include <algorithm>
+
+#include "store/key.h"
 #include "store/rows.h"
 
 namespace hikyaku::store {
@@ -16,6 +19,17 @@ std::vector<std::string> owners_of(Reader& reader, BlobId blob, std::size_t most
     return owners.size() < most;
   });
   return owners;
+}
+
+AccountId highest_owner(Reader& reader) {
+  AccountId highest = kInstance;
+  reader.scan(Key(kInstance, kOwnerTable).children(), [&](std::string_view key, std::string_view) {
+    auto fields = key_fields(key);
+    fields.u64_be();  // the body
+    highest = std::max<AccountId>(highest, fields.u32_be());
+    return true;
+  });
+  return highest;
 }
 
 }  // namespace hikyaku::store

@@ -18,6 +18,9 @@
 namespace hikyaku::store {
 namespace {
 
+/// So many bodies may have been in what is lost.
+constexpr BlobId kLostBodies = BlobId{1} << 32;
+
 class Verifier {
  public:
   /// `unreadable`: what was wrong with the index when it was tried before.
@@ -268,9 +271,16 @@ class Verifier {
       rows.put(skipped_key(range), encode_number(range.end));
       log_.skip(range);
     }
+    rows.put(next_blob_key(), encode_number(next_blob() + kLostBodies));
     TRY_DO(append(rows, last));
     findings_.repaired(fmt::format("the epoch is {} now", log_.segments().epoch()));
     return {};
+  }
+
+  /// Rows that are left may name a body whose group is lost: nobody else's mail may get its number.
+  BlobId next_blob() const {
+    auto row = index_->view()->get(next_blob_key(), Reach::Disk);
+    return std::max<BlobId>(row ? decode_number(*row) : 0, 1);
   }
 
   /// Damaged records that the index knew already: nothing is lost, but nobody is to stumble over

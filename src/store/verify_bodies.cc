@@ -34,18 +34,15 @@ class BodyCheck {
 
   Result<Overlay> run() {
     auto view = index_.view();
-    BlobId next = 1;
-    if (auto row = view->get(next_blob_key(), Reach::Disk)) next = decode_number(*row);
+    if (auto row = view->get(next_blob_key(), Reach::Disk)) next_ = decode_number(*row);
+    auto next = next_;
     Rows owners(*view, kOwnerTable);
     Rows freed(*view, kFreedAtTable);
     std::map<SegmentNumber, SegmentUse> uses;
     for (Rows places(*view, kPlaceTable); places.valid(); places.cursor->next()) {
       auto id = places.number();
       findings_.progress("bodies", id, next);
-      if (id >= next) {
-        findings_.problem(fmt::format("body {} has a number not yet given out", id));
-        fix_put(next_blob_key(), encode_number(id + 1));
-      }
+      use_number(id);
       bool owned = pass(owners, id, "owned");
       bool waiting = pass(freed, id, kWaiting);
       if (owned == waiting) {
@@ -67,14 +64,23 @@ class BodyCheck {
     pass(owners, UINT64_MAX, "owned");
     pass(freed, UINT64_MAX, kWaiting);
     check_uses(*view, uses);
+    if (next_ != next) fix_put(next_blob_key(), encode_number(next_));
     return std::move(fixes_);
   }
 
  private:
+  /// Nobody else's mail may get the number of a body that anything names.
+  void use_number(BlobId id) {
+    if (id < next_ || id == UINT64_MAX) return;
+    findings_.problem(fmt::format("body {} has a number not yet given out", id));
+    next_ = id + 1;
+  }
+
   /// Goes over the rows up to body `id`; those before it belong to no body. Whether it has any.
   bool pass(Rows& table, BlobId id, std::string_view what) {
     bool any = false;
     for (; table.valid() && table.number() <= id; table.cursor->next()) {
+      use_number(table.number());
       if (table.number() < id) {
         findings_.problem(fmt::format("body {} is {} but not there", table.number(), what));
         fix_erase(table.cursor->key());
@@ -97,6 +103,7 @@ class BodyCheck {
     for (cursor->seek(range.begin); cursor->valid(); cursor->next()) {
       auto number = key_fields(cursor->key()).u32_be();
       auto use = decode_segment_use(cursor->value());
+      if (use) use_number(use->last);
       bool same = use && use->same_bytes(std::exchange(left[number], {}));
       if (!same)
         findings_.problem(
@@ -185,6 +192,7 @@ class BodyCheck {
   Segments& segments_;
   const Clock& clock_;
   Findings& findings_;
+  BlobId next_ = 1;  ///< the number of the next body
   Overlay fixes_;
 };
 

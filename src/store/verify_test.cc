@@ -8,6 +8,7 @@
 #include "store/epoch.h"
 #include "store/key.h"
 #include "store/rocks_index.h"
+#include "store/rows.h"
 #include "store/segment.h"
 #include "store/yard_test.h"
 
@@ -74,6 +75,32 @@ TEST_CASE("verify --repair: goes over a damaged group, keeps all others, raises 
   yard.open();
   CHECK(yard.get("more"));
   CHECK(Epoch::of(yard.store->epoch()).turn == 2);
+}
+
+TEST_CASE("verify --repair: the number of a body that is lost is not given to another") {
+  Yard yard;
+  SUBCASE("with its group") {
+    yard.lose_index();
+    auto [name, at] = yard.find("salvage 9");
+    yard.flip(name, at - 130);
+  }
+  SUBCASE("with the rows that say it, of which one is left") {
+    yard.store.reset();
+    auto index = open_rocks_index({(yard.directory.path / "index").string(), 8 << 20, {}});
+    REQUIRE(index);
+    Overlay rows;
+    rows.erase(next_blob_key());
+    rows.erase(place_key(yard.bodies[9]));
+    REQUIRE((*index)->apply(rows, (*index)->position()));
+    REQUIRE((*index)->flush());
+    // Nothing says otherwise: the journal begins later.
+    std::filesystem::remove(yard.directory.path / "journal" / "0000000001.log");
+  }
+  yard.verify(true);
+  yard.open();
+  auto given = yard.deliver(100, "new");
+  CHECK(std::ranges::find(yard.bodies, given) == yard.bodies.end());
+  CHECK(given > yard.bodies[9]);
 }
 
 TEST_CASE("verify --repair: the last segment's only group is damaged") {
