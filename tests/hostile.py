@@ -137,11 +137,13 @@ def deliver(server, source="127.0.0.78", to=ANNA, body="text\r\n"):
 
 class Attacked(unittest.TestCase):
     """Tests against one server that all of a class share."""
-    config, metrics = {}, False
+    config, metrics, wrapper = {}, False, []
 
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.enterClassContext(Instance(ANNA, config=cls.config, metrics=cls.metrics))
+        server = Instance(ANNA, config=cls.config, metrics=cls.metrics)
+        server.wrapper = cls.wrapper
+        cls.server = cls.enterClassContext(server)
         cls.server.add_account(BOB)
 
     def peer(self, service="smtp", greet=True, **options):

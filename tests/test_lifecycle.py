@@ -366,6 +366,22 @@ class WhenItStarts(unittest.TestCase):
             self.assertEqual([line.strip() for line in server.log].count("ready"), 1)
             self.assertEqual(len([line for line in server.log if line.startswith("listening on ")]), len(PORTS))
 
+    def test_closed_standard_files_are_no_others(self):
+        """What it opens does not get their numbers, and with them its log."""
+        server = Instance("anna@alpha.test")
+        self.addCleanup(server.__exit__)
+        server.quickstart()
+        for closed in ("<&- >&- 2>&-", "2>&-"):
+            with self.subTest(closed):
+                server.wrapper = ["sh", "-c", f'exec "$0" "$@" {closed}']
+                server.spawn()
+                eventually(lambda: server.run("who", check=False).returncode == 0)
+                mark = f"with {closed}"
+                submit(server, message("anna@alpha.test", "anna@alpha.test", mark))
+                eventually(lambda: mark in [m["Subject"] for m in messages(server)])
+                self.assertEqual(os.readlink(f"/proc/{server.process.pid}/fd/2"), "/dev/null")
+                self.assertEqual(server.stop(), 0)
+
     def test_systemd_is_told(self):
         with tempfile.TemporaryDirectory() as directory:
             for address in (str(pathlib.Path(directory, "notify")), f"@hikyaku-test-{time.monotonic_ns()}"):

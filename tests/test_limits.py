@@ -15,7 +15,7 @@ import unittest
 
 from harness import PASSWORD, SANITIZED, Instance, eventually
 from hostile import ANNA, BOB, Attacked, Meanwhile, Peer, memory
-from mail import subjects
+from mail import imap, subjects
 
 BUSY = {"smtp": r"^421 4\.3\.1 ", "submission": r"^421 4\.3\.1 ", "imap": r"^\* BYE \[UNAVAILABLE\] Too much", "pop3": r"^-ERR \[SYS/TEMP\] Too much"}
 
@@ -23,6 +23,40 @@ BUSY = {"smtp": r"^421 4\.3\.1 ", "submission": r"^421 4\.3\.1 ", "imap": r"^\* 
 def metric(server, name):
     found = re.search(rf"(?m)^{name}(?:{{[^}}]*}})? (\S+)$", server.run("metrics").stdout)
     return float(found.group(1))
+
+
+class OfOpenFiles(Attacked):
+    """As a shell without further limits has them."""
+    FILES = 1024
+    config = {"limits.connections_per_address": 1000}
+    wrapper = ["sh", "-c", f'ulimit -n {FILES}; exec "$0" "$@"']
+
+    def test_strangers_leave_the_store_its_files(self):
+        client = imap(self.server, BOB)
+        self.assertTrue(any("event=server.files limit=1024" in line for line in self.server.log))
+        with contextlib.ExitStack() as stack:
+            refused = 0
+            for n in range(self.FILES):
+                peer = stack.enter_context(Peer(self.server, "smtp", f"127.0.1.{n % 4 + 1}"))
+                refused += (peer.line() or "").startswith("421")
+            self.assertGreater(refused, self.FILES / 2 - 20)
+            # What makes segments and files of the index.
+            for n in range(40):
+                text = b"Subject: %d\r\n\r\n" % n + b"y" * (300_000 if n % 3 == 0 else 2000) + b"\r\n"
+                self.assertEqual(client.append("INBOX", None, None, text)[0], "OK")
+            self.server.run("backup", self.enterContext(tempfile.TemporaryDirectory()) + "/b")
+        self.assertFalse([line for line in self.server.log if " error " in line])
+        eventually(lambda: re.match("220 ", self.peer("smtp", greet=False, source="127.0.2.1").line() or ""))
+
+    def test_with_too_few_none_starts(self):
+        other = Instance(ANNA)
+        self.addCleanup(other.__exit__)
+        other.quickstart()
+        other.wrapper = ["sh", "-c", 'ulimit -n 255; exec "$0" "$@"']
+        other.spawn().wait(30)
+        self.assertEqual(other.process.wait(30), 75)
+        other.process = None
+        self.assertIn("only 255 files may be open at once", "\n".join(other.log))
 
 
 class OfMemoryInTotal(Attacked):

@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <string>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
 #include "app/cli.h"
 #include "app/confined_process.h"
+#include "app/open_files.h"
 #include "app/sendmail_options.h"
 #include "app/verbs.h"
 #include "base/text.h"
@@ -31,15 +31,6 @@ std::string program_name(std::string called) {
       return "hikyaku";
   }
   return called;
-}
-
-/// A shell usually lets a program have 1,024 files open unless it asks for more: too few for as
-/// many connections, or for a store with as many segments.
-void allow_open_files() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= files.rlim_max) return;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 /// Where standard input, output or error was closed, the next file that is opened would take the

@@ -1,5 +1,6 @@
 #include "app/server.h"
 
+#include <algorithm>
 #include <csignal>
 #include <expected>
 #include <fmt/core.h>
@@ -21,6 +22,7 @@
 #include "app/measured_resolver.h"
 #include "app/names_needed.h"
 #include "app/next_steps.h"
+#include "app/open_files.h"
 #include "app/reload.h"
 #include "app/report_reader.h"
 #include "app/report_sender.h"
@@ -70,7 +72,7 @@ class RunningServer final : public Server {
  public:
   RunningServer(ConfinedProcess confined, std::vector<BoundListener> listeners,
                 LocalSockets::Bound local, Log log, std::function<void(std::string)> say,
-                ServerMetrics& metrics, std::optional<SandboxPaths> readable)
+                ServerMetrics& metrics, std::optional<SandboxPaths> readable, OpenFiles files)
       : metrics_(metrics),
         cores_(net::Cores::usable()),
         confined_(std::move(confined), cores_, metrics.confined, log),
@@ -84,7 +86,8 @@ class RunningServer final : public Server {
                 }},
                log_),
         say_(std::move(say)),
-        readable_(std::move(readable)) {}
+        readable_(std::move(readable)),
+        files_(files) {}
 
   ~RunningServer() override {
     if (local_.stop()) sessions_.end_all(kGrace);  // of a start that failed
@@ -99,7 +102,7 @@ class RunningServer final : public Server {
                                        [this](int number) { on_signal(number); });
     hold_back_reloads(SIG_UNBLOCK);
     cores_.start();
-    local_.set_limit(config.limits.local_connections);
+    local_.set_limit(std::min(config.limits.local_connections, files_.local));
     local_.start();
     TRY(core_, Core::open(std::move(instance), std::move(config), log_,
                           {metrics_.store, which, kLockPatience}));
@@ -262,12 +265,13 @@ class RunningServer final : public Server {
   /// Those that are not settings of a service.
   void set_limits() {
     auto& config = core_->config();
-    admission_.set_limits(config.limits.connections, config.limits.connections_per_address);
+    admission_.set_limits(std::min(config.limits.connections, files_.connections),
+                          config.limits.connections_per_address);
     sessions_.memory().set_limits({.total = config.limits.memory.count != 0
                                                 ? config.limits.memory.count
                                                 : core_->memory().sessions,
                                    .per_session = config.limits.memory_per_connection.count});
-    local_.set_limit(config.limits.local_connections);
+    local_.set_limit(std::min(config.limits.local_connections, files_.local));
     authenticator_->set_limits({.max_failures = config.login.max_failures,
                                 .max_waiting = config.login.max_waiting,
                                 .max_waiting_per_network = config.login.max_waiting_per_network,
@@ -534,6 +538,7 @@ class RunningServer final : public Server {
   RefusalLog refusals_;
   SharedValue<ServiceSettings> settings_;
   std::optional<SandboxPaths> readable_;  ///< in the sandbox; nothing: there is none
+  OpenFiles files_;
   std::mutex reloading_;
   bool opened_ = false;         ///< the store; on the first loop
   bool reload_wanted_ = false;  ///< SIGHUP came before
@@ -581,6 +586,12 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
                                               std::function<void(std::string)> say,
                                               ServerMetrics& metrics, WhichStore which) {
   hold_back_reloads(SIG_BLOCK);
+  TRY(auto files, OpenFiles::plan());
+  if (files.connections < config.limits.connections)
+    log.warn("server.files",
+             {{"limit", files.limit},
+              {"what", fmt::format("limits.connections is {} by that (ulimit -n, LimitNOFILE=)",
+                                   files.connections)}});
   // Before there is anything that it should not have.
   TRY(auto confined, start_confined(config, log));
   TRY(auto listeners, bind_listeners(config));
@@ -588,9 +599,9 @@ Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config 
   TRY(auto local, LocalSockets::bind(instance));
   TRY_DO(become_user(config.server.user));  // root was needed for the ports only
   TRY(auto readable, give_up_rights(instance, config, log, which));
-  auto server =
-      std::make_unique<RunningServer>(std::move(confined), std::move(listeners), std::move(local),
-                                      std::move(log), std::move(say), metrics, std::move(readable));
+  auto server = std::make_unique<RunningServer>(std::move(confined), std::move(listeners),
+                                                std::move(local), std::move(log), std::move(say),
+                                                metrics, std::move(readable), files);
   TRY_DO(server->prepare(std::move(instance), std::move(config), which));
   return server;
 }

@@ -1,5 +1,6 @@
 // hikyaku serve: the server, in the foreground.
 #include <algorithm>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <malloc.h>
 #include <poll.h>
@@ -63,7 +64,7 @@ class Announcements {
 
  private:
   Terminal& terminal_;
-  bool heard_ = true;
+  bool heard_ = (::fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY;  ///< or it was closed
 };
 
 /// Tells why there will be no server: as the configuration wants its log lines, once it could be

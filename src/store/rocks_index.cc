@@ -1,6 +1,7 @@
 #include "store/rocks_index.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <mutex>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
@@ -15,6 +16,7 @@
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <tuple>
 
 #include "base/codec.h"
@@ -44,6 +46,10 @@ Error to_error(const rocksdb::Status& status, std::string_view doing) {
   if (status.IsCorruption()) code = ErrorCode::Corrupt;
   if (status.IsNoSpace()) code = ErrorCode::NoSpace;
   if (status.IsLockLimit() || status.IsBusy()) code = ErrorCode::Conflict;
+  // Its statuses know the number of an error no more.
+  for (auto passing : {EMFILE, ENFILE, ENOMEM})
+    if (status.IsIOError() && status.ToString().ends_with(std::generic_category().message(passing)))
+      code = ErrorCode::Unavailable;
   return Error{code, fmt::format("{}: {}", doing, status.ToString()), nullptr};
 }
 
