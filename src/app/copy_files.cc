@@ -64,10 +64,9 @@ Result<Open> open_parent(const FileBelow& file) {
   if (!parent.fd) return failed("cannot open " + parent.path.string());
   if (!stays_below(file.name))
     return fail(ErrorCode::Corrupt, "{} is not below {}", file.name, file.directory.string());
-  int depth = 0;
   for (auto& part : fs::path(file.name).parent_path()) {
     TRY(auto next, open_source(parent.fd.get(), part, parent.path / part, Links::Refuse));
-    if (!next.is_directory() || ++depth > kMostDepth)
+    if (!next.is_directory())
       return fail(ErrorCode::Corrupt, "{} is no directory", next.path.string());
     parent = std::move(next);
   }

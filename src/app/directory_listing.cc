@@ -10,6 +10,15 @@ Error cannot_read(const fs::path& path, const std::error_code& why) {
   return errno_error(fmt::format("cannot read {}", path.string()), why.value());
 }
 
+bool is_link(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type() == fs::file_type::symlink;
+}
+
+Error refuse_link(const fs::path& path) {
+  return {ErrorCode::Corrupt, fmt::format("{} is a link", path.string()), {}};
+}
+
 DirectoryListing list_directory(const fs::path& path) {
   DirectoryListing listing;
   std::error_code error;

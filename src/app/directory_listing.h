@@ -18,6 +18,11 @@ struct DirectoryListing {
 /// Reads the directory `path`; links are followed.
 DirectoryListing list_directory(const std::filesystem::path& path);
 
+/// Mail files may be a user's while root reads them: a link of his may lead to anybody's.
+bool is_link(const std::filesystem::path& path);
+/// "PATH is a link", Corrupt: what open_below() says.
+Error refuse_link(const std::filesystem::path& path);
+
 /// "cannot read PATH: …".
 Error cannot_read(const std::filesystem::path& path, const std::error_code& why);
 

@@ -102,6 +102,8 @@ constexpr Phrase kErrors[] = {
     {"cannot make {}: {}", "{} を作れません: {}"},
     {"cannot write {}: {}", "{} に書き込めません: {}"},
     {"cannot erase {}: {}", "{} を消せません: {}"},
+    {"{} is a link", "{} はリンクです"},
+    {"{} is no file", "{} はファイルではありません"},
     {"cannot read the zone file {}: {}", "ゾーンファイル {} を読めません: {}"},
     {"{} has more than {} bytes", "{} は {} バイトを超えています"},
     {"{} cannot be used: {}", "{} は使えません: {}"},

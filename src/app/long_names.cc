@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
-#include "app/core.h"
+#include "app/copy_files.h"
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "net/fd.h"
@@ -37,7 +37,7 @@ bool is_shortened(std::string_view name) {
 
 Result<LongNames> LongNames::read(const std::filesystem::path& top) {
   LongNames names;
-  auto text = read_file(top / kFile, kMaxBytes);
+  auto text = read_below({top, std::string(kFile)}, kMaxBytes);
   if (!text && text.error().code == ErrorCode::NotFound) return names;
   if (!text) return std::unexpected(std::move(text).error());
   for (auto line : split(*text, '\n')) {

@@ -28,7 +28,7 @@ class LongNames {
  public:
   static constexpr std::string_view kFile = "LONG-NAMES";
 
-  /// Those of the directory `top`; none if it has no such file.
+  /// Those of the directory `top`; none if it has no such file. Corrupt: it is a link.
   static Result<LongNames> read(const std::filesystem::path& top);
   /// Adds one, and writes it down in `top`.
   Result<void> add(const std::filesystem::path& top, std::string file, std::string mailbox);

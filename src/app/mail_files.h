@@ -85,13 +85,13 @@ Result<MailFormat> recognize(const std::filesystem::path& path);
 
 /// Reads a Maildir with its folders (Maildir++: ".Work.Projects" in modified UTF-7), flags,
 /// keywords (dovecot-keywords) and dates. With `into`, everything goes below or (what is its inbox)
-/// into that mailbox. Folders and files that cannot be read are passed over.
+/// into that mailbox. Folders and files that cannot be read, and links, are passed over.
 Result<std::unique_ptr<MailSource>> open_maildir(const std::filesystem::path& path,
                                                  const std::string& into);
 /// Reads an mbox file, or a directory of them: "Work/Projects.mbox" is the mailbox Work/Projects.
 /// ">From " is taken back (mboxrd), and ">Status:" and the like, which were the message's own;
 /// Status, X-Status, X-Keywords and X-Mozilla- fields become flags. In a directory, what cannot be
-/// read or is no mbox is passed over.
+/// read, is no mbox, or is a link, is passed over.
 Result<std::unique_ptr<MailSource>> open_mbox(const std::filesystem::path& path,
                                               const std::string& into);
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/copy_files.h"
 #include "app/core.h"
 #include "app/directory_listing.h"
 #include "app/mail_files.h"
@@ -84,9 +85,9 @@ std::string folder_of_path(const std::string& path) {
 }
 
 /// "0 $Label1" lines.
-std::vector<std::string> read_keywords(const fs::path& folder) {
+std::vector<std::string> read_keywords(const FileBelow& file) {
   std::vector<std::string> names(kKeywords);
-  auto text = read_file(folder / "dovecot-keywords");
+  auto text = read_below(file);
   if (!text) return names;
   for (auto line : split(*text, '\n')) {
     auto space = line.find(' ');
@@ -99,15 +100,16 @@ std::vector<std::string> read_keywords(const fs::path& folder) {
 
 class MaildirSource final : public MailSource {
  public:
-  MaildirSource(const fs::path& path, std::string into) : into_(std::move(into)) {
-    folders_.push_back({path, mailbox_name("INBOX")});
-    find_folders(path);
+  MaildirSource(const fs::path& path, std::string into) : top_(path), into_(std::move(into)) {
+    folders_.push_back({"", mailbox_name("INBOX")});
+    find_folders();
     std::ranges::sort(folders_, {}, &Folder::mailbox);
     for (auto& folder : folders_) {
       for (auto part : {"cur", "new"}) {
-        for (auto& entry : list_directory(folder.path / part).entries) {
+        if (is_link(top_ / folder.name / part)) continue;
+        for (auto& entry : list_directory(top_ / folder.name / part).entries) {
           std::error_code ignored;
-          auto size = entry.file_size(ignored);
+          auto size = entry.is_symlink(ignored) ? 0 : entry.file_size(ignored);
           if (!ignored) total_ += size;
         }
       }
@@ -121,11 +123,13 @@ class MaildirSource final : public MailSource {
         if (folder_at_ == folders_.size()) return std::optional<MailItem>();
         list(folders_[folder_at_++]);
       }
-      auto& path = files_[file_at_++];
-      file_ = net::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-      if (!file_) passed_over_.add(file_error("read", path));
+      auto opened = open_below({top_, files_[file_at_++]});
+      if (opened)
+        file_ = std::move(*opened);
+      else
+        passed_over_.add(std::move(opened).error());
     }
-    auto& path = files_[file_at_ - 1];
+    auto path = top_ / files_[file_at_ - 1];
     auto& folder = folders_[folder_at_ - 1];
     struct stat facts{};
     if (::fstat(file_.get(), &facts) != 0) return std::unexpected(file_error("read", path));
@@ -142,7 +146,7 @@ class MaildirSource final : public MailSource {
     while (!ended_) {
       auto got = ::read(file_.get(), buffer.data(), buffer.size());
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return std::unexpected(file_error("read", files_[file_at_ - 1]));
+      if (got < 0) return std::unexpected(file_error("read", top_ / files_[file_at_ - 1]));
       done_ += static_cast<std::uint64_t>(got);
       ended_ = got == 0;
       auto text =
@@ -157,7 +161,7 @@ class MaildirSource final : public MailSource {
 
  private:
   struct Folder {
-    fs::path path;
+    fs::path name;  ///< below the top; empty: that itself
     std::string mailbox;
   };
 
@@ -167,19 +171,24 @@ class MaildirSource final : public MailSource {
   }
 
   /// The folders beside the inbox.
-  void find_folders(const fs::path& top) {
-    auto listing = list_directory(top);
+  void find_folders() {
+    auto listing = list_directory(top_);
     if (listing.problem) passed_over_.add(*listing.problem);
-    auto long_names = LongNames::read(top);
+    auto long_names = LongNames::read(top_);
     if (!long_names) passed_over_.add(long_names.error());
     for (auto& entry : listing.entries) {
       auto name = entry.path().filename().string();
       if (name.size() < 2 || name[0] != '.') continue;
       auto told = long_names ? long_names->find(name) : nullptr;
       std::error_code error;
-      auto cur = fs::status(entry.path() / "cur", error).type();
-      if (cur == fs::file_type::directory)
-        folders_.push_back({entry.path(), mailbox_name(told ? *told : path_of_folder(name))});
+      bool linked = entry.is_symlink(error);
+      auto cur = linked || !is_link(entry.path() / "cur")
+                     ? fs::status(entry.path() / "cur", error).type()
+                     : fs::file_type::directory;  // said to be none when it is listed
+      if (cur == fs::file_type::directory && linked)
+        passed_over_.add(refuse_link(entry.path()));
+      else if (cur == fs::file_type::directory)
+        folders_.push_back({name, mailbox_name(told ? *told : path_of_folder(name))});
       else if (error && cur != fs::file_type::not_found)
         passed_over_.add(cannot_read(entry.path(), error));
     }
@@ -189,16 +198,23 @@ class MaildirSource final : public MailSource {
   void list(const Folder& folder) {
     files_.clear();
     file_at_ = 0;
-    keywords_ = read_keywords(folder.path);
+    keywords_ = read_keywords({top_, folder.name / "dovecot-keywords"});
     for (auto part : {"cur", "new"}) {
-      auto listing = list_directory(folder.path / part);
+      auto directory = top_ / folder.name / part;
+      if (is_link(directory)) {
+        passed_over_.add(refuse_link(directory));
+        continue;
+      }
+      auto listing = list_directory(directory);
       if (listing.problem && listing.problem->code != ErrorCode::NotFound)
         passed_over_.add(*listing.problem);
       for (auto& entry : listing.entries) {
         if (entry.path().filename().string().starts_with('.')) continue;
         std::error_code error;
-        if (entry.is_regular_file(error))
-          files_.push_back(entry.path());
+        if (entry.is_symlink(error))
+          passed_over_.add(refuse_link(entry.path()));
+        else if (entry.is_regular_file(error))
+          files_.push_back(folder.name / part / entry.path().filename());
         else if (error && error != std::errc::no_such_file_or_directory)
           passed_over_.add(cannot_read(entry.path(), error));
       }
@@ -221,11 +237,12 @@ class MaildirSource final : public MailSource {
     return flags;
   }
 
+  fs::path top_;
   std::string into_;
   std::vector<Folder> folders_;
   std::size_t folder_at_ = 0;
   std::vector<std::string> keywords_ = std::vector<std::string>(kKeywords);
-  std::vector<fs::path> files_;
+  std::vector<fs::path> files_;  ///< below the top
   std::size_t file_at_ = 0;
   net::UniqueFd file_;
   LineEnds ends_;
@@ -368,7 +385,7 @@ Result<MailFormat> recognize(const fs::path& path) {
 }
 
 Result<std::unique_ptr<MailSource>> open_maildir(const fs::path& path, const std::string& into) {
-  if (::access((path / "cur").c_str(), R_OK | X_OK) != 0)
+  if (!is_link(path / "cur") && ::access((path / "cur").c_str(), R_OK | X_OK) != 0)
     return std::unexpected(file_error("read", path / "cur"));
   return std::make_unique<MaildirSource>(path, into);
 }

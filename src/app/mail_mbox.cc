@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/copy_files.h"
 #include "app/directory_listing.h"
 #include "app/mail_files.h"
 #include "app/program_mail.h"
@@ -97,13 +98,11 @@ std::optional<Time> date_of_separator(std::string_view line) {
 /// The lines of a file, in pieces where they are long.
 class Lines {
  public:
-  Result<void> open(const fs::path& path) {
+  void begin(const fs::path& path, net::UniqueFd file) {
     path_ = path;
-    file_ = net::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file_) return std::unexpected(file_error("read", path));
+    file_ = std::move(file);
     buffer_.clear();
     at_ = 0;
-    return {};
   }
 
   /// The next line with its newline, or the next piece of a long one; empty at the end.
@@ -147,10 +146,11 @@ class MboxSource final : public MailSource {
     fs::path path;
     std::string mailbox;
   };
-  /// `alone`: it is the one file that was asked for, and must be readable.
+  /// `alone`: it is the one file that was asked for, and must be readable; it may be a link.
   explicit MboxSource(File alone) : files_{std::move(alone)}, alone_(true) { count(); }
-  /// `unreadable`: what was met on the way to the files.
-  MboxSource(std::vector<File> files, PassedOver unreadable) : files_(std::move(files)) {
+  /// Of files below the directory `top`; `unreadable`: what was met on the way to them.
+  MboxSource(fs::path top, std::vector<File> files, PassedOver unreadable)
+      : top_(std::move(top)), files_(std::move(files)) {
     passed_over_ = std::move(unreadable);
     count();
   }
@@ -195,8 +195,16 @@ class MboxSource final : public MailSource {
   std::uint64_t total() const override { return total_; }
 
  private:
+  Result<net::UniqueFd> open(const File& file) const {
+    if (!alone_) return open_below({top_, file.path.lexically_relative(top_).string()});
+    net::UniqueFd opened(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened) return std::unexpected(file_error("read", file.path));
+    return opened;
+  }
+
   Result<void> begin_file(const File& file) {
-    TRY_DO(lines_.open(file.path));
+    TRY(auto opened, open(file));
+    lines_.begin(file.path, std::move(opened));
     TRY(auto line, lines_.next());
     while (!line.empty() && trim(line).empty()) {
       TRY(line, lines_.next());
@@ -309,6 +317,7 @@ class MboxSource final : public MailSource {
     }
   }
 
+  fs::path top_;  ///< unless it is one file
   std::vector<File> files_;
   bool alone_ = false;
   std::size_t file_at_ = 0;
@@ -336,8 +345,10 @@ std::vector<fs::path> mbox_files(const fs::path& top, PassedOver& unreadable) {
     for (auto& entry : listing.entries) {
       std::error_code error;
       auto kind = entry.symlink_status(error).type();
-      // A link to a directory may lead in a circle; one to a file is a file.
-      if (kind == fs::file_type::directory) {
+      if (kind == fs::file_type::symlink) {
+        if (entry.path().extension() == ".mbox" || entry.is_directory(error))
+          unreadable.add(refuse_link(entry.path()));
+      } else if (kind == fs::file_type::directory) {
         left.push_back(entry.path());
       } else if (entry.path().extension() == ".mbox") {
         if (!error && entry.is_regular_file(error))
@@ -553,7 +564,7 @@ Result<std::unique_ptr<MailSource>> open_mbox(const fs::path& path, const std::s
                 "{} is neither a Maildir (no cur/ in it) nor a directory with *.mbox files",
                 path.string());
   std::ranges::sort(files, {}, &MboxSource::File::mailbox);
-  return std::make_unique<MboxSource>(std::move(files), std::move(unreadable));
+  return std::make_unique<MboxSource>(path, std::move(files), std::move(unreadable));
 }
 
 Result<std::unique_ptr<MailSink>> make_mbox(const fs::path& path) {

@@ -86,16 +86,19 @@ Verb verb_import() {
            "with "
            "the same date) is passed over, so an interrupted import can simply be run again. The "
            "files are read by this program, with "
-           "your rights, whether the server runs or not. Exit code 1: some messages were not "
-           "taken, or some folders or files could not be read; they are named, and all others "
-           "were imported.",
+           "your rights, whether the server runs or not. Links within PATH are not followed, for "
+           "they "
+           "may lead to what is not its owner's. Exit code 1: some messages were not "
+           "taken, or some folders or files could not be read, or are links; they are named, and "
+           "all others were imported.",
            "Maildir はフォルダー、フラグ、キーワード、日付とともに取り込みます。mbox "
            "ファイルは --mailbox か INBOX に入り、*.mbox のディレクトリはフォルダーになります。"
            "同じメールボックスに内容がすべて同じものが同じ数だけあれば(Message-ID "
            "がなければ日付も同じなら)飛ばすので、中断しても同じ操作をやり直すだけで済みます。"
            "サーバーが動いていてもいなくても、ファイルはこのプログラムがあなたの権限で読みます。"
-           "終了コード 1: 取り込めないメッセージや読めないフォルダー・ファイルがあり、それらの名前"
-           "を示します。ほかはすべて取り込まれています。"},
+           "PATH の中のリンクはたどりません(持ち主のものではないファイルを指しうるためです)。"
+           "終了コード 1: 取り込めないメッセージや、読めないかリンクであるフォルダー・ファイルが"
+           "あり、それらの名前を示します。ほかはすべて取り込まれています。"},
       .arguments = {{"PATH",
                      {"a Maildir, an mbox file, or a directory of *.mbox files",
                       "Maildir、mbox ファイル、または *.mbox のディレクトリ"}}},
