@@ -442,7 +442,8 @@ Task<Result<>> FolderMigration::copy_batch(std::span<const Listed> batch) {
   if (!fetched && fetched.error().kind != ImapClient::Refusal::Kind::No)
     co_return std::unexpected(refused("FETCH at the source", fetched.error()));
   if (copier.refusal) {
-    if (copier.refusal->code == "OVERQUOTA") {
+    // Neither the next message would be taken: a quota, or a full disk.
+    if (copier.refusal->code == "OVERQUOTA" || copier.refusal->code == "UNAVAILABLE") {
       co_return fail(ErrorCode::QuotaExceeded, "the target takes no more: {}",
                      copier.refusal->describe());
     }

@@ -6,6 +6,7 @@
 #include "app/names_needed.h"
 #include "base/async.h"
 #include "queue/queue.h"
+#include "store/ballast.h"
 #include "store/store_files.h"
 
 namespace hikyaku::app {
@@ -22,6 +23,7 @@ constexpr std::size_t kPiece = 500;
 void Watch::start() {
   gate_.spawn(run());
   gate_.spawn(look_at_disk());
+  gate_.spawn(look_at_space());
 }
 
 void Watch::stop(Callback stopped) {
@@ -29,6 +31,7 @@ void Watch::stop(Callback stopped) {
   given_up_.cancel();
   wakeup_.wake();
   disk_wakeup_.wake();
+  space_wakeup_.wake();
   gate_.close(std::move(stopped));
 }
 
@@ -58,6 +61,28 @@ Task<void> Watch::look_at_disk() {
     hung_disk_.look(services_.core.store().write_under_way(), std::chrono::steady_clock::now());
     co_await disk_wakeup_.wait(kDiskEvery);
   }
+}
+
+/// On a worker, and by itself: a disk that hangs may not even say how much is free.
+Task<void> Watch::look_at_space() {
+  while (!stopping_) {
+    auto& core = services_.core;
+    auto space = co_await run_on(core.workers(), [path = core.instance().data] {
+      std::error_code error;
+      auto space = std::filesystem::space(path, error);
+      return error ? std::optional<std::uint64_t>() : space.available;
+    });
+    auto needed = std::max<std::uint64_t>(core.config().store.reserve.count, needed_for_ballast());
+    if (space) full_disk_.look(*space, needed, std::chrono::steady_clock::now());
+    if (!stopping_) co_await space_wakeup_.wait(kDiskEvery);
+  }
+}
+
+/// Where what was kept for a full disk is used up, mail waits until there is room for it again.
+std::uint64_t Watch::needed_for_ballast() const {
+  auto store = services_.core.store().statistics();
+  bool missing = store.ballast_bytes == 0 && store.ballast_wanted != 0 && store.read_only.empty();
+  return missing ? store::Ballast::kRoom : 0;
 }
 
 Task<void> Watch::look_at_queue() {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/core.h"
+#include "app/full_disk.h"
 #include "app/heap_trim.h"
 #include "app/hung_disk.h"
 #include "app/server_metrics.h"
@@ -32,6 +33,7 @@ class Watch {
       : services_(std::move(services)),
         heap_trim_(services_.core.memory().trim_above),
         hung_disk_(services_.core.log()),
+        full_disk_(services_.core.log()),
         rounds_(services_.core.log(), "watch") {}
 
   void start();
@@ -52,6 +54,8 @@ class Watch {
  private:
   Task<void> run();
   Task<void> look_at_disk();
+  Task<void> look_at_space();
+  std::uint64_t needed_for_ballast() const;
   Task<void> look_at_queue();
   Task<void> look_at_journal();
   Task<void> look_at_resolver();
@@ -60,10 +64,12 @@ class Watch {
   Services services_;
   HeapTrim heap_trim_;
   HungDisk hung_disk_;
+  FullDisk full_disk_;
   Rounds rounds_;
   Gate gate_{[this](std::exception_ptr error) { rounds_.tell(error); }};
   Wakeup wakeup_;
   Wakeup disk_wakeup_;
+  Wakeup space_wakeup_;
   Cancellation given_up_;
   bool stopping_ = false;
   mutable std::mutex mutex_;

@@ -76,8 +76,10 @@ Reply reply_for(const Error& error) {
     case ErrorCode::TooLarge:
       return no(error.text, "LIMIT");
     case ErrorCode::QuotaExceeded:
-    case ErrorCode::NoSpace:
       return no(error.text, "OVERQUOTA");
+    // The user's quota has nothing to do with it, and it may pass (RFC 5530 §3).
+    case ErrorCode::NoSpace:
+      return no(std::string(kNoSpace), "UNAVAILABLE");
     case ErrorCode::Unavailable:
     case ErrorCode::Shutdown:
       return no(error.text, "UNAVAILABLE");

@@ -36,6 +36,9 @@ void append_continuation(std::string& out, std::string_view text = "OK");
 /// told the administrator.
 inline constexpr std::string_view kDamaged =
     "A message is damaged on the server; the administrator has been told";
+/// Of a disk that is as good as full, to whom it is not his quota.
+inline constexpr std::string_view kNoSpace =
+    "The server has too little disk space at the moment: try again later";
 inline constexpr std::string_view kUnreadable =
     "The server cannot read or write what this needs; the administrator has been told";
 
