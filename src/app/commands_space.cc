@@ -341,8 +341,12 @@ Task<Answer> undelete_purge(Core& core, ControlCall& call) {
 }
 
 Task<Answer> space_use(Core& core, ControlCall&) {
-  CO_TRY(auto use, co_await core.store().space_use());
   auto done = core.store().statistics();
+  store::SpaceUse use;
+  // Of one that is read-only the rest can be told all the same.
+  if (done.read_only.empty()) {
+    CO_TRY(use, co_await core.store().space_use());
+  }
   std::error_code error;
   auto space = std::filesystem::space(core.instance().data, error);
   co_return object{{"segments", use.segments},
@@ -357,6 +361,7 @@ Task<Answer> space_use(Core& core, ControlCall&) {
                    {"ballast_wanted", done.ballast_wanted},
                    {"returned", done.bytes_returned},
                    {"moved", done.bytes_moved},
+                   {"read_only", json_text(done.read_only)},
                    {"lost_segments", done.lost_segments},
                    {"lost_segment", json_text(done.lost_segment)},
                    {"unreadable", done.unreadable_bodies},

@@ -29,12 +29,15 @@ Error no_answer_of(std::int32_t process, std::chrono::milliseconds silence) {
                         "{}. What was asked for may still be done.",
                         waited),
             nullptr};
-  return {ErrorCode::Unavailable,
-          fmt::format("process {} does not answer: nothing has come from the server for {}. If it "
-                      "was stopped: kill -CONT {}. Otherwise see its log, then start it again: "
-                      "systemctl restart hikyaku. What was asked for may still be done.",
-                      process, waited, process),
-          nullptr};
+  return {
+      ErrorCode::Unavailable,
+      fmt::format("process {} does not answer: nothing has come from the server for {}. If it "
+                  "was stopped: kill -CONT {}. Otherwise see its log, then start it again: "
+                  "systemctl restart hikyaku, or, if it is no service of systemd, kill -KILL {} "
+                  "and hikyaku serve (no mail that was accepted is lost). What was asked for "
+                  "may still be done.",
+                  process, waited, process, process),
+      nullptr};
 }
 
 Task<void> Speaker::end() {

@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 
+#include "app/store_phrases.h"
 #include "base/text.h"
 #include "base/translate.h"
 #include "dkim/problem.h"
@@ -275,11 +276,14 @@ constexpr Phrase kErrors[] = {
     {"'{}' is for root and the user of this instance; you are user {}",
      "'{}' は root とこのインスタンスのユーザーだけが使えます(あなたはユーザー {} です)"},
     {"process {} does not answer: nothing has come from the server for {}. If it was stopped: kill "
-     "-CONT {}. Otherwise see its log, then start it again: systemctl restart hikyaku. What was "
-     "asked for may still be done.",
+     "-CONT {}. Otherwise see its log, then start it again: systemctl restart hikyaku, or, if it "
+     "is "
+     "no service of systemd, kill -KILL {} and hikyaku serve (no mail that was accepted is lost). "
+     "What was asked for may still be done.",
      "プロセス {} が応答しません。サーバーから {} の間、何も届いていません。停止されているなら "
      "kill -CONT {}、そうでなければログを確かめてから再起動してください: "
-     "systemctl restart hikyaku。頼んだことは、この後で行われるかもしれません。"},
+     "systemctl restart hikyaku、systemd のサービスでなければ kill -KILL {} の後 hikyaku serve "
+     "(受け付けたメールは失われません)。頼んだことは、この後で行われるかもしれません。"},
     {"the process that was asked does not answer: nothing has come from it for {}. What was asked "
      "for may still be done.",
      "頼んだプロセスが応答しません。{} の間、何も届いていません。頼んだことは、この後で行われる"
@@ -328,26 +332,89 @@ constexpr Phrase kMigration[] = {
 
 /// What fits much, after all else.
 constexpr Phrase kLast[] = {
+    {"{}, process {}", "{}、プロセス {}"},
     {"{}: no answer within {}", "{}: {} 以内に応答がありません"},
     {"--dir is empty: name a directory", "--dir が空です。ディレクトリを指定してください"},
     {"{} is missing", "{} がありません"},
     {"there is no {}", "{} はありません"},
 };
 
+/// What to do about an error that begins, or ends, so.
+struct Remedy {
+  std::string_view begin;
+  std::string_view end;
+  Phrase what;
+};
+constexpr Remedy kRemedies[] = {
+    {"the store is read-only: ",
+     "",
+     {". Nothing can be changed, and mail waits until it is mended: stop the server, then hikyaku "
+      "verify tells what is damaged; copy the data directory, then: hikyaku verify --repair",
+      "。直すまで何も変更できず、メールも届きません。サーバーを止めて hikyaku verify "
+      "で壊れたところを調べ、データのディレクトリを複製してから hikyaku verify --repair "
+      "を実行してください"}},
+    {"",
+     "is not a store's file",
+     {". It is damaged; what is in the store is not lost by that. It is written again by: hikyaku "
+      "verify --repair",
+      "。壊れていますが、保管庫の内容は失われていません。hikyaku verify --repair "
+      "で書き直してください"}},
+    {"less than ",
+     " MB of disk space are free",
+     {" on the disk of the store: make room there, or set store.reserve lower in hikyaku.toml",
+      "(保管庫のディスク)。空きを作るか、hikyaku.toml の store.reserve を小さくしてください"}},
+    {"port ",
+     "",
+     {". Stop the program that has it, or choose other ports: listen.port_base in hikyaku.toml "
+      "(for a new instance: hikyaku quickstart --port-base)",
+      "。使っているプログラムを止めるか、hikyaku.toml の listen.port_base "
+      "で別のポートを選んでください(新しいインスタンスなら hikyaku quickstart --port-base)"}},
+};
+
+bool is_port_taken(std::string_view line) {
+  return line.starts_with("port ") && line.contains(" is taken");
+}
+
+const Remedy* remedy_of(std::string_view line) {
+  for (auto& one : kRemedies) {
+    if (!line.starts_with(one.begin) || !line.ends_with(one.end)) continue;
+    if (one.begin == "port " && !is_port_taken(line)) continue;
+    return &one;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
-std::string error_in(const Error& error, Language language) {
-  static const std::array<std::span<const Phrase>, 6> kTables{
+std::string told_in(std::string_view text, Language language) {
+  static const std::array<std::span<const Phrase>, 7> kTables{
       std::span<const Phrase>(kErrors), std::span<const Phrase>(kMigration),
       dkim::problem_phrases(),          dmarc::problem_phrases(),
-      dns::problem_phrases(),           std::span<const Phrase>(kLast)};
+      dns::problem_phrases(),           store_phrases(),
+      std::span<const Phrase>(kLast)};
   // Each line is an error of its own.
   std::string told;
-  auto text = error.describe();
   for (auto line : split(text, '\n')) {
     if (line.data() != text.data()) told += '\n';
     told += translate(line, kTables, language);
   }
+  return told;
+}
+
+std::string finding_in(std::string_view text, Language language) {
+  auto whole = told_in(text, language);
+  auto colon = text.find(": ");
+  if (whole != text || colon == text.npos) return whole;
+  return std::string(text.substr(0, colon + 2)) + told_in(text.substr(colon + 2), language);
+}
+
+std::string error_in(const Error& error, Language language) {
+  auto text = error.describe();
+  auto told = told_in(text, language);
+  // Of several ports, once.
+  auto lines = split(text, '\n');
+  if (auto* remedy = lines.empty() ? nullptr : remedy_of(lines.back()))
+    told += remedy->what.in(language);
   return told;
 }
 

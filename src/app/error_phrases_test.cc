@@ -27,9 +27,7 @@ TEST_CASE("errors of the server are told in the reader's language") {
             "between them, or quote it",
             "\"a b\" はローカルパート (@ の前) として使えません。英数字、記号 "
             "!#$%&'*+-/=?^_`{|}~、間に一つずつのドットを使うか、引用符で囲んでください"},
-           {"port 25 on 127.0.0.1 is taken (by x, process 7)\nport 587 on 127.0.0.1 is taken",
-            "127.0.0.1 のポート 25 は使用中です (x, process 7)\n127.0.0.1 のポート 587 "
-            "は使用中です"},
+           {"the index is made again from the journal", "索引をジャーナルから作り直しました"},
            {"there is no /nope", "/nope はありません"},
            {"a@b.test is an account already", "a@b.test のアカウントはすでにあります"},
            {"what nobody has translated", "what nobody has translated"},

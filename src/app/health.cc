@@ -58,7 +58,10 @@ HealthCheck check_writes(const store::Statistics& store) {
 
 HealthCheck check_store(const HealthFacts& facts) {
   if (!facts.store.read_only.empty())
-    return {"store", State::Failing, "read-only: " + facts.store.read_only};
+    return {"store", State::Failing,
+            "read-only: " + facts.store.read_only +
+                "; no mail is accepted. Stop the server and run `hikyaku verify`, then `hikyaku "
+                "verify --repair`"};
   if (facts.store.index_stall >= 2)
     return {"store", State::Failing, "the index does not take writes at the moment"};
   if (auto writes = check_writes(facts.store); writes.state != State::Ok) return writes;

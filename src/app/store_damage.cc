@@ -14,22 +14,17 @@ constexpr Phrase kRecords{"{} (damaged records of the journal: {})",
                           "{} (壊れたジャーナルの記録: {} 個)"};
 constexpr Phrase kIndex{"a part of the index could not be read: {}", "索引の一部が読めません: {}"};
 
-/// The store's own words.
-std::string told(const std::string& text, Language language) {
-  return error_in(Error{ErrorCode::Corrupt, text, nullptr}, language);
-}
-
 }  // namespace
 
 std::vector<std::string> StoreDamage::describe(Language language) const {
   std::vector<std::string> all;
   if (segments != 0)
-    all.push_back(say(language, kSegments, told(segment, language), grouped(segments)));
+    all.push_back(say(language, kSegments, told_in(segment, language), grouped(segments)));
   if (messages != 0) all.push_back(say(language, kMessages, grouped(messages)));
   if (records != 0)
-    all.push_back(say(language, kRecords, told(record, language), grouped(records)));
-  if (!index.empty()) all.push_back(say(language, kIndex, told(index, language)));
-  for (auto& file : files) all.push_back(told(file, language));
+    all.push_back(say(language, kRecords, told_in(record, language), grouped(records)));
+  if (!index.empty()) all.push_back(say(language, kIndex, told_in(index, language)));
+  for (auto& file : files) all.push_back(told_in(file, language));
   return all;
 }
 

@@ -166,8 +166,7 @@ Result<Checked> read_whole(const BackupInfo& info, Terminal& terminal) {
   }
   checked.store = std::move(*found);
   for (auto& problem : checked.store.problems)
-    checked.problems.push_back(
-        error_in(Error{ErrorCode::Corrupt, problem, nullptr}, terminal.language()));
+    checked.problems.push_back(finding_in(problem, terminal.language()));
   checked.count += checked.store.problem_count;
   // What a restore begins with; what verifying has told already is not told twice.
   if (checked.problems.empty())

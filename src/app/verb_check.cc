@@ -3,6 +3,7 @@
 #include "app/check_finding.h"
 #include "app/core.h"
 #include "app/dkim_keys.h"
+#include "app/error_phrases.h"
 #include "app/files_check.h"
 #include "app/hung_disk.h"
 #include "app/names_check.h"
@@ -94,6 +95,13 @@ constexpr Phrase kHungDisk{
     "保管庫への書き込みが {} "
     "終わっていません。ディスクが応答しないか、極端に遅くなっています。その間メールは受け付けられ"
     "ません。カーネルのログ(dmesg)を確認してください。サーバーを再起動しても直りません"};
+constexpr Phrase kReadOnly{
+    "the store is read-only, for the journal is damaged: {}. Mail is refused for the moment (451), "
+    "and nothing can be changed. Stop the server; hikyaku verify tells more. Copy the data "
+    "directory, then mend it: hikyaku verify --repair",
+    "ジャーナルが壊れているため、保管庫は読み取り専用です: {}。メールは一時的に拒否され(451)、"
+    "何も変更できません。サーバーを止め、hikyaku verify で調べてください。データのディレクトリを"
+    "複製してから hikyaku verify --repair で直してください"};
 constexpr Phrase kLostSegment{
     "{} ({} lost in all): mail that stood there cannot be read. Stop the server, then: hikyaku "
     "verify. Restore from a backup, or go on without it: hikyaku verify --repair",
@@ -288,9 +296,16 @@ class Check {
     auto answer = commands.run("space.use", {});
     if (!answer) return answer;
     auto bytes = [&](std::string_view name) { return number_in(*answer, name); };
+    auto told = [&](std::string_view name) {
+      return told_in(text_in(*answer, name), terminal_.language());
+    };
     auto free = bytes("free");
-    add(Level::Good, "space", kSpace, short_size(bytes("journal")), short_size(bytes("live")),
-        short_size(bytes("retained")), format_duration(config_.store.retention), short_size(free));
+    if (!told("read_only").empty())
+      add(Level::Problem, "store", kReadOnly, told("read_only"));
+    else
+      add(Level::Good, "space", kSpace, short_size(bytes("journal")), short_size(bytes("live")),
+          short_size(bytes("retained")), format_duration(config_.store.retention),
+          short_size(free));
     if (free < bytes("reserve"))
       add(Level::Problem, "space", kNoSpace, short_size(free), short_size(bytes("reserve")));
     else if (free < 2 * bytes("reserve"))
@@ -299,12 +314,11 @@ class Check {
       add(age < kHungWrite ? Level::Note : Level::Problem, "store", kHungDisk,
           format_duration(age));
     if (auto lost = bytes("lost_segments"))
-      add(Level::Problem, "store", kLostSegment, text_in(*answer, "lost_segment"), grouped(lost));
+      add(Level::Problem, "store", kLostSegment, told("lost_segment"), grouped(lost));
     if (auto unreadable = bytes("unreadable"))
       add(Level::Problem, "store", kUnreadable, grouped(unreadable));
     if (auto records = bytes("damaged_records"))
-      add(Level::Problem, "store", kDamagedRecord, text_in(*answer, "damaged_record"),
-          grouped(records));
+      add(Level::Problem, "store", kDamagedRecord, told("damaged_record"), grouped(records));
     if (auto damage = text_in(*answer, "index_damage"); !damage.empty())
       add(Level::Problem, "store", kIndexDamage, damage);
     scrubbed(text_in(*answer, "scrubbed"));
@@ -314,7 +328,8 @@ class Check {
       add(cut_off ? Level::Problem : Level::Note, "repair", cut_off ? kRepairCutOff : kRepairLost,
           (instance_.data / name).string());
     }
-    if (bytes("ballast_wanted") != 0 && bytes("ballast") == 0)
+    // One that is read-only has none.
+    if (bytes("ballast_wanted") != 0 && bytes("ballast") == 0 && told("read_only").empty())
       add(Level::Problem, "space", kNoBallast, (instance_.data / "BALLAST").string());
     return answer;
   }

@@ -18,6 +18,11 @@
 namespace hikyaku::app {
 namespace {
 
+constexpr Phrase kNoRoom{
+    "there is too little room for the store in {}: {}. Or name a directory on another disk: --dir. "
+    "(So much always stays free: option store.reserve.)",
+    "{} には保管庫に必要な空きがありません: {}。--dir で別のディスクのディレクトリを指定することも"
+    "できます(常に残しておく空きの量はオプション store.reserve です)。"};
 constexpr Phrase kMadeIn{"Made in {}:", "{} に作りました:"};
 constexpr Phrase kConfigFile{"the configuration, with explanations", "設定ファイル(説明付き)"};
 constexpr Phrase kCertificate{"a self-signed certificate for {}, until there is a real one",
@@ -224,6 +229,11 @@ Exit run(const Invocation& invocation, Terminal& terminal) {
   if (!chosen) return report(chosen.error(), terminal);
   wanted->password = std::move(chosen->password);
   auto made = make_instance(*wanted);
+  if (!made && made.error().code == ErrorCode::NoSpace) {
+    terminal.complain(kNoRoom, wanted->instance.data.string(),
+                      error_in(made.error(), terminal.language()));
+    return exit_for(made.error().code);
+  }
   if (!made) {
     auto exit = report(made.error(), terminal);
     if (made.error().code == ErrorCode::Denied && !invocation.has("--dir"))

@@ -309,14 +309,16 @@ void tell_beside(const Beside& beside, const BackupInfo& backup, const Instance&
 void tell(const RestoreOutcome& outcome, const BackupInfo& backup, const Instance& instance,
           const Beside& beside, Terminal& terminal) {
   auto list = [&](const std::vector<std::string>& all) {
-    for (auto& one : all) terminal.paragraph(printable(one), 2);
+    for (auto& one : all) terminal.paragraph(printable(finding_in(one, terminal.language())), 2);
   };
   if (!outcome.damage.empty()) {
     if (outcome.as_made)
       terminal.say(kDamagedThen, backup.path.string(), minute_in_utc(backup.made));
     else
       terminal.say(kDamaged, backup.path.string());
-    list_some(outcome.damage, outcome.damage.size(), terminal);
+    std::vector<std::string> damage;
+    for (auto& one : outcome.damage) damage.push_back(finding_in(one, terminal.language()));
+    list_some(damage, damage.size(), terminal);
     tell_of_damage(backup, terminal);
     if (outcome.lost_count == 0) terminal.say(kNothingLost);
   }

@@ -204,6 +204,12 @@ void tell_json(const store::VerifyReport& report, const std::optional<MailReport
                                            {"mail", mail_json(mail)}});
 }
 
+std::vector<std::string> told(const std::vector<std::string>& texts, const Terminal& terminal) {
+  std::vector<std::string> all;
+  for (auto& text : texts) all.push_back(finding_in(text, terminal.language()));
+  return all;
+}
+
 void tell_noted(const Noted& noted, const Instance& instance, Terminal& terminal) {
   if (!noted.earlier.empty()) {
     terminal.say(kEarlier);
@@ -216,7 +222,7 @@ void tell_noted(const Noted& noted, const Instance& instance, Terminal& terminal
 void list(const Phrase& title, const std::vector<std::string>& texts, Terminal& terminal) {
   if (texts.empty()) return;
   terminal.say(title, grouped(texts.size()));
-  list_some(texts, texts.size(), terminal);
+  list_some(told(texts, terminal), texts.size(), terminal);
 }
 
 void tell_whole(const MailReport& mail, Terminal& terminal) {
@@ -272,7 +278,7 @@ void tell(const store::VerifyReport& report, const std::optional<MailReport>& ma
   if (report.good()) return tell_good(report, mail, terminal);
   bool named = mail && mail->lost.size() >= report.lost.size();
   terminal.say(kProblems, grouped(report.problem_count));
-  list_some(report.problems, report.problem_count, terminal);
+  list_some(told(report.problems, terminal), report.problem_count, terminal);
   if (!named) list_lost(report.lost, terminal);
 }
 
@@ -284,7 +290,7 @@ void tell_remedy(const store::VerifyReport& report, const std::optional<MailRepo
   auto repairs = report.repairs;
   if (mail) repairs.insert(repairs.end(), mail->repairs.begin(), mail->repairs.end());
   if (!repairs.empty()) terminal.say(kRepaired);
-  list_some(repairs, repairs.size(), terminal);
+  list_some(told(repairs, terminal), repairs.size(), terminal);
   list(kPerhapsLost, report.perhaps_lost, terminal);
   if (loses(report) || (mail && !(mail->lost.empty() && mail->promised.empty())))
     terminal.say(kBringBack, dir_words(instance));
