@@ -144,7 +144,14 @@ class Damage(VerifiedStore):
         self.survive(seen=False)
 
     def test_a_bit_of_a_segments_header(self):
-        flip(self.body_of(3)[0], 20)  # there is a copy
+        """There is a copy, which is written again before it is hit, too."""
+        path = self.body_of(3)[0]
+        for at, told in ((20, "at byte 0"), (2048 + 3, "at byte 2048")):
+            flip(path, at)
+            _, _, text = self.verify()
+            self.assertIn(told, text)
+            code, repaired, text = self.verify("--repair")
+            self.assertEqual((code, repaired["lost"], repaired["note"]), (0, [], None), text)
         self.survive(seen=False)
 
     def test_a_group_and_the_index(self):

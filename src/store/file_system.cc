@@ -29,7 +29,11 @@ Result<void> write_all(File& file, std::uint64_t offset, std::string_view bytes)
 Result<std::string> read_exactly(File& file, std::uint64_t offset, std::size_t length) {
   std::string bytes(length, '\0');
   TRY(auto got, file.read(offset, bytes));
-  if (got != length) return fail(ErrorCode::Corrupt, "the file ends {} bytes early", length - got);
+  if (got == 0 && length != 0)
+    return fail(ErrorCode::Corrupt, "it stood from byte {} on, and the file ends before", offset);
+  if (got != length)
+    return fail(ErrorCode::Corrupt, "it stood from byte {} to {}, and the file ends at {}", offset,
+                offset + length, offset + got);
   return bytes;
 }
 

@@ -31,7 +31,10 @@ Scrubber::Scrubber(Context context)
       phase_(note_.in_round ? Phase::Segments : Phase::Rest),
       doubted_bodies_(note_.bodies),
       doubted_records_(note_.records),
-      ended_(note_.ended) {}
+      ended_(note_.ended) {
+  // Whoever opens a segment needs one copy of its header: nobody else looks at the other.
+  for (auto name : context_.segments.names()) headers_.push_back(name.number);
+}
 
 Scrubber::~Scrubber() {
   if (unnoted_ != 0 || has_news()) note();
@@ -80,7 +83,8 @@ Result<Scrubbed> Scrubber::locked_step(ScrubRules rules) {
     look_again_ = false;
     throw;
   }
-  done.more = phase_ != Phase::Rest || !doubted_bodies_.empty() || !doubted_records_.empty();
+  done.more = phase_ != Phase::Rest || !doubted_bodies_.empty() || !doubted_records_.empty() ||
+              !headers_.empty();
   if (!done.more) look_again_ = true;
   unnoted_ += done.bytes;
   if (unnoted_ >= kNoteEvery || has_news()) note();
@@ -212,7 +216,10 @@ void Scrubber::begin_reading(const IndexView& view) {
   open_ = nullptr;
   if (opened) {
     open_ = std::move(*opened);
-    context_.records.forget({segment_, 0});
+    if (auto copies = check_header_copies(open_->file()); !copies)
+      found(context_.records.found({segment_, 0}, copies.error()));
+    else
+      context_.records.forget({segment_, 0});
   } else {
     auto error = std::move(opened).error();
     if (error.code == ErrorCode::NotFound) error.code = ErrorCode::Corrupt;
@@ -353,6 +360,12 @@ void Scrubber::look_again(Scrubbed& done) {
     for (auto body : context_.bodies.all()) doubted_bodies_.push_back(body);
     for (auto record : context_.records.all()) doubted_records_.push_back(record);
   }
+  for (std::size_t i = 0; i < kDoubtsAtOnce && !headers_.empty(); ++i) {
+    RecordPlace header{headers_.back(), 0};
+    headers_.pop_back();
+    if (auto checked = check_again(header); !checked)
+      found(context_.records.found(header, checked.error()));
+  }
   for (std::size_t i = 0; i < kDoubtsAtOnce && !doubted_records_.empty(); ++i) {
     auto record = doubted_records_.back();
     doubted_records_.pop_back();
@@ -392,7 +405,7 @@ Result<void> Scrubber::check_again(RecordPlace record) {
   if (!segment && segment.error().code == ErrorCode::NotFound)
     return fail(ErrorCode::Corrupt, "{}", segment.error().describe());
   if (!segment) return std::unexpected(std::move(segment).error());
-  if (record.offset == 0) return {};
+  if (record.offset == 0) return check_header_copies((*segment)->file());
   auto view = context_.view();
   auto records = records_of(record.segment, *view);
   if (!records) return {};

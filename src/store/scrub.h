@@ -103,6 +103,7 @@ class Scrubber {
   std::uint64_t noted_found_ = 0;  ///< UnreadableBodies::found_ever() when it was written
   std::vector<BlobId> doubted_bodies_;
   std::vector<RecordPlace> doubted_records_;
+  std::vector<SegmentNumber> headers_;  ///< of segments, still to be looked at since the start
   bool look_again_ = true;
   bool measured_ = false;  ///< how much the round reads
 

@@ -361,3 +361,37 @@ TEST_CASE("scrub: a block of the index's table is told though nobody needs it") 
   CHECK(disk.store->statistics().index_damage == "");
   CHECK(disk.get("key7") == random_bytes(200));
 }
+
+TEST_CASE("scrub: one damaged copy of a segment's header is told once, and forgotten when mended") {
+  Scrubbing disk;
+  disk.add(0, 9'000);
+  disk.add(1, 700'000);
+  disk.round();
+  CHECK(disk.store->statistics().damaged_records == 0);
+  auto bulk = disk.place(disk.add(2, 700'000))->segment;
+  std::uint64_t at = 0;
+  SUBCASE("the first") {
+    at = 20;
+  }
+  SUBCASE("the second") {
+    at = 2048 + 3;
+  }
+  disk.files.flip_bit(disk.path_of(bulk), at);
+  SUBCASE("by a round") {}
+  SUBCASE("by the first steps behind a start") {
+    disk.store.reset();
+    disk.open();
+    disk.step();
+    CHECK(disk.store->statistics().damaged_records == 1);
+  }
+  for (int i = 0; i < 3; ++i) {
+    disk.loop.advance(std::chrono::hours(24 * 40));
+    disk.round();
+    CHECK(disk.store->statistics().damaged_records == 1);
+    CHECK(disk.store->statistics().scrub_found == 1);
+  }
+  disk.files.flip_bit(disk.path_of(bulk), at);
+  disk.loop.advance(std::chrono::hours(24 * 40));
+  disk.round();
+  CHECK(disk.store->statistics().damaged_records == 0);
+}

@@ -1,5 +1,6 @@
 #include "store/segment.h"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
@@ -79,6 +80,17 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   return copy ? std::move(copy) : std::move(first);
 }
 
+Result<void> check_header_copies(std::string_view bytes) {
+  auto first = decode_copy(bytes);
+  auto copy = decode_copy(bytes.substr(std::min(bytes.size(), kCopyAt)));
+  if (!first && !copy) return std::unexpected(std::move(first).error());
+  if (first && copy && bytes.substr(0, kHeaderSize) == bytes.substr(kCopyAt, kHeaderSize))
+    return {};
+  return fail(ErrorCode::Corrupt,
+              "one of the two copies of its header is damaged, at byte {}; the other one is good",
+              first ? kCopyAt : 0);
+}
+
 std::string segment_name(SegmentNumber number, SegmentKind kind) {
   return fmt::format("{:010}.{}", number, kind == SegmentKind::Log ? "log" : "bulk");
 }
@@ -105,10 +117,15 @@ std::uint32_t Segment::checksum(std::uint64_t offset, std::string_view bytes) co
 
 namespace {
 
-Result<SegmentHeader> read_header(File& file, const std::string& path) {
+Result<std::string> read_header_bytes(File& file) {
   std::string bytes(kSegmentStart, '\0');
   TRY(auto got, file.read(0, bytes));
   bytes.resize(got);
+  return bytes;
+}
+
+Result<SegmentHeader> read_header(File& file, const std::string& path) {
+  TRY(auto bytes, read_header_bytes(file));
   auto header = decode_segment_header(bytes);
   if (!header) return wrap(header.error(), "{}", path);
   return header;
@@ -119,6 +136,30 @@ Result<SegmentHeader> read_header(File& file, const std::string& path) {
 Result<SegmentHeader> read_segment_header(FileSystem& files, const std::string& path) {
   TRY(auto file, files.open(path, OpenMode::Read));
   return read_header(*file, path);
+}
+
+Result<void> check_header_copies(File& file) {
+  TRY(auto bytes, read_header_bytes(file));
+  return check_header_copies(bytes);
+}
+
+Result<void> mend_header(FileSystem& files, const std::string& directory, const std::string& name) {
+  auto path = directory + "/" + name, beside = path + ".new";
+  TRY(auto header, read_segment_header(files, path));
+  auto write = [&](const std::string& to) -> Result<void> {
+    TRY(auto file, files.open(to, OpenMode::Write));
+    TRY_DO(write_all(*file, 0, encode_segment_header(header)));
+    return file->sync_data();
+  };
+  auto replace = [&]() -> Result<void> {
+    TRY_DO(copy_file(files, path, beside));
+    TRY_DO(write(beside));
+    TRY_DO(files.rename(beside, path));
+    return files.sync_directory(directory);
+  };
+  if (replace()) return {};
+  (void)files.unlink(beside);
+  return write(path);
 }
 
 Result<std::shared_ptr<Segment>> open_segment(FileSystem& files, const std::string& directory,

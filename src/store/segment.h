@@ -46,6 +46,10 @@ std::string encode_segment_header(const SegmentHeader& header);
 /// Reads the header or, if that is damaged, its copy. Corrupt when both are.
 Result<SegmentHeader> decode_segment_header(std::string_view bytes);
 
+/// Whether both copies of the header are as they were written; Corrupt names the one that is not.
+/// With both damaged the segment cannot be opened at all.
+Result<void> check_header_copies(std::string_view bytes);
+
 /// "0000000007.log", "0000000008.bulk".
 std::string segment_name(SegmentNumber number, SegmentKind kind);
 struct SegmentName {
@@ -75,6 +79,13 @@ class Segment {
 
 /// Of a file, whatever its name. NotFound, Corrupt, Io.
 Result<SegmentHeader> read_segment_header(FileSystem& files, const std::string& path);
+
+/// Both copies of the header of an open segment, as check_header_copies(). Corrupt, Io.
+Result<void> check_header_copies(File& file);
+/// Writes both copies again, from the one that is good, into a copy of the file that takes its
+/// place: the file itself may be a backup's, too. Where that cannot be (for want of space), in
+/// place. Nobody has it open. Corrupt, Io.
+Result<void> mend_header(FileSystem& files, const std::string& directory, const std::string& name);
 
 /// Opens a segment and reads its header. `file`: its name, if that is not its own. NotFound,
 /// Corrupt, Io.

@@ -292,7 +292,7 @@ class Verifier {
       if (!log_.skip(range)) continue;
       rows.put(skipped_key(range), encode_number(range.end));
       findings_.repaired(
-          fmt::format("journal segment {}, bytes {} to {}: went over; the index has all of it",
+          fmt::format("journal segment {}, bytes {} to {}: went over; the index was past it",
                       range.segment, range.begin, range.end));
     }
     return append(rows);

@@ -14,6 +14,7 @@ Result<void> VerifiedLog::open() {
   segments_ =
       std::make_unique<Segments>(files_, options_.clock, journal_directory(options_.directory), id);
   TRY_DO(load_segments(id));
+  TRY_DO(check_headers());
   TRY(chain_, open_log_chain(*segments_));
   findings_.report.segments = segments_->names().size();
   if (!chain_.links.empty()) segments_->set_epoch(chain_.links.back().segment->header().epoch);
@@ -52,6 +53,28 @@ Result<void> VerifiedLog::load_segments(const std::string& id) {
       findings_.repaired(fmt::format("{} has its name again (it was {})", one.name(), one.file));
     else
       segments_->read_from(one.is, one.file);
+  }
+  return {};
+}
+
+/// One copy is enough for all that reads a segment, until that is hit, too. Before anything is
+/// opened: a repair puts another file in its place.
+Result<void> VerifiedLog::check_headers() {
+  auto journal = journal_directory(options_.directory);
+  for (auto segment : segments_->names()) {
+    auto name = segment_name(segment.number, segment.kind);
+    auto file = files_.open(journal + "/" + name, OpenMode::Read);
+    if (!file) continue;  // it is missed, or read under another name
+    auto checked = check_header_copies(**file);
+    // Who needs one of which nothing can be read tells it.
+    if (checked || !read_segment_header(files_, journal + "/" + name)) continue;
+    findings_.problem(
+        fmt::format("journal segment {}: {}", segment.number, checked.error().describe()));
+    if (!how_.repair) continue;
+    file->reset();
+    TRY_DO(mend_header(files_, journal, name));
+    findings_.repaired(
+        fmt::format("journal segment {}: its header is written again", segment.number));
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <fmt/format.h>
 #include <fstream>
 
 #include "store/epoch.h"
@@ -75,6 +76,70 @@ TEST_CASE("verify --repair: goes over a damaged group, keeps all others, raises 
   yard.open();
   CHECK(yard.get("more"));
   CHECK(Epoch::of(yard.store->epoch()).turn == 2);
+}
+
+TEST_CASE("verify: one damaged copy of a segment's header is told, and written again") {
+  Yard yard;
+  yard.store.reset();
+  auto bulk = std::string("0000000002.bulk");
+  REQUIRE(std::filesystem::exists(yard.directory.path / "journal" / bulk));
+  std::streamoff at = 0, other = 0;
+  SUBCASE("the first") {
+    at = 0, other = 2048 + 40;
+  }
+  SUBCASE("its checksum") {
+    at = 127, other = 2048;
+  }
+  SUBCASE("the second") {
+    at = 2048 + 20, other = 3;
+  }
+  for (const auto& name : {bulk, yard.last_log()}) {
+    auto path = yard.directory.path / "journal" / name;
+    std::filesystem::create_hard_link(path, yard.directory.path / "of a backup");
+    yard.flip(name, at);
+    auto report = yard.verify();
+    REQUIRE(report.problems.size() == 1);
+    CHECK_MESSAGE(report.problems[0].contains(fmt::format("at byte {}", at < 2048 ? 0 : 2048)),
+                  report.problems[0]);
+    auto repaired = yard.verify(true);
+    CHECK(repaired.lost.empty());
+    CHECK(repaired.lost_groups == 0);
+    CHECK(repaired.repairs.size() == 1);
+    CHECK(Epoch::of(repaired.epoch).turn == 1);
+    CHECK(yard.verify().good());
+    // Nothing was written into what a backup may have.
+    CHECK(std::filesystem::hard_link_count(path) == 1);
+    CHECK(std::filesystem::file_size(path) ==
+          std::filesystem::file_size(yard.directory.path / "of a backup"));
+    std::filesystem::remove(yard.directory.path / "of a backup");
+    yard.flip(name, other);
+    CHECK(yard.verify(true).lost.empty());
+    CHECK(yard.verify().good());
+  }
+}
+
+TEST_CASE("verify: what stood behind the end of a file that was cut short is told so") {
+  Yard yard;
+  yard.store.reset();
+  std::filesystem::resize_file(yard.directory.path / "journal" / "0000000002.bulk",
+                               kSegmentStart + 1'000);
+  auto report = yard.verify();
+  REQUIRE(report.lost.size() == 1);
+  REQUIRE(report.problems.size() == 1);
+  CHECK_MESSAGE(report.problems[0].contains("and the file ends before"), report.problems[0]);
+}
+
+TEST_CASE("verify --repair: a record that the index was past is not said to be in it") {
+  Yard yard;
+  yard.store.reset();
+  auto [name, at] = yard.find("salvage 7");
+  yard.flip(name, at - 130);
+  auto repaired = yard.verify(true);
+  CHECK(repaired.lost_groups == 0);
+  REQUIRE_FALSE(repaired.repairs.empty());
+  // Whether it had all that stood there, a repair that was cut off before may know better.
+  CHECK_MESSAGE(repaired.repairs[0].ends_with("went over; the index was past it"),
+                repaired.repairs[0]);
 }
 
 TEST_CASE("verify --repair: the number of a body that is lost is not given to another") {
