@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import select
 import socket
 import tempfile
@@ -28,6 +29,16 @@ def metric(server, name):
 class OfOpenFiles(Attacked):
     """As a shell without further limits has them."""
     FILES = 1024
+
+    @classmethod
+    def setUpClass(cls):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 2 * cls.FILES:
+            raise unittest.SkipTest(f"{2 * cls.FILES} open files are needed, {hard} are allowed")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * cls.FILES), hard))
+        cls.addClassCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        super().setUpClass()
+
     config = {"limits.connections_per_address": 1000}
     wrapper = ["sh", "-c", f'ulimit -n {FILES}; exec "$0" "$@"']
 

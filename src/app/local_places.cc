@@ -20,10 +20,11 @@ std::optional<LocalPlace> LocalPlaces::take(const net::Stream& stream) {
   constexpr std::uint32_t kMore = 64;
   LocalPlace local;
   auto most = kPresent * most_.load();
+  auto more = std::min(kMore, most);
   if (auto process = stream.peer_process()) local.uid = process->uid;
   local.place = places_.take(local.uid, most);
   local.one_too_many = !local.place;
-  if (!local.place) local.place = places_.take(local.uid, most + kMore);
+  if (!local.place) local.place = places_.take(local.uid, most + more);
   return local.place ? std::optional(local) : std::nullopt;
 }
 

@@ -41,7 +41,8 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 
 /// poll() knows nothing of the room that a socket has which is sent to by name.
 void limit_wait(int fd, std::chrono::milliseconds wait) {
-  timeval most{.tv_sec = 0, .tv_usec = std::chrono::microseconds(wait).count()};
+  auto whole = std::chrono::floor<std::chrono::seconds>(wait);
+  timeval most{.tv_sec = whole.count(), .tv_usec = std::chrono::microseconds(wait - whole).count()};
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
 }
 

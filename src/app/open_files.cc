@@ -25,9 +25,10 @@ Result<OpenFiles> OpenFiles::plan() {
                 "limit (ulimit -n, or LimitNOFILE= of the unit)",
                 limit, kLeast);
   auto kept = std::min(limit / 2, kMostKept);
-  // Ten times as many of them may be there (LocalPlaces).
+  // Of local programs ten times as many may be there (LocalPlaces), and a connection that is being
+  // made tries two addresses at once.
   return OpenFiles{limit, static_cast<std::uint32_t>(limit - kept),
-                   static_cast<std::uint32_t>(kept / 32)};
+                   static_cast<std::uint32_t>(kept / 40), static_cast<std::uint32_t>(kept / 8)};
 }
 
 }  // namespace hikyaku::app

@@ -22,6 +22,7 @@ struct OpenFiles {
   std::uint64_t limit = 0;
   std::uint32_t connections = 0;  ///< from outside, at most
   std::uint32_t local = 0;        ///< programs of one user that are served at once, at most
+  std::uint32_t outgoing = 0;     ///< connections to other servers, at most
 
   /// By the limit of this process. Unavailable: below kLeast.
   static Result<OpenFiles> plan();

@@ -191,6 +191,7 @@ class RunningServer final : public Server {
          measured_resolver_.get(), key_ring_.get(), metrics_.receive},
         log_);
     auto sending = transmit_settings(config, core.host_name());
+    sending.connections = std::min<std::size_t>(sending.connections, files_.outgoing);
     sending.language = [&core] { return core.config().server.language; };
     transmitter_ = transmit::make_transmitter(
         std::move(sending),

@@ -80,7 +80,7 @@ class AuthenticatorService final : public Authenticator {
   Task<Answer> check_apop(LoginContext context, std::string user, std::string timestamp,
                           std::string digest) override {
     auto known = co_await look_up(user);
-    if (refused(context, known, "APOP")) co_return LoginFailure::Throttled;
+    if (auto failure = refused(context, known, "APOP")) co_return *failure;
     auto passwords = plain_passwords(known);
     auto match = sasl::check_apop(timestamp, digest, passwords.secrets);
     if (match && known.account)
@@ -100,7 +100,7 @@ class AuthenticatorService final : public Authenticator {
   Task<Answer> verify_password(LoginContext context, std::string user, crypto::Secret password,
                                std::string mechanism) {
     auto known = co_await look_up(user);
-    if (refused(context, known, mechanism)) co_return LoginFailure::Throttled;
+    if (auto failure = refused(context, known, mechanism)) co_return *failure;
     for (auto& credential : known.credentials) {
       if (credential.is_app_password &&
           matches_app_password(services_.master, credential, password)) {
@@ -129,7 +129,7 @@ class AuthenticatorService final : public Authenticator {
     }
     auto permit = co_await hashing_.acquire();
     // Those who were before it may have used up what this client is allowed.
-    if (refused(context, known, mechanism)) co_return LoginFailure::Throttled;
+    if (auto failure = refused(context, known, mechanism)) co_return *failure;
     auto right = co_await matches(own ? own->hash : std::string(), password);
     if (!right) {
       {
@@ -184,11 +184,14 @@ class AuthenticatorService final : public Authenticator {
     return context.log ? *context.log : log_.with({{"ip", context.ip.to_string()}});
   }
 
-  bool refused(const LoginContext& context, const Known& known, std::string_view mechanism) {
-    if (!throttle_.refuses(context.ip, known.address, services_.clock.now())) return false;
+  /// Why this login is not even looked at; nullopt: it is.
+  std::optional<LoginFailure> refused(const LoginContext& context, const Known& known,
+                                      std::string_view mechanism) {
+    if (is_behind(context, known, mechanism)) return LoginFailure::Unavailable;
+    if (!throttle_.refuses(context.ip, known.address, services_.clock.now())) return std::nullopt;
     count(mechanism, Metrics::Outcome::Throttled);
     log_of(context).warn("login.throttle", {{"proto", context.protocol}, {"user", known.address}});
-    return true;
+    return LoginFailure::Throttled;
   }
 
   /// What the store shows is not the last that was acknowledged: a password that seems wrong may be
@@ -205,7 +208,6 @@ class AuthenticatorService final : public Authenticator {
   /// The right password (or proof) was given.
   Task<Answer> accept(const LoginContext& context, const Known& known, std::string credential,
                       std::string mechanism) {
-    if (is_behind(context, known, mechanism)) co_return LoginFailure::Unavailable;
     auto& account = *known.account;
     auto used = std::ranges::find(known.credentials, credential, &Credential::name);
     auto made = used == known.credentials.end() ? Time{} : used->created;
@@ -239,7 +241,6 @@ class AuthenticatorService final : public Authenticator {
   /// `tried`: see Throttle::failed.
   Task<Answer> reject(const LoginContext& context, const Known& known, std::string mechanism,
                       std::string why, std::string tried = {}) {
-    if (is_behind(context, known, mechanism)) co_return LoginFailure::Unavailable;
     throttle_.failed(context.ip, known.address, services_.clock.now(), tried);
     count(mechanism, Metrics::Outcome::Failed);
     log_of(context).info("login.fail", {{"proto", context.protocol},
@@ -417,8 +418,8 @@ class Exchange final : public SaslExchange {
       }
       if (auto failure = std::get_if<sasl::Failure>(&step))
         co_return co_await failed(std::move(*failure));
-      auto throttled = co_await supply(std::get<sasl::NeedCredentials>(step), step);
-      if (throttled) co_return LoginFailure::Throttled;
+      auto refused = co_await supply(std::get<sasl::NeedCredentials>(step), step);
+      if (refused) co_return *refused;
     }
   }
 
@@ -438,10 +439,10 @@ class Exchange final : public SaslExchange {
                                  foreign ? std::string(kForeign) : std::move(failure.text)));
   }
 
-  /// Gives the server what is stored for the name; true if this client may not try it now.
-  Task<bool> supply(sasl::NeedCredentials need, sasl::Step& next) {
+  /// Gives the server what is stored for the name; or why this client may not try it now.
+  Task<std::optional<LoginFailure>> supply(sasl::NeedCredentials need, sasl::Step& next) {
     known_ = co_await service_.look_up(need.authcid);
-    if (service_.refused(context_, known_, mechanism_.name)) co_return true;
+    if (auto failure = service_.refused(context_, known_, mechanism_.name)) co_return failure;
     if (need.needs == sasl::Needs::ScramKeys) {
       auto scram = scram_credentials(service_.services().master, mechanism_.hash, known_.address,
                                      known_.credentials);
@@ -452,13 +453,13 @@ class Exchange final : public SaslExchange {
       }
       next =
           scram.keys.empty() ? server_->unknown(known_.address) : server_->known(std::move(scram));
-      co_return false;
+      co_return std::nullopt;
     }
     auto passwords = service_.plain_passwords(known_);
     names_ = std::move(passwords.names);
     next = passwords.secrets.empty() ? server_->unknown(known_.address)
                                      : server_->known(std::move(passwords.secrets));
-    co_return false;
+    co_return std::nullopt;
   }
 
   AuthenticatorService& service_;

@@ -82,11 +82,6 @@ Error errno_error(std::string_view what, int error_number) {
     case EEXIST:
       code = ErrorCode::Exists;
       break;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:  // there may be more in a moment
-      code = ErrorCode::Unavailable;
-      break;
     default:
       break;
   }
