@@ -1,6 +1,7 @@
 """A disk that is as good as full: new mail is put off, reading and deleting go on, nothing is lost, and then it works again."""
 import contextlib
 import errno
+import itertools
 import json
 import os
 import re
@@ -269,6 +270,37 @@ class FilledByOthers(unittest.TestCase):
                 after = [p.name for p in (disk / "data" / "index").iterdir()]
                 self.assertEqual([name for name in before if name not in after], [])
                 taken.unlink()
+                server.start()
+                self.assertEqual(raw_messages(server, ANNA), there)
+
+    def test_without_inodes_it_says_so(self):
+        """There is space, and no file can be made: that is what is said, and not how many bytes are wanted."""
+        with Instance(ANNA, config={"store.reserve": '"16MB"'}, metrics=True) as server:
+            server.stop()
+            with small_disk(server, 160 << 20) as disk:
+                server.start()
+                self.deliver(server, 50)
+                there = raw_messages(server, ANNA)
+                others = disk / "others"
+                others.mkdir()
+                with self.assertRaises(OSError) as taken:
+                    for number in itertools.count():
+                        os.mknod(others / str(number))
+                self.assertEqual(taken.exception.errno, errno.ENOSPC)
+                self.assertGreater(shutil.disk_usage(disk).free, 64 << 20)
+                self.assertIn("no inodes left", " ".join(server.run("check", check=False).stdout.split()))
+                self.assertIn("no inodes left", http_get(server, "/health")[2])
+                client = imap(server, ANNA)
+                status, why = client.append("INBOX", None, None, b"Subject: large\r\n\r\n" + 40_000 * b"0123456789\r\n")
+                self.assertEqual(status, "NO", why)
+                self.assertIn(b"[UNAVAILABLE]", why[0])
+                self.assertNotIn(b"/", why[0])  # no place on the server
+                server.kill()
+                done = server.run("serve", check=False)
+                self.assertEqual(done.returncode, 75, done.stderr)
+                self.assertIn("no inodes left", " ".join(done.stderr.split()))
+                self.assertNotIn("MB of room", done.stderr)
+                shutil.rmtree(others)
                 server.start()
                 self.assertEqual(raw_messages(server, ANNA), there)
 

@@ -17,6 +17,7 @@
 #include "mailbox/messages.h"
 #include "mime/encoded_word.h"
 #include "mime/header.h"
+#include "store/posix_file_system.h"
 
 namespace hikyaku::app {
 namespace {
@@ -354,6 +355,7 @@ Task<Answer> space_use(Core& core, ControlCall&) {
                    {"live", use.live_bytes},
                    {"retained", use.retained_bytes},
                    {"free", error ? 0 : space.available},
+                   {"no_inodes", store::lacks_inodes(core.instance().data.string())},
                    {"reserve", core.config().store.reserve.count},
                    {"write_under_way", std::chrono::floor<seconds>(done.write_under_way).count()},
                    {"repair_notes", json_texts(repair_notes(core.instance().data))},

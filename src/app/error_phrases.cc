@@ -115,6 +115,11 @@ constexpr Phrase kErrors[] = {
     {"File exists", "すでにあります"},
     {"the disk of {} is full: make {} MB of room there, and try again",
      "{} のディスクが満杯です。{} MB の空きを作ってから、もう一度実行してください"},
+    {"the file system of {} has no inodes left for new files: remove files there (df -i counts "
+     "them), and try again",
+     "{} のファイルシステムに新しいファイルのための inode が残っていません。そこのファイルを減らし "
+     "(df -i で数を見られます)、もう一度実行してください"},
+    {"no inodes are left", "inode が残っていません"},
     {"less than {} MB of disk space are free", "ディスクの空きが {} MB 未満です"},
     {"No space left on device", "ディスクに空きがありません"},
     {"Read-only file system", "読み取り専用のファイルシステムです"},

@@ -90,6 +90,10 @@ HealthCheck check_disk(const HealthFacts& facts) {
     return {"disk", State::Failing,
             fmt::format("{} bytes are free, less than store.reserve ({}): no mail is accepted",
                         facts.free_bytes, facts.reserve)};
+  if (facts.no_inodes)
+    return {"disk", State::Warning,
+            "the file system has no inodes left for new files (df -i): mail is refused as soon as "
+            "the journal needs one"};
   if (facts.free_bytes < 2 * facts.reserve)
     return {"disk", State::Warning,
             fmt::format("{} bytes are free, store.reserve is {}", facts.free_bytes, facts.reserve)};

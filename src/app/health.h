@@ -17,6 +17,7 @@ namespace hikyaku::app {
 struct HealthFacts {
   store::Statistics store;
   std::uint64_t free_bytes = 0;  ///< of the disk that the store is on
+  bool no_inodes = false;        ///< it takes no new files
   std::uint64_t reserve = 0;     ///< store.reserve
   Watch::Seen watch;
   std::optional<Time> certificate_end;  ///< the first to end; nullopt: there is none

@@ -48,6 +48,7 @@
 #include "net/signals.h"
 #include "receive/receiver.h"
 #include "receive/signing.h"
+#include "store/posix_file_system.h"
 #include "transmit/transmitter.h"
 #include "unbound/resolver.h"
 
@@ -253,8 +254,10 @@ class RunningServer final : public Server {
   Task<http::Response> answer_health(const http::Request&) {
     std::error_code error;
     auto space = std::filesystem::space(core_->instance().data, error);
+    bool no_inodes = store::lacks_inodes(core_->instance().data.string());
     co_return health_response(check_health({.store = core_->store().statistics(),
                                             .free_bytes = error ? 0 : space.available,
+                                            .no_inodes = no_inodes,
                                             .reserve = core_->config().store.reserve.count,
                                             .watch = watch_->seen(),
                                             .certificate_end = certificate_end(server_tls_.get()),

@@ -85,6 +85,12 @@ constexpr Phrase kNoSpace{
     "ディスクの空きは {} で、store.reserve ({}) "
     "未満です。いまメールは受け付けません。空きを作るか、メールを削除してから hikyaku undelete "
     "--purge を実行してください"};
+constexpr Phrase kNoInodes{
+    "the file system of the store has no inodes left for new files: mail is refused as soon as the "
+    "journal needs one. Remove files there (df -i counts them)",
+    "保管庫のファイルシステムに新しいファイルのための inode が残っていません。ジャーナルに新しい"
+    "ファイルが要るようになると、メールを受け付けられません。そこのファイルを減らしてください "
+    "(df -i で数を見られます)"};
 constexpr Phrase kLittleSpace{
     "only {} of the disk are free; below store.reserve ({}) mail is refused",
     "ディスクの空きは {} です。store.reserve ({}) を下回るとメールを受け付けません"};
@@ -306,6 +312,7 @@ class Check {
       add(Level::Good, "space", kSpace, short_size(bytes("journal")), short_size(bytes("live")),
           short_size(bytes("retained")), format_duration(config_.store.retention),
           short_size(free));
+    if (flag_in(*answer, "no_inodes")) add(Level::Problem, "space", kNoInodes);
     if (free < bytes("reserve"))
       add(Level::Problem, "space", kNoSpace, short_size(free), short_size(bytes("reserve")));
     else if (free < 2 * bytes("reserve"))

@@ -65,6 +65,7 @@ TEST_CASE("health: each thing that can be wrong") {
   CHECK(with([](auto& f) { f.confined = false; }) == "200 confined");
   CHECK(with([](auto& f) { f.free_bytes = f.reserve - 1; }) == "503 disk");
   CHECK(with([](auto& f) { f.free_bytes = f.reserve + 1; }) == "200 disk");
+  CHECK(with([](auto& f) { f.no_inodes = true; }) == "200 disk");
   CHECK(with([](auto& f) { f.watch.overdue = 15min; }) == "503 queue");
   CHECK(with([](auto& f) { f.watch.overdue = 14min; }) == "200");
   CHECK(with([](auto& f) { f.watch.held = 1; }) == "200 queue");

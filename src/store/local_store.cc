@@ -95,14 +95,25 @@ Result<std::unique_ptr<Store>> LocalStore::open(Options options) {
       continue;
     if (started.error().code != ErrorCode::NoSpace) return std::unexpected(started.error());
     // Others have filled the disk: there is a way out, or it is named.
-    if (store->lock_ && store->ballast_.give(started.error())) continue;
+    if (store->lock_ && !store->has_no_inodes() && store->ballast_.give(started.error())) continue;
     return std::unexpected(store->full_disk(started.error()));
   }
+}
+
+/// Then no space that is made helps, nor what is kept for a full disk.
+bool LocalStore::has_no_inodes() const {
+  return !options_.files && lacks_inodes(options_.directory);
 }
 
 /// Who reads it has to know what to do, for nothing else leads out.
 Error LocalStore::full_disk(const Error& error) const {
   if (error.code != ErrorCode::NoSpace) return error;
+  if (has_no_inodes())
+    return wrap(error,
+                "the file system of {} has no inodes left for new files: remove files there (df -i "
+                "counts them), and try again",
+                options_.directory)
+        .error();
   return wrap(error, "the disk of {} is full: make {} MB of room there, and try again",
               options_.directory, kRoomToStart >> 20)
       .error();

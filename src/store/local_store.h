@@ -48,6 +48,7 @@ class LocalStore final : public Store {
  private:
   explicit LocalStore(Options options);
   Result<void> try_start();
+  bool has_no_inodes() const;
   Error full_disk(const Error& error) const;
   Result<void> start();
   Result<void> take_lock();

@@ -22,6 +22,16 @@ std::unexpected<Error> last_error(const std::string& what) {
   return std::unexpected(errno_error(what, errno));
 }
 
+/// The same when something could not be made: the kernel has one word for both lacks.
+std::unexpected<Error> creation_error(const std::string& what, const std::string& path) {
+  int error = errno;
+  auto slash = path.rfind('/');
+  auto directory = slash == std::string::npos ? "." : path.substr(0, std::max(slash, 1ul));
+  if (error == ENOSPC && lacks_inodes(directory))
+    return fail(ErrorCode::NoSpace, "{}: no inodes are left", what);
+  return std::unexpected(errno_error(what, error));
+}
+
 class PosixFile final : public File {
  public:
   PosixFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
@@ -254,7 +264,7 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, Ope
   if (mode == OpenMode::Create) flags |= O_RDWR | O_CREAT | O_EXCL;
   if (mode == OpenMode::Scrub) return open_for_scrubbing(path, flags);
   int descriptor = ::open(path.c_str(), flags, 0600);
-  if (descriptor < 0) return last_error("cannot open " + path);
+  if (descriptor < 0) return creation_error("cannot open " + path, path);
   return std::make_unique<PosixFile>(descriptor, path);
 }
 
@@ -278,7 +288,7 @@ Result<void> PosixFileSystem::make_directory(const std::string& path) {
                             : slash == 0               ? "/"
                                                        : part.substr(0, slash)));
     } else if (errno != EEXIST) {
-      return last_error("cannot make " + part);
+      return creation_error("cannot make " + part, part);
     }
     if (end == std::string::npos) return {};
   }
@@ -329,7 +339,7 @@ Result<std::uint64_t> PosixFileSystem::free_space(const std::string& directory) 
 Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {
   // Root locks where others may write: never through a link, for the file is written anew.
   int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (descriptor < 0) return last_error("cannot open " + path);
+  if (descriptor < 0) return creation_error("cannot open " + path, path);
   auto lock = std::make_unique<PosixLock>(descriptor);
   char text[160] = {};
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
@@ -350,6 +360,14 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
   if (::ftruncate(descriptor, static_cast<off_t>(mine.size())) != 0)
     return last_error("cannot write " + path);
   return lock;
+}
+
+bool lacks_inodes(const std::string& path) {
+  // Some file systems make inodes of free space, and have none when that is used up.
+  constexpr std::uint64_t kNoRoom = 1 << 20;
+  struct statvfs status;
+  return ::statvfs(path.c_str(), &status) == 0 && status.f_files != 0 && status.f_favail == 0 &&
+         static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize > kNoRoom;
 }
 
 bool is_same_file(const std::string& a, const std::string& b) {

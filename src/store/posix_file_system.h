@@ -20,6 +20,10 @@ class PosixFileSystem final : public FileSystem {
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 };
 
+/// Whether the file system that `path` is on takes no new files (inodes), though there is space.
+/// False where it does not count them, or cannot be asked.
+bool lacks_inodes(const std::string& path);
+
 /// Whether two names are one file.
 bool is_same_file(const std::string& a, const std::string& b);
 
