@@ -168,6 +168,44 @@ class Damage(VerifiedStore):
         self.survive(lost=[LARGE])
 
 
+class ReadOnlyMount(VerifiedStore):
+    COUNT, LARGE = 2, None
+
+    def look(self):
+        """`hikyaku verify` where the whole instance is mounted read-only, for this one program."""
+        place = str(self.server.dir)
+        script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 99; shift; exec "$@"'
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", place, str(HIKYAKU), "verify", "--lang", "en", "--dir", place],
+                              capture_output=True, text=True, timeout=60)
+        if done.returncode == 99 or "unshare:" in done.stderr:
+            self.skipTest("mounting needs root")
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    def test_a_store_that_was_closed_well_is_read_as_it_is(self):
+        code, told = self.look()
+        self.assertEqual(code, 0, told)
+        self.assertIn("Everything is as it was written", told)
+        self.assertIn("were not compared with the journal", told)
+        self.assertIn("The mail of 1 account is whole: 2 messages", told)
+
+    def test_damage_is_told_there(self):
+        path, at = self.body_of(1)
+        flip(path, at + 400)
+        code, told = self.look()
+        self.assertEqual(code, 1, told)
+        self.assertIn("Subject: m1", told)
+
+    def test_one_that_was_not_says_what_to_do(self):
+        self.server.start()
+        with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=20) as smtp:
+            smtp.sendmail("x@beta.test", [ANNA], "Subject: more\r\n\r\nx\r\n")
+        self.server.kill()
+        code, told = self.look()
+        self.assertNotEqual(code, 0, told)
+        self.assertIn("Copy", told)
+        self.assertIn("read-only", told)
+
+
 class LostAddress(unittest.TestCase):
     """A repair passes over the group that made an account: its mail is nobody else's, and gets an address again."""
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <iterator>
+#include <sys/statvfs.h>
 #include <thread>
 
 #include "app/cli.h"
@@ -99,6 +100,18 @@ constexpr Phrase kInUse{"{}. Stop the server first: verify reads a store that no
                         "{}。先にサーバーを止めてください。verify "
                         "は誰も開いていない保管庫を調べます。"};
 
+constexpr Phrase kReadOnly{
+    "The disk is mounted read-only: the rows of the index were not compared with the journal.",
+    "ディスクは読み取り専用でマウントされているため、索引の各行はジャーナルと突き合わせていません"
+    "。"};
+constexpr Phrase kReadOnlyNotWhole{
+    "The disk is mounted read-only. There only a store that was closed well can be looked at: "
+    "otherwise the index has to be brought up to the journal first. Copy {} to a disk that can be "
+    "written, and look at the copy with --dir.",
+    "ディスクは読み取り専用でマウントされています。その場合に調べられるのは、正常に閉じられた保管庫"
+    "だけです。そうでなければ、先に索引をジャーナルに追い付かせる必要があります。{} を書き込める"
+    "ディスクに複製し、--dir でその複製を調べてください。"};
+
 constexpr Phrase kBallastUsed{
     "The disk is full: the space was used that is kept for that ({}). Make room.",
     "ディスクに空きがないため、そのときのために確保してある領域({})を使いました。空きを作って"
@@ -128,6 +141,11 @@ bool is_sound(const store::VerifyReport& report, const std::optional<MailReport>
   return report.good() && mail && mail->problems.empty() && mail->lost.empty() &&
          mail->promised.empty();
 }
+bool is_read_only(const std::filesystem::path& directory) {
+  struct statvfs found{};
+  return ::statvfs(directory.c_str(), &found) == 0 && (found.f_flag & ST_RDONLY) != 0;
+}
+
 bool good(const store::VerifyReport& report, const std::optional<MailReport>& mail) {
   return is_sound(report, mail) && mail->homeless.empty();
 }
@@ -323,6 +341,7 @@ class Verification {
     options_.index_memory = memory.index;
     options_.staged_memory = memory.staged;
     how_.repair = repair;
+    options_.for_reading = !repair && is_read_only(instance_.data);
     how_.name = name_lost_body;
     how_.progress = [this](std::string_view doing, double part) {
       if (!progress_) progress_.emplace(terminal_, std::string(kChecking.in(terminal_.language())));
@@ -339,7 +358,7 @@ class Verification {
     }
     auto report = look_at_store();
     if (!report) {
-      if (report.error().code != ErrorCode::Conflict) return app::report(report.error(), terminal_);
+      if (report.error().code != ErrorCode::Conflict) return fail_with(report.error());
       terminal_.complain(kInUse, error_in(report.error(), terminal_.language()));
       return Exit::TryLater;
     }
@@ -347,7 +366,7 @@ class Verification {
     std::optional<MailReport> mail;
     if (report->good() || how_.repair) {
       auto looked = look_at_mail(*report);
-      if (!looked) return app::report(looked.error(), terminal_);
+      if (!looked) return fail_with(looked.error());
       mail = std::move(*looked);
     }
     Noted noted;
@@ -369,6 +388,14 @@ class Verification {
   }
 
  private:
+  Exit fail_with(const Error& error) {
+    std::error_code ignored;
+    if (!options_.for_reading || std::filesystem::exists(instance_.data / "CLEAN", ignored))
+      return app::report(error, terminal_);
+    terminal_.complain(kReadOnlyNotWhole, instance_.data.string());
+    return Exit::Io;
+  }
+
   Result<store::VerifyReport> look_at_store() {
     if (note_)
       how_.before_repair = [this](const store::VerifyReport& found) {
@@ -396,6 +423,7 @@ class Verification {
   void tell_all(const store::VerifyReport& report, const std::optional<MailReport>& mail,
                 const Noted& noted) const {
     tell(report, mail, terminal_);
+    if (options_.for_reading) terminal_.say(kReadOnly);
     tell_mail(mail, report.waiting_damaged.size(), terminal_);
     tell_remedy(report, mail, how_.repair, instance_, terminal_);
     tell_homeless(mail, instance_, terminal_);
@@ -433,16 +461,23 @@ Verb verb_verify() {
       .group = Group::Store,
       .summary = {"checks every record, body and row of the store",
                   "保管庫の全記録、全本文、全行を検査する"},
-      .details = {"The server must not run. Exit code 0: everything is as it was written (or "
-                  "could be repaired without loss); 1: not so, and what is wrong or lost is named. "
-                  "--repair goes over what cannot be read and makes the index anew; copy the data "
-                  "directory before.",
-                  "サーバーを止めてから実行してください。終了コード 0: "
-                  "すべて書き込んだとおり(または失われるものなく修復できた)。1: "
-                  "そうでない場合で、問題と失われたものを示します。--repair "
-                  "は読めない部分を飛ばし、索引を作り直します。先にデータを複製してください。"},
+      .details =
+          {"The server must not run. Exit code 0: everything is as it was written (or "
+           "could be repaired without loss); 1: not so, and what is wrong or lost is named. "
+           "--repair goes over what cannot be read and makes the index anew; copy the data "
+           "directory before. Without it the mail and the journal are only read; the index "
+           "is opened, which renews its lists of files, and after a crash takes in what the "
+           "journal has. On a disk that is mounted read-only a store that was closed well "
+           "is read as it is.",
+           "サーバーを止めてから実行してください。終了コード 0: "
+           "すべて書き込んだとおり(または失われるものなく修復できた)。1: "
+           "そうでない場合で、問題と失われたものを示します。--repair "
+           "は読めない部分を飛ばし、索引を作り直します。先にデータを複製してください。"
+           "--repair を付けなければメールとジャーナルは読むだけです。索引は開くため、そのファイル"
+           "一覧が新しくなり、異常終了の後ならジャーナルの内容が索引に取り込まれます。読み取り専用"
+           "でマウントされたディスクでは、正常に閉じられた保管庫をそのまま読みます。"},
       .options = {{.name = "--repair", .help = {"mend what can be mended", "直せるものを直す"}}},
-      .examples = {{"hikyaku verify --dir ~/mail", {"look, change nothing", "調べるだけ"}},
+      .examples = {{"hikyaku verify --dir ~/mail", {"look, mend nothing", "調べるだけ"}},
                    {"hikyaku verify --repair --json",
                     {"mend, and tell programs what was done", "修復し、結果をプログラム向けに"}}},
       .uses_instance = true,
