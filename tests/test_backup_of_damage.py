@@ -5,7 +5,7 @@ import shutil
 import tempfile
 
 from mail import imap
-from saved_store import ANNA, flip, SavedStore, Watching
+from saved_store import ANNA, data_blocks, flip, SavedStore, Watching
 
 
 class BackupOfDamage(Watching, SavedStore):
@@ -121,6 +121,20 @@ class BackupOfDamage(Watching, SavedStore):
             self.assertEqual((damaged / "store" / "journal" / path.name).read_bytes(), path.read_bytes())
             self.server.stop()
         self.look(damaged, "journal segment")
+
+    def test_an_index_of_which_a_part_cannot_be_read(self):
+        self.server.start()
+        path, end = data_blocks(self.data / "index")
+        for at in range(0, end, 700):
+            flip(path, at)
+        damaged = self.damaged_backup("a part of the index could not be read")
+        checked = self.server.run("backup", "--check", damaged, check=False)
+        self.assertEqual(checked.returncode, 1)
+        self.assertIn("the index cannot be read", " ".join(checked.stdout.split()))
+        # The journal is there, and all that it says.
+        self.server.stop()
+        self.server.run("restore", damaged, "--force", "--json", "--with-losses")
+        self.assertIn(f"The mail of 1 account is whole: {self.COUNT} messages", " ".join(self.server.run("verify").stdout.split()))
 
     def test_a_file_that_goes_while_the_server_runs(self):
         self.server.start()

@@ -96,6 +96,7 @@ constexpr Phrase kErrors[] = {
      "does not count out of the journal's directory first",
      "{} はセグメント {} ですが、ほかにも同じセグメントのファイル、またはその名前 ({}) "
      "のファイルがあります。要らないほうを先にジャーナルのディレクトリーから移してください"},
+    {"cannot read the index: {}", "索引を読めません: {}"},
     // Files.
     {"cannot read {}: {}", "{} を読めません: {}"},
     {"cannot open {}: {}", "{} を開けません: {}"},
@@ -358,6 +359,13 @@ constexpr Remedy kRemedies[] = {
       "。直すまで何も変更できず、メールも届きません。サーバーを止めて hikyaku verify "
       "で壊れたところを調べ、データのディレクトリを複製してから hikyaku verify --repair "
       "を実行してください"}},
+    {"cannot read the index: ",
+     "",
+     {". Copy the data directory, then: hikyaku verify --repair saves what can be read; or restore "
+      "a backup: hikyaku restore BACKUP --force",
+      "。データのディレクトリを複製してから hikyaku verify --repair "
+      "を実行すると、読めるものが残ります。またはバックアップから復元してください: hikyaku restore "
+      "BACKUP --force"}},
     {"",
      "is not a store's file",
      {". It is damaged; what is in the store is not lost by that. It is written again by: hikyaku "

@@ -445,8 +445,14 @@ Result<JournalPosition> RocksIndex::checkpoint(const std::string& directory) {
   if (!status.ok()) return std::unexpected(to_error(status, "cannot copy the index"));
   // Groups went on meanwhile: the copy itself knows how far it has come.
   auto* files = environment_ ? &environment_->files() : nullptr;
-  TRY(auto copy, open_rocks_index_for_reading({directory, 8ull << 20, {}, files}));
-  return copy->position();
+  auto copy = open_rocks_index_for_reading({directory, 8ull << 20, {}, files});
+  if (copy) return (*copy)->position();
+  if (copy.error().code != ErrorCode::Corrupt) return std::unexpected(std::move(copy).error());
+  // It cannot tell. It has the damage of ours, which has come at least as far by now; what the copy
+  // lacks of that the journal says again.
+  if (damage_) damage_->found(copy.error());
+  TRY_DO(flush());
+  return flushed();
 }
 
 template <class Open>
