@@ -98,7 +98,8 @@ bool looks_the_same(const FileFacts& before, const FileFacts& now, std::uint64_t
   return before.size == length && before.begin == now.begin && before.end == now.end;
 }
 
-/// The backup before, to whose files those of the next are linked if they have not changed.
+/// The newest backup of whole files, to which those of the next are linked if they have not
+/// changed.
 class Before {
  public:
   Before(const BackupInfo& info, const std::vector<BackupInfo>& all) : path_(info.path) {
@@ -167,7 +168,9 @@ class Maker {
     TRY(auto earlier, list_backups(plan_.repository));
     auto id = to_hex(frozen_.store_id);
     for (auto& one : earlier.backups | std::views::reverse) {
-      if (one.store_id != id) continue;
+      // Zeros stand in its files for what a disk did not give: by both ends they look like the
+      // store's, and have the sums of what they are. The disk may give it now.
+      if (one.store_id != id || !one.damage.files.empty()) continue;
       before_.emplace(one, earlier.backups);
       break;
     }

@@ -393,6 +393,37 @@ TEST_CASE("what has rotted is not linked to, but copied anew from the store") {
   }
 }
 
+TEST_CASE("zeros that a disk gave once are in no later backup") {
+  Bench bench;
+  auto path = bench.instance.data / "journal/1";
+  auto whole = bytes_of(path);
+  whole.replace(2'000'001, 999'999, std::string(900'000, 'y') + std::string(99'999, '\0'));
+  std::vector<BackupInfo> made;
+  SUBCASE("the first backup") {}
+  SUBCASE("there is an older one, without that file") {
+    write(path, std::string(3'000'000, 'z'));
+    made.push_back(make_backup(bench.frozen, bench.plan).value());
+  }
+  write(path, whole);
+  fs::resize_file(path, 2'000'001);
+  auto damaged = make_backup(bench.frozen, bench.plan);
+  REQUIRE(damaged);
+  REQUIRE(damaged->damage.files.size() == 1);
+  // Both ends are what they were in the copy of zeros.
+  bench.frozen.files[0].sealed = true;
+  fs::remove(path);
+  write(path, whole);
+  auto next = make_backup(bench.frozen, bench.plan);
+  REQUIRE(next);
+  CHECK_FALSE(next->damage.any());
+  CHECK((bytes_of(next->store() / "journal/1") == whole));
+  // From then on links go on.
+  unlink_from_store(next->store() / "journal/1");
+  auto last = make_backup(bench.frozen, bench.plan);
+  REQUIRE(last);
+  CHECK(fs::equivalent(last->store() / "journal/1", next->store() / "journal/1"));
+}
+
 TEST_CASE("what may yet be written to is linked to the backup before, never to the store") {
   Bench bench;
   auto live = bench.instance.data / "journal/1";
