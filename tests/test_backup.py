@@ -1,4 +1,5 @@
 """Backups while the server works, everything and single accounts out of them."""
+import fcntl
 import hashlib
 import json
 import os
@@ -149,6 +150,17 @@ class Backup(BackedUp):
             self.assertTrue(json.loads(server.run("backup", "--check", self.to, "--json").stdout)["good"])
             wrong = server.run("backup", self.to, "--keep", "0", check=False)
             self.assertEqual(wrong.returncode, 64)
+
+    def test_whoever_calls_it_may_lock_the_directory(self):
+        """As from cron: flock /backup/mail hikyaku backup /backup/mail."""
+        with Instance(ANNA) as server:
+            self.to.mkdir(mode=0o700)
+            descriptor = os.open(self.to, os.O_RDONLY | os.O_DIRECTORY)
+            self.addCleanup(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            first = self.backup(server)
+            last = json.loads(server.run("backup", self.to, "--keep", "1", "--json").stdout)
+            self.assertEqual(last["removed"], [first["path"]])
 
     def test_what_has_not_changed_is_linked(self):
         """Of two backups the second takes no space for what the first has, and nothing that happens to its own files reaches the first."""

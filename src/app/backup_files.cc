@@ -163,7 +163,8 @@ class Maker {
     if (is_within(plan_.repository, plan_.data))
       return fail(ErrorCode::Invalid, "{} is in the store itself", plan_.repository.string());
     TRY_DO(make_directories(plan_.repository));
-    TRY(auto lock, store::PosixFileSystem().lock((plan_.repository / kLockName).string()));
+    TRY(auto lock, store::PosixFileSystem().lock((plan_.repository / kLockName).string(),
+                                                 store::LockScope::File));
     remove_partial();
     TRY(auto earlier, list_backups(plan_.repository));
     auto id = to_hex(frozen_.store_id);
@@ -463,7 +464,8 @@ Result<BackupInfo> make_backup(const store::Frozen& frozen, const BackupPlan& pl
 Result<std::vector<fs::path>> remove_old_backups(const BackupInfo& newest, std::size_t keep) {
   if (newest.damage.any()) return std::vector<fs::path>();
   auto repository = newest.path.parent_path();
-  TRY(auto lock, store::PosixFileSystem().lock((repository / kLockName).string()));
+  TRY(auto lock,
+      store::PosixFileSystem().lock((repository / kLockName).string(), store::LockScope::File));
   TRY(auto list, list_backups(repository));
   std::vector<fs::path> removed;  // newest first
   std::size_t kept = 1;

@@ -34,7 +34,9 @@ struct Bench {
   }
 
   bool can_be_opened() const {
-    return store::PosixFileSystem().lock(store::lock_path(instance.data.string())).has_value();
+    return store::PosixFileSystem()
+        .lock(store::lock_path(instance.data.string()), store::LockScope::Directory)
+        .has_value();
   }
 
   void check_held() {
@@ -66,7 +68,9 @@ TEST_CASE("a store that is not there, or that somebody has, is not held") {
   Bench bench;
   {
     auto other =
-        store::PosixFileSystem().lock(store::lock_path(bench.instance.data.string())).value();
+        store::PosixFileSystem()
+            .lock(store::lock_path(bench.instance.data.string()), store::LockScope::Directory)
+            .value();
     auto refused = FrozenStore::open(bench.instance, bench.config);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::Conflict);

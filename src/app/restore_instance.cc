@@ -361,7 +361,7 @@ Result<std::unique_ptr<HeldData>> HeldData::take(const Instance& instance,
   held->has_store_ = !store::is_missing(files, data.string()).value_or(false);
   auto lock = store::lock_path(data.string());
   auto is_new = !fs::exists(lock, error);
-  TRY(held->lock_, files.lock(lock));
+  TRY(held->lock_, files.lock(lock, store::LockScope::Directory));
   held->made_lock_ = is_new;
   return held;
 }

@@ -58,7 +58,9 @@ struct Bench {
   }
 
   bool can_be_opened() const {
-    return store::PosixFileSystem().lock((instance.data / "LOCK").string()).has_value();
+    return store::PosixFileSystem()
+        .lock((instance.data / "LOCK").string(), store::LockScope::Directory)
+        .has_value();
   }
 };
 
@@ -94,7 +96,8 @@ TEST_CASE("nobody opens a store where one is being restored, until it is there")
 TEST_CASE("a store that is open is not replaced, and a place that was made for nothing goes") {
   Bench bench;
   {
-    auto server = store::PosixFileSystem().lock((bench.instance.data / "LOCK").string());
+    auto server = store::PosixFileSystem().lock((bench.instance.data / "LOCK").string(),
+                                                store::LockScope::Directory);
     REQUIRE(server);
     auto held = HeldData::take(bench.instance, bench.config);
     REQUIRE_FALSE(held);

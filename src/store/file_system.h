@@ -38,6 +38,13 @@ class File {
   virtual Result<std::uint64_t> size() = 0;
 };
 
+enum class LockScope {
+  File,  ///< the file alone
+  /// The directory that it is in, too, in case that somebody removes the file: for what no other
+  /// program may want to lock.
+  Directory,
+};
+
 /// A lock on a path, given back when destroyed (also when the process dies).
 class FileLock {
  public:
@@ -75,7 +82,7 @@ class FileSystem {
   /// Bytes that an unprivileged process can still write.
   virtual Result<std::uint64_t> free_space(const std::string& directory) = 0;
   /// Conflict names the process that holds it (lock_holder.h).
-  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, LockScope scope) = 0;
 };
 
 /// Writes all pieces, over short writes.

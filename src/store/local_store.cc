@@ -137,7 +137,7 @@ Result<void> LocalStore::take_lock() {
   const auto& directory = options_.directory;
   auto until = std::chrono::steady_clock::now() + options_.lock_patience;
   for (bool told = false;; std::this_thread::sleep_for(kStep)) {
-    auto taken = files_.lock(lock_path(directory));
+    auto taken = files_.lock(lock_path(directory), LockScope::Directory);
     if (taken) {
       lock_ = std::move(*taken);
       // Whoever had it may have taken the store away.

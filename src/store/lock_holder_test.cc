@@ -49,7 +49,7 @@ struct Bench {
     options.if_missing = IfMissing::Refuse;
   }
   std::unique_ptr<FileLock> hold() {
-    return PosixFileSystem().lock(lock_path(options.directory)).value();
+    return PosixFileSystem().lock(lock_path(options.directory), LockScope::Directory).value();
   }
 };
 

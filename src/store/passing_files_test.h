@@ -45,8 +45,8 @@ class PassingFiles : public FileSystem {
   Result<std::uint64_t> free_space(const std::string& directory) override {
     return files_.free_space(directory);
   }
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
-    return files_.lock(path);
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, LockScope scope) override {
+    return files_.lock(path, scope);
   }
 
  protected:

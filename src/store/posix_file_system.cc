@@ -336,7 +336,7 @@ Result<std::uint64_t> PosixFileSystem::free_space(const std::string& directory) 
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }
 
-Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path) {
+Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path, LockScope scope) {
   // Root locks where others may write: never through a link, for the file is written anew.
   int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (descriptor < 0) return creation_error("cannot open " + path, path);
@@ -350,7 +350,7 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
     return fail(ErrorCode::Conflict, "{} is held by process {}", path,
                 holder.empty() ? "unknown" : holder);
   }
-  TRY_DO(lock->take_directory(path));
+  if (scope == LockScope::Directory) TRY_DO(lock->take_directory(path));
   auto mine = describe_this_process() + "\n";
   // In place, which a full disk allows; where it does not, the lock holds without a name.
   if (::pwrite(descriptor, mine.data(), mine.size(), 0) != static_cast<ssize_t>(mine.size())) {

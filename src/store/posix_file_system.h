@@ -16,8 +16,7 @@ class PosixFileSystem final : public FileSystem {
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<std::uint64_t> free_space(const std::string& directory) override;
-  /// Holds the directory that `path` is in, too, in case that somebody removes the file.
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, LockScope scope) override;
 };
 
 /// Whether the file system that `path` is on takes no new files (inodes), though there is space.

@@ -15,7 +15,7 @@ namespace hikyaku::store {
 Result<std::uint32_t> raise_epoch(const Options& options, std::uint32_t least) {
   PosixFileSystem files;
   const auto& directory = options.directory;
-  TRY(auto lock, files.lock(lock_path(directory)));
+  TRY(auto lock, files.lock(lock_path(directory), LockScope::Directory));
   TRY(auto id, find_store_id(files, directory));
   Segments segments(files, options.clock, journal_directory(directory), id);
   TRY_DO(segments.load(true));

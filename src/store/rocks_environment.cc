@@ -327,7 +327,7 @@ rocksdb::Status RocksEnvironment::LinkFile(const std::string&, const std::string
 }
 
 rocksdb::Status RocksEnvironment::LockFile(const std::string& path, rocksdb::FileLock** lock) {
-  auto held = files_.lock(plain(path));
+  auto held = files_.lock(plain(path), LockScope::File);
   if (held) *lock = new Lock(std::move(*held));
   return to_status(held);
 }

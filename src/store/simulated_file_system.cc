@@ -403,7 +403,7 @@ Result<std::uint64_t> SimulatedFileSystem::free_space(const std::string&) {
   return taken > capacity_ ? 0 : capacity_ - taken;
 }
 
-Result<std::unique_ptr<FileLock>> SimulatedFileSystem::lock(const std::string& path) {
+Result<std::unique_ptr<FileLock>> SimulatedFileSystem::lock(const std::string& path, LockScope) {
   std::lock_guard guard(mutex_);
   TRY_DO(alive(generation_));
   if (!locks_.insert(path).second)

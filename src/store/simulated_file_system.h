@@ -62,7 +62,7 @@ class SimulatedFileSystem : public FileSystem {
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<std::uint64_t> free_space(const std::string& directory) override;
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, LockScope) override;
 
  private:
   class OpenFile;

@@ -435,7 +435,7 @@ Result<VerifyReport> verify_store(const Options& options, const VerifyOptions& h
   FileSystem& files = options.files ? *options.files : system_files;
   TRY_DO(refuse_missing(files, options.directory));
   if (options.for_reading) return verify_held(options, how);
-  TRY(auto lock, files.lock(lock_path(options.directory)));
+  TRY(auto lock, files.lock(lock_path(options.directory), LockScope::Directory));
   Ballast ballast(files, options.directory, options.ballast, options.log);
   return with_ballast(ballast, [&] { return verify_held(options, how); });
 }

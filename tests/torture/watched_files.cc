@@ -144,8 +144,9 @@ Result<std::uint64_t> WatchedFiles::free_space(const std::string& directory) {
   return disk_.free_space(directory);
 }
 
-Result<std::unique_ptr<store::FileLock>> WatchedFiles::lock(const std::string& path) {
-  return disk_.lock(path);
+Result<std::unique_ptr<store::FileLock>> WatchedFiles::lock(const std::string& path,
+                                                            store::LockScope scope) {
+  return disk_.lock(path, scope);
 }
 
 void WatchedFiles::flip_bit(const std::string& path, std::uint64_t offset, int bit) {

@@ -72,7 +72,8 @@ class WatchedFiles final : public store::FileSystem {
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<std::uint64_t> free_space(const std::string& directory) override;
-  Result<std::unique_ptr<store::FileLock>> lock(const std::string& path) override;
+  Result<std::unique_ptr<store::FileLock>> lock(const std::string& path,
+                                                store::LockScope scope) override;
 
   /// Damages a file as bad hardware does.
   void flip_bit(const std::string& path, std::uint64_t offset, int bit);
