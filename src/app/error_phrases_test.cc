@@ -28,6 +28,16 @@ TEST_CASE("errors of the server are told in the reader's language") {
             "\"a b\" はローカルパート (@ の前) として使えません。英数字、記号 "
             "!#$%&'*+-/=?^_`{|}~、間に一つずつのドットを使うか、引用符で囲んでください"},
            {"the index is made again from the journal", "索引をジャーナルから作り直しました"},
+           {"journal segment 2: one of the two copies of its header is damaged, at byte 2048; the "
+            "other one is good",
+            "ジャーナルのセグメント 2: "
+            "二つあるヘッダーのうち、バイト 2048 からのものが壊れています。もう一つは正常です"},
+           {"journal segment 2: its header is not written again: its header is that of another "
+            "segment",
+            "ジャーナルのセグメント 2: ヘッダーを書き直していません: "
+            "ヘッダーが別のセグメントのものです"},
+           {"journal segment 2, from byte 9: no group header",
+            "ジャーナルのセグメント 2、バイト 9 から: グループのヘッダーではありません"},
            {"there is no /nope", "/nope はありません"},
            {"a@b.test is an account already", "a@b.test のアカウントはすでにあります"},
            {"what nobody has translated", "what nobody has translated"},

@@ -10,10 +10,13 @@ namespace {
 /// Where a segment waits for its name while another has it.
 constexpr std::string_view kWaiting = ".misnamed";
 
-/// Which segment of this store a file is, if it is one.
-std::optional<SegmentName> segment_in(FileSystem& files, const std::string& path,
-                                      std::string_view store_id) {
-  auto header = read_segment_header(files, path);
+/// Which segment of this store a file is, if it is one: the one of its name, if a copy of its
+/// header says so.
+std::optional<SegmentName> segment_in(FileSystem& files, const std::string& directory,
+                                      const std::string& file, std::string_view store_id) {
+  std::optional<WantedSegment> wanted;
+  if (auto name = parse_segment_name(file)) wanted = {*name, store_id};
+  auto header = read_segment_header(files, directory + "/" + file, wanted);
   if (!header || header->store_id != store_id) return std::nullopt;
   return SegmentName{header->number, header->kind};
 }
@@ -50,7 +53,7 @@ Result<std::vector<MisnamedSegment>> find_misnamed(FileSystem& files, const std:
   std::set<std::string> taken, good;
   for (const auto& file : names) {
     if (file.ends_with(".new")) continue;  // it was being made
-    auto is = segment_in(files, directory + "/" + file, store_id);
+    auto is = segment_in(files, directory, file, store_id);
     bool misnamed = is && segment_name(is->number, is->kind) != file;
     if (misnamed)
       found.push_back({file, *is});

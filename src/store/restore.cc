@@ -62,7 +62,7 @@ SeenEpoch epoch_of(const std::string& directory) {
     auto name = parse_segment_name(file);
     if (!name) continue;
     any = true;
-    auto segment = open_segment(files, journal, *name, OpenMode::Read);
+    auto segment = open_segment(files, journal, {*name, {}}, OpenMode::Read);
     if (!segment) {
       seen.certain = false;
     } else if ((*segment)->header().epoch > seen.epoch) {

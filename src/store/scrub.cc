@@ -216,7 +216,7 @@ void Scrubber::begin_reading(const IndexView& view) {
   open_ = nullptr;
   if (opened) {
     open_ = std::move(*opened);
-    if (auto copies = check_header_copies(open_->file()); !copies)
+    if (auto copies = check_header_copies(*open_); !copies)
       found(context_.records.found({segment_, 0}, copies.error()));
     else
       context_.records.forget({segment_, 0});
@@ -405,7 +405,7 @@ Result<void> Scrubber::check_again(RecordPlace record) {
   if (!segment && segment.error().code == ErrorCode::NotFound)
     return fail(ErrorCode::Corrupt, "{}", segment.error().describe());
   if (!segment) return std::unexpected(std::move(segment).error());
-  if (record.offset == 0) return check_header_copies((*segment)->file());
+  if (record.offset == 0) return check_header_copies(**segment);
   auto view = context_.view();
   auto records = records_of(record.segment, *view);
   if (!records) return {};

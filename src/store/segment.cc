@@ -80,15 +80,52 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   return copy ? std::move(copy) : std::move(first);
 }
 
-Result<void> check_header_copies(std::string_view bytes) {
-  auto first = decode_copy(bytes);
-  auto copy = decode_copy(bytes.substr(std::min(bytes.size(), kCopyAt)));
-  if (!first && !copy) return std::unexpected(std::move(first).error());
-  if (first && copy && bytes.substr(0, kHeaderSize) == bytes.substr(kCopyAt, kHeaderSize))
-    return {};
+namespace {
+
+/// The two copies, and which of them are of the segment that is wanted.
+struct HeaderCopies {
+  Result<SegmentHeader> first, second;
+  bool first_fits, second_fits, same;
+
+  HeaderCopies(std::string_view bytes, const WantedSegment& wanted)
+      : first(decode_copy(bytes)),
+        second(decode_copy(bytes.substr(std::min(bytes.size(), kCopyAt)))),
+        first_fits(first && wanted.is(*first)),
+        second_fits(second && wanted.is(*second)),
+        same(first && second &&
+             bytes.substr(0, kHeaderSize) == bytes.substr(kCopyAt, kHeaderSize)) {}
+
+  bool is_in_doubt() const { return first_fits && second_fits && !same; }
+  /// Why there is none to go by.
+  Error refusal() const {
+    if (is_in_doubt())
+      return fail(ErrorCode::Corrupt, "the two copies of its header contradict each other").error();
+    if (!first && !second) return first.error();
+    return fail(ErrorCode::Corrupt, "its header is that of another segment").error();
+  }
+};
+
+}  // namespace
+
+bool WantedSegment::is(const SegmentHeader& header) const {
+  return header.number == name.number && header.kind == name.kind &&
+         (store_id.empty() || header.store_id == store_id);
+}
+
+Result<SegmentHeader> decode_segment_header(std::string_view bytes, const WantedSegment& wanted) {
+  HeaderCopies copies(bytes, wanted);
+  if (!copies.first_fits && copies.second_fits) return std::move(copies.second);
+  return copies.first ? std::move(copies.first) : decode_segment_header(bytes);
+}
+
+Result<void> check_header_copies(std::string_view bytes, const WantedSegment& wanted) {
+  HeaderCopies copies(bytes, wanted);
+  if (copies.is_in_doubt() || (!copies.first_fits && !copies.second_fits))
+    return std::unexpected(copies.refusal());
+  if (copies.same) return {};
   return fail(ErrorCode::Corrupt,
               "one of the two copies of its header is damaged, at byte {}; the other one is good",
-              first ? kCopyAt : 0);
+              copies.first_fits ? kCopyAt : 0);
 }
 
 std::string segment_name(SegmentNumber number, SegmentKind kind) {
@@ -124,28 +161,48 @@ Result<std::string> read_header_bytes(File& file) {
   return bytes;
 }
 
-Result<SegmentHeader> read_header(File& file, const std::string& path) {
+Result<SegmentHeader> read_header(File& file, const std::string& path,
+                                  const std::optional<WantedSegment>& wanted) {
   TRY(auto bytes, read_header_bytes(file));
-  auto header = decode_segment_header(bytes);
+  auto header = wanted ? decode_segment_header(bytes, *wanted) : decode_segment_header(bytes);
   if (!header) return wrap(header.error(), "{}", path);
   return header;
 }
 
 }  // namespace
 
-Result<SegmentHeader> read_segment_header(FileSystem& files, const std::string& path) {
+Result<SegmentHeader> read_segment_header(FileSystem& files, const std::string& path,
+                                          const std::optional<WantedSegment>& wanted) {
   TRY(auto file, files.open(path, OpenMode::Read));
-  return read_header(*file, path);
+  return read_header(*file, path, wanted);
 }
 
-Result<void> check_header_copies(File& file) {
-  TRY(auto bytes, read_header_bytes(file));
-  return check_header_copies(bytes);
+Result<void> check_header_copies(const Segment& segment) {
+  const auto& header = segment.header();
+  TRY(auto bytes, read_header_bytes(segment.file()));
+  return check_header_copies(bytes, {{header.number, header.kind}, header.store_id});
 }
 
-Result<void> mend_header(FileSystem& files, const std::string& directory, const std::string& name) {
-  auto path = directory + "/" + name, beside = path + ".new";
-  TRY(auto header, read_segment_header(files, path));
+namespace {
+
+/// The header to go by, without doubt.
+Result<SegmentHeader> sure_header(FileSystem& files, const std::string& path,
+                                  const WantedSegment& wanted) {
+  TRY(auto file, files.open(path, OpenMode::Read));
+  TRY(auto bytes, read_header_bytes(*file));
+  HeaderCopies copies(bytes, wanted);
+  if (copies.is_in_doubt() || (!copies.first_fits && !copies.second_fits))
+    return std::unexpected(copies.refusal());
+  return copies.first_fits ? std::move(copies.first) : std::move(copies.second);
+}
+
+}  // namespace
+
+Result<void> mend_header(FileSystem& files, const std::string& directory,
+                         const WantedSegment& wanted) {
+  auto path = directory + "/" + segment_name(wanted.name.number, wanted.name.kind);
+  auto beside = path + ".new";
+  TRY(auto header, sure_header(files, path, wanted));
   auto write = [&](const std::string& to) -> Result<void> {
     TRY(auto file, files.open(to, OpenMode::Write));
     TRY_DO(write_all(*file, 0, encode_segment_header(header)));
@@ -157,21 +214,25 @@ Result<void> mend_header(FileSystem& files, const std::string& directory, const 
     TRY_DO(files.rename(beside, path));
     return files.sync_directory(directory);
   };
-  if (replace()) return {};
+  auto replaced = replace();
+  if (replaced) return {};
   (void)files.unlink(beside);
-  return write(path);
+  return replaced.error().code == ErrorCode::NoSpace ? write(path) : replaced;
 }
 
 Result<std::shared_ptr<Segment>> open_segment(FileSystem& files, const std::string& directory,
-                                              SegmentName name, OpenMode mode,
+                                              const WantedSegment& wanted, OpenMode mode,
                                               std::string_view file_name) {
+  const auto& name = wanted.name;
   auto own = segment_name(name.number, name.kind);
   auto path = fmt::format("{}/{}", directory, file_name.empty() ? own : file_name);
   TRY(auto file, files.open(path, mode));
-  TRY(auto header, read_header(*file, path));
+  TRY(auto header, read_header(*file, path, wanted));
   if (header.number != name.number || header.kind != name.kind)
     return fail(ErrorCode::Corrupt, "{} is segment {} under a wrong name (its own is {})", path,
                 header.number, segment_name(header.number, header.kind));
+  if (!wanted.is(header))
+    return fail(ErrorCode::Corrupt, "journal segment {} belongs to another store", name.number);
   return std::make_shared<Segment>(std::move(file), std::move(header));
 }
 

@@ -41,15 +41,6 @@ struct SegmentHeader {
   Time created{};
 };
 
-/// kSegmentStart bytes: the header, and its copy.
-std::string encode_segment_header(const SegmentHeader& header);
-/// Reads the header or, if that is damaged, its copy. Corrupt when both are.
-Result<SegmentHeader> decode_segment_header(std::string_view bytes);
-
-/// Whether both copies of the header are as they were written; Corrupt names the one that is not.
-/// With both damaged the segment cannot be opened at all.
-Result<void> check_header_copies(std::string_view bytes);
-
 /// "0000000007.log", "0000000008.bulk".
 std::string segment_name(SegmentNumber number, SegmentKind kind);
 struct SegmentName {
@@ -57,6 +48,26 @@ struct SegmentName {
   SegmentKind kind;
 };
 std::optional<SegmentName> parse_segment_name(std::string_view name);
+
+/// Which segment's header is looked for: a disk may have put another's sector in its place, which
+/// is whole in itself.
+struct WantedSegment {
+  SegmentName name;
+  std::string_view store_id;  ///< empty: of any store
+
+  bool is(const SegmentHeader& header) const;
+};
+
+/// kSegmentStart bytes: the header, and its copy.
+std::string encode_segment_header(const SegmentHeader& header);
+/// Reads the header or, if that is damaged, its copy. Corrupt when both are. Of two that are whole
+/// it is the one that is `wanted`; when none is, whichever there is, for others to judge.
+Result<SegmentHeader> decode_segment_header(std::string_view bytes);
+Result<SegmentHeader> decode_segment_header(std::string_view bytes, const WantedSegment& wanted);
+
+/// Whether both copies of the header are as they were written; Corrupt names the one that is not.
+/// With none that is `wanted` the segment cannot be opened at all.
+Result<void> check_header_copies(std::string_view bytes, const WantedSegment& wanted);
 
 /// An open segment. Shared by everybody who reads in it; a removed file lives until the last one is
 /// done.
@@ -77,20 +88,22 @@ class Segment {
   SegmentHeader header_;
 };
 
-/// Of a file, whatever its name. NotFound, Corrupt, Io.
-Result<SegmentHeader> read_segment_header(FileSystem& files, const std::string& path);
+/// Of a file that would be `wanted` by its name, or has none. NotFound, Corrupt, Io.
+Result<SegmentHeader> read_segment_header(FileSystem& files, const std::string& path,
+                                          const std::optional<WantedSegment>& wanted);
 
 /// Both copies of the header of an open segment, as check_header_copies(). Corrupt, Io.
-Result<void> check_header_copies(File& file);
-/// Writes both copies again, from the one that is good, into a copy of the file that takes its
-/// place: the file itself may be a backup's, too. Where that cannot be (for want of space), in
-/// place. Nobody has it open. Corrupt, Io.
-Result<void> mend_header(FileSystem& files, const std::string& directory, const std::string& name);
+Result<void> check_header_copies(const Segment& segment);
+/// Writes both copies again, from the one that is `wanted`, into a copy of the file that takes its
+/// place: the file itself may be a backup's, too. Where there is no space for that, in place.
+/// Nobody has it open. Corrupt (none is, or both and they differ: nothing is written), Io.
+Result<void> mend_header(FileSystem& files, const std::string& directory,
+                         const WantedSegment& wanted);
 
 /// Opens a segment and reads its header. `file`: its name, if that is not its own. NotFound,
-/// Corrupt, Io.
+/// Corrupt (also a header that is not `wanted`), Io.
 Result<std::shared_ptr<Segment>> open_segment(FileSystem& files, const std::string& directory,
-                                              SegmentName name, OpenMode mode,
+                                              const WantedSegment& wanted, OpenMode mode,
                                               std::string_view file = {});
 
 /// Makes a segment of `size` bytes with this header, so that after a crash it is there with a whole

@@ -82,10 +82,7 @@ Result<std::shared_ptr<Segment>> Segments::open_for_scrubbing(SegmentNumber numb
 
 Result<std::shared_ptr<Segment>> Segments::open_anew(SegmentNumber number, const Known& known,
                                                      OpenMode mode) {
-  TRY(auto segment, open_segment(files_, directory_, {number, known.kind}, mode, known.file));
-  if (segment->header().store_id != store_id_)
-    return fail(ErrorCode::Corrupt, "journal segment {} belongs to another store", number);
-  return segment;
+  return open_segment(files_, directory_, {{number, known.kind}, store_id_}, mode, known.file);
 }
 
 bool Segments::is_written(SegmentNumber number) const {
@@ -122,8 +119,8 @@ Result<SealedSegment> Segments::sealed(SegmentNumber number) {
 
 Result<std::shared_ptr<Segment>> Segments::open_for_writing(SegmentNumber number) {
   TRY(auto known, find(number));
-  TRY(auto segment,
-      open_segment(files_, directory_, {number, SegmentKind::Log}, OpenMode::Write, known.file));
+  TRY(auto segment, open_segment(files_, directory_, {{number, SegmentKind::Log}, store_id_},
+                                 OpenMode::Write, known.file));
   auto written = for_writing(segment);
   remember(std::move(segment));
   return written;

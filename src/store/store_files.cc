@@ -372,10 +372,17 @@ Result<void> finish_putting_index(FileSystem& files, const std::string& director
 Result<std::string> id_of_segments(FileSystem& files, const std::string& directory) {
   auto journal = journal_directory(directory);
   TRY(auto listed, files.list(journal));
-  for (const auto& file : listed)
-    if (auto name = parse_segment_name(file))
-      if (auto segment = open_segment(files, journal, *name, OpenMode::Read))
-        return (*segment)->header().store_id;
+  std::optional<std::string> perhaps;
+  for (const auto& file : listed) {
+    auto name = parse_segment_name(file);
+    if (!name) continue;
+    auto segment = open_segment(files, journal, {*name, {}}, OpenMode::Read);
+    if (!segment) continue;
+    // A copy that stands alone may be another store's.
+    if (check_header_copies(**segment)) return (*segment)->header().store_id;
+    if (!perhaps) perhaps = (*segment)->header().store_id;
+  }
+  if (perhaps) return *perhaps;
   return fail(ErrorCode::Corrupt, "no segment of the journal in {} can be read", journal);
 }
 

@@ -14,7 +14,7 @@ Result<void> VerifiedLog::open() {
   segments_ =
       std::make_unique<Segments>(files_, options_.clock, journal_directory(options_.directory), id);
   TRY_DO(load_segments(id));
-  TRY_DO(check_headers());
+  check_headers(id);
   TRY(chain_, open_log_chain(*segments_));
   findings_.report.segments = segments_->names().size();
   if (!chain_.links.empty()) segments_->set_epoch(chain_.links.back().segment->header().epoch);
@@ -59,24 +59,25 @@ Result<void> VerifiedLog::load_segments(const std::string& id) {
 
 /// One copy is enough for all that reads a segment, until that is hit, too. Before anything is
 /// opened: a repair puts another file in its place.
-Result<void> VerifiedLog::check_headers() {
+void VerifiedLog::check_headers(const std::string& id) {
   auto journal = journal_directory(options_.directory);
   for (auto segment : segments_->names()) {
-    auto name = segment_name(segment.number, segment.kind);
-    auto file = files_.open(journal + "/" + name, OpenMode::Read);
-    if (!file) continue;  // it is missed, or read under another name
-    auto checked = check_header_copies(**file);
-    // Who needs one of which nothing can be read tells it.
-    if (checked || !read_segment_header(files_, journal + "/" + name)) continue;
+    WantedSegment wanted{segment, id};
+    auto opened = open_segment(files_, journal, wanted, OpenMode::Read);
+    if (!opened) continue;  // who needs it tells it, or reads it under another name
+    auto checked = check_header_copies(**opened);
+    if (checked) continue;
     findings_.problem(
         fmt::format("journal segment {}: {}", segment.number, checked.error().describe()));
     if (!how_.repair) continue;
-    file->reset();
-    TRY_DO(mend_header(files_, journal, name));
-    findings_.repaired(
-        fmt::format("journal segment {}: its header is written again", segment.number));
+    opened->reset();
+    if (auto mended = mend_header(files_, journal, wanted); mended)
+      findings_.repaired(
+          fmt::format("journal segment {}: its header is written again", segment.number));
+    else  // it was readable, and is; all else is repaired
+      findings_.problem(fmt::format("journal segment {}: its header is not written again: {}",
+                                    segment.number, mended.error().describe()));
   }
-  return {};
 }
 
 Result<void> VerifiedLog::load_reclaimed(Index& index) {

@@ -69,7 +69,7 @@ class VerifiedLog {
 
   Result<std::string> load_id();
   Result<void> load_segments(const std::string& id);
-  Result<void> check_headers();
+  void check_headers(const std::string& id);
   Result<void> check_segment(const Segment& segment, std::uint64_t limit, End end, Lsn& expected,
                              const JournalPosition& known);
   void add_broken(const Segment& segment, std::uint64_t at, std::uint64_t end,

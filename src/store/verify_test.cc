@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
+#include <functional>
 
 #include "store/epoch.h"
 #include "store/key.h"
+#include "store/passing_files_test.h"
 #include "store/rocks_index.h"
 #include "store/rows.h"
 #include "store/segment.h"
@@ -115,6 +117,131 @@ TEST_CASE("verify: one damaged copy of a segment's header is told, and written a
     yard.flip(name, other);
     CHECK(yard.verify(true).lost.empty());
     CHECK(yard.verify().good());
+  }
+}
+
+namespace {
+
+/// Puts the whole header of another segment in the place of both copies or of one.
+void misdirect(Yard& yard, const std::string& name, std::vector<std::streamoff> places,
+               const std::function<void(SegmentHeader&)>& change) {
+  auto path = yard.directory.path / "journal" / name;
+  PosixFileSystem files;
+  auto header = read_segment_header(files, path.string(), std::nullopt).value();
+  change(header);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  for (auto at : places) {
+    file.seekp(at);
+    file.write(encode_segment_header(header).data(), 512);
+  }
+  REQUIRE(file.good());
+}
+
+std::string bytes_of(const Yard& yard, const std::string& name) {
+  std::ifstream file(yard.directory.path / "journal" / name, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// One file of the journal cannot be copied.
+struct NoCopies final : PassingFiles {
+  Error why{ErrorCode::Io, "the disk", nullptr};
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    if (path.ends_with(".bulk.new")) return std::unexpected(why);
+    return PassingFiles::open(path, mode);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("verify: of a header's two copies counts the one that is this segment's") {
+  Yard yard;
+  yard.store.reset();
+  std::function<void(SegmentHeader&)> change;
+  SUBCASE("the other is of another store") {
+    change = [](SegmentHeader& header) { header.store_id.assign(16, 'x'); };
+  }
+  SUBCASE("the other is of another number") {
+    change = [](SegmentHeader& header) { header.number = 1; };
+  }
+  SUBCASE("the other is of another number, which no file has") {
+    change = [](SegmentHeader& header) { header.number = 77; };
+  }
+  SUBCASE("the other is of another kind") {
+    change = [](SegmentHeader& header) {
+      header.kind = header.kind == SegmentKind::Log ? SegmentKind::Bulk : SegmentKind::Log;
+    };
+  }
+  for (const auto& name : {std::string("0000000002.bulk"), yard.last_log()}) {
+    for (std::streamoff at : {0, 2048}) {
+      auto before = bytes_of(yard, name);
+      misdirect(yard, name, {at}, change);
+      auto report = yard.verify();
+      REQUIRE(report.problems.size() == 1);
+      CHECK_MESSAGE(report.problems[0].contains(fmt::format("at byte {}", at)), report.problems[0]);
+      CHECK(report.lost.empty());
+      auto repaired = yard.verify(true);
+      CHECK(repaired.repairs.size() == 1);
+      CHECK(repaired.lost.empty());
+      CHECK(bytes_of(yard, name).starts_with(before.substr(0, kSegmentStart)));
+      CHECK(yard.verify().good());
+    }
+  }
+  yard.open();
+  for (int i = 0; i < 10; ++i) CHECK(yard.get("k" + std::to_string(i)));
+}
+
+TEST_CASE("verify --repair: where it is in doubt which header counts, none is written") {
+  Yard yard;
+  yard.store.reset();
+  auto bulk = std::string("0000000002.bulk");
+  SUBCASE("none of the two is this segment's") {
+    misdirect(yard, bulk, {0, 2048}, [](auto& header) { header.store_id.assign(16, 'x'); });
+    auto before = bytes_of(yard, bulk);
+    auto report = yard.verify();
+    CHECK(report.lost.size() == 1);
+    REQUIRE(report.problems.size() == 1);
+    CHECK_MESSAGE(report.problems[0].contains("belongs to another store"), report.problems[0]);
+    CHECK(yard.verify(true).lost.size() == 1);
+    CHECK(bytes_of(yard, bulk) == before);
+  }
+  SUBCASE("both are, and they differ") {
+    misdirect(yard, bulk, {2048}, [](auto& header) { ++header.seed; });
+    auto before = bytes_of(yard, bulk);
+    auto repaired = yard.verify(true);
+    REQUIRE(repaired.problems.size() == 2);
+    CHECK_MESSAGE(repaired.problems[1].contains("is not written again"), repaired.problems[1]);
+    CHECK(repaired.problems[1].contains("contradict each other"));
+    CHECK(repaired.lost.empty());
+    CHECK(bytes_of(yard, bulk) == before);
+  }
+}
+
+TEST_CASE("verify --repair: a header that cannot be written again ends no repair") {
+  Yard yard;
+  yard.store.reset();
+  auto bulk = std::string("0000000002.bulk");
+  auto log = yard.last_log();
+  auto before = bytes_of(yard, bulk);
+  yard.flip(bulk, 20);
+  yard.flip(log, 20);
+  NoCopies files;
+  yard.options.files = &files;
+  SUBCASE("for want of space it is, in place") {
+    files.why.code = ErrorCode::NoSpace;
+    CHECK(yard.verify(true).repairs.size() == 2);
+    CHECK(bytes_of(yard, bulk) == before);
+    CHECK(yard.verify().good());
+  }
+  SUBCASE("otherwise it stays, and is told") {
+    auto damaged = bytes_of(yard, bulk);
+    auto repaired = yard.verify(true);
+    REQUIRE(repaired.problems.size() == 3);
+    CHECK_MESSAGE(repaired.problems[1].contains("segment 2: its header is not written again"),
+                  repaired.problems[1]);
+    CHECK(repaired.repairs.size() == 1);  // the other's is
+    CHECK(repaired.lost.empty());
+    CHECK(bytes_of(yard, bulk) == damaged);
+    CHECK(yard.verify().problems.size() == 1);
   }
 }
 
