@@ -14,11 +14,7 @@ namespace {
 std::uint64_t end_of_last(const IndexView& view, SegmentNumber number, const SegmentUse& use) {
   auto row = view.get(place_key(use.last), Reach::Disk);
   auto place = row ? decode_body_place(*row) : fail(ErrorCode::NotFound, "");
-  if (!place || place->segment != number) return 0;
-  auto range = owners_key(use.last).children();
-  auto owners = view.cursor(range, Reach::Disk);
-  owners->seek(range.begin);
-  if (!owners->valid()) return 0;
+  if (!place || place->segment != number || !has_owner(view, use.last, Reach::Disk)) return 0;
   return place->header_offset + (place->contiguous ? place->stored : place->header_length);
 }
 
@@ -45,6 +41,13 @@ std::string fault(Segments& segments, const IndexView& view, SegmentNumber numbe
 
 bool is_damage(const Error& error) {
   return error.code == ErrorCode::Corrupt || error.code == ErrorCode::Io;
+}
+
+bool has_owner(const IndexView& view, BlobId body, Reach reach) {
+  auto range = owners_key(body).children();
+  auto owners = view.cursor(range, reach);
+  owners->seek(range.begin);
+  return owners->valid();
 }
 
 std::vector<LostSegment> find_lost_segments(Segments& segments, const IndexView& view) {

@@ -21,6 +21,10 @@ namespace hikyaku::store {
 /// Whether an error says that what was written cannot be read (any more).
 bool is_damage(const Error& error);
 
+/// Whether anybody has the body. One that nobody has stays until its time is over, and nobody
+/// misses it. IndexError, ColdRead.
+bool has_owner(const IndexView& view, BlobId body, Reach reach);
+
 /// A segment in which bodies stand that somebody owns, and which cannot have all of them.
 struct LostSegment {
   SegmentNumber number = 0;

@@ -398,6 +398,7 @@ bool LocalStore::closed() const {
 
 void LocalStore::close() {
   if (closed()) return;
+  if (scrubber_) scrubber_->stop();
   bool healthy = committer_ && committer_->stop();
   workers_.wait_until_idle();
   reclaimer_.reset();

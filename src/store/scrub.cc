@@ -22,6 +22,8 @@ constexpr std::uint64_t kNoteEvery = 64 << 20;
 /// Who wants to know of doubts waits for a step as often, and so long, at most.
 constexpr int kMostWaits = 500;
 constexpr std::chrono::milliseconds kWait{20};
+/// And for so long looks at them: a failing disk may take seconds for each.
+constexpr std::chrono::seconds kSettling{10};
 
 }  // namespace
 
@@ -64,8 +66,7 @@ Task<Result<void>> Scrubber::settle_doubts() {
     ~Free() { busy = false; }
   } free{busy_};
   co_return co_await run_reading(context_.workers, [this]() -> Result<void> {
-    Scrubbed done;
-    while (!doubted_bodies_.empty() || !doubted_records_.empty()) look_again(done);
+    settle();
     return {};
   });
 }
@@ -185,8 +186,7 @@ void Scrubber::end_segment() {
   phase_ = Phase::Segments;
 }
 
-/// The bodies that stand in the segment: those that somebody owns, and those that can still be
-/// brought back.
+/// The bodies that stand in the segment, owned or not.
 void Scrubber::find_places() {
   auto view = context_.view();
   if (place_ <= last_place_) {
@@ -216,14 +216,17 @@ void Scrubber::begin_reading(const IndexView& view) {
   open_ = nullptr;
   if (opened) {
     open_ = std::move(*opened);
-    if (auto copies = check_header_copies(*open_); !copies)
+    if (auto copies = check_header_copies(*open_); !copies && is_missed(segment_))
       found(context_.records.found({segment_, 0}, copies.error()));
     else
       context_.records.forget({segment_, 0});
   } else {
     auto error = std::move(opened).error();
     if (error.code == ErrorCode::NotFound) error.code = ErrorCode::Corrupt;
-    found(context_.records.found({segment_, 0}, error));
+    if (is_missed(segment_))
+      found(context_.records.found({segment_, 0}, error));
+    else
+      context_.records.forget({segment_, 0});
     opened_ = std::unexpected(std::move(error));
     records.reset();
   }
@@ -286,10 +289,13 @@ void Scrubber::read_segment(Scrubbed& done) {
   if (reading_->done()) end_segment();
 }
 
-/// It may have moved, or gone, since its place was read.
+/// It may have moved, or gone, since its place was read; or only waits for its end, as what a
+/// repair has taken out of its mailboxes.
 void Scrubber::broken_body(const PlacedBody& body, const Error& error, Scrubbed& done) {
-  auto row = context_.view()->get(place_key(body.id), Reach::Once);
+  auto view = context_.view();
+  auto row = view->get(place_key(body.id), Reach::Once);
   if (!row || *row != encode(body.place)) return;
+  if (!has_owner(*view, body.id, Reach::Once)) return context_.bodies.forget(body.id);
   auto told =
       wrap(error, "body {} in journal segment {} cannot be read", body.id, body.place.segment);
   if (!context_.bodies.found(body.id, told.error())) return;
@@ -360,35 +366,117 @@ void Scrubber::look_again(Scrubbed& done) {
     for (auto body : context_.bodies.all()) doubted_bodies_.push_back(body);
     for (auto record : context_.records.all()) doubted_records_.push_back(record);
   }
-  for (std::size_t i = 0; i < kDoubtsAtOnce && !headers_.empty(); ++i) {
-    RecordPlace header{headers_.back(), 0};
-    headers_.pop_back();
-    if (auto checked = check_again(header); !checked)
-      found(context_.records.found(header, checked.error()));
-  }
-  for (std::size_t i = 0; i < kDoubtsAtOnce && !doubted_records_.empty(); ++i) {
-    auto record = doubted_records_.back();
-    doubted_records_.pop_back();
+  for (std::size_t i = 0; i < kDoubtsAtOnce && !headers_.empty(); ++i) look_at_header();
+  for (std::size_t i = 0; i < kDoubtsAtOnce && !doubted_records_.empty(); ++i) look_at_record();
+  for (std::size_t i = 0; i < kDoubtsAtOnce && !doubted_bodies_.empty(); ++i) look_at_body(done);
+}
+
+void Scrubber::look_at_header() {
+  RecordPlace header{headers_.back(), 0};
+  headers_.pop_back();
+  if (auto checked = check_again(header); !checked)
+    found(context_.records.found(header, checked.error()));
+}
+
+void Scrubber::look_at_record() {
+  auto record = doubted_records_.back();
+  doubted_records_.pop_back();
+  try {
     auto checked = check_again(record);
     if (!checked) {
       found(context_.records.found(record, checked.error()));
     } else {
       context_.records.forget(record);
     }
+  } catch (const IndexError&) {
+    stays(record);
+    throw;
   }
-  for (std::size_t i = 0; i < kDoubtsAtOnce && !doubted_bodies_.empty(); ++i) {
-    auto body = doubted_bodies_.back();
-    doubted_bodies_.pop_back();
-    auto row = context_.view()->get(place_key(body), Reach::Once);
+}
+
+void Scrubber::look_at_body(Scrubbed& done) {
+  auto body = doubted_bodies_.back();
+  doubted_bodies_.pop_back();
+  try {
+    auto view = context_.view();
+    auto row = view->get(place_key(body), Reach::Once);
     auto place = row ? decode_body_place(*row) : fail(ErrorCode::NotFound, "");
-    auto checked = place ? check_again(*place) : Result<void>();
+    bool owned = place && has_owner(*view, body, Reach::Once);
+    auto checked = owned ? check_again(*place) : Result<void>();
     if (!checked) {
       broken_body({body, *place}, checked.error(), done);
     } else {
       context_.bodies.forget(body);
     }
-    if (place) done.bytes += place->stored;
+    if (owned) done.bytes += place->stored;
+  } catch (const IndexError&) {
+    stays(body);
+    throw;
   }
+}
+
+/// Nothing says that it can be read now.
+void Scrubber::stays(BlobId body) {
+  auto told = fail(ErrorCode::Corrupt,
+                   "body {} could not be read before the start, and was not looked at since", body);
+  found(context_.bodies.found(body, told.error()));
+}
+
+void Scrubber::stays(RecordPlace record) {
+  auto told = fail(ErrorCode::Corrupt,
+                   "it could not be read before the start, and was not looked at since");
+  found(context_.records.found(record, told.error()));
+}
+
+void Scrubber::settle() {
+  forget_unowned();
+  pass_over_known();
+  auto began = context_.clock.now();
+  auto in_time = [&] {
+    auto now = context_.clock.now();
+    return !stopping_ && now >= began && now - began < kSettling;
+  };
+  Scrubbed done;
+  while (!doubted_records_.empty() && in_time()) look_at_record();
+  while (!doubted_bodies_.empty() && in_time()) look_at_body(done);
+  // The next steps look at them.
+  for (auto record : doubted_records_) stays(record);
+  for (auto body : doubted_bodies_) stays(body);
+}
+
+/// Who has deleted a message that cannot be read has mended what there was to mend.
+void Scrubber::forget_unowned() {
+  auto view = context_.view();
+  auto unowned = [&](BlobId body) { return !has_owner(*view, body, Reach::Once); };
+  std::erase_if(doubted_bodies_, unowned);
+  for (auto body : context_.bodies.all())
+    if (unowned(body)) context_.bodies.forget(body);
+}
+
+/// Of what this process has met itself nobody needs to be told before the next round.
+void Scrubber::pass_over_known() {
+  auto bodies = context_.bodies.all();
+  auto records = context_.records.all();
+  auto passed = std::erase_if(
+      doubted_bodies_, [&](BlobId body) { return std::ranges::binary_search(bodies, body); });
+  passed += std::erase_if(doubted_records_, [&](RecordPlace record) {
+    return std::ranges::binary_search(records, record);
+  });
+  if (passed != 0) look_again_ = true;
+}
+
+/// Whether anything is lost with the segment: not if there are only bodies in it that nobody has,
+/// and a repair has gone over its records.
+bool Scrubber::is_missed(SegmentNumber number) const {
+  auto view = context_.view();
+  if (segment_use(view->get(segment_use_key(number), Reach::Once)).live != 0) return true;
+  if (kind_of(number) != SegmentKind::Log) return false;
+  for (auto name : context_.segments.names()) {
+    if (name.kind != SegmentKind::Log || name.number <= number) continue;
+    if (view->get(skipped_key({name.number, 0, 0}), Reach::Once)) return false;
+    if (context_.segments.open(name.number)) return true;
+  }
+  return true;
 }
 
 Result<void> Scrubber::check_again(const BodyPlace& place) {
@@ -401,6 +489,7 @@ Result<void> Scrubber::check_again(const BodyPlace& place) {
 
 Result<void> Scrubber::check_again(RecordPlace record) {
   if (!kind_of(record.segment)) return {};
+  if (record.offset == 0 && !is_missed(record.segment)) return {};
   auto segment = context_.segments.open_for_scrubbing(record.segment);
   if (!segment && segment.error().code == ErrorCode::NotFound)
     return fail(ErrorCode::Corrupt, "{}", segment.error().describe());

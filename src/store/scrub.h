@@ -52,8 +52,11 @@ class Scrubber {
 
   /// See Store::scrub.
   Task<Result<Scrubbed>> step(ScrubRules rules);
-  /// Looks first at what a process before this one knew, as step() would.
+  /// Looks first at what a process before this one knew, as step() would, but not for long: what a
+  /// failing disk leaves no time for is taken to be as it was. Forgets bodies that nobody has.
   Task<Result<void>> settle_doubts();
+  /// Lets settle_doubts() end soon. From any thread.
+  void stop() { stopping_ = true; }
   void add_to(Statistics& statistics) const;
 
  private:
@@ -85,6 +88,15 @@ class Scrubber {
   std::optional<ScrubRecords> records_of(SegmentNumber number, const IndexView& view) const;
 
   void look_again(Scrubbed& done);
+  void look_at_header();
+  void look_at_record();
+  void look_at_body(Scrubbed& done);
+  void settle();
+  void forget_unowned();
+  void pass_over_known();
+  void stays(BlobId body);
+  void stays(RecordPlace record);
+  bool is_missed(SegmentNumber number) const;
   Result<void> check_again(const BodyPlace& place);
   Result<void> check_again(RecordPlace record);
   void broken_body(const PlacedBody& body, const Error& error, Scrubbed& done);
@@ -94,6 +106,7 @@ class Scrubber {
 
   Context context_;
   std::atomic<bool> busy_{false};
+  std::atomic<bool> stopping_{false};
 
   // Of the step that runs.
   ScrubNote note_;

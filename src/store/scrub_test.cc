@@ -7,11 +7,13 @@
 #include <set>
 
 #include "base/codec.h"
+#include "store/passing_files_test.h"
 #include "store/rows.h"
 #include "store/scrub_note.h"
 #include "store/segment.h"
 #include "store/simulated_store_test.h"
 #include "store/store_on_disk_test.h"
+#include "store/yard_test.h"
 
 using namespace hikyaku;
 using namespace hikyaku::store;
@@ -95,14 +97,32 @@ TEST_CASE(
   CHECK(disk.round() == std::set{ids[17]});
 }
 
-TEST_CASE("scrub: what can still be brought back counts, what is gone does not") {
+TEST_CASE("scrub: what nobody has any more does not count, though it is still there") {
   Scrubbing disk;
   std::map<int, BlobId> ids;
   for (int i = 0; i < 60; ++i) ids[i] = disk.add(i, 9'000);
   for (int i : {10, 11}) disk.flip(*disk.place(ids[i]));
-  disk.drop(10, ids[10]);
-  CHECK(disk.round() == std::set{ids[10], ids[11]});
-  // Its time is over: it is forgotten, and no news any more.
+  SUBCASE("deleted before anybody met it") {
+    disk.drop(10, ids[10]);
+    CHECK(disk.round() == std::set{ids[11]});
+  }
+  SUBCASE("deleted when it was known") {
+    CHECK(disk.round() == std::set{ids[10], ids[11]});
+    disk.drop(10, ids[10]);
+    SUBCASE("the next backup is told so") {
+      CHECK(disk.loop.run(disk.store->freeze()));
+    }
+    SUBCASE("also behind a start") {
+      disk.open();
+      CHECK(disk.loop.run(disk.store->freeze()));
+    }
+    SUBCASE("the next round sees it") {
+      CHECK(disk.round().empty());
+    }
+  }
+  CHECK(disk.unreadable() == 1);
+  CHECK(disk.place(ids[10]));
+  // Its time is over: it is no news.
   REQUIRE(disk.loop.run(disk.store->reclaim({.before = Time::max(), .dead_percent = 100})));
   REQUIRE_FALSE(disk.place(ids[10]));
   CHECK(disk.round().empty());
@@ -394,4 +414,96 @@ TEST_CASE("scrub: one damaged copy of a segment's header is told once, and forgo
   disk.loop.advance(std::chrono::hours(24 * 40));
   disk.round();
   CHECK(disk.store->statistics().damaged_records == 0);
+}
+
+TEST_CASE("scrub: a segment that cannot be read counts while somebody misses something") {
+  Scrubbing disk;
+  std::map<int, BlobId> ids;
+  for (int i = 0; i < 60; ++i) ids[i] = disk.add(i, i == 30 ? 700'000 : 9'000);
+  auto damaged = [&] {
+    disk.store.reset();
+    disk.open();
+    disk.round();
+    return disk.store->statistics().damaged_records;
+  };
+  int lost = 0;
+  SUBCASE("of bodies alone") {
+    lost = 30;
+  }
+  SUBCASE("of the log") {
+    lost = 1;
+  }
+  auto segment = disk.place(ids[lost])->segment;
+  disk.store.reset();
+  for (std::uint64_t at = 0; at < kSegmentStart; at += 7)
+    disk.files.flip_bit(disk.path_of(segment), at);
+  VerifyOptions repair{.repair = true, .open_scratch = [] {
+                         return Result<std::unique_ptr<Index>>(
+                             std::make_unique<MemoryIndex>(std::make_shared<MemoryIndexDisk>()));
+                       }};
+  REQUIRE(verify_store(disk.options(), repair));
+  CHECK(damaged() == 1);
+  CHECK(disk.unreadable() > 0);
+  // As the mailboxes' repair takes them out.
+  for (auto& [number, id] : ids)
+    if (disk.place(id)->segment == segment) disk.drop(number, id);
+  CHECK(damaged() == 0);
+  CHECK(disk.unreadable() == 0);
+}
+
+TEST_CASE("scrub: what was known stays known when the index does not say where it is") {
+  Scrubbing disk;
+  auto id = disk.add(0, 9'000);
+  disk.flip(*disk.place(id));
+  disk.round();
+  disk.open();
+  disk.faults->damaged = kPlaceTable;
+  CHECK_FALSE(disk.loop.run(disk.store->scrub({})));
+  CHECK(disk.unreadable() == 1);
+  disk.faults->damaged = 0;
+  disk.flip(*disk.place(id));
+  disk.round();
+  CHECK(disk.unreadable() == 0);
+}
+
+TEST_CASE("scrub: a backup does not wait for all that a failing disk is known not to give") {
+  class Slow final : public PassingFiles {
+   public:
+    explicit Slow(testing::TestLoop& loop) : loop_(loop) {}
+    Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+      if (mode == OpenMode::Scrub) ++opened, loop_.advance(std::chrono::seconds(4));
+      return PassingFiles::open(path, mode);
+    }
+    int opened = 0;
+
+   private:
+    testing::TestLoop& loop_;
+  };
+  Yard yard;
+  auto flip = [&](int body) {
+    auto [name, at] = yard.find("salvage " + std::to_string(body));
+    yard.flip(name, at - 1);  // in the body's header
+    return std::pair(name, at - 1);
+  };
+  std::vector<std::pair<std::string, std::streamoff>> flipped;
+  for (int i = 1; i < 10; ++i) flipped.push_back(flip(i));
+  auto round = [&] {
+    for (bool more = true; more;) more = yard.loop.run(yard.store->scrub({})).value().more;
+    return yard.store->statistics().unreadable_bodies;
+  };
+  CHECK(round() == 9);
+  yard.store.reset();
+  Slow slow(yard.loop);
+  yard.options.files = &slow;
+  yard.open();
+  slow.opened = 0;
+  CHECK(yard.loop.run(yard.store->freeze()));
+  CHECK(slow.opened == 3);
+  // But what it may lack is told.
+  CHECK(yard.store->statistics().unreadable_bodies == 9);
+  CHECK(yard.loop.run(yard.store->freeze()));
+  CHECK(slow.opened == 3);
+  for (const auto& [name, at] : flipped) yard.flip(name, at);
+  CHECK(round() == 0);
+  yard.store.reset();
 }
