@@ -150,12 +150,15 @@ Task<Answer> account_recover(Core& core, ControlCall& call) {
   auto speaks = language.empty() ? core.config().server.language : language_of(language);
   CO_TRY_DO(co_await core.store().transact(
       {store::kInstance}, [&](store::Transaction& tx) -> Result<void> {
-        TRY(auto made, auth::recover_account(tx, static_cast<store::AccountId>(id), address, name,
-                                             speaks, now));
+        TRY(auto recovered, auth::recover_account(tx, static_cast<store::AccountId>(id), address,
+                                                  name, speaks, now));
+        auto& made = recovered.account;
         made.quota = quota;
         if (quota != 0) TRY_DO(auth::update_account(tx, made));
         auth::put_credential(tx, made.id, credential);
         answer = describe(made);
+        auto& former = answer["former_addresses"].emplace_array();
+        for (const auto& one : recovered.former) former.emplace_back(one);
         auto usage = mailbox::usage(tx, made.id);
         answer["messages"] = usage.messages;
         answer["bytes"] = usage.bytes;

@@ -168,6 +168,12 @@ class MailChecker {
         }));
     report_.repairs.push_back(
         fmt::format("accounts and addresses: {} rows written", found.rows.size()));
+    report_.disabled = found.disabled;
+    for (const auto& address : found.disabled)
+      report_.repairs.push_back(fmt::format(
+          "{}: its account is made again, and disabled, as it may have been: it takes no mail "
+          "until hikyaku account change {} --enable",
+          address, address));
     co_return Result<void>{};
   }
 

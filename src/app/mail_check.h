@@ -31,6 +31,8 @@ struct MailReport {
   std::vector<std::string> promised = {};
   std::vector<std::string> repairs;
   std::vector<HomelessMail> homeless = {};
+  /// Addresses of accounts that a repair has made again, disabled; told among `repairs`, too.
+  std::vector<std::string> disabled = {};
 };
 
 /// The bodies that verify_store has found damaged, whoever has them.

@@ -20,6 +20,7 @@ using boost::json::object;
 constexpr Phrase kAdded{"The account {} is ready.", "アカウント {} ができました。"};
 constexpr Phrase kRecovered{"Account {} is {} now, with {} [message|messages] ({}).",
                             "アカウント {} は {} になりました。{} 通({})あります。"};
+constexpr Phrase kFormer{"{} led to it, and is gone.", "これに届いていた {} はなくなりました。"};
 constexpr Phrase kBadNumber{
     "'{}' is no number of an account: hikyaku verify, and hikyaku account list, tell which have "
     "lost "
@@ -177,6 +178,8 @@ Exit recover(const Invocation& invocation, Terminal& terminal) {
   }
   terminal.say(kRecovered, *number, text_in(*made, "address"),
                grouped(number_in(*made, "messages")), short_size(number_in(*made, "bytes")));
+  for (auto& former : made->at("former_addresses").as_array())
+    terminal.say(kFormer, std::string_view(former.get_string()));
   if (chosen->generated)
     terminal.say(kPassword, terminal.toned(Tone::Strong, chosen->password.reveal()));
   return Exit::Ok;

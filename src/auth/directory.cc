@@ -199,10 +199,15 @@ Result<AccountId> next_account(Reader& reader, const DirectoryState& state) {
   return fail(ErrorCode::TooLarge, "all numbers of accounts are used up");
 }
 
-/// `address` as an account may get it: nobody has it. Exists, NotFound, Invalid.
-Result<std::string> free_address(Transaction& tx, std::string_view address) {
+bool leads_to(const AddressRow& row, AccountId id) {
+  return row.kind == AddressKind::Account && row.account == id;
+}
+
+/// `address` as an account may get it: nobody has it, or `itself`. Exists, NotFound, Invalid.
+Result<std::string> free_address(Transaction& tx, std::string_view address, AccountId itself = 0) {
   TRY(auto normal, normalize_address(address));
-  if (auto row = read_address(tx, normal)) {
+  auto row = read_address(tx, normal);
+  if (row && (itself == 0 || !leads_to(*row, itself))) {
     return fail(ErrorCode::Exists, "{} is {} already", normal,
                 row->kind == AddressKind::Account ? "an account" : "an alias");
   }
@@ -213,6 +218,33 @@ Result<void> need_domain(Transaction& tx, std::string_view domain) {
   if (read_domain(tx, domain)) return {};
   return fail(ErrorCode::NotFound, "{} is not a domain of this server: hikyaku domain add {}",
               domain, domain);
+}
+
+/// The domain's postmaster is another of its accounts, if `id` was it.
+void leave_domain(Transaction& tx, std::string_view name, AccountId id) {
+  auto domain = read_domain(tx, name);
+  if (!domain || domain->first_account != id) return;
+  domain->first_account = 0;
+  scan_addresses(tx, domain->domain.name, [&](const std::string&, const AddressRow& other) {
+    if (other.kind != AddressKind::Account) return true;
+    auto& first = domain->first_account;
+    first = first == 0 ? other.account : std::min(first, other.account);
+    return true;
+  });
+  write_domain(tx, *domain);
+}
+
+/// Damage may have left an address of an account whose own row is lost: who writes there would
+/// reach whoever has the account now. Those that are gone.
+std::vector<std::string> erase_other_addresses(Transaction& tx, const Account& account) {
+  std::vector<std::string> others;
+  scan_addresses(tx, {}, [&](const std::string& address, const AddressRow& row) {
+    if (leads_to(row, account.id) && address != account.address) others.push_back(address);
+    return true;
+  });
+  for (const auto& address : others) tx.erase(address_key(address));
+  for (const auto& address : others) leave_domain(tx, split_address(address).second, account.id);
+  return others;
 }
 
 /// Writes the account with all that leads to it, and its standard mailboxes, if it lacks them.
@@ -255,8 +287,8 @@ std::vector<AccountId> accounts_without_address(Reader& reader) {
   return all;
 }
 
-Result<Account> recover_account(Transaction& tx, AccountId id, std::string_view address,
-                                std::string_view name, Language language, Time now) {
+Result<RecoveredAccount> recover_account(Transaction& tx, AccountId id, std::string_view address,
+                                         std::string_view name, Language language, Time now) {
   auto before = get_account(tx, id);
   if (has_address(tx, id))
     return fail(ErrorCode::Exists, "account {} has its address: {}", id, before->address);
@@ -264,7 +296,7 @@ Result<Account> recover_account(Transaction& tx, AccountId id, std::string_view 
     return fail(ErrorCode::NotFound, "account {} was removed, and its mail goes", id);
   if (id == store::kInstance || !has_mail(tx, id))
     return fail(ErrorCode::NotFound, "there is no mail of an account {}", id);
-  TRY(auto normal, free_address(tx, address));
+  TRY(auto normal, free_address(tx, address, id));
   TRY_DO(need_domain(tx, split_address(normal).second));
   Account account;
   account.id = id;
@@ -277,9 +309,10 @@ Result<Account> recover_account(Transaction& tx, AccountId id, std::string_view 
   tx.put(state_key(), encode(state));
   // Who knew one of its passwords need not be who gets the mail now.
   tx.erase_range(credential_rows(id));
+  auto former = erase_other_addresses(tx, account);
   write_whole(tx, account, now);
   mailbox::set_quota(tx, id, account.quota);
-  return account;
+  return RecoveredAccount{account, std::move(former)};
 }
 
 Result<void> remove_account(Transaction& tx, std::string_view address, Time now) {
@@ -293,17 +326,7 @@ Result<void> remove_account(Transaction& tx, std::string_view address, Time now)
   tx.put(removed_key(row->account), {});
   mailbox::close_account(tx, row->account, now);
 
-  auto domain = read_domain(tx, split_address(normal).second);
-  if (domain && domain->first_account == row->account) {
-    domain->first_account = 0;
-    scan_addresses(tx, domain->domain.name, [&](const std::string&, const AddressRow& other) {
-      if (other.kind != AddressKind::Account) return true;
-      auto& first = domain->first_account;
-      first = first == 0 ? other.account : std::min(first, other.account);
-      return true;
-    });
-    write_domain(tx, *domain);
-  }
+  leave_domain(tx, split_address(normal).second, row->account);
   changed(tx);
   return {};
 }

@@ -65,11 +65,16 @@ Result<Account> add_account(store::Transaction& tx, std::string_view address, st
 /// Accounts that have mailboxes, but no address any more: damage has taken their rows. Not those
 /// that were removed. Ascending.
 std::vector<AccountId> accounts_without_address(store::Reader& reader);
+struct RecoveredAccount {
+  Account account;
+  std::vector<std::string> former;  ///< addresses that led to it, and lead nowhere now
+};
 /// Gives one of them an address. It keeps its mailboxes, and gets standard ones that it lacks; it
-/// has no password then. Exists (it has an address; the address is taken), NotFound (there is no
-/// such mail; domain), Invalid.
-Result<Account> recover_account(store::Transaction& tx, AccountId id, std::string_view address,
-                                std::string_view name, Language language, Time now);
+/// has no password then. Exists (it has an address; the address is another's), NotFound (there is
+/// no such mail; domain), Invalid.
+Result<RecoveredAccount> recover_account(store::Transaction& tx, AccountId id,
+                                         std::string_view address, std::string_view name,
+                                         Language language, Time now);
 /// Marks it, and nothing is written into its mailboxes any more; its mail is erased in pieces
 /// behind (auth/ keeps what is left to do).
 Result<void> remove_account(store::Transaction& tx, std::string_view address, Time now);

@@ -17,6 +17,8 @@ struct DirectoryReport {
   std::vector<std::string> problems;  ///< a sentence each
   /// Rows as they should be; without a value they should not be there.
   std::vector<std::pair<std::string, std::optional<std::string>>> rows;
+  /// Addresses of accounts that `rows` make again: disabled, for nobody knows whether they were.
+  std::vector<std::string> disabled;
   /// Accounts that have mailboxes, and to which nothing gives an address again: recover_account().
   /// Ascending.
   std::vector<AccountId> without_address;

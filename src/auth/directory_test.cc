@@ -326,6 +326,12 @@ TEST_CASE("check: what one row of an account says is not lost with the other") {
     CHECK(f.repair().without_address.empty());
     CHECK(find_account(f.tx, bob.address)->id == bob.id);
     CHECK(find_account(f.tx, bob.address)->quota == bob.quota);
+    // Who was locked out stays so until somebody says otherwise.
+    CHECK_FALSE(find_account(f.tx, bob.address)->enabled);
+    CHECK(f.ask("bob@alpha.test").kind == Kind::Disabled);
+    auto again = *find_account(f.tx, bob.address);
+    again.enabled = true;
+    REQUIRE(update_account(f.tx, again));
   }
   SUBCASE("the domain") {
     f.tx.erase(domain_key("alpha.test"));
@@ -350,6 +356,7 @@ TEST_CASE("check: an address that another has got meanwhile stays with that") {
   CHECK(accounts_without_address(f.tx) == std::vector{f.bob.id});
   auto again = recover_account(f.tx, f.bob.id, "bobby@alpha.test", "", Language::English, kNow);
   REQUIRE(again);
+  CHECK(again->former.empty());
   CHECK(f.ask("bobby@alpha.test").accounts[0].account == f.bob.id);
   CHECK(accounts_without_address(f.tx).empty());
   CHECK(check_directory(f.tx, 0, kNow).problems.empty());
@@ -375,6 +382,32 @@ TEST_CASE("an account that is recovered keeps its mail, and nobody's password") 
   CHECK(recover(f.bob.id, "new@alpha.test").error().code == ErrorCode::Exists);
   REQUIRE(remove_account(f.tx, "bob@alpha.test", kNow));
   CHECK(recover(f.bob.id, "bob@alpha.test").error().code == ErrorCode::NotFound);
+}
+
+TEST_CASE("an account that is recovered has one address: the one that is still there, or another") {
+  Damaged f;
+  REQUIRE(add_domain(f.tx, "beta.test", kNow));
+  auto dora = f.add("dora@beta.test");
+  f.tx.erase(account_key(dora));
+  CHECK(accounts_without_address(f.tx) == std::vector{dora});
+  std::string address;
+  std::vector<std::string> former;
+  SUBCASE("its own") {
+    address = "dora@beta.test";
+  }
+  SUBCASE("another") {
+    address = "new@alpha.test";
+    former = {"dora@beta.test"};
+  }
+  auto again = recover_account(f.tx, dora, address, "", Language::English, kNow);
+  REQUIRE_MESSAGE(again, again.error().describe());
+  CHECK(again->former == former);
+  CHECK(find_account(f.tx, address)->id == dora);
+  CHECK(f.ask(address).accounts[0].account == dora);
+  for (const auto& gone : former) CHECK(f.ask(gone).kind == Kind::Unknown);
+  CHECK(accounts_without_address(f.tx).empty());
+  auto left = check_directory(f.tx, 0, kNow).problems;
+  CHECK_MESSAGE(left.empty(), left.front());
 }
 
 TEST_CASE("check: what was removed stays removed") {
