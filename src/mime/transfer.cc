@@ -236,21 +236,22 @@ void UuDecoder::line(std::string_view text, std::string& out) {
 }
 
 void UuDecoder::feed(std::string_view text, std::string& out) {
-  constexpr std::size_t kLine = 256;  // a line has at most 61 characters
+  constexpr std::size_t kLine = 256;  // a line has at most 61 characters; what is behind is dropped
+  auto room = [&] { return kLine - held_.size(); };
   while (true) {
     auto* newline = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
     if (!newline) break;
     auto piece = text.substr(0, static_cast<std::size_t>(newline - text.data()));
     text.remove_prefix(piece.size() + 1);
     if (held_.empty()) {
-      line(piece, out);
+      line(piece.substr(0, kLine), out);
     } else {
-      held_ += piece.substr(0, kLine);
+      held_ += piece.substr(0, room());
       line(held_, out);
       held_.clear();
     }
   }
-  if (held_.size() < kLine) held_ += text.substr(0, kLine);
+  held_ += text.substr(0, room());
 }
 
 void UuDecoder::finish(std::string& out) {

@@ -84,6 +84,21 @@ TEST_CASE("uuencode") {
   CHECK(decode("text\nbegin 644 cat.txt\n#0V%T\n`\nend\nmore\n", Encoding::Uuencode) == "Cat");
   CHECK(decode("begin 644 x\r\n#0V%T\r\n", Encoding::Uuencode) == "Cat");
   CHECK(decode("no begin\n#0V%T\n", Encoding::Uuencode) == "");
+  // Lines far too long are cut off at the same place, however they come.
+  for (auto length : {250, 300, 600}) {
+    auto text = "begin 644" + std::string(static_cast<std::size_t>(length), ' ') + "x" +
+                "\n#0V%T\n`\nend\n";
+    auto whole = decode(text, Encoding::Uuencode);
+    for (std::size_t cut = 0; cut < text.size(); cut += 7) {
+      TransferDecoder decoder(Encoding::Uuencode);
+      std::string out;
+      decoder.feed(std::string_view(text).substr(0, cut), out);
+      decoder.feed(std::string_view(text).substr(cut), out);
+      decoder.finish(out);
+      CAPTURE(cut);
+      CHECK(out == whole);
+    }
+  }
 }
 
 TEST_CASE("names of encodings") {
