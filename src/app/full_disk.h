@@ -4,8 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
+#include "app/spell.h"
 #include "base/log.h"
 
 namespace hikyaku::app {
@@ -14,21 +14,15 @@ namespace hikyaku::app {
 /// again: once for each time, also while what is free goes up and down around the limit.
 class FullDisk {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = Spell::Clock;
   explicit FullDisk(Log log) : log_(std::move(log)) {}
 
   /// How it is at `now`: so many bytes are free, and so many must be. Call it every second.
   void look(std::uint64_t free, std::uint64_t needed, Clock::time_point now);
 
  private:
-  /// When what is told of began, and when there was last too little.
-  struct Lack {
-    Clock::time_point began;
-    Clock::time_point seen;
-  };
-
   Log log_;
-  std::optional<Lack> lack_;
+  Spell spell_{std::chrono::seconds(10)};
 };
 
 }  // namespace hikyaku::app

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 
+#include "app/spell.h"
 #include "base/log.h"
 
 namespace hikyaku::app {
@@ -20,21 +20,16 @@ inline constexpr std::chrono::seconds kHungWrite{30};
 /// also when a disk that is merely slow ends them and begins to hang again at once.
 class HungDisk {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = Spell::Clock;
   explicit HungDisk(Log log) : log_(std::move(log)) {}
 
   /// How it is at `now`: `under_way` is store::Store::write_under_way(). Call it every second.
   void look(std::chrono::nanoseconds under_way, Clock::time_point now);
 
  private:
-  /// When what is told of began, and when it was last seen to go on.
-  struct Stall {
-    Clock::time_point began;
-    Clock::time_point seen;
-  };
-
   Log log_;
-  std::optional<Stall> stall_;
+  /// Longer than kLongWrite, or each of many slow writes would have its lines.
+  Spell spell_{std::chrono::seconds(10)};
 };
 
 }  // namespace hikyaku::app

@@ -16,22 +16,19 @@
 #include "app/health.h"
 #include "app/key_watch.h"
 #include "app/listeners.h"
-#include "app/local_sockets.h"
 #include "app/mail_settings.h"
 #include "app/maintenance.h"
 #include "app/measured_resolver.h"
 #include "app/names_needed.h"
 #include "app/next_steps.h"
-#include "app/open_files.h"
 #include "app/reload.h"
 #include "app/report_reader.h"
 #include "app/report_sender.h"
 #include "app/revocation.h"
-#include "app/sandbox.h"
 #include "app/server_certificates.h"
+#include "app/server_footing.h"
 #include "app/server_metrics.h"
 #include "app/sessions.h"
-#include "app/system_user.h"
 #include "app/systemd.h"
 #include "app/watch.h"
 #include "app/watchdog.h"
@@ -71,24 +68,23 @@ void hold_back_reloads(int how) {
 
 class RunningServer final : public Server {
  public:
-  RunningServer(ConfinedProcess confined, std::vector<BoundListener> listeners,
-                LocalSockets::Bound local, Log log, std::function<void(std::string)> say,
-                ServerMetrics& metrics, std::optional<SandboxPaths> readable, OpenFiles files)
+  RunningServer(Footing footing, Log log, std::function<void(std::string)> say,
+                ServerMetrics& metrics)
       : metrics_(metrics),
         cores_(net::Cores::usable()),
-        confined_(std::move(confined), cores_, metrics.confined, log),
+        confined_(std::move(footing.confined), cores_, metrics.confined, log),
         sessions_(cores_, log),
-        listeners_(std::move(listeners)),
+        listeners_(std::move(footing.listeners)),
         log_(std::move(log)),
-        local_(std::move(local), cores_, sessions_,
+        local_(std::move(footing.local), cores_, sessions_,
                {commands_,
                 [this](auto stream, auto& activity) {
                   return serve_local_smtp(std::move(stream), activity);
                 }},
                log_),
         say_(std::move(say)),
-        readable_(std::move(readable)),
-        files_(files) {}
+        readable_(std::move(footing.readable)),
+        files_(footing.files) {}
 
   ~RunningServer() override {
     if (local_.stop()) sessions_.end_all(kGrace);  // of a start that failed
@@ -551,61 +547,15 @@ class RunningServer final : public Server {
   bool ending_ = false;
 };
 
-/// The process in whose children hostile formats are read.
-Result<ConfinedProcess> start_confined(const config::Config& config, const Log& log) {
-  auto confine = config.server.sandbox ? Confine::Required : Confine::IfPossible;
-  TRY(auto process, ConfinedProcess::start(config.server.user, confine));
-  if (process.confined())
-    log.info("confined.start", {{"what", process.state()}});
-  else
-    log.warn("confined.start", {{"err", process.state()}});
-  return process;
-}
-
-/// Before the first thread: what is given up holds for those that come. Gives what can still be
-/// read; nothing: every file.
-Result<std::optional<SandboxPaths>> give_up_rights(const Instance& instance,
-                                                   const config::Config& config, const Log& log,
-                                                   WhichStore which) {
-  std::optional<SandboxPaths> readable;
-  if (!config.server.sandbox) {
-    log.warn("server.sandbox", {{"what", "off (server.sandbox)"}});
-    return readable;
-  }
-  std::error_code error;
-  if (which == WhichStore::New) std::filesystem::create_directories(instance.data, error);
-  if (error)
-    return std::unexpected(errno_error("cannot make " + instance.data.string(), error.value()));
-  auto paths = sandbox_paths(instance, config);
-  readable = resolved(paths);
-  TRY(auto state, enter_sandbox(paths));
-  log.info("server.sandbox", {{"what", state.describe()}});
-  if (state.landlock_abi == 0) readable.reset();
-  return readable;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Instance instance, config::Config config, Log log,
                                               std::function<void(std::string)> say,
                                               ServerMetrics& metrics, WhichStore which) {
   hold_back_reloads(SIG_BLOCK);
-  TRY(auto files, OpenFiles::plan());
-  if (files.connections < config.limits.connections)
-    log.warn("server.files",
-             {{"limit", files.limit},
-              {"what", fmt::format("limits.connections is {} by that (ulimit -n, LimitNOFILE=)",
-                                   files.connections)}});
-  // Before there is anything that it should not have.
-  TRY(auto confined, start_confined(config, log));
-  TRY(auto listeners, bind_listeners(config));
-  TRY_DO(make_public_directories(instance.control_socket.parent_path()));
-  TRY(auto local, LocalSockets::bind(instance));
-  TRY_DO(become_user(config.server.user));  // root was needed for the ports only
-  TRY(auto readable, give_up_rights(instance, config, log, which));
-  auto server = std::make_unique<RunningServer>(std::move(confined), std::move(listeners),
-                                                std::move(local), std::move(log), std::move(say),
-                                                metrics, std::move(readable), files);
+  TRY(auto footing, take_footing(instance, config, log, which));
+  auto server =
+      std::make_unique<RunningServer>(std::move(footing), std::move(log), std::move(say), metrics);
   TRY_DO(server->prepare(std::move(instance), std::move(config), which));
   return server;
 }

@@ -34,15 +34,6 @@ class DirectoryCheck {
   }
 
  private:
-  template <class... Args>
-  void problem(fmt::format_string<Args...> format, Args&&... args) {
-    report_.problems.push_back(fmt::format(format, std::forward<Args>(args)...));
-  }
-  void put(std::string_view key, std::string value) {
-    report_.rows.emplace_back(key, std::move(value));
-  }
-  void erase(std::string_view key) { report_.rows.emplace_back(key, std::nullopt); }
-
   template <class Visit>
   void each(store::Table table, Visit visit) {
     reader_.scan(Key(kInstance, table).children(),
@@ -92,8 +83,8 @@ class DirectoryCheck {
   void check_removed() {
     for (auto id : removed_) {
       if (accounts_.erase(id) == 0) continue;
-      problem("account {} was removed, and has a row", id);
-      erase(account_key(id));
+      report_.problem("account {} was removed, and has a row", id);
+      report_.erase(account_key(id));
     }
   }
 
@@ -108,12 +99,12 @@ class DirectoryCheck {
     if (row.kind != AddressKind::Account) return;
     auto id = row.account;
     if (removed_.contains(id)) {
-      problem("{} leads to account {}, which was removed", address, id);
+      report_.problem("{} leads to account {}, which was removed", address, id);
       return forget(address);
     }
     auto found = accounts_.find(id);
     if (found == accounts_.end()) {
-      problem(
+      report_.problem(
           "{}: the row of its account {} is lost; its name, its language and whether it was "
           "disabled are not known any more",
           address, id);
@@ -125,14 +116,14 @@ class DirectoryCheck {
       made.enabled = false;
       made.quota = quota_of(id);
       made.created = now_;
-      put(account_key(id), encode(made));
+      report_.put(account_key(id), encode(made));
       accounts_[id] = std::move(made);
     } else if (found->second.address != address) {
-      problem("{} leads to account {}, which is {}", address, id, found->second.address);
+      report_.problem("{} leads to account {}, which is {}", address, id, found->second.address);
       if (!addresses_.contains(found->second.address) || leads_to(found->second.address, id))
         return forget(address);
       found->second.address = address;
-      put(account_key(id), encode(found->second));
+      report_.put(account_key(id), encode(found->second));
     }
   }
 
@@ -145,16 +136,16 @@ class DirectoryCheck {
   }
 
   void forget(const std::string& address) {
-    erase(address_key(address));
+    report_.erase(address_key(address));
     addresses_.erase(address);
   }
 
   /// Its address; one that another has got meanwhile is not taken from that.
   void check_account(const Account& account) {
     if (account.address.empty() || addresses_.contains(account.address)) return;
-    problem("{}: its address did not lead to its account {}", account.address, account.id);
+    report_.problem("{}: its address did not lead to its account {}", account.address, account.id);
     AddressRow row{AddressKind::Account, account.id, {}};
-    put(address_key(account.address), encode(row));
+    report_.put(address_key(account.address), encode(row));
     addresses_[account.address] = std::move(row);
   }
 
@@ -168,12 +159,12 @@ class DirectoryCheck {
     for (const auto& [name, account] : first) {
       auto found = domains_.find(name);
       if (found == domains_.end()) {
-        problem("the row of the domain {} is lost, and its catch-all with it", name);
+        report_.problem("the row of the domain {} is lost, and its catch-all with it", name);
         DomainRow made;
         made.domain.name = name;
         made.domain.created = now_;
         made.first_account = account;
-        put(domain_key(name), encode(made));
+        report_.put(domain_key(name), encode(made));
         continue;
       }
       auto& row = found->second;
@@ -181,9 +172,9 @@ class DirectoryCheck {
       if (of != accounts_.end() ? split_address(of->second.address).second == name
                                 : row.first_account == account)
         continue;
-      problem("the mail of {}'s postmaster does not go to one of its accounts", name);
+      report_.problem("the mail of {}'s postmaster does not go to one of its accounts", name);
       row.first_account = account;
-      put(domain_key(name), encode(row));
+      report_.put(domain_key(name), encode(row));
     }
   }
 
@@ -191,12 +182,12 @@ class DirectoryCheck {
     auto state = read_state(reader_);
     bool again = state.next_account <= highest_;
     if (again) {
-      problem("the number of account {} would be given out again", highest_);
+      report_.problem("the number of account {} would be given out again", highest_);
       state.next_account = highest_ == UINT32_MAX ? highest_ : highest_ + 1;
     }
     if (!again && report_.rows.empty()) return;
     ++state.version;
-    put(state_key(), encode(state));
+    report_.put(state_key(), encode(state));
   }
 
   Reader& reader_;

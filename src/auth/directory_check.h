@@ -2,21 +2,17 @@
 // verify`. A repair that goes over damage may have lost any of them.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "auth/directory.h"
 #include "base/time.h"
+#include "store/row_findings.h"
 #include "store/store.h"
 
 namespace hikyaku::auth {
 
-struct DirectoryReport {
-  std::vector<std::string> problems;  ///< a sentence each
-  /// Rows as they should be; without a value they should not be there.
-  std::vector<std::pair<std::string, std::optional<std::string>>> rows;
+struct DirectoryReport : store::RowFindings {
   /// Addresses of accounts that `rows` make again: disabled, for nobody knows whether they were.
   std::vector<std::string> disabled;
   /// Accounts that have mailboxes, and to which nothing gives an address again: recover_account().

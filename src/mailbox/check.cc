@@ -35,15 +35,6 @@ class Checker {
   }
 
  private:
-  template <class... Args>
-  void problem(fmt::format_string<Args...> format, Args&&... args) {
-    report_.problems.push_back(fmt::format(format, std::forward<Args>(args)...));
-  }
-  void put(std::string_view key, std::string value) {
-    report_.rows.push_back({std::string(key), std::move(value)});
-  }
-  void erase(std::string_view key) { report_.rows.push_back({std::string(key), std::nullopt}); }
-
   /// Calls visit(key, fields, value) for every row of a table.
   template <class Visit>
   void each(store::Table table, Visit visit) {
@@ -57,8 +48,8 @@ class Checker {
   template <class Row>
   bool read(std::string_view key, std::string_view value, Row& row) {
     if (decode(value, row)) return true;
-    problem("a row cannot be read: table {:#x}", static_cast<unsigned char>(key[4]));
-    erase(key);
+    report_.problem("a row cannot be read: table {:#x}", static_cast<unsigned char>(key[4]));
+    report_.erase(key);
     return false;
   }
 
@@ -66,7 +57,7 @@ class Checker {
 
   void load_rows() {
     if (auto bytes = reader_.get(account_key(account_)))
-      if (!decode(*bytes, row_)) problem("the account's row cannot be read");
+      if (!decode(*bytes, row_)) report_.problem("the account's row cannot be read");
     wanted_ = row_;
     each(kTableMailbox, [&](std::string_view key, Decoder fields, std::string_view value) {
       MailboxRow row;
@@ -112,8 +103,9 @@ class Checker {
     });
     for (auto id : lost) {
       if (mailboxes_[id].name.empty()) mailboxes_[id].name = lost_name(id, mailboxes_[id].role);
-      problem("mailbox {} has lost its row, and is called \"{}\" now", id, mailboxes_[id].name);
-      put(mailbox_key(account_, id), encode(mailboxes_[id]));
+      report_.problem("mailbox {} has lost its row, and is called \"{}\" now", id,
+                      mailboxes_[id].name);
+      report_.put(mailbox_key(account_, id), encode(mailboxes_[id]));
     }
   }
 
@@ -141,33 +133,33 @@ class Checker {
         named.insert(id);
         return;
       }
-      problem("a name leads to mailbox {}, which is not there or called otherwise", id);
-      erase(key);
+      report_.problem("a name leads to mailbox {}, which is not there or called otherwise", id);
+      report_.erase(key);
     });
     for (auto& [id, row] : mailboxes_) {
       if (row.parent != kRoot && !mailboxes_.contains(row.parent)) {
-        problem("the mailbox above mailbox {} is not there", id);
+        report_.problem("the mailbox above mailbox {} is not there", id);
         row.parent = kRoot;
-        put(mailbox_key(account_, id), encode(row));
+        report_.put(mailbox_key(account_, id), encode(row));
         named.erase(id);
       }
       if (!named.contains(id)) {
-        problem("mailbox {} has no name", id);
-        put(name_key(account_, row.parent, row.name), id_value(id));
+        report_.problem("mailbox {} has no name", id);
+        report_.put(name_key(account_, row.parent, row.name), id_value(id));
       }
       if (!row.selectable && !has_children(reader_, account_, id))
-        problem("mailbox {} is a level without mailboxes below it", id);
+        report_.problem("mailbox {} is a level without mailboxes below it", id);
       not_again(wanted_.next_mailbox, id, "mailbox");
       if (row.uid_validity > row_.uid_validity) {
-        problem("the UIDVALIDITY of mailbox {} would be given out again", id);
+        report_.problem("the UIDVALIDITY of mailbox {} would be given out again", id);
         wanted_.uid_validity = std::max(wanted_.uid_validity, row.uid_validity);
       }
     }
     each(kTableKeyword, [&](std::string_view key, Decoder fields, std::string_view) {
       auto id = fields.u32_be();
       if (mailboxes_.contains(id) || erasing_.contains(id)) return;
-      problem("there is a keyword of mailbox {}, which is not there", id);
-      erase(key);
+      report_.problem("there is a keyword of mailbox {}, which is not there", id);
+      report_.erase(key);
     });
   }
 
@@ -193,8 +185,8 @@ class Checker {
       auto base = base_of(fields.u32_be());
       SummaryGroup group;
       if (!group.decode(value, base) || group.empty()) {
-        problem("the summaries of mailbox {} from UID {} on cannot be read", mailbox, base);
-        erase(key);
+        report_.problem("the summaries of mailbox {} from UID {} on cannot be read", mailbox, base);
+        report_.erase(key);
         return;
       }
       auto kept = group;
@@ -242,7 +234,7 @@ class Checker {
     auto where = mailboxes_.find(mailbox);
     const auto* append = append_into(mailbox, message.uid);
     if (where == mailboxes_.end() && !erasing_.contains(mailbox) && !append) {
-      problem("message {} lies in mailbox {}, which is not there", message.uid, mailbox);
+      report_.problem("message {} lies in mailbox {}, which is not there", message.uid, mailbox);
       return false;
     }
     auto bytes = reader_.get(message_key(account_, mailbox, message.uid));
@@ -256,10 +248,11 @@ class Checker {
       record = std::move(*made);
       message.size = record.size;
       message.thread = record.thread;
-      problem("message {} of mailbox {} has lost its row, which is made again from its body{}",
-              message.uid, mailbox,
-              record.prefix.empty() ? " without the header fields of its arrival" : "");
-      put(message_key(account_, mailbox, message.uid), encode(record));
+      report_.problem(
+          "message {} of mailbox {} has lost its row, which is made again from its body{}",
+          message.uid, mailbox,
+          record.prefix.empty() ? " without the header fields of its arrival" : "");
+      report_.put(message_key(account_, mailbox, message.uid), encode(record));
     }
     records_.insert({mailbox, message.uid});
     auto body = reader_.blob_size(record.blob);
@@ -289,20 +282,20 @@ class Checker {
     auto uid_next = counters_[mailbox].uid_next;
     if (message.uid >= uid_next) {
       if (in_append) return;
-      problem("message {} of mailbox {} is at or above UIDNEXT", message.uid, mailbox);
+      report_.problem("message {} of mailbox {} is at or above UIDNEXT", message.uid, mailbox);
     }
     ++report_.messages;
     count_message(counters, message, 1);
     counters.uid_next = std::max(counters.uid_next, message.uid + 1);
     counters.highest_change = std::max(counters.highest_change, message.changed);
     if (message.changed > counters_[mailbox].highest_change || message.changed == 0)
-      problem("message {} of mailbox {} was changed by {}, after the mailbox's last change",
-              message.uid, mailbox, message.changed);
+      report_.problem("message {} of mailbox {} was changed by {}, after the mailbox's last change",
+                      message.uid, mailbox, message.changed);
   }
 
   void lose(MailboxId mailbox, const MessageSummary& message, std::string fields,
             std::string reason) {
-    problem("message {} of mailbox {}: {}", message.uid, mailbox, reason);
+    report_.problem("message {} of mailbox {}: {}", message.uid, mailbox, reason);
     report_.lost.push_back({path_of(reader_, account_, mailbox), mailbox, message.uid, message.size,
                             message.received, std::move(fields), std::move(reason)});
     // Its number stays used.
@@ -311,7 +304,7 @@ class Checker {
       counters.uid_next = std::max(counters.uid_next, message.uid + 1);
     counters.highest_change = std::max(counters.highest_change, message.changed);
     // What was begun to be checked of it is no message either.
-    erase(message_key(account_, mailbox, message.uid));
+    report_.erase(message_key(account_, mailbox, message.uid));
     records_.insert({mailbox, message.uid});
   }
 
@@ -328,8 +321,8 @@ class Checker {
       auto mailbox = fields.u32_be();
       auto uid = fields.u32_be();
       if (!ghosts.contains({mailbox, uid})) {
-        problem("message {} of mailbox {} was expunged and has no row", uid, mailbox);
-        erase(key);
+        report_.problem("message {} of mailbox {} was expunged and has no row", uid, mailbox);
+        report_.erase(key);
       } else if (check_expunged(key, value, mailbox, uid)) {
         ghosts.erase({mailbox, uid});
         note_expunged(mailbox, uid);
@@ -337,8 +330,8 @@ class Checker {
     });
     for (auto [mailbox, uid] : ghosts)
       if (!make_summary(mailbox, uid)) {
-        problem("message {} of mailbox {} has a row and no summary", uid, mailbox);
-        erase(message_key(account_, mailbox, uid));
+        report_.problem("message {} of mailbox {} has a row and no summary", uid, mailbox);
+        report_.erase(message_key(account_, mailbox, uid));
       }
   }
 
@@ -356,15 +349,15 @@ class Checker {
     ExpungedRow row;
     auto bytes = reader_.get(message_key(account_, mailbox, uid));
     if (!decode(*bytes, record)) {
-      problem("message {} of mailbox {} was expunged and has a row that cannot be read", uid,
-              mailbox);
-      erase(key);
+      report_.problem("message {} of mailbox {} was expunged and has a row that cannot be read",
+                      uid, mailbox);
+      report_.erase(key);
       return false;
     }
     not_again(wanted_.next_email, record.email, "email");
     if (decode(value, row)) return true;
-    problem("message {} of mailbox {} was expunged, and it cannot be read from where", uid,
-            mailbox);
+    report_.problem("message {} of mailbox {} was expunged, and it cannot be read from where", uid,
+                    mailbox);
     row = {};
     row.path = "INBOX";
     if (auto box = mailboxes_.find(mailbox); box != mailboxes_.end()) {
@@ -373,7 +366,7 @@ class Checker {
     }
     row.email = record.email;
     row.blob = record.blob;
-    put(key, encode(row));
+    report_.put(key, encode(row));
     return true;
   }
 
@@ -381,9 +374,9 @@ class Checker {
     for (const auto& [where, group] : groups_) {
       auto key = summary_key(account_, where.first, where.second);
       if (group.empty())
-        erase(key);
+        report_.erase(key);
       else
-        put(key, group.encode(base_of(where.second)));
+        report_.put(key, group.encode(base_of(where.second)));
     }
   }
 
@@ -407,7 +400,7 @@ class Checker {
     message.received = record.received;
     message.email = record.email;
     message.thread = record.thread;
-    problem("message {} of mailbox {} has lost its flags with its summary", uid, mailbox);
+    report_.problem("message {} of mailbox {} has lost its flags with its summary", uid, mailbox);
     if (!check_message(mailbox, message)) return true;  // told, and gone
     auto [group, made] = groups_.try_emplace({mailbox, group_of(uid)});
     if (made)
@@ -420,8 +413,8 @@ class Checker {
   void check_counters() {
     for (const auto& [id, counters] : counters_) {
       if (mailboxes_.contains(id)) continue;
-      problem("there are counters of mailbox {}, which is not there", id);
-      erase(counters_key(account_, id));
+      report_.problem("there are counters of mailbox {}, which is not there", id);
+      report_.erase(counters_key(account_, id));
     }
     for (const auto& [id, row] : mailboxes_) {
       const auto& have = counters_[id];
@@ -440,19 +433,19 @@ class Checker {
       bytes_ += want.size;
       messages_ += want.total;
       if (want != have) {
-        problem(
+        report_.problem(
             "the counters of mailbox {} are wrong: {} messages ({} counted), {} unseen ({}), {} "
             "bytes ({}), {} threads ({}), UIDNEXT {} ({})",
             id, have.total, want.total, have.unseen, want.unseen, have.size, want.size,
             have.threads, want.threads, have.uid_next, want.uid_next);
-        put(counters_key(account_, id), encode(want));
+        report_.put(counters_key(account_, id), encode(want));
       }
       if (want.highest_change > row_.change) {
-        problem("the change numbers of mailbox {} would be given out again", id);
+        report_.problem("the change numbers of mailbox {} would be given out again", id);
         wanted_.change = std::max(wanted_.change, want.highest_change);
       }
       if (!row.selectable && want.total > 0)
-        problem("mailbox {} is only a level and has messages", id);
+        report_.problem("mailbox {} is only a level and has messages", id);
     }
   }
 
@@ -479,14 +472,14 @@ class Checker {
       auto id = fields.u64_be();
       EmailRow row;
       if (!decode(value, row)) {
-        problem("the row of email {} cannot be read", id);
-        if (!emails_.contains(id)) erase(key);
+        report_.problem("the row of email {} cannot be read", id);
+        if (!emails_.contains(id)) report_.erase(key);
         return;
       }
       auto want = emails_.find(id);
       if (want == emails_.end()) {
-        problem("email {} lies in no mailbox", id);
-        erase(key);
+        report_.problem("email {} lies in no mailbox", id);
+        report_.erase(key);
         report_.owners.push_back({row.blob, std::string(key), false});
         return;
       }
@@ -495,9 +488,9 @@ class Checker {
       std::ranges::sort(want->second.places, order);
       if (row.places != want->second.places || row.thread != want->second.thread ||
           row.blob != want->second.blob || row.size != want->second.size) {
-        problem("email {} does not lie where its row says, or is of another thread, body or size",
-                id);
-        put(key, encode(want->second));
+        report_.problem(
+            "email {} does not lie where its row says, or is of another thread, body or size", id);
+        report_.put(key, encode(want->second));
         if (row.blob != want->second.blob)
           report_.owners.push_back({row.blob, std::string(key), false});
       }
@@ -505,13 +498,13 @@ class Checker {
     for (const auto& [id, email] : emails_) {
       auto key = email_key(account_, id).bytes();
       if (!found.contains(id)) {
-        problem("email {} has no row", id);
-        put(key, encode(email));
+        report_.problem("email {} has no row", id);
+        report_.put(key, encode(email));
       }
-      if (email.places.size() > kMaxPlaces) problem("email {} lies in too many places", id);
+      if (email.places.size() > kMaxPlaces) report_.problem("email {} lies in too many places", id);
       not_again(wanted_.next_email, id, "email");
       if (owners_ == Owners::Look && !store::is_owner(reader_, email.blob, key)) {
-        problem("email {} does not own its body {}", id, email.blob);
+        report_.problem("email {} does not own its body {}", id, email.blob);
         report_.owners.push_back({email.blob, key, true});
       }
     }
@@ -525,18 +518,18 @@ class Checker {
       auto email = fields.u64_be();
       auto found = missing.find({thread, mailbox, email});
       if (found == missing.end()) {
-        problem("email {} is not in thread {} of mailbox {}", email, thread, mailbox);
-        erase(key);
+        report_.problem("email {} is not in thread {} of mailbox {}", email, thread, mailbox);
+        report_.erase(key);
         return;
       }
       if (found->second == Decoder(value).varint()) missing.erase(found);
     });
     for (const auto& [where, count] : missing) {
       auto [thread, mailbox, email] = where;
-      problem("email {} is missing in thread {} of mailbox {}", email, thread, mailbox);
+      report_.problem("email {} is missing in thread {} of mailbox {}", email, thread, mailbox);
       Encoder out;
       out.varint(count);
-      put(thread_key(account_, thread, mailbox, email), out.take());
+      report_.put(thread_key(account_, thread, mailbox, email), out.take());
     }
   }
 
@@ -546,7 +539,7 @@ class Checker {
   template <class Number>
   void not_again(Number& next, Number id, std::string_view what) {
     if (id < next) return;
-    problem("the id of {} {} would be given out again", what, id);
+    report_.problem("the id of {} {} would be given out again", what, id);
     next = id + 1;
   }
 
@@ -570,7 +563,7 @@ class Checker {
                    return false;
                  });
     if (last <= wanted_.change) return;
-    problem("the change number {} would be given out again", last);
+    report_.problem("the change number {} would be given out again", last);
     wanted_.change = last;
   }
 
@@ -591,12 +584,13 @@ class Checker {
     }
     if (wanted_ == row_) return;
     if (row_.used_bytes != bytes_ || row_.used_messages != messages_)
-      problem("the account uses {} bytes ({} counted) in {} messages ({})", row_.used_bytes, bytes_,
-              row_.used_messages, messages_);
+      report_.problem("the account uses {} bytes ({} counted) in {} messages ({})", row_.used_bytes,
+                      bytes_, row_.used_messages, messages_);
     if (row_.mailboxes != wanted_.mailboxes)
-      problem("the account has {} mailboxes ({} counted)", row_.mailboxes, wanted_.mailboxes);
-    if (row_.roles != wanted_.roles) problem("roles do not lead to their mailboxes");
-    put(account_key(account_), encode(wanted_));
+      report_.problem("the account has {} mailboxes ({} counted)", row_.mailboxes,
+                      wanted_.mailboxes);
+    if (row_.roles != wanted_.roles) report_.problem("roles do not lead to their mailboxes");
+    report_.put(account_key(account_), encode(wanted_));
   }
 
   store::Reader& reader_;

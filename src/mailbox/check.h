@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "mailbox/messages.h"
+#include "store/row_findings.h"
 
 namespace hikyaku::mailbox {
 
@@ -24,11 +25,6 @@ struct LostMessage {
   std::string reason;
 };
 
-/// One row as it should be; without a value it should not be there.
-struct RowFix {
-  std::string key;
-  std::optional<std::string> value;
-};
 /// An owner of a body that is missing, or one too many.
 struct OwnerFix {
   store::BlobId blob = 0;
@@ -36,12 +32,10 @@ struct OwnerFix {
   bool owns = true;
 };
 
-struct AccountReport {
+/// Messages that cannot be made right again are dropped by `rows`, and are in `lost`.
+struct AccountReport : store::RowFindings {
   std::uint64_t messages = 0;
-  std::uint64_t digests = 0;          ///< compared with a fresh parse
-  std::vector<std::string> problems;  ///< a sentence each
-  /// What makes it right again. Messages that cannot be are dropped by it, and are in `lost`.
-  std::vector<RowFix> rows;
+  std::uint64_t digests = 0;  ///< compared with a fresh parse
   std::vector<OwnerFix> owners;
   std::vector<LostMessage> lost;
   /// Messages whose bodies cannot be read: they will be expunged.
