@@ -10,11 +10,10 @@ import shutil
 import signal
 import smtplib
 import subprocess
-import tempfile
 import time
 import unittest
 
-from harness import HIKYAKU, PASSWORD, Instance, turn
+from harness import HIKYAKU, Instance, turn
 from mail import fill, imap, messages
 from saved_store import ANNA, SavedStore, flip
 
@@ -206,85 +205,6 @@ class ReadOnlyMount(VerifiedStore):
         self.assertIn("read-only", told)
 
 
-class LostAddress(unittest.TestCase):
-    """A repair passes over the group that made an account: its mail is nobody else's, and gets an address again."""
-
-    COUNT = 6
-
-    def setUp(self):
-        self.server = self.enterContext(Instance("anna@example.org"))
-        self.server.add_account("bob@example.org")
-        for i in range(self.COUNT):
-            with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=20) as smtp:
-                smtp.sendmail("x@beta.test", ["anna@example.org", "bob@example.org"], f"Subject: secret {i}\r\n\r\nx\r\n")
-        self.server.stop(signal.SIGKILL)
-        for path in sorted(self.server.dir.glob("data/journal/*.log")):
-            at = path.read_bytes().find(b"bob@example.org")
-            if at >= 0:
-                return flip(path, at)
-        self.fail("nothing adds bob")
-
-    def verify(self, *options):
-        done = self.server.run("verify", *options, check=False)
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
-
-    def subjects(self, user):
-        return sorted(m["Subject"] for m in messages(self.server, user))
-
-    def recover_and_read(self, *recover):
-        told = " ".join(self.server.run(*recover, "--password-stdin", input=PASSWORD).stdout.split())
-        self.assertIn(f"{self.COUNT} messages", told)
-        if not self.server.process:
-            self.server.start()
-        self.assertEqual(self.subjects("bob@example.org"), [f"secret {i}" for i in range(self.COUNT)])
-        self.assertEqual(self.subjects("anna@example.org"), self.subjects("bob@example.org"))
-
-    def test_its_mail_is_nobody_elses_and_gets_an_address_again(self):
-        code, told = self.verify("--repair")
-        self.assertEqual(code, 1, told)
-        number = int(told.split("Account ")[1].split()[0])
-        remedy = f"hikyaku account recover {number} ADDRESS"
-        self.assertIn(f"Account {number} has {self.COUNT} messages", told)
-        self.assertIn(remedy, told)
-        code, told = self.verify()
-        self.assertEqual(code, 1, told)
-        self.assertIn("The mail of 1 account and of 1 without an address is whole", told)
-        self.assertNotIn("verify --repair", told)  # it does not help
-        self.assertIn(remedy, told)
-        report = json.loads(self.server.run("verify", "--json", check=False).stdout)
-        self.assertEqual([(one["account"], one["messages"]) for one in report["mail"]["without_address"]], [(number, self.COUNT)])
-
-        self.server.start()
-        self.server.add_account("carl@example.org")
-        self.assertEqual(self.subjects("carl@example.org"), [])
-        shown = json.loads(self.server.run("account", "show", "carl@example.org", "--json").stdout)
-        self.assertFalse([box["path"] for box in shown["mailboxes"] if box["path"].startswith("Recovered")])
-        self.assertIn(remedy, " ".join(self.server.run("account", "list").stdout.split()))
-        for wrong, why in (((number, "anna@example.org"), "already"), ((1, "new@example.org"), "has its address"),
-                           ((number + 1, "new@example.org"), "has its address"), ((99, "new@example.org"), "no mail"),
-                           ((number, "bob@elsewhere.test"), "domain add"), (("two", "new@example.org"), "no number")):
-            done = self.server.run("account", "recover", *map(str, wrong), "--password-stdin", input=PASSWORD, check=False)
-            self.assertNotEqual(done.returncode, 0)
-            self.assertIn(why, " ".join(done.stderr.split()))
-        self.recover_and_read("account", "recover", str(number), "bob@example.org")
-        self.assertNotIn("recover", self.server.run("account", "list").stdout)
-        paths = [box["path"] for box in json.loads(self.server.run("account", "show", "bob@example.org", "--json").stdout)["mailboxes"]]
-        self.assertEqual(paths[0], "INBOX")
-        self.assertFalse([path for path in paths if path.startswith("Recovered")])
-        with smtplib.SMTP(self.server.host, self.server.port("smtp"), timeout=20) as smtp:
-            smtp.sendmail("x@beta.test", ["bob@example.org"], "Subject: later\r\n\r\nx\r\n")
-        self.assertIn("later", self.subjects("bob@example.org"))
-        self.server.stop()
-        code, told = self.verify()
-        self.assertEqual(code, 0, told)
-        self.assertIn("The mail of 3 accounts is whole", told)
-
-    def test_without_a_server(self):
-        self.verify("--repair")
-        report = json.loads(self.server.run("verify", "--json", check=False).stdout)
-        self.recover_and_read("account", "recover", str(report["mail"]["without_address"][0]["account"]), "bob@example.org")
-
-
 def torn_lists(index):
     """Ways in which a full disk or a power loss leaves RocksDB's lists of its files, each a function that does it."""
     current = index / "CURRENT"
@@ -407,129 +327,6 @@ class DamagedIndex(unittest.TestCase):
                 server.stop()
                 self.assertEqual((data / "index.damaged" / "CURRENT").read_text(), content)
                 self.assertEqual([p.name for p in data.glob("index*")].count("index.damaged-2"), 0)
-
-
-class WrongNames(unittest.TestCase):
-    """Whole segments under names that are not theirs: their headers say which they are, and nothing of them is lost."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = cls.enterClassContext(Instance(ANNA))
-        cls.data = cls.server.dir / "data"
-        cls.journal = cls.data / "journal"
-        large = base64.encodebytes(random.Random(7).randbytes(400_000)).decode().replace("\n", "\r\n")
-        fill(cls.server, ANNA, 4)
-        fill(cls.server, ANNA, 1, body=large)
-        cls.server.restart(signal.SIGKILL)  # into another log segment
-        fill(cls.server, ANNA, 4)
-        cls.count = len(messages(cls.server, ANNA))
-        cls.server.stop(signal.SIGKILL)
-        cls.saved = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "saved"
-        shutil.copytree(cls.data, cls.saved)
-        cls.first, *_, cls.last = sorted(p.name for p in cls.journal.glob("*.log"))
-        cls.bulk = min(p.name for p in cls.journal.glob("*.bulk"))
-        assert cls.first != cls.last
-
-    def again(self):
-        shutil.rmtree(self.data)
-        shutil.copytree(self.saved, self.data)
-
-    def rename(self, *names):
-        """Each file gets the name of the next."""
-        for name in names[:-1]:
-            (self.journal / name).rename(self.journal / f"{name}.aside")
-        for name, to in zip(names, names[1:]):
-            (self.journal / f"{name}.aside").rename(self.journal / to)
-
-    def starts(self):
-        """The server, with all mail; gives what it said."""
-        self.server.start()
-        try:
-            self.assertEqual(len(messages(self.server, ANNA)), self.count)
-            return [line for line in self.server.log if "store.segment_" in line or "store.read_only" in line]
-        finally:
-            self.server.stop()
-
-    def renamings(self):
-        first, last, bulk = self.first, self.last, self.bulk
-        return {
-            "a higher number": (first, "0000000099.log"),
-            "the last, a higher number": (last, "0000000099.log"),
-            "no name of a segment": (last, "99.log"),
-            "another kind": (first, "0000000008.bulk"),
-            "a bulk segment": (bulk, "0000000077.bulk"),
-            "two swapped": (first, last, first),
-            "three in a circle": (first, last, bulk, first),
-        }
-
-    def test_a_start_gives_them_their_names_back(self):
-        for name, names in self.renamings().items():
-            with self.subTest(name):
-                self.again()
-                self.rename(*names)
-                said = self.starts()
-                self.assertEqual(len(said), len(set(names)) if names[0] == names[-1] else 1, said)
-                self.assertTrue(all("store.segment_named" in line for line in said), said)
-                self.assertEqual(self.server.run("verify", check=False).returncode, 0)
-
-    def test_a_repair_too_and_nothing_is_lost(self):
-        for name, names in self.renamings().items():
-            with self.subTest(name):
-                self.again()
-                self.rename(*names)
-                before = {p.name: p.read_bytes() for p in self.journal.iterdir()}
-                looked = self.server.run("verify", "--json", check=False)
-                self.assertEqual(looked.returncode, 1, looked.stdout + looked.stderr)
-                report = json.loads(looked.stdout)
-                self.assertEqual(report["lost"], [])
-                for wrong, to in zip(names[1:], names):
-                    number = int(to.split(".")[0])
-                    self.assertTrue(any(f"journal/{wrong} is segment {number}: rename it back to {to} first" in p for p in report["problems"]), report)
-                self.assertEqual({p.name: p.read_bytes() for p in self.journal.iterdir()}, before)
-                repaired = self.server.run("verify", "--repair", check=False)
-                self.assertEqual(repaired.returncode, 0, repaired.stdout)
-                self.assertEqual(list(self.data.glob("REPAIR*")), [])
-                self.assertEqual(self.starts(), [])
-
-    def test_of_two_copies_a_person_must_choose(self):
-        for wrong, lacks in (("0000000099.log", False), ("7.log", True), ("0000000098.bulk", False)):
-            with self.subTest(wrong):
-                self.again()
-                own, copy = self.journal / self.first, self.journal / wrong
-                shutil.copy(own, copy)
-                if lacks:  # the one under the right name is damaged
-                    flip(own, 20)
-                    flip(own, 2068)
-                before = {p.name: p.read_bytes() for p in self.journal.iterdir()}
-                refused = self.server.run("verify", "--repair", check=False)
-                self.assertNotEqual(refused.returncode, 0, refused.stdout)
-                told = " ".join((refused.stdout + refused.stderr).split())
-                self.assertIn(f"{wrong} is segment 1, and another file is that, too, or has its name ({self.first})", told)
-                self.assertEqual({p.name: p.read_bytes() for p in self.journal.iterdir()}, before)
-                self.assertEqual(list(self.data.glob("REPAIR*")), [])
-                self.server.start()
-                self.assertTrue(any("store.segment_misnamed" in line and wrong in line for line in self.server.log), self.server.log)
-                self.server.stop()
-                copy.rename(own if lacks else self.data / "away")
-                self.assertEqual(self.starts(), [])
-
-    def test_what_the_end_of_the_journal_may_have_held_is_told(self):
-        """Its last segment cannot be read, and nothing tells how many groups it had that the index lacks."""
-        self.again()
-        flip(self.journal / self.last, 20)
-        flip(self.journal / self.last, 2068)
-        done = self.server.run("verify", "--repair", check=False)
-        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
-        self.assertIn("transactions may be missing", " ".join(done.stdout.split()))
-        note, = self.data.glob("REPAIRED-*.txt")
-        self.assertRegex(note.read_text(), "(?m)^lost: perhaps: transactions may be missing")
-
-    def test_a_copy_under_no_name_of_a_segment_does_no_harm(self):
-        self.again()
-        shutil.copy(self.journal / self.first, self.journal / f"{self.first}.bak")
-        self.assertEqual(self.starts(), [])
-        self.assertEqual(self.server.run("verify", check=False).returncode, 0)
-        self.assertTrue((self.journal / f"{self.first}.bak").exists())
 
 
 class Notes(VerifiedStore):

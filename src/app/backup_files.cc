@@ -98,14 +98,16 @@ bool looks_the_same(const FileFacts& before, const FileFacts& now, std::uint64_t
   return before.size == length && before.begin == now.begin && before.end == now.end;
 }
 
-/// The newest backup of whole files, to which those of the next are linked if they have not
-/// changed.
+/// The newest backup, to whose files those of the next are linked if they have not changed.
 class Before {
  public:
   Before(const BackupInfo& info, const std::vector<BackupInfo>& all) : path_(info.path) {
     if (auto sums = BackupSums::read(info)) sums_ = std::move(*sums);
     if (auto facts = facts_of({path_, kInfoName})) made_ = facts->changed;
     for (auto& one : all) {
+      // By both ends they look like the store's, and have the sums of what they are.
+      for (auto& zeroed : one.damage.zeroed)
+        if (auto facts = facts_of({one.path, zeroed})) rotten_.insert(facts->id);
       auto text = read_below({one.path, kRottenName}, kMostRotten);
       if (!text) continue;
       for (auto line : split(*text, '\n'))
@@ -169,9 +171,7 @@ class Maker {
     TRY(auto earlier, list_backups(plan_.repository));
     auto id = to_hex(frozen_.store_id);
     for (auto& one : earlier.backups | std::views::reverse) {
-      // Zeros stand in its files for what a disk did not give: by both ends they look like the
-      // store's, and have the sums of what they are. The disk may give it now.
-      if (one.store_id != id || !one.damage.files.empty()) continue;
+      if (one.store_id != id) continue;
       before_.emplace(one, earlier.backups);
       break;
     }
@@ -313,6 +313,7 @@ class Maker {
     info_.copied += file.length;
     info_.damage.files.push_back(fmt::format("{} bytes of {} bytes of {} could not be read",
                                              copy.unread, file.length, file.to));
+    info_.damage.zeroed.push_back("store/" + file.to);
     return std::move(copy.sum);
   }
 

@@ -17,10 +17,10 @@ constexpr Phrase kErrors[] = {
     {"the row of its account {} is lost; its name, its language and whether it was disabled are "
      "not known any more",
      "アカウント {} の行が失われました。名前、言語、停止中だったかどうかは分からなくなりました"},
-    {"its account is made again, and disabled, as it may have been: it takes no mail until hikyaku "
-     "account change {} --enable",
-     "アカウントを作り直しました。停止中だったかもしれないため、停止してあります。hikyaku account "
-     "change {} --enable を実行するまでメールを受け取りません"},
+    {"its account is made again, and enabled: if it was disabled, hikyaku account change {} "
+     "--disable",
+     "アカウントを作り直し、有効にしました。停止中だった場合は hikyaku account change {} --disable "
+     "を実行してください"},
     // Accounts, aliases, domains, keys.
     {"there is no account {}: hikyaku account list",
      "アカウント {} はありません: hikyaku account list"},

@@ -38,10 +38,11 @@ TEST_CASE("errors of the server are told in the reader's language") {
             "ヘッダーが別のセグメントのものです"},
            {"journal segment 2, from byte 9: no group header",
             "ジャーナルのセグメント 2、バイト 9 から: グループのヘッダーではありません"},
-           {"its account is made again, and disabled, as it may have been: it takes no mail until "
-            "hikyaku account change a@b.test --enable",
-            "アカウントを作り直しました。停止中だったかもしれないため、停止してあります。hikyaku "
-            "account change a@b.test --enable を実行するまでメールを受け取りません"},
+           {"its account is made again, and enabled: if it was disabled, hikyaku account change "
+            "a@b.test --disable",
+            "アカウントを作り直し、有効にしました。停止中だった場合は hikyaku account change "
+            "a@b.test "
+            "--disable を実行してください"},
            {"there is no /nope", "/nope はありません"},
            {"a@b.test is an account already", "a@b.test のアカウントはすでにあります"},
            {"what nobody has translated", "what nobody has translated"},

@@ -168,11 +168,11 @@ class MailChecker {
         }));
     report_.repairs.push_back(
         fmt::format("accounts and addresses: {} rows written", found.rows.size()));
-    report_.disabled = found.disabled;
-    for (const auto& address : found.disabled)
+    report_.made_again = found.made_again;
+    for (const auto& address : found.made_again)
       report_.repairs.push_back(fmt::format(
-          "{}: its account is made again, and disabled, as it may have been: it takes no mail "
-          "until hikyaku account change {} --enable",
+          "{}: its account is made again, and enabled: if it was disabled, hikyaku account change "
+          "{} --disable",
           address, address));
     co_return Result<void>{};
   }

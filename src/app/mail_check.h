@@ -31,8 +31,8 @@ struct MailReport {
   std::vector<std::string> promised = {};
   std::vector<std::string> repairs;
   std::vector<HomelessMail> homeless = {};
-  /// Addresses of accounts that a repair has made again, disabled; told among `repairs`, too.
-  std::vector<std::string> disabled = {};
+  /// Addresses of accounts that a repair has made again; told among `repairs`, too.
+  std::vector<std::string> made_again = {};
 };
 
 /// The bodies that verify_store has found damaged, whoever has them.

@@ -35,12 +35,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Phrase kLostGroups{"{} [group|groups] of changes", "変更のグループ {} 件"};
-constexpr Phrase kMadeDisabled{
-    "what {} was like: it may have been disabled, and is now, and takes no mail until hikyaku "
-    "account "
-    "change {} --enable",
-    "{} の設定。停止中だったかもしれないため、停止してあります。hikyaku account change {} --enable "
-    "を実行するまでメールを受け取りません"};
+constexpr Phrase kMadeAgain{
+    "what {} was like: it is enabled; if it was disabled, hikyaku account change {} --disable",
+    "{} の設定。有効にしてあります。停止中だった場合は hikyaku account change {} --disable "
+    "を実行してください"};
 constexpr Phrase kLostAddress{
     "the address of account {0}, which has {1} [message|messages]: hikyaku account recover {0} "
     "ADDRESS gives it one",
@@ -130,8 +128,8 @@ Result<void> verify_copy(const store::Options& options, const RestoreRules& rule
     for (auto& message : *list) add_loss(outcome, std::move(message));
   for (auto& one : mail.homeless)
     add_loss(outcome, say(rules.language, kLostAddress, one.account, grouped(one.messages)));
-  for (auto& address : mail.disabled)
-    add_loss(outcome, say(rules.language, kMadeDisabled, address, address));
+  for (auto& address : mail.made_again)
+    add_loss(outcome, say(rules.language, kMadeAgain, address, address));
   if (report.lost_groups != 0)
     add_loss(outcome, say(rules.language, kLostGroups, report.lost_groups));
   for (auto& text : report.perhaps_lost) add_loss(outcome, text);

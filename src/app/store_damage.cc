@@ -41,7 +41,7 @@ boost::json::object to_json(const StoreDamage& damage) {
   return {{"messages", damage.messages},          {"segments", damage.segments},
           {"segment", json_text(damage.segment)}, {"records", damage.records},
           {"record", json_text(damage.record)},   {"index", json_text(damage.index)},
-          {"files", json_texts(damage.files)}};
+          {"files", json_texts(damage.files)},    {"zeroed", json_texts(damage.zeroed)}};
 }
 
 StoreDamage damage_in(const boost::json::object& object) {
@@ -51,10 +51,14 @@ StoreDamage damage_in(const boost::json::object& object) {
                      .records = number_in(object, "records"),
                      .record = text_in(object, "record"),
                      .index = text_in(object, "index")};
-  auto files = object.if_contains("files");
-  if (files && files->is_array())
-    for (auto& file : files->get_array())
-      if (file.is_string()) damage.files.emplace_back(file.get_string());
+  auto take = [&](std::string_view name, std::vector<std::string>& into) {
+    auto found = object.if_contains(name);
+    if (!found || !found->is_array()) return;
+    for (auto& file : found->get_array())
+      if (file.is_string()) into.emplace_back(file.get_string());
+  };
+  take("files", damage.files);
+  take("zeroed", damage.zeroed);
   return damage;
 }
 

@@ -20,6 +20,8 @@ struct StoreDamage {
   std::string record;
   std::string index;                    ///< what of it cannot be read
   std::vector<std::string> files = {};  ///< that could not be copied whole: a sentence each
+  /// Those of them that are there, with zeros for what could not be read: paths in the backup.
+  std::vector<std::string> zeroed = {};
 
   bool any() const {
     return messages != 0 || segments != 0 || records != 0 || !index.empty() || !files.empty();

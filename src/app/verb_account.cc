@@ -178,8 +178,10 @@ Exit recover(const Invocation& invocation, Terminal& terminal) {
   }
   terminal.say(kRecovered, *number, text_in(*made, "address"),
                grouped(number_in(*made, "messages")), short_size(number_in(*made, "bytes")));
-  for (auto& former : made->at("former_addresses").as_array())
-    terminal.say(kFormer, std::string_view(former.get_string()));
+  // An older server, that runs yet, says nothing of them.
+  if (auto former = made->if_contains("former_addresses"); former && former->is_array())
+    for (auto& address : former->get_array())
+      terminal.say(kFormer, std::string_view(address.get_string()));
   if (chosen->generated)
     terminal.say(kPassword, terminal.toned(Tone::Strong, chosen->password.reveal()));
   return Exit::Ok;

@@ -243,7 +243,10 @@ std::vector<std::string> erase_other_addresses(Transaction& tx, const Account& a
     return true;
   });
   for (const auto& address : others) tx.erase(address_key(address));
-  for (const auto& address : others) leave_domain(tx, split_address(address).second, account.id);
+  auto stays = split_address(account.address).second;
+  for (const auto& address : others)
+    if (auto domain = split_address(address).second; domain != stays)
+      leave_domain(tx, domain, account.id);
   return others;
 }
 

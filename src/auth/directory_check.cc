@@ -108,12 +108,10 @@ class DirectoryCheck {
           "{}: the row of its account {} is lost; its name, its language and whether it was "
           "disabled are not known any more",
           address, id);
-      report_.disabled.push_back(address);
+      report_.made_again.push_back(address);
       Account made;
       made.id = id;
       made.address = address;
-      // Its old passwords lead into it again, and it may have been blocked because of one.
-      made.enabled = false;
       made.quota = quota_of(id);
       made.created = now_;
       report_.put(account_key(id), encode(made));

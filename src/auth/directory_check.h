@@ -13,8 +13,9 @@
 namespace hikyaku::auth {
 
 struct DirectoryReport : store::RowFindings {
-  /// Addresses of accounts that `rows` make again: disabled, for nobody knows whether they were.
-  std::vector<std::string> disabled;
+  /// Addresses of accounts that `rows` make again. They are enabled, for a disabled one refuses its
+  /// mail for good; whoever runs the server is to be told, for they may have been disabled.
+  std::vector<std::string> made_again;
   /// Accounts that have mailboxes, and to which nothing gives an address again: recover_account().
   /// Ascending.
   std::vector<AccountId> without_address;
